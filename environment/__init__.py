@@ -1,0 +1,5 @@
+"""The world: time, place, weather, demand, trips, storage physics, messages, ledger."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
