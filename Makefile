@@ -1,0 +1,82 @@
+# Needs only make and python3; everything else is installed, as uv.lock says, into .venv.
+
+PYTHON ?= python3
+TEST_WORKERS ?= 2
+
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_COMPILE_BYTECODE := 1
+
+bin := .venv/bin
+synced := .venv/.synced
+uv_version := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all lint docs bench clean
+
+help:  ## show these lines
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: $(synced)  ## simulate the three communities and replicate the published vehicle study
+	@mkdir -p results; directory=results/three-communities; number=1; \
+	while [ -e "$$directory" ]; do \
+		number=$$((number + 1)); directory=results/three-communities-$$number; \
+	done; \
+	$(bin)/hmesh run three-communities --out "$$directory"
+	@$(bin)/hmesh replicate vehicles
+
+test: lint  ## check style, types and the direction of imports; run the quick tests
+	@echo "== tests"
+	@$(bin)/python -m pytest -m "not slow" -n $(TEST_WORKERS)
+
+test-all: lint docs  ## all of that, the slow tests, the documentation and a short benchmark
+	@echo "== benchmark, smallest size"
+	@$(bin)/python benchmarks/vehicle_study.py --smoke
+	@echo "== tests, the slow ones too"
+	@$(bin)/python -m pytest -n $(TEST_WORKERS)
+
+lint: $(synced)  ## check style, types and the direction of imports
+	@echo "== ruff check"
+	@$(bin)/ruff check .
+	@echo "== ruff format"
+	@$(bin)/ruff format --check .
+	@echo "== mypy"
+	@$(bin)/mypy
+	@echo "== import-linter"
+	@$(bin)/lint-imports --no-logo
+
+docs: $(synced)  ## build the documentation into site/
+	@echo "== documentation"
+	@NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+bench: $(synced)  ## time the vehicle study and write results/benchmark.json
+	@mkdir -p results
+	@$(bin)/python benchmarks/vehicle_study.py --json results/benchmark.json
+
+clean:  ## remove caches and built pages; results/ and .venv stay
+	@rm -rf build dist site .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find agents environment markets runs tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv is one of the locked tools: a throw-away copy of it fills .venv once, then .venv has its own.
+$(synced): pyproject.toml uv.lock .python-version
+	@if [ -x $(bin)/uv ]; then \
+		$(bin)/uv sync --locked --quiet; \
+	else \
+		set -e; \
+		echo "Installing the locked tools into .venv (once, a minute or two)"; \
+		bootstrap=$$(mktemp -d); trap 'rm -rf "$$bootstrap"' EXIT; \
+		if $(PYTHON) -m venv "$$bootstrap/venv" >"$$bootstrap/log" 2>&1; then \
+			"$$bootstrap/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+				--only-binary=:all: uv==$(uv_version); \
+			"$$bootstrap/venv/bin/uv" sync --locked --quiet; \
+		elif $(PYTHON) -m pip install --quiet --disable-pip-version-check --only-binary=:all: \
+				--target "$$bootstrap/target" uv==$(uv_version) >>"$$bootstrap/log" 2>&1; then \
+			"$$bootstrap/target/bin/uv" sync --locked --quiet; \
+		else \
+			cat "$$bootstrap/log" >&2; \
+			echo "$(PYTHON) can make no virtual environment. On Debian and Ubuntu:" \
+				"apt install python3-venv; then run make again." >&2; \
+			exit 1; \
+		fi; \
+	fi
+	@touch $@
