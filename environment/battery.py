@@ -1,0 +1,118 @@
+"""The physics of a battery: how much it can exchange, and what an exchange leaves in it.
+
+Exchanges are energies of one step at the plug (grid side): positive charges, negative discharges.
+Every function takes the numbers of one battery or arrays with one row per battery, and gives the
+same bits either way.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def charged[T: (float, NDArray[np.float64])](
+    energy_kwh: T,
+    exchange_kwh: T,
+    charge_efficiency: T | float,
+    discharge_efficiency: T | float,
+) -> T:
+    """Return the stored energy after an exchange.
+
+    Parameters
+    ----------
+    energy_kwh : float or array, shape (n,)
+        Stored energy before the exchange [kWh].
+    exchange_kwh : float or array, shape (n,)
+        Energy at the plug [kWh], positive when charging.
+    charge_efficiency, discharge_efficiency : float or array, shape (n,)
+        From the plug to the store and from the store to the plug, 0 < efficiency <= 1 [-].
+
+    Returns
+    -------
+    float or array, shape (n,)
+        Stored energy after the exchange [kWh].
+
+    Notes
+    -----
+    ``E' = E + eta_c * max(x, 0) - max(-x, 0) / eta_d``, of which Khwanrit (2024) takes both
+    efficiencies as 1. A bound of `exchange_bounds`, fully used, meets the limit of the store to
+    within rounding.
+    """
+    stored_kwh: Any = np.where(
+        np.greater(exchange_kwh, 0.0),
+        exchange_kwh * charge_efficiency,
+        exchange_kwh / discharge_efficiency,
+    )
+    after_kwh: T = energy_kwh + stored_kwh
+    return after_kwh
+
+
+def exchange_bounds[T: (float, NDArray[np.float64])](
+    energy_kwh: T,
+    capacity_kwh: T | float,
+    soc_min: T | float,
+    soc_max: T | float,
+    power_kw: T | float,
+    step_h: float,
+    charge_efficiency: T | float,
+    discharge_efficiency: T | float,
+    reserve_kwh: T | float = 0.0,
+    plugged: bool | NDArray[np.bool_] = True,
+) -> tuple[T, T]:
+    """Return the least and the greatest exchange of a step that rating and store allow.
+
+    Parameters
+    ----------
+    energy_kwh, capacity_kwh : float or array, shape (n,)
+        Stored energy and size of the battery [kWh].
+    soc_min, soc_max : float or array, shape (n,)
+        Limits of the state of charge, 0..1 [-].
+    power_kw : float or array, shape (n,)
+        Rating at the plug, in both directions [kW].
+    step_h : float
+        Length of the step [h].
+    charge_efficiency, discharge_efficiency : float or array, shape (n,)
+        From the plug to the store and from the store to the plug, 0 < efficiency <= 1 [-].
+    reserve_kwh : float or array, shape (n,), optional
+        Energy above `soc_min` that is kept, for instance for the next trip [kWh].
+    plugged : bool or array of bool, shape (n,), optional
+        False where nothing can be exchanged, for instance on the road.
+
+    Returns
+    -------
+    lo_kwh, hi_kwh : float or array, shape (n,)
+        Energy at the plug [kWh], lo_kwh <= 0 <= hi_kwh. A battery below `soc_min` cannot discharge
+        and one above `soc_max` cannot charge; neither is made to return.
+    """
+    rated_kwh: Any = np.where(plugged, power_kw * step_h, 0.0)
+    available_kwh: Any = np.maximum(energy_kwh - soc_min * capacity_kwh - reserve_kwh, 0.0)
+    room_kwh: Any = np.maximum(soc_max * capacity_kwh - energy_kwh, 0.0)
+    # Subtracted from zero rather than negated: an empty battery's bound is 0, not -0.
+    lo_kwh = 0.0 - np.minimum(rated_kwh, available_kwh * discharge_efficiency)
+    hi_kwh = np.minimum(rated_kwh, room_kwh / charge_efficiency)
+    return lo_kwh, hi_kwh
+
+
+def usable_kwh[T: (float, NDArray[np.float64])](
+    energy_kwh: T, capacity_kwh: T | float, soc_min: T | float
+) -> T:
+    """Return the energy above the least state of charge.
+
+    Parameters
+    ----------
+    energy_kwh, capacity_kwh : float or array, shape (n,)
+        Stored energy and size of the battery [kWh].
+    soc_min : float or array, shape (n,)
+        Least state of charge, 0..1 [-].
+
+    Returns
+    -------
+    float or array, shape (n,)
+        Usable energy [kWh]; negative for a vehicle that drove below `soc_min`, which is legal.
+
+    Notes
+    -----
+    Source: Khwanrit (2024), the ``E`` of eq. (4.16) and of the satisfaction under eq. (5.2).
+    """
+    return energy_kwh - soc_min * capacity_kwh
