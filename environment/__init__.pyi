@@ -4,3 +4,4 @@ from .battery import usable_kwh as usable_kwh
 from .errors import InputError as InputError
 from .errors import Problem as Problem
 from .errors import nearest as nearest
+from .streams import Streams as Streams
