@@ -5,3 +5,4 @@ from .errors import InputError as InputError
 from .errors import Problem as Problem
 from .errors import nearest as nearest
 from .streams import Streams as Streams
+from .calendar import Calendar as Calendar

@@ -1,0 +1,185 @@
+"""The calendar of a run: from the number of a step to local time, date and kind of day."""
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from environment.errors import InputError, Problem, nearest
+
+type DayType = Literal["weekday", "saturday", "sunday"]
+
+
+class Calendar:
+    """Steps of equal length, counted in elapsed time and told in local time.
+
+    A step is labelled by its start. Step n starts n * step_h elapsed hours after the start of the
+    run, so the hour that the clocks skip in spring has no step and the one they repeat in autumn
+    has two.
+
+    Parameters
+    ----------
+    start
+        When step 0 starts: local wall-clock time in ISO 8601, e.g. "2024-01-01" or
+        "2024-01-01 06:00". A time that the clocks show twice is the first of the two; a time
+        with an offset from UTC is turned into local time.
+    time_zone
+        Name of the time zone, e.g. "Europe/Berlin".
+    step_h
+        Length of a step [h].
+    holiday_country
+        Country whose public holidays count as Sundays, e.g. "DE"; None for no holidays.
+    holiday_subdivision
+        Part of that country, e.g. "BY"; None for the holidays that all its parts share.
+
+    Attributes
+    ----------
+    start : datetime
+        When step 0 starts, with the time zone.
+    zone : ZoneInfo
+        The time zone.
+    step_h : float
+        Length of a step [h].
+
+    Raises
+    ------
+    InputError
+        With one problem for each argument that cannot be used.
+    """
+
+    def __init__(
+        self,
+        start: str | datetime,
+        time_zone: str,
+        step_h: float = 1.0,
+        holiday_country: str | None = None,
+        holiday_subdivision: str | None = None,
+    ) -> None:
+        problems: list[Problem] = []
+        zone = _zone(time_zone, problems)
+        begin = _start(start, zone or ZoneInfo("UTC"), problems)
+        _check_step(step_h, problems)
+        _check_holidays(holiday_country, holiday_subdivision, problems)
+        if zone is None or begin is None or problems:
+            raise InputError(problems)
+        self.start = begin
+        self.zone = zone
+        self.step_h = float(step_h)
+        self.holiday_country = holiday_country
+        self.holiday_subdivision = holiday_subdivision
+        self._start_utc = begin.astimezone(UTC)
+        self._holidays: dict[int, frozenset[date]] = {}
+
+    def time_of(self, step: int) -> datetime:
+        """Return the local time at which a step starts, with its time zone."""
+        return (self._start_utc + timedelta(hours=step * self.step_h)).astimezone(self.zone)
+
+    def hour_of_day(self, step: int) -> float:
+        """Return what the local clock shows as a step starts [h], at least 0 and below 24."""
+        time = self.time_of(step)
+        seconds = time.hour * 3600 + time.minute * 60 + time.second
+        return (seconds + time.microsecond / 1e6) / 3600
+
+    def date_of(self, step: int) -> date:
+        """Return the local date on which a step starts."""
+        return self.time_of(step).date()
+
+    def day_of(self, step: int) -> int:
+        """Return how many local dates lie between the start of the run and that of a step."""
+        return (self.date_of(step) - self.start.date()).days
+
+    def is_holiday(self, day: date) -> bool:
+        """Return whether a date is a public holiday; never, where no country is named."""
+        if self.holiday_country is None:
+            return False
+        if day.year not in self._holidays:
+            self._holidays[day.year] = _holidays(
+                self.holiday_country, self.holiday_subdivision, day.year
+            )
+        return day in self._holidays[day.year]
+
+    def day_type(self, day: date) -> DayType:
+        """Return the kind of day that a date is; a public holiday is like a Sunday."""
+        if day.weekday() == 6 or self.is_holiday(day):
+            return "sunday"
+        return "saturday" if day.weekday() == 5 else "weekday"
+
+
+def _zone(name: str, problems: list[Problem]) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (OSError, TypeError, ValueError, KeyError):
+        # Also a city alone names its zone: "Berlin" is near "Europe/Berlin".
+        zones = sorted(available_timezones())
+        cities = {zone.rpartition("/")[2]: zone for zone in zones}
+        near = cities.get(nearest(str(name), cities), "") if "/" not in str(name) else ""
+        problems.append(
+            Problem(
+                "time_zone",
+                f"'{name}' is no time zone",
+                "a name of the IANA time zone database, such as Europe/Berlin",
+                near or nearest(str(name), zones),
+            )
+        )
+        return None
+
+
+def _start(start: str | datetime, zone: ZoneInfo, problems: list[Problem]) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(start.strip()) if isinstance(start, str) else start
+        if time.tzinfo is not None:
+            return time.astimezone(zone)
+        local = time.replace(tzinfo=zone)
+        shown = local.astimezone(UTC).astimezone(zone)
+    except (AttributeError, OverflowError, ValueError):
+        allowed = "a date or a time in ISO 8601, such as 2024-01-01 or 2024-01-01 06:00"
+        problems.append(Problem("start", f"'{start}' is no time", allowed))
+        return None
+    if shown.replace(tzinfo=None, fold=0) != time.replace(fold=0):
+        allowed = f"a time that the clocks there show, such as {shown:%Y-%m-%d %H:%M}"
+        message = f"{time:%Y-%m-%d %H:%M} does not exist in {zone.key}: the clocks skip it"
+        problems.append(Problem("start", message, allowed))
+        return None
+    return local
+
+
+def _check_step(step_h: float, problems: list[Problem]) -> None:
+    try:
+        usable = math.isfinite(step_h) and timedelta(hours=step_h) > timedelta(0)
+    except (OverflowError, TypeError):
+        usable = False
+    if not usable:
+        allowed = "a number of hours above 0, such as 1 or 0.25"
+        problems.append(Problem("step_h", f"{step_h!r} is no length of a step", allowed))
+
+
+def _check_holidays(country: str | None, subdivision: str | None, problems: list[Problem]) -> None:
+    if country is None:
+        if subdivision is not None:
+            message = f"'{subdivision}' is part of no country, for none is named"
+            problems.append(Problem("holiday_subdivision", message, "holiday_country as well"))
+        return
+    # Slow to import, and not needed where no holidays are wanted.
+    import holidays
+
+    subdivisions = holidays.list_supported_countries()
+    if country not in subdivisions:
+        # Also the name of a country is near its letters: "Germany" is near "DE".
+        names = {names[0]: names[1] for names in holidays.registry.COUNTRIES.values()}
+        near = names.get(nearest(str(country), names), "") if len(str(country)) > 3 else ""
+        message = f"no public holidays are known for '{country}'"
+        allowed = "the two letters of a country in ISO 3166, such as DE"
+        suggestion = near or nearest(str(country), subdivisions)
+        problems.append(Problem("holiday_country", message, allowed, suggestion))
+    elif subdivision is not None and subdivision not in subdivisions[country]:
+        options = subdivisions[country]
+        message = f"'{subdivision}' is no part of {country} with holidays of its own"
+        allowed = ", ".join(options) or "nothing, for its holidays are the same everywhere"
+        suggestion = nearest(str(subdivision), options)
+        problems.append(Problem("holiday_subdivision", message, allowed, suggestion))
+
+
+def _holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
+    import holidays
+
+    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
