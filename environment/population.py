@@ -1,0 +1,180 @@
+"""The quantities of one type of agent: one column for each attribute, one row for each agent."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from environment.errors import InputError, Problem, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What one column of a population means.
+
+    Attributes
+    ----------
+    name
+        Name of the column.
+    dtype
+        NumPy type of its values.
+    unit
+        Unit of its values, "-" where they have none.
+    default
+        Value of every row that is not set.
+    description
+        Meaning in a line.
+    state
+        Whether it changes during a run, and so belongs to a checkpoint.
+    """
+
+    name: str
+    dtype: type[np.generic]
+    unit: str
+    default: float | int | bool
+    description: str
+    state: bool = False
+
+
+class Population:
+    """All agents of one type, as columns.
+
+    A column is read and written in place, by the population and by the agents that stand for its
+    rows. Forks share the columns that do not change during a run: from the first fork on these are
+    read-only, and `set` gives the population for which it is called a column of its own.
+
+    Parameters
+    ----------
+    attributes : sequence of Attribute
+        The columns.
+    size : int
+        Number of agents.
+    """
+
+    def __init__(self, attributes: Sequence[Attribute], size: int) -> None:
+        self.attributes = {attribute.name: attribute for attribute in attributes}
+        if len(self.attributes) < len(attributes):
+            raise ValueError(f"attributes need names of their own: {[a.name for a in attributes]}")
+        self.size = size
+        self._columns: dict[str, NDArray[Any]] = {
+            attribute.name: np.full(size, attribute.default, dtype=attribute.dtype)
+            for attribute in attributes
+        }
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._columns
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        try:
+            return self._columns[name]
+        except KeyError:
+            raise InputError([self._unknown(name)]) from None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all columns, shared ones included [bytes]."""
+        return sum(column.nbytes for column in self._columns.values())
+
+    def describe(self) -> list[tuple[str, str, str, float | int | bool, str]]:
+        """Return name, unit, type, default and description of every column."""
+        return [
+            (a.name, a.unit, np.dtype(a.dtype).name, a.default, a.description)
+            for a in self.attributes.values()
+        ]
+
+    def set(self, name: str, values: ArrayLike) -> None:
+        """Write a whole column.
+
+        Parameters
+        ----------
+        name : str
+            Name of the column.
+        values : array_like, shape (size,) or ()
+            Value of each agent, or one for all.
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or values do not fit its shape and type or are not numbers.
+        """
+        column = self[name]
+        array = np.asarray(values)
+        problem = _misfit(name, array, column)
+        if problem:
+            raise InputError([problem])
+        if column.flags.writeable:
+            column[...] = array
+        else:
+            self._columns[name] = np.full_like(column, array)
+
+    def fork(self) -> Self:
+        """Return a second population in the same state, sharing what does not change in a run."""
+        fork = copy.copy(self)
+        fork._columns = {}
+        for name, column in self._columns.items():
+            if self.attributes[name].state:
+                fork._columns[name] = column.copy()
+            else:
+                column.flags.writeable = False
+                fork._columns[name] = column
+        return fork
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the columns that change during a run; they are live, not copies."""
+        return {name: self._columns[name] for name, a in self.attributes.items() if a.state}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Write back the columns of an earlier `state`; all of them, or none if one does not fit.
+
+        Parameters
+        ----------
+        state : mapping of str to array, shape (size,)
+            Every column that changes during a run.
+
+        Raises
+        ------
+        InputError
+            If columns are missing or unknown, or their shapes or types do not fit.
+        """
+        columns = self.state()
+        problems = [self._unknown(name) for name in state if name not in columns]
+        for name, column in columns.items():
+            if name not in state:
+                problems.append(Problem(name, "this column of the state is missing"))
+            elif state[name].shape != column.shape:
+                message = f"values of shape {state[name].shape}"
+                problems.append(Problem(name, message, allowed=str(column.shape)))
+            elif state[name].dtype != column.dtype:
+                message = f"values of type {state[name].dtype}"
+                problems.append(Problem(name, message, allowed=str(column.dtype)))
+        if problems:
+            raise InputError(problems)
+        for name, column in columns.items():
+            column[...] = state[name]
+
+    def _unknown(self, name: str) -> Problem:
+        return Problem(name, "there is no such column", suggestion=nearest(name, self.attributes))
+
+
+def _misfit(name: str, values: NDArray[Any], column: NDArray[Any]) -> Problem | None:
+    """Return why values cannot be written into a column, or None if they can."""
+    if values.shape not in ((), column.shape):
+        return Problem(name, f"values of shape {values.shape}", allowed=f"() or {column.shape}")
+    if not np.can_cast(values.dtype, column.dtype, "same_kind"):
+        return Problem(name, f"values of type {values.dtype}", allowed=str(column.dtype))
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        row = int(np.argmax(np.isnan(values)))
+        return Problem(f"{name}, row {row}", "nan", allowed="a number")
+    if column.dtype.kind in "iu" and values.size:
+        limits = np.iinfo(column.dtype)
+        least, greatest = int(values.min()), int(values.max())
+        if least < limits.min or greatest > limits.max:
+            wrong = least if least < limits.min else greatest
+            return Problem(name, f"the value {wrong}", allowed=f"{limits.min} to {limits.max}")
+    return None
