@@ -64,18 +64,18 @@ $(synced): pyproject.toml uv.lock .python-version
 	else \
 		set -e; \
 		echo "Installing the locked tools into .venv (once, a minute or two)"; \
-		bootstrap=$$(mktemp -d); trap 'rm -rf "$$bootstrap"' EXIT; \
+		bootstrap=$$(mktemp -d); trap 'rm -rf "$$bootstrap"' EXIT; trap 'exit 130' INT TERM; \
 		if $(PYTHON) -m venv "$$bootstrap/venv" >"$$bootstrap/log" 2>&1; then \
-			"$$bootstrap/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+			"$$bootstrap/venv/bin/python" -m pip install -qq --disable-pip-version-check \
 				--only-binary=:all: uv==$(uv_version); \
 			"$$bootstrap/venv/bin/uv" sync --locked --quiet; \
-		elif $(PYTHON) -m pip install --quiet --disable-pip-version-check --only-binary=:all: \
+		elif $(PYTHON) -m pip install -qq --disable-pip-version-check --only-binary=:all: \
 				--target "$$bootstrap/target" uv==$(uv_version) >>"$$bootstrap/log" 2>&1; then \
 			"$$bootstrap/target/bin/uv" sync --locked --quiet; \
 		else \
 			cat "$$bootstrap/log" >&2; \
-			echo "$(PYTHON) can make no virtual environment. On Debian and Ubuntu:" \
-				"apt install python3-venv; then run make again." >&2; \
+			echo "$(PYTHON) could neither make a virtual environment nor install uv with pip (above: why)." >&2; \
+			echo "On Debian and Ubuntu: apt install python3-venv; then run make again." >&2; \
 			exit 1; \
 		fi; \
 	fi
