@@ -5,6 +5,7 @@ from .calendar import Calendar as Calendar
 from .errors import InputError as InputError
 from .errors import Problem as Problem
 from .errors import nearest as nearest
+from .ledger import Ledger as Ledger
 from .population import Attribute as Attribute
 from .population import Population as Population
 from .streams import Streams as Streams
