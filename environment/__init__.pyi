@@ -9,3 +9,7 @@ from .ledger import Ledger as Ledger
 from .population import Attribute as Attribute
 from .population import Population as Population
 from .streams import Streams as Streams
+from .standard_profiles import PROFILES as PROFILES
+from .standard_profiles import StandardProfiles as StandardProfiles
+from .standard_profiles import dynamisation as dynamisation
+from .standard_profiles import season_of as season_of
