@@ -1,0 +1,118 @@
+"""What agents say to each other.
+
+A message to a population is one message with one price, and the population's answer is one with an
+array of energies, a row for each agent; both count as many as there are agents. To say something
+new, subclass `Message` with fields of your own and a `value`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(ABC):
+    """What all messages carry.
+
+    Attributes
+    ----------
+    step
+        Step of the run.
+    round
+        Round of the exchange within the step, from 0.
+    sender, receiver
+        Names of an agent or of a population.
+    count
+        Number of agents addressed, or answering.
+    """
+
+    step: int
+    round: int
+    sender: str
+    receiver: str
+    count: int = 1
+
+    @property
+    def kind(self) -> str:
+        """What kind of message it is: the name of its class."""
+        return type(self).__name__
+
+    @property
+    @abstractmethod
+    def value(self) -> float:
+        """What the log keeps of the content: a price or a total of energies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceMessage(Message):
+    """A message that names a price.
+
+    Attributes
+    ----------
+    price
+        Price [money/kWh].
+    """
+
+    price: float
+
+    @property
+    def value(self) -> float:
+        """The price [money/kWh]."""
+        return float(self.price)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyMessage(Message):
+    """A message that names an energy, or one for each agent of a population.
+
+    Attributes
+    ----------
+    energy_kwh
+        Energy, float or array of shape (count,) [kWh], positive when consumed or charged.
+    """
+
+    energy_kwh: float | NDArray[np.float64]
+
+    @property
+    def value(self) -> float:
+        """The total energy [kWh]."""
+        return float(np.sum(self.energy_kwh))
+
+
+class PriceOffer(PriceMessage):
+    """A leader asks what its followers would take at a price; it binds nobody."""
+
+    __slots__ = ()
+
+
+class PriceAnnouncement(PriceMessage):
+    """A leader sets the price of the step; it binds."""
+
+    __slots__ = ()
+
+
+class EnergyBid(EnergyMessage):
+    """A follower answers with the energy it would take at the price it last heard."""
+
+    __slots__ = ()
+
+
+class PlugIn(EnergyMessage):
+    """A vehicle under typical charging tells what it draws, whatever the price."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement(EnergyMessage):
+    """A seller tells what was delivered and what is due for it.
+
+    Attributes
+    ----------
+    amount
+        Money due, float or array of shape (count,) [money]; negative is paid out.
+    """
+
+    amount: float | NDArray[np.float64]
