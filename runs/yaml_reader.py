@@ -1,0 +1,120 @@
+"""YAML read strictly: nothing silently turned into something else, nothing given twice."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from environment.errors import InputError, Problem
+
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITE = re.compile(r"([-+]?)\.(inf|Inf|INF)")
+_WORDS: dict[str, object] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_PLAIN_TAGS = {"!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))}
+
+type Keys = tuple[str | int, ...]
+
+
+def read_yaml(text: str, source: str) -> Any:
+    """Read YAML by the core schema of YAML 1.2.
+
+    Under it `no`, `on` and `NO` are text, `5e-4` is a number, `010` is ten and a date stays text.
+
+    Parameters
+    ----------
+    text
+        The YAML.
+    source
+        The name of its file, for the errors.
+
+    Returns
+    -------
+    object
+        Mappings, lists, text, numbers, truth values and None.
+
+    Raises
+    ------
+    InputError
+        When the text is no YAML, or a key stands twice in one mapping or is not text, or a value
+        refers to itself or carries a tag. All that can be found are told at once.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+        reading = _Reading(source)
+        value = None if node is None else reading.value(node, (), frozenset())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{source}: line {mark.line + 1}, column {mark.column + 1}" if mark else source
+        raise InputError([Problem(where, f"is not YAML: {error.problem}")]) from None
+    except yaml.YAMLError as error:
+        raise InputError([Problem(source, f"is not YAML: {error}")]) from None
+    except RecursionError:
+        raise InputError([Problem(source, "is nested too deeply")]) from None
+    if reading.problems:
+        raise InputError(reading.problems)
+    return value
+
+
+def place(source: str, keys: Sequence[str | int]) -> str:
+    """Return how a place in a file is named: the file and the dotted path of keys."""
+    return f"{source}: {'.'.join(map(str, keys))}" if keys else source
+
+
+class _Reading:
+    """One pass over the nodes of a document, collecting what is wrong with them."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+
+    def value(self, node: yaml.Node, keys: Keys, above: frozenset[int]) -> Any:
+        if id(node) in above:
+            return self._refuse(keys, "refers to itself")
+        if node.tag not in _PLAIN_TAGS:
+            return self._refuse(keys, f"the tag {node.tag} is not understood", "a plain value")
+        above |= {id(node)}
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, keys, above)
+        if isinstance(node, yaml.SequenceNode):
+            items = enumerate(node.value)
+            return [self.value(item, (*keys, index), above) for index, item in items]
+        quoted = getattr(node, "style", None) is not None
+        return node.value if quoted else _plain(node.value)
+
+    def _mapping(self, node: yaml.MappingNode, keys: Keys, above: frozenset[int]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            key = self.value(key_node, keys, above)
+            if not isinstance(key, str):
+                self._refuse(keys, f"the key {key!r} in line {line} is not text", "text; quote it")
+                continue
+            here = (*keys, key)
+            if key in lines:
+                twice = f"is given twice, in lines {lines[key]} and {line}"
+                self._refuse(here, twice, "each key once")
+            lines[key] = line
+            result[key] = self.value(value_node, here, above)
+        return result
+
+    def _refuse(self, keys: Keys, message: str, allowed: str = "") -> None:
+        self.problems.append(Problem(place(self.source, keys), message, allowed))
+
+
+def _plain(text: str) -> object:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _WHOLE_NUMBER.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    infinite = _INFINITE.fullmatch(text)
+    return float(f"{infinite[1]}inf") if infinite else text
