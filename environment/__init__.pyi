@@ -6,6 +6,7 @@ from .errors import InputError as InputError
 from .errors import Problem as Problem
 from .errors import nearest as nearest
 from .ledger import Ledger as Ledger
+from .message_bus import MessageBus as MessageBus
 from .messages import EnergyBid as EnergyBid
 from .messages import EnergyMessage as EnergyMessage
 from .messages import Message as Message

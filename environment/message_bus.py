@@ -1,0 +1,162 @@
+"""The delivery of messages: at once, or late, or not at all."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.errors import InputError, Problem
+from environment.messages import Message
+from environment.streams import Streams
+
+type Keep = Literal["none", "leaders", "all"]
+
+LOG_COLUMNS = ("step", "time", "round", "kind", "sender", "receiver", "value", "count")
+
+
+@dataclass(slots=True)
+class Count:
+    """How many messages of one kind were sent, and what became of them."""
+
+    sent: int = 0
+    lost: int = 0
+    late: int = 0
+
+
+class MessageBus:
+    """Carries messages between agents within a step.
+
+    What is lost is drawn from a stream of the step, the link and the message's place among those
+    sent over the link in this step. So a resumed run loses the same messages, and more agents,
+    links or latency change nothing for the others.
+
+    Parameters
+    ----------
+    streams : Streams
+        The run's random streams.
+    latency_h : float, optional
+        Time a message travels [h].
+    loss_rate : float, optional
+        Probability that a message to one agent is lost, 0..1 [-].
+    deadline_h : float, optional
+        Time within the step after which nothing is heard any more [h].
+    keep : {"none", "leaders", "all"}, optional
+        Which messages the log keeps: none; those from one agent to one other, as between a utility
+        and its aggregators; or also those to and from populations.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range; all of them are told.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        latency_h: float = 0.0,
+        loss_rate: float = 0.0,
+        deadline_h: float = math.inf,
+        keep: Keep = "none",
+    ) -> None:
+        problems = [
+            Problem(name, f"the value {value}", allowed=allowed)
+            for name, value, right, allowed in (
+                ("latency_h", latency_h, 0 <= latency_h < math.inf, "0 or more"),
+                ("loss_rate", loss_rate, 0 <= loss_rate <= 1, "0 to 1"),
+                ("deadline_h", deadline_h, deadline_h >= 0, "0 or more"),
+                ("keep", keep, keep in get_args(Keep.__value__), "none, leaders, all"),
+            )
+            if not right
+        ]
+        if problems:
+            raise InputError(problems)
+        self._streams = streams
+        self.latency_h = latency_h
+        self.loss_rate = loss_rate
+        self.deadline_h = deadline_h
+        self.keep = keep
+        self.statistics: dict[str, Count] = {}
+        self.now_h = 0.0
+        self._step = 0
+        self._sent: Counter[tuple[str, str]] = Counter()
+        self._log: list[tuple[Any, ...]] = []
+
+    def begin_step(self, step: int) -> None:
+        """Set the time within the step to 0 and turn to the random streams of the step."""
+        self._step = step
+        self.now_h = 0.0
+        self._sent.clear()
+
+    def wait(self) -> None:
+        """Let the time pass that a message travels."""
+        self.now_h += self.latency_h
+
+    @property
+    def open(self) -> bool:
+        """Whether the deadline of the step is still ahead."""
+        return self.now_h <= self.deadline_h
+
+    def send(self, message: Message) -> NDArray[np.bool_] | bool:
+        """Send a message.
+
+        Parameters
+        ----------
+        message : Message
+            To one agent, or to or from a population.
+
+        Returns
+        -------
+        bool or array of bool, shape (count,)
+            Whether it is heard before the deadline. For a population True if it is by, or from,
+            everyone, else a mask with a row for each agent.
+        """
+        if self.keep == "all" or (self.keep == "leaders" and message.count == 1):
+            self._keep(message)
+        count = self.statistics.setdefault(message.kind, Count())
+        count.sent += message.count
+        link = message.sender, message.receiver
+        place = self._sent[link]
+        self._sent[link] += 1
+        late = self.now_h + self.latency_h > self.deadline_h
+        if not late and self.loss_rate == 0:
+            return True
+
+        stream = self._streams.generator("messages", repr((*link, place)), self._step)
+        heard = stream.random(message.count) >= self.loss_rate
+        count.lost += message.count - int(np.count_nonzero(heard))
+        if late:
+            count.late += int(np.count_nonzero(heard))
+            heard[:] = False
+        if message.count == 1:
+            return bool(heard[0])
+        return True if heard.all() else heard
+
+    def drain_log(self) -> dict[str, list[Any]]:
+        """Return the kept messages since the last call, as columns, and forget them.
+
+        ``time`` is the time within the step at which a message was sent [h].
+        """
+        log = self._log_columns()
+        self._log.clear()
+        return log
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `restore` needs between two steps, fit for JSON."""
+        statistics = {kind: [n.sent, n.lost, n.late] for kind, n in self.statistics.items()}
+        return {"statistics": statistics, "log": self._log_columns()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over an earlier `state`."""
+        self.statistics = {kind: Count(*counts) for kind, counts in state["statistics"].items()}
+        self._log = list(zip(*(state["log"][name] for name in LOG_COLUMNS), strict=True))
+
+    def _keep(self, message: Message) -> None:
+        said = message.kind, message.sender, message.receiver, message.value, message.count
+        self._log.append((message.step, self.now_h, message.round, *said))
+
+    def _log_columns(self) -> dict[str, list[Any]]:
+        return {name: [row[i] for row in self._log] for i, name in enumerate(LOG_COLUMNS)}
