@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +85,50 @@ def nearest(name: str, options: Iterable[str]) -> str:
         by_plain_name.setdefault(plain(option), option)
     found = difflib.get_close_matches(plain(name), list(by_plain_name), n=1, cutoff=0.6)
     return by_plain_name[found[0]] if found else ""
+
+
+def missing_columns(place: str, present: Sequence[str], required: Sequence[str]) -> list[Problem]:
+    """Return a problem for each column that a table needs and does not have.
+
+    Parameters
+    ----------
+    place
+        Where the names of the columns stand.
+    present
+        The columns that the table has.
+    required
+        The columns that it needs.
+    """
+    spare = [column for column in present if column not in required]
+    return [
+        Problem(
+            place,
+            f"column '{column}' is missing; there are {', '.join(present) or 'none'}",
+            f"columns {', '.join(required)}",
+            # The wrong name is the one to be told, and to be changed into the right one.
+            nearest(column, spare),
+        )
+        for column in required
+        if column not in present
+    ]
+
+
+def missing_file(path: Path) -> list[Problem]:
+    """Return a problem where a path is no file, with the file nearest to it in its folder."""
+    if path.is_file():
+        return []
+    if path.is_dir():
+        return [Problem(str(path), "is a folder", "a file")]
+    folder = path.parent
+    if not folder.is_dir():
+        return [Problem(str(path), f"does not exist, and neither does the folder {folder}")]
+    near = nearest(path.name, sorted(file.name for file in folder.iterdir() if file.is_file()))
+    return [Problem(str(path), "does not exist", suggestion=str(folder / near) if near else "")]
+
+
+def shortened(problems: Sequence[Problem], shown: int = 20) -> list[Problem]:
+    """Return the first problems of many, and one that tells how many more there are."""
+    if len(problems) <= shown:
+        return list(problems)
+    more = len(problems) - shown
+    return [*problems[:shown], Problem("", f"and {more:,} more of this kind")]

@@ -1,0 +1,295 @@
+"""Day plans of vehicles: the trips that a vehicle drives, day after day.
+
+The shipped plans, `data/day_plans.csv`, are the ten patterns of R. Khwanrit, Hierarchical
+Multi-Communities Energy Sharing Management System using Energy Storage, dissertation, JAIST, 2024,
+Table 5.1. A trip printed in slot s takes the clock hour from s to s + 1, and the distance of a
+lunch trip is that of the whole way there and back.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.errors import (
+    InputError,
+    Problem,
+    missing_columns,
+    missing_file,
+    nearest,
+    shortened,
+)
+
+_REQUIRED = ("plan", "departs_h", "km", "origin", "destination")
+_OPTIONAL = ("duration_h", "via")
+_DAY_H = 24.0
+# Two times nearer than this are the same: hours such as 16.1 + 0.2 are no exact numbers.
+_SAME_H = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DayPlans:
+    """Day plans and their trips, ordered by plan and departure.
+
+    Attributes
+    ----------
+    names
+        Names of the plans.
+    trip_plan
+        Plan of each trip, an index into `names`, shape (trips,).
+    departs_h
+        When each trip departs, by the clock of the day [h], shape (trips,).
+    arrives_h
+        When it arrives [h]; beyond 24 on the day after, shape (trips,).
+    km
+        How far it goes [km], shape (trips,).
+    origin, via, destination
+        Where it begins, what it passes by and where it ends, indices into the communities;
+        via is -1 where it passes by none, shape (trips,).
+    start
+        Community in which the day of each plan begins and ends, shape (plans,).
+    last_arrival_h
+        When the last trip of each plan arrives [h], shape (plans,).
+    """
+
+    names: tuple[str, ...]
+    trip_plan: NDArray[np.int64]
+    departs_h: NDArray[np.float64]
+    arrives_h: NDArray[np.float64]
+    km: NDArray[np.float64]
+    origin: NDArray[np.int64]
+    via: NDArray[np.int64]
+    destination: NDArray[np.int64]
+    start: NDArray[np.int64]
+    last_arrival_h: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trip:
+    place: str
+    departs_h: float
+    arrives_h: float
+    km: float
+    origin: int
+    via: int
+    destination: int
+
+
+def read_day_plans(path: Path | None, communities: Sequence[str]) -> DayPlans:
+    """Read day plans from a CSV file, or take the shipped ones.
+
+    Parameters
+    ----------
+    path
+        File with the columns plan, departs_h, km, origin, destination and, where wanted,
+        duration_h (1 where left out) and via; None for the ten published patterns, which go
+        between communities named homes, malls and offices.
+    communities
+        Names of the communities.
+
+    Returns
+    -------
+    DayPlans
+        The plans, in the order in which the file first names them.
+
+    Raises
+    ------
+    InputError
+        With every problem found: missing columns, cells that cannot be used, unknown communities,
+        and plans that cannot be driven day after day, because a trip departs before the one
+        before it has arrived or from where the vehicle is not, or because the day does not end
+        where it begins.
+    """
+    name, rows = _rows(path)
+    trips = _trips(name, rows, communities)
+    plans = list(trips.values())
+    each = [trip for plan in plans for trip in plan]
+    return DayPlans(
+        names=tuple(trips),
+        trip_plan=np.repeat(np.arange(len(plans)), [len(plan) for plan in plans]),
+        departs_h=np.array([trip.departs_h for trip in each], dtype=np.float64),
+        arrives_h=np.array([trip.arrives_h for trip in each], dtype=np.float64),
+        km=np.array([trip.km for trip in each], dtype=np.float64),
+        origin=np.array([trip.origin for trip in each], dtype=np.int64),
+        via=np.array([trip.via for trip in each], dtype=np.int64),
+        destination=np.array([trip.destination for trip in each], dtype=np.int64),
+        start=np.array([plan[0].origin for plan in plans], dtype=np.int64),
+        last_arrival_h=np.array([plan[-1].arrives_h for plan in plans], dtype=np.float64),
+    )
+
+
+def _rows(path: Path | None) -> tuple[str, list[tuple[int, list[str]]]]:
+    """Return the name of the file, as problems tell it, and its rows with their line numbers."""
+    if path is None:
+        name = "shipped day plans"
+        text = resources.files("environment").joinpath("data/day_plans.csv").read_text("utf-8")
+    else:
+        name = str(path)
+        if problems := missing_file(Path(path)):
+            raise InputError(problems)
+        try:
+            text = Path(path).read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            message = f"byte {error.object[error.start]:#x} is no text"
+            raise InputError([Problem(f"{name}, line {line}", message, "UTF-8")]) from error
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    try:
+        return name, [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        problem = Problem(f"{name}, line {reader.line_num}", f"cannot be read: {error}", "CSV")
+        raise InputError([problem]) from error
+
+
+def _trips(
+    name: str, rows: list[tuple[int, list[str]]], communities: Sequence[str]
+) -> dict[str, list[_Trip]]:
+    """Return the trips of each plan by departure; raise where there is a problem."""
+    first_line, names = rows[0] if rows else (1, [])
+    header = [column.strip() for column in names]
+    problems = _header_problems(f"{name}, line {first_line}", header)
+    if problems:
+        raise InputError(problems)
+    trips: dict[str, list[_Trip]] = {}
+    unusable: set[str] = set()
+    for line, cells in rows[1:]:
+        if not any(cell.strip() for cell in cells):
+            continue
+        row = _Row(f"{name}, line {line}", header, cells, communities)
+        problems.extend(row.problems)
+        plan = trips.setdefault(row.plan, [])
+        if row.trip is None:
+            unusable.add(row.plan)
+        else:
+            plan.append(row.trip)
+    if not trips:
+        problems.append(Problem(name, "holds no trips", "one row for each trip"))
+    for plan_name, plan in trips.items():
+        plan.sort(key=lambda trip: trip.departs_h)
+        # What follows from a row that cannot be used is not told as well.
+        if plan_name not in unusable:
+            problems.extend(_sequence_problems(plan_name, plan, communities))
+    if problems:
+        raise InputError(shortened(problems, 50))
+    return trips
+
+
+def _header_problems(place: str, header: list[str]) -> list[Problem]:
+    if len(header) == 1 and ";" in header[0]:
+        return [Problem(place, "the columns are separated by ';'", "columns separated by ','")]
+    problems = missing_columns(place, header, _REQUIRED)
+    absent = [column for column in _OPTIONAL if column not in header]
+    known = (*_REQUIRED, *_OPTIONAL)
+    for column in header:
+        if header.count(column) > 1 and column in known:
+            problems.append(Problem(place, f"column '{column}' stands there twice", "once"))
+        # Another column is the person's own, unless it looks like one that would be left out.
+        elif column not in known and (meant := nearest(column, absent)):
+            problems.append(
+                Problem(place, f"column '{column}' is unknown", ", ".join(known), meant)
+            )
+    return list(dict.fromkeys(problems))
+
+
+class _Row:
+    """One row of a file of day plans: its trip, or the problems that it has."""
+
+    def __init__(
+        self, place: str, header: list[str], cells: list[str], communities: Sequence[str]
+    ) -> None:
+        self.place = place
+        self.problems: list[Problem] = []
+        self._cells = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        self._communities = communities
+        self.plan = self._cells.get("plan", "")
+        self.trip = None
+        if len(cells) != len(header):
+            self._tell(
+                "", f"there are {len(cells)} cells", f"{len(header)} cells, one for each column"
+            )
+            return
+        if not self.plan:
+            self._tell("plan", "the name of the plan is missing", "a name")
+        departs_h = self._number("departs_h", "an hour from 0 to below 24", 0.0, _DAY_H)
+        duration_h = self._number("duration_h", "hours above 0", math.ulp(0), math.inf)
+        km = self._number("km", "kilometres above 0", math.ulp(0), math.inf)
+        origin, via, destination = map(self._community, ("origin", "via", "destination"))
+        if not self.problems:
+            arrives_h = departs_h + duration_h
+            self.trip = _Trip(place, departs_h, arrives_h, km, origin, via, destination)
+
+    def _tell(self, column: str, message: str, allowed: str, suggestion: str = "") -> None:
+        place = f"{self.place}, column {column}" if column else self.place
+        self.problems.append(Problem(place, message, allowed, suggestion))
+
+    def _number(self, column: str, allowed: str, least: float, below: float) -> float:
+        text = self._cells.get(column, "")
+        if column == "duration_h" and not text:
+            return 1.0
+        try:
+            number = float(text)
+        except ValueError:
+            self._tell(column, f"'{text}' is no number" if text else "is empty", allowed)
+            return math.nan
+        if not least <= number < below:
+            self._tell(column, f"{text} cannot be", allowed)
+        return number
+
+    def _community(self, column: str) -> int:
+        name = self._cells.get(column, "")
+        if name in self._communities:
+            return self._communities.index(name)
+        if column == "via" and not name:
+            return -1
+        message = f"'{name}' is no community" if name else "is empty"
+        allowed = f"one of {', '.join(self._communities)}"
+        self._tell(column, message, allowed, nearest(name, self._communities))
+        return -1
+
+
+def _sequence_problems(name: str, trips: list[_Trip], communities: Sequence[str]) -> list[Problem]:
+    """Return why a vehicle cannot drive the trips of a plan, ordered by departure, every day."""
+    problems = []
+    for before, trip in pairwise(trips):
+        if trip.departs_h < before.arrives_h - _SAME_H:
+            message = (
+                f"plan '{name}' departs at {trip.departs_h:g} h, while on the trip of "
+                f"{_line(before)} until {before.arrives_h:g} h"
+            )
+            problems.append(
+                Problem(f"{trip.place}, column departs_h", message, "trips one after another")
+            )
+        if trip.origin != before.destination:
+            message = (
+                f"plan '{name}' departs from {communities[trip.origin]}, but the vehicle is at "
+                f"{communities[before.destination]} since {_line(before)}"
+            )
+            allowed = communities[before.destination]
+            problems.append(Problem(f"{trip.place}, column origin", message, allowed))
+    first, last = trips[0], trips[-1]
+    if first.departs_h + _DAY_H < last.arrives_h - _SAME_H:
+        message = (
+            f"plan '{name}' arrives at {last.arrives_h:g} h, when the next day's first trip "
+            f"({_line(first)}) has departed at {first.departs_h + _DAY_H:g} h"
+        )
+        allowed = f"an arrival by {first.departs_h + _DAY_H:g} h"
+        problems.append(Problem(last.place, message, allowed))
+    if last.destination != first.origin:
+        message = (
+            f"plan '{name}' ends its day at {communities[last.destination]}, but begins it at "
+            f"{communities[first.origin]} ({_line(first)}); days repeat"
+        )
+        allowed = communities[first.origin]
+        problems.append(Problem(f"{last.place}, column destination", message, allowed))
+    return problems
+
+
+def _line(trip: _Trip) -> str:
+    return trip.place.rpartition(", ")[2]
