@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from environment.exact_numbers import from_exact, to_exact
+
 COLUMNS = ("step", "kind", "payer", "payee", "energy_kwh", "price", "amount")
 
 
@@ -68,7 +70,7 @@ class Ledger:
                 f"{payer} cannot pay {payee} {amount} for {energy_kwh} kWh ({kind}, step {step})"
             )
         self._entries.append((int(step), kind, payer, payee, energy_kwh, price, amount))
-        money, energy = _exact(amount), _exact(energy_kwh)
+        money, energy = to_exact(amount), to_exact(energy_kwh)
         self._money[payer] -= money
         self._money[payee] += money
         self._energy[payer] += energy
@@ -80,21 +82,21 @@ class Ledger:
     @property
     def balances(self) -> dict[str, float]:
         """Money received less money paid, by party [money]."""
-        return {party: _rounded(money) for party, money in self._money.items()}
+        return {party: from_exact(money) for party, money in self._money.items()}
 
     @property
     def energy_kwh(self) -> dict[str, float]:
         """Energy received less energy delivered, by party [kWh]."""
-        return {party: _rounded(energy) for party, energy in self._energy.items()}
+        return {party: from_exact(energy) for party, energy in self._energy.items()}
 
     def totals(self, kind: str) -> tuple[float, float]:
         """Return the energy [kWh] and the amount [money] of all payments of a kind."""
         energy, money = self._energy_by_kind.get(kind, 0), self._money_by_kind.get(kind, 0)
-        return _rounded(energy), _rounded(money)
+        return from_exact(energy), from_exact(money)
 
     def imbalance(self) -> float:
         """Return the sum of all balances [money], which is zero in a sound ledger."""
-        return _rounded(sum(self._money.values()))
+        return from_exact(sum(self._money.values()))
 
     def entries(self) -> dict[str, list[Any]]:
         """Return the payments since the last `drain`, as columns."""
@@ -125,16 +127,3 @@ class Ledger:
             ("money_by_kind", self._money_by_kind),
             ("energy_by_kind", self._energy_by_kind),
         )
-
-
-# Every float is a whole multiple of the smallest one, 2**-1074: sums are kept in that unit.
-_EXPONENT = 1074
-
-
-def _exact(value: float) -> int:
-    numerator, denominator = value.as_integer_ratio()
-    return numerator << (_EXPONENT + 1 - denominator.bit_length())
-
-
-def _rounded(units: int) -> float:
-    return units / (1 << _EXPONENT)
