@@ -2,6 +2,8 @@ from .battery import charged as charged
 from .battery import exchange_bounds as exchange_bounds
 from .battery import usable_kwh as usable_kwh
 from .calendar import Calendar as Calendar
+from .clock import Clock as Clock
+from .clock import PendingEvent as PendingEvent
 from .day_plans import DayPlans as DayPlans
 from .day_plans import read_day_plans as read_day_plans
 from .errors import InputError as InputError
