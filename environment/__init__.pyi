@@ -9,6 +9,8 @@ from .day_plans import read_day_plans as read_day_plans
 from .errors import InputError as InputError
 from .errors import Problem as Problem
 from .errors import nearest as nearest
+from .grid import Grid as Grid
+from .grid import LineFlows as LineFlows
 from .ledger import Ledger as Ledger
 from .message_bus import MessageBus as MessageBus
 from .messages import EnergyBid as EnergyBid
