@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -217,14 +218,11 @@ def _wrong_attributes(graph: "nx.DiGraph[str]") -> list[Problem]:
         place = f"line {line[0]} - {line[1]}"
         attributes = graph.edges[line]
         for name, (right, allowed) in LINE_ATTRIBUTES.items():
-            if name not in attributes:
-                told = f"{name} is missing"
-                problems.append(Problem(place, told, allowed, nearest(name, attributes)))
-                continue
-            try:
-                fits = right(float(attributes[name]))
-            except (TypeError, ValueError):
-                fits = False
-            if not fits:
-                problems.append(Problem(place, f"{name} is {attributes[name]!r}", allowed))
+            value = attributes.get(name)
+            if value is None:
+                like = nearest(name, attributes)
+                told = f"{name} is missing" + (f", but there is {like!r}" if like else "")
+                problems.append(Problem(place, told, allowed))
+            elif not (isinstance(value, Real) and right(float(value))):
+                problems.append(Problem(place, f"{name} is {value!r}", allowed))
     return problems
