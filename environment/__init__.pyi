@@ -23,6 +23,7 @@ from .messages import PriceOffer as PriceOffer
 from .messages import Settlement as Settlement
 from .population import Attribute as Attribute
 from .population import Population as Population
+from .roads import RoadNetwork as RoadNetwork
 from .standard_profiles import PROFILES as PROFILES
 from .standard_profiles import StandardProfiles as StandardProfiles
 from .standard_profiles import dynamisation as dynamisation

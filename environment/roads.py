@@ -1,0 +1,101 @@
+"""The roads between communities."""
+
+import math
+from itertools import pairwise
+from numbers import Real
+from typing import TYPE_CHECKING
+
+from environment.errors import InputError, Problem, nearest
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+class RoadNetwork:
+    """Communities and the roads between them.
+
+    Parameters
+    ----------
+    graph : networkx.Graph
+        One node for each community; every edge is a road with its length ``km`` [km].
+
+    Attributes
+    ----------
+    communities
+        Names of the communities.
+
+    Raises
+    ------
+    InputError
+        If there is no community or a road has no length above 0; every such road is named.
+    """
+
+    def __init__(self, graph: "nx.Graph[str]") -> None:
+        self.communities = tuple(graph)
+        problems = []
+        if not self.communities:
+            problems.append(Problem("roads", "no community", allowed="one or more"))
+        for start, end in graph.edges():
+            road = graph.edges[start, end]
+            km = road.get("km")
+            if km is None:
+                like = nearest("km", road)
+                told = "km is missing" + (f", but there is {like!r}" if like else "")
+                problems.append(Problem(f"road {start} - {end}", told, "above 0"))
+            elif not (isinstance(km, Real) and 0 < float(km) < math.inf):
+                problems.append(Problem(f"road {start} - {end}", f"km is {km!r}", "above 0"))
+        if problems:
+            raise InputError(problems)
+        self._graph = graph.copy()
+        self._routes: dict[str, dict[str, list[str]]] = {}
+
+    def distance_km(self, origin: str, destination: str) -> float:
+        """Return the length of the shortest way [km].
+
+        Parameters
+        ----------
+        origin, destination : str
+            Names of communities.
+
+        Raises
+        ------
+        InputError
+            If there is no such community or no way.
+        """
+        route = self._route(origin, destination)
+        return math.fsum(float(self._graph.edges[road]["km"]) for road in pairwise(route))
+
+    def route(self, origin: str, destination: str) -> list[str]:
+        """Return the communities along the shortest way, both ends included.
+
+        Parameters
+        ----------
+        origin, destination : str
+            Names of communities.
+
+        Raises
+        ------
+        InputError
+            If there is no such community or no way.
+        """
+        return list(self._route(origin, destination))
+
+    def _route(self, origin: str, destination: str) -> list[str]:
+        unknown = [
+            Problem("roads", f"no community {name!r}", suggestion=nearest(name, self.communities))
+            for name in dict.fromkeys((origin, destination))
+            if name not in self.communities
+        ]
+        if unknown:
+            raise InputError(unknown)
+        if origin not in self._routes:
+            import networkx as nx  # Slow to load, and needed only where someone drives.
+
+            self._routes[origin] = nx.single_source_dijkstra_path(
+                self._graph, origin, weight=lambda start, end, road: float(road["km"])
+            )
+        routes = self._routes[origin]
+        if destination not in routes:
+            told = f"no way from {origin!r} to {destination!r}"
+            raise InputError([Problem("roads", told, allowed=", ".join(routes))])
+        return routes[destination]
