@@ -29,3 +29,6 @@ from .standard_profiles import StandardProfiles as StandardProfiles
 from .standard_profiles import dynamisation as dynamisation
 from .standard_profiles import season_of as season_of
 from .streams import Streams as Streams
+from .traffic import Traffic as Traffic
+from .traffic import TripBatch as TripBatch
+from .world import World as World

@@ -1,7 +1,7 @@
 """The calendar of a run: from the number of a step to local time, date and kind of day."""
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -87,6 +87,14 @@ class Calendar:
     def day_of(self, step: int) -> int:
         """Return how many local dates lie between the start of the run and that of a step."""
         return (self.date_of(step) - self.start.date()).days
+
+    def elapsed_h(self, day: date, clock_h: float) -> float:
+        """Return how long after the start of the run the local clock shows an hour of a date [h].
+
+        An hour above 24 belongs to the date after; one that the clocks skip is the hour after it.
+        """
+        local = datetime.combine(day, time(0), self.zone) + timedelta(hours=clock_h)
+        return (local.astimezone(UTC) - self._start_utc) / timedelta(hours=1)
 
     def is_holiday(self, day: date) -> bool:
         """Return whether a date is a public holiday; never, where no country is named."""

@@ -1,0 +1,228 @@
+"""The aggregator of a community: buys from the utility and sells to its vehicles, by messages."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import mesa
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.electric_vehicle import Fleet
+from environment.message_bus import MessageBus
+from environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
+from markets.aggregator_response import ResponseMap, response_map
+from markets.demand_curve import demand_curve
+from markets.price_search import LearnedDemand, learn_demand
+from markets.three_level_game import PriceBounds
+from markets.vehicle_response import best_response
+
+MOST_ATTEMPTS = 8
+MOST_REVISIONS = 10
+
+
+@dataclass(slots=True)
+class Parked:
+    """The vehicles parked in a community in this step, as the fleet's answers to it come in.
+
+    Attributes
+    ----------
+    rows : array of int, shape (n,)
+        Rows of the fleet.
+    lam, theta, usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
+        What the vehicles know of themselves, and nobody else.
+    """
+
+    rows: NDArray[np.intp]
+    lam: NDArray[np.float64]
+    theta: NDArray[np.float64]
+    usable_kwh: NDArray[np.float64]
+    lower_kwh: NDArray[np.float64]
+    upper_kwh: NDArray[np.float64]
+
+    def respond(self, fleet: Fleet, price: float) -> NDArray[np.float64]:
+        """Return what every vehicle exchanges at ``price`` [kWh]."""
+        energy = best_response(
+            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
+        )
+        if len(fleet.self_willed):
+            prices = np.full(len(self.rows), price)
+            fleet.decide_alone(self.rows, prices, energy, self.lower_kwh, self.upper_kwh)
+        return energy
+
+
+class CommunityEnergyAggregator(mesa.Agent[Any]):
+    """Trades for a community and earns the difference between two prices.
+
+    It learns the demand of its vehicles by asking them, and the price of the utility by being
+    asked; it reads nobody's parameters.
+
+    Parameters
+    ----------
+    model : mesa.Model
+        The world it lives in, with ``bus`` and ``streams``.
+    name : str
+        Name of the community.
+    fleet : Fleet
+        Answers for the vehicles.
+    bounds : PriceBounds
+        What it may ask.
+    without_vehicles : {"pass_through", "profit_max"}
+        How it prices a community that cannot answer.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        name: str,
+        fleet: Fleet,
+        bounds: PriceBounds,
+        without_vehicles: Literal["pass_through", "profit_max"],
+    ) -> None:
+        super().__init__(model)
+        self.name = name
+        self.fleet = fleet
+        self.bounds = bounds
+        self.without_vehicles = without_vehicles
+        self.heard_price = bounds.utility_lower
+        self.unexplained = 0
+        self.fallbacks = 0
+        self.questions = 0
+        self._step = 0
+        self._round = 0
+        self._parked: Parked
+        self._fixed_kwh = 0.0
+        self._learned: LearnedDemand | None = None
+        self._answers: ResponseMap | None = None
+
+    @property
+    def bus(self) -> MessageBus:
+        """What carries its messages."""
+        bus: MessageBus = self.model.bus
+        return bus
+
+    def begin_step(self, step: int, parked: Parked, fixed_kwh: float) -> None:
+        """Meter the fixed load of the step and learn what the parked vehicles want."""
+        self._step, self._round = step, 0
+        self._parked, self._fixed_kwh = parked, fixed_kwh
+        self._learned = self._answers = None
+        self.unexplained = self.fallbacks = self.questions = 0
+        if len(parked.rows):
+            bounds = self.bounds
+            learned = learn_demand(
+                self._ask_vehicles, fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper
+            )
+            self.unexplained = int(learned.unexplained.sum())
+            self.questions = learned.probes
+            self._understand(learned)
+
+    def _understand(self, learned: LearnedDemand) -> None:
+        bounds = self.bounds
+        curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+        self._learned = learned
+        self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
+
+    def _ask_vehicles(self, price: float) -> NDArray[np.float64]:
+        """Ask every vehicle until it has answered; NaN for those that stay silent."""
+        count = len(self._parked.rows)
+        vehicles = f"vehicles@{self.name}"
+        heard = np.full(count, np.nan)
+        if not self._room():
+            return heard
+        silent = np.ones(count, dtype=bool)
+        for _ in range(MOST_ATTEMPTS):
+            about = {"step": self._step, "round": self._round, "count": int(silent.sum())}
+            offer = PriceOffer(sender=self.name, receiver=vehicles, price=price, **about)
+            reached = self.bus.send(offer)
+            self.bus.wait()
+            energy = self._parked.respond(self.fleet, price)
+            bid = EnergyBid(sender=vehicles, receiver=self.name, energy_kwh=energy[silent], **about)
+            returned = self.bus.send(bid)
+            self.bus.wait()
+            self._round += 1
+            answered = np.zeros(count, dtype=bool)
+            answered[silent] = np.asarray(reached) & np.asarray(returned)
+            heard[answered] = energy[answered]
+            silent &= ~answered
+            if not silent.any() or not self._room():
+                break
+        return heard
+
+    def _room(self) -> bool:
+        """Whether asking leaves time for the utility to ask, and for both to announce."""
+        return self.bus.now_h + 6 * self.bus.latency_h <= self.bus.deadline_h
+
+    def hear(self, offer: PriceOffer) -> EnergyBid:
+        """Answer the utility's offer with the energy the community would take."""
+        self.heard_price = offer.price
+        energy = float(self._demand_kwh(offer.price))
+        return EnergyBid(
+            step=offer.step, round=offer.round, sender=self.name, receiver=offer.sender,
+            energy_kwh=energy,
+        )  # fmt: skip
+
+    def _demand_kwh(self, utility_price: float) -> float:
+        if self._answers is None:
+            return self._fixed_kwh
+        return float(self._answers.demand_kwh(utility_price))
+
+    def best_price(self, utility_price: float) -> float:
+        """Return what it asks of its community when the utility asks ``utility_price``."""
+        lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
+        if self._answers is not None:
+            return float(self._answers.price(utility_price))
+        if self.without_vehicles == "profit_max":
+            return upper
+        return min(max(utility_price, lower), upper)
+
+    def announce(self, utility_price: float) -> tuple[float, NDArray[np.float64]]:
+        """Set the price of the step and let the vehicles act on it.
+
+        Where vehicles were not understood, their answers to the price meant for them replace what
+        was assumed of them, until the price does not move any more.
+
+        Returns
+        -------
+        price : float
+            Community price [money/kWh].
+        energy_kwh : array, shape (n,)
+            What every vehicle exchanges; one that the announcement does not reach stays idle.
+        """
+        price = self.best_price(utility_price)
+        for _ in range(MOST_REVISIONS if self.unexplained else 0):
+            self._revise(self._ask_vehicles(price))
+            revised = self.best_price(utility_price)
+            if revised == price:
+                break
+            price = revised
+        return price, self._settle(price)
+
+    def impose(self, step: int, parked: Parked, price: float) -> NDArray[np.float64]:
+        """Set a price that was found without asking; return what every vehicle exchanges [kWh]."""
+        self._step, self._round = step, 0
+        self._parked = parked
+        self.unexplained = self.fallbacks = self.questions = 0
+        return self._settle(price)
+
+    def _revise(self, energy: NDArray[np.float64]) -> None:
+        learned = self._learned
+        assert learned is not None
+        inelastic = np.where(learned.unexplained, np.nan_to_num(energy), 0.0)
+        kinks = learned.kinks
+        saturated = kinks.saturated_kwh + float((inelastic - learned.inelastic_kwh).sum())
+        revised = type(kinks)(saturated, kinks.full_price, kinks.empty_price, kinks.slope)
+        self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
+
+    def _settle(self, price: float) -> NDArray[np.float64]:
+        count = len(self._parked.rows)
+        if count == 0:
+            return np.empty(0)
+        energy = self._parked.respond(self.fleet, price)
+        announcement = PriceAnnouncement(
+            step=self._step, round=self._round, sender=self.name,
+            receiver=f"vehicles@{self.name}", count=count, price=price,
+        )  # fmt: skip
+        reached = np.asarray(self.bus.send(announcement))
+        if not reached.all():
+            energy = np.where(reached, energy, 0.0)
+            self.fallbacks += int(count - np.count_nonzero(np.broadcast_to(reached, count)))
+        return energy

@@ -1,0 +1,22 @@
+"""Households and buildings: loads that do not answer to prices."""
+
+import numpy as np
+
+from agents.row_agent import Column, RowAgent
+
+
+class Consumer(RowAgent):
+    """Someone who uses energy whatever it costs."""
+
+    community = Column(np.int16, "-", 0, "where it stands")
+    source = Column(np.int32, "-", 0, "profile or file column its load follows")
+    scale = Column(np.float64, "-", 1.0, "its load per load of the source")
+    load_kwh = Column(np.float64, "kWh", 0.0, "energy used in this step", state=True)
+
+
+class Household(Consumer):
+    """A home."""
+
+
+class Building(Consumer):
+    """A commercial building."""

@@ -1,0 +1,166 @@
+"""Agents that are rows of a population, and groups of them.
+
+Every quantity lives in a column of the population; an agent reads and writes its row of it. So a
+million agents cost what their columns cost, a rule can be applied to all of them at once, and each
+of them is nevertheless a Mesa agent that can be looked at, addressed and given a will of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self, overload
+
+import mesa
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.population import Attribute, Population
+
+MOST_OBJECTS = 10_000
+
+
+class Column[T: (float, int, bool)]:
+    """A quantity of an agent type, declared once with its unit, default and meaning."""
+
+    def __init__(
+        self,
+        dtype: type[np.generic],
+        unit: str,
+        default: T,
+        description: str,
+        *,
+        state: bool = False,
+    ) -> None:
+        self.dtype = dtype
+        self.unit = unit
+        self.default: T = default
+        self.description = description
+        self.state = state
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.attribute = Attribute(
+            name, self.dtype, self.unit, self.default, self.description, self.state
+        )
+
+    @overload
+    def __get__(self, agent: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, agent: "RowAgent", owner: type) -> T: ...
+    def __get__(self, agent: "RowAgent | None", owner: type) -> Self | T:
+        if agent is None:
+            return self
+        value: T = agent.population[self.attribute.name][agent.row].item()
+        return value
+
+    def __set__(self, agent: "RowAgent", value: T) -> None:
+        agent.population[self.attribute.name][agent.row] = value
+
+
+class RowAgent(mesa.Agent[Any]):
+    """An agent whose quantities are a row of a population.
+
+    Parameters
+    ----------
+    model : mesa.Model
+        The world it lives in.
+    population : Population
+        Columns of all agents of its type.
+    row : int
+        Its row.
+    registered : bool
+        Whether the model keeps it; one made on access is not kept.
+    """
+
+    def __init__(
+        self, model: Any, population: Population, row: int, *, registered: bool = True
+    ) -> None:
+        if registered:
+            super().__init__(model)
+        else:
+            self.model = model
+            self.unique_id = None
+            self.pos = None
+        self.population = population
+        self.row = row
+
+    @classmethod
+    def attributes(cls) -> tuple[Attribute, ...]:
+        """Return the columns of this agent type, those of its bases first."""
+        columns: dict[str, Attribute] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in vars(base).items():
+                if isinstance(value, Column):
+                    columns[name] = value.attribute
+        return tuple(columns.values())
+
+
+class AgentGroup[A: RowAgent](Sequence[A]):
+    """All agents of one type: columns for all, and an agent for each row.
+
+    Up to `MOST_OBJECTS` agents are kept as objects that the model knows; beyond that they are made
+    on access, and only those with a will of their own are kept.
+
+    Parameters
+    ----------
+    model : mesa.Model
+        The world they live in.
+    agent_class : type
+        A subclass of `RowAgent`.
+    population : Population
+        Columns with at least the attributes of the class.
+    """
+
+    def __init__(self, model: Any, agent_class: type[A], population: Population) -> None:
+        self.model = model
+        self.agent_class = agent_class
+        self.population = population
+        self._kept: dict[int, A] = {}
+        self.self_willed: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        if len(population) <= MOST_OBJECTS:
+            for row in range(len(population)):
+                self._kept[row] = agent_class(model, population, row)
+
+    def __len__(self) -> int:
+        return len(self.population)
+
+    @overload
+    def __getitem__(self, row: int) -> A: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[A]: ...
+    def __getitem__(self, row: int | slice) -> A | list[A]:
+        if isinstance(row, slice):
+            return [self[k] for k in range(*row.indices(len(self)))]
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"there is no agent {row}: there are {len(self)}")
+        row = row % len(self)
+        kept = self._kept.get(row)
+        return kept or self.agent_class(self.model, self.population, row, registered=False)
+
+    def __iter__(self) -> Iterator[A]:
+        return (self[row] for row in range(len(self)))
+
+    def replace(self, rows: Sequence[int], agent_class: type[A]) -> None:
+        """Give some agents a will of their own: a subclass that overrides a decision.
+
+        Their rows are decided agent by agent, all others at once.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Which agents.
+        agent_class : type
+            A subclass of the group's agent class.
+
+        Raises
+        ------
+        TypeError
+            If it is not a subclass.
+        """
+        if not issubclass(agent_class, self.agent_class):
+            raise TypeError(
+                f"{agent_class.__name__} is not a subclass of {self.agent_class.__name__}"
+            )
+        for row in rows:
+            old = self._kept.pop(row, None)
+            if old is not None:
+                old.remove()
+            self._kept[row] = agent_class(self.model, self.population, row)
+        self.self_willed = np.union1d(self.self_willed, np.asarray(rows, dtype=np.intp))

@@ -1,0 +1,130 @@
+"""The utility: generates what its communities use and looks for its best price."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import mesa
+
+from agents.community_energy_aggregator import MOST_ATTEMPTS, CommunityEnergyAggregator
+from environment.message_bus import MessageBus
+from environment.messages import PriceAnnouncement, PriceOffer
+from markets.generation_cost import GenerationCost
+from markets.price_search import SearchedPrice, search_price
+from markets.three_level_game import PriceBounds
+
+
+class UtilityCompany(mesa.Agent[Any]):
+    """Sells to the aggregators at one price, and knows of them only what they answer.
+
+    Parameters
+    ----------
+    model : mesa.Model
+        The world it lives in, with ``bus``.
+    cost : GenerationCost
+        What the energy of a step costs it.
+    bounds : PriceBounds
+        What it may ask.
+    tolerance : float
+        Distance between prices it need not tell apart, as a share of the price range.
+    """
+
+    name = "utility"
+
+    def __init__(
+        self, model: Any, cost: GenerationCost, bounds: PriceBounds, tolerance: float
+    ) -> None:
+        super().__init__(model)
+        self.cost = cost
+        self.bounds = bounds
+        self.tolerance = tolerance
+        self.price = bounds.utility_lower
+        self.fallbacks = 0
+        self._step = 0
+        self._round = 0
+        self._last_heard: dict[str, float] = {}
+
+    @property
+    def bus(self) -> MessageBus:
+        """What carries its messages."""
+        bus: MessageBus = self.model.bus
+        return bus
+
+    def begin_step(self, step: int) -> None:
+        """Start the rounds of a step."""
+        self._step, self._round, self.fallbacks = step, 0, 0
+
+    def negotiate(self, aggregators: Sequence[CommunityEnergyAggregator]) -> SearchedPrice | None:
+        """Look for the price that earns most, by asking the aggregators.
+
+        Returns
+        -------
+        SearchedPrice or None
+            None where the deadline has passed before anyone answered; then the price of the step
+            before stands.
+        """
+        if not self._room():
+            self.fallbacks += 1
+            return None
+        found = search_price(
+            lambda price: self._ask(aggregators, price),
+            self.cost,
+            self.bounds.utility_lower,
+            self.bounds.utility_upper,
+            self.tolerance,
+            go_on=self._room,
+        )
+        self.price = found.price
+        return found
+
+    def _room(self) -> bool:
+        """Whether a question and its answer leave time for the announcements that follow."""
+        return self.bus.now_h + 4 * self.bus.latency_h <= self.bus.deadline_h
+
+    def _ask(self, aggregators: Sequence[CommunityEnergyAggregator], price: float) -> float:
+        """Ask all aggregators, and count on what each said last where it stays silent."""
+        silent = list(aggregators)
+        for _ in range(MOST_ATTEMPTS):
+            self._round += 1
+            silent = [aggregator for aggregator in silent if not self._ask_one(aggregator, price)]
+            self.bus.wait()
+            self.bus.wait()
+            if not silent or not self._room():
+                break
+        return sum(self._last_heard.get(aggregator.name, 0.0) for aggregator in aggregators)
+
+    def _ask_one(self, aggregator: CommunityEnergyAggregator, price: float) -> bool:
+        """Send an offer and hear the answer, if neither is lost."""
+        offer = PriceOffer(
+            step=self._step, round=self._round, sender=self.name, receiver=aggregator.name,
+            price=price,
+        )  # fmt: skip
+        if not self.bus.send(offer):
+            return False
+        bid = aggregator.hear(offer)
+        heard = bool(self.bus.send(bid))
+        if heard:
+            self._last_heard[aggregator.name] = float(bid.energy_kwh)
+        return heard
+
+    def announce(self, price: float, aggregators: Sequence[CommunityEnergyAggregator]) -> None:
+        """Set the price of the step; an aggregator it does not reach keeps the last it heard."""
+        self.price = price
+        for aggregator in aggregators:
+            announcement = PriceAnnouncement(
+                step=self._step, round=self._round, sender=self.name, receiver=aggregator.name,
+                price=price,
+            )  # fmt: skip
+            if self.bus.send(announcement):
+                aggregator.heard_price = price
+            else:
+                self.fallbacks += 1
+        self.bus.wait()
+
+    def state(self) -> dict[str, Any]:
+        """Return what it remembers from one step to the next."""
+        return {"price": self.price, "last_heard": dict(self._last_heard)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.price = state["price"]
+        self._last_heard = dict(state["last_heard"])

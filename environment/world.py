@@ -1,0 +1,68 @@
+"""The world of a run: time, place, chance, messages and money, as a Mesa model."""
+
+from typing import Any
+
+import mesa
+
+from environment.calendar import Calendar
+from environment.clock import Clock
+from environment.grid import Grid
+from environment.ledger import Ledger
+from environment.message_bus import MessageBus
+from environment.roads import RoadNetwork
+from environment.streams import Streams
+
+
+class World(mesa.Model[Any, Any]):
+    """What surrounds the agents; who acts in it is added by subclasses.
+
+    Parameters
+    ----------
+    calendar : Calendar
+        From steps to local time.
+    grid : Grid
+        Lines from the utility to everyone.
+    roads : RoadNetwork
+        Roads between the communities.
+    streams : Streams
+        All chance of the run.
+    bus : MessageBus
+        Carries the messages.
+
+    Attributes
+    ----------
+    clock : Clock
+        Events between the steps.
+    ledger : Ledger
+        Who paid whom.
+    step_index : int
+        The step that is now; steps are counted from the start of the run, resumed or not.
+    """
+
+    def __init__(
+        self,
+        calendar: Calendar,
+        grid: Grid,
+        roads: RoadNetwork,
+        streams: Streams,
+        bus: MessageBus,
+    ) -> None:
+        super().__init__(rng=streams.seed)
+        self.calendar = calendar
+        self.grid = grid
+        self.roads = roads
+        self.streams = streams
+        self.bus = bus
+        self.clock = Clock()
+        self.ledger = Ledger()
+        self.step_index = 0
+
+    @property
+    def step_h(self) -> float:
+        """Length of a step [h]."""
+        return self.calendar.step_h
+
+    def turn(self) -> None:
+        """Let happen what is due by the start of this step."""
+        self.clock.run_until(self.step_index * self.step_h)
+        self.bus.begin_step(self.step_index)

@@ -1,0 +1,226 @@
+"""What an aggregator asks of its community when the utility asks a price of it.
+
+The aggregator buys at ``q``, sells at ``p`` and earns ``(p - q) * D(p)``. On one piece of the
+demand curve that is a parabola; over the whole curve there may be several local maxima, because
+every battery that runs empty makes the demand less steep. :func:`response_map` finds the best price
+for every ``q`` at once: with ``R = p * D(p)`` the profit ``R - q * D`` is linear in ``(D, R)``, so
+the best profit is a convex function of ``q``, the upper envelope of one such function per piece,
+and two pieces never change order more than once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.demand_curve import DemandCurve
+
+
+@dataclass(frozen=True, slots=True)
+class _Arcs:
+    """One parabola of profit per piece of the demand curve; all arrays have shape (arcs,)."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    price_offset: NDArray[np.float64]
+    price_gain: NDArray[np.float64]
+
+    def __getitem__(self, chosen: object) -> "_Arcs":
+        return _Arcs(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+    def price(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the best price of each arc when the utility asks ``q``."""
+        return np.clip(self.price_offset + self.price_gain * q, self.low, self.high)
+
+    def profit(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the best profit of each arc when the utility asks ``q``."""
+        price = self.price(q)
+        return (price - q) * (self.intercept - self.slope * price)
+
+    def turning_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return utility prices between which the best price lies inside the arc."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first = (self.low - self.price_offset) / self.price_gain
+            last = (self.high - self.price_offset) / self.price_gain
+        return first, last
+
+
+def _arcs(curve: DemandCurve) -> _Arcs:
+    low, high = curve.edges[:-1], curve.edges[1:]
+    flat = curve.slope == 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        offset = 0.5 * curve.intercept / curve.slope
+    # A flat piece sells the same energy at any of its prices: dearest when it buys, cheapest when
+    # it # sells, and at cost when it does neither.
+    offset[flat] = np.where(
+        curve.intercept[flat] > 0, np.inf, np.where(curve.intercept[flat] < 0, -np.inf, 0.0)
+    )
+    gain = np.where(flat & (curve.intercept == 0), 1.0, 0.5)
+    return _Arcs(low, high, curve.intercept, curve.slope, offset, gain)
+
+
+def best_price(curve: DemandCurve, utility_price: float) -> float:
+    """Price that maximises an aggregator's profit; the lowest of equally good ones.
+
+    Parameters
+    ----------
+    curve : DemandCurve
+        Demand of the community over the prices the aggregator may ask.
+    utility_price : float
+        Price it pays itself [money/kWh].
+
+    Returns
+    -------
+    float
+        Community price [money/kWh].
+
+    Notes
+    -----
+    Source: Khwanrit (2024), eq. (5.20), corrected for bounds: the profit is compared on every
+    piece.
+    """
+    arcs = _arcs(curve)
+    q = np.float64(utility_price)
+    best = int(np.argmax(arcs.profit(q)))  # type: ignore[arg-type]
+    return float(arcs.price(q)[best])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseMap:
+    """Best community price and demand for every price of the utility.
+
+    Piece ``k`` holds from ``starts[k]`` to ``starts[k + 1]`` (the last one to ``highest``); there
+    the community price is ``price_offset[k] + price_gain[k] * q`` and its demand
+    ``demand_offset[k] + demand_gain[k] * q``. The demand jumps down where an aggregator changes its
+    mind from one local maximum to another.
+
+    Attributes
+    ----------
+    starts : array, shape (pieces,)
+        Ascending prices of the utility [money/kWh].
+    highest : float
+        End of the last piece [money/kWh].
+    price_offset, price_gain, demand_offset, demand_gain : array, shape (pieces,)
+        Affine pieces [money/kWh, 1, kWh, kWh^2/money].
+    """
+
+    starts: NDArray[np.float64]
+    highest: float
+    price_offset: NDArray[np.float64]
+    price_gain: NDArray[np.float64]
+    demand_offset: NDArray[np.float64]
+    demand_gain: NDArray[np.float64]
+
+    def piece(self, utility_price: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Index of the piece that holds at ``utility_price``; the lower one at a common end."""
+        return np.maximum(np.searchsorted(self.starts, utility_price, side="left") - 1, 0)
+
+    def price(self, utility_price: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Best community price [money/kWh] at ``utility_price`` (any shape)."""
+        k = self.piece(np.asarray(utility_price))
+        return np.asarray(self.price_offset[k] + self.price_gain[k] * utility_price)
+
+    def demand_kwh(self, utility_price: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Demand [kWh] at the best community price (any shape)."""
+        k = self.piece(np.asarray(utility_price))
+        return np.asarray(self.demand_offset[k] + self.demand_gain[k] * utility_price)
+
+
+def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) -> ResponseMap:
+    """Best answer of an aggregator to every utility price within bounds.
+
+    Parameters
+    ----------
+    curve : DemandCurve
+        Demand of the community over the prices the aggregator may ask.
+    lowest_price, highest_price : float
+        Bounds of the utility price [money/kWh].
+
+    Returns
+    -------
+    ResponseMap
+        Prices non-decreasing and demands non-increasing in the utility price.
+
+    Notes
+    -----
+    An arc that is nowhere above both its neighbours is nowhere the best, and if it is the best
+    somewhere it is never dropped; so all such arcs go at once, until none is left to drop.
+    """
+    arcs = _arcs(curve)
+    while True:
+        crossing = _crossings(arcs[:-1], arcs[1:], lowest_price, highest_price)
+        starts = np.concatenate(([lowest_price], crossing))
+        ends = np.append(crossing, highest_price)
+        dominated = starts > ends
+        if not dominated.any():
+            break
+        arcs = arcs[~dominated]
+    used = ends > starts
+    used[int(np.argmax(ends >= highest_price))] |= not used.any()
+    return _affine_pieces(arcs[used], starts[used], ends[used])
+
+
+def _crossings(left: _Arcs, right: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
+    """Return the utility price at which each right arc overtakes the left one, within bounds."""
+    left_first, left_last = left.turning_points()
+    right_first, right_last = right.turning_points()
+    ends = np.full_like(left_last, lowest), np.full_like(left_last, highest)
+    cuts = np.stack((ends[0], left_first, left_last, right_first, right_last, ends[1]))
+    cuts = np.sort(np.clip(np.nan_to_num(cuts, nan=lowest), lowest, highest), axis=0)
+    lead = left.profit(cuts) - right.profit(cuts)
+    behind = lead < 0
+    upper = np.where(behind.any(axis=0), np.argmax(behind, axis=0), len(cuts) - 1)
+    lower = np.maximum(upper - 1, 0)
+    column = np.arange(cuts.shape[1])
+    start, end = cuts[lower, column], cuts[upper, column]
+    middle = 0.5 * (start + end)
+    root = _falling_root(
+        lead[lower, column], left.profit(middle) - right.profit(middle), lead[upper, column]
+    )
+    crossing = start + root * (end - start)
+    crossing = np.where(behind.any(axis=0), crossing, highest)
+    # Where the price sticks at a common kink both arcs earn the same; take the analytic end.
+    stuck = (left.high == right.low) & (left_last <= right_first)
+    return np.where(stuck, np.clip(left_last, lowest, highest), crossing)
+
+
+def _falling_root(
+    at_start: NDArray[np.float64], at_middle: NDArray[np.float64], at_end: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Root in [0, 1] of the falling parabola through its values at 0, 1/2 and 1."""
+    square = 2.0 * (at_start - 2.0 * at_middle + at_end)
+    linear = -3.0 * at_start + 4.0 * at_middle - at_end
+    discriminant = np.sqrt(np.maximum(linear * linear - 4.0 * square * at_start, 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The falling branch, in the form that does not cancel.
+        root = 2.0 * at_start / (discriminant - linear)
+    return np.clip(np.nan_to_num(root, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+
+
+def _affine_pieces(
+    arcs: _Arcs, starts: NDArray[np.float64], ends: NDArray[np.float64]
+) -> ResponseMap:
+    """Cut every arc into its lower end, its inside and its upper end, and drop what is empty."""
+    first, last = arcs.turning_points()
+    first = np.clip(np.nan_to_num(first, nan=-np.inf), starts, ends)
+    last = np.clip(np.nan_to_num(last, nan=np.inf), first, ends)
+    constant = np.zeros_like(starts)
+    low_kwh = arcs.intercept - arcs.slope * arcs.low
+    high_kwh = arcs.intercept - arcs.slope * arcs.high
+    inside = np.isfinite(arcs.price_offset)
+    offset = np.where(inside, arcs.price_offset, 0.0)
+    gain = np.where(inside, arcs.price_gain, 0.0)
+    selling = 1.0 - arcs.price_gain
+    pieces = (
+        (starts, first, arcs.low, constant, low_kwh, constant),
+        (first, last, offset, gain, selling * arcs.intercept, -arcs.slope * arcs.price_gain),
+        (last, ends, arcs.high, constant, high_kwh, constant),
+    )
+    start, end, p0, p1, d0, d1 = (
+        np.stack(column, axis=1).ravel() for column in zip(*pieces, strict=True)
+    )
+    used = end > start
+    used[-1] |= not used.any()
+    return ResponseMap(start[used], float(ends[-1]), p0[used], p1[used], d0[used], d1[used])

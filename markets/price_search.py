@@ -1,0 +1,363 @@
+"""Finding prices by asking, and by nothing but asking.
+
+A leader sends a price and hears an energy. An aggregator, which hears each of its vehicles, needs
+about a dozen prices to know its whole demand curve: two answers strictly between a vehicle's bounds
+fix its line, and the answers at the ends of the price range fix its bounds
+(:func:`learn_demand`). The utility, which hears totals with thousands of kinks and with jumps,
+branches and bounds (:func:`search_price`): demand never rises with the price, so what an interval
+of prices can earn at best is known from its ends.
+"""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.demand_curve import Kinks
+from markets.generation_cost import GenerationCost
+
+FIRST_PROBES = 11
+MOST_PROBES = 200
+AGREEMENT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedDemand:
+    """What an aggregator makes of the answers it heard.
+
+    Attributes
+    ----------
+    kinks : Kinks
+        Demand of the community as far as clipped lines explain it; what they do not explain counts
+        as a load that does not answer.
+    unexplained : array of bool, shape (n,)
+        Vehicles whose answers no clipped line reproduces.
+    inelastic_kwh : array, shape (n,)
+        Energy assumed of the unexplained vehicles [kWh], 0 for the others.
+    probes : int
+        Prices asked.
+    """
+
+    kinks: Kinks
+    unexplained: NDArray[np.bool_]
+    inelastic_kwh: NDArray[np.float64]
+    probes: int
+
+
+def learn_demand(
+    ask: Callable[[float], NDArray[np.float64]],
+    fixed_kwh: float,
+    lowest_price: float,
+    highest_price: float,
+    most_probes: int = MOST_PROBES,
+) -> LearnedDemand:
+    """Learn the demand curve of a community from the answers to a few prices.
+
+    Parameters
+    ----------
+    ask : callable
+        Sends a price [money/kWh] and returns what every vehicle answers [kWh], shape (n,), NaN
+        where no answer came.
+    fixed_kwh : float
+        Load of the community that does not answer to prices [kWh].
+    lowest_price, highest_price : float
+        Prices worth learning about [money/kWh].
+    most_probes : int
+        Prices asked at most; vehicles not understood by then count as unexplained.
+
+    Returns
+    -------
+    LearnedDemand
+        Exact, up to rounding, for vehicles that answer by a line between two bounds.
+    """
+    prices = np.linspace(lowest_price, highest_price, FIRST_PROBES)
+    if lowest_price == highest_price:
+        prices = prices[:1]
+    answers = [ask(float(price)) for price in prices]
+    while True:
+        order = np.argsort(prices)
+        prices, answers = prices[order], [answers[k] for k in order]
+        heard = np.stack(answers)
+        silent = np.isnan(heard).all(axis=1)
+        if silent.any() and heard.shape[1]:
+            return _explain(prices[~silent], heard[~silent], fixed_kwh)
+        below, above = _gaps(prices, heard)
+        widest = int(np.argmax(above - below)) if heard.shape[1] else 0
+        gap = float(above[widest] - below[widest]) if heard.shape[1] else 0.0
+        if gap <= 1e-9 * (highest_price - lowest_price) or len(prices) >= most_probes:
+            break
+        probe = 0.5 * float(below[widest] + above[widest])
+        prices = np.append(prices, probe)
+        answers.append(ask(probe))
+    return _explain(prices, heard, fixed_kwh)
+
+
+def _between(heard: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Answers strictly between the first and the last one of each vehicle."""
+    between: NDArray[np.bool_] = (heard < heard[0]) & (heard > heard[-1])
+    return between
+
+
+def _gaps(
+    prices: NDArray[np.float64], heard: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Prices between which the line of each vehicle hides; equal where it is known or missing."""
+    known = (
+        (_between(heard).sum(axis=0) >= 2) | (heard[0] == heard[-1]) | np.isnan(heard).any(axis=0)
+    )
+    drops = np.argmax(heard < heard[0], axis=0)
+    bottom = np.argmax(heard <= heard[-1], axis=0)
+    below = prices[np.maximum(drops - 1, 0)]
+    above = prices[bottom]
+    # With one answer on the line, the longer side of it holds the room for a second one.
+    middle = prices[drops]
+    single = _between(heard).sum(axis=0) == 1
+    left_is_longer = middle - below > above - middle
+    above = np.where(single & left_is_longer, middle, above)
+    below = np.where(single & ~left_is_longer, middle, below)
+    return np.where(known, 0.0, below), np.where(known, 0.0, above)
+
+
+def _explain(
+    prices: NDArray[np.float64], heard: NDArray[np.float64], fixed_kwh: float
+) -> LearnedDemand:
+    """Fit the clipped line of every vehicle and hold it against all its answers."""
+    if len(prices) == 0:
+        nothing = np.zeros(heard.shape[1])
+        kinks = Kinks(fixed_kwh, nothing, nothing, nothing + 1.0)
+        return LearnedDemand(kinks, nothing == 0, nothing, 0)
+    constant = (heard == heard[0]).all(axis=0)
+    price, energy, slope = _lines(prices, heard)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        full = price - (heard[0] - energy) / slope
+        empty = price + (energy - heard[-1]) / slope
+        fitted = np.clip(energy - slope * (prices[:, None] - price), heard[-1], heard[0])
+        close = np.abs(fitted - heard) <= AGREEMENT * (1.0 + np.abs(heard).max(axis=0))
+    explained = close.all(axis=0) & (slope > 0) & np.isfinite(slope) & ~constant
+    unexplained = ~(explained | constant)
+    inelastic = np.where(unexplained, np.nan_to_num(heard[len(heard) // 2]), 0.0)
+    # A vehicle that never answers keeps its place: both its kinks lie at the lowest price.
+    kinks = Kinks(
+        saturated_kwh=fixed_kwh + float(np.where(unexplained, inelastic, heard[0]).sum()),
+        full_price=np.where(explained, full, prices[0]),
+        empty_price=np.where(explained, empty, prices[0]),
+        slope=np.where(explained, slope, 1.0),
+    )
+    return LearnedDemand(kinks, unexplained, inelastic, len(prices))
+
+
+def _lines(
+    prices: NDArray[np.float64], heard: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return a price, the energy there and the slope of the line of every vehicle.
+
+    Two answers on the line give it exactly. With fewer, its kinks are known to lie between two
+    prices asked, and the gentlest line that agrees with all answers is taken.
+    """
+    between = _between(heard)
+    points = between.sum(axis=0)
+    column = np.arange(heard.shape[1])
+    first = np.argmax(between, axis=0)
+    last = len(prices) - 1 - np.argmax(between[::-1], axis=0)
+    drop = np.maximum(np.argmax(heard < heard[0], axis=0) - 1, 0)
+    bottom = np.argmax(heard <= heard[-1], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chord = (heard[first, column] - heard[last, column]) / (prices[last] - prices[first])
+        left = (heard[0] - heard[first, column]) / (prices[first] - prices[drop])
+        right = (heard[first, column] - heard[-1]) / (prices[bottom] - prices[first])
+        jump = (heard[0] - heard[-1]) / (prices[bottom] - prices[drop])
+    slope = np.select([points >= 2, points == 1], [chord, np.maximum(left, right)], jump)
+    anchor = np.where(points >= 1, first, drop)
+    return prices[anchor], heard[anchor, column], slope
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedPrice:
+    """Where a search ended.
+
+    Attributes
+    ----------
+    price : float
+        Best price asked [money/kWh].
+    profit : float
+        What it earned [money].
+    gap : float
+        Profit that some price not asked might have earned more [money]; 0 where the search closed.
+    probes : int
+        Prices asked.
+    """
+
+    price: float
+    profit: float
+    gap: float
+    probes: int
+
+
+class _PriceSearch:
+    """The intervals between the prices asked so far, most promising first."""
+
+    def __init__(
+        self, ask: Callable[[float], float], cost: GenerationCost, resolution: float
+    ) -> None:
+        self.ask = ask
+        self.cost = cost
+        self.resolution = resolution
+        self.prices: list[float] = []
+        self.demand: dict[float, float] = {}
+        self.linear: set[float] = set()
+        self.predicted: set[float] = set()
+        self.queue: list[tuple[float, float, float]] = []
+        self.best_price = float("nan")
+        self.best_profit = -float("inf")
+
+    def probe(self, price: float) -> float:
+        """Ask ``price``, keep the answer, and return the demand."""
+        demand = self.ask(price)
+        self.prices.insert(bisect_right(self.prices, price), price)
+        self.demand[price] = demand
+        profit = float(price * demand - self.cost.total(demand))
+        if profit > self.best_profit or (profit == self.best_profit and price < self.best_price):
+            self.best_price, self.best_profit = price, profit
+        return demand
+
+    def enqueue(self, low: float, high: float) -> None:
+        """Put the interval in the queue by what it could earn at best."""
+        if high - low > self.resolution:
+            heapq.heappush(self.queue, (-self.bound(low, high), low, high))
+
+    def bound(self, low: float, high: float) -> float:
+        """Most the utility could earn at a price between two neighbours asked."""
+        if low in self.linear:
+            price, demand = self.line_optimum(low, high)
+            return price * demand - self.cost.total(demand)
+        # Rounding may turn around the ends of a flat interval.
+        least, most = sorted((self.demand[low], self.demand[high]))
+        return max(
+            self._best_demand(price, max(min_kwh, least), min(max_kwh, most))
+            for price, min_kwh, max_kwh in ((high, 0.0, np.inf), (low, -np.inf, 0.0))
+            if max(min_kwh, least) <= min(max_kwh, most)
+        )
+
+    def _best_demand(self, price: float, least: float, most: float) -> float:
+        """Most ``price`` could earn at any demand between ``least`` and ``most``."""
+        quadratic = self.cost.quadratic
+        wanted = (price - self.cost.linear) / (2 * quadratic) if quadratic > 0 else most
+        if quadratic == 0 and price < self.cost.linear:
+            wanted = least
+        demand = min(max(wanted, least), most)
+        return price * demand - self.cost.total(demand)
+
+    def line_optimum(self, low: float, high: float) -> tuple[float, float]:
+        """Best price, and its demand, between neighbours whose demand is a line."""
+        gain = (self.demand[high] - self.demand[low]) / (high - low)
+        offset = self.demand[low] - gain * low
+        price = high
+        if gain < 0:
+            a, b = self.cost.quadratic, self.cost.linear
+            price = -(offset * (1 - 2 * a * gain) - b * gain) / (2 * gain * (1 - a * gain))
+        elif self.demand[low] < 0:
+            price = low
+        price = min(max(price, low), high)
+        return price, self.demand[low] + gain * (price - low)
+
+    def split(self, low: float, high: float) -> None:
+        """Ask one price inside the interval and put what is left of it in the queue."""
+        if low in self.linear:
+            price, _ = self.line_optimum(low, high)
+            if price - low > self.resolution and high - price > self.resolution:
+                self.probe(price)
+                self.linear.add(price)
+            return
+        middle = 0.5 * (low + high), 0.5 * (self.demand[low] + self.demand[high])
+        price, expected = self._kink(low, high) or middle
+        demand = self.probe(price)
+        scale = 1.0 + abs(self.demand[low]) + abs(self.demand[high])
+        if abs(demand - expected) <= 1e-11 * scale:
+            self.linear.update((low, price))
+        self.enqueue(low, price)
+        self.enqueue(price, high)
+
+    def _kink(self, low: float, high: float) -> tuple[float, float] | None:
+        """Where the lines on both sides of the interval would meet, if that lies inside it."""
+        left = bisect_right(self.prices, low) - 2
+        right = bisect_right(self.prices, high)
+        if left < 0 or right >= len(self.prices) or low in self.predicted:
+            return None
+        before, after = self.prices[left], self.prices[right]
+        if before not in self.linear or high not in self.linear:
+            return None
+        self.predicted.add(low)
+        gain_left = (self.demand[low] - self.demand[before]) / (low - before)
+        gain_right = (self.demand[after] - self.demand[high]) / (after - high)
+        if gain_left == gain_right:
+            return None
+        step = (self.demand[high] - self.demand[low] - gain_right * (high - low)) / (
+            gain_left - gain_right
+        )
+        if not self.resolution < step < high - low - self.resolution:
+            return None
+        return low + step, self.demand[low] + gain_left * step
+
+
+def search_price(
+    ask: Callable[[float], float],
+    cost: GenerationCost,
+    lowest_price: float,
+    highest_price: float,
+    tolerance: float = 1e-6,
+    most_probes: int = 2000,
+    go_on: Callable[[], bool] = lambda: True,
+) -> SearchedPrice:
+    """Find the utility's best price from the total demand heard at the prices it asks.
+
+    Parameters
+    ----------
+    ask : callable
+        Sends a price [money/kWh] to all aggregators and returns the total demand [kWh], which never
+        rises with the price.
+    cost : GenerationCost
+        What the utility pays.
+    lowest_price, highest_price : float
+        Bounds of the price [money/kWh].
+    tolerance : float
+        Distance between prices that need not be told apart, as a share of the price range.
+    most_probes : int
+        Prices asked at most.
+    go_on : callable
+        Whether there is time for another question; at least one is asked.
+
+    Returns
+    -------
+    SearchedPrice
+        With the lowest of equally good prices.
+
+    Notes
+    -----
+    Three answers on a line make their interval known; everything else is split until no interval
+    can beat the best answer heard, or is narrower than half the tolerance.
+    """
+    width = highest_price - lowest_price
+    search = _PriceSearch(ask, cost, resolution=0.5 * tolerance * width)
+    first = [lowest_price] if width == 0 else np.linspace(lowest_price, highest_price, 17).tolist()
+    for price in first:
+        search.probe(price)
+        if not go_on():
+            break
+    for low, high in pairwise(search.prices):
+        search.enqueue(low, high)
+    gap = 0.0
+    while search.queue:
+        bound, low, high = heapq.heappop(search.queue)
+        gap = max(-bound - search.best_profit, 0.0)
+        if gap <= 1e-13 * (1.0 + abs(search.best_profit)):
+            gap = 0.0
+            break
+        if len(search.prices) >= most_probes or not go_on():
+            break
+        search.split(low, high)
+        gap = 0.0
+    return SearchedPrice(search.best_price, search.best_profit, gap, len(search.prices))

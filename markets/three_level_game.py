@@ -1,0 +1,320 @@
+"""The price game of a utility, its aggregators and their vehicles: who asks which price.
+
+The utility asks ``q`` of every aggregator, aggregator ``m`` asks ``p_m`` of its community, every
+vehicle buys or sells what suits it best. Three ways to the outcome from what everybody knows of
+themselves stand here; the fourth, by messages alone, is :mod:`markets.price_search`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.aggregator_response import ResponseMap, best_price, response_map
+from markets.demand_curve import Kinks, demand_curve
+from markets.generation_cost import GenerationCost
+
+WithoutVehicles = Literal["pass_through", "profit_max"]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBounds:
+    """Prices the utility and the aggregators may ask [money/kWh].
+
+    Raises
+    ------
+    ValueError
+        If a bound is not finite, a lower one is above its upper one, or the utility may ask more
+        than the aggregators may, which would force them to a loss.
+    """
+
+    utility_lower: float
+    utility_upper: float
+    aggregator_lower: float
+    aggregator_upper: float
+
+    def __post_init__(self) -> None:
+        bounds = (
+            self.utility_lower, self.utility_upper, self.aggregator_lower, self.aggregator_upper
+        )  # fmt: skip
+        if not np.isfinite(bounds).all():
+            raise ValueError(f"price bounds must be finite, got {bounds}")
+        if self.utility_lower > self.utility_upper or self.aggregator_lower > self.aggregator_upper:
+            raise ValueError(f"a lower price bound is above its upper one: {bounds}")
+        if self.utility_upper > self.aggregator_upper:
+            raise ValueError(
+                f"the utility may ask up to {self.utility_upper}, the aggregators only up to "
+                f"{self.aggregator_upper}: they would be forced to a loss"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """Everything that decides the prices of one step.
+
+    Attributes
+    ----------
+    kinks : tuple of Kinks
+        One per community; a community without vehicles has no kinks.
+    cost : GenerationCost
+        What the utility pays.
+    bounds : PriceBounds
+        What may be asked.
+    without_vehicles : {"pass_through", "profit_max"}
+        How a community that cannot answer is priced: at the utility's price, or as dear as allowed.
+    """
+
+    kinks: tuple[Kinks, ...]
+    cost: GenerationCost
+    bounds: PriceBounds
+    without_vehicles: WithoutVehicles = "pass_through"
+
+    def has_vehicles(self) -> NDArray[np.bool_]:
+        """Whether each community holds a vehicle, shape (communities,)."""
+        return np.array([len(kinks.slope) > 0 for kinks in self.kinks], dtype=bool)
+
+    def captive_price(self, utility_price: float) -> float:
+        """Price of a community without vehicles at ``utility_price`` [money/kWh]."""
+        if self.without_vehicles == "profit_max":
+            return self.bounds.aggregator_upper
+        lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
+        return min(max(utility_price, lower), upper)
+
+    def utility_profit(
+        self, price: NDArray[np.float64], demand_kwh: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Profit of the utility [money] at ``price`` and ``demand_kwh`` (any shape)."""
+        return np.asarray(price * demand_kwh - self.cost.total(demand_kwh))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Prices of one step.
+
+    Attributes
+    ----------
+    utility_price : float
+        What the utility asks of every aggregator [money/kWh].
+    community_price : array, shape (communities,)
+        What every aggregator asks of its community [money/kWh].
+    demand_kwh : array, shape (communities,)
+        What every community buys at these prices [kWh].
+    attained_lowest : bool
+        False where the utility's best price is reached only if aggregators that are indifferent
+        between two prices choose as the utility likes.
+    """
+
+    utility_price: float
+    community_price: NDArray[np.float64]
+    demand_kwh: NDArray[np.float64]
+    attained_lowest: bool = True
+
+
+def solve_closed_form(game: Game) -> Outcome:
+    """Prices by the closed forms, clipped to their bounds; the equilibrium where nothing binds.
+
+    Notes
+    -----
+    Source: Khwanrit (2024), eq. (5.20) and (5.30)-(5.33), corrected: only communities that hold
+    vehicles answer to prices.
+    """
+    answers = game.has_vehicles()
+    fixed, steepness, wanted = _interior_sums(game)
+    passive = float(fixed[~answers].sum())
+    alpha = float(steepness.sum())
+    total = float(wanted[answers].sum())
+    lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
+    a, b = game.cost.quadratic, game.cost.linear
+    if alpha > 0:
+        price = ((a * alpha + 1) * (total + 2 * passive) + b * alpha) / (alpha * (a * alpha + 2))
+        price = min(max(price, lower), upper)
+    else:
+        price = upper if passive > 0 else lower
+    return follow_closed_form(game, price)
+
+
+def follow_closed_form(game: Game, utility_price: float) -> Outcome:
+    """Return the closed-form answers of the aggregators to a price of the utility, clipped."""
+    _, steepness, wanted = _interior_sums(game)
+    community_price, demand = _clipped_aggregators(
+        game, np.array([utility_price]), steepness, wanted
+    )
+    return Outcome(utility_price, community_price[:, 0], demand[:, 0])
+
+
+def follow_exact(game: Game, utility_price: float) -> Outcome:
+    """Return the best answers of the aggregators to a price of the utility."""
+    community_price = np.empty(len(game.kinks))
+    demand = np.empty(len(game.kinks))
+    for m, kinks in enumerate(game.kinks):
+        if len(kinks.slope) == 0:
+            community_price[m] = game.captive_price(utility_price)
+            demand[m] = kinks.saturated_kwh
+            continue
+        curve = demand_curve(kinks, game.bounds.aggregator_lower, game.bounds.aggregator_upper)
+        community_price[m] = best_price(curve, utility_price)
+        demand[m] = curve.demand_kwh(float(community_price[m]))
+    return Outcome(utility_price, community_price, demand)
+
+
+def solve_exact(game: Game) -> Outcome:
+    """Find the bounded equilibrium by comparing every piece of the demand.
+
+    Every community is answered by its exact response map; the sum of the maps is piecewise affine
+    in the utility's price, and its profit concave on each piece, so ends and stationary points
+    suffice.
+
+    Notes
+    -----
+    Ties go to the lowest price of the utility. Where its supremum lies on the far side of a jump
+    the tie of the aggregators is resolved in the utility's favour (strong Stackelberg).
+    """
+    maps = response_maps(game)
+    lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
+    passive = _passive_load(game)
+    starts = np.unique(
+        np.concatenate([np.array([lower]), *(m.starts for m in maps if m is not None)])
+    )
+    ends = np.append(starts[1:], upper)
+    middle = 0.5 * (starts + ends)
+    pieces = [None if m is None else m.piece(middle) for m in maps]
+    offset = np.full_like(starts, passive)
+    gain = np.zeros_like(starts)
+    for answer, piece in zip(maps, pieces, strict=True):
+        if answer is not None and piece is not None:
+            offset += answer.demand_offset[piece]
+            gain += answer.demand_gain[piece]
+    a, b = game.cost.quadratic, game.cost.linear
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stationary = -(offset * (1 - 2 * a * gain) - b * gain) / (2 * gain * (1 - a * gain))
+    stationary = np.clip(np.where(gain < 0, stationary, starts), starts, ends)
+    prices = np.stack((starts, stationary, ends), axis=1)
+    profit = game.utility_profit(prices, offset[:, None] + gain[:, None] * prices)
+    interval, which = divmod(int(np.argmax(profit)), 3)
+    price = float(prices[interval, which])
+    community_price = np.empty(len(maps))
+    demand = np.empty(len(maps))
+    attained = True
+    for m, (answer, piece) in enumerate(zip(maps, pieces, strict=True)):
+        if answer is None or piece is None:
+            community_price[m] = game.captive_price(price)
+            demand[m] = game.kinks[m].saturated_kwh
+            continue
+        k = piece[interval]
+        community_price[m] = answer.price_offset[k] + answer.price_gain[k] * price
+        demand[m] = answer.demand_offset[k] + answer.demand_gain[k] * price
+        attained &= bool(np.isclose(demand[m], answer.demand_kwh(price), rtol=1e-9, atol=1e-9))
+    return Outcome(price, community_price, demand, attained)
+
+
+def solve_grid(
+    game: Game, step: float = 0.1, zooms: int = 3, aggregator: Literal["exact", "clipped"] = "exact"
+) -> Outcome:
+    """Find the best price of the utility on a grid, refined around the best point.
+
+    Parameters
+    ----------
+    game : Game
+        What decides the prices.
+    step : float
+        First spacing of the grid [money/kWh], above 0.
+    zooms : int
+        How often the grid is laid ten times finer between the neighbours of its best point.
+    aggregator : {"exact", "clipped"}
+        Whether aggregators answer with their best price, or with the closed form clipped to its
+        bounds as in the source.
+
+    Notes
+    -----
+    Source: Khwanrit (2024), Algorithm 2, repaired: the best profit starts at minus infinity in
+    every step, the lowest of equally good prices is kept, and followers answer within their bounds.
+    """
+    if step <= 0:
+        raise ValueError(f"grid step must be above 0, got {step}")
+    maps = response_maps(game) if aggregator == "exact" else None
+    _, steepness, wanted = _interior_sums(game)
+
+    def answer(q: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if maps is None:
+            return _clipped_aggregators(game, q, steepness, wanted)
+        return _mapped_aggregators(game, q, maps)
+
+    lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
+    best = lower
+    for zoom in range(zooms + 1):
+        spacing = step / 10**zoom
+        low = lower if zoom == 0 else max(lower, best - 10 * spacing)
+        high = upper if zoom == 0 else min(upper, best + 10 * spacing)
+        grid = np.append(np.arange(low, high, spacing), high)
+        profit = game.utility_profit(grid, answer(grid)[1].sum(axis=0))
+        best = float(grid[np.argmax(profit)])
+    community_price, demand = answer(np.array([best]))
+    return Outcome(best, community_price[:, 0], demand[:, 0])
+
+
+def response_maps(game: Game) -> list[ResponseMap | None]:
+    """Response map of every community, None for one without vehicles."""
+    bounds = game.bounds
+    maps: list[ResponseMap | None] = []
+    for kinks in game.kinks:
+        if len(kinks.slope) == 0:
+            maps.append(None)
+            continue
+        curve = demand_curve(kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+        maps.append(response_map(curve, bounds.utility_lower, bounds.utility_upper))
+    return maps
+
+
+def _passive_load(game: Game) -> float:
+    return sum(kinks.saturated_kwh for kinks in game.kinks if len(kinks.slope) == 0)
+
+
+def _interior_sums(
+    game: Game,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return fixed load, slope and demand at price 0 of every community, unbounded."""
+    fixed, steepness, wanted = [], [], []
+    for kinks in game.kinks:
+        fixed.append(kinks.saturated_kwh)
+        steepness.append(kinks.slope.sum())
+        wanted.append(kinks.saturated_kwh + (kinks.slope * kinks.full_price).sum())
+    return np.array(fixed), np.array(steepness), np.array(wanted)
+
+
+def _clipped_aggregators(
+    game: Game,
+    q: NDArray[np.float64],
+    steepness: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return clipped closed-form answers to ``q``: prices and demands (communities, len(q))."""
+    bounds = game.bounds
+    prices = np.empty((len(steepness), len(q)))
+    demands = np.empty_like(prices)
+    for m, kinks in enumerate(game.kinks):
+        if steepness[m] == 0:
+            prices[m] = [game.captive_price(price) for price in q]
+            demands[m] = kinks.saturated_kwh
+            continue
+        choke = wanted[m] / steepness[m]
+        prices[m] = np.clip((q + choke) / 2, bounds.aggregator_lower, bounds.aggregator_upper)
+        curve = demand_curve(kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+        demands[m] = curve.demand_kwh(prices[m])
+    return prices, demands
+
+
+def _mapped_aggregators(
+    game: Game, q: NDArray[np.float64], maps: Sequence[ResponseMap | None]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return best answers to ``q``: prices and demands (communities, len(q))."""
+    prices = np.empty((len(maps), len(q)))
+    demands = np.empty_like(prices)
+    for m, answer in enumerate(maps):
+        if answer is None:
+            prices[m] = [game.captive_price(price) for price in q]
+            demands[m] = game.kinks[m].saturated_kwh
+        else:
+            prices[m], demands[m] = answer.price(q), answer.demand_kwh(q)
+    return prices, demands

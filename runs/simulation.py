@@ -1,0 +1,246 @@
+"""One strategy's world, hour by hour."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from agents.community_energy_aggregator import CommunityEnergyAggregator
+from agents.consumer import Consumer
+from agents.electric_vehicle import Fleet
+from agents.row_agent import AgentGroup
+from agents.utility_company import UtilityCompany
+from environment.clock import PendingEvent
+from environment.message_bus import MessageBus
+from environment.traffic import Traffic
+from environment.world import World
+from runs.setting import Setting
+from runs.strategies import STRATEGIES, Decision
+from runs.totals import Totals
+
+AT_BOUND = 1e-9
+
+
+class Simulation(World):
+    """The world of a scenario under one strategy, with its own copy of everything that changes.
+
+    Parameters
+    ----------
+    setting : Setting
+        What all strategies share.
+    strategy : str
+        A name of `runs.strategies.STRATEGIES`.
+    record : callable, optional
+        Called with the simulation once a step, before the batteries move.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        strategy: str,
+        record: Callable[["Simulation"], None] = lambda simulation: None,
+    ) -> None:
+        messages = setting.scenario.messages
+        bus = MessageBus(
+            setting.streams,
+            messages.latency_h,
+            messages.loss_rate,
+            float("inf") if messages.deadline_h is None else messages.deadline_h,
+            messages.keep,
+        )
+        super().__init__(setting.calendar, setting.grid, setting.roads, setting.streams, bus)
+        self.setting = setting
+        self.strategy = strategy
+        self.decide = STRATEGIES[strategy]().decide
+        self.write_record = record
+        self.totals = Totals()
+        self.utility = UtilityCompany(
+            self, setting.cost, setting.bounds, setting.scenario.game.tolerance
+        )
+        self.fleet = Fleet(self, setting.fleet.fork())
+        self.consumers: dict[type[Consumer], AgentGroup[Consumer]] = {
+            kind: AgentGroup(self, kind, population.fork())
+            for kind, population in setting.consumers.items()
+        }
+        self.aggregators = [
+            CommunityEnergyAggregator(
+                self, name, self.fleet, setting.bounds, setting.scenario.prices.without_vehicles
+            )
+            for name in setting.communities
+        ]
+        self.traffic = Traffic(
+            self.clock,
+            self.calendar,
+            setting.plans,
+            self.fleet.population,
+            keep_reserve=setting.scenario.vehicles.trip_reserve,
+        )
+        self.traffic.begin()
+
+    def step(self) -> None:
+        """Live through one step: the whole story of an hour."""
+        self.turn()
+        self.read_meters()
+        self.share_storage_that_moves()
+        self.settle()
+        self.write_record(self)
+        self.move_batteries()
+        self.step_index += 1
+
+    def read_meters(self) -> None:
+        """Read what consumers use and what every battery could do in this step."""
+        sources = self.setting.sources.load_kwh(self.step_index)
+        self.fixed_kwh = np.zeros(len(self.aggregators))
+        self.node_demand_kwh = np.zeros(len(self.grid.nodes))
+        for kind, group in self.consumers.items():
+            consumers = group.population
+            load = consumers["load_kwh"]
+            np.multiply(consumers["scale"], sources[consumers["source"]], out=load)
+            self.fixed_kwh += np.bincount(
+                consumers["community"], weights=load, minlength=len(self.fixed_kwh)
+            )
+            self.node_demand_kwh += np.bincount(
+                self.setting.consumer_nodes[kind], load, len(self.node_demand_kwh)
+            )
+        self.usable_kwh = self.fleet.usable_kwh()
+        self.lower_kwh, self.upper_kwh = self.fleet.exchange_bounds(self.step_h)
+        self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh()
+
+    def share_storage_that_moves(self) -> None:
+        """Let the vehicles exchange energy as the strategy has it."""
+        self.decision: Decision = self.decide(self)
+
+    def settle(self) -> None:
+        """Carry the energy over the grid, let everybody pay, and count what should be known."""
+        where, exchange = self.fleet.population["community"], self.decision.exchange_kwh
+        parked = where >= 0
+        communities = len(self.aggregators)
+        self.present = np.bincount(where[parked], minlength=communities)
+        self.vehicle_kwh = np.bincount(where[parked], exchange[parked], communities)
+        charged = np.bincount(where[parked], np.maximum(exchange[parked], 0.0), communities)
+        self.net_kwh = self.fixed_kwh + self.vehicle_kwh
+        self.node_demand_kwh[self.setting.connections] += self.vehicle_kwh
+        self.flows = self.grid.flows(self.node_demand_kwh)
+        self.loading = self.grid.loading(self.flows, self.step_h)
+        losses = float(self.flows.losses_kwh.sum())
+        self._pay(charged, losses)
+        sums = self._sums(charged, losses)
+        overloaded = [
+            " - ".join(self.grid.lines[line])
+            for line in np.flatnonzero(self.loading > 1.0 + AT_BOUND)
+        ]
+        self.totals.add(
+            self.step_index,
+            float(self.net_kwh.sum()),
+            sums,
+            self._counts() | self.decision.counts,
+            self.decision.worst,
+            overloaded,
+        )
+
+    def _pay(self, charged: np.ndarray[Any, np.dtype[np.float64]], losses_kwh: float) -> None:
+        """Enter the payments of the step."""
+        pay, step, utility_price = self.ledger.pay, self.step_index, self.decision.utility_price
+        for m, name in enumerate(self.setting.communities):
+            price = float(self.decision.community_price[m])
+            vehicles, aggregator = f"vehicles@{name}", f"aggregator@{name}"
+            discharged = float(charged[m] - self.vehicle_kwh[m])
+            pay(step, "vehicle_charging", vehicles, aggregator, float(charged[m]), price)
+            pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
+            fixed = float(self.fixed_kwh[m])
+            pay(step, "fixed_load", f"consumers@{name}", aggregator, fixed, price)
+            pay(step, "wholesale", aggregator, "utility", float(self.net_kwh[m]), utility_price)
+        generated = float(self.net_kwh.sum()) + losses_kwh
+        cost = self.setting.cost.total(generated)
+        unit = cost / generated if generated else 0.0
+        pay(step, "generation", "utility", "generators", generated, unit, cost)
+
+    def _sums(
+        self, charged: np.ndarray[Any, np.dtype[np.float64]], losses_kwh: float
+    ) -> dict[str, float]:
+        price, utility_price = self.decision.community_price, self.decision.utility_price
+        vehicle_kwh, demand = self.vehicle_kwh, float(self.net_kwh.sum())
+        cost = self.setting.cost.total(demand + losses_kwh)
+        return {
+            "fixed_load_kwh": float(self.fixed_kwh.sum()),
+            "vehicle_kwh": float(vehicle_kwh.sum()),
+            "vehicle_charged_kwh": float(charged.sum()),
+            "vehicle_discharged_kwh": float((charged - vehicle_kwh).sum()),
+            "losses_kwh": losses_kwh,
+            "driven_km": float(self.fleet.population["driven_km"].sum()),
+            "unmet_trip_kwh": float(self.unmet_kwh.sum()),
+            "ev_bill": float((price * vehicle_kwh).sum()),
+            "fixed_load_bill": float((price * self.fixed_kwh).sum()),
+            "aggregator_profit": float(((price - utility_price) * self.net_kwh).sum()),
+            "utility_profit": utility_price * demand - cost,
+            "generation_cost": cost,
+        }
+
+    def _counts(self) -> dict[str, int]:
+        """Count what was clipped, saturated, unmet or empty in this step."""
+        bounds, decision, fleet = self.setting.bounds, self.decision, self.fleet.population
+        price, answers = decision.community_price, self.present > 0
+        bounded = self.strategy != "typical"
+        at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
+        at_lower = answers & (price <= bounds.aggregator_lower + AT_BOUND) & bounded
+        set_freely = self.strategy == "three_level"
+        utility_at_bound = (
+            decision.utility_price >= bounds.utility_upper - AT_BOUND
+            or decision.utility_price <= bounds.utility_lower + AT_BOUND
+        )
+        free = self.lower_kwh < self.upper_kwh
+        exchange = decision.exchange_kwh
+        saturated = free & (
+            (exchange <= self.lower_kwh + AT_BOUND) | (exchange >= self.upper_kwh - AT_BOUND)
+        )
+        where = fleet["community"]
+        stuck = np.bincount(where[where >= 0], saturated[where >= 0], len(price)) == self.present
+        captive = self.fixed_kwh + np.bincount(
+            where[where >= 0], self.lower_kwh[where >= 0], len(price)
+        )
+        return {
+            "community_price_at_upper_bound": int(at_upper.sum()),
+            "community_price_at_lower_bound": int(at_lower.sum()),
+            "utility_price_at_bound": int(set_freely and utility_at_bound),
+            "communities_without_vehicles": int((~answers).sum()),
+            "communities_with_captive_load": int((answers & (captive > 0)).sum()),
+            "communities_all_saturated": int((answers & stuck).sum()),
+            "communities_exporting": int((self.net_kwh < 0).sum()),
+            "system_exporting": int(self.net_kwh.sum() < 0),
+            "vehicles_at_bound": int(saturated.sum()),
+            "vehicles_below_soc_min": int((self.usable_kwh < -AT_BOUND).sum()),
+            "unmet_trips": int((self.unmet_kwh > 0).sum()),
+        }
+
+    def move_batteries(self) -> None:
+        """Let the batteries do what was decided, and what the road took."""
+        self.fleet.move(self.decision.exchange_kwh, self.driving_kwh)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes during a run, live where it is an array."""
+        return {
+            "step_index": self.step_index,
+            "fleet": self.fleet.population.state(),
+            "pending": [
+                [event.at_h, event.priority, event.sequence, event.kind, event.subject]
+                for event in self.clock.pending()
+            ],
+            "now_h": self.clock.now_h,
+            "ledger": self.ledger.state(),
+            "bus": self.bus.state(),
+            "totals": self.totals.state(),
+            "utility": self.utility.state(),
+            "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.step_index = state["step_index"]
+        self.fleet.population.restore(state["fleet"])
+        self.clock.restore(state["now_h"], (PendingEvent(*event) for event in state["pending"]))
+        self.ledger.restore(state["ledger"])
+        self.bus.restore(state["bus"])
+        self.totals = Totals.restored(state["totals"])
+        self.utility.restore(state["utility"])
+        for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
+            aggregator.heard_price = price

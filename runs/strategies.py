@@ -1,0 +1,211 @@
+"""How vehicles come to their energy in a step: one class for each way that a run compares."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.community_energy_aggregator import Parked
+from environment.messages import PlugIn
+from markets.demand_curve import kinks_of
+from markets.three_level_game import (
+    Game,
+    Outcome,
+    follow_closed_form,
+    follow_exact,
+    solve_closed_form,
+    solve_exact,
+    solve_grid,
+)
+
+if TYPE_CHECKING:
+    from runs.simulation import Simulation
+
+
+@dataclass(slots=True)
+class Decision:
+    """What was decided in a step.
+
+    Attributes
+    ----------
+    utility_price : float
+        What the utility asks [money/kWh].
+    community_price : array, shape (communities,)
+        What every community pays [money/kWh].
+    exchange_kwh : array, shape (vehicles,)
+        What every vehicle exchanges [kWh].
+    counts : dict
+        How often something happened that a reader should know of.
+    worst : dict
+        Largest value of something that should be small.
+    """
+
+    utility_price: float
+    community_price: NDArray[np.float64]
+    exchange_kwh: NDArray[np.float64]
+    counts: dict[str, int] = field(default_factory=dict)
+    worst: dict[str, float] = field(default_factory=dict)
+
+
+class Strategy(Protocol):
+    """Decides what the vehicles of a world exchange in a step."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Decide from the state of the world, changing none of it."""
+        ...
+
+
+class Typical:
+    """Vehicles plug in after their last trip of the day and charge until full; nobody bargains."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Charge who is at home for the day, and price the energy at what it costs."""
+        fleet, upper = simulation.fleet.population, simulation.upper_kwh
+        plugged = fleet["day_finished"] & (fleet["community"] >= 0)
+        exchange = np.where(plugged, upper, 0.0)
+        simulation.bus.send(
+            PlugIn(
+                step=simulation.step_index,
+                round=0,
+                sender="vehicles",
+                receiver="utility",
+                count=int(plugged.sum()),
+                energy_kwh=exchange[plugged],
+            )
+        )
+        demand = float(exchange.sum() + simulation.fixed_kwh.sum())
+        price = simulation.setting.cost.retail_price(
+            demand, simulation.setting.scenario.prices.retail
+        )
+        community_price = np.full(len(simulation.aggregators), price)
+        return Decision(price, community_price, exchange)
+
+
+class TwoLevelGame:
+    """The utility asks its time-of-use price, and aggregators answer with their best one."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Let the aggregators bargain with their vehicles at the hour's tariff."""
+        price = time_of_use_price(simulation)
+        if simulation.setting.scenario.game.solver == "negotiate":
+            return _by_messages(simulation, price)
+        game = game_of(simulation)
+        follow = (
+            follow_closed_form
+            if simulation.setting.scenario.game.solver == "closed_form"
+            else follow_exact
+        )
+        return _as_computed(simulation, follow(game, price))
+
+
+class ThreeLevelGame:
+    """The utility asks the price that earns it most, knowing that aggregators do likewise."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Let utility, aggregators and vehicles bargain."""
+        settings = simulation.setting.scenario.game
+        if settings.solver == "negotiate":
+            return _by_messages(simulation, None)
+        game = game_of(simulation)
+        if settings.solver == "closed_form":
+            outcome = solve_closed_form(game)
+        elif settings.solver == "grid":
+            outcome = solve_grid(game, settings.grid_step, settings.grid_zooms)
+        else:
+            outcome = solve_exact(game)
+        return _as_computed(simulation, outcome)
+
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "typical": Typical,
+    "two_level": TwoLevelGame,
+    "three_level": ThreeLevelGame,
+}
+
+
+def time_of_use_price(simulation: "Simulation") -> float:
+    """Return the utility's tariff at the clock hour of the step [money/kWh]."""
+    tariff = simulation.setting.scenario.prices.time_of_use
+    hour = simulation.calendar.hour_of_day(simulation.step_index)
+    if tariff.from_hour <= tariff.to_hour:
+        on_peak = tariff.from_hour <= hour < tariff.to_hour
+    else:
+        on_peak = hour >= tariff.from_hour or hour < tariff.to_hour
+    return tariff.on_peak if on_peak else tariff.off_peak
+
+
+def game_of(simulation: "Simulation") -> Game:
+    """Return the game of the step as somebody would see it who knows everything."""
+    setting = simulation.setting
+    kinks = tuple(
+        kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
+        for fixed, p in zip(simulation.fixed_kwh, parked_of(simulation), strict=True)
+    )
+    return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
+
+
+def parked_of(simulation: "Simulation") -> list[Parked]:
+    """Return the vehicles parked in every community."""
+    fleet, usable = simulation.fleet.population, simulation.usable_kwh
+    parked = []
+    for m in range(len(simulation.aggregators)):
+        rows = np.flatnonzero(fleet["community"] == m)
+        parked.append(
+            Parked(
+                rows,
+                fleet["lam"][rows],
+                fleet["theta"][rows],
+                usable[rows],
+                simulation.lower_kwh[rows],
+                simulation.upper_kwh[rows],
+            )
+        )
+    return parked
+
+
+def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
+    """Bargain by messages alone; the utility looks for its price unless a tariff sets it."""
+    utility, aggregators, bus = simulation.utility, simulation.aggregators, simulation.bus
+    parked, step = parked_of(simulation), simulation.step_index
+    utility.begin_step(step)
+    opened_h = closed_h = bus.now_h
+    for aggregator, present, fixed in zip(aggregators, parked, simulation.fixed_kwh, strict=True):
+        # Communities talk at the same time.
+        bus.now_h = opened_h
+        aggregator.begin_step(step, present, float(fixed))
+        closed_h = max(closed_h, bus.now_h)
+    bus.now_h = closed_h
+    found = utility.negotiate(aggregators) if tariff is None else None
+    price = utility.price if tariff is None else tariff
+    utility.announce(price, aggregators)
+    community_price = np.empty(len(aggregators))
+    exchange = np.zeros(len(simulation.fleet))
+    for m, aggregator in enumerate(aggregators):
+        community_price[m], energy = aggregator.announce(aggregator.heard_price)
+        exchange[parked[m].rows] = energy
+    bus.wait()
+    counts = {
+        "unexplained_vehicles": sum(aggregator.unexplained for aggregator in aggregators),
+        "fallbacks": utility.fallbacks + sum(aggregator.fallbacks for aggregator in aggregators),
+        "vehicle_questions": sum(aggregator.questions for aggregator in aggregators),
+        "utility_questions": found.probes if found else 0,
+    }
+    worst = {"utility_profit_gap": found.gap if found else 0.0}
+    return Decision(price, community_price, exchange, counts, worst)
+
+
+def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
+    """Announce prices that were computed from everybody's parameters."""
+    utility, aggregators = simulation.utility, simulation.aggregators
+    utility.begin_step(simulation.step_index)
+    utility.announce(outcome.utility_price, aggregators)
+    exchange = np.zeros(len(simulation.fleet))
+    fallbacks = utility.fallbacks
+    for m, (aggregator, parked) in enumerate(zip(aggregators, parked_of(simulation), strict=True)):
+        exchange[parked.rows] = aggregator.impose(
+            simulation.step_index, parked, float(outcome.community_price[m])
+        )
+        fallbacks += aggregator.fallbacks
+    counts = {"fallbacks": fallbacks, "unattained_optima": int(not outcome.attained_lowest)}
+    return Decision(outcome.utility_price, outcome.community_price, exchange, counts)

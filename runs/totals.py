@@ -1,0 +1,116 @@
+"""What a strategy adds up to over a run, in a few numbers that grow with it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+SUMS = (
+    "fixed_load_kwh",
+    "vehicle_kwh",
+    "vehicle_charged_kwh",
+    "vehicle_discharged_kwh",
+    "losses_kwh",
+    "driven_km",
+    "unmet_trip_kwh",
+    "ev_bill",
+    "fixed_load_bill",
+    "aggregator_profit",
+    "utility_profit",
+    "generation_cost",
+)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Running totals of one strategy.
+
+    Attributes
+    ----------
+    steps : int
+        Steps counted.
+    supplied_kwh : float
+        Demand of all communities [kWh].
+    peak_kwh, peak_step : float, int
+        Highest demand of a step, and when.
+    sums : dict
+        One running sum for each name in `SUMS`.
+    counts : Counter
+        How often something happened that a reader should know of.
+    worst : dict
+        Largest value of something that should be small.
+    overloads : Counter
+        Steps in which each line carried more than its rating.
+    """
+
+    steps: int = 0
+    supplied_kwh: float = 0.0
+    peak_kwh: float = float("-inf")
+    peak_step: int = 0
+    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
+    counts: Counter[str] = field(default_factory=Counter)
+    worst: dict[str, float] = field(default_factory=dict)
+    overloads: Counter[str] = field(default_factory=Counter)
+
+    def add(
+        self,
+        step: int,
+        demand_kwh: float,
+        sums: dict[str, float],
+        counts: dict[str, int],
+        worst: dict[str, float],
+        overloaded: list[str],
+    ) -> None:
+        """Add a step."""
+        self.steps += 1
+        self.supplied_kwh += demand_kwh
+        if demand_kwh > self.peak_kwh:
+            self.peak_kwh, self.peak_step = demand_kwh, step
+        for name, value in sums.items():
+            self.sums[name] += value
+        self.counts.update(counts)
+        for name, value in worst.items():
+            self.worst[name] = max(self.worst.get(name, 0.0), value)
+        self.overloads.update(overloaded)
+
+    def peak_to_average_ratio(self) -> float | None:
+        """Return the highest over the mean demand; None where the mean is not above 0."""
+        mean = self.supplied_kwh / self.steps if self.steps else 0.0
+        return self.peak_kwh / mean if mean > 0 else None
+
+    def summary(self, step_h: float) -> dict[str, Any]:
+        """Return the totals as a reader expects them, with power in kW."""
+        steps = max(self.steps, 1)
+        return {
+            "peak_kw": self.peak_kwh / step_h if self.steps else None,
+            "peak_step": self.peak_step,
+            "mean_kw": self.supplied_kwh / steps / step_h,
+            "par": self.peak_to_average_ratio(),
+            **self.sums,
+            "counts": dict(sorted(self.counts.items())),
+            "worst": dict(sorted(self.worst.items())),
+            "overloaded_steps": dict(sorted(self.overloads.items())),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `restore` needs, fit for JSON."""
+        return {
+            "steps": self.steps,
+            "supplied_kwh": self.supplied_kwh,
+            "peak_kwh": self.peak_kwh,
+            "peak_step": self.peak_step,
+            "sums": dict(self.sums),
+            "counts": dict(self.counts),
+            "worst": dict(self.worst),
+            "overloads": dict(self.overloads),
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> "Totals":
+        """Return totals that go on from an earlier `state`."""
+        totals = cls(**{name: state[name] for name in ("steps", "supplied_kwh", "peak_kwh")})
+        totals.peak_step = state["peak_step"]
+        totals.sums = dict(state["sums"])
+        totals.counts = Counter(state["counts"])
+        totals.worst = dict(state["worst"])
+        totals.overloads = Counter(state["overloads"])
+        return totals
