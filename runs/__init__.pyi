@@ -1,5 +1,12 @@
 """What runs offers, one name a line; a name is imported when first used."""
 
+from .checkpoint import load_checkpoint as load_checkpoint
+from .checkpoint import save_checkpoint as save_checkpoint
+from .result_buffer import Coded as Coded
+from .result_tables import TABLES as TABLES
+from .results import ResultsWriter as ResultsWriter
+from .results import Run as Run
+from .results import read_run as read_run
 from .scenario import Scenario as Scenario
 from .scenario import builtin_scenarios as builtin_scenarios
 from .scenario import load_scenario as load_scenario

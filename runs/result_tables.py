@@ -1,0 +1,179 @@
+"""The tables of a run's results: every column with its kind, unit and meaning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    kind
+        A whole number, a number, a name, or a time given as hours since the start of the run.
+    unit
+        Its unit; "1" where it has none, "" where it counts or names something.
+    description
+        What it says.
+    optional
+        Whether it may be empty.
+    """
+
+    name: str
+    kind: Literal["whole", "number", "name", "time"]
+    unit: str
+    description: str
+    optional: bool = False
+
+
+def _whole(name: str, description: str) -> Column:
+    return Column(name, "whole", "", description)
+
+
+def _name(name: str, description: str, *, optional: bool = False) -> Column:
+    return Column(name, "name", "", description, optional)
+
+
+def _time(name: str, description: str) -> Column:
+    return Column(name, "time", "", description)
+
+
+def _kwh(name: str, description: str) -> Column:
+    return Column(name, "number", "kWh", description)
+
+
+def _price(name: str, description: str) -> Column:
+    return Column(name, "number", "money/kWh", description, optional=True)
+
+
+_STEP = _whole("step", "number of the step, from 0")
+_STRATEGY = _name("strategy", "how prices are found and vehicles charge")
+_LAM = Column("lam", "number", "money/kWh", "satisfaction of the first kWh")
+_THETA = Column("theta", "number", "money/kWh^2", "fall of satisfaction per kWh stored")
+
+TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
+    "hours": (
+        _STEP,
+        _time("time", "start of the step"),
+        _STRATEGY,
+        _name("community", "name of the community"),
+        _kwh("fixed_load_kwh", "consumption of homes and buildings that answers to no price"),
+        _kwh("generation_kwh", "generation of the community, negative"),
+        _kwh("home_storage_kwh", "exchange of homes' and buildings' batteries, > 0 charging"),
+        _kwh("shared_storage_kwh", "exchange of the community's own storage, > 0 charging"),
+        _kwh("school_bus_kwh", "energy of parked school buses, > 0 discharged to the grid"),
+        _kwh("ev_kwh", "exchange of the electric vehicles, > 0 charging"),
+        _kwh("net_kwh", "energy drawn from the utility, < 0 delivered to it"),
+        _price("community_price", "price of the aggregator to its community"),
+        _price("utility_price", "price of the utility to the aggregator"),
+        _whole("vehicles_present", "vehicles plugged in"),
+    ),
+    "vehicles": (
+        _STEP,
+        _STRATEGY,
+        _whole("vehicle", "number of the vehicle, from 0"),
+        _name("community", "where it is plugged in, empty on the road", optional=True),
+        Column("soc", "number", "1", "state of charge before the exchange"),
+        _kwh("usable_kwh", "stored energy above the lowest state of charge"),
+        _kwh("energy_kwh", "exchange at the plug, > 0 charging"),
+        _kwh("min_kwh", "least exchange possible, negative when it can discharge"),
+        _kwh("max_kwh", "greatest exchange possible"),
+        _LAM,
+        _THETA,
+        _price("price", "price it pays or is paid"),
+        Column("driven_km", "number", "km", "distance driven in the step"),
+    ),
+    "trips": (
+        _whole("vehicle", "number of the vehicle, from 0"),
+        _time("departs", "time of departure"),
+        _time("arrives", "time of arrival"),
+        _name("origin", "community it leaves"),
+        _name("destination", "community it drives to"),
+        Column("km", "number", "km", "distance"),
+        _kwh("energy_kwh", "energy the drive takes"),
+    ),
+    "ledger": (
+        _STEP,
+        _STRATEGY,
+        _name("kind", "what is paid for"),
+        _name("payer", "who pays, and receives the energy"),
+        _name("payee", "who is paid, and delivers the energy"),
+        _kwh("energy_kwh", "energy paid for"),
+        _price("price", "price of the energy"),
+        Column("amount", "number", "money", "money from payer to payee"),
+    ),
+    "messages": (
+        _STEP,
+        _STRATEGY,
+        Column("time", "number", "h", "time within the step at which it was sent"),
+        _whole("round", "round of the negotiation"),
+        _name("kind", "what it says"),
+        _name("sender", "who sent it"),
+        _name("receiver", "whom it is for"),
+        Column("value", "number", "", "price, energy or amount it carries", optional=True),
+        _whole("count", "number of agents addressed or answering"),
+    ),
+    "fleet": (
+        _whole("vehicle", "number of the vehicle, from 0"),
+        _name("day_plan", "name of its day plan"),
+        _kwh("capacity_kwh", "capacity of its battery"),
+        Column("power_kw", "number", "kW", "highest power at the plug"),
+        Column("consumption_kwh_per_km", "number", "kWh/km", "consumption driving"),
+        _LAM,
+        _THETA,
+    ),
+    "lines": (
+        _STEP,
+        _STRATEGY,
+        _name("line", "the two ends of the line"),
+        _kwh("sent_kwh", "energy sent into the line at the utility's end"),
+        _kwh("received_kwh", "energy received at the far end"),
+        _kwh("losses_kwh", "energy lost on the way"),
+        Column("loading", "number", "1", "power on the line as a share of its rating"),
+    ),
+})  # fmt: skip
+
+
+def arrow_schema(table: str, time_zone: str) -> "pa.Schema":
+    """Return the Arrow schema of a table.
+
+    Parameters
+    ----------
+    table
+        The name of the table.
+    time_zone
+        The zone in which its times are told.
+
+    Returns
+    -------
+    pyarrow.Schema
+        Every field carries its unit and description.
+    """
+    import pyarrow as pa
+
+    types: dict[str, Any] = {
+        "whole": pa.int64(),
+        "number": pa.float64(),
+        "name": pa.dictionary(pa.int32(), pa.string()),
+        "time": pa.timestamp("ms", tz=time_zone),
+    }
+    fields = [
+        pa.field(
+            column.name,
+            types[column.kind],
+            nullable=column.optional,
+            metadata={"unit": column.unit, "description": column.description},
+        )
+        for column in TABLES[table]
+    ]
+    return pa.schema(fields, metadata={"table": table, "schema": str(SCHEMA)})

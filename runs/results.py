@@ -1,0 +1,443 @@
+"""What a run leaves behind: its folder, written so that it is whole or resumable at any moment."""
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from environment.errors import InputError, Problem, nearest
+
+from .result_buffer import TableBuffer
+from .result_tables import SCHEMA, TABLES, arrow_schema
+from .safe_files import beside, sha256, sync, unwritable, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .scenario import Scenario
+
+ROWS_PER_PART = 2**17
+
+
+class ResultsWriter:
+    """Writes the folder of a run.
+
+    Rows are gathered and written in parts; at the end the parts of a table become one file. A
+    run that was interrupted and resumed writes the same files, byte for byte.
+
+    Parameters
+    ----------
+    directory
+        The folder of the run, made by `create`.
+    scenario
+        The scenario of the run.
+
+    Attributes
+    ----------
+    resolved
+        The scenario as plain data, as run.json tells it.
+    """
+
+    def __init__(self, directory: Path, scenario: "Scenario") -> None:
+        self.directory = directory
+        self.scenario = scenario
+        self.resolved = scenario.resolved()
+        self._schemas = {table: arrow_schema(table, scenario.time_zone) for table in TABLES}
+        self._buffers = {
+            table: TableBuffer(table, columns, _start_ms(scenario))
+            for table, columns in TABLES.items()
+        }
+        self._parts = dict.fromkeys(TABLES, 0)
+        self._digests = dict.fromkeys(TABLES, "")
+
+    @classmethod
+    def create(cls, directory: Path, scenario: "Scenario") -> Self:
+        """Make the folder of a new run.
+
+        Parameters
+        ----------
+        directory
+            A folder that is not there yet or is empty.
+        scenario
+            The scenario of the run.
+
+        Raises
+        ------
+        InputError
+            When the folder holds something already or cannot be made.
+        """
+        refuse_used(directory)
+        writer = cls(directory, scenario)
+        try:
+            writer._parts_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(directory, error) from None
+        writer.save_progress(0, 0.0)
+        return writer
+
+    @classmethod
+    def resume(cls, directory: Path) -> Self:
+        """Open the folder of an unfinished run; `restore` then takes over its rows.
+
+        Raises
+        ------
+        InputError
+            When it holds no run, or a finished one.
+        """
+        from .scenario import Scenario
+
+        run = read_run(directory)
+        if run.info["status"] == "complete":
+            raise InputError([Problem(str(directory), "this run is complete; nothing is left")])
+        return cls(directory, Scenario.from_resolved(run.info["scenario"]))
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the state of the run is kept."""
+        return self.directory / "checkpoint"
+
+    @property
+    def _parts_folder(self) -> Path:
+        return self.checkpoints / "parts"
+
+    def add(self, table: str, columns: Mapping[str, Any]) -> None:
+        """Append rows to a table.
+
+        Parameters
+        ----------
+        table
+            The name of the table.
+        columns
+            For every column an array, a list or one value for all rows; for names also `Coded`;
+            for times the hours since the start of the run. NaN and None are empty.
+
+        Raises
+        ------
+        ValueError
+            When the columns are not those of the table.
+        """
+        buffer = self._buffers[table]
+        buffer.add(columns)
+        if buffer.rows >= ROWS_PER_PART:
+            self._flush(table)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs, for a checkpoint."""
+        return {
+            table: {"parts": self._parts[table], "digest": self._digests[table], **buffer.state()}
+            for table, buffer in self._buffers.items()
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over an earlier `state`; parts written after it are dropped.
+
+        Raises
+        ------
+        InputError
+            When a part written before it is missing or damaged.
+        """
+        problems = []
+        for table, buffer in self._buffers.items():
+            held = state[table]
+            self._parts[table] = held["parts"]
+            self._digests[table] = held["digest"]
+            buffer.restore(held)
+            digest = ""
+            for part in self._part_paths(table):
+                digest = _chained(digest, sha256(part))
+            if digest != held["digest"]:
+                message = f"the rows of {table} written so far are damaged"
+                problems.append(Problem(str(self._parts_folder), message, "a new run"))
+        if problems:
+            raise InputError(problems)
+        kept = {path for table in TABLES for path in self._part_paths(table)}
+        for path in set(self._parts_folder.iterdir()) - kept:
+            path.unlink()
+
+    def save_progress(self, steps_done: int, wall_seconds: float) -> None:
+        """Write run.json for a run that is not finished."""
+        self._write_info("interrupted", steps_done, wall_seconds, {})
+
+    def finish(self, summary: Mapping[str, Any], wall_seconds: float) -> None:
+        """Write every table, summary.json and run.json, and drop the checkpoint.
+
+        Parameters
+        ----------
+        summary
+            What the run comes to, in plain data.
+        wall_seconds
+            How long the run took [s].
+        """
+        digests = {}
+        for table in TABLES:
+            if self._buffers[table].rows:
+                self._flush(table)
+            path = self.directory / f"{table}.parquet"
+            self._merge(table, path)
+            digests[path.name] = sha256(path)
+        path = self.directory / "summary.json"
+        write_json(path, _sorted(summary))
+        digests[path.name] = sha256(path)
+        self._write_info("complete", self.scenario.steps, wall_seconds, digests)
+        _remove(self.checkpoints)
+
+    def _flush(self, table: str) -> None:
+        import pyarrow.parquet as pq
+
+        buffer = self._buffers[table]
+        path = self._part_path(table, self._parts[table])
+        rows = buffer.arrow(self._schemas[table])
+        with beside(path) as new:
+            pq.write_table(rows, new, row_group_size=rows.num_rows, **_encoding(table))
+        self._parts[table] += 1
+        self._digests[table] = _chained(self._digests[table], sha256(path))
+        buffer.clear()
+
+    def _merge(self, table: str, path: Path) -> None:
+        import pyarrow.parquet as pq
+
+        schema = self._schemas[table]
+        with beside(path) as new, pq.ParquetWriter(new, schema, **_encoding(table)) as writer:
+            for part in self._part_paths(table):
+                with pq.ParquetFile(part) as file:
+                    for group in range(file.num_row_groups):
+                        rows = file.read_row_group(group)
+                        writer.write_table(rows, row_group_size=rows.num_rows)
+
+    def _part_path(self, table: str, number: int) -> Path:
+        return self._parts_folder / f"{table}-{number:06d}.parquet"
+
+    def _part_paths(self, table: str) -> Iterator[Path]:
+        return (self._part_path(table, number) for number in range(self._parts[table]))
+
+    def _write_info(
+        self,
+        status: Literal["complete", "interrupted"],
+        steps_done: int,
+        wall_seconds: float,
+        digests: Mapping[str, str],
+    ) -> None:
+        scenario = self.scenario
+        info: dict[str, Any] = {
+            "schema": SCHEMA,
+            "status": status,
+            "steps_done": steps_done,
+            "steps_total": scenario.steps,
+            "wall_seconds": round(wall_seconds, 3),
+            "start": scenario.start,
+            "step_h": scenario.step_h,
+            "time_zone": scenario.time_zone,
+            "currency": scenario.currency,
+            "seed": scenario.seed,
+            "scenario": self.resolved,
+            "versions": _versions(),
+        }
+        if digests:
+            info["sha256"] = dict(digests)
+        write_json(self.directory / "run.json", info)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The results of a run, read from its folder.
+
+    Attributes
+    ----------
+    directory
+        The folder.
+    info
+        What run.json says.
+    """
+
+    directory: Path
+    info: dict[str, Any]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run is finished."""
+        return bool(self.info["status"] == "complete")
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What the run comes to, strategy by strategy."""
+        self._require_complete()
+        return _read_json(self.directory / "summary.json")
+
+    def table(
+        self, name: str, columns: Sequence[str] | None = None, filters: Any = None
+    ) -> "pa.Table":
+        """Read a table.
+
+        Parameters
+        ----------
+        name
+            Its name, such as "hours".
+        columns
+            Which columns, or None for all.
+        filters
+            Which rows, as pyarrow takes them: [("strategy", "=", "typical")].
+
+        Returns
+        -------
+        pyarrow.Table
+            The rows in the order of the run.
+
+        Raises
+        ------
+        InputError
+            When there is no such table or column, or the file is missing or damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._require_complete()
+        _refuse_unknown(str(self.directory), "table", [name], list(TABLES))
+        path = self.directory / f"{name}.parquet"
+        known = [column.name for column in TABLES[name]]
+        _refuse_unknown(str(path), "column", columns or [], known)
+        wanted = None if columns is None else list(columns)
+        try:
+            return pq.read_table(path, columns=wanted, filters=filters)
+        except FileNotFoundError:
+            raise InputError([Problem(str(path), "is missing")]) from None
+        except pa.ArrowInvalid as error:
+            raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
+
+    def check_files(self) -> None:
+        """Compare every file of a finished run with the digest told in run.json.
+
+        Raises
+        ------
+        InputError
+            When a file is missing or not what the run wrote.
+        """
+        self._require_complete()
+        problems = []
+        for name, digest in self.info["sha256"].items():
+            path = self.directory / name
+            if not path.is_file():
+                problems.append(Problem(str(path), "is missing"))
+            elif sha256(path) != digest:
+                problems.append(Problem(str(path), "is not what the run wrote: its digest differs"))
+        if problems:
+            raise InputError(problems)
+
+    def _require_complete(self) -> None:
+        if not self.complete:
+            done = f"{self.info['steps_done']} of {self.info['steps_total']} steps"
+            message = f"the run is not finished, {done} are done; hmesh resume {self.directory}"
+            raise InputError([Problem(str(self.directory), message)])
+
+
+def read_run(directory: Path | str) -> Run:
+    """Open the folder of a run.
+
+    Parameters
+    ----------
+    directory
+        What `hmesh run` wrote, finished or not.
+
+    Raises
+    ------
+    InputError
+        When it holds no run, or one of another schema.
+    """
+    directory = Path(directory)
+    path = directory / "run.json"
+    if not path.is_file():
+        near = nearest(directory.name, _runs_beside(directory))
+        suggestion = str(directory.with_name(near)) if near else ""
+        message = "holds no run" if directory.is_dir() else "there is no such folder"
+        allowed = "a folder that hmesh run wrote"
+        raise InputError([Problem(str(directory), message, allowed, suggestion)])
+    info = _read_json(path)
+    if info.get("schema") != SCHEMA:
+        message = f"the results have schema {info.get('schema')!r}"
+        raise InputError([Problem(str(path), message, f"schema {SCHEMA}")])
+    return Run(directory, info)
+
+
+def refuse_used(directory: Path) -> None:
+    """Refuse a folder for a new run that holds something already."""
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise InputError([Problem(str(directory), "is a file", "a new or empty folder")])
+    if next(directory.iterdir(), None) is None:
+        return
+    message = "holds something already"
+    if (directory / "run.json").is_file():
+        message = f"holds a run already; an unfinished one goes on with hmesh resume {directory}"
+    raise InputError([Problem(str(directory), message, "a new or empty folder")])
+
+
+def _refuse_unknown(place: str, what: str, names: Sequence[str], known: Sequence[str]) -> None:
+    problems = [
+        Problem(place, f"there is no {what} {name!r}", ", ".join(known), nearest(name, known))
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _runs_beside(directory: Path) -> Iterator[str]:
+    return (path.parent.name for path in directory.parent.glob("*/run.json"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    import json
+
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
+    if not isinstance(value, dict):
+        raise InputError([Problem(str(path), "is not what a run writes")])
+    return value
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return value
+
+
+def _encoding(table: str) -> dict[str, Any]:
+    """Return how a table is written: a dictionary of measured numbers costs time and saves none."""
+    names = [column.name for column in TABLES[table] if column.kind != "number"]
+    return {"compression": "zstd", "use_dictionary": names}
+
+
+def _start_ms(scenario: "Scenario") -> int:
+    from zoneinfo import ZoneInfo
+
+    start = datetime.fromisoformat(scenario.start).replace(tzinfo=ZoneInfo(scenario.time_zone))
+    return round(start.timestamp() * 1000)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in ("hmesh", "numpy", "mesa", "simpy", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _chained(digest: str, next_digest: str) -> str:
+    return hashlib.sha256(f"{digest}{next_digest}".encode()).hexdigest()
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+    sync(folder.parent)
