@@ -6,6 +6,8 @@ from .clock import Clock as Clock
 from .clock import PendingEvent as PendingEvent
 from .day_plans import DayPlans as DayPlans
 from .day_plans import read_day_plans as read_day_plans
+from .demand import LoadTable as LoadTable
+from .demand import read_loads as read_loads
 from .errors import InputError as InputError
 from .errors import Problem as Problem
 from .errors import nearest as nearest

@@ -1,0 +1,356 @@
+"""Measured loads of members, read from a person's CSV or Parquet file."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+from environment.errors import InputError, Problem
+from environment.load_file import SHOWN, LoadFile
+
+_EPOCH = datetime(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR_US = 3_600_000_000
+_TIMES = "a time in ISO 8601, such as 2024-01-01 13:00 or 2024-01-01T13:00+01:00"
+_LOADS = "a finite number with a point, such as 0.35"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadTable:
+    """Loads of members over the steps of a run.
+
+    Attributes
+    ----------
+    members
+        Names of the members, in the order in which the file first names them.
+    load_kwh
+        Energy that each member consumes in each step [kWh], negative where it generates more,
+        shape (steps, members).
+    """
+
+    members: tuple[str, ...]
+    load_kwh: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """What the rows of a file say, each array of shape (rows,).
+
+    Attributes
+    ----------
+    member
+        Whose load it is, an index into `names`; -1 where the file does not say.
+    names
+        Names of the members.
+    time_us
+        When the interval starts, in microseconds of UTC since 1970.
+    timed
+        Whether that can be told.
+    load
+        The load, as in the file.
+    """
+
+    member: NDArray[np.int32]
+    names: tuple[str, ...]
+    time_us: NDArray[np.int64]
+    timed: NDArray[np.bool_]
+    load: NDArray[np.float64]
+
+
+def read_loads(path: Path, calendar: Calendar, steps: int) -> LoadTable:
+    """Read the loads of members over a run.
+
+    The file has one row for each member and interval, in any order, with the columns
+
+    - `time`: when the interval starts, in local time of the calendar, or with an offset from UTC;
+    - `member`: whose load it is;
+    - `load_kwh`: energy in the interval [kWh], or `load_kw`: mean power in it [kW]; negative
+      where the member generates more than it consumes.
+
+    All intervals have one length, that of a step or a whole part of it; energy is summed and
+    power averaged over each step. Rows outside the run and other columns are not used. In autumn,
+    when the clocks show an hour twice, the first of two rows of a member with the same
+    local time stands for the first showing, the second for the second.
+
+    Parameters
+    ----------
+    path
+        File, `.csv` or `.parquet`.
+    calendar
+        The calendar of the run.
+    steps
+        Number of steps of the run; the file must cover all of them for every member.
+
+    Returns
+    -------
+    LoadTable
+        The loads.
+
+    Raises
+    ------
+    InputError
+        With every problem found: missing columns, times and loads that cannot be read, loads
+        that are missing or not finite, intervals longer than a step, off its start or named
+        twice, and intervals of the run that have no row.
+    """
+    file = LoadFile(Path(path))
+    rows = _rows(file, calendar.zone)
+    step_us = round(calendar.step_h * _HOUR_US)
+    interval_us = _interval_us(file, rows, step_us)
+    offset_us = rows.time_us - _microseconds(calendar.time_of(0))
+    inside = rows.timed & (offset_us >= 0) & (offset_us < steps * step_us)
+    _tell_loads(file, np.flatnonzero(inside & ~np.isfinite(rows.load)))
+    if interval_us == 0:
+        raise InputError(file.problems)
+    aligned = offset_us % interval_us == 0
+    _tell_misaligned(file, np.flatnonzero(inside & ~aligned), calendar, interval_us)
+    used = np.flatnonzero(inside & aligned & (rows.member >= 0))
+    parts = step_us // interval_us
+    cell = offset_us[used] // interval_us * len(rows.names) + rows.member[used]
+    seen = np.zeros((steps * parts, len(rows.names)), dtype=np.bool_)
+    seen.flat[cell] = True
+    if np.count_nonzero(seen) < cell.size:
+        _tell_repeated(file, rows, used, cell, calendar.zone)
+    if not seen.all():
+        unread = rows.member[(rows.member >= 0) & (~rows.timed | (inside & ~aligned))]
+        _tell_gaps(file, rows, seen, unread, calendar, interval_us)
+    if file.problems:
+        raise InputError(file.problems)
+    load = np.empty(seen.shape)
+    load.flat[cell] = rows.load[used]
+    load_kwh = load.reshape(steps, parts, len(rows.names)).sum(axis=1)
+    if file.load_column == "load_kw":
+        load_kwh *= interval_us / _HOUR_US
+    return LoadTable(rows.names, load_kwh)
+
+
+def _rows(file: LoadFile, zone: ZoneInfo) -> _Rows:
+    member, names = _members(file)
+    time_us, timed = _times(file, member, zone)
+    return _Rows(member, names, time_us, timed, _loads(file))
+
+
+def _members(file: LoadFile) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return the member of each row, -1 where it is empty, and the members' names."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    text = _plain(file.table.column("member")).cast(pa.string())
+    text = compute.if_else(compute.equal(text, ""), pa.scalar(None, pa.string()), text)
+    member, names = _encoded(text)
+    file.tell(np.flatnonzero(member < 0), "member", lambda row: "is empty", "a member's name")
+    return member, tuple(names.to_pylist())
+
+
+def _times(
+    file: LoadFile, member: NDArray[np.int32], zone: ZoneInfo
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return when the interval of each row starts, and whether that can be told."""
+    import pyarrow as pa
+
+    column = _plain(file.table.column("time"))
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
+    label, labels = _encoded(column)
+    # Arrow knows the instants of times with a zone; the others are told by the local clock.
+    aware = pa.types.is_timestamp(column.type) and column.type.tz is not None
+    times = (labels.cast(pa.timestamp("us", "UTC")) if aware else labels).to_pylist()
+    first = np.zeros(len(times) + 1, dtype=np.int64)
+    second = np.zeros(len(times) + 1, dtype=np.int64)
+    reasons = [""] * len(times) + ["is empty"]
+    for index, time in enumerate(times):
+        try:
+            first[index], second[index] = _instants(time, zone)
+        except (OverflowError, ValueError) as error:
+            reasons[index] = str(error)
+    timed = np.array([not reason for reason in reasons])[label]
+    file.tell(np.flatnonzero(~timed), "time", lambda row: reasons[label[row]], _TIMES)
+    time_us = first[label]
+    shown_twice = np.flatnonzero((first != second)[label])
+    again = shown_twice[_later(time_us[shown_twice], member[shown_twice])]
+    time_us[again] = second[label[again]]
+    return time_us, timed
+
+
+def _instants(time: str | datetime, zone: ZoneInfo) -> tuple[int, int]:
+    """Return when the local clock shows a time first and last, in microseconds of UTC.
+
+    Raises
+    ------
+    ValueError
+        Telling why there is no such time.
+    """
+    if isinstance(time, str):
+        try:
+            time = datetime.fromisoformat(time.strip())
+        except ValueError:
+            raise ValueError(f"'{time}' is no time") from None
+    if time.tzinfo is not None:
+        return _microseconds(time), _microseconds(time)
+    local_us = (time - _EPOCH) // _MICROSECOND
+    first, last = (
+        local_us - (zone.utcoffset(time.replace(fold=fold)) or timedelta()) // _MICROSECOND
+        for fold in (0, 1)
+    )
+    if first > last:
+        raise ValueError(
+            f"{time} does not exist in {zone.key}: the clocks skip it; "
+            "where the file knows no daylight saving, its times need an offset from UTC"
+        )
+    return first, last
+
+
+def _later(time_us: NDArray[np.int64], member: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return which rows have one with the same time and member before them."""
+    order = np.lexsort((member, time_us))
+    same = (np.diff(time_us[order]) == 0) & (np.diff(member[order]) == 0)
+    later = np.zeros(time_us.size, dtype=np.bool_)
+    later[order[1:]] = same
+    return later
+
+
+def _loads(file: LoadFile) -> NDArray[np.float64]:
+    """Return the load of each row, NaN where it is no number."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    column = _plain(file.table.column(file.load_column))
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = compute.utf8_trim_whitespace(column)
+        try:
+            column = column.cast(pa.float64())
+        except pa.ArrowInvalid:
+            pattern = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+            number = compute.match_substring_regex(column, pattern)
+            column = compute.replace_substring_regex(column, r"^\+", "")
+            column = compute.if_else(number, column, pa.scalar(None, column.type))
+    numbers = column.cast(pa.float64(), safe=False)
+    loads: NDArray[np.float64] = compute.fill_null(numbers, np.nan).to_numpy()
+    return loads
+
+
+def _tell_loads(file: LoadFile, rows: NDArray[np.int64]) -> None:
+    column = file.table.column(file.load_column)
+
+    def message(row: int) -> str:
+        value = column[row].as_py()
+        return "is empty" if value is None else f"'{value}' is no finite number"
+
+    file.tell(rows, file.load_column, message, _LOADS)
+
+
+def _interval_us(file: LoadFile, rows: _Rows, step_us: int) -> int:
+    """Return the length of the intervals; 0, and a problem told, where it does not suit."""
+    # Enough members for about a million rows tell as much as all of them.
+    enough = max(1_000_000 * len(rows.names) // rows.member.size, 1)
+    told = np.flatnonzero(rows.timed & (rows.member >= 0) & (rows.member < enough))
+    told = told[np.lexsort((rows.time_us[told], rows.member[told]))]
+    distances_us = np.diff(rows.time_us[told])
+    distances_us = distances_us[(np.diff(rows.member[told]) == 0) & (distances_us > 0)]
+    if distances_us.size == 0:
+        return step_us
+    # The commonest distance, so that one wrong time does not hide what the others mean.
+    lengths_us, counts = np.unique(distances_us, return_counts=True)
+    interval_us = int(lengths_us[counts.argmax()])
+    if step_us % interval_us == 0:
+        return interval_us
+    coarser = "coarser than" if interval_us > step_us else "which is no whole part of"
+    message = f"rows are {_length(interval_us)} apart, {coarser} the step of {_length(step_us)}"
+    allowed = f"{_length(step_us)}, or a half, a third, a quarter ... of it"
+    file.problems.append(Problem(f"{file.path}, column time", message, allowed))
+    return 0
+
+
+def _tell_misaligned(
+    file: LoadFile, rows: NDArray[np.int64], calendar: Calendar, interval_us: int
+) -> None:
+    times = file.table.column("time")
+    start = calendar.start.isoformat(" ", "minutes")
+    allowed = f"times every {_length(interval_us)}, counted from {start}"
+    file.tell(rows, "time", lambda row: f"'{times[row]}' starts no interval", allowed)
+
+
+def _tell_repeated(
+    file: LoadFile,
+    rows: _Rows,
+    used: NDArray[np.int64],
+    cell: NDArray[np.int64],
+    zone: ZoneInfo,
+) -> None:
+    order = np.argsort(cell, kind="stable")
+    ordered = cell[order]
+    repeated = used[np.sort(order[1:][ordered[1:] == ordered[:-1]])]
+
+    def message(row: int) -> str:
+        index = np.searchsorted(used, row)
+        first = used[order[np.searchsorted(ordered, cell[index])]]
+        time = _local(int(rows.time_us[row]), zone)
+        name = rows.names[rows.member[row]]
+        before = file.place(int(first)).rpartition(", ")[2]
+        return f"is another row for member '{name}' at {time}, after {before}"
+
+    file.tell(repeated, "", message, "one row for each member and interval")
+
+
+def _tell_gaps(
+    file: LoadFile,
+    rows: _Rows,
+    seen: NDArray[np.bool_],
+    unread: NDArray[np.int32],
+    calendar: Calendar,
+    interval_us: int,
+) -> None:
+    """Tell which members lack rows, more than there are rows whose time cannot be used."""
+    lacking = seen.shape[0] - np.count_nonzero(seen, axis=0)
+    members = np.flatnonzero(lacking > np.bincount(unread, minlength=len(rows.names)))
+    start_us = _microseconds(calendar.start)
+    end_us = start_us + seen.shape[0] * interval_us
+    allowed = (
+        f"a row every {_length(interval_us)} from {_local(start_us, calendar.zone)} "
+        f"to before {_local(end_us, calendar.zone)}"
+    )
+    for member in members[:SHOWN].tolist():
+        time = _local(start_us + int(seen[:, member].argmin()) * interval_us, calendar.zone)
+        more = int(lacking[member]) - 1
+        others = f" and {more:,} more intervals of the run" if more else ""
+        message = f"member '{rows.names[member]}' has no row for {time}{others}"
+        file.problems.append(Problem(str(file.path), message, allowed))
+    if (more := members.size - SHOWN) > 0:
+        message = f"and {more:,} more members lack rows"
+        file.problems.append(Problem(str(file.path), message, allowed))
+
+
+def _plain(column: Any) -> Any:
+    """Return a column of an Arrow table without its dictionary."""
+    import pyarrow as pa
+
+    dictionary = pa.types.is_dictionary(column.type)
+    column = column.cast(column.type.value_type) if dictionary else column
+    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _encoded(column: Any) -> tuple[NDArray[np.int32], Any]:
+    """Return the number of each row's value, -1 for none, and the values as they first come."""
+    from pyarrow import compute
+
+    chunks = column.dictionary_encode().unify_dictionaries().chunks
+    codes = [compute.fill_null(chunk.indices, -1).to_numpy() for chunk in chunks]
+    return np.concatenate(codes).astype(np.int32, copy=False), chunks[0].dictionary
+
+
+def _microseconds(time: datetime) -> int:
+    return (time.astimezone(UTC).replace(tzinfo=None) - _EPOCH) // _MICROSECOND
+
+
+def _local(time_us: int, zone: ZoneInfo) -> str:
+    time = (_EPOCH + time_us * _MICROSECOND).replace(tzinfo=UTC)
+    return time.astimezone(zone).isoformat(" ", "minutes")
+
+
+def _length(length_us: int) -> str:
+    return f"{length_us / 60e6:g} min"
