@@ -92,6 +92,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _THETA,
         _price("price", "price it pays or is paid"),
         Column("driven_km", "number", "km", "distance driven in the step"),
+        _kwh("unmet_kwh", "energy its driving takes and its battery lacks"),
     ),
     "trips": (
         _whole("vehicle", "number of the vehicle, from 0"),
