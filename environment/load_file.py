@@ -1,7 +1,9 @@
 """A person's file of loads: its columns, and the problems found in its rows."""
 
 import csv
+import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,7 +59,7 @@ class LoadFile:
         except (pa.ArrowException, OSError, csv.Error) as error:
             allowed = "columns separated by ',', in UTF-8" if kind == ".csv" else "Parquet"
             problem = Problem(str(path), f"cannot be read: {error}", allowed)
-            raise InputError([problem]) from error
+            raise InputError([*self.problems, problem]) from error
         if self.table.num_rows == 0:
             allowed = "one row for each member and interval"
             raise InputError([*self.problems, Problem(str(path), "holds no rows", allowed)])
@@ -96,15 +98,8 @@ class LoadFile:
         with self._open() as file:
             header = next(csv.reader(file), [])
         columns = self._needed(f"{self.path}, line 1", header)
-        ragged = []
-
-        def skip(row: Any) -> str:
-            ragged.append(row.actual_columns)
-            return "skip"
-
-        table = arrow_csv.read_csv(
-            self.path,
-            parse_options=arrow_csv.ParseOptions(invalid_row_handler=skip),
+        parse = partial(
+            arrow_csv.read_csv,
             convert_options=arrow_csv.ConvertOptions(
                 include_columns=columns,
                 column_types=dict.fromkeys(columns, pa.string()),
@@ -112,9 +107,17 @@ class LoadFile:
                 strings_can_be_null=True,
             ),
         )
-        if ragged:
+        try:
+            return parse(self.path)
+        except pa.ArrowInvalid:
             self._line_numbers()
-        return table
+            if not self.problems:
+                raise
+        # Lines of another width are told; what else is wrong is found in the others.
+        rows = io.StringIO(newline="")
+        with self._open() as file:
+            csv.writer(rows).writerows(row for row in csv.reader(file) if len(row) == len(header))
+        return parse(pa.BufferReader(rows.getvalue().encode()))
 
     def _parquet(self) -> Any:
         from pyarrow import parquet

@@ -235,6 +235,13 @@ def test_lines_of_another_width_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_line_of_another_width_that_is_no_text_is_told(tmp_path: Path) -> None:
+    text = two_hours().encode() + "Büro\n".encode("latin-1")
+    assert problems_of(tmp_path, text) == [
+        "loads.csv, line 6: there are 1 cells (allowed: 3, one for each column)"
+    ]
+
+
 def test_gaps_are_told_for_each_member(tmp_path: Path) -> None:
     text = two_hours("2024-01-01 01:00,c,1\n", "2025-01-01 00:00,d,1\n")
     allowed = (
