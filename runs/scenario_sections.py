@@ -180,6 +180,13 @@ class _Members(Section):
     kind: Literal["household", "building"] = Field(description="what the members are")
     name: str = Field(min_length=1, description="name of these members in the results")
 
+    @check("name")
+    @classmethod
+    def _not_taken(cls, name: str) -> str:
+        if name in ("charging", "feeder"):
+            raise refuse(f"{name!r} is the name of another part of the grid")
+        return name
+
 
 class ProfileMembers(_Members):
     """Members whose load follows a standard load profile."""

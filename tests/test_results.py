@@ -42,7 +42,16 @@ def record(writer: ResultsWriter, step: int) -> None:
                 "soc": random.random(50),
                 "price": np.where(random.random(50) < 0.1, np.nan, 30.0),
                 **dict.fromkeys(
-                    ("usable_kwh", "energy_kwh", "min_kwh", "max_kwh", "lam", "driven_km"), 1.5
+                    (
+                        "usable_kwh",
+                        "energy_kwh",
+                        "min_kwh",
+                        "max_kwh",
+                        "lam",
+                        "driven_km",
+                        "unmet_kwh",
+                    ),
+                    1.5,
                 ),
                 "theta": 2,
             },
@@ -108,7 +117,7 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "shared_storage_kwh school_bus_kwh ev_kwh net_kwh community_price utility_price "
         "vehicles_present",
         "vehicles": "step strategy vehicle community soc usable_kwh energy_kwh min_kwh max_kwh "
-        "lam theta price driven_km",
+        "lam theta price driven_km unmet_kwh",
         "trips": "vehicle departs arrives origin destination km energy_kwh",
         "ledger": "step strategy kind payer payee energy_kwh price amount",
         "messages": "step strategy time round kind sender receiver value count",
@@ -363,7 +372,7 @@ rows = 131_072
 for step in range(int(sys.argv[2])):
     energy = np.random.default_rng(step).random(rows)
     names = ("soc", "usable_kwh", "energy_kwh", "min_kwh", "max_kwh", "lam", "theta", "price")
-    columns = dict.fromkeys(names, energy) | {"driven_km": 0.0, "step": step}
+    columns = dict.fromkeys(names, energy) | {"driven_km": 0.0, "unmet_kwh": 0.0, "step": step}
     columns |= {"strategy": "typical", "community": "homes", "vehicle": np.arange(rows)}
     writer.add("vehicles", columns)
 writer.finish({}, 0.0)

@@ -191,7 +191,11 @@ def test_an_override_opens_a_section_that_was_left_out() -> None:
         ("seed=-1", "--set: seed", ["from 0"]),
         ("holidays.country=Germany", "--set: holidays.country", ["mean 'DE'?"]),
         ("holidays.country=QQ", "--set: holidays.country", ["no holidays", "'QQ'"]),
-        ("holidays.subdivision=BX", "--set: holidays.subdivision", ["'BX'", "BB, BE"]),
+        (
+            "holidays={country: DE, subdivision: BX}",
+            "--set: holidays.subdivision",
+            ["'BX'", "BB, BE"],
+        ),
         ("communities={}", "--set: communities", ["there is no community"]),
         ("communities.utility.members=[]", "--set: communities.utility", ["no name"]),
         (

@@ -1,0 +1,194 @@
+"""The command line: what a person types, and what hMESH answers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from environment.errors import InputError
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Commands(TyperGroup):
+    """Commands that answer a mistake of the person with one line each, never with a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            for problem in error.problems:
+                typer.echo(str(problem), err=True)
+            raise typer.Exit(WRONG_INPUT) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="hmesh",
+    help="Simulate energy-sharing communities, and check what comes out of it.",
+    epilog="Exit status: 0 done, 1 an audit or comparison failed, 2 wrong input, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="Name of a built-in scenario, or a YAML file.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as vehicles.count=500."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed in place of the scenario's.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"hmesh {version('hmesh')}")
+        raise typer.Exit
+
+
+@app.callback()
+def hmesh(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Simulate energy-sharing communities, and check what comes out of it."""
+
+
+@app.command()
+def scenarios() -> None:
+    """List the built-in scenarios."""
+    from runs.scenario import builtin_scenarios
+
+    found = builtin_scenarios()
+    width = max(len(name) for name, _ in found)
+    for name, description in found:
+        typer.echo(f"{name:<{width}}  {description}")
+
+
+@app.command()
+def check(scenario: ScenarioName, changes: Changes = None, seed: Seed = None) -> None:
+    """Find every mistake in a scenario and the files it names."""
+    from runs.scenario_check import check_scenario
+
+    checked = check_scenario(scenario, changes or (), seed)
+    typer.echo(
+        f"{checked.name} is fine: {checked.steps:,} steps of {checked.step_h:g} h, "
+        f"communities {', '.join(checked.communities)}, {checked.vehicles.count:,} vehicles, "
+        f"strategies {', '.join(checked.strategies)}"
+    )
+
+
+@app.command()
+def run(
+    scenario: ScenarioName,
+    changes: Changes = None,
+    seed: Seed = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="New folder for the results. [default: results/NAME-N]"
+        ),
+    ] = None,
+    no_progress: NoProgress = False,
+) -> None:
+    """Run a scenario and write its results."""
+    from runs import load_scenario, start_run
+    from runs.terminal import progress_bar
+
+    loaded = load_scenario(scenario, changes or (), seed)
+    directory = out or _next_folder(Path("results"), loaded.name)
+    with _resumable(directory), progress_bar(shown=not no_progress) as progress:
+        start_run(loaded, directory, progress)
+    _show_results(directory)
+
+
+@app.command()
+def resume(directory: RunFolder, no_progress: NoProgress = False) -> None:
+    """Go on with an interrupted run."""
+    from runs import resume_run
+    from runs.terminal import progress_bar
+
+    with _resumable(directory), progress_bar(shown=not no_progress) as progress:
+        resume_run(directory, progress)
+    _show_results(directory)
+
+
+@app.command()
+def audit(directory: RunFolder) -> None:
+    """Check a finished run against exact answers: equilibrium, energy and money."""
+    from rich.console import Console
+
+    from runs import audit_run
+
+    report = audit_run(directory)
+    Console().print(report)
+    raise typer.Exit(DONE if report.passed else FAILED)
+
+
+@app.command()
+def replicate(
+    studies: Annotated[
+        list[str] | None, typer.Argument(metavar="[STUDY]...", help="Which studies; all if none.")
+    ] = None,
+    no_progress: NoProgress = False,
+) -> None:
+    """Set published figures beside simulated ones, cell by cell."""
+    from rich.console import Console
+
+    from runs.replicate import replicate as replicate_studies
+    from runs.terminal import progress_bar
+
+    with progress_bar(shown=not no_progress) as progress:
+        report = replicate_studies(studies or [], progress)
+    Console().print(report)
+    raise typer.Exit(DONE if report.passed else FAILED)
+
+
+@contextmanager
+def _resumable(directory: Path) -> Iterator[None]:
+    """Say how a run goes on when the person interrupts it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (directory / "run.json").is_file():
+            raise
+        typer.echo(f"interrupted; continue with: hmesh resume {directory}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _next_folder(parent: Path, name: str) -> Path:
+    """Return a folder of its own for another run of a scenario."""
+    taken = {path.name for path in parent.glob(f"{name}-*")}
+    number = 1
+    while f"{name}-{number}" in taken:
+        number += 1
+    return parent / f"{name}-{number}"
+
+
+def _show_results(directory: Path) -> None:
+    from rich.console import Console
+
+    from runs.results import read_run
+    from runs.terminal import summary_table
+
+    Console().print(summary_table(read_run(directory)))
+    typer.echo(f"results: {directory}")
+
+
+def main() -> None:
+    """Answer the command line."""
+    app(prog_name="hmesh")

@@ -1,0 +1,259 @@
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import runs
+from environment import InputError, Problem
+from runs import ResultsWriter, Scenario
+from runs.command_line import app
+from runs.terminal import progress_bar
+
+NAME = "three-communities"
+
+
+def hmesh(*words: str) -> Result:
+    result = CliRunner().invoke(app, words, prog_name="hmesh", env={"COLUMNS": "120"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def finish(directory: Path, scenario: Scenario) -> None:
+    writer = ResultsWriter.create(directory, scenario)
+    totals = {"par": 1.377, "peak_kw": 5432.1, "ev_bill": 1_100_000.4, "losses_kwh": 0.0}
+    writer.finish(dict.fromkeys(scenario.strategies, totals), 1.0)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Scenario]:
+    """A run that is over as soon as it is started, in a folder of the test's own."""
+    scenarios = []
+
+    def start_run(scenario: Scenario, directory: Path, progress: Callable[[int, int], None]) -> Any:
+        scenarios.append(scenario)
+        progress(24, 24)
+        finish(directory, scenario)
+
+    monkeypatch.setattr(runs, "start_run", start_run, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return scenarios
+
+
+def test_help_is_quick_and_names_every_command() -> None:
+    command = [sys.executable, "-c", "from runs.command_line import main; main()", "--help"]
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+        seconds.append(time.perf_counter() - began)
+    for name in ("scenarios", "check", "run", "resume", "audit", "replicate"):
+        assert f" {name} " in output
+    assert min(seconds) < 0.6
+
+
+def test_the_module_imports_nothing_heavy() -> None:
+    heavy = "{'numpy', 'pandas', 'pyarrow', 'pydantic', 'mesa', 'networkx', 'holidays', 'scipy'}"
+    code = f"import runs.command_line, sys; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_built_in_scenarios_are_listed_a_line_each() -> None:
+    result = hmesh("scenarios")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{NAME}  2,000 electric vehicles")
+
+
+def test_a_good_scenario_is_said_to_be_fine() -> None:
+    result = hmesh("check", NAME, "--set", "hours=48", "--seed", "3")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{NAME} is fine: 48 steps of 1 h, communities homes, malls")
+
+
+def test_every_mistake_is_one_line_on_the_error_output() -> None:
+    result = hmesh("check", NAME, "--set", "vehicles.cont=3", "--set", "hours=1.5")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "--set: hours: 1.5 h is no whole number of steps of 1 h "
+        "(allowed: a multiple of 1, such as 1 or 2)",
+        "--set: vehicles.cont: there is no key 'cont' (did you mean 'count'?)",
+    ]
+
+
+def test_mistakes_in_every_file_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "plans.csv").write_text(
+        "plan,departs_h,km,origin,destination\na,8,x,homes,malls\na,18,5,malls,home\n"
+    )
+    start = runs.load_scenario(NAME).start
+    (tmp_path / "loads.csv").write_text(f"time,member,load_kwh\n{start},m,many\n")
+    scenario = tmp_path / "scenario.yaml"
+    text = Path(f"runs/scenarios/{NAME}.yaml").read_text()
+    text = text.replace("day_plans: null", "day_plans: plans.csv")
+    members = "{kind: household, name: households, count: 1000, annual_kwh: 4800, profile: h0}"
+    assert members in text
+    text = text.replace(members, "{kind: household, name: h, file: loads.csv}")
+    scenario.write_text(text)
+    result = hmesh("check", str(scenario))
+    assert result.exit_code == 2
+    told = result.stderr.splitlines()
+    assert any("plans.csv" in line and "'x'" in line for line in told), told
+    assert any("plans.csv" in line and "'homes'" in line for line in told), told
+    assert any("loads.csv" in line and "many" in line for line in told), told
+    assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["chek", NAME], "Did you mean 'check'"),
+        (["check", "three-comunities"], "did you mean 'three-communities'?"),
+        (["run", "nowhere.yaml"], "there is no such scenario or file"),
+        (["run", NAME, "--seed", "x"], "Invalid value for '--seed'"),
+        (["run", NAME, "--st", "hours=3"], "No such option: --st"),
+        (["check"], "Missing argument 'SCENARIO'"),
+    ],
+)
+def test_unknown_words_are_refused_with_the_nearest(words: list[str], message: str) -> None:
+    result = hmesh(*words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_run_writes_where_it_is_told_and_shows_a_short_table(
+    started: list[Scenario], tmp_path: Path
+) -> None:
+    result = hmesh("run", NAME, "--set", "vehicles.count=5", "--seed", "7", "--out", "mine")
+    assert result.exit_code == 0, result.output
+    assert (started[0].vehicles.count, started[0].seed) == (5, 7)
+    assert "peak to average" in result.stdout
+    assert "1.377" in result.stdout
+    assert "vehicles' bill [JPY]" in result.stdout
+    assert "1,100,000" in result.stdout
+    assert result.stdout.endswith("results: mine\n")
+    assert (tmp_path / "mine" / "run.json").is_file()
+
+
+def test_runs_are_numbered_where_nothing_is_told(started: list[Scenario], tmp_path: Path) -> None:
+    for number in (1, 2):
+        result = hmesh("run", NAME, "--no-progress")
+        assert result.stdout.endswith(f"results: results/{NAME}-{number}\n")
+    assert len(started) == 2
+
+
+def test_a_used_folder_is_refused(started: list[Scenario]) -> None:
+    assert hmesh("run", NAME, "--out", "mine").exit_code == 0
+    result = hmesh("run", NAME, "--out", "mine")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("mine: holds a run already; an unfinished one goes on with")
+
+
+@pytest.mark.parametrize("command", ["run", "resume"])
+def test_an_interrupted_run_says_how_to_go_on(
+    started: list[Scenario], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def interrupted(*words: Any) -> None:
+        if command == "run":
+            ResultsWriter.create(words[1], words[0])
+        raise KeyboardInterrupt
+
+    if command == "resume":
+        ResultsWriter.create(Path("mine"), runs.load_scenario(NAME))
+    monkeypatch.setattr(runs, "start_run", interrupted, raising=False)
+    monkeypatch.setattr(runs, "resume_run", interrupted, raising=False)
+    words = ["run", NAME, "--out", "mine"] if command == "run" else ["resume", "mine"]
+    result = hmesh(*words)
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted; continue with: hmesh resume mine\n"
+
+
+def test_an_interruption_before_anything_is_written_says_so(
+    started: list[Scenario], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "start_run", interrupted, raising=False)
+    result = hmesh("run", NAME)
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted\n"
+
+
+def test_an_unexpected_error_keeps_its_traceback(
+    started: list[Scenario], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(runs, "start_run", fail, raising=False)
+    with pytest.raises(ZeroDivisionError):
+        hmesh("run", NAME)
+
+
+def test_a_resumed_run_shows_its_results(
+    started: list[Scenario], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resume_run(directory: Path, progress: Callable[[int, int], None]) -> None:
+        finish(directory, runs.load_scenario(NAME))
+
+    monkeypatch.setattr(runs, "resume_run", resume_run, raising=False)
+    result = hmesh("resume", "mine")
+    assert result.exit_code == 0
+    assert result.stdout.endswith("results: mine\n")
+
+
+@dataclass
+class Report:
+    passed: bool
+
+    def __rich__(self) -> str:
+        return "all is well" if self.passed else "something is wrong"
+
+
+@pytest.mark.parametrize(("passed", "status"), [(True, 0), (False, 1)])
+def test_an_audit_tells_whether_it_passed(
+    monkeypatch: pytest.MonkeyPatch, passed: bool, status: int
+) -> None:
+    monkeypatch.setattr(runs, "audit_run", lambda directory: Report(passed), raising=False)
+    result = hmesh("audit", "mine")
+    assert result.exit_code == status
+    assert ("all is well" in result.stdout) is passed
+
+
+def test_an_audit_of_nothing_is_wrong_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(directory: Path) -> None:
+        raise InputError([Problem(str(directory), "holds no run")])
+
+    monkeypatch.setattr(runs, "audit_run", refuse, raising=False)
+    result = hmesh("audit", "mine")
+    assert (result.exit_code, result.stderr) == (2, "mine: holds no run\n")
+
+
+def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar(shown=True) as progress:
+        progress(1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_is_shown_in_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar(shown=True) as progress:
+        progress(7, 24)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "7/24" in captured.err
+
+
+def test_the_version_is_told() -> None:
+    result = hmesh("--version")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("hmesh ")
