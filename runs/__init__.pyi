@@ -13,4 +13,5 @@ from .scenario import Scenario as Scenario
 from .scenario import builtin_scenarios as builtin_scenarios
 from .scenario import load_scenario as load_scenario
 from .scenario import scenario_hash as scenario_hash
+from .scenario_check import check_scenario as check_scenario
 from .yaml_reader import read_yaml as read_yaml
