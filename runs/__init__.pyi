@@ -5,10 +5,10 @@ from .checkpoint import save_checkpoint as save_checkpoint
 from .result_buffer import Coded as Coded
 from .result_tables import TABLES as TABLES
 from .results import ResultsWriter as ResultsWriter
-from .results import Run as Run
-from .results import read_run as read_run
 from .run import resume_run as resume_run
 from .run import start_run as start_run
+from .run_reader import Run as Run
+from .run_reader import read_run as read_run
 from .scenario import Scenario as Scenario
 from .scenario import builtin_scenarios as builtin_scenarios
 from .scenario import load_scenario as load_scenario

@@ -182,7 +182,7 @@ def _next_folder(parent: Path, name: str) -> Path:
 def _show_results(directory: Path) -> None:
     from rich.console import Console
 
-    from runs.results import read_run
+    from runs.run_reader import read_run
     from runs.terminal import summary_table
 
     Console().print(summary_table(read_run(directory)))

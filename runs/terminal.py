@@ -14,7 +14,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from .results import Run
+from .run_reader import Run
 
 ROWS = (
     ("par", "peak to average", ".3f"),
