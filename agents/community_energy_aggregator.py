@@ -1,53 +1,21 @@
 """The aggregator of a community: buys from the utility and sells to its vehicles, by messages."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.electric_vehicle import Fleet
+from agents.parked_vehicles import ParkedVehicles
 from environment.message_bus import MessageBus
 from environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from markets.aggregator_response import ResponseMap, response_map
 from markets.demand_curve import demand_curve
 from markets.price_search import LearnedDemand, learn_demand
 from markets.three_level_game import PriceBounds
-from markets.vehicle_response import best_response
 
 MOST_ATTEMPTS = 8
 MOST_REVISIONS = 10
-
-
-@dataclass(slots=True)
-class Parked:
-    """The vehicles parked in a community in this step, as the fleet's answers to it come in.
-
-    Attributes
-    ----------
-    rows : array of int, shape (n,)
-        Rows of the fleet.
-    lam, theta, usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
-        What the vehicles know of themselves, and nobody else.
-    """
-
-    rows: NDArray[np.intp]
-    lam: NDArray[np.float64]
-    theta: NDArray[np.float64]
-    usable_kwh: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
-
-    def respond(self, fleet: Fleet, price: float) -> NDArray[np.float64]:
-        """Return what every vehicle exchanges at ``price`` [kWh]."""
-        energy = best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-        )
-        if len(fleet.self_willed):
-            prices = np.full(len(self.rows), price)
-            fleet.decide_alone(self.rows, prices, energy, self.lower_kwh, self.upper_kwh)
-        return energy
 
 
 class CommunityEnergyAggregator(mesa.Agent[Any]):
@@ -62,8 +30,6 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         The world it lives in, with ``bus`` and ``streams``.
     name : str
         Name of the community.
-    fleet : Fleet
-        Answers for the vehicles.
     bounds : PriceBounds
         What it may ask.
     without_vehicles : {"pass_through", "profit_max"}
@@ -74,13 +40,11 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self,
         model: Any,
         name: str,
-        fleet: Fleet,
         bounds: PriceBounds,
         without_vehicles: Literal["pass_through", "profit_max"],
     ) -> None:
         super().__init__(model)
         self.name = name
-        self.fleet = fleet
         self.bounds = bounds
         self.without_vehicles = without_vehicles
         self.heard_price = bounds.utility_lower
@@ -89,7 +53,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self.questions = 0
         self._step = 0
         self._round = 0
-        self._parked: Parked
+        self._parked: ParkedVehicles
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
         self._answers: ResponseMap | None = None
@@ -100,13 +64,13 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         bus: MessageBus = self.model.bus
         return bus
 
-    def begin_step(self, step: int, parked: Parked, fixed_kwh: float) -> None:
+    def begin_step(self, step: int, parked: ParkedVehicles, fixed_kwh: float) -> None:
         """Meter the fixed load of the step and learn what the parked vehicles want."""
         self._step, self._round = step, 0
         self._parked, self._fixed_kwh = parked, fixed_kwh
         self._learned = self._answers = None
         self.unexplained = self.fallbacks = self.questions = 0
-        if len(parked.rows):
+        if len(parked):
             bounds = self.bounds
             learned = learn_demand(
                 self._ask_vehicles, fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper
@@ -123,7 +87,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
 
     def _ask_vehicles(self, price: float) -> NDArray[np.float64]:
         """Ask every vehicle until it has answered; NaN for those that stay silent."""
-        count = len(self._parked.rows)
+        count = len(self._parked)
         vehicles = f"vehicles@{self.name}"
         heard = np.full(count, np.nan)
         if not self._room():
@@ -134,7 +98,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             offer = PriceOffer(sender=self.name, receiver=vehicles, price=price, **about)
             reached = self.bus.send(offer)
             self.bus.wait()
-            energy = self._parked.respond(self.fleet, price)
+            energy = self._parked.respond(price)
             bid = EnergyBid(sender=vehicles, receiver=self.name, energy_kwh=energy[silent], **about)
             returned = self.bus.send(bid)
             self.bus.wait()
@@ -196,7 +160,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             price = revised
         return price, self._settle(price)
 
-    def impose(self, step: int, parked: Parked, price: float) -> NDArray[np.float64]:
+    def impose(self, step: int, parked: ParkedVehicles, price: float) -> NDArray[np.float64]:
         """Set a price that was found without asking; return what every vehicle exchanges [kWh]."""
         self._step, self._round = step, 0
         self._parked = parked
@@ -213,16 +177,16 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
 
     def _settle(self, price: float) -> NDArray[np.float64]:
-        count = len(self._parked.rows)
+        count = len(self._parked)
         if count == 0:
             return np.empty(0)
-        energy = self._parked.respond(self.fleet, price)
+        energy = self._parked.respond(price)
         announcement = PriceAnnouncement(
             step=self._step, round=self._round, sender=self.name,
             receiver=f"vehicles@{self.name}", count=count, price=price,
         )  # fmt: skip
-        reached = np.asarray(self.bus.send(announcement))
-        if not reached.all():
-            energy = np.where(reached, energy, 0.0)
-            self.fallbacks += int(count - np.count_nonzero(np.broadcast_to(reached, count)))
+        idle = ~np.broadcast_to(self.bus.send(announcement), count)
+        if idle.any():
+            energy[idle] = 0.0
+            self.fallbacks += int(np.count_nonzero(idle))
         return energy

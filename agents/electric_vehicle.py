@@ -1,13 +1,13 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.parked_vehicles import ParkedVehicles, PerVehicle
 from agents.row_agent import AgentGroup, Column, RowAgent
-from environment.battery import charged, exchange_bounds, usable_kwh
+from environment.battery import exchange_bounds, usable_kwh
 from environment.population import Population
 from markets.vehicle_response import best_response
 
@@ -34,7 +34,18 @@ class ElectricVehicle(RowAgent):
 
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
-        lower, upper = _bounds(self.population, self.row, self.model.calendar.step_h)
+        lower, upper = exchange_bounds(
+            self.energy_kwh,
+            self.capacity_kwh,
+            self.soc_min,
+            self.soc_max,
+            self.power_kw,
+            self.model.calendar.step_h,
+            self.charge_efficiency,
+            self.discharge_efficiency,
+            self.reserve_kwh,
+            self.community >= 0,
+        )
         return float(lower), float(upper)
 
     def respond(self, price: float) -> float:
@@ -48,91 +59,66 @@ class ElectricVehicle(RowAgent):
         return float(best_response(price, self.lam, self.theta, usable, lower, upper))
 
 
-def _bounds(fleet: Population, rows: Any, step_h: float) -> tuple[Any, Any]:
-    """Exchange bounds of one vehicle or of many."""
-    lower, upper = exchange_bounds(
-        fleet["energy_kwh"][rows],
-        fleet["capacity_kwh"][rows],
-        fleet["soc_min"][rows],
-        fleet["soc_max"][rows],
-        fleet["power_kw"][rows],
-        step_h,
-        fleet["charge_efficiency"][rows],
-        fleet["discharge_efficiency"][rows],
-        fleet["reserve_kwh"][rows],
-        fleet["community"][rows] >= 0,
-    )
-    return lower, upper
-
-
 class Fleet(AgentGroup[ElectricVehicle]):
     """All vehicles of a world, deciding at once."""
 
-    def __init__(self, model: Any, population: Population) -> None:
+    def __init__(self, model: Any, population: Population, *, keeps_reserve: bool = False) -> None:
         super().__init__(model, ElectricVehicle, population)
+        self.keeps_reserve = keeps_reserve
 
-    def usable_kwh(self) -> NDArray[np.float64]:
-        """Return the energy of every vehicle above its lowest state of charge [kWh]."""
+    def each(self, name: str, rows: NDArray[np.intp] | slice) -> PerVehicle:
+        """Return a constant quantity of some vehicles; one number if it is the same for all."""
+        common = self.population.common(name)
+        values: PerVehicle = self.population[name][rows] if common is None else common
+        return values
+
+    def exchange_bounds(
+        self, rows: NDArray[np.intp] | slice, plugged: bool | NDArray[np.bool_] = True
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what vehicles can exchange in this step at least and at most [kWh]."""
         fleet = self.population
-        return usable_kwh(fleet["energy_kwh"], fleet["capacity_kwh"], fleet["soc_min"])
-
-    def exchange_bounds(self, step_h: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what every vehicle can exchange in a step at least and at most [kWh]."""
-        lower, upper = _bounds(self.population, slice(None), step_h)
+        lower, upper = exchange_bounds(
+            fleet["energy_kwh"][rows],
+            self.each("capacity_kwh", rows),
+            self.each("soc_min", rows),
+            self.each("soc_max", rows),
+            self.each("power_kw", rows),
+            self.model.calendar.step_h,
+            self.each("charge_efficiency", rows),
+            self.each("discharge_efficiency", rows),
+            fleet["reserve_kwh"][rows] if self.keeps_reserve else 0.0,
+            plugged,
+        )
         return lower, upper
 
-    def driving_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what this step's driving takes from every battery, and what that lacks [kWh].
+    def usable_kwh(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+        """Return the energy of vehicles above their lowest state of charge [kWh]."""
+        energy: NDArray[np.float64] = self.population["energy_kwh"][rows]
+        return usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
+
+    def parked_in(self, community: int) -> ParkedVehicles:
+        """Return the vehicles parked in a community."""
+        rows = np.flatnonzero(self.population["community"] == community)
+        lower, upper = self.exchange_bounds(rows)
+        return ParkedVehicles(
+            self,
+            rows,
+            self.population["energy_kwh"][rows],
+            self.usable_kwh(rows),
+            lower,
+            upper,
+            self.each("lam", rows),
+            self.each("theta", rows),
+        )
+
+    def driving_kwh(
+        self, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what this step's driving takes from batteries, and what they lack for it [kWh].
 
         A battery is never emptied below 0: what it does not hold is unmet.
         """
         fleet = self.population
-        wanted = fleet["driven_km"] * fleet["consumption_kwh_per_km"]
-        used = np.minimum(wanted, fleet["energy_kwh"])
+        wanted = fleet["driven_km"][rows] * self.each("consumption_kwh_per_km", rows)
+        used = np.minimum(wanted, fleet["energy_kwh"][rows])
         return used, wanted - used
-
-    def move(self, exchange_kwh: NDArray[np.float64], driving_kwh: NDArray[np.float64]) -> None:
-        """Let the batteries exchange energy at their plugs, above 0 charging, and drive [kWh]."""
-        fleet = self.population
-        after = charged(
-            fleet["energy_kwh"],
-            exchange_kwh,
-            fleet["charge_efficiency"],
-            fleet["discharge_efficiency"],
-        )
-        np.subtract(after, driving_kwh, out=fleet["energy_kwh"])
-
-    def decide_alone(
-        self,
-        rows: NDArray[np.intp],
-        prices: NDArray[np.float64],
-        energy_kwh: NDArray[np.float64],
-        lower_kwh: NDArray[np.float64],
-        upper_kwh: NDArray[np.float64],
-    ) -> None:
-        """Replace the answers of self-willed vehicles among ``rows`` by their own.
-
-        Parameters
-        ----------
-        rows : array of int, shape (n,)
-            Ascending rows that answer.
-        prices, lower_kwh, upper_kwh : array, shape (n,)
-            What each was asked, and its bounds.
-        energy_kwh : array, shape (n,)
-            Answers, changed in place.
-
-        Raises
-        ------
-        ValueError
-            If an answer is outside the bounds of its vehicle.
-        """
-        chosen: Sequence[int] = np.flatnonzero(np.isin(rows, self.self_willed)).tolist()
-        for k in chosen:
-            vehicle = self[int(rows[k])]
-            answer = vehicle.respond(float(prices[k]))
-            if not lower_kwh[k] - 1e-9 <= answer <= upper_kwh[k] + 1e-9:
-                raise ValueError(
-                    f"{type(vehicle).__name__} {vehicle.row} answers {answer} kWh, which is "
-                    f"outside its bounds from {lower_kwh[k]} to {upper_kwh[k]} kWh"
-                )
-            energy_kwh[k] = answer

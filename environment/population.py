@@ -59,6 +59,7 @@ class Population:
         if len(self.attributes) < len(attributes):
             raise ValueError(f"attributes need names of their own: {[a.name for a in attributes]}")
         self.size = size
+        self._common: dict[str, float | None] = {}
         self._columns: dict[str, NDArray[Any]] = {
             attribute.name: np.full(size, attribute.default, dtype=attribute.dtype)
             for attribute in attributes
@@ -108,15 +109,30 @@ class Population:
         problem = _misfit(name, array, column)
         if problem:
             raise InputError([problem])
+        self._common.pop(name, None)
         if column.flags.writeable:
             column[...] = array
         else:
             self._columns[name] = np.full_like(column, array)
 
+    def common(self, name: str) -> float | None:
+        """Return the value that all rows of a column share that does not change in a run.
+
+        None where rows differ, there are none, or the column may change.
+        """
+        if name not in self._common:
+            column = self[name]
+            fixed = not self.attributes[name].state and not column.flags.writeable
+            same = fixed and column.size > 0 and bool((column == column[0]).all())
+            self._common[name] = column[0].item() if same else None
+            if not fixed:
+                return self._common.pop(name)
+        return self._common[name]
+
     def fork(self) -> Self:
         """Return a second population in the same state, sharing what does not change in a run."""
         fork = copy.copy(self)
-        fork._columns = {}
+        fork._columns, fork._common = {}, {}
         for name, column in self._columns.items():
             if self.attributes[name].state:
                 fork._columns[name] = column.copy()

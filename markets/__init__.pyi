@@ -20,4 +20,7 @@ from .three_level_game import follow_exact as follow_exact
 from .three_level_game import solve_closed_form as solve_closed_form
 from .three_level_game import solve_exact as solve_exact
 from .three_level_game import solve_grid as solve_grid
+from .utility_profit import best_on_line as best_on_line
+from .utility_profit import most_profit as most_profit
+from .utility_profit import utility_profit as utility_profit
 from .vehicle_response import best_response as best_response

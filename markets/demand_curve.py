@@ -34,8 +34,8 @@ class Kinks:
 
 def kinks_of(
     fixed_kwh: float,
-    lam: NDArray[np.float64],
-    theta: NDArray[np.float64],
+    lam: float | NDArray[np.float64],
+    theta: float | NDArray[np.float64],
     usable_kwh: NDArray[np.float64],
     lower_kwh: NDArray[np.float64],
     upper_kwh: NDArray[np.float64],
@@ -46,8 +46,10 @@ def kinks_of(
     ----------
     fixed_kwh : float
         Load that does not answer to prices [kWh].
-    lam, theta, usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
+    lam, theta : float or array, shape (n,)
         As in :func:`markets.best_response`.
+    usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
+        Likewise.
 
     Notes
     -----
@@ -57,7 +59,94 @@ def kinks_of(
         saturated_kwh=fixed_kwh + float(upper_kwh.sum()),
         full_price=lam - theta * (usable_kwh + upper_kwh),
         empty_price=lam - theta * (usable_kwh + lower_kwh),
-        slope=1.0 / theta,
+        slope=np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bends:
+    """The part of a community's demand that matters for prices within ``[low, high]``.
+
+    Attributes
+    ----------
+    low, high : float
+        Prices that matter [money/kWh].
+    intercept, slope : float
+        The demand below all kinks listed is ``intercept - slope * p`` [kWh].
+    answering : int
+        Batteries that answer to prices there.
+    starts, ends : array, shape (n,), (m,)
+        Prices at which batteries begin and cease to answer; those outside ``[low, high]`` may be
+        among them.
+    starts_slope, ends_slope : array, shape (n,), (m,)
+        What each adds to the slope, and takes from it.
+    """
+
+    low: float
+    high: float
+    intercept: float
+    slope: float
+    answering: int
+    starts: NDArray[np.float64]
+    starts_slope: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    ends_slope: NDArray[np.float64]
+
+    @property
+    def kinks(self) -> int:
+        """How many kinks are listed."""
+        return len(self.starts) + len(self.ends)
+
+    def within(self, low: float, high: float) -> "Bends":
+        """Return what matters for prices within ``[low, high]``, listing no other kink."""
+        begun, over = self.starts <= low, self.ends <= low
+        added, taken = self.starts_slope[begun], self.ends_slope[over]
+        started = np.flatnonzero(~begun & (self.starts < high))
+        ended = np.flatnonzero(~over & (self.ends < high))
+        return Bends(
+            low,
+            high,
+            self.intercept + float(added @ self.starts[begun]) - float(taken @ self.ends[over]),
+            self.slope + float(added.sum()) - float(taken.sum()),
+            self.answering + len(added) - len(taken),
+            self.starts[started],
+            self.starts_slope[started],
+            self.ends[ended],
+            self.ends_slope[ended],
+        )
+
+    def curve(self) -> "DemandCurve":
+        """Sort the kinks into the demand curve."""
+        inside = self.within(self.low, self.high)
+        price = np.concatenate((inside.starts, inside.ends))
+        bend = np.concatenate((inside.starts_slope, -inside.ends_slope))
+        step = np.repeat(np.array([1, -1]), (len(inside.starts), len(inside.ends)))
+        order = np.argsort(price, kind="stable")
+        price, bend = price[order], bend[order]
+        slope = inside.slope + np.concatenate(([0.0], np.cumsum(bend)))
+        intercept = inside.intercept + np.concatenate(([0.0], np.cumsum(bend * price)))
+        # Rounding leaves dust where the last battery ceases to answer; a count does not.
+        flat = inside.answering + np.concatenate(([0], np.cumsum(step[order]))) == 0
+        slope[flat] = 0.0
+        intercept[flat & (np.abs(intercept) < 1e-13 * np.abs(intercept).max())] = 0.0
+        edges = np.concatenate(([self.low], price, [self.high]))
+        wide = edges[1:] > edges[:-1]
+        wide[-1] |= not wide.any()
+        return DemandCurve(np.append(edges[:-1][wide], self.high), intercept[wide], slope[wide])
+
+
+def bends_of(kinks: Kinks, lowest_price: float, highest_price: float) -> Bends:
+    """Return all that bends the demand of a community, for prices within bounds."""
+    return Bends(
+        lowest_price,
+        highest_price,
+        kinks.saturated_kwh,
+        0.0,
+        0,
+        kinks.full_price,
+        kinks.slope,
+        kinks.empty_price,
+        kinks.slope,
     )
 
 
@@ -90,7 +179,7 @@ class DemandCurve:
 
 
 def demand_curve(kinks: Kinks, lowest_price: float, highest_price: float) -> DemandCurve:
-    """Sort the kinks of a community into its demand curve.
+    """Return the demand curve of a community.
 
     Parameters
     ----------
@@ -104,24 +193,4 @@ def demand_curve(kinks: Kinks, lowest_price: float, highest_price: float) -> Dem
     DemandCurve
         At least one piece; at most two more for every battery.
     """
-    price = np.concatenate((kinks.full_price, kinks.empty_price))
-    bend = np.concatenate((kinks.slope, -kinks.slope))
-    count = np.repeat(np.array([1, -1]), len(kinks.slope))
-    below = price <= lowest_price
-    inside = np.flatnonzero(~below & (price < highest_price))
-    order = inside[np.argsort(price[inside], kind="stable")]
-    sorted_price = price[order]
-    starts = np.concatenate(([lowest_price], sorted_price))
-    first_slope = float(bend[below].sum())
-    first_intercept = kinks.saturated_kwh + float((bend[below] * price[below]).sum())
-    slope = first_slope + np.concatenate(([0.0], np.cumsum(bend[order])))
-    intercept = first_intercept + np.concatenate(([0.0], np.cumsum(bend[order] * sorted_price)))
-    # Rounding leaves dust where the last battery stops answering; a count does not.
-    active = int(count[below].sum()) + np.concatenate(([0], np.cumsum(count[order])))
-    flat = active == 0
-    slope[flat] = 0.0
-    intercept[flat & (np.abs(intercept) < 1e-13 * np.abs(intercept).max())] = 0.0
-    edges = np.append(starts, highest_price)
-    wide = edges[1:] > edges[:-1]
-    wide[-1] |= not wide.any()
-    return DemandCurve(np.append(edges[:-1][wide], highest_price), intercept[wide], slope[wide])
+    return bends_of(kinks, lowest_price, highest_price).curve()

@@ -19,10 +19,21 @@ from numpy.typing import NDArray
 
 from markets.demand_curve import Kinks
 from markets.generation_cost import GenerationCost
+from markets.utility_profit import best_on_line, most_profit, utility_profit
 
 FIRST_PROBES = 11
 MOST_PROBES = 200
 AGREEMENT = 1e-9
+# Where the utility cuts an interval: near its middle, but in no ratio that kinks may be in.
+CUT = 0.24**0.5
+
+
+def _ends_first(lowest_price: float, highest_price: float, count: int) -> list[float]:
+    """Evenly spaced prices, the ends first: whoever is cut short learns most from those."""
+    if lowest_price == highest_price:
+        return [lowest_price]
+    inner = np.linspace(lowest_price, highest_price, count)[1:-1]
+    return [lowest_price, highest_price, *inner.tolist()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +85,7 @@ def learn_demand(
     LearnedDemand
         Exact, up to rounding, for vehicles that answer by a line between two bounds.
     """
-    prices = np.linspace(lowest_price, highest_price, FIRST_PROBES)
-    if lowest_price == highest_price:
-        prices = prices[:1]
+    prices = np.array(_ends_first(lowest_price, highest_price, FIRST_PROBES))
     answers = [ask(float(price)) for price in prices]
     while True:
         order = np.argsort(prices)
@@ -187,6 +196,7 @@ class SearchedPrice:
         What it earned [money].
     gap : float
         Profit that some price not asked might have earned more [money]; 0 where the search closed.
+        After a single answer it supposes that demand does not turn into supply at dearer prices.
     probes : int
         Prices asked.
     """
@@ -219,7 +229,7 @@ class _PriceSearch:
         demand = self.ask(price)
         self.prices.insert(bisect_right(self.prices, price), price)
         self.demand[price] = demand
-        profit = float(price * demand - self.cost.total(demand))
+        profit = float(utility_profit(self.cost, price, demand))
         if profit > self.best_profit or (profit == self.best_profit and price < self.best_price):
             self.best_price, self.best_profit = price, profit
         return demand
@@ -230,56 +240,44 @@ class _PriceSearch:
             heapq.heappush(self.queue, (-self.bound(low, high), low, high))
 
     def bound(self, low: float, high: float) -> float:
-        """Most the utility could earn at a price between two neighbours asked."""
+        """Return the most the utility could earn at a price between two neighbours asked."""
         if low in self.linear:
-            price, demand = self.line_optimum(low, high)
-            return price * demand - self.cost.total(demand)
+            return float(utility_profit(self.cost, *self.line_optimum(low, high)))
         # Rounding may turn around the ends of a flat interval.
         least, most = sorted((self.demand[low], self.demand[high]))
-        return max(
-            self._best_demand(price, max(min_kwh, least), min(max_kwh, most))
-            for price, min_kwh, max_kwh in ((high, 0.0, np.inf), (low, -np.inf, 0.0))
-            if max(min_kwh, least) <= min(max_kwh, most)
-        )
-
-    def _best_demand(self, price: float, least: float, most: float) -> float:
-        """Most ``price`` could earn at any demand between ``least`` and ``most``."""
-        quadratic = self.cost.quadratic
-        wanted = (price - self.cost.linear) / (2 * quadratic) if quadratic > 0 else most
-        if quadratic == 0 and price < self.cost.linear:
-            wanted = least
-        demand = min(max(wanted, least), most)
-        return price * demand - self.cost.total(demand)
+        return float(most_profit(self.cost, low, high, least, most))
 
     def line_optimum(self, low: float, high: float) -> tuple[float, float]:
-        """Best price, and its demand, between neighbours whose demand is a line."""
+        """Return the best price, and its demand, between neighbours whose demand is a line."""
         gain = (self.demand[high] - self.demand[low]) / (high - low)
         offset = self.demand[low] - gain * low
-        price = high
-        if gain < 0:
-            a, b = self.cost.quadratic, self.cost.linear
-            price = -(offset * (1 - 2 * a * gain) - b * gain) / (2 * gain * (1 - a * gain))
-        elif self.demand[low] < 0:
-            price = low
-        price = min(max(price, low), high)
+        price = float(best_on_line(self.cost, low, high, offset, min(gain, 0.0)))
         return price, self.demand[low] + gain * (price - low)
 
     def split(self, low: float, high: float) -> None:
         """Ask one price inside the interval and put what is left of it in the queue."""
-        if low in self.linear:
-            price, _ = self.line_optimum(low, high)
-            if price - low > self.resolution and high - price > self.resolution:
-                self.probe(price)
-                self.linear.add(price)
-            return
-        middle = 0.5 * (low + high), 0.5 * (self.demand[low] + self.demand[high])
-        price, expected = self._kink(low, high) or middle
+        line = low in self.linear
+        if line:
+            price, expected = self.line_optimum(low, high)
+            if not self.resolution < price - low < high - low - self.resolution:
+                return
+        else:
+            price, expected = self._kink(low, high) or self._cut(low, high)
         demand = self.probe(price)
         scale = 1.0 + abs(self.demand[low]) + abs(self.demand[high])
         if abs(demand - expected) <= 1e-11 * scale:
             self.linear.update((low, price))
+            if line:
+                return
+        else:
+            self.linear.discard(low)
         self.enqueue(low, price)
         self.enqueue(price, high)
+
+    def _cut(self, low: float, high: float) -> tuple[float, float]:
+        """Return a price near the middle, and the demand there if it fell evenly."""
+        fall = self.demand[low] - self.demand[high]
+        return low + CUT * (high - low), self.demand[low] - CUT * fall
 
     def _kink(self, low: float, high: float) -> tuple[float, float] | None:
         """Where the lines on both sides of the interval would meet, if that lies inside it."""
@@ -342,11 +340,14 @@ def search_price(
     """
     width = highest_price - lowest_price
     search = _PriceSearch(ask, cost, resolution=0.5 * tolerance * width)
-    first = [lowest_price] if width == 0 else np.linspace(lowest_price, highest_price, 17).tolist()
-    for price in first:
+    for price in _ends_first(lowest_price, highest_price, 17):
         search.probe(price)
         if not go_on():
             break
+    if len(search.prices) == 1:
+        # Nothing is known of dearer prices but that no more is bought there.
+        search.demand.setdefault(highest_price, min(search.demand[lowest_price], 0.0))
+        search.enqueue(lowest_price, highest_price)
     for low, high in pairwise(search.prices):
         search.enqueue(low, high)
     gap = 0.0

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from markets.aggregator_response import ResponseMap, best_price, response_map
-from markets.demand_curve import Kinks, demand_curve
+from markets.demand_curve import Bends, Kinks, bends_of, demand_curve
 from markets.generation_cost import GenerationCost
+from markets.price_windows import narrowed
+from markets.utility_profit import best_on_line, utility_profit
 
 WithoutVehicles = Literal["pass_through", "profit_max"]
 
@@ -81,12 +83,6 @@ class Game:
             return self.bounds.aggregator_upper
         lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
         return min(max(utility_price, lower), upper)
-
-    def utility_profit(
-        self, price: NDArray[np.float64], demand_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Profit of the utility [money] at ``price`` and ``demand_kwh`` (any shape)."""
-        return np.asarray(price * demand_kwh - self.cost.total(demand_kwh))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +167,11 @@ def solve_exact(game: Game) -> Outcome:
     Ties go to the lowest price of the utility. Where its supremum lies on the far side of a jump
     the tie of the aggregators is resolved in the utility's favour (strong Stackelberg).
     """
-    maps = response_maps(game)
-    lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
     passive = _passive_load(game)
+    bends, lower, upper = narrowed(
+        _bends(game), passive, game.cost, game.bounds.utility_lower, game.bounds.utility_upper
+    )
+    maps = [None if b is None else response_map(b.curve(), lower, upper) for b in bends]
     starts = np.unique(
         np.concatenate([np.array([lower]), *(m.starts for m in maps if m is not None)])
     )
@@ -186,12 +184,9 @@ def solve_exact(game: Game) -> Outcome:
         if answer is not None and piece is not None:
             offset += answer.demand_offset[piece]
             gain += answer.demand_gain[piece]
-    a, b = game.cost.quadratic, game.cost.linear
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stationary = -(offset * (1 - 2 * a * gain) - b * gain) / (2 * gain * (1 - a * gain))
-    stationary = np.clip(np.where(gain < 0, stationary, starts), starts, ends)
+    stationary = best_on_line(game.cost, starts, ends, offset, gain)
     prices = np.stack((starts, stationary, ends), axis=1)
-    profit = game.utility_profit(prices, offset[:, None] + gain[:, None] * prices)
+    profit = utility_profit(game.cost, prices, offset[:, None] + gain[:, None] * prices)
     interval, which = divmod(int(np.argmax(profit)), 3)
     price = float(prices[interval, which])
     community_price = np.empty(len(maps))
@@ -248,23 +243,22 @@ def solve_grid(
         low = lower if zoom == 0 else max(lower, best - 10 * spacing)
         high = upper if zoom == 0 else min(upper, best + 10 * spacing)
         grid = np.append(np.arange(low, high, spacing), high)
-        profit = game.utility_profit(grid, answer(grid)[1].sum(axis=0))
+        profit = utility_profit(game.cost, grid, answer(grid)[1].sum(axis=0))
         best = float(grid[np.argmax(profit)])
     community_price, demand = answer(np.array([best]))
     return Outcome(best, community_price[:, 0], demand[:, 0])
 
 
 def response_maps(game: Game) -> list[ResponseMap | None]:
-    """Response map of every community, None for one without vehicles."""
-    bounds = game.bounds
-    maps: list[ResponseMap | None] = []
-    for kinks in game.kinks:
-        if len(kinks.slope) == 0:
-            maps.append(None)
-            continue
-        curve = demand_curve(kinks, bounds.aggregator_lower, bounds.aggregator_upper)
-        maps.append(response_map(curve, bounds.utility_lower, bounds.utility_upper))
-    return maps
+    """Return the response map of every community, None for one without vehicles."""
+    lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
+    return [None if b is None else response_map(b.curve(), lower, upper) for b in _bends(game)]
+
+
+def _bends(game: Game) -> list[Bends | None]:
+    """Return what bends the demand of every community, None for one without vehicles."""
+    lower, upper = game.bounds.aggregator_lower, game.bounds.aggregator_upper
+    return [bends_of(kinks, lower, upper) if len(kinks.slope) else None for kinks in game.kinks]
 
 
 def _passive_load(game: Game) -> float:

@@ -108,6 +108,8 @@ class Recorder:
         fleet = simulation.fleet.population
         where: NDArray[np.int16] = fleet["community"][rows]
         prices = np.append(simulation.decision.community_price, np.nan)
+        lower, upper = simulation.fleet.exchange_bounds(rows, where >= 0)
+        _, unmet = simulation.fleet.driving_kwh(np.arange(self.recorded))
         self.writer.add(
             "vehicles",
             {
@@ -116,15 +118,15 @@ class Recorder:
                 "vehicle": np.arange(self.recorded),
                 "community": Coded(where, self.setting.communities),
                 "soc": fleet["energy_kwh"][rows] / fleet["capacity_kwh"][rows],
-                "usable_kwh": simulation.usable_kwh[rows],
-                "energy_kwh": simulation.decision.exchange_kwh[rows],
-                "min_kwh": simulation.lower_kwh[rows],
-                "max_kwh": simulation.upper_kwh[rows],
+                "usable_kwh": simulation.fleet.usable_kwh(rows),
+                "energy_kwh": simulation.exchange_kwh()[rows],
+                "min_kwh": lower,
+                "max_kwh": upper,
                 "lam": fleet["lam"][rows],
                 "theta": fleet["theta"][rows],
                 "price": prices[where],
                 "driven_km": fleet["driven_km"][rows],
-                "unmet_kwh": simulation.unmet_kwh[rows],
+                "unmet_kwh": unmet,
             },
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.community_energy_aggregator import CommunityEnergyAggregator
 from agents.consumer import Consumer
@@ -12,7 +13,7 @@ from agents.row_agent import AgentGroup
 from agents.utility_company import UtilityCompany
 from environment.clock import PendingEvent
 from environment.message_bus import MessageBus
-from environment.traffic import Traffic
+from environment.traffic import ON_THE_ROAD, Traffic
 from environment.world import World
 from runs.setting import Setting
 from runs.strategies import STRATEGIES, Decision
@@ -57,14 +58,15 @@ class Simulation(World):
         self.utility = UtilityCompany(
             self, setting.cost, setting.bounds, setting.scenario.game.tolerance
         )
-        self.fleet = Fleet(self, setting.fleet.fork())
+        reserve = setting.scenario.vehicles.trip_reserve
+        self.fleet = Fleet(self, setting.fleet.fork(), keeps_reserve=reserve)
         self.consumers: dict[type[Consumer], AgentGroup[Consumer]] = {
             kind: AgentGroup(self, kind, population.fork())
             for kind, population in setting.consumers.items()
         }
         self.aggregators = [
             CommunityEnergyAggregator(
-                self, name, self.fleet, setting.bounds, setting.scenario.prices.without_vehicles
+                self, name, setting.bounds, setting.scenario.prices.without_vehicles
             )
             for name in setting.communities
         ]
@@ -73,7 +75,7 @@ class Simulation(World):
             self.calendar,
             setting.plans,
             self.fleet.population,
-            keep_reserve=setting.scenario.vehicles.trip_reserve,
+            keep_reserve=reserve,
         )
         self.traffic.begin()
 
@@ -102,9 +104,10 @@ class Simulation(World):
             self.node_demand_kwh += np.bincount(
                 self.setting.consumer_nodes[kind], load, len(self.node_demand_kwh)
             )
-        self.usable_kwh = self.fleet.usable_kwh()
-        self.lower_kwh, self.upper_kwh = self.fleet.exchange_bounds(self.step_h)
-        self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh()
+        self.parked = [self.fleet.parked_in(m) for m in range(len(self.aggregators))]
+        self.present = np.array([len(parked) for parked in self.parked])
+        self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
+        self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
 
     def share_storage_that_moves(self) -> None:
         """Let the vehicles exchange energy as the strategy has it."""
@@ -112,12 +115,9 @@ class Simulation(World):
 
     def settle(self) -> None:
         """Carry the energy over the grid, let everybody pay, and count what should be known."""
-        where, exchange = self.fleet.population["community"], self.decision.exchange_kwh
-        parked = where >= 0
-        communities = len(self.aggregators)
-        self.present = np.bincount(where[parked], minlength=communities)
-        self.vehicle_kwh = np.bincount(where[parked], exchange[parked], communities)
-        charged = np.bincount(where[parked], np.maximum(exchange[parked], 0.0), communities)
+        exchange = self.decision.exchange_kwh
+        self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
+        charged = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
         self.net_kwh = self.fixed_kwh + self.vehicle_kwh
         self.node_demand_kwh[self.setting.connections] += self.vehicle_kwh
         self.flows = self.grid.flows(self.node_demand_kwh)
@@ -138,7 +138,14 @@ class Simulation(World):
             overloaded,
         )
 
-    def _pay(self, charged: np.ndarray[Any, np.dtype[np.float64]], losses_kwh: float) -> None:
+    def exchange_kwh(self) -> NDArray[np.float64]:
+        """Return what every vehicle of the fleet exchanges in this step [kWh]."""
+        exchange = np.zeros(len(self.fleet))
+        for parked, energy in zip(self.parked, self.decision.exchange_kwh, strict=True):
+            exchange[parked.rows] = energy
+        return exchange
+
+    def _pay(self, charged: NDArray[np.float64], losses_kwh: float) -> None:
         """Enter the payments of the step."""
         pay, step, utility_price = self.ledger.pay, self.step_index, self.decision.utility_price
         for m, name in enumerate(self.setting.communities):
@@ -155,9 +162,7 @@ class Simulation(World):
         unit = cost / generated if generated else 0.0
         pay(step, "generation", "utility", "generators", generated, unit, cost)
 
-    def _sums(
-        self, charged: np.ndarray[Any, np.dtype[np.float64]], losses_kwh: float
-    ) -> dict[str, float]:
+    def _sums(self, charged: NDArray[np.float64], losses_kwh: float) -> dict[str, float]:
         price, utility_price = self.decision.community_price, self.decision.utility_price
         vehicle_kwh, demand = self.vehicle_kwh, float(self.net_kwh.sum())
         cost = self.setting.cost.total(demand + losses_kwh)
@@ -167,7 +172,7 @@ class Simulation(World):
             "vehicle_charged_kwh": float(charged.sum()),
             "vehicle_discharged_kwh": float((charged - vehicle_kwh).sum()),
             "losses_kwh": losses_kwh,
-            "driven_km": float(self.fleet.population["driven_km"].sum()),
+            "driven_km": float(self.fleet.population["driven_km"][self.on_the_road].sum()),
             "unmet_trip_kwh": float(self.unmet_kwh.sum()),
             "ev_bill": float((price * vehicle_kwh).sum()),
             "fixed_load_bill": float((price * self.fixed_kwh).sum()),
@@ -178,7 +183,7 @@ class Simulation(World):
 
     def _counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
-        bounds, decision, fleet = self.setting.bounds, self.decision, self.fleet.population
+        bounds, decision = self.setting.bounds, self.decision
         price, answers = decision.community_price, self.present > 0
         bounded = self.strategy != "typical"
         at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
@@ -188,33 +193,33 @@ class Simulation(World):
             decision.utility_price >= bounds.utility_upper - AT_BOUND
             or decision.utility_price <= bounds.utility_lower + AT_BOUND
         )
-        free = self.lower_kwh < self.upper_kwh
-        exchange = decision.exchange_kwh
-        saturated = free & (
-            (exchange <= self.lower_kwh + AT_BOUND) | (exchange >= self.upper_kwh - AT_BOUND)
+        saturated = np.array(
+            [
+                parked.at_bound(energy)
+                for parked, energy in zip(self.parked, decision.exchange_kwh, strict=True)
+            ]
         )
-        where = fleet["community"]
-        stuck = np.bincount(where[where >= 0], saturated[where >= 0], len(price)) == self.present
-        captive = self.fixed_kwh + np.bincount(
-            where[where >= 0], self.lower_kwh[where >= 0], len(price)
-        )
+        captive = self.fixed_kwh + [parked.lower_kwh.sum() for parked in self.parked]
+        below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
             "community_price_at_lower_bound": int(at_lower.sum()),
             "utility_price_at_bound": int(set_freely and utility_at_bound),
             "communities_without_vehicles": int((~answers).sum()),
             "communities_with_captive_load": int((answers & (captive > 0)).sum()),
-            "communities_all_saturated": int((answers & stuck).sum()),
+            "communities_all_saturated": int((answers & (saturated == self.present)).sum()),
             "communities_exporting": int((self.net_kwh < 0).sum()),
             "system_exporting": int(self.net_kwh.sum() < 0),
             "vehicles_at_bound": int(saturated.sum()),
-            "vehicles_below_soc_min": int((self.usable_kwh < -AT_BOUND).sum()),
+            "parked_below_soc_min": int(sum(below)),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
         }
 
     def move_batteries(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
-        self.fleet.move(self.decision.exchange_kwh, self.driving_kwh)
+        for parked, energy in zip(self.parked, self.decision.exchange_kwh, strict=True):
+            parked.move(energy)
+        self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes during a run, live where it is an array."""

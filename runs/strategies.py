@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.community_energy_aggregator import Parked
 from environment.messages import PlugIn
 from markets.demand_curve import kinks_of
 from markets.three_level_game import (
@@ -33,8 +32,8 @@ class Decision:
         What the utility asks [money/kWh].
     community_price : array, shape (communities,)
         What every community pays [money/kWh].
-    exchange_kwh : array, shape (vehicles,)
-        What every vehicle exchanges [kWh].
+    exchange_kwh : list of array
+        What every vehicle parked in a community exchanges, by community [kWh].
     counts : dict
         How often something happened that a reader should know of.
     worst : dict
@@ -43,7 +42,7 @@ class Decision:
 
     utility_price: float
     community_price: NDArray[np.float64]
-    exchange_kwh: NDArray[np.float64]
+    exchange_kwh: list[NDArray[np.float64]]
     counts: dict[str, int] = field(default_factory=dict)
     worst: dict[str, float] = field(default_factory=dict)
 
@@ -61,22 +60,24 @@ class Typical:
 
     def decide(self, simulation: "Simulation") -> Decision:
         """Charge who is at home for the day, and price the energy at what it costs."""
-        fleet, upper = simulation.fleet.population, simulation.upper_kwh
-        plugged = fleet["day_finished"] & (fleet["community"] >= 0)
-        exchange = np.where(plugged, upper, 0.0)
+        finished = simulation.fleet.population["day_finished"]
+        exchange = [
+            np.where(finished[parked.rows], parked.upper_kwh, 0.0) for parked in simulation.parked
+        ]
+        plugged = sum(int(finished[parked.rows].sum()) for parked in simulation.parked)
+        drawn = float(sum(energy.sum() for energy in exchange))
         simulation.bus.send(
             PlugIn(
                 step=simulation.step_index,
                 round=0,
                 sender="vehicles",
                 receiver="utility",
-                count=int(plugged.sum()),
-                energy_kwh=exchange[plugged],
+                count=plugged,
+                energy_kwh=drawn,
             )
         )
-        demand = float(exchange.sum() + simulation.fixed_kwh.sum())
         price = simulation.setting.cost.retail_price(
-            demand, simulation.setting.scenario.prices.retail
+            drawn + float(simulation.fixed_kwh.sum()), simulation.setting.scenario.prices.retail
         )
         community_price = np.full(len(simulation.aggregators), price)
         return Decision(price, community_price, exchange)
@@ -140,34 +141,15 @@ def game_of(simulation: "Simulation") -> Game:
     setting = simulation.setting
     kinks = tuple(
         kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
-        for fixed, p in zip(simulation.fixed_kwh, parked_of(simulation), strict=True)
+        for fixed, p in zip(simulation.fixed_kwh, simulation.parked, strict=True)
     )
     return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
-
-
-def parked_of(simulation: "Simulation") -> list[Parked]:
-    """Return the vehicles parked in every community."""
-    fleet, usable = simulation.fleet.population, simulation.usable_kwh
-    parked = []
-    for m in range(len(simulation.aggregators)):
-        rows = np.flatnonzero(fleet["community"] == m)
-        parked.append(
-            Parked(
-                rows,
-                fleet["lam"][rows],
-                fleet["theta"][rows],
-                usable[rows],
-                simulation.lower_kwh[rows],
-                simulation.upper_kwh[rows],
-            )
-        )
-    return parked
 
 
 def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     """Bargain by messages alone; the utility looks for its price unless a tariff sets it."""
     utility, aggregators, bus = simulation.utility, simulation.aggregators, simulation.bus
-    parked, step = parked_of(simulation), simulation.step_index
+    parked, step = simulation.parked, simulation.step_index
     utility.begin_step(step)
     opened_h = closed_h = bus.now_h
     for aggregator, present, fixed in zip(aggregators, parked, simulation.fixed_kwh, strict=True):
@@ -180,10 +162,10 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     price = utility.price if tariff is None else tariff
     utility.announce(price, aggregators)
     community_price = np.empty(len(aggregators))
-    exchange = np.zeros(len(simulation.fleet))
+    exchange = []
     for m, aggregator in enumerate(aggregators):
         community_price[m], energy = aggregator.announce(aggregator.heard_price)
-        exchange[parked[m].rows] = energy
+        exchange.append(energy)
     bus.wait()
     counts = {
         "unexplained_vehicles": sum(aggregator.unexplained for aggregator in aggregators),
@@ -200,11 +182,11 @@ def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
     utility, aggregators = simulation.utility, simulation.aggregators
     utility.begin_step(simulation.step_index)
     utility.announce(outcome.utility_price, aggregators)
-    exchange = np.zeros(len(simulation.fleet))
+    exchange = []
     fallbacks = utility.fallbacks
-    for m, (aggregator, parked) in enumerate(zip(aggregators, parked_of(simulation), strict=True)):
-        exchange[parked.rows] = aggregator.impose(
-            simulation.step_index, parked, float(outcome.community_price[m])
+    for m, (aggregator, parked) in enumerate(zip(aggregators, simulation.parked, strict=True)):
+        exchange.append(
+            aggregator.impose(simulation.step_index, parked, float(outcome.community_price[m]))
         )
         fallbacks += aggregator.fallbacks
     counts = {"fallbacks": fallbacks, "unattained_optima": int(not outcome.attained_lowest)}
