@@ -19,21 +19,21 @@ from numpy.typing import NDArray
 
 from markets.demand_curve import Kinks
 from markets.generation_cost import GenerationCost
-from markets.utility_profit import best_on_line, most_profit, utility_profit
 
 FIRST_PROBES = 11
 MOST_PROBES = 200
 AGREEMENT = 1e-9
-# Where the utility cuts an interval: near its middle, but in no ratio that kinks may be in.
-CUT = 0.24**0.5
+FIRST_SEARCHED = 17
+# Where a search asks must be in no ratio in which kinks may be, or they hide between its prices.
+GOLDEN_RATIO = 0.5 * (5**0.5 - 1)
+NEAR_THE_MIDDLE = 0.24**0.5
 
 
-def _ends_first(lowest_price: float, highest_price: float, count: int) -> list[float]:
-    """Evenly spaced prices, the ends first: whoever is cut short learns most from those."""
-    if lowest_price == highest_price:
-        return [lowest_price]
-    inner = np.linspace(lowest_price, highest_price, count)[1:-1]
-    return [lowest_price, highest_price, *inner.tolist()]
+def _ends_first(lowest: float, highest: float, shares: NDArray[np.float64]) -> list[float]:
+    """Return the ends of the range, which tell most where time runs out, and shares of it."""
+    if lowest == highest:
+        return [lowest]
+    return [lowest, highest, *(lowest + shares * (highest - lowest)).tolist()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ def learn_demand(
     LearnedDemand
         Exact, up to rounding, for vehicles that answer by a line between two bounds.
     """
-    prices = np.array(_ends_first(lowest_price, highest_price, FIRST_PROBES))
+    evenly = np.arange(1, FIRST_PROBES - 1) / (FIRST_PROBES - 1)
+    prices = np.array(_ends_first(lowest_price, highest_price, evenly))
     answers = [ask(float(price)) for price in prices]
     while True:
         order = np.argsort(prices)
@@ -220,6 +221,7 @@ class _PriceSearch:
         self.demand: dict[float, float] = {}
         self.linear: set[float] = set()
         self.predicted: set[float] = set()
+        self.past_kink: dict[float, float] = {}
         self.queue: list[tuple[float, float, float]] = []
         self.best_price = float("nan")
         self.best_profit = -float("inf")
@@ -229,7 +231,7 @@ class _PriceSearch:
         demand = self.ask(price)
         self.prices.insert(bisect_right(self.prices, price), price)
         self.demand[price] = demand
-        profit = float(utility_profit(self.cost, price, demand))
+        profit = float(price * demand - self.cost.total(demand))
         if profit > self.best_profit or (profit == self.best_profit and price < self.best_price):
             self.best_price, self.best_profit = price, profit
         return demand
@@ -240,65 +242,95 @@ class _PriceSearch:
             heapq.heappush(self.queue, (-self.bound(low, high), low, high))
 
     def bound(self, low: float, high: float) -> float:
-        """Return the most the utility could earn at a price between two neighbours asked."""
+        """Most the utility could earn at a price between two neighbours asked."""
         if low in self.linear:
-            return float(utility_profit(self.cost, *self.line_optimum(low, high)))
+            price, demand = self.line_optimum(low, high)
+            return price * demand - self.cost.total(demand)
         # Rounding may turn around the ends of a flat interval.
         least, most = sorted((self.demand[low], self.demand[high]))
-        return float(most_profit(self.cost, low, high, least, most))
+        return max(
+            self._best_demand(price, max(min_kwh, least), min(max_kwh, most))
+            for price, min_kwh, max_kwh in ((high, 0.0, np.inf), (low, -np.inf, 0.0))
+            if max(min_kwh, least) <= min(max_kwh, most)
+        )
+
+    def _best_demand(self, price: float, least: float, most: float) -> float:
+        """Most ``price`` could earn at any demand between ``least`` and ``most``."""
+        quadratic = self.cost.quadratic
+        wanted = (price - self.cost.linear) / (2 * quadratic) if quadratic > 0 else most
+        if quadratic == 0 and price < self.cost.linear:
+            wanted = least
+        demand = min(max(wanted, least), most)
+        return price * demand - self.cost.total(demand)
 
     def line_optimum(self, low: float, high: float) -> tuple[float, float]:
-        """Return the best price, and its demand, between neighbours whose demand is a line."""
+        """Best price, and its demand, between neighbours whose demand is a line."""
         gain = (self.demand[high] - self.demand[low]) / (high - low)
         offset = self.demand[low] - gain * low
-        price = float(best_on_line(self.cost, low, high, offset, min(gain, 0.0)))
+        price = high
+        if gain < 0:
+            a, b = self.cost.quadratic, self.cost.linear
+            price = -(offset * (1 - 2 * a * gain) - b * gain) / (2 * gain * (1 - a * gain))
+        elif self.demand[low] < 0:
+            price = low
+        price = min(max(price, low), high)
         return price, self.demand[low] + gain * (price - low)
 
     def split(self, low: float, high: float) -> None:
         """Ask one price inside the interval and put what is left of it in the queue."""
-        line = low in self.linear
-        if line:
+        if low in self.linear:
             price, expected = self.line_optimum(low, high)
             if not self.resolution < price - low < high - low - self.resolution:
                 return
-        else:
-            price, expected = self._kink(low, high) or self._cut(low, high)
-        demand = self.probe(price)
-        scale = 1.0 + abs(self.demand[low]) + abs(self.demand[high])
-        if abs(demand - expected) <= 1e-11 * scale:
-            self.linear.update((low, price))
-            if line:
+            if self._confirms(price, expected):
+                self.linear.add(price)
                 return
+            self.linear.remove(low)
+        elif low in self.past_kink:
+            price = self.past_kink.pop(low)
+            if self._confirms(price, self.demand[high] + self._gain_above(high) * (price - high)):
+                self.linear.add(price)
+        elif kink := self._kink(low, high):
+            # At the kink itself demand may be on one of the lines though the other ended before.
+            price = kink - 0.5 * self.resolution
+            self.past_kink[price] = kink + 0.5 * self.resolution
+            if self._confirms(price, self.demand[low] + self._gain_below(low) * (price - low)):
+                self.linear.add(low)
         else:
-            self.linear.discard(low)
+            price = low + NEAR_THE_MIDDLE * (high - low)
+            fall = self.demand[low] - self.demand[high]
+            if self._confirms(price, self.demand[low] - NEAR_THE_MIDDLE * fall):
+                self.linear.update((low, price))
         self.enqueue(low, price)
         self.enqueue(price, high)
 
-    def _cut(self, low: float, high: float) -> tuple[float, float]:
-        """Return a price near the middle, and the demand there if it fell evenly."""
-        fall = self.demand[low] - self.demand[high]
-        return low + CUT * (high - low), self.demand[low] - CUT * fall
+    def _confirms(self, price: float, expected: float) -> bool:
+        """Ask ``price``; whether the demand is what was expected."""
+        return abs(self.probe(price) - expected) <= 1e-11 * (1.0 + abs(expected))
 
-    def _kink(self, low: float, high: float) -> tuple[float, float] | None:
+    def _kink(self, low: float, high: float) -> float | None:
         """Where the lines on both sides of the interval would meet, if that lies inside it."""
-        left = bisect_right(self.prices, low) - 2
-        right = bisect_right(self.prices, high)
-        if left < 0 or right >= len(self.prices) or low in self.predicted:
+        below = bisect_right(self.prices, low) - 2
+        if below < 0 or self.prices[below] not in self.linear or high not in self.linear:
             return None
-        before, after = self.prices[left], self.prices[right]
-        if before not in self.linear or high not in self.linear:
+        gain_below, gain_above = self._gain_below(low), self._gain_above(high)
+        if low in self.predicted or gain_below == gain_above:
             return None
         self.predicted.add(low)
-        gain_left = (self.demand[low] - self.demand[before]) / (low - before)
-        gain_right = (self.demand[after] - self.demand[high]) / (after - high)
-        if gain_left == gain_right:
-            return None
-        step = (self.demand[high] - self.demand[low] - gain_right * (high - low)) / (
-            gain_left - gain_right
-        )
-        if not self.resolution < step < high - low - self.resolution:
-            return None
-        return low + step, self.demand[low] + gain_left * step
+        fall = self.demand[high] - self.demand[low] - gain_above * (high - low)
+        step = fall / (gain_below - gain_above)
+        inside = self.resolution < step < high - low - self.resolution
+        return low + step if inside else None
+
+    def _gain_below(self, price: float) -> float:
+        """Return how demand changes with the price just below a price asked."""
+        before = self.prices[bisect_right(self.prices, price) - 2]
+        return (self.demand[price] - self.demand[before]) / (price - before)
+
+    def _gain_above(self, price: float) -> float:
+        """Return how demand changes with the price just above a price asked."""
+        after = self.prices[bisect_right(self.prices, price)]
+        return (self.demand[after] - self.demand[price]) / (after - price)
 
 
 def search_price(
@@ -340,7 +372,8 @@ def search_price(
     """
     width = highest_price - lowest_price
     search = _PriceSearch(ask, cost, resolution=0.5 * tolerance * width)
-    for price in _ends_first(lowest_price, highest_price, 17):
+    shares = np.arange(1.0, FIRST_SEARCHED - 1) * GOLDEN_RATIO % 1.0
+    for price in _ends_first(lowest_price, highest_price, shares):
         search.probe(price)
         if not go_on():
             break
