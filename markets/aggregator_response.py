@@ -53,7 +53,7 @@ def _arcs(curve: DemandCurve) -> _Arcs:
     with np.errstate(divide="ignore", invalid="ignore"):
         offset = 0.5 * curve.intercept / curve.slope
     # A flat piece sells the same energy at any of its prices: dearest when it buys, cheapest when
-    # it # sells, and at cost when it does neither.
+    # it sells, and at cost when it does neither.
     offset[flat] = np.where(
         curve.intercept[flat] > 0, np.inf, np.where(curve.intercept[flat] < 0, -np.inf, 0.0)
     )
@@ -148,6 +148,8 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
     An arc that is nowhere above both its neighbours is nowhere the best, and if it is the best
     somewhere it is never dropped; so all such arcs go at once, until none is left to drop.
     """
+    if lowest_price == highest_price:
+        return _single_response(curve, lowest_price)
     arcs = _arcs(curve)
     while True:
         crossing = _crossings(arcs[:-1], arcs[1:], lowest_price, highest_price)
@@ -158,8 +160,15 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
             break
         arcs = arcs[~dominated]
     used = ends > starts
-    used[int(np.argmax(ends >= highest_price))] |= not used.any()
     return _affine_pieces(arcs[used], starts[used], ends[used])
+
+
+def _single_response(curve: DemandCurve, utility_price: float) -> ResponseMap:
+    """Return the response to the only price that the utility may ask."""
+    price = np.array([best_price(curve, utility_price)])
+    constant = np.zeros(1)
+    starts = np.array([utility_price])
+    return ResponseMap(starts, utility_price, price, constant, curve.demand_kwh(price), constant)
 
 
 def _crossings(left: _Arcs, right: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
@@ -222,5 +231,4 @@ def _affine_pieces(
         np.stack(column, axis=1).ravel() for column in zip(*pieces, strict=True)
     )
     used = end > start
-    used[-1] |= not used.any()
     return ResponseMap(start[used], float(ends[-1]), p0[used], p1[used], d0[used], d1[used])
