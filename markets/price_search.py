@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from markets.demand_curve import Kinks
 from markets.generation_cost import GenerationCost
+from markets.utility_profit import best_on_line, most_profit, utility_profit
 
 FIRST_PROBES = 11
 MOST_PROBES = 200
@@ -231,7 +232,7 @@ class _PriceSearch:
         demand = self.ask(price)
         self.prices.insert(bisect_right(self.prices, price), price)
         self.demand[price] = demand
-        profit = float(price * demand - self.cost.total(demand))
+        profit = float(utility_profit(self.cost, price, demand))
         if profit > self.best_profit or (profit == self.best_profit and price < self.best_price):
             self.best_price, self.best_profit = price, profit
         return demand
@@ -242,38 +243,17 @@ class _PriceSearch:
             heapq.heappush(self.queue, (-self.bound(low, high), low, high))
 
     def bound(self, low: float, high: float) -> float:
-        """Most the utility could earn at a price between two neighbours asked."""
+        """Return the most the utility could earn at a price between two neighbours asked."""
         if low in self.linear:
-            price, demand = self.line_optimum(low, high)
-            return price * demand - self.cost.total(demand)
-        # Rounding may turn around the ends of a flat interval.
-        least, most = sorted((self.demand[low], self.demand[high]))
-        return max(
-            self._best_demand(price, max(min_kwh, least), min(max_kwh, most))
-            for price, min_kwh, max_kwh in ((high, 0.0, np.inf), (low, -np.inf, 0.0))
-            if max(min_kwh, least) <= min(max_kwh, most)
-        )
-
-    def _best_demand(self, price: float, least: float, most: float) -> float:
-        """Most ``price`` could earn at any demand between ``least`` and ``most``."""
-        quadratic = self.cost.quadratic
-        wanted = (price - self.cost.linear) / (2 * quadratic) if quadratic > 0 else most
-        if quadratic == 0 and price < self.cost.linear:
-            wanted = least
-        demand = min(max(wanted, least), most)
-        return price * demand - self.cost.total(demand)
+            return float(utility_profit(self.cost, *self.line_optimum(low, high)))
+        least, most = self.demand[high], self.demand[low]
+        return float(most_profit(self.cost, low, high, least, most))
 
     def line_optimum(self, low: float, high: float) -> tuple[float, float]:
-        """Best price, and its demand, between neighbours whose demand is a line."""
+        """Return the best price, and its demand, between neighbours whose demand is a line."""
         gain = (self.demand[high] - self.demand[low]) / (high - low)
         offset = self.demand[low] - gain * low
-        price = high
-        if gain < 0:
-            a, b = self.cost.quadratic, self.cost.linear
-            price = -(offset * (1 - 2 * a * gain) - b * gain) / (2 * gain * (1 - a * gain))
-        elif self.demand[low] < 0:
-            price = low
-        price = min(max(price, low), high)
+        price = float(best_on_line(self.cost, low, high, offset, min(gain, 0.0)))
         return price, self.demand[low] + gain * (price - low)
 
     def split(self, low: float, high: float) -> None:

@@ -78,8 +78,10 @@ def most_profit(
     least_kwh, most_kwh : float or array, shape (n,)
         Between which it sells [kWh].
     """
-    sells = _most_at(cost, high_price, np.maximum(least_kwh, 0.0), np.asarray(most_kwh))
-    buys = _most_at(cost, low_price, np.asarray(least_kwh), np.minimum(most_kwh, 0.0))
+    # Rounding may turn around bounds that are equal.
+    least, most = np.minimum(least_kwh, most_kwh), np.maximum(least_kwh, most_kwh)
+    sells = _most_at(cost, high_price, np.maximum(least, 0.0), most)
+    buys = _most_at(cost, low_price, least, np.minimum(most, 0.0))
     return np.maximum(sells, buys)
 
 
