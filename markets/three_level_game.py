@@ -173,7 +173,9 @@ def solve_exact(game: Game) -> Outcome:
     )
     maps = [None if b is None else response_map(b.curve(), lower, upper) for b in bends]
     starts = np.unique(
-        np.concatenate([np.array([lower]), *(m.starts for m in maps if m is not None)])
+        np.concatenate(
+            [np.array([lower], dtype=np.float64), *(m.starts for m in maps if m is not None)]
+        )
     )
     ends = np.append(starts[1:], upper)
     middle = 0.5 * (starts + ends)
