@@ -1,0 +1,175 @@
+"""Time the vehicle study: vehicle-hours per second of the three-level game, and memory per vehicle.
+
+The communities grow with the fleet and the cost of generation is scaled with them, so every size
+plays the same game. Prints a table and, with ``--json FILE``, writes the figures.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from runs.scenario import load_scenario
+from runs.setting import make_setting
+from runs.simulation import Simulation
+
+SIZES = (10_000, 100_000, 1_000_000)
+SOLVERS = ("exact", "negotiate")
+
+
+def simulation_of(vehicles: int, solver: str, hours: int) -> Simulation:
+    """Return the published day with as many vehicles, its communities grown alike."""
+    scale = vehicles / 2000
+    scenario = load_scenario(
+        "three-communities",
+        [
+            f"vehicles.count={vehicles}",
+            f"game.solver={solver}",
+            f"generation_cost.quadratic={5e-4 / scale}",
+            f"hours={hours}",
+            "strategies=[three_level]",
+        ],
+    )
+    setting = make_setting(scenario)
+    for consumers in setting.consumers.values():
+        consumers["scale"][:] *= scale
+    return Simulation(setting, "three_level")
+
+
+def measure(vehicles: int, solver: str, hours: int) -> tuple[dict[str, Any], np.ndarray]:
+    """Time every hour of a day; return the figures and the prices found."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    simulation = simulation_of(vehicles, solver, hours)
+    decide, game_s, prices = simulation.decide, [], []
+
+    def timed(world: Simulation) -> Any:
+        began = time.perf_counter()
+        decision = decide(world)
+        game_s.append(time.perf_counter() - began)
+        prices.append([decision.utility_price, *decision.community_price])
+        return decision
+
+    simulation.decide = timed
+    hour_s, most = [], before
+    for _ in range(hours):
+        began = time.perf_counter()
+        simulation.step()
+        hour_s.append(time.perf_counter() - began)
+        most = max(most, process.memory_info().rss)
+    fleet = simulation.fleet.population
+    counts = simulation.totals.counts
+    messages = sum(count.sent for count in simulation.bus.statistics.values())
+    return {
+        "vehicles": vehicles,
+        "solver": solver,
+        "hours": hours,
+        "game_vehicle_hours_per_s": vehicles * hours / sum(game_s),
+        "hour_vehicle_hours_per_s": vehicles * hours / sum(hour_s),
+        "median_hour_s": statistics.median(hour_s),
+        "column_bytes_per_vehicle": fleet.nbytes / vehicles,
+        "resident_bytes_per_vehicle": max(most - before, 0) / vehicles,
+        "messages_per_hour": messages / hours,
+        "utility_questions_per_hour": counts.get("utility_questions", 0) / hours,
+        "questions_per_community_hour": counts.get("vehicle_questions", 0)
+        / max(hours * len(simulation.aggregators) - counts["communities_without_vehicles"], 1),
+    }, np.array(prices)
+
+
+def start_up() -> dict[str, float]:
+    """Return the seconds that starting takes, the best of three."""
+    code = "import environment, markets, agents, runs"
+    commands = {
+        "import_s": [sys.executable, "-c", code],
+        "help_s": [str(Path(sys.executable).with_name("hmesh")), "--help"],
+    }
+    seconds = {}
+    for name, command in commands.items():
+        timings = []
+        for _ in range(3):
+            began = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True)
+            timings.append(time.perf_counter() - began)
+        seconds[name] = min(timings)
+    return seconds
+
+
+def table_of(rows: list[dict[str, Any]]) -> Table:
+    """Return the figures as a table."""
+    table = Table(title="Three-level game, one day")
+    for heading in (
+        "vehicles",
+        "solver",
+        "game [M vehicle-h/s]",
+        "whole hour [M vehicle-h/s]",
+        "columns [B/vehicle]",
+        "resident [B/vehicle]",
+        "messages/h",
+        "price gap to exact",
+    ):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            f"{row['vehicles']:,}",
+            row["solver"],
+            f"{row['game_vehicle_hours_per_s'] / 1e6:.2f}",
+            f"{row['hour_vehicle_hours_per_s'] / 1e6:.2f}",
+            f"{row['column_bytes_per_vehicle']:.0f}",
+            f"{row['resident_bytes_per_vehicle']:.0f}",
+            f"{row['messages_per_hour']:,.0f}",
+            f"{row['price_gap_to_exact']:.1e}",
+        )
+    return table
+
+
+def main() -> None:
+    """Measure and tell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    parser.add_argument("--smoke", action="store_true", help="the smallest size and three hours")
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--hours", type=int, default=24)
+    options = parser.parse_args()
+    sizes, hours = ([1000], 3) if options.smoke else (options.sizes, options.hours)
+    rows = []
+    cases = [(size, solver) for size in sizes for solver in SOLVERS]
+    exact: dict[int, np.ndarray] = {}
+    for size, solver in track(cases, description="measuring"):
+        row, prices = measure(size, solver, hours)
+        exact.setdefault(size, prices)
+        row["price_gap_to_exact"] = float(np.abs(prices - exact[size]).max()) / 70.0
+        rows.append(row)
+    figures = {
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
+        "start_up": start_up(),
+        "three_level_game": rows,
+    }
+    Console().print(table_of(rows))
+    Console().print(
+        f"import of all four packages {figures['start_up']['import_s']:.2f} s, "
+        f"hmesh --help {figures['start_up']['help_s']:.2f} s"
+    )
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
