@@ -32,7 +32,8 @@ class _Arcs:
 
     def price(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the best price of each arc when the utility asks ``q``."""
-        return np.clip(self.price_offset + self.price_gain * q, self.low, self.high)
+        price = self.price_offset + self.price_gain * q
+        return np.minimum(np.maximum(price, self.low), self.high)
 
     def profit(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the best profit of each arc when the utility asks ``q``."""
@@ -41,10 +42,8 @@ class _Arcs:
 
     def turning_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return utility prices between which the best price lies inside the arc."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            first = (self.low - self.price_offset) / self.price_gain
-            last = (self.high - self.price_offset) / self.price_gain
-        return first, last
+        first = (self.low - self.price_offset) / self.price_gain
+        return first, (self.high - self.price_offset) / self.price_gain
 
 
 def _arcs(curve: DemandCurve) -> _Arcs:
@@ -151,14 +150,20 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
     if lowest_price == highest_price:
         return _single_response(curve, lowest_price)
     arcs = _arcs(curve)
+    crossing = _crossings(arcs[:-1], arcs[1:], lowest_price, highest_price)
     while True:
-        crossing = _crossings(arcs[:-1], arcs[1:], lowest_price, highest_price)
         starts = np.concatenate(([lowest_price], crossing))
         ends = np.append(crossing, highest_price)
         dominated = starts > ends
         if not dominated.any():
             break
-        arcs = arcs[~dominated]
+        kept = np.flatnonzero(~dominated)
+        arcs = arcs[kept]
+        # Arcs that were neighbours before still cross where they did.
+        left = kept[:-1]
+        parted = np.flatnonzero(np.diff(kept) > 1)
+        crossing = crossing[left]
+        crossing[parted] = _crossings(arcs[parted], arcs[parted + 1], lowest_price, highest_price)
     used = ends > starts
     return _affine_pieces(arcs[used], starts[used], ends[used])
 
@@ -173,14 +178,32 @@ def _single_response(curve: DemandCurve, utility_price: float) -> ResponseMap:
 
 def _crossings(left: _Arcs, right: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
     """Return the utility price at which each right arc overtakes the left one, within bounds."""
-    left_first, left_last = left.turning_points()
-    right_first, right_last = right.turning_points()
-    ends = np.full_like(left_last, lowest), np.full_like(left_last, highest)
-    cuts = np.stack((ends[0], left_first, left_last, right_first, right_last, ends[1]))
-    cuts = np.sort(np.clip(np.nan_to_num(cuts, nan=lowest), lowest, highest), axis=0)
+    left_last, right_first = left.turning_points()[1], right.turning_points()[0]
+    # Where the price sticks at a common kink both arcs earn the same from the end of the left arc
+    # to the start of the right one.
+    crossing = np.minimum(np.maximum(left_last, lowest), highest)
+    searched = np.flatnonzero((left.high != right.low) | (left_last > right_first))
+    crossing[searched] = _searched_crossings(left[searched], right[searched], lowest, highest)
+    return crossing
+
+
+def _searched_crossings(
+    left: _Arcs, right: _Arcs, lowest: float, highest: float
+) -> NDArray[np.float64]:
+    """Return where the falling lead of each left arc over its right one ends.
+
+    The lead is a parabola between the turning points of both arcs.
+    """
+    first, last = zip(left.turning_points(), right.turning_points(), strict=True)
+    inner = np.maximum(*first), np.minimum(*last)
+    turns = (np.minimum(*first), np.minimum(*inner), np.maximum(*inner), np.maximum(*last))
+    cuts = np.empty((6, len(left.low)))
+    cuts[0], cuts[5] = lowest, highest
+    np.minimum(np.maximum(turns, lowest), highest, out=cuts[1:5])
     lead = left.profit(cuts) - right.profit(cuts)
     behind = lead < 0
-    upper = np.where(behind.any(axis=0), np.argmax(behind, axis=0), len(cuts) - 1)
+    overtaken = behind.any(axis=0)
+    upper = np.where(overtaken, np.argmax(behind, axis=0), len(cuts) - 1)
     lower = np.maximum(upper - 1, 0)
     column = np.arange(cuts.shape[1])
     start, end = cuts[lower, column], cuts[upper, column]
@@ -188,24 +211,20 @@ def _crossings(left: _Arcs, right: _Arcs, lowest: float, highest: float) -> NDAr
     root = _falling_root(
         lead[lower, column], left.profit(middle) - right.profit(middle), lead[upper, column]
     )
-    crossing = start + root * (end - start)
-    crossing = np.where(behind.any(axis=0), crossing, highest)
-    # Where the price sticks at a common kink both arcs earn the same; take the analytic end.
-    stuck = (left.high == right.low) & (left_last <= right_first)
-    return np.where(stuck, np.clip(left_last, lowest, highest), crossing)
+    return np.where(overtaken, start + root * (end - start), highest)
 
 
 def _falling_root(
     at_start: NDArray[np.float64], at_middle: NDArray[np.float64], at_end: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Root in [0, 1] of the falling parabola through its values at 0, 1/2 and 1."""
+    """Return the root in [0, 1] of the falling parabola through its values at 0, 1/2 and 1."""
     square = 2.0 * (at_start - 2.0 * at_middle + at_end)
     linear = -3.0 * at_start + 4.0 * at_middle - at_end
     discriminant = np.sqrt(np.maximum(linear * linear - 4.0 * square * at_start, 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # The falling branch, in the form that does not cancel.
-        root = 2.0 * at_start / (discriminant - linear)
-    return np.clip(np.nan_to_num(root, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    # The falling branch, in the form that does not cancel.
+    divisor = discriminant - linear
+    root = np.divide(2.0 * at_start, divisor, out=np.zeros_like(divisor), where=divisor > 0)
+    return np.minimum(np.maximum(root, 0.0), 1.0)
 
 
 def _affine_pieces(
@@ -213,8 +232,8 @@ def _affine_pieces(
 ) -> ResponseMap:
     """Cut every arc into its lower end, its inside and its upper end, and drop what is empty."""
     first, last = arcs.turning_points()
-    first = np.clip(np.nan_to_num(first, nan=-np.inf), starts, ends)
-    last = np.clip(np.nan_to_num(last, nan=np.inf), first, ends)
+    first = np.clip(first, starts, ends)
+    last = np.clip(last, first, ends)
     constant = np.zeros_like(starts)
     low_kwh = arcs.intercept - arcs.slope * arcs.low
     high_kwh = arcs.intercept - arcs.slope * arcs.high

@@ -19,7 +19,7 @@ from markets.utility_profit import most_profit, utility_profit
 
 BINS = 512
 SAMPLES = 128
-FEW_KINKS = 12_000
+FEW_KINKS = 5000
 ROUNDING = 1e-11
 CACHED = 2**15
 
