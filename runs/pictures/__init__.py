@@ -1,0 +1,1 @@
+"""How each figure of a run is drawn, one idea a module."""

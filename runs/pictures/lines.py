@@ -1,0 +1,112 @@
+"""How heavily the lines of the grid are loaded, and which carry more than they may."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.strategy_names import capital, strategy_label, strategy_name
+
+from .run_data import RunData
+from .sheet import (
+    ALARM,
+    WIDTH_IN,
+    Drawing,
+    legend_area,
+    panel_title,
+    sheet,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure
+
+MOST_LINES = 14
+OVERLOAD = 1.0 + 1e-9
+
+
+def draw_line_loading(data: RunData) -> Drawing:
+    """Draw the loading of the most heavily loaded lines over time, overloads in another colour."""
+    from matplotlib import colormaps
+    from matplotlib.colors import Normalize
+
+    names, loading = data.loading()
+    highest = loading.max(axis=(0, 2))
+    shown = np.sort(np.argsort(-highest, kind="stable")[:MOST_LINES])
+    colours = colormaps["Blues"].with_extremes(over=ALARM)
+    which = f"the {len(shown)} most heavily loaded of {len(names)} lines"
+    notes = [
+        f"highest loading of every {data.timeline.block}" if data.timeline.block else "",
+        which if len(shown) < len(names) else "",
+        "at the right the highest loading of each line",
+    ]
+    finding = _finding(data, names, loading)
+    entries = [legend_area("overloaded: above the rating", ALARM)]
+    longest = max(len(names[line]) for line in shown)
+    left_in = min(0.35 + 0.078 * longest, 4.0)
+    figure, panels = sheet(
+        finding, (len(data.strategies), 1), 0.25 + 0.19 * len(shown), entries,
+        left_in=left_in, right_in=0.75, note="; ".join(filter(None, notes)),
+    )  # fmt: skip
+    for row, strategy in enumerate(data.strategies):
+        axes = panels[row, 0]
+        values = data.timeline.highest(loading[row, shown])
+        picture = axes.pcolorfast(
+            data.timeline.edges_h, np.arange(len(shown) + 1.0), values, cmap=colours,
+            norm=Normalize(0.0, OVERLOAD),
+        )  # fmt: skip
+        axes.set_ylim(len(shown), 0)
+        axes.set_yticks(np.arange(len(shown)) + 0.5, [_short(names[line]) for line in shown])
+        axes.tick_params(axis="y", length=0, labelsize=8.5)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        for place, line in enumerate(shown):
+            peak = loading[row, line].max()
+            over = peak > OVERLOAD
+            axes.text(
+                1.008, place + 0.5, f"{peak:,.0%}".replace("%", " %"), va="center", fontsize=8.5,
+                transform=axes.get_yaxis_transform(), color=ALARM if over else "#222222",
+                fontweight="bold" if over else "normal",
+            )  # fmt: skip
+        panel_title(axes, strategy_label(strategy))
+        data.timeline.dress(axes, 11, lowest=row == len(data.strategies) - 1)
+    _draw_scale(figure, picture, panels[0, 0].get_position().y1)
+    return Drawing(finding, figure)
+
+
+def _draw_scale(figure: "Figure", picture: "ScalarMappable", above: float) -> None:
+    """Explain the colours at the upper right."""
+    height = figure.get_figheight()
+    place = (1 - 2.75 / WIDTH_IN, above + 0.4 / height, 2.0 / WIDTH_IN, 0.11 / height)
+    bar = figure.colorbar(
+        picture, cax=figure.add_axes(place), orientation="horizontal", extend="max",
+        ticks=[0, 0.5, 1], format=lambda share, _: f"{share * 100:.0f} %",
+    )  # fmt: skip
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8.5, length=2, pad=2)
+    bar.ax.set_ylabel("loading  ", rotation=0, ha="right", va="center")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 46 else f"{name[:45]}\u2026"
+
+
+def _finding(data: RunData, names: list[str], loading: NDArray[np.float64]) -> str:
+    """Tell which strategies overload lines, and how far."""
+    over = (loading > OVERLOAD).any(axis=(1, 2))
+    peaks = loading.max(axis=(1, 2))
+    if not over.any():
+        line = names[int(loading.max(axis=(0, 2)).argmax())]
+        highest = f"{peaks.max():.0%}".replace("%", " %")
+        return f"No line is overloaded; the highest loading is {highest} of the rating, {line}"
+    worst = int(peaks.argmax())
+    line = names[int(loading[worst].max(axis=1).argmax())]
+    text = (
+        f"{strategy_name(data.strategies[worst])} loads {line} to {peaks[worst]:,.0%} of its rating"
+    ).replace("%", " %")
+    calm = [strategy_name(name) for name, bad in zip(data.strategies, over, strict=True) if not bad]
+    if calm:
+        text += f"; no line is overloaded under {' or '.join(calm)}"
+    elif len(data.strategies) > 1:
+        text += "; lines are overloaded under every strategy"
+    return capital(text)

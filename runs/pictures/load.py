@@ -1,0 +1,169 @@
+"""Load of communities and of the system, and how far its peak stands above its mean."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.strategy_names import capital, strategy_label, strategy_name
+
+from .run_data import RunData
+from .sheet import (
+    FIXED,
+    FIXED_AREA,
+    Drawing,
+    change,
+    draw_area,
+    draw_course,
+    legend_area,
+    legend_line,
+    panel_title,
+    power_text,
+    power_unit,
+    sheet,
+    strategy_colour,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_COLUMNS = 3
+NOTICEABLE = 0.005
+
+
+def draw_load(data: RunData) -> Drawing:
+    """Draw the load of the system and of every community, with what no price moves behind it."""
+    fixed = data.grouped(data.power_kw("fixed_load_kwh"))[0]
+    net = data.grouped(data.power_kw("net_kwh"))
+    size, unit = power_unit(net.sum(axis=1))
+    fixed, net = fixed / size, net / size
+    entries = [
+        legend_line(
+            f"{strategy_label(name)}, peak {power_text(data.total(name, 'peak_kw'))}",
+            strategy_colour(data.strategies, name),
+            lw=2.2,
+        )
+        for name in data.strategies
+    ]
+    entries.append(legend_area("fixed load of homes and buildings", FIXED_AREA))
+    columns = min(len(data.groups), MOST_COLUMNS)
+    rows = -(-len(data.groups) // columns)
+    finding = _load_finding(data)
+    figure, panels = sheet(
+        finding, (rows + 1, columns), 2.0, entries, height_ratios=[1.4] + [1.0] * rows,
+        note=data.timeline.note_with_range, gap_in=0.7,
+    )  # fmt: skip
+    system = figure.add_subplot(panels[0, 0].get_gridspec()[0, :])
+    for axes in (*panels[0], *panels[1:].flat[len(data.groups) :]):
+        axes.remove()
+    _draw_loads(system, data, fixed.sum(axis=0), net.sum(axis=1))
+    panel_title(system, "System")
+    system.set_ylim(bottom=min(float(net.sum(axis=1).min()) * 1.05, 0.0))
+    system.set_ylabel(f"load [{unit}]")
+    data.timeline.dress(system, 13)
+    system.set_xlabel("")
+    lowest = min(float(net.min()), 0.0)
+    highest = max(float(net.max()), float(fixed.max()), 1e-9)
+    margin = 0.05 * (highest - lowest)
+    limits = (lowest - margin * (lowest < 0), highest + margin)
+    for number, group in enumerate(data.groups):
+        axes = panels[1 + number // columns, number % columns]
+        _draw_loads(axes, data, fixed[number], net[:, number])
+        panel_title(axes, group.name)
+        axes.set_ylim(*limits)
+        data.timeline.dress(axes, 15 // columns)
+        axes.set_xlabel("")
+        if number % columns == 0:
+            axes.set_ylabel(f"load [{unit}]")
+    figure.supxlabel(data.timeline.title(), fontsize=10, y=0.14 / figure.get_figheight())
+    return Drawing(finding, figure)
+
+
+def _draw_loads(
+    axes: "Axes", data: RunData, fixed: NDArray[np.float64], net: NDArray[np.float64]
+) -> None:
+    """Draw the loads of all strategies, shape (strategies, steps), before the fixed load."""
+    edges = data.timeline.edges_h
+    draw_area(axes, edges, np.zeros(len(edges) - 1), data.timeline.mean(fixed), color=FIXED_AREA)
+    for strategy, values in zip(data.strategies, net, strict=True):
+        colour = strategy_colour(data.strategies, strategy)
+        draw_course(axes, data.timeline, values, colour)
+    if net.min() < 0:
+        axes.axhline(0.0, color="#9A9A9A", lw=0.8)
+
+
+def draw_peak_to_average(data: RunData) -> Drawing:
+    """Draw the peak-to-average ratio of every strategy beside that of the fixed load."""
+    ratios = {name: data.total(name, "par") for name in data.strategies}
+    known = {name: float(ratio) for name, ratio in ratios.items() if ratio is not None}
+    if not known:
+        return Drawing("No peak-to-average ratio: the mean load of the system is not above zero")
+    fixed = data.power_kw("fixed_load_kwh")[0].sum(axis=0)
+    bars = [
+        (strategy_label(name), known.get(name), strategy_colour(data.strategies, name))
+        for name in data.strategies
+    ]
+    if fixed.mean() > 0:
+        bars.append(("Fixed load alone", float(fixed.max() / fixed.mean()), FIXED))
+    finding = _ratio_finding(data, known)
+    figure, panels = sheet(finding, (1, 1), 0.42 + 0.5 * len(bars), left_in=1.75, heading_in=0.05)
+    axes = panels[0, 0]
+    first = known.get(data.strategies[0])
+    for row, (_, ratio, colour) in enumerate(bars):
+        if ratio is None:
+            axes.text(0.02, row, "undefined: the mean load is not above zero", va="center")
+            continue
+        axes.barh(row, ratio, height=0.62, color=colour)
+        compared = first is not None and 0 < row < len(data.strategies)
+        text = f"  {ratio:.3f}"
+        if compared and first:
+            text += f"   {ratio / first - 1:+.1%}".replace("%", " %").replace("-", "\u2212")
+        axes.text(ratio, row, text, va="center", fontweight="bold" if compared else "normal")
+    axes.axvline(1.0, color="#555555", lw=1, ls=(0, (4, 3)), zorder=3)
+    axes.text(1.0, -0.62, " load that never changes", color="#555555", va="bottom", fontsize=9)
+    axes.set_yticks(range(len(bars)), [label for label, _, _ in bars])
+    axes.set_ylim(len(bars) - 0.5, -0.95)
+    axes.set_xlim(0, 1.22 * max(ratio for _, ratio, _ in bars if ratio is not None))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    axes.set_xlabel("peak-to-average ratio of the system's load [-]")
+    return Drawing(finding, figure)
+
+
+def _load_finding(data: RunData) -> str:
+    """Compare the lowest peak with that of the first strategy."""
+    peaks = {name: float(data.total(name, "peak_kw")) for name in data.strategies}
+    first, best = data.strategies[0], min(data.strategies, key=lambda name: peaks[name])
+    when = data.timeline.clock(int(data.total(best, "peak_step")))
+    if len(peaks) == 1:
+        return (
+            f"Under {strategy_name(first)} the system's load peaks at {power_text(peaks[first])}, "
+            f"at {when}"
+        )
+    if peaks[best] > (1 - NOTICEABLE) * peaks[first]:
+        return (
+            f"No strategy lowers the system's peak under {strategy_name(first)}, "
+            f"{power_text(peaks[first])}, by more than {NOTICEABLE:.1%}"
+        ).replace("%", " %")
+    return capital(
+        f"{strategy_name(best)} lowers the system's peak from {power_text(peaks[first])} "
+        f"under {strategy_name(first)} to {power_text(peaks[best])}, at {when}"
+    )
+
+
+def _ratio_finding(data: RunData, known: dict[str, float]) -> str:
+    """Compare the lowest ratio with that of the first strategy."""
+    first, best = data.strategies[0], min(known, key=lambda name: known[name])
+    if len(known) == 1 or first not in known:
+        name = strategy_name(best)
+        return f"Under {name} the system's peak is {known[best]:.2f} times its mean load"
+    if known[best] > (1 - NOTICEABLE) * known[first]:
+        return (
+            f"No strategy cuts the peak-to-average ratio by more than {NOTICEABLE:.1%} "
+            f"against {strategy_name(first)}"
+        ).replace("%", " %")
+    return capital(
+        f"{strategy_name(best).removeprefix('the ')} cuts the peak-to-average ratio by "
+        f"{change(known[best], known[first])} against {strategy_name(first).removeprefix('the ')}"
+    )

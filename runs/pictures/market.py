@@ -1,0 +1,139 @@
+"""Prices, and the energy that vehicles take and give at them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.strategy_names import capital, strategy_label, strategy_name
+
+from .run_data import RunData
+from .sheet import (
+    BAND,
+    INK,
+    Drawing,
+    draw_area,
+    draw_course,
+    energy_text,
+    group_colour,
+    legend_area,
+    legend_line,
+    panel_title,
+    power_unit,
+    sheet,
+    stack,
+    strategy_colour,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+
+
+def draw_prices(data: RunData) -> Drawing:
+    """Draw the price in every community and that of the utility, a panel for each strategy."""
+    community, utility = data.hours("community_price"), data.hours("utility_price")[:, 0]
+    alone = [
+        (number, group.members[0])
+        for number, group in enumerate(data.groups)
+        if len(group.members) == 1
+    ]
+    entries: list[Artist] = [
+        legend_line(data.groups[number].name, group_colour(number), lw=2.2) for number, _ in alone
+    ]
+    if len(alone) < len(data.groups):
+        entries.append(legend_area("lowest to highest of all communities", BAND))
+    entries.append(legend_line("utility's price to the communities", INK, lw=1.3, ls=(0, (3, 1.5))))
+    finding = _price_finding(data, community)
+    figure, panels = sheet(
+        finding, (len(data.strategies), 1), 2.0, entries, sharey=True,
+        note=data.timeline.note_with_range,
+    )  # fmt: skip
+    for row, strategy in enumerate(data.strategies):
+        axes = panels[row, 0]
+        if len(alone) < len(data.groups):
+            lowest = data.timeline.mean(community[row].min(axis=0))
+            highest = data.timeline.mean(community[row].max(axis=0))
+            draw_area(axes, data.timeline.edges_h, lowest, highest, color=BAND)
+        for number, m in alone:
+            draw_course(axes, data.timeline, community[row, m], group_colour(number))
+        draw_course(axes, data.timeline, utility[row], INK, lw=1.3, ls=(0, (3, 1.5)), zorder=3)
+        panel_title(axes, strategy_label(strategy), strategy_colour(data.strategies, strategy))
+        axes.set_ylabel(f"price [{data.currency}/kWh]")
+        data.timeline.dress(axes, 13, lowest=row == len(data.strategies) - 1)
+    axes.set_ylim(*_limits(np.concatenate([community, utility[:, None]], axis=1)))
+    return Drawing(finding, figure)
+
+
+def draw_charging(data: RunData) -> Drawing:
+    """Draw what vehicles charge (up) and discharge (down) in every community."""
+    if data.vehicles == 0:
+        return Drawing("No charging to draw: the scenario has no vehicles")
+    charging = data.grouped(data.vehicle_power_kw("vehicle_charging"))
+    discharging = data.grouped(data.vehicle_power_kw("vehicle_discharging"))
+    size, unit = power_unit(charging.sum(axis=1))
+    colours = [group_colour(number) for number in range(len(data.groups))]
+    entries = [
+        legend_area(group.name, colour) for group, colour in zip(data.groups, colours, strict=True)
+    ]
+    finding = _charging_finding(data)
+    figure, panels = sheet(
+        finding, (len(data.strategies), 1), 2.1, entries, sharey=True, left_in=1.05,
+        note=data.timeline.note,
+    )  # fmt: skip
+    for row, strategy in enumerate(data.strategies):
+        axes = panels[row, 0]
+        edges = data.timeline.edges_h
+        stack(axes, edges, data.timeline.mean(charging[row]) / size, colours)
+        stack(axes, edges, -data.timeline.mean(discharging[row]) / size, colours)
+        axes.axhline(0.0, color=INK, lw=0.8)
+        panel_title(axes, strategy_label(strategy), strategy_colour(data.strategies, strategy))
+        axes.set_ylabel(f"power [{unit}]\n\u2190 discharging   charging \u2192")
+        data.timeline.dress(axes, 13, lowest=row == len(data.strategies) - 1)
+    highest = data.timeline.mean(charging.sum(axis=1)).max() / size
+    lowest = data.timeline.mean(discharging.sum(axis=1)).max() / size
+    margin = 0.07 * max(highest + lowest, 1e-9)
+    axes.set_ylim(-lowest - margin * (lowest > 0), highest + margin)
+    return Drawing(finding, figure)
+
+
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return limits of the axis that show all values, and zero where it is near."""
+    lowest, highest = float(values.min()), float(values.max())
+    span = max(highest - lowest, 0.1 * abs(highest), 1e-9)
+    if 0 < lowest < 0.6 * span:
+        return 0.0, highest + 0.07 * span
+    return lowest - 0.07 * span, highest + 0.07 * span
+
+
+def _price_finding(data: RunData, price: NDArray[np.float64]) -> str:
+    """Tell the range of prices of the last strategy against the first, and who pays most."""
+    last = len(data.strategies) - 1
+    ends = [(f"{values.min():,.1f}", f"{values.max():,.1f}") for values in price]
+    ranges = [" to ".join(dict.fromkeys(pair)) for pair in ends]
+    text = (
+        f"Communities pay {ranges[last]} {data.currency}/kWh under "
+        f"{strategy_name(data.strategies[last])}"
+    )
+    if last:
+        text += f", {ranges[0]} under {strategy_name(data.strategies[0])}"
+    means = price[last].mean(axis=1)
+    if means.max() - means.min() > 0.01 * abs(means.mean()):
+        text += f"; highest on average in {data.communities[int(means.argmax())]}"
+    return text
+
+
+def _charging_finding(data: RunData) -> str:
+    """Tell what vehicles took and gave under the last strategy against the first."""
+
+    def told(strategy: str) -> str:
+        charged = float(data.total(strategy, "vehicle_charged_kwh"))
+        discharged = float(data.total(strategy, "vehicle_discharged_kwh"))
+        if discharged == 0:
+            return f"take {energy_text(charged)} and give none back"
+        return f"take {energy_text(charged)} and give {energy_text(discharged)} back"
+
+    first, last = data.strategies[0], data.strategies[-1]
+    text = f"Under {strategy_name(last)} vehicles {told(last)}"
+    if first != last:
+        text += f"; under {strategy_name(first)} they {told(first)}"
+    return capital(text)

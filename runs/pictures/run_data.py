@@ -1,0 +1,175 @@
+"""The results of a run as arrays, in the shape in which figures are drawn."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+from runs.run_reader import Run
+
+from .timeline import Timeline
+
+MOST_GROUPS = 6
+ROWS_AT_ONCE = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Communities that a figure shows together: one, or all that it has no room for.
+
+    Attributes
+    ----------
+    name
+        What it is called in the figure.
+    members
+        Numbers of its communities.
+    """
+
+    name: str
+    members: tuple[int, ...]
+
+
+class RunData:
+    """What the figures of a run need.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+
+    Attributes
+    ----------
+    strategies, communities
+        Their names, in the order of the arrays.
+
+    Raises
+    ------
+    InputError
+        When the run is not finished.
+    """
+
+    def __init__(self, run: Run) -> None:
+        info = run.info
+        self.run = run
+        self.summary = run.summary
+        self.scenario: dict[str, Any] = info["scenario"]
+        self.strategies = tuple(self.scenario["strategies"])
+        self.communities = tuple(self.scenario["communities"])
+        self.vehicles = int(self.scenario["vehicles"]["count"])
+        self.currency = str(info["currency"])
+        self.step_h = float(info["step_h"])
+        self.steps = int(info["steps_total"])
+        calendar = Calendar(info["start"], info["time_zone"], self.step_h)
+        self.timeline = Timeline(calendar, self.steps)
+
+    def total(self, strategy: str, name: str) -> Any:
+        """Return a number of the summary."""
+        return self.summary[strategy].get(name)
+
+    def hours(self, column: str) -> NDArray[np.float64]:
+        """Return a column of the communities, shape (strategies, communities, steps)."""
+        rows: NDArray[np.float64] = self._hours.column(column).to_numpy().astype(np.float64)
+        shape = (self.steps, len(self.strategies), len(self.communities))
+        return rows.reshape(shape).transpose(1, 2, 0)
+
+    def power_kw(self, column: str) -> NDArray[np.float64]:
+        """Return mean power over every step, shaped as `hours` [kW]."""
+        return self.hours(column) / self.step_h
+
+    def vehicle_power_kw(self, kind: str) -> NDArray[np.float64]:
+        """Return the power of all vehicles that charge, or of all that discharge.
+
+        Parameters
+        ----------
+        kind
+            The kind of payment: "vehicle_charging" or "vehicle_discharging".
+
+        Returns
+        -------
+        array, shape (strategies, communities, steps)
+            Mean power over every step, not negative [kW].
+        """
+        party = "payer" if kind == "vehicle_charging" else "payee"
+        names = ["step", "strategy", party, "energy_kwh"]
+        paid = self.run.table("ledger", names, [("kind", "=", kind)])
+        strategy = _codes(paid.column("strategy"), self.strategies)
+        community = _codes(paid.column(party), [f"vehicles@{name}" for name in self.communities])
+        power = np.zeros((len(self.strategies), len(self.communities), self.steps))
+        where = (strategy, community, paid.column("step").to_numpy())
+        np.add.at(power, where, paid.column("energy_kwh").to_numpy() / self.step_h)
+        return power
+
+    def loading(self) -> tuple[list[str], NDArray[np.float64]]:
+        """Return the lines and their loading, shape (strategies, lines, steps)."""
+        rows = self.run.table("lines", ["line", "loading"])
+        count = rows.num_rows // (self.steps * len(self.strategies))
+        names = [str(name) for name in rows.column("line").slice(0, count).to_pylist()]
+        shape = (self.steps, len(self.strategies), count)
+        return names, rows.column("loading").to_numpy().reshape(shape).transpose(1, 2, 0)
+
+    @cached_property
+    def recorded(self) -> int:
+        """How many vehicles were written at every step."""
+        wanted = self.scenario["record"]["vehicles"]
+        if isinstance(wanted, int):
+            return min(wanted, self.vehicles)
+        return self.vehicles if wanted == "all" else 0
+
+    def soc_quantiles(self, shares: tuple[float, ...]) -> NDArray[np.float64]:
+        """Return quantiles of the recorded vehicles' state of charge.
+
+        Returns
+        -------
+        array, shape (strategies, shares, steps)
+            State of charge before the exchange of every step, from 0 to 1.
+        """
+        found = np.empty((len(self.strategies), len(shares), self.steps))
+        for steps, soc in self._soc():
+            found[:, :, steps] = np.quantile(soc, shares, axis=2).transpose(2, 0, 1)
+        return found
+
+    def _soc(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Read state of charge, shape (steps, strategies, vehicles), some steps at a time."""
+        size = (len(self.strategies), self.recorded)
+        at_once = max(ROWS_AT_ONCE // (size[0] * size[1]), 1)
+        for first in range(0, self.steps, at_once):
+            last = min(first + at_once, self.steps)
+            rows = self.run.table("vehicles", ["soc"], [("step", ">=", first), ("step", "<", last)])
+            yield slice(first, last), rows.column("soc").to_numpy().reshape(-1, *size)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The communities one by one, or those of the highest peaks and all others together."""
+        count = len(self.communities)
+        if count <= MOST_GROUPS:
+            return tuple(Group(name, (m,)) for m, name in enumerate(self.communities))
+        size = np.abs(self.hours("net_kwh")).max(axis=(0, 2))
+        largest = sorted(np.argsort(-size, kind="stable")[: MOST_GROUPS - 1].tolist())
+        others = tuple(m for m in range(count) if m not in largest)
+        named = (Group(self.communities[m], (m,)) for m in largest)
+        return (*named, Group(f"{len(others)} other communities", others))
+
+    def grouped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of every group, shape (strategies, groups, steps)."""
+        return np.stack([values[:, group.members].sum(axis=1) for group in self.groups], axis=1)
+
+    @cached_property
+    def _hours(self) -> Any:
+        names = ["fixed_load_kwh", "net_kwh", "community_price", "utility_price"]
+        return self.run.table("hours", [*names, "vehicles_present"])
+
+
+def _codes(column: Any, names: tuple[str, ...] | list[str]) -> NDArray[np.int64]:
+    """Return the place of every entry of a column of names."""
+    place = {name: number for number, name in enumerate(names)}
+    import pyarrow as pa
+
+    # Written dictionaries also hold names of rows that were not asked for.
+    column = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    known = np.array([place[name] for name in column.dictionary.to_pylist()], dtype=np.int64)
+    codes: NDArray[np.int64] = known[column.indices.to_numpy()]
+    return codes

@@ -1,0 +1,309 @@
+"""The sheet a figure is drawn on: its title, legend, panels, colours and words."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .timeline import Timeline
+
+WIDTH_IN = 10.0
+DOTS_PER_IN = 160
+BOTTOM_IN = 0.78
+TITLE_IN = 0.27
+NOTE_IN = 0.24
+LEGEND_IN = 0.25
+TITLE_CHARACTERS = 86
+
+# Okabe and Ito's colours for strategies and Tol's muted ones for communities stay apart for every
+# kind of colour vision.
+_STRATEGY_COLOURS = {"typical": "#D55E00", "two_level": "#009E73", "three_level": "#0072B2"}
+_MORE_STRATEGY_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9")
+_GROUP_COLOURS = ("#332288", "#44AA99", "#CC6677", "#999933", "#88CCEE", "#AA4499")
+FIXED = "#8C8C8C"
+FIXED_AREA = BAND = "#DEDEDE"
+ROAD = "#D9D9D9"
+INK = "#222222"
+ALARM = "#D55E00"
+
+STYLE: dict[str, Any] = {
+    "font.size": 10,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#9A9A9A",
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "xtick.color": "#9A9A9A",
+    "ytick.color": "#9A9A9A",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+}
+
+# Names of communities may be written in any script; the first that is installed is used.
+_FONTS_OF_OTHER_SCRIPTS = (
+    "Noto Sans CJK JP", "Noto Sans JP", "Hiragino Sans", "Yu Gothic", "Meiryo", "IPAexGothic",
+    "Arial Unicode MS",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure, or why there is none.
+
+    Attributes
+    ----------
+    finding
+        The title of the figure: what it shows; without a figure, the reason.
+    figure
+        The figure.
+    """
+
+    finding: str
+    figure: "Figure | None" = None
+
+
+def style() -> dict[str, Any]:
+    """Return the style of all figures, with a font for names that the usual one cannot write."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    found = [name for name in _FONTS_OF_OTHER_SCRIPTS if name in installed]
+    return STYLE | {"font.family": ["DejaVu Sans", *found[:1]]}
+
+
+def strategy_colour(strategies: Sequence[str], strategy: str) -> str:
+    """Return the colour of a strategy, the same in every figure."""
+    if strategy in _STRATEGY_COLOURS:
+        return _STRATEGY_COLOURS[strategy]
+    others = [name for name in strategies if name not in _STRATEGY_COLOURS]
+    return _MORE_STRATEGY_COLOURS[others.index(strategy) % len(_MORE_STRATEGY_COLOURS)]
+
+
+def group_colour(number: int) -> str:
+    """Return the colour of a group of communities, the same in every figure."""
+    return _GROUP_COLOURS[number % len(_GROUP_COLOURS)]
+
+
+def change(value: float, reference: float) -> str:
+    """Return a change in per cent, as "40.7 %"; "" where there is nothing to compare with."""
+    return f"{abs(value / reference - 1):.1%}".replace("%", " %") if reference > 0 else ""
+
+
+def power_unit(values_kw: "NDArray[np.float64] | float") -> tuple[float, str]:
+    """Return the unit in which powers are best told, as its size in kW and its name."""
+    highest = float(np.max(np.abs(values_kw), initial=0.0))
+    return (1000.0, "MW") if highest >= 2000 else (1.0, "kW")
+
+
+def energy_text(energy_kwh: float) -> str:
+    """Return an energy with its unit."""
+    return f"{energy_kwh / 1000:,.1f} MWh" if abs(energy_kwh) >= 2000 else f"{energy_kwh:,.0f} kWh"
+
+
+def power_text(power_kw: float) -> str:
+    """Return a power with its unit."""
+    size, unit = power_unit(power_kw)
+    return f"{power_kw / size:,.{0 if size == 1 and abs(power_kw) >= 100 else 1}f} {unit}"
+
+
+def sheet(
+    finding: str,
+    panels: tuple[int, int],
+    panel_height_in: float,
+    entries: "Sequence[Artist]" = (),
+    *,
+    left_in: float = 0.85,
+    right_in: float = 0.4,
+    gap_in: float = 0.42,
+    heading_in: float = 0.32,
+    note: str = "",
+    **shared: Any,
+) -> "tuple[Figure, NDArray[Any]]":
+    """Return a new figure with its title and legend, and its empty panels.
+
+    Parameters
+    ----------
+    finding
+        What the figure shows.
+    panels
+        Rows and columns of panels.
+    panel_height_in
+        Height of a panel [in].
+    entries
+        What the legend, which stands under the title, explains.
+    left_in, right_in, gap_in, heading_in
+        Room beside the panels, between their rows and above the first row [in].
+    note
+        What a reader must know beside the title.
+    **shared
+        `sharex`, `sharey` or `height_ratios` of the panels.
+
+    Returns
+    -------
+    figure, panels
+        The figure and an array of its axes, shape (rows, columns).
+    """
+    from matplotlib.figure import Figure
+
+    rows, columns = panels
+    lines, legend_rows = title_lines(finding), _legend_rows(entries)
+    above_in = 0.2 + _heading_in(lines, note, legend_rows) + heading_in
+    panels_in = rows * panel_height_in + (rows - 1) * gap_in
+    height = above_in + panels_in + BOTTOM_IN
+    figure = Figure(figsize=(WIDTH_IN, height), dpi=DOTS_PER_IN, facecolor="white")
+    _write_heading(figure, lines, note, legend_rows)
+    grid = {
+        "left": left_in / WIDTH_IN,
+        "right": 1 - right_in / WIDTH_IN,
+        "top": 1 - above_in / height,
+        "bottom": BOTTOM_IN / height,
+        "hspace": gap_in / panel_height_in,
+        "wspace": 0.25,
+    }
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid, **shared)
+    return figure, axes
+
+
+def _heading_in(lines: list[str], note: str, legend_rows: "list[list[Artist]]") -> float:
+    """Return the height of title, note and legend [in]."""
+    return TITLE_IN * len(lines) + NOTE_IN * bool(note) + LEGEND_IN * len(legend_rows)
+
+
+def _write_heading(
+    figure: "Figure", lines: list[str], note: str, legend_rows: "list[list[Artist]]"
+) -> None:
+    """Write title, note and legend at the top of a figure."""
+    height = figure.get_figheight()
+    x, y = 0.16 / WIDTH_IN, height - 0.14
+    title = "\n".join(lines)
+    figure.text(x, y / height, title, fontsize=13, fontweight="bold", va="top", linespacing=1.3)
+    y -= TITLE_IN * len(lines) + 0.04
+    if note:
+        figure.text(x, y / height, note, fontsize=9.5, color="#555555", va="top")
+        y -= NOTE_IN
+    for row in legend_rows:
+        figure.legend(
+            handles=row, loc="upper left", bbox_to_anchor=(0.1 / WIDTH_IN, (y + 0.06) / height),
+            ncols=len(row), handlelength=1.8, columnspacing=1.6, borderaxespad=0,
+        )  # fmt: skip
+        y -= LEGEND_IN
+
+
+def title_lines(finding: str) -> list[str]:
+    """Break a title into lines of like length, never between a number and its unit."""
+    whole = re.sub(r"(?<=\d) (?=[%A-Za-z]+\b|%)", "\u00a0", finding)
+    lines = textwrap.wrap(whole, TITLE_CHARACTERS, break_on_hyphens=False)
+    for width in range(TITLE_CHARACTERS // 2, TITLE_CHARACTERS):
+        narrower = textwrap.wrap(whole, width, break_on_hyphens=False)
+        if len(narrower) == len(lines):
+            return narrower
+    return lines
+
+
+def _legend_rows(entries: "Sequence[Artist]") -> "list[list[Artist]]":
+    """Break a legend into rows as wide as the sheet."""
+    rows: list[list[Artist]] = []
+    room = 0.0
+    for entry in entries:
+        width = 0.6 + 0.075 * len(str(entry.get_label()))
+        if not rows or width > room:
+            rows.append([])
+            room = WIDTH_IN - 0.2
+        rows[-1].append(entry)
+        room -= width
+    return rows
+
+
+def legend_line(label: str, colour: str, **look: Any) -> "Artist":
+    """Return a line for a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=label, color=colour, **look)
+
+
+def legend_area(label: str, colour: str, **look: Any) -> "Artist":
+    """Return an area for a legend."""
+    from matplotlib.patches import Patch
+
+    return Patch(label=label, facecolor=colour, **look)
+
+
+def panel_title(axes: "Axes", text: str, colour: str = INK) -> None:
+    """Name a panel."""
+    axes.set_title(text, color=colour, fontweight="bold")
+
+
+def draw_line(
+    axes: "Axes", edges_h: NDArray[np.float64], values: NDArray[np.float64], **look: Any
+) -> None:
+    """Draw values that hold from one edge to the next."""
+    axes.plot(edges_h, np.append(values, values[-1:]), drawstyle="steps-post", **look)
+
+
+def draw_area(
+    axes: "Axes",
+    edges_h: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    **look: Any,
+) -> None:
+    """Fill between values that hold from one edge to the next."""
+    lower, upper = np.append(lower, lower[-1:]), np.append(upper, upper[-1:])
+    axes.fill_between(edges_h, lower, upper, step="post", **({"lw": 0} | look))
+
+
+def draw_course(
+    axes: "Axes", timeline: "Timeline", values: NDArray[np.float64], colour: str, **look: Any
+) -> None:
+    """Draw a quantity that holds over every step, and its range where points are many steps."""
+    edges = timeline.edges_h
+    width = 1.8 if len(edges) <= 150 else 1.1
+    draw_line(axes, edges, timeline.mean(values), **({"color": colour, "lw": width} | look))
+    if timeline.block:
+        lowest, highest = timeline.lowest(values), timeline.highest(values)
+        draw_area(axes, edges, lowest, highest, color=colour, alpha=0.13)
+
+
+def stack(
+    axes: "Axes",
+    edges_h: NDArray[np.float64],
+    layers: NDArray[np.float64],
+    colours: Sequence[str],
+) -> None:
+    """Draw layers on top of each other, or below each other where they are negative.
+
+    Parameters
+    ----------
+    axes
+        Where to draw them.
+    edges_h
+        Where steps begin and the last one ends, shape (steps + 1,) [h].
+    layers
+        Shape (layers, steps).
+    colours
+        One for each layer.
+    """
+    base = np.zeros(layers.shape[1])
+    for layer, colour in zip(layers, colours, strict=True):
+        draw_area(axes, edges_h, base, base + layer, facecolor=colour)
+        base = base + layer

@@ -1,0 +1,96 @@
+"""The figures of a finished run, each with a title that says what it shows."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .run_reader import read_run
+from .safe_files import beside, unwritable
+
+if TYPE_CHECKING:
+    from .pictures.run_data import RunData
+    from .pictures.sheet import Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A figure of a run.
+
+    Attributes
+    ----------
+    name
+        What it is about.
+    finding
+        Its title: what it shows. Without a figure, why there is none.
+    path
+        The PNG file, None where there is nothing to draw.
+    """
+
+    name: str
+    finding: str
+    path: Path | None
+
+
+def draw_plots(directory: Path | str) -> list[Plot]:
+    """Draw the figures of a finished run into its folder `plots`.
+
+    Parameters
+    ----------
+    directory
+        The folder of the run.
+
+    Returns
+    -------
+    list of Plot
+        Every figure, also those for which the run holds nothing to draw.
+
+    Raises
+    ------
+    InputError
+        When the run is not finished, its results are damaged, or the folder cannot be written.
+    """
+    from matplotlib import style as matplotlib_style
+
+    from .pictures.run_data import RunData
+    from .pictures.sheet import style
+
+    data = RunData(read_run(directory))
+    folder = data.run.directory / "plots"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    plots = []
+    with matplotlib_style.context(["default", style()]), warnings.catch_warnings():
+        # A name may be in a script that no installed font can write; its boxes say so.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        for name, draw in _pictures():
+            drawing = draw(data)
+            path = None
+            if drawing.figure is not None:
+                path = folder / f"{name}.png"
+                with beside(path) as new:
+                    told = {"Title": name, "Description": drawing.finding}
+                    quickly = {"compress_level": 3}
+                    drawing.figure.savefig(new, format="png", metadata=told, pil_kwargs=quickly)
+            plots.append(Plot(name, drawing.finding, path))
+    return plots
+
+
+def _pictures() -> "list[tuple[str, Callable[[RunData], Drawing]]]":
+    from .pictures.fleet import draw_state_of_charge, draw_whereabouts
+    from .pictures.lines import draw_line_loading
+    from .pictures.load import draw_load, draw_peak_to_average
+    from .pictures.market import draw_charging, draw_prices
+
+    return [
+        ("load", draw_load),
+        ("peak_to_average", draw_peak_to_average),
+        ("prices", draw_prices),
+        ("charging", draw_charging),
+        ("state_of_charge", draw_state_of_charge),
+        ("whereabouts", draw_whereabouts),
+        ("line_loading", draw_line_loading),
+    ]

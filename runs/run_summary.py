@@ -1,0 +1,250 @@
+"""What a run came to, in a short table, and what a reader of it must know besides."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .strategy_names import capital, strategy_label, strategy_name
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+type Totals = Mapping[str, Any]
+
+MOST_LINES = 4
+NOTICEABLE = 0.01
+
+_GAMES = ("two_level", "three_level")
+
+# What each count says of one case; None where it tells how much work was done and warns of nothing.
+COUNTS: dict[str, str | None] = {
+    "community_price_at_upper_bound": "a community's price stood at its upper bound",
+    "community_price_at_lower_bound": "a community's price stood at its lower bound",
+    "utility_price_at_bound": "the utility's price stood at one of its bounds",
+    "communities_with_captive_load": (
+        "a community had to buy at any price, its load being more than its vehicles could supply"
+    ),
+    "communities_all_saturated": (
+        "every vehicle in a community was at a limit, so that no price could move it further"
+    ),
+    "communities_without_vehicles": (
+        "a community held no vehicle, so that its price followed the scenario's rule"
+    ),
+    "vehicles_at_bound": "a vehicle exchanged all that its plug or battery allows",
+    "parked_below_soc_min": (
+        "driving left a parked vehicle less than the lowest state of charge for discharging"
+    ),
+    "unmet_trips": "a vehicle drove farther than its battery could take it",
+    "communities_exporting": "a community delivered energy to the utility",
+    "system_exporting": "all communities together delivered energy to the utility",
+    "unexplained_vehicles": (
+        "a vehicle's answers fitted no demand curve, so that its aggregator had to guess"
+    ),
+    "fallbacks": "a message did not arrive in time, so that the last known value stood in for it",
+    "unattained_optima": (
+        "the utility's best price supposes that indifferent aggregators choose as it likes"
+    ),
+    "vehicle_questions": None,
+    "utility_questions": None,
+}
+
+# Under typical charging these hold by definition and say nothing.
+_OF_GAMES = {
+    "communities_with_captive_load",
+    "communities_all_saturated",
+    "communities_without_vehicles",
+    "vehicles_at_bound",
+}
+
+
+def summary_table(
+    summary: Mapping[str, Totals], currency: str, strategies: Sequence[str] | None = None
+) -> "Table":
+    """Return what a run came to, with changes against its first strategy.
+
+    Parameters
+    ----------
+    summary
+        The totals of every strategy, as `runs.start_run` returns them.
+    currency
+        The currency of the scenario.
+    strategies
+        The strategies in the order of their columns; that of the summary if not given.
+
+    Returns
+    -------
+    rich.table.Table
+        A column for each strategy.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    names = list(summary) if strategies is None else list(strategies)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("")
+    for name in names:
+        table.add_column(strategy_label(name).replace(" ", "\n", 1), justify="right")
+    for label, value, form, compared in _rows():
+        values = [value(summary[name]) for name in names]
+        unit, size = currency, 1.0
+        if form is _money and max(abs(number or 0.0) for number in values) >= 1e7:
+            unit, size = f"M {currency}", 1e6
+        cells = [Text("-" if number is None else form(number / size)) for number in values]
+        for cell, number in zip(cells[1:], values[1:], strict=True):
+            cell.append(f"{_change(number, values[0]) if compared else '':>9}", style="dim")
+        table.add_row(Text(label.format(currency=unit)), *cells)
+    return table
+
+
+def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None) -> list[str]:
+    """Return what a reader of the table must know: a line for each thing out of the ordinary.
+
+    Parameters
+    ----------
+    summary, strategies
+        As `summary_table` takes them.
+
+    Returns
+    -------
+    list of str
+        Sentences in plain words; none where there is nothing to tell.
+    """
+    names = list(summary) if strategies is None else list(strategies)
+    kinds = dict.fromkeys(COUNTS)
+    kinds.update(dict.fromkeys(kind for name in names for kind in summary[name]["counts"]))
+    lines = [*_overloads(summary, names), *_stored(summary, names)]
+    for kind in kinds:
+        text = COUNTS.get(kind, kind.replace("_", " "))
+        counted = {
+            name: int(summary[name]["counts"].get(kind, 0))
+            for name in names
+            if name in _GAMES or kind not in _OF_GAMES
+        }
+        if text and any(counted.values()):
+            lines.append(_told(text, {name: _times(n) for name, n in counted.items() if n}))
+    unmet = {name: float(summary[name]["unmet_trip_kwh"]) for name in names}
+    if any(unmet.values()):
+        told = {name: f"{energy:,.1f} kWh" for name, energy in unmet.items() if energy}
+        lines.append(_told("energy that driving took and batteries lacked", told))
+    return [*lines, *_messages(summary, names), *_numbers(summary, names)]
+
+
+def _rows() -> list[tuple[str, Callable[[Totals], float | None], Callable[[float], str], bool]]:
+    """Return the label, value and form of every row, and whether changes are told."""
+    return [
+        ("peak [kW]", lambda totals: totals["peak_kw"], _power, True),
+        ("peak to average [-]", lambda totals: totals["par"], "{:.3f}".format, True),
+        ("vehicles' energy [MWh]", _energy_mwh, "{:,.2f}".format, True),
+        ("vehicles' bill [{currency}]", lambda totals: totals["ev_bill"], _money, True),
+        ("paid per kWh [{currency}/kWh]", _price, "{:,.2f}".format, True),
+        ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], _money, True),
+        ("utility's profit [{currency}]", lambda t: t["utility_profit"], _money, True),
+        ("overloads [lines x steps]", _overloaded, "{:,.0f}".format, True),
+        ("messages sent", _sent, "{:,.0f}".format, False),
+    ]
+
+
+def _energy_mwh(totals: Totals) -> float:
+    return float(totals["vehicle_kwh"]) / 1000
+
+
+def _price(totals: Totals) -> float | None:
+    """Return what vehicles pay for a kWh that they keep; None where they keep none."""
+    energy = float(totals["vehicle_kwh"])
+    return float(totals["ev_bill"]) / energy if energy > 0 else None
+
+
+def _overloaded(totals: Totals) -> float:
+    return float(sum(totals["overloaded_steps"].values()))
+
+
+def _sent(totals: Totals) -> float:
+    return float(sum(count["sent"] for count in totals["messages"].values()))
+
+
+def _power(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
+
+
+def _money(value: float) -> str:
+    # Adding zero turns -0.0 into 0.0.
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{round(value, 2) + 0.0:,.2f}"
+
+
+def _change(value: float | None, first: float | None) -> str:
+    """Return a change in per cent or as a factor, "" where nothing above zero stands first."""
+    if value is None or first is None or first <= 0:
+        return ""
+    if value >= 10 * first:
+        return f"x {value / first:,.1f}"
+    return f"{value / first - 1:+,.1%}".replace("%", " %")
+
+
+def _told(text: str, by_strategy: Mapping[str, str]) -> str:
+    """Return a line that tells something of the strategies it is true of."""
+    told = ", ".join(f"{what} under {strategy_name(name)}" for name, what in by_strategy.items())
+    return f"{capital(text)}: {told}."
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _overloads(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        steps: Mapping[str, int] = summary[name]["overloaded_steps"]
+        if steps:
+            worst = sorted(steps, key=lambda line: -steps[line])
+            lines = [f"{line} in {_steps(steps[line])}" for line in worst[:MOST_LINES]]
+            if len(worst) > MOST_LINES:
+                lines.append(f"and {len(worst) - MOST_LINES} more lines")
+            yield (
+                f"Lines carried more than their rating under {strategy_name(name)}: "
+                f"{', '.join(lines)}."
+            )
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count:,} steps"
+
+
+def _stored(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
+    """Warn of bills that buy different energy."""
+    stored = {name: float(summary[name]["stored_change_kwh"]) for name in names}
+    moved = max(float(summary[name]["vehicle_charged_kwh"]) for name in names)
+    if max(stored.values()) - min(stored.values()) > NOTICEABLE * moved:
+        told = {name: f"{energy / 1000:+,.2f} MWh" for name, energy in stored.items()}
+        yield _told(
+            "vehicles end with more or less energy than they began with, "
+            "so that bills pay for different energy",
+            told,
+        )
+
+
+def _messages(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
+    for key, text in (("lost", "messages were lost"), ("late", "messages came too late")):
+        counted = {
+            name: sum(int(count[key]) for count in summary[name]["messages"].values())
+            for name in names
+        }
+        if any(counted.values()):
+            yield _told(text, {name: f"{count:,}" for name, count in counted.items() if count})
+
+
+def _numbers(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
+    """Tell of numbers that should be zero or known, and are not."""
+    undefined = {name: "undefined" for name in names if summary[name]["par"] is None}
+    if undefined:
+        yield _told("the mean load is not above zero, and the peak-to-average ratio", undefined)
+    gaps = {name: float(summary[name]["worst"].get("utility_profit_gap", 0.0)) for name in names}
+    if any(gaps.values()):
+        yield _told(
+            "the utility may have missed profit in a step, by its own bound at most",
+            {name: f"{gap:,.3g} in money" for name, gap in gaps.items() if gap},
+        )
+    unbalanced = {name: float(summary[name]["money_imbalance"]) for name in names}
+    if any(unbalanced.values()):
+        yield _told(
+            "money paid and money received differ, which is an error in hMESH",
+            {name: f"by {money:,.6g}" for name, money in unbalanced.items() if money},
+        )

@@ -1,0 +1,161 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from runs import load_scenario, notes, start_run, summary_table
+from runs.run_summary import COUNTS
+
+TYPICAL: dict[str, Any] = {
+    "peak_kw": 14_793.08,
+    "par": 2.3234,
+    "vehicle_kwh": 57_720.0,
+    "vehicle_charged_kwh": 57_720.0,
+    "ev_bill": 1_248_810.0,
+    "aggregator_profit": 0.0,
+    "utility_profit": 659_292.0,
+    "overloaded_steps": {"homes/feeder - homes": 3, "homes - homes/charging": 2},
+    "messages": {"PlugIn": {"sent": 11_000, "lost": 0, "late": 0}},
+    "counts": {},
+    "worst": {},
+    "unmet_trip_kwh": 0.0,
+    "stored_change_kwh": 8_000.0,
+    "money_imbalance": 0.0,
+}
+GAME: dict[str, Any] = TYPICAL | {
+    "peak_kw": 7_516.3,
+    "par": 1.3773,
+    "vehicle_kwh": 35_887.0,
+    "ev_bill": 1_144_301.0,
+    "aggregator_profit": 660_398.0,
+    "utility_profit": 9_659_292.0,
+    "overloaded_steps": {},
+    "messages": {
+        "PriceOffer": {"sent": 400, "lost": 0, "late": 0},
+        "EnergyBid": {"sent": 300, "lost": 0, "late": 0},
+    },
+}
+
+
+def rendered(summary: dict[str, Any], strategies: list[str] | None = None) -> list[str]:
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(summary_table(summary, "JPY", strategies))
+    return capture.get().splitlines()
+
+
+def row(lines: list[str], label: str) -> str:
+    return " ".join(next(line for line in lines if line.strip().startswith(label)).split())
+
+
+def test_every_strategy_has_a_column_with_changes_against_the_first() -> None:
+    lines = rendered({"typical": TYPICAL, "three_level": GAME})
+    assert row(lines, "peak [kW]") == "peak [kW] 14,793 7,516 -49.2 %"
+    assert row(lines, "peak to average") == "peak to average [-] 2.323 1.377 -40.7 %"
+    assert row(lines, "vehicles' energy") == "vehicles' energy [MWh] 57.72 35.89 -37.8 %"
+    assert row(lines, "vehicles' bill") == "vehicles' bill [JPY] 1,248,810 1,144,301 -8.4 %"
+    assert row(lines, "paid per kWh") == "paid per kWh [JPY/kWh] 21.64 31.89 +47.4 %"
+    assert row(lines, "overloads") == "overloads [lines x steps] 5 0 -100.0 %"
+    assert row(lines, "messages") == "messages sent 11,000 700"
+
+
+def test_changes_from_nothing_are_not_told_and_large_ones_are_factors() -> None:
+    lines = rendered({"typical": TYPICAL, "three_level": GAME})
+    assert row(lines, "aggregators' profit") == "aggregators' profit [JPY] 0.00 660,398"
+    assert row(lines, "utility's profit") == "utility's profit [JPY] 659,292 9,659,292 x 14.7"
+
+
+def test_strategies_stand_in_the_order_asked_for() -> None:
+    lines = rendered({"three_level": GAME, "typical": TYPICAL}, ["typical", "three_level"])
+    assert row(lines, "peak [kW]") == "peak [kW] 14,793 7,516 -49.2 %"
+
+
+def test_three_strategies_fit_a_terminal_of_80_characters() -> None:
+    big = GAME | {"ev_bill": 4.2e9, "utility_profit": 1.6e9}
+    lines = rendered({"typical": TYPICAL, "two_level": big, "three_level": big})
+    assert max(map(len, lines)) <= 80
+    assert "vehicles' bill [M JPY]" in row(lines, "vehicles' bill")
+    assert not any("…" in line for line in lines)
+
+
+def test_what_is_undefined_is_a_dash() -> None:
+    none = TYPICAL | {"par": None, "vehicle_kwh": 0.0, "ev_bill": 0.0}
+    lines = rendered({"typical": none, "three_level": none})
+    assert row(lines, "peak to average") == "peak to average [-] - -"
+    assert row(lines, "paid per kWh") == "paid per kWh [JPY/kWh] - -"
+
+
+def test_nothing_out_of_the_ordinary_needs_no_note() -> None:
+    calm = GAME | {"counts": dict.fromkeys(COUNTS, 0), "worst": {"utility_profit_gap": 0.0}}
+    assert notes({"typical": calm, "three_level": calm}) == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind, text in COUNTS.items() if text])
+def test_every_count_that_is_not_zero_has_a_line(kind: str) -> None:
+    (line,) = notes({"three_level": GAME | {"counts": {kind: 1_234}}})
+    assert line.endswith(": 1,234 times under the three-level game.")
+    assert "_" not in line
+
+
+def test_a_count_without_words_is_told_by_its_name() -> None:
+    (line,) = notes({"three_level": GAME | {"counts": {"something_new": 1}}})
+    assert line == "Something new: once under the three-level game."
+
+
+def test_how_much_was_asked_is_no_warning() -> None:
+    counts = {"vehicle_questions": 7, "utility_questions": 9}
+    assert notes({"three_level": GAME | {"counts": counts}}) == []
+
+
+def test_typical_charging_is_not_blamed_for_what_it_is() -> None:
+    counts = {"vehicles_at_bound": 9, "unmet_trips": 2}
+    (line,) = notes({"typical": GAME | {"counts": counts}})
+    assert line.endswith("2 times under typical charging.")
+
+
+def test_overloaded_lines_are_named_with_the_worst_first() -> None:
+    steps = {f"line {n}": n for n in range(1, 7)}
+    (line,) = notes({"typical": GAME | {"overloaded_steps": steps}})
+    assert line == (
+        "Lines carried more than their rating under typical charging: line 6 in 6 steps, "
+        "line 5 in 5 steps, line 4 in 4 steps, line 3 in 3 steps, and 2 more lines."
+    )
+
+
+def test_bills_that_buy_different_energy_are_told() -> None:
+    fuller = TYPICAL | {"stored_change_kwh": 30_680.0, "overloaded_steps": {}}
+    (line,) = notes({"typical": fuller, "three_level": GAME})
+    assert "+30.68 MWh under typical charging" in line
+    assert "+8.00 MWh under the three-level game" in line
+
+
+def test_lost_and_late_messages_unmet_energy_and_gaps_are_told() -> None:
+    bad = GAME | {
+        "messages": {
+            "PriceOffer": {"sent": 9, "lost": 3, "late": 0},
+            "EnergyBid": {"sent": 9, "lost": 1, "late": 2},
+        },
+        "unmet_trip_kwh": 12.34,
+        "worst": {"utility_profit_gap": 0.5},
+        "money_imbalance": 1.0,
+        "par": None,
+    }
+    told = "\n".join(notes({"three_level": bad}))
+    assert "lacked: 12.3 kWh under the three-level game" in told
+    assert "Messages were lost: 4 under" in told
+    assert "Messages came too late: 2 under" in told
+    assert "0.5 in money" in told
+    assert "error in hMESH" in told
+    assert "undefined under" in told
+
+
+def test_every_count_of_a_run_has_words(tmp_path: Path) -> None:
+    changes = ["vehicles.count=30", "hours=3"]
+    summary = start_run(load_scenario("three-communities", changes), tmp_path / "negotiated")
+    solved = start_run(
+        load_scenario("three-communities", [*changes, "game.solver=exact"]), tmp_path / "solved"
+    )
+    counted = {kind for run in (summary, solved) for s in run.values() for kind in s["counts"]}
+    assert counted <= set(COUNTS)
+    assert rendered(summary)
