@@ -73,12 +73,15 @@ class Fleet(AgentGroup[ElectricVehicle]):
         return values
 
     def exchange_bounds(
-        self, rows: NDArray[np.intp] | slice, plugged: bool | NDArray[np.bool_] = True
+        self,
+        rows: NDArray[np.intp] | slice,
+        energy_kwh: NDArray[np.float64],
+        plugged: bool | NDArray[np.bool_] = True,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what vehicles can exchange in this step at least and at most [kWh]."""
+        """Return what vehicles holding ``energy_kwh`` can exchange in this step [kWh]."""
         fleet = self.population
         lower, upper = exchange_bounds(
-            fleet["energy_kwh"][rows],
+            energy_kwh,
             self.each("capacity_kwh", rows),
             self.each("soc_min", rows),
             self.each("soc_max", rows),
@@ -91,25 +94,14 @@ class Fleet(AgentGroup[ElectricVehicle]):
         )
         return lower, upper
 
-    def usable_kwh(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float64]:
-        """Return the energy of vehicles above their lowest state of charge [kWh]."""
-        energy: NDArray[np.float64] = self.population["energy_kwh"][rows]
-        return usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
-
     def parked_in(self, community: int) -> ParkedVehicles:
         """Return the vehicles parked in a community."""
         rows = np.flatnonzero(self.population["community"] == community)
-        lower, upper = self.exchange_bounds(rows)
-        return ParkedVehicles(
-            self,
-            rows,
-            self.population["energy_kwh"][rows],
-            self.usable_kwh(rows),
-            lower,
-            upper,
-            self.each("lam", rows),
-            self.each("theta", rows),
-        )
+        energy = self.population["energy_kwh"][rows]
+        lower, upper = self.exchange_bounds(rows, energy)
+        usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
+        lam, theta = self.each("lam", rows), self.each("theta", rows)
+        return ParkedVehicles(self, rows, energy, usable, lower, upper, lam, theta)
 
     def driving_kwh(
         self, rows: NDArray[np.intp]

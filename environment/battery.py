@@ -39,11 +39,13 @@ def charged[T: (float, NDArray[np.float64])](
     efficiencies as 1. A bound of `exchange_bounds`, fully used, meets the limit of the store to
     within rounding.
     """
-    stored_kwh: Any = np.where(
-        np.greater(exchange_kwh, 0.0),
-        exchange_kwh * charge_efficiency,
-        exchange_kwh / discharge_efficiency,
-    )
+    stored_kwh: Any = exchange_kwh
+    if not (_is_one(charge_efficiency) and _is_one(discharge_efficiency)):
+        stored_kwh = np.where(
+            np.greater(exchange_kwh, 0.0),
+            exchange_kwh * charge_efficiency,
+            exchange_kwh / discharge_efficiency,
+        )
     after_kwh: T = energy_kwh + stored_kwh
     return after_kwh
 
@@ -86,12 +88,15 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
         and one above `soc_max` cannot charge; neither is made to return.
     """
     rated_kwh: Any = np.where(plugged, power_kw * step_h, 0.0)
-    available_kwh: Any = np.maximum(energy_kwh - soc_min * capacity_kwh - reserve_kwh, 0.0)
+    least_kwh: Any = soc_min * capacity_kwh + reserve_kwh
+    available_kwh: Any = np.maximum(energy_kwh - least_kwh, 0.0)
     room_kwh: Any = np.maximum(soc_max * capacity_kwh - energy_kwh, 0.0)
+    if not _is_one(discharge_efficiency):
+        available_kwh = available_kwh * discharge_efficiency
+    if not _is_one(charge_efficiency):
+        room_kwh = room_kwh / charge_efficiency
     # Subtracted from zero rather than negated: an empty battery's bound is 0, not -0.
-    lo_kwh = 0.0 - np.minimum(rated_kwh, available_kwh * discharge_efficiency)
-    hi_kwh = np.minimum(rated_kwh, room_kwh / charge_efficiency)
-    return lo_kwh, hi_kwh
+    return 0.0 - np.minimum(rated_kwh, available_kwh), np.minimum(rated_kwh, room_kwh)
 
 
 def usable_kwh[T: (float, NDArray[np.float64])](
@@ -116,3 +121,8 @@ def usable_kwh[T: (float, NDArray[np.float64])](
     Source: Khwanrit (2024), the ``E`` of eq. (4.16) and of the satisfaction under eq. (5.2).
     """
     return energy_kwh - soc_min * capacity_kwh
+
+
+def _is_one(efficiency: Any) -> bool:
+    """Return whether a factor is the number 1, which leaves every bit as it is."""
+    return isinstance(efficiency, float) and efficiency == 1.0

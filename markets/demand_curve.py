@@ -57,10 +57,22 @@ def kinks_of(
     """
     return Kinks(
         saturated_kwh=fixed_kwh + float(upper_kwh.sum()),
-        full_price=lam - theta * (usable_kwh + upper_kwh),
-        empty_price=lam - theta * (usable_kwh + lower_kwh),
+        full_price=_kink_price(lam, theta, usable_kwh, upper_kwh),
+        empty_price=_kink_price(lam, theta, usable_kwh, lower_kwh),
         slope=np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape),
     )
+
+
+def _kink_price(
+    lam: float | NDArray[np.float64],
+    theta: float | NDArray[np.float64],
+    usable_kwh: NDArray[np.float64],
+    bound_kwh: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the price at which the unbounded answer meets a bound."""
+    held = usable_kwh + bound_kwh
+    held *= theta
+    return np.subtract(lam, held, out=held)
 
 
 @dataclass(frozen=True, slots=True)

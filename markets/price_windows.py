@@ -30,47 +30,105 @@ class DemandBins:
 
     Attributes
     ----------
+    bends : Bends
+        What was counted.
     edges : array, shape (bins + 1,)
         Ascending prices [money/kWh].
-    demand_kwh : array, shape (bins + 1,)
-        Demand at the edges [kWh].
+    intercept, slope, answering : array, shape (bins + 1,)
+        Line of the demand just above each edge, and the batteries that answer there.
     gentlest : array, shape (bins,)
         Slope that the demand has at least everywhere in a bin [kWh^2/money].
+    starts_bin, ends_bin : array of int
+        Bin of every kink, counted from 1; 0 below the first edge.
     """
 
+    bends: Bends
     edges: NDArray[np.float64]
-    demand_kwh: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    answering: NDArray[np.int64]
     gentlest: NDArray[np.float64]
+    starts_bin: NDArray[np.int16]
+    ends_bin: NDArray[np.int16]
+
+    @property
+    def demand_kwh(self) -> NDArray[np.float64]:
+        """Demand at the edges [kWh], shape (bins + 1,)."""
+        return self.intercept - self.slope * self.edges
+
+    def between(self, first: int, last: int) -> Bends:
+        """Return the bends between two edges."""
+        bends = self.bends
+        starts = np.flatnonzero((self.starts_bin > first) & (self.starts_bin <= last))
+        ends = np.flatnonzero((self.ends_bin > first) & (self.ends_bin <= last))
+        return Bends(
+            float(self.edges[first]),
+            float(self.edges[last]),
+            float(self.intercept[first]),
+            float(self.slope[first]),
+            int(self.answering[first]),
+            bends.starts[starts],
+            bends.starts_slope[starts],
+            bends.ends[ends],
+            bends.ends_slope[ends],
+        )
 
 
 def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
     """Count the kinks of a community into bins of equal width."""
-    edges = np.linspace(bends.low, bends.high, bins + 1)
+    started = _counted(bends, bends.starts, bends.starts_slope, bins)
+    ended = _counted(bends, bends.ends, bends.ends_slope, bins)
+    slope = bends.slope + np.cumsum(started.slope - ended.slope)
+    return DemandBins(
+        bends,
+        np.linspace(bends.low, bends.high, bins + 1),
+        bends.intercept + np.cumsum(started.moment - ended.moment)[:-1],
+        slope[:-1],
+        bends.answering + np.cumsum(started.count - ended.count)[:-1],
+        np.maximum(slope[:-2] - ended.slope[1:-1], 0.0) * (1.0 - ROUNDING),
+        started.place,
+        ended.place,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Kinks by bin: how many, their slopes, and slopes times prices; shape (bins + 2,)."""
+
+    place: NDArray[np.int16]
+    count: NDArray[np.int64]
+    slope: NDArray[np.float64]
+    moment: NDArray[np.float64]
+
+
+def _counted(
+    bends: Bends, prices: NDArray[np.float64], slopes: NDArray[np.float64], bins: int
+) -> _Counted:
+    """Count kinks in pieces that stay in the processor's cache."""
     per_price = bins / (bends.high - bends.low)
-
-    def counted(
-        prices: NDArray[np.float64], slopes: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        total, moment = np.zeros((2, bins + 2))
-        for start in range(0, len(prices), CACHED):
-            price, slope = prices[start : start + CACHED], slopes[start : start + CACHED]
-            place = price - bends.low
-            place *= per_price
-            np.ceil(place, out=place)
-            # Bin 0 holds what lies at or below the lowest price, the last one what lies beyond.
-            np.maximum(place, 0.0, out=place)
-            np.minimum(place, bins + 1.0, out=place)
-            held = place.astype(np.intp)
-            total += np.bincount(held, slope, bins + 2)
-            moment += np.bincount(held, slope * price, bins + 2)
-        return total[:-1], moment[:-1]
-
-    started, started_moment = counted(bends.starts, bends.starts_slope)
-    ended, ended_moment = counted(bends.ends, bends.ends_slope)
-    slope = bends.slope + np.cumsum(started - ended)
-    intercept = bends.intercept + np.cumsum(started_moment - ended_moment)
-    gentlest = np.maximum(slope[:-1] - ended[1:], 0.0) * (1.0 - ROUNDING)
-    return DemandBins(edges, intercept - slope * edges, gentlest)
+    places = np.empty(len(prices), dtype=np.int16)
+    count = np.zeros(bins + 2, dtype=np.int64)
+    slope, moment = np.zeros((2, bins + 2))
+    # All batteries alike share one slope, which need not be summed one by one.
+    alike = len(slopes) > 0 and slopes.strides == (0,)
+    for start in range(0, len(prices), CACHED):
+        piece = slice(start, start + CACHED)
+        price = prices[piece]
+        place = price * per_price
+        place += 1.0 - bends.low * per_price
+        np.maximum(place, 0.0, out=place)
+        np.minimum(place, bins + 1.0, out=place)
+        held = place.astype(np.intp)
+        places[piece] = held
+        held_count = np.bincount(held, minlength=bins + 2)
+        count += held_count
+        if alike:
+            slope += held_count * slopes[0]
+            moment += np.bincount(held, price, bins + 2) * slopes[0]
+        else:
+            slope += np.bincount(held, slopes[piece], bins + 2)
+            moment += np.bincount(held, slopes[piece] * price, bins + 2)
+    return _Counted(places, count, slope, moment)
 
 
 def narrowed(
@@ -104,7 +162,8 @@ def narrowed(
     kinks = sum(b.kinks for b in left if b is not None)
     while kinks > FEW_KINKS and low < high:
         prices = np.linspace(low, high, SAMPLES)
-        answers = [None if b is None else _answers(demand_bins(b), prices) for b in left]
+        binned = [None if b is None else demand_bins(b) for b in left]
+        answers = [None if b is None else _answers(b, prices) for b in binned]
         most, least = np.full((2, SAMPLES), float(passive_kwh))
         for answer in answers:
             if answer is not None:
@@ -115,8 +174,10 @@ def narrowed(
         possible = np.flatnonzero(reach >= worst.max() - ROUNDING * np.abs(worst).max())
         start, end = int(possible[0]), int(possible[-1]) + 1
         left = [
-            None if b is None or answer is None else b.within(*answer.prices(start, end))
-            for b, answer in zip(left, answers, strict=True)
+            None
+            if bins is None or answer is None
+            else bins.between(int(answer.first[start]), int(answer.last[end]))
+            for bins, answer in zip(binned, answers, strict=True)
         ]
         low, high = float(prices[start]), float(prices[end])
         before, kinks = kinks, sum(b.kinks for b in left if b is not None)
@@ -127,41 +188,34 @@ def narrowed(
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """Bounds of an aggregator's best answer to each of several prices; shape (prices,)."""
+    """Edges between which the answers to several prices lie, and demands there; (prices,)."""
 
-    lowest_price: NDArray[np.float64]
-    highest_price: NDArray[np.float64]
+    first: NDArray[np.intp]
+    last: NDArray[np.intp]
     least_kwh: NDArray[np.float64]
     most_kwh: NDArray[np.float64]
-
-    def prices(self, start: int, end: int) -> tuple[float, float]:
-        """Return the community prices between the answers to two of the prices."""
-        return float(self.lowest_price[start]), float(self.highest_price[end])
 
 
 def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
     """Bound an aggregator's best answers: bins that cannot earn what an edge earns are out."""
     q = prices[:, None]
     low, high = bins.edges[:-1], bins.edges[1:]
-    certain = ((bins.edges - q) * bins.demand_kwh).max(axis=1, keepdims=True)
+    demand = bins.demand_kwh
+    certain = ((bins.edges - q) * demand).max(axis=1, keepdims=True)
     # Dearer than q, the demand lies below the line from the bin's lower edge; else above the one
     # from its upper edge. A bin around q is bounded by neither alone, and stays.
     dearer = low >= q
     slope = bins.gentlest
-    intercept = np.where(
-        dearer, bins.demand_kwh[:-1] + slope * low, bins.demand_kwh[1:] + slope * high
-    )
+    intercept = np.where(dearer, demand[:-1] + slope * low, demand[1:] + slope * high)
     with np.errstate(divide="ignore", invalid="ignore"):
         top = 0.5 * (q + intercept / slope)
     if (slope == 0).any():
         top = np.where(slope > 0, top, np.where(intercept > 0, high, low))
     price = np.minimum(np.maximum(top, low), high)
     reach = (price - q) * (intercept - slope * price)
-    dust = ROUNDING * np.abs(bins.demand_kwh).max() * np.abs(bins.edges - q).max()
+    dust = ROUNDING * np.abs(demand).max() * np.abs(bins.edges - q).max()
     possible = (reach >= certain - dust) | ((low < q) & (q < high))
     first = np.maximum.accumulate(np.argmax(possible, axis=1))
     last = possible.shape[1] - np.argmax(possible[:, ::-1], axis=1)
     last = np.minimum.accumulate(last[::-1])[::-1]
-    return _Answers(
-        bins.edges[first], bins.edges[last], bins.demand_kwh[last], bins.demand_kwh[first]
-    )
+    return _Answers(first, last, demand[last], demand[first])

@@ -42,7 +42,6 @@ def best_response(
     -----
     Source: Khwanrit (2024), eq. (5.16), with the bounds of eq. (5.2) applied.
     """
-    wanted = np.subtract(lam, price)
-    wanted = np.divide(wanted, theta)
-    wanted -= usable_kwh
-    return np.minimum(np.maximum(wanted, lower_kwh), upper_kwh)
+    wanted = np.asarray(np.subtract(lam, price) / theta - usable_kwh)
+    np.maximum(wanted, lower_kwh, out=wanted)
+    return np.minimum(wanted, upper_kwh, out=wanted)

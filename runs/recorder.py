@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.battery import usable_kwh
+
 from .result_buffer import Coded
 from .results import ResultsWriter
 
@@ -108,7 +110,8 @@ class Recorder:
         fleet = simulation.fleet.population
         where: NDArray[np.int16] = fleet["community"][rows]
         prices = np.append(simulation.decision.community_price, np.nan)
-        lower, upper = simulation.fleet.exchange_bounds(rows, where >= 0)
+        energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
+        lower, upper = simulation.fleet.exchange_bounds(rows, energy, where >= 0)
         _, unmet = simulation.fleet.driving_kwh(np.arange(self.recorded))
         self.writer.add(
             "vehicles",
@@ -117,8 +120,10 @@ class Recorder:
                 "strategy": simulation.strategy,
                 "vehicle": np.arange(self.recorded),
                 "community": Coded(where, self.setting.communities),
-                "soc": fleet["energy_kwh"][rows] / fleet["capacity_kwh"][rows],
-                "usable_kwh": simulation.fleet.usable_kwh(rows),
+                "soc": energy / fleet["capacity_kwh"][rows],
+                "usable_kwh": usable_kwh(
+                    energy, fleet["capacity_kwh"][rows], fleet["soc_min"][rows]
+                ),
                 "energy_kwh": simulation.exchange_kwh()[rows],
                 "min_kwh": lower,
                 "max_kwh": upper,
