@@ -180,12 +180,24 @@ def _next_folder(parent: Path, name: str) -> Path:
 
 
 def _show_results(directory: Path) -> None:
+    """Draw the pictures of a finished run and tell what it came to."""
     from rich.console import Console
 
+    from runs.plots import draw_plots
     from runs.run_reader import read_run
-    from runs.terminal import summary_table
+    from runs.run_summary import notes, summary_table
 
-    Console().print(summary_table(read_run(directory)))
+    console, run = Console(), read_run(directory)
+    scenario = run.info["scenario"]
+    plots = []
+    if scenario["plots"]:
+        with Console(stderr=True).status("drawing the pictures"):
+            plots = draw_plots(directory)
+    console.print(summary_table(run.summary, run.info["currency"], scenario["strategies"]))
+    for line in notes(run.summary, scenario["strategies"]):
+        typer.echo(line)
+    for plot in plots:
+        typer.echo(f"{plot.name}: {plot.finding}")
     typer.echo(f"results: {directory}")
 
 

@@ -1,7 +1,7 @@
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 import runs
 from environment import InputError, Problem
-from runs import ResultsWriter, Scenario
+from runs import ResultsWriter
 from runs.command_line import app
 from runs.terminal import progress_bar
 
@@ -25,25 +25,14 @@ def hmesh(*words: str) -> Result:
     return result
 
 
-def finish(directory: Path, scenario: Scenario) -> None:
-    writer = ResultsWriter.create(directory, scenario)
-    totals = {"par": 1.377, "peak_kw": 5432.1, "ev_bill": 1_100_000.4, "losses_kwh": 0.0}
-    writer.finish(dict.fromkeys(scenario.strategies, totals), 1.0)
+SMALL = ("--set", "vehicles.count=20", "--set", "hours=3", "--set", "plots=false")
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Scenario]:
-    """A run that is over as soon as it is started, in a folder of the test's own."""
-    scenarios = []
-
-    def start_run(scenario: Scenario, directory: Path, progress: Callable[[int, int], None]) -> Any:
-        scenarios.append(scenario)
-        progress(24, 24)
-        finish(directory, scenario)
-
-    monkeypatch.setattr(runs, "start_run", start_run, raising=False)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of the test's own, to work in."""
     monkeypatch.chdir(tmp_path)
-    return scenarios
+    return tmp_path
 
 
 def test_help_is_quick_and_names_every_command() -> None:
@@ -130,37 +119,42 @@ def test_unknown_words_are_refused_with_the_nearest(words: list[str], message: s
     assert "Traceback" not in result.output
 
 
-def test_a_run_writes_where_it_is_told_and_shows_a_short_table(
-    started: list[Scenario], tmp_path: Path
-) -> None:
-    result = hmesh("run", NAME, "--set", "vehicles.count=5", "--seed", "7", "--out", "mine")
+def test_a_run_writes_where_it_is_told_and_shows_what_it_came_to(elsewhere: Path) -> None:
+    result = hmesh("run", NAME, *SMALL, "--seed", "7", "--out", "mine")
     assert result.exit_code == 0, result.output
-    assert (started[0].vehicles.count, started[0].seed) == (5, 7)
-    assert "peak to average" in result.stdout
-    assert "1.377" in result.stdout
-    assert "vehicles' bill [JPY]" in result.stdout
-    assert "1,100,000" in result.stdout
+    run = runs.read_run(elsewhere / "mine")
+    assert (run.info["scenario"]["vehicles"]["count"], run.info["seed"]) == (20, 7)
+    for strategy in run.info["scenario"]["strategies"]:
+        assert f"{run.summary[strategy]['peak_kw']:,.0f}" in result.stdout
     assert result.stdout.endswith("results: mine\n")
-    assert (tmp_path / "mine" / "run.json").is_file()
+    assert not (elsewhere / "mine" / "plots").exists()
 
 
-def test_runs_are_numbered_where_nothing_is_told(started: list[Scenario], tmp_path: Path) -> None:
+def test_a_run_draws_its_pictures_and_tells_what_they_show(elsewhere: Path) -> None:
+    result = hmesh("run", NAME, *SMALL[:4], "--out", "mine")
+    assert result.exit_code == 0, result.output
+    pictures = {path.stem for path in (elsewhere / "mine" / "plots").glob("*.png")}
+    assert {"load", "prices", "charging", "peak_to_average"} <= pictures
+    for name in pictures:
+        assert f"\n{name}: " in result.stdout
+
+
+def test_runs_are_numbered_where_nothing_is_told(elsewhere: Path) -> None:
     for number in (1, 2):
-        result = hmesh("run", NAME, "--no-progress")
+        result = hmesh("run", NAME, *SMALL, "--no-progress")
         assert result.stdout.endswith(f"results: results/{NAME}-{number}\n")
-    assert len(started) == 2
 
 
-def test_a_used_folder_is_refused(started: list[Scenario]) -> None:
-    assert hmesh("run", NAME, "--out", "mine").exit_code == 0
-    result = hmesh("run", NAME, "--out", "mine")
+def test_a_used_folder_is_refused(elsewhere: Path) -> None:
+    assert hmesh("run", NAME, *SMALL, "--out", "mine").exit_code == 0
+    result = hmesh("run", NAME, *SMALL, "--out", "mine")
     assert result.exit_code == 2
     assert result.stderr.startswith("mine: holds a run already; an unfinished one goes on with")
 
 
 @pytest.mark.parametrize("command", ["run", "resume"])
 def test_an_interrupted_run_says_how_to_go_on(
-    started: list[Scenario], monkeypatch: pytest.MonkeyPatch, command: str
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     def interrupted(*words: Any) -> None:
         if command == "run":
@@ -178,7 +172,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 
 
 def test_an_interruption_before_anything_is_written_says_so(
-    started: list[Scenario], monkeypatch: pytest.MonkeyPatch
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -190,7 +184,7 @@ def test_an_interruption_before_anything_is_written_says_so(
 
 
 def test_an_unexpected_error_keeps_its_traceback(
-    started: list[Scenario], monkeypatch: pytest.MonkeyPatch
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
@@ -200,16 +194,19 @@ def test_an_unexpected_error_keeps_its_traceback(
         hmesh("run", NAME)
 
 
-def test_a_resumed_run_shows_its_results(
-    started: list[Scenario], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def resume_run(directory: Path, progress: Callable[[int, int], None]) -> None:
-        finish(directory, runs.load_scenario(NAME))
+def test_a_resumed_run_shows_its_results(elsewhere: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        if done == 2:
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(runs, "resume_run", resume_run, raising=False)
+    scenario = runs.load_scenario(NAME, [SMALL[1], SMALL[3], SMALL[5]])
+    with pytest.raises(KeyboardInterrupt):
+        runs.start_run(scenario, elsewhere / "mine", interrupt)
+    assert runs.read_run(elsewhere / "mine").info["steps_done"] == 2
     result = hmesh("resume", "mine")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert result.stdout.endswith("results: mine\n")
+    assert hmesh("resume", "mine").exit_code == 2
 
 
 @dataclass
