@@ -17,6 +17,8 @@ from .simulation import Simulation
 
 type Progress = Callable[[int, int], None]
 
+A_DAY_H = 24.0
+
 
 def no_progress(done: int, total: int) -> None:
     """Tell nobody how far the run is."""
@@ -119,7 +121,10 @@ class _Run:
                 kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
                 for kind, count in simulation.bus.statistics.items()
             }
-            summary[simulation.strategy] = simulation.totals.summary(simulation.step_h) | {
+            totals = simulation.totals.summary(simulation.step_h)
+            if self.scenario.hours > A_DAY_H:
+                totals |= simulation.calendar_totals.summary(simulation.step_h)
+            summary[simulation.strategy] = totals | {
                 "final_mean_soc": float(soc.mean()) if len(soc) else None,
                 "stored_change_kwh": float(
                     fleet["energy_kwh"].sum() - simulation.setting.fleet["energy_kwh"].sum()

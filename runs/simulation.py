@@ -17,7 +17,7 @@ from environment.traffic import ON_THE_ROAD, Traffic
 from environment.world import World
 from runs.setting import Setting
 from runs.strategies import STRATEGIES, Decision
-from runs.totals import Totals
+from runs.totals import CalendarTotals, Totals
 
 AT_BOUND = 1e-9
 
@@ -55,6 +55,7 @@ class Simulation(World):
         self.decide = STRATEGIES[strategy]().decide
         self.write_record = record
         self.totals = Totals()
+        self.calendar_totals = CalendarTotals()
         self.utility = UtilityCompany(
             self, setting.cost, setting.bounds, setting.scenario.game.tolerance
         )
@@ -129,7 +130,7 @@ class Simulation(World):
             " - ".join(self.grid.lines[line])
             for line in np.flatnonzero(self.loading > 1.0 + AT_BOUND)
         ]
-        self.totals.add(
+        step = (
             self.step_index,
             float(self.net_kwh.sum()),
             sums,
@@ -137,6 +138,8 @@ class Simulation(World):
             self.decision.worst,
             overloaded,
         )
+        self.totals.add(*step)
+        self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
 
     def exchange_kwh(self) -> NDArray[np.float64]:
         """Return what every vehicle of the fleet exchanges in this step [kWh]."""
@@ -234,6 +237,7 @@ class Simulation(World):
             "ledger": self.ledger.state(),
             "bus": self.bus.state(),
             "totals": self.totals.state(),
+            "calendar_totals": self.calendar_totals.state(),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
         }
@@ -246,6 +250,7 @@ class Simulation(World):
         self.ledger.restore(state["ledger"])
         self.bus.restore(state["bus"])
         self.totals = Totals.restored(state["totals"])
+        self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price

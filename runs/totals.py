@@ -2,7 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
+
+from environment.standard_profiles import season_of
 
 SUMS = (
     "fixed_load_kwh",
@@ -114,3 +117,50 @@ class Totals:
         totals.worst = dict(state["worst"])
         totals.overloads = Counter(state["overloads"])
         return totals
+
+
+def parts_of_calendar(day: date) -> dict[str, str]:
+    """Return the year, the season and the weekday of a date."""
+    return {"year": str(day.year), "season": season_of(day), "weekday": f"{day:%A}".lower()}
+
+
+@dataclass(slots=True)
+class CalendarTotals:
+    """Running totals of a strategy for every year, season and weekday.
+
+    Attributes
+    ----------
+    parts : dict
+        Totals by kind of part (year, season, weekday) and by part.
+    """
+
+    parts: dict[str, dict[str, Totals]] = field(default_factory=dict)
+
+    def add(self, day: date, *step: Any) -> None:
+        """Add a step to the parts of the calendar it belongs to."""
+        for kind, part in parts_of_calendar(day).items():
+            self.parts.setdefault(kind, {}).setdefault(part, Totals()).add(*step)
+
+    def summary(self, step_h: float) -> dict[str, Any]:
+        """Return the totals by kind of part and by part."""
+        return {
+            f"by_{kind}": {part: totals.summary(step_h) for part, totals in parts.items()}
+            for kind, parts in self.parts.items()
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `restored` needs, fit for JSON."""
+        return {
+            kind: {part: totals.state() for part, totals in parts.items()}
+            for kind, parts in self.parts.items()
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> "CalendarTotals":
+        """Return totals that go on from an earlier `state`."""
+        return cls(
+            {
+                kind: {part: Totals.restored(held) for part, held in parts.items()}
+                for kind, parts in state.items()
+            }
+        )
