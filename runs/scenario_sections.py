@@ -1,53 +1,21 @@
 """The sections of a scenario: what each may hold, its unit and its bounds."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo
+from pydantic import Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
 
-# A list of YAML becomes a tuple; what stands in it is still read strictly.
-_AS_TUPLE = Field(strict=False)
-
-Share = Annotated[float, Field(ge=0, le=1)]
-LossRate = Annotated[float, Field(ge=0, lt=1)]
-Efficiency = Annotated[float, Field(gt=0, le=1)]
-Positive = Annotated[float, Field(gt=0, le=1e12)]
-NotNegative = Annotated[float, Field(ge=0, le=1e12)]
-Money = Annotated[float, Field(ge=-1e12, le=1e12)]
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
-Interval = Annotated[tuple[Money, Money], _AS_TUPLE]
-
-
-class Section(BaseModel):
-    """A part of a scenario: unknown keys, text for numbers, NaN and infinity are refused."""
-
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        allow_inf_nan=False,
-        validate_default=True,
-    )
-
-
-def refuse(message: str, *, place: str = "", allowed: str = "", suggestion: str = "") -> InputError:
-    """Return the error of one field, placed relative to that field."""
-    return InputError([Problem(place, message, allowed, suggestion)])
-
-
-def ordered(interval: tuple[float, float]) -> tuple[float, float]:
-    """Return an interval whose lower bound does not pass its upper one."""
-    lower, upper = interval
-    if lower > upper:
-        raise refuse(
-            f"the lower bound {lower:g} is above the upper bound {upper:g}",
-            allowed="[lower, upper] with lower <= upper",
-        )
-    return interval
+from .scenario_base import AS_TUPLE, Count, Efficiency, Money, NotNegative, Share
+from .scenario_base import Interval as Interval
+from .scenario_base import LossRate as LossRate
+from .scenario_base import Positive as Positive
+from .scenario_base import Section as Section
+from .scenario_base import existing as existing
+from .scenario_base import ordered as ordered
+from .scenario_base import refuse as refuse
 
 
 class Holidays(Section):
@@ -213,7 +181,7 @@ class FileMembers(_Members):
     """Members whose load stands in a file; each distinct member of the file becomes one."""
 
     file: str = Field(description="CSV or Parquet file, relative to the scenario's folder")
-    members: Annotated[tuple[str, ...], _AS_TUPLE] | None = Field(
+    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
         default=None, description="which members of the file, or null for all"
     )
     scale: Positive = Field(default=1.0, description="factor on the loads [1]")
@@ -222,23 +190,6 @@ class FileMembers(_Members):
     @classmethod
     def _existing_table(cls, file: str, info: ValidationInfo) -> str:
         return existing(file, info, (".csv", ".parquet"))
-
-
-def existing(file: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:
-    """Return the name of a file that is there, seen from the scenario's folder."""
-    folder: Path | None = (info.context or {}).get("check_files_in")
-    if folder is None:
-        return file
-    path = folder / file
-    if path.suffix.lower() not in suffixes:
-        raise refuse(f"cannot read {file!r}", allowed=" or ".join(suffixes))
-    if not path.is_file():
-        beside = path.parent.iterdir() if path.parent.is_dir() else ()
-        names = [entry.name for entry in beside if entry.suffix.lower() in suffixes]
-        near = nearest(path.name, names)
-        suggestion = (Path(file).parent / near).as_posix() if near else ""
-        raise refuse(f"there is no file {path}", suggestion=suggestion)
-    return file
 
 
 def _source_of_members(value: object) -> str:
@@ -264,7 +215,7 @@ class Feeder(Section):
 class Community(Section):
     """A community: who lives and works there, and the line that feeds it."""
 
-    members: Annotated[tuple[Members, ...], _AS_TUPLE] = Field(
+    members: Annotated[tuple[Members, ...], AS_TUPLE] = Field(
         description="groups of households and buildings"
     )
     feeder: Feeder = Field(default=Feeder(), description="the line from the utility")
@@ -286,7 +237,7 @@ class Community(Section):
 class Road(Section):
     """A road between two communities."""
 
-    between: Annotated[tuple[str, str], _AS_TUPLE] = Field(description="its two communities")
+    between: Annotated[tuple[str, str], AS_TUPLE] = Field(description="its two communities")
     km: Positive = Field(description="length of the road [km]")
 
 

@@ -1,0 +1,65 @@
+"""What all sections of a scenario are made of: strict reading, kinds of numbers, refusals."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
+
+from environment.errors import InputError, Problem, nearest
+
+# A list of YAML becomes a tuple; what stands in it is still read strictly.
+AS_TUPLE = Field(strict=False)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+LossRate = Annotated[float, Field(ge=0, lt=1)]
+Efficiency = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0, le=1e12)]
+NotNegative = Annotated[float, Field(ge=0, le=1e12)]
+Money = Annotated[float, Field(ge=-1e12, le=1e12)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Interval = Annotated[tuple[Money, Money], AS_TUPLE]
+
+
+class Section(BaseModel):
+    """A part of a scenario: unknown keys, text for numbers, NaN and infinity are refused."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        validate_default=True,
+    )
+
+
+def refuse(message: str, *, place: str = "", allowed: str = "", suggestion: str = "") -> InputError:
+    """Return the error of one field, placed relative to that field."""
+    return InputError([Problem(place, message, allowed, suggestion)])
+
+
+def ordered(interval: tuple[float, float]) -> tuple[float, float]:
+    """Return an interval whose lower bound does not pass its upper one."""
+    lower, upper = interval
+    if lower > upper:
+        raise refuse(
+            f"the lower bound {lower:g} is above the upper bound {upper:g}",
+            allowed="[lower, upper] with lower <= upper",
+        )
+    return interval
+
+
+def existing(file: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:
+    """Return the name of a file that is there, seen from the scenario's folder."""
+    folder: Path | None = (info.context or {}).get("check_files_in")
+    if folder is None:
+        return file
+    path = folder / file
+    if path.suffix.lower() not in suffixes:
+        raise refuse(f"cannot read {file!r}", allowed=" or ".join(suffixes))
+    if not path.is_file():
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        names = [entry.name for entry in beside if entry.suffix.lower() in suffixes]
+        near = nearest(path.name, names)
+        suggestion = (Path(file).parent / near).as_posix() if near else ""
+        raise refuse(f"there is no file {path}", suggestion=suggestion)
+    return file
