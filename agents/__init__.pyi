@@ -5,8 +5,8 @@ from .consumer import Building as Building
 from .consumer import Consumer as Consumer
 from .consumer import Household as Household
 from .electric_vehicle import ElectricVehicle as ElectricVehicle
-from .electric_vehicle import Fleet as Fleet
-from .parked_vehicles import ParkedVehicles as ParkedVehicles
+from .fleet import Fleet as Fleet
+from .fleet import ParkedVehicles as ParkedVehicles
 from .row_agent import AgentGroup as AgentGroup
 from .row_agent import Column as Column
 from .row_agent import RowAgent as RowAgent

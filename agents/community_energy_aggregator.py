@@ -6,7 +6,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.parked_vehicles import ParkedVehicles
+from agents.fleet import ParkedVehicles
 from environment.message_bus import MessageBus
 from environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from markets.aggregator_response import ResponseMap, response_map

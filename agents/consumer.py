@@ -1,5 +1,7 @@
 """Households and buildings: loads that do not answer to prices."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from agents.row_agent import Column, RowAgent
@@ -12,11 +14,18 @@ class Consumer(RowAgent):
     source = Column(np.int32, "-", 0, "profile or file column its load follows")
     scale = Column(np.float64, "-", 1.0, "its load per load of the source")
     load_kwh = Column(np.float64, "kWh", 0.0, "energy used in this step", state=True)
+    noise = Column(np.float64, "-", 0.0, "normal value behind the noise of its load", state=True)
+
+    scenario_name: ClassVar[str] = ""
 
 
 class Household(Consumer):
     """A home."""
 
+    scenario_name = "household"
+
 
 class Building(Consumer):
     """A commercial building."""
+
+    scenario_name = "building"

@@ -1,14 +1,9 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from agents.parked_vehicles import ParkedVehicles, PerVehicle
-from agents.row_agent import AgentGroup, Column, RowAgent
+from agents.row_agent import Column, RowAgent
 from environment.battery import exchange_bounds, usable_kwh
-from environment.population import Population
 from markets.vehicle_response import best_response
 
 
@@ -57,60 +52,3 @@ class ElectricVehicle(RowAgent):
         lower, upper = self.exchange_bounds()
         usable = usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min)
         return float(best_response(price, self.lam, self.theta, usable, lower, upper))
-
-
-class Fleet(AgentGroup[ElectricVehicle]):
-    """All vehicles of a world, deciding at once."""
-
-    def __init__(self, model: Any, population: Population, *, keeps_reserve: bool = False) -> None:
-        super().__init__(model, ElectricVehicle, population)
-        self.keeps_reserve = keeps_reserve
-
-    def each(self, name: str, rows: NDArray[np.intp] | slice) -> PerVehicle:
-        """Return a constant quantity of some vehicles; one number if it is the same for all."""
-        common = self.population.common(name)
-        values: PerVehicle = self.population[name][rows] if common is None else common
-        return values
-
-    def exchange_bounds(
-        self,
-        rows: NDArray[np.intp] | slice,
-        energy_kwh: NDArray[np.float64],
-        plugged: bool | NDArray[np.bool_] = True,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what vehicles holding ``energy_kwh`` can exchange in this step [kWh]."""
-        fleet = self.population
-        lower, upper = exchange_bounds(
-            energy_kwh,
-            self.each("capacity_kwh", rows),
-            self.each("soc_min", rows),
-            self.each("soc_max", rows),
-            self.each("power_kw", rows),
-            self.model.calendar.step_h,
-            self.each("charge_efficiency", rows),
-            self.each("discharge_efficiency", rows),
-            fleet["reserve_kwh"][rows] if self.keeps_reserve else 0.0,
-            plugged,
-        )
-        return lower, upper
-
-    def parked_in(self, community: int) -> ParkedVehicles:
-        """Return the vehicles parked in a community."""
-        rows = np.flatnonzero(self.population["community"] == community)
-        energy = self.population["energy_kwh"][rows]
-        lower, upper = self.exchange_bounds(rows, energy)
-        usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
-        lam, theta = self.each("lam", rows), self.each("theta", rows)
-        return ParkedVehicles(self, rows, energy, usable, lower, upper, lam, theta)
-
-    def driving_kwh(
-        self, rows: NDArray[np.intp]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what this step's driving takes from batteries, and what they lack for it [kWh].
-
-        A battery is never emptied below 0: what it does not hold is unmet.
-        """
-        fleet = self.population
-        wanted = fleet["driven_km"][rows] * self.each("consumption_kwh_per_km", rows)
-        used = np.minimum(wanted, fleet["energy_kwh"][rows])
-        return used, wanted - used

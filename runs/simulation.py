@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from agents.community_energy_aggregator import CommunityEnergyAggregator
 from agents.consumer import Consumer
-from agents.electric_vehicle import Fleet
+from agents.fleet import Fleet
 from agents.row_agent import AgentGroup
 from agents.utility_company import UtilityCompany
 from environment.clock import PendingEvent
 from environment.message_bus import MessageBus
 from environment.traffic import ON_THE_ROAD, Traffic
 from environment.world import World
+from runs.chance import Chance
 from runs.setting import Setting
 from runs.strategies import STRATEGIES, Decision
 from runs.totals import CalendarTotals, Totals
@@ -65,6 +66,7 @@ class Simulation(World):
             kind: AgentGroup(self, kind, population.fork())
             for kind, population in setting.consumers.items()
         }
+        self.chance = Chance(setting, self.consumers)
         self.aggregators = [
             CommunityEnergyAggregator(
                 self, name, setting.bounds, setting.scenario.prices.without_vehicles
@@ -83,6 +85,7 @@ class Simulation(World):
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
         self.turn()
+        self.chance.turn(self.step_index)
         self.read_meters()
         self.share_storage_that_moves()
         self.settle()
@@ -99,6 +102,7 @@ class Simulation(World):
             consumers = group.population
             load = consumers["load_kwh"]
             np.multiply(consumers["scale"], sources[consumers["source"]], out=load)
+            self.chance.vary(kind, load, self.step_index)
             self.fixed_kwh += np.bincount(
                 consumers["community"], weights=load, minlength=len(self.fixed_kwh)
             )
@@ -229,6 +233,7 @@ class Simulation(World):
         return {
             "step_index": self.step_index,
             "fleet": self.fleet.population.state(),
+            "chance": self.chance.state(),
             "pending": [
                 [event.at_h, event.priority, event.sequence, event.kind, event.subject]
                 for event in self.clock.pending()
@@ -246,6 +251,7 @@ class Simulation(World):
         """Go on from an earlier `state`."""
         self.step_index = state["step_index"]
         self.fleet.population.restore(state["fleet"])
+        self.chance.restore(state["chance"])
         self.clock.restore(state["now_h"], (PendingEvent(*event) for event in state["pending"]))
         self.ledger.restore(state["ledger"])
         self.bus.restore(state["bus"])
