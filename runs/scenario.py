@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import datetime
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -146,9 +148,7 @@ class Scenario(Section):
     @check("time_zone")
     @classmethod
     def _known_zone(cls, time_zone: str) -> str:
-        from zoneinfo import available_timezones
-
-        zones = available_timezones()
+        zones = _time_zones()
         if time_zone not in zones:
             suggestion = nearest(time_zone, zones)
             raise refuse(f"no time zone is called {time_zone!r}", suggestion=suggestion)
@@ -310,7 +310,7 @@ def load_scenario(
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError([Problem(path.name, f"cannot be read: {error}")]) from None
-    given = read_yaml(text, path.name)
+    given = deepcopy(_content(text, path.name))
     if not isinstance(given, dict):
         sections = ", ".join(Scenario.model_fields)
         raise InputError([Problem(path.name, "is not a scenario", f"the keys {sections}")])
@@ -369,6 +369,19 @@ def _find(name_or_path: str) -> Path:
         return built_in
     path = Path(name_or_path)
     if path.is_file():
+@cache
+def _time_zones() -> frozenset[str]:
+    from zoneinfo import available_timezones
+
+    return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=1)
+def _content(text: str, name: str) -> Any:
+    """Return what a file says, read once for all the changes that are made to it."""
+    return read_yaml(text, name)
+
+
         return path
     names = [name for name, _ in builtin_scenarios()]
     suggestion = nearest(name_or_path, names)
