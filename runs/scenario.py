@@ -363,12 +363,6 @@ def scenario_hash(resolved: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _find(name_or_path: str) -> Path:
-    built_in = BUILT_IN / f"{name_or_path}.yaml"
-    if name_or_path.replace("-", "").isalnum() and built_in.is_file():
-        return built_in
-    path = Path(name_or_path)
-    if path.is_file():
 @cache
 def _time_zones() -> frozenset[str]:
     from zoneinfo import available_timezones
@@ -382,6 +376,12 @@ def _content(text: str, name: str) -> Any:
     return read_yaml(text, name)
 
 
+def _find(name_or_path: str) -> Path:
+    built_in = BUILT_IN / f"{name_or_path}.yaml"
+    if name_or_path.replace("-", "").isalnum() and built_in.is_file():
+        return built_in
+    path = Path(name_or_path)
+    if path.is_file():
         return path
     names = [name for name, _ in builtin_scenarios()]
     suggestion = nearest(name_or_path, names)

@@ -16,6 +16,7 @@ from .scenario_base import Section as Section
 from .scenario_base import existing as existing
 from .scenario_base import ordered as ordered
 from .scenario_base import refuse as refuse
+from .scenario_preferences import PositivePreference, Preference
 
 
 class Holidays(Section):
@@ -260,16 +261,14 @@ class Vehicles(Section):
     discharge_efficiency: Efficiency = Field(
         default=1.0, description="delivered per energy taken out [1]"
     )
-    lam: Interval = Field(
+    lam: Preference = Field(
         default=(50.0, 70.0),
-        description="satisfaction of the first kWh, drawn uniformly [money/kWh]",
+        description="satisfaction of the first kWh; two bounds are drawn between [money/kWh]",
     )
-    theta: Positive = Field(
+    theta: PositivePreference = Field(
         default=2.0, description="fall of satisfaction per kWh stored [money/kWh^2]"
     )
     trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
-
-    _ordered = check("lam")(ordered)
 
     @check("day_plans")
     @classmethod

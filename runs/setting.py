@@ -21,6 +21,7 @@ from environment.streams import Streams
 from markets.generation_cost import GenerationCost
 from markets.three_level_game import PriceBounds
 from runs.scenario import Scenario
+from runs.scenario_preferences import FromFile, preference_values
 from runs.scenario_sections import FileMembers, ProfileMembers
 
 
@@ -39,6 +40,22 @@ class LoadSources:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberGroup:
+    """Consumers of one type that a scenario describes together.
+
+    Attributes
+    ----------
+    name : str
+        Community and name of the group, "homes/households".
+    rows : slice
+        Their rows of the population of their type.
+    """
+
+    name: str
+    rows: slice
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """The world of a scenario before anybody acts in it.
 
@@ -52,6 +69,8 @@ class Setting:
         Node of the grid where the vehicles of each community are plugged in.
     consumer_nodes : dict
         Node of the grid of every consumer, by consumer type.
+    groups : dict
+        The groups of every consumer type, in the order of its rows.
     """
 
     scenario: Scenario
@@ -64,6 +83,7 @@ class Setting:
     fleet: Population
     consumers: dict[type[Consumer], Population]
     consumer_nodes: dict[type[Consumer], NDArray[np.intp]]
+    groups: dict[type[Consumer], list[MemberGroup]]
     connections: NDArray[np.intp]
     sources: LoadSources
     cost: GenerationCost
@@ -93,7 +113,7 @@ def make_setting(scenario: Scenario) -> Setting:
         scenario.path_of(day_plans) if day_plans is not None else None, communities
     )
     grid = _grid(scenario)
-    sources, consumers, nodes = _consumers(scenario, calendar, grid)
+    sources, consumers, nodes, member_groups = _consumers(scenario, calendar, grid)
     prices, cost = scenario.prices, scenario.generation_cost
     return Setting(
         scenario=scenario,
@@ -106,6 +126,7 @@ def make_setting(scenario: Scenario) -> Setting:
         fleet=_fleet(scenario, streams, plans),
         consumers=consumers,
         consumer_nodes=nodes,
+        groups=member_groups,
         connections=np.array([grid.node_index[_charging(name)] for name in communities]),
         sources=sources,
         # The scenario's cost is per hour; a step of another length has its mean power to pay for.
@@ -157,20 +178,32 @@ def _fleet(scenario: Scenario, streams: Streams, plans: DayPlans) -> Population:
     fleet = Population(ElectricVehicle.attributes(), vehicles.count)
     for name in (
         "capacity_kwh", "power_kw", "consumption_kwh_per_km", "soc_min", "soc_max",
-        "charge_efficiency", "discharge_efficiency", "theta",
+        "charge_efficiency", "discharge_efficiency",
     ):  # fmt: skip
         fleet.set(name, getattr(vehicles, name))
     fleet.set("day_plan", np.arange(vehicles.count, dtype=np.int32) % len(plans.names))
-    draw = streams.generator("satisfaction", "electric vehicle").random(vehicles.count)
-    lowest, highest = vehicles.lam
-    fleet.set("lam", lowest + (highest - lowest) * draw)
+    for name, purpose, above in (
+        ("lam", "satisfaction", -np.inf), ("theta", "fall of satisfaction", 0.0)
+    ):  # fmt: skip
+        draw = streams.generator(purpose, "electric vehicle").random(vehicles.count)
+        preference = getattr(vehicles, name)
+        if isinstance(preference, FromFile):
+            values = preference.read(scenario.path_of(preference.file), draw, above)
+        else:
+            values = preference_values(preference, draw)
+        fleet.set(name, values)
     fleet.set("energy_kwh", vehicles.soc_start * vehicles.capacity_kwh)
     return fleet
 
 
 def _consumers(
     scenario: Scenario, calendar: Calendar, grid: Grid
-) -> tuple[LoadSources, dict[type[Consumer], Population], dict[type[Consumer], NDArray[np.intp]]]:
+) -> tuple[
+    LoadSources,
+    dict[type[Consumer], Population],
+    dict[type[Consumer], NDArray[np.intp]],
+    dict[type[Consumer], list[MemberGroup]],
+]:
     """Make every household and building, with the source of its load and its node of the grid."""
     groups = [
         (m, f"{name}/{group.name}", group)
@@ -190,9 +223,10 @@ def _consumers(
         )
     )
     rows: dict[type[Consumer], list[tuple[int, int, float, int]]] = {Household: [], Building: []}
+    member_groups: dict[type[Consumer], list[MemberGroup]] = {kind: [] for kind in rows}
     for m, node, group in groups:
         kind: type[Consumer] = Household if group.kind == "household" else Building
-        at = grid.node_index[node]
+        at, first_row = grid.node_index[node], len(rows[kind])
         if isinstance(group, ProfileMembers):
             source = profiles.index(group.profile)
             rows[kind] += [(m, source, group.annual_kwh / 1000.0, at)] * group.count
@@ -202,6 +236,7 @@ def _consumers(
                 (m, first[group.file] + loads.members.index(member), group.scale, at)
                 for member in _chosen(group, loads)
             ]
+        member_groups[kind].append(MemberGroup(node, slice(first_row, len(rows[kind]))))
     sources = LoadSources(
         StandardProfiles(calendar, profiles), tuple(tables.values()), scenario.step_h
     )
@@ -214,7 +249,7 @@ def _consumers(
         population.set("source", table[:, 1].astype(np.int32))
         population.set("scale", table[:, 2])
         consumers[consumer], nodes[consumer] = population, table[:, 3].astype(np.intp)
-    return sources, consumers, nodes
+    return sources, consumers, nodes, member_groups
 
 
 def _chosen(group: FileMembers, table: LoadTable) -> tuple[str, ...]:

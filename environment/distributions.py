@@ -1,0 +1,86 @@
+"""Distributions as functions of uniform draws, one draw for each value.
+
+Every function turns shares ``u``, drawn uniformly from 0 to below 1, into values: its quantiles. So
+whoever changes a distribution, or adds agents, moves the draws of nobody else.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The least share that still has a finite normal quantile: half of the generators' resolution.
+_LEAST = 2.0**-54
+
+
+def uniform(u: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Return values spread evenly from ``low`` to ``high`` (any shape)."""
+    return low + (high - low) * u
+
+
+def truncated_normal(
+    u: NDArray[np.float64],
+    mean: float,
+    deviation: float,
+    low: float = -np.inf,
+    high: float = np.inf,
+) -> NDArray[np.float64]:
+    """Return values of a normal distribution of which only a part is left.
+
+    Parameters
+    ----------
+    u : array
+        Shares, 0 <= u < 1.
+    mean, deviation : float
+        Of the whole normal distribution, before it is cut; the deviation is above 0.
+    low, high : float
+        Between them lies what is left, low < high.
+
+    Returns
+    -------
+    array, the shape of `u`
+        Values from `low` to `high`.
+    """
+    from scipy.special import ndtr, ndtri
+
+    if low > mean:
+        # In the upper tail shares crowd below 1, where floats are coarse; the lower one is exact.
+        return -truncated_normal(1.0 - u, -mean, deviation, -high, -low)
+    below, up_to = ndtr((low - mean) / deviation), ndtr((high - mean) / deviation)
+    share = np.minimum(below + (up_to - below) * np.maximum(u, _LEAST), 1.0 - _LEAST)
+    values: NDArray[np.float64] = np.clip(mean + deviation * ndtri(share), low, high)
+    return values
+
+
+def lognormal(u: NDArray[np.float64], mean: float, deviation: float) -> NDArray[np.float64]:
+    """Return values above 0 whose logarithm is normal.
+
+    Parameters
+    ----------
+    u : array
+        Shares, 0 <= u < 1.
+    mean, deviation : float
+        Of the values themselves, not of their logarithm; both above 0.
+    """
+    variance = np.log1p((deviation / mean) ** 2)
+    logarithm = np.log(mean) - variance / 2
+    return np.exp(truncated_normal(u, float(logarithm), float(np.sqrt(variance))))
+
+
+def triangular(u: NDArray[np.float64], low: float, mode: float, high: float) -> NDArray[np.float64]:
+    """Return values whose density rises evenly from ``low`` to ``mode`` and falls to ``high``.
+
+    Parameters
+    ----------
+    u : array
+        Shares, 0 <= u < 1.
+    low, mode, high : float
+        low <= mode <= high and low < high.
+    """
+    width = high - low
+    rising = low + np.sqrt(u * width * (mode - low))
+    falling = high - np.sqrt((1.0 - u) * width * (high - mode))
+    return np.where(u * width < mode - low, rising, falling)
+
+
+def drawn_from(u: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each share one of ``values``, all of them equally likely."""
+    return values[(u * len(values)).astype(np.intp)]
