@@ -14,7 +14,9 @@ from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
 
+from .scenario_chance import Chances, GrowthSettings
 from .scenario_overrides import SOURCE, override
+from .scenario_preferences import FromFile
 from .scenario_problems import Keys, problems_of
 from .scenario_sections import (
     Community,
@@ -74,6 +76,8 @@ class Scenario(Section):
         default=(), description="roads between communities"
     )
     vehicles: Vehicles = Field(description="electric vehicles")
+    chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
+    growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
     messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
     record: Record = Field(default=Record(), description="what is written beside the hours")
     checkpoint_every_h: Positive | None = Field(
@@ -103,6 +107,8 @@ class Scenario(Section):
         named = [group.file for group in groups if isinstance(group, FileMembers)]
         if self.vehicles.day_plans is not None:
             named.append(self.vehicles.day_plans)
+        preferences = (self.vehicles.lam, self.vehicles.theta)
+        named += [given.file for given in preferences if isinstance(given, FromFile)]
         return list(dict.fromkeys(named))
 
     def resolved(self) -> dict[str, Any]:
