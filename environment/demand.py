@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from environment.calendar import Calendar
 from environment.errors import InputError, Problem
-from environment.load_file import SHOWN, LoadFile
+from environment.load_file import LoadFile
+from environment.table_file import SHOWN, encoded, names, numbers, plain
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -130,21 +130,11 @@ def read_loads(path: Path, calendar: Calendar, steps: int) -> LoadTable:
 
 
 def _rows(file: LoadFile, zone: ZoneInfo) -> _Rows:
-    member, names = _members(file)
-    time_us, timed = _times(file, member, zone)
-    return _Rows(member, names, time_us, timed, _loads(file))
-
-
-def _members(file: LoadFile) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return the member of each row, -1 where it is empty, and the members' names."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    text = _plain(file.table.column("member")).cast(pa.string())
-    text = compute.if_else(compute.equal(text, ""), pa.scalar(None, pa.string()), text)
-    member, names = _encoded(text)
+    member, members = names(file.table.column("member"))
     file.tell(np.flatnonzero(member < 0), "member", lambda row: "is empty", "a member's name")
-    return member, tuple(names.to_pylist())
+    time_us, timed = _times(file, member, zone)
+    load = numbers(file.table.column(file.load_column))
+    return _Rows(member, members, time_us, timed, load)
 
 
 def _times(
@@ -153,10 +143,10 @@ def _times(
     """Return when the interval of each row starts, and whether that can be told."""
     import pyarrow as pa
 
-    column = _plain(file.table.column("time"))
+    column = plain(file.table.column("time"))
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
-    label, labels = _encoded(column)
+    label, labels = encoded(column)
     # Arrow knows the instants of times with a zone; the others are told by the local clock.
     aware = pa.types.is_timestamp(column.type) and column.type.tz is not None
     times = (labels.cast(pa.timestamp("us", "UTC")) if aware else labels).to_pylist()
@@ -212,26 +202,6 @@ def _later(time_us: NDArray[np.int64], member: NDArray[np.int32]) -> NDArray[np.
     later = np.zeros(time_us.size, dtype=np.bool_)
     later[order[1:]] = same
     return later
-
-
-def _loads(file: LoadFile) -> NDArray[np.float64]:
-    """Return the load of each row, NaN where it is no number."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    column = _plain(file.table.column(file.load_column))
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = compute.utf8_trim_whitespace(column)
-        try:
-            column = column.cast(pa.float64())
-        except pa.ArrowInvalid:
-            pattern = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-            number = compute.match_substring_regex(column, pattern)
-            column = compute.replace_substring_regex(column, r"^\+", "")
-            column = compute.if_else(number, column, pa.scalar(None, column.type))
-    numbers = column.cast(pa.float64(), safe=False)
-    loads: NDArray[np.float64] = compute.fill_null(numbers, np.nan).to_numpy()
-    return loads
 
 
 def _tell_loads(file: LoadFile, rows: NDArray[np.int64]) -> None:
@@ -323,24 +293,6 @@ def _tell_gaps(
     if (more := members.size - SHOWN) > 0:
         message = f"and {more:,} more members lack rows"
         file.problems.append(Problem(str(file.path), message, allowed))
-
-
-def _plain(column: Any) -> Any:
-    """Return a column of an Arrow table without its dictionary."""
-    import pyarrow as pa
-
-    dictionary = pa.types.is_dictionary(column.type)
-    column = column.cast(column.type.value_type) if dictionary else column
-    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
-
-
-def _encoded(column: Any) -> tuple[NDArray[np.int32], Any]:
-    """Return the number of each row's value, -1 for none, and the values as they first come."""
-    from pyarrow import compute
-
-    chunks = column.dictionary_encode().unify_dictionaries().chunks
-    codes = [compute.fill_null(chunk.indices, -1).to_numpy() for chunk in chunks]
-    return np.concatenate(codes).astype(np.int32, copy=False), chunks[0].dictionary
 
 
 def _microseconds(time: datetime) -> int:
