@@ -1,7 +1,6 @@
 """Measured loads of members, read from a person's CSV or Parquet file."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,12 +10,17 @@ from numpy.typing import NDArray
 from environment.calendar import Calendar
 from environment.errors import InputError, Problem
 from environment.load_file import LoadFile
-from environment.table_file import SHOWN, encoded, names, numbers, plain
+from environment.local_times import (
+    HOUR_US,
+    TIMES,
+    commonest_distance_us,
+    length,
+    microseconds,
+    read_times,
+    shown,
+)
+from environment.table_file import SHOWN, names, numbers
 
-_EPOCH = datetime(1970, 1, 1)
-_MICROSECOND = timedelta(microseconds=1)
-_HOUR_US = 3_600_000_000
-_TIMES = "a time in ISO 8601, such as 2024-01-01 13:00 or 2024-01-01T13:00+01:00"
 _LOADS = "a finite number with a point, such as 0.35"
 
 
@@ -100,9 +104,9 @@ def read_loads(path: Path, calendar: Calendar, steps: int) -> LoadTable:
     """
     file = LoadFile(Path(path))
     rows = _rows(file, calendar.zone)
-    step_us = round(calendar.step_h * _HOUR_US)
+    step_us = round(calendar.step_h * HOUR_US)
     interval_us = _interval_us(file, rows, step_us)
-    offset_us = rows.time_us - _microseconds(calendar.time_of(0))
+    offset_us = rows.time_us - microseconds(calendar.time_of(0))
     inside = rows.timed & (offset_us >= 0) & (offset_us < steps * step_us)
     _tell_loads(file, np.flatnonzero(inside & ~np.isfinite(rows.load)))
     if interval_us == 0:
@@ -125,83 +129,17 @@ def read_loads(path: Path, calendar: Calendar, steps: int) -> LoadTable:
     load.flat[cell] = rows.load[used]
     load_kwh = load.reshape(steps, parts, len(rows.names)).sum(axis=1)
     if file.load_column == "load_kw":
-        load_kwh *= interval_us / _HOUR_US
+        load_kwh *= interval_us / HOUR_US
     return LoadTable(rows.names, load_kwh)
 
 
 def _rows(file: LoadFile, zone: ZoneInfo) -> _Rows:
     member, members = names(file.table.column("member"))
     file.tell(np.flatnonzero(member < 0), "member", lambda row: "is empty", "a member's name")
-    time_us, timed = _times(file, member, zone)
+    times = read_times(file.table.column("time"), member, zone)
+    file.tell(np.flatnonzero(~times.timed), "time", times.reason, TIMES)
     load = numbers(file.table.column(file.load_column))
-    return _Rows(member, members, time_us, timed, load)
-
-
-def _times(
-    file: LoadFile, member: NDArray[np.int32], zone: ZoneInfo
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return when the interval of each row starts, and whether that can be told."""
-    import pyarrow as pa
-
-    column = plain(file.table.column("time"))
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
-    label, labels = encoded(column)
-    # Arrow knows the instants of times with a zone; the others are told by the local clock.
-    aware = pa.types.is_timestamp(column.type) and column.type.tz is not None
-    times = (labels.cast(pa.timestamp("us", "UTC")) if aware else labels).to_pylist()
-    first = np.zeros(len(times) + 1, dtype=np.int64)
-    second = np.zeros(len(times) + 1, dtype=np.int64)
-    reasons = [""] * len(times) + ["is empty"]
-    for index, time in enumerate(times):
-        try:
-            first[index], second[index] = _instants(time, zone)
-        except (OverflowError, ValueError) as error:
-            reasons[index] = str(error)
-    timed = np.array([not reason for reason in reasons])[label]
-    file.tell(np.flatnonzero(~timed), "time", lambda row: reasons[label[row]], _TIMES)
-    time_us = first[label]
-    shown_twice = np.flatnonzero((first != second)[label])
-    again = shown_twice[_later(time_us[shown_twice], member[shown_twice])]
-    time_us[again] = second[label[again]]
-    return time_us, timed
-
-
-def _instants(time: str | datetime, zone: ZoneInfo) -> tuple[int, int]:
-    """Return when the local clock shows a time first and last, in microseconds of UTC.
-
-    Raises
-    ------
-    ValueError
-        Telling why there is no such time.
-    """
-    if isinstance(time, str):
-        try:
-            time = datetime.fromisoformat(time.strip())
-        except ValueError:
-            raise ValueError(f"'{time}' is no time") from None
-    if time.tzinfo is not None:
-        return _microseconds(time), _microseconds(time)
-    local_us = (time - _EPOCH) // _MICROSECOND
-    first, last = (
-        local_us - (zone.utcoffset(time.replace(fold=fold)) or timedelta()) // _MICROSECOND
-        for fold in (0, 1)
-    )
-    if first > last:
-        raise ValueError(
-            f"{time} does not exist in {zone.key}: the clocks skip it; "
-            "where the file knows no daylight saving, its times need an offset from UTC"
-        )
-    return first, last
-
-
-def _later(time_us: NDArray[np.int64], member: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return which rows have one with the same time and member before them."""
-    order = np.lexsort((member, time_us))
-    same = (np.diff(time_us[order]) == 0) & (np.diff(member[order]) == 0)
-    later = np.zeros(time_us.size, dtype=np.bool_)
-    later[order[1:]] = same
-    return later
+    return _Rows(member, members, times.time_us, times.timed, load)
 
 
 def _tell_loads(file: LoadFile, rows: NDArray[np.int64]) -> None:
@@ -216,22 +154,13 @@ def _tell_loads(file: LoadFile, rows: NDArray[np.int64]) -> None:
 
 def _interval_us(file: LoadFile, rows: _Rows, step_us: int) -> int:
     """Return the length of the intervals; 0, and a problem told, where it does not suit."""
-    # Enough members for about a million rows tell as much as all of them.
-    enough = max(1_000_000 * len(rows.names) // rows.member.size, 1)
-    told = np.flatnonzero(rows.timed & (rows.member >= 0) & (rows.member < enough))
-    told = told[np.lexsort((rows.time_us[told], rows.member[told]))]
-    distances_us = np.diff(rows.time_us[told])
-    distances_us = distances_us[(np.diff(rows.member[told]) == 0) & (distances_us > 0)]
-    if distances_us.size == 0:
-        return step_us
-    # The commonest distance, so that one wrong time does not hide what the others mean.
-    lengths_us, counts = np.unique(distances_us, return_counts=True)
-    interval_us = int(lengths_us[counts.argmax()])
+    usable = rows.timed & (rows.member >= 0)
+    interval_us = commonest_distance_us(rows.time_us, rows.member, usable) or step_us
     if step_us % interval_us == 0:
         return interval_us
     coarser = "coarser than" if interval_us > step_us else "which is no whole part of"
-    message = f"rows are {_length(interval_us)} apart, {coarser} the step of {_length(step_us)}"
-    allowed = f"{_length(step_us)}, or a half, a third, a quarter ... of it"
+    message = f"rows are {length(interval_us)} apart, {coarser} the step of {length(step_us)}"
+    allowed = f"{length(step_us)}, or a half, a third, a quarter ... of it"
     file.problems.append(Problem(f"{file.path}, column time", message, allowed))
     return 0
 
@@ -241,7 +170,7 @@ def _tell_misaligned(
 ) -> None:
     times = file.table.column("time")
     start = calendar.start.isoformat(" ", "minutes")
-    allowed = f"times every {_length(interval_us)}, counted from {start}"
+    allowed = f"times every {length(interval_us)}, counted from {start}"
     file.tell(rows, "time", lambda row: f"'{times[row]}' starts no interval", allowed)
 
 
@@ -259,7 +188,7 @@ def _tell_repeated(
     def message(row: int) -> str:
         index = np.searchsorted(used, row)
         first = used[order[np.searchsorted(ordered, cell[index])]]
-        time = _local(int(rows.time_us[row]), zone)
+        time = shown(int(rows.time_us[row]), zone)
         name = rows.names[rows.member[row]]
         before = file.place(int(first)).rpartition(", ")[2]
         return f"is another row for member '{name}' at {time}, after {before}"
@@ -278,14 +207,14 @@ def _tell_gaps(
     """Tell which members lack rows, more than there are rows whose time cannot be used."""
     lacking = seen.shape[0] - np.count_nonzero(seen, axis=0)
     members = np.flatnonzero(lacking > np.bincount(unread, minlength=len(rows.names)))
-    start_us = _microseconds(calendar.start)
+    start_us = microseconds(calendar.start)
     end_us = start_us + seen.shape[0] * interval_us
     allowed = (
-        f"a row every {_length(interval_us)} from {_local(start_us, calendar.zone)} "
-        f"to before {_local(end_us, calendar.zone)}"
+        f"a row every {length(interval_us)} from {shown(start_us, calendar.zone)} "
+        f"to before {shown(end_us, calendar.zone)}"
     )
     for member in members[:SHOWN].tolist():
-        time = _local(start_us + int(seen[:, member].argmin()) * interval_us, calendar.zone)
+        time = shown(start_us + int(seen[:, member].argmin()) * interval_us, calendar.zone)
         more = int(lacking[member]) - 1
         others = f" and {more:,} more intervals of the run" if more else ""
         message = f"member '{rows.names[member]}' has no row for {time}{others}"
@@ -293,16 +222,3 @@ def _tell_gaps(
     if (more := members.size - SHOWN) > 0:
         message = f"and {more:,} more members lack rows"
         file.problems.append(Problem(str(file.path), message, allowed))
-
-
-def _microseconds(time: datetime) -> int:
-    return (time.astimezone(UTC).replace(tzinfo=None) - _EPOCH) // _MICROSECOND
-
-
-def _local(time_us: int, zone: ZoneInfo) -> str:
-    time = (_EPOCH + time_us * _MICROSECOND).replace(tzinfo=UTC)
-    return time.astimezone(zone).isoformat(" ", "minutes")
-
-
-def _length(length_us: int) -> str:
-    return f"{length_us / 60e6:g} min"
