@@ -13,6 +13,7 @@ from .errors import Problem as Problem
 from .errors import nearest as nearest
 from .grid import Grid as Grid
 from .grid import LineFlows as LineFlows
+from .growth import Growth as Growth
 from .ledger import Ledger as Ledger
 from .message_bus import MessageBus as MessageBus
 from .messages import EnergyBid as EnergyBid
@@ -23,6 +24,7 @@ from .messages import PriceAnnouncement as PriceAnnouncement
 from .messages import PriceMessage as PriceMessage
 from .messages import PriceOffer as PriceOffer
 from .messages import Settlement as Settlement
+from .planned_trips import PlannedTrips as PlannedTrips
 from .population import Attribute as Attribute
 from .population import Population as Population
 from .roads import RoadNetwork as RoadNetwork
@@ -32,5 +34,6 @@ from .standard_profiles import dynamisation as dynamisation
 from .standard_profiles import season_of as season_of
 from .streams import Streams as Streams
 from .traffic import Traffic as Traffic
-from .traffic import TripBatch as TripBatch
+from .trips import TripBatch as TripBatch
+from .trips import TripSource as TripSource
 from .world import World as World

@@ -5,9 +5,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+import numpy as np
+from numpy.typing import NDArray
+
 from environment.errors import InputError, Problem, nearest
 
 type DayType = Literal["weekday", "saturday", "sunday"]
+type DayKind = Literal["weekday", "saturday", "sunday", "holiday"]
+
+DAY_KINDS: tuple[DayKind, ...] = ("weekday", "saturday", "sunday", "holiday")
 
 
 class Calendar:
@@ -96,6 +102,18 @@ class Calendar:
         local = datetime.combine(day, time(0), self.zone) + timedelta(hours=clock_h)
         return (local.astimezone(UTC) - self._start_utc) / timedelta(hours=1)
 
+    def elapsed_hours(self, day: date, clock_h: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `elapsed_h` of many hours of a date [h], from 0 on and of the shape given.
+
+        The clocks change on a quarter of an hour, if they do.
+        """
+        if clock_h.size == 0:
+            return clock_h.astype(np.float64)
+        quarters = np.floor(clock_h * 4).astype(np.intp)
+        begins = [self.elapsed_h(day, quarter / 4) for quarter in range(int(quarters.max()) + 1)]
+        elapsed: NDArray[np.float64] = np.array(begins)[quarters] + (clock_h - quarters / 4)
+        return elapsed
+
     def is_holiday(self, day: date) -> bool:
         """Return whether a date is a public holiday; never, where no country is named."""
         if self.holiday_country is None:
@@ -111,6 +129,10 @@ class Calendar:
         if day.weekday() == 6 or self.is_holiday(day):
             return "sunday"
         return "saturday" if day.weekday() == 5 else "weekday"
+
+    def day_kind(self, day: date) -> DayKind:
+        """Return the kind of day that a date is, where public holidays are a kind of their own."""
+        return "holiday" if self.is_holiday(day) else self.day_type(day)
 
 
 def _zone(name: str, problems: list[Problem]) -> ZoneInfo | None:

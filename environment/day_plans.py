@@ -1,5 +1,8 @@
 """Day plans of vehicles: the trips that a vehicle drives, day after day.
 
+A plan may drive other trips on other kinds of day; on a kind without any it stays parked. A public
+holiday is like a Sunday for a plan that names no trips of holidays.
+
 The shipped plans, `data/day_plans.csv`, are the ten patterns of R. Khwanrit, Hierarchical
 Multi-Communities Energy Sharing Management System using Energy Storage, dissertation, JAIST, 2024,
 Table 5.1. A trip printed in slot s takes the clock hour from s to s + 1, and the distance of a
@@ -12,12 +15,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.calendar import DAY_KINDS, DayKind
+from environment.day_plan_sequence import PlanTrip, driven_on, sequence_problems
 from environment.errors import (
     InputError,
     Problem,
@@ -28,10 +32,8 @@ from environment.errors import (
 )
 
 _REQUIRED = ("plan", "departs_h", "km", "origin", "destination")
-_OPTIONAL = ("duration_h", "via")
+_OPTIONAL = ("duration_h", "via", "day")
 _DAY_H = 24.0
-# Two times nearer than this are the same: hours such as 16.1 + 0.2 are no exact numbers.
-_SAME_H = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,9 @@ class DayPlans:
         Community in which the day of each plan begins and ends, shape (plans,).
     last_arrival_h
         When the last trip of each plan arrives [h], shape (plans,).
+    day
+        Kind of day on which each trip is driven, an index into `environment.calendar.DAY_KINDS`;
+        -1 for every day, shape (trips,).
     """
 
     names: tuple[str, ...]
@@ -69,30 +74,30 @@ class DayPlans:
     destination: NDArray[np.int64]
     start: NDArray[np.int64]
     last_arrival_h: NDArray[np.float64]
+    day: NDArray[np.int64]
+
+    def trips_of(self, plan: int, kind: DayKind) -> list[int]:
+        """Return the trips of a plan on a kind of day, by departure."""
+        mine = self.trip_plan == plan
+        return driven_on(np.flatnonzero(mine).tolist(), self.day[mine].tolist(), kind)
 
 
-@dataclass(frozen=True, slots=True)
-class _Trip:
-    place: str
-    departs_h: float
-    arrives_h: float
-    km: float
-    origin: int
-    via: int
-    destination: int
-
-
-def read_day_plans(path: Path | None, communities: Sequence[str]) -> DayPlans:
+def read_day_plans(
+    path: Path | None, communities: Sequence[str], *, holidays: bool = False
+) -> DayPlans:
     """Read day plans from a CSV file, or take the shipped ones.
 
     Parameters
     ----------
     path
         File with the columns plan, departs_h, km, origin, destination and, where wanted,
-        duration_h (1 where left out) and via; None for the ten published patterns, which go
-        between communities named homes, malls and offices.
+        duration_h (1 where left out), via and day (weekday, saturday, sunday or holiday; every
+        day where left out); None for the ten published patterns, which go between communities
+        named homes, malls and offices.
     communities
         Names of the communities.
+    holidays
+        Whether there are public holidays, which may come before and after any other day.
 
     Returns
     -------
@@ -104,11 +109,11 @@ def read_day_plans(path: Path | None, communities: Sequence[str]) -> DayPlans:
     InputError
         With every problem found: missing columns, cells that cannot be used, unknown communities,
         and plans that cannot be driven day after day, because a trip departs before the one
-        before it has arrived or from where the vehicle is not, or because the day does not end
-        where it begins.
+        before it has arrived or from where the vehicle is not, or because a day does not begin
+        where the one before it ends.
     """
     name, rows = _rows(path)
-    trips = _trips(name, rows, communities)
+    trips = _trips(name, rows, communities, holidays)
     plans = list(trips.values())
     each = [trip for plan in plans for trip in plan]
     return DayPlans(
@@ -121,7 +126,10 @@ def read_day_plans(path: Path | None, communities: Sequence[str]) -> DayPlans:
         via=np.array([trip.via for trip in each], dtype=np.int64),
         destination=np.array([trip.destination for trip in each], dtype=np.int64),
         start=np.array([plan[0].origin for plan in plans], dtype=np.int64),
-        last_arrival_h=np.array([plan[-1].arrives_h for plan in plans], dtype=np.float64),
+        last_arrival_h=np.array(
+            [max(trip.arrives_h for trip in plan) for plan in plans], dtype=np.float64
+        ),
+        day=np.array([trip.day for trip in each], dtype=np.int64),
     )
 
 
@@ -149,15 +157,15 @@ def _rows(path: Path | None) -> tuple[str, list[tuple[int, list[str]]]]:
 
 
 def _trips(
-    name: str, rows: list[tuple[int, list[str]]], communities: Sequence[str]
-) -> dict[str, list[_Trip]]:
+    name: str, rows: list[tuple[int, list[str]]], communities: Sequence[str], holidays: bool
+) -> dict[str, list[PlanTrip]]:
     """Return the trips of each plan by departure; raise where there is a problem."""
     first_line, names = rows[0] if rows else (1, [])
     header = [column.strip() for column in names]
     problems = _header_problems(f"{name}, line {first_line}", header)
     if problems:
         raise InputError(problems)
-    trips: dict[str, list[_Trip]] = {}
+    trips: dict[str, list[PlanTrip]] = {}
     unusable: set[str] = set()
     for line, cells in rows[1:]:
         if not any(cell.strip() for cell in cells):
@@ -175,7 +183,7 @@ def _trips(
         plan.sort(key=lambda trip: trip.departs_h)
         # What follows from a row that cannot be used is not told as well.
         if plan_name not in unusable:
-            problems.extend(_sequence_problems(plan_name, plan, communities))
+            problems.extend(sequence_problems(plan_name, plan, communities, holidays))
     if problems:
         raise InputError(shortened(problems, 50))
     return trips
@@ -221,9 +229,10 @@ class _Row:
         duration_h = self._number("duration_h", "hours above 0", math.ulp(0), math.inf)
         km = self._number("km", "kilometres above 0", math.ulp(0), math.inf)
         origin, via, destination = map(self._community, ("origin", "via", "destination"))
+        day = self._day()
         if not self.problems:
             arrives_h = departs_h + duration_h
-            self.trip = _Trip(place, departs_h, arrives_h, km, origin, via, destination)
+            self.trip = PlanTrip(place, departs_h, arrives_h, km, origin, via, destination, day)
 
     def _tell(self, column: str, message: str, allowed: str, suggestion: str = "") -> None:
         place = f"{self.place}, column {column}" if column else self.place
@@ -242,6 +251,13 @@ class _Row:
             self._tell(column, f"{text} cannot be", allowed)
         return number
 
+    def _day(self) -> int:
+        kind = self._cells.get("day", "")
+        if kind and kind not in DAY_KINDS:
+            allowed = f"{', '.join(DAY_KINDS)}, or nothing for every day"
+            self._tell("day", f"'{kind}' is no kind of day", allowed, nearest(kind, DAY_KINDS))
+        return DAY_KINDS.index(kind) if kind in DAY_KINDS else -1
+
     def _community(self, column: str) -> int:
         name = self._cells.get(column, "")
         if name in self._communities:
@@ -252,44 +268,3 @@ class _Row:
         allowed = f"one of {', '.join(self._communities)}"
         self._tell(column, message, allowed, nearest(name, self._communities))
         return -1
-
-
-def _sequence_problems(name: str, trips: list[_Trip], communities: Sequence[str]) -> list[Problem]:
-    """Return why a vehicle cannot drive the trips of a plan, ordered by departure, every day."""
-    problems = []
-    for before, trip in pairwise(trips):
-        if trip.departs_h < before.arrives_h - _SAME_H:
-            message = (
-                f"plan '{name}' departs at {trip.departs_h:g} h, while on the trip of "
-                f"{_line(before)} until {before.arrives_h:g} h"
-            )
-            problems.append(
-                Problem(f"{trip.place}, column departs_h", message, "trips one after another")
-            )
-        if trip.origin != before.destination:
-            message = (
-                f"plan '{name}' departs from {communities[trip.origin]}, but the vehicle is at "
-                f"{communities[before.destination]} since {_line(before)}"
-            )
-            allowed = communities[before.destination]
-            problems.append(Problem(f"{trip.place}, column origin", message, allowed))
-    first, last = trips[0], trips[-1]
-    if first.departs_h + _DAY_H < last.arrives_h - _SAME_H:
-        message = (
-            f"plan '{name}' arrives at {last.arrives_h:g} h, when the next day's first trip "
-            f"({_line(first)}) has departed at {first.departs_h + _DAY_H:g} h"
-        )
-        allowed = f"an arrival by {first.departs_h + _DAY_H:g} h"
-        problems.append(Problem(last.place, message, allowed))
-    if last.destination != first.origin:
-        message = (
-            f"plan '{name}' ends its day at {communities[last.destination]}, but begins it at "
-            f"{communities[first.origin]} ({_line(first)}); days repeat"
-        )
-        allowed = communities[first.origin]
-        problems.append(Problem(f"{last.place}, column destination", message, allowed))
-    return problems
-
-
-def _line(trip: _Trip) -> str:
-    return trip.place.rpartition(", ")[2]

@@ -1,54 +1,28 @@
 """Vehicles on the road: who departs, who arrives, and how far each drives in a step.
 
-A vehicle that drives in any part of a step belongs to no community for the whole step. Trips repeat
-by day plan, so departures and arrivals are events of groups: one event moves every vehicle of a
-plan.
+A vehicle that drives in any part of a step belongs to no community for the whole step. Departures
+and arrivals are events of groups: one event moves every vehicle that sets out, or arrives, in a
+step. What is pending names only the day whose trips they are, for these can be made again.
 """
 
 import math
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import pairwise
-from typing import Literal
+from collections import Counter
+from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from environment.calendar import Calendar
 from environment.clock import Clock
-from environment.day_plans import DayPlans
 from environment.population import Population
+from environment.trips import TripBatch, TripSource, part
 
 ON_THE_ROAD = -1
+ABSENT = -2
 ARRIVE, DEPART = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class TripBatch:
-    """Vehicles that set out together.
-
-    Attributes
-    ----------
-    vehicles : array of int, shape (n,)
-        Rows of the fleet.
-    departs_step, arrives_step : int
-        First step on the road, and first step parked again.
-    origin, destination : int
-        Communities.
-    km : float
-        Length of the trip [km].
-    """
-
-    vehicles: NDArray[np.intp]
-    departs_step: int
-    arrives_step: int
-    origin: int
-    destination: int
-    km: float
-
-
 class Traffic:
-    """Moves the vehicles of a fleet through their day plans.
+    """Moves the vehicles of a fleet through their trips.
 
     Parameters
     ----------
@@ -56,126 +30,142 @@ class Traffic:
         Where departures and arrivals are pending.
     calendar : Calendar
         What the clocks show.
-    plans : DayPlans
-        Trips of a day; plans repeat every day.
+    trips : TripSource
+        The trips of every day.
     fleet : Population
-        Has the columns ``day_plan`` and ``consumption_kwh_per_km``, and these, which traffic
-        writes: ``community`` (-1 on the road), ``trips_under_way``, ``driven_km`` (in this step),
-        ``day_finished`` (no trip left today) and ``reserve_kwh`` (for the next trip).
+        Has the columns ``capacity_kwh`` and ``consumption_kwh_per_km``, and these, which traffic
+        writes: ``community`` (-1 on the road, -2 not yet there), ``trips_under_way``,
+        ``driven_km`` (in this step), ``day_finished`` (no trip left today), ``reserve_kwh`` (for
+        the next trip) and, as a vehicle joins, ``energy_kwh``.
     keep_reserve : bool
         Whether vehicles keep back the energy of their next trip.
 
     Attributes
     ----------
     departed : list of TripBatch
-        Trips begun since it was last emptied.
+        Trips begun in this step.
+    counts : Counter
+        What became of the trips and the fleet in this step.
+    joined_kwh : float
+        Energy that vehicles brought which joined in this step [kWh].
     """
 
     def __init__(
         self,
         clock: Clock,
         calendar: Calendar,
-        plans: DayPlans,
+        trips: TripSource,
         fleet: Population,
         *,
         keep_reserve: bool = False,
     ) -> None:
         self.clock = clock
         self.calendar = calendar
-        self.plans = plans
+        self.trips = trips
         self.fleet = fleet
         self.keep_reserve = keep_reserve
-        self.departed: list[TripBatch] = []
-        order = np.argsort(fleet["day_plan"], kind="stable")
-        bounds = np.searchsorted(fleet["day_plan"][order], np.arange(len(plans.names) + 1))
-        self._members = [order[a:b] for a, b in pairwise(bounds)]
-        self._next_trip = _next_trips(plans)
+        self.end_step()
         clock.on("day", self._begin_day)
         clock.on("depart", self._depart)
         clock.on("arrive", self._arrive)
 
+    def end_step(self) -> None:
+        """Forget what happened in this step."""
+        self.departed: list[TripBatch] = []
+        self.counts: Counter[str] = Counter()
+        self.joined_kwh = 0.0
+
     def begin(self) -> None:
-        """Park every vehicle where its plan has it at the start of the run."""
-        plans, today = self.plans, self.calendar.start.date()
-        self.fleet["community"][:] = plans.start[self.fleet["day_plan"]]
-        for plan, members in enumerate(self._members):
-            trips = np.flatnonzero(plans.trip_plan == plan)
-            done = [int(trip) for trip in trips if self._steps_of(int(trip), today)[0] < 0]
-            if done:
-                self.fleet["community"][members] = plans.destination[done[-1]]
-                self.fleet["day_finished"][members] = len(done) == len(trips)
-            if self.keep_reserve and len(trips):
-                self._reserve(members, int(trips[len(done) % len(trips)]))
+        """Park every vehicle where it is at the start of the run."""
+        today = self.trips.day(0)
+        self._park(0, self.trips.joined(0), 0)
+        self.fleet["community"][self.trips.joined(0) :] = ABSENT
+        for step in today.departures:
+            if step >= 0:
+                break
+            for batch in today.departing(step):
+                self.fleet["community"][batch.vehicles] = batch.destination
+                self.fleet["day_finished"][batch.vehicles] = batch.last
+                self._reserve(batch, following=True)
         self.clock.schedule(0.0, "day", 0)
 
-    def _steps_of(self, trip: int, day: date) -> tuple[int, int]:
-        """Return the first step on the road and the first step parked again."""
-        step_h = self.calendar.step_h
-        departs_h = self.calendar.elapsed_h(day, float(self.plans.departs_h[trip]))
-        arrives_h = departs_h + float(self.plans.arrives_h[trip] - self.plans.departs_h[trip])
-        departs = math.floor(departs_h / step_h + 1e-9)
-        return departs, max(math.ceil(arrives_h / step_h - 1e-9), departs + 1)
+    def _park(self, first: int, end: int, day: int) -> None:
+        """Park rows of the fleet where they are as a day begins."""
+        rows = slice(first, end)
+        self.fleet["community"][rows] = self.trips.parked_at(day)[rows]
+        self.fleet["day_finished"][rows] = True
+        for batch in self.trips.day(day).first():
+            new = batch.where((batch.vehicles >= first) & (batch.vehicles < end))
+            self.fleet["day_finished"][new.vehicles] = False
+            self._reserve(new, following=False)
 
     def _begin_day(self, day: int) -> None:
         """Make the trips of a day pending, and the day after it."""
-        today = self.calendar.start.date() + timedelta(days=day)
+        today = self.trips.day(day)
         step_h = self.calendar.step_h
-        for trip in range(len(self.plans.km)):
-            departs, arrives = self._steps_of(trip, today)
-            if departs * step_h >= self.clock.now_h:
-                self.clock.schedule(departs * step_h, "depart", trip, priority=DEPART)
-                self.clock.schedule(arrives * step_h, "arrive", trip, priority=ARRIVE)
-        midnight_h = self.calendar.elapsed_h(today + timedelta(days=1), 0.0)
+        if day > 0:
+            for batch in today.first():
+                self._reserve(batch, following=False)
+            self._join(day)
+        self.counts.update(today.counts)
+        for step in today.departures:
+            if step * step_h >= self.clock.now_h:
+                self.clock.schedule(step * step_h, "depart", day, priority=DEPART)
+        for step in today.arrivals:
+            if step * step_h >= self.clock.now_h:
+                self.clock.schedule(step * step_h, "arrive", day, priority=ARRIVE)
+        tomorrow = self.calendar.start.date() + timedelta(days=day + 1)
+        midnight_h = self.calendar.elapsed_h(tomorrow, 0.0)
         # A trip soon after midnight may belong to a step that begins before it.
         self.clock.schedule(math.floor(midnight_h / step_h + 1e-9) * step_h, "day", day + 1)
 
-    def _depart(self, trip: int) -> None:
-        fleet, plans = self.fleet, self.plans
-        vehicles = self._members[plans.trip_plan[trip]]
-        departs, arrives = self._span(trip, 0)
-        fleet["community"][vehicles] = ON_THE_ROAD
-        fleet["trips_under_way"][vehicles] += 1
-        fleet["driven_km"][vehicles] += plans.km[trip] / (arrives - departs)
-        fleet["day_finished"][vehicles] = False
-        origin, destination = int(plans.origin[trip]), int(plans.destination[trip])
-        km = float(plans.km[trip])
-        self.departed.append(TripBatch(vehicles, departs, arrives, origin, destination, km))
+    def _join(self, day: int) -> None:
+        """Let the vehicles join whose first day it is, with the energy that they bring."""
+        growth = self.trips.growth
+        if growth is None:
+            return
+        first, end = self.trips.joined(day - 1), min(self.trips.joined(day), len(self.fleet))
+        if first >= end:
+            return
+        self._park(first, end, day)
+        brought = growth.soc_start * self.fleet["capacity_kwh"][first:end]
+        self.fleet["energy_kwh"][first:end] = brought
+        self.joined_kwh += float(brought.sum())
+        self.counts["vehicles_joined"] += end - first
 
-    def _span(self, trip: int, which: Literal[0, 1]) -> tuple[int, int]:
-        """Return the steps in which the trip departs and arrives, one of which is now."""
-        now = round(self.clock.now_h / self.calendar.step_h)
-        today = self.calendar.date_of(now)
-        for days in (0, 1, -1):
-            span = self._steps_of(trip, today + timedelta(days=days))
-            if span[which] == now:
-                return span
-        raise RuntimeError(f"trip {trip} neither departs nor arrives in step {now}")
+    def _now(self) -> int:
+        return round(self.clock.now_h / self.calendar.step_h)
 
-    def _arrive(self, trip: int) -> None:
-        fleet, plans = self.fleet, self.plans
-        vehicles = self._members[plans.trip_plan[trip]]
-        following = int(self._next_trip[trip])
-        departs, arrives = self._span(trip, 1)
-        fleet["trips_under_way"][vehicles] -= 1
-        fleet["driven_km"][vehicles] -= plans.km[trip] / (arrives - departs)
-        # Short trips may share a step: who set out again in it is still on the road.
-        parked = vehicles[fleet["trips_under_way"][vehicles] == 0]
-        fleet["driven_km"][parked] = 0.0
-        fleet["community"][parked] = plans.destination[trip]
-        fleet["day_finished"][parked] = following <= trip
+    def _depart(self, day: int) -> None:
+        fleet = self.fleet
+        for batch in self.trips.day(day).departing(self._now()):
+            vehicles = batch.vehicles
+            fleet["community"][vehicles] = ON_THE_ROAD
+            fleet["trips_under_way"][vehicles] += 1
+            fleet["driven_km"][vehicles] += batch.km / (batch.arrives_step - batch.departs_step)
+            fleet["day_finished"][vehicles] = False
+            self._reserve(batch, following=True)
+            self.departed.append(batch)
+
+    def _arrive(self, day: int) -> None:
+        fleet = self.fleet
+        for batch in self.trips.day(day).arriving(self._now()):
+            if day == 0:
+                # Who set out before the run began was parked where that trip goes.
+                batch = batch.where(np.broadcast_to(batch.departs_step >= 0, batch.vehicles.shape))
+            vehicles = batch.vehicles
+            fleet["trips_under_way"][vehicles] -= 1
+            fleet["driven_km"][vehicles] -= batch.km / (batch.arrives_step - batch.departs_step)
+            # Short trips may share a step: who set out again in it is still on the road.
+            there = fleet["trips_under_way"][vehicles] == 0
+            parked = vehicles[there]
+            fleet["driven_km"][parked] = 0.0
+            fleet["community"][parked] = part(batch.destination, there)
+            fleet["day_finished"][parked] = part(batch.last, there)
+
+    def _reserve(self, batch: TripBatch, *, following: bool) -> None:
+        """Let vehicles keep back the energy of a trip, or of the one that follows it."""
         if self.keep_reserve:
-            self._reserve(vehicles, following)
-
-    def _reserve(self, vehicles: NDArray[np.intp], trip: int) -> None:
-        used = self.fleet["consumption_kwh_per_km"][vehicles]
-        self.fleet["reserve_kwh"][vehicles] = self.plans.km[trip] * used
-
-
-def _next_trips(plans: DayPlans) -> NDArray[np.intp]:
-    """Return the trip after each trip of the same plan; after its last, its first."""
-    following = np.arange(1, len(plans.km) + 1)
-    for plan in range(len(plans.names)):
-        trips = np.flatnonzero(plans.trip_plan == plan)
-        if len(trips):
-            following[trips] = np.roll(trips, -1)
-    return following
+            km = batch.next_km if following else batch.km
+            used = self.fleet["consumption_kwh_per_km"][batch.vehicles]
+            self.fleet["reserve_kwh"][batch.vehicles] = km * used

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.battery import usable_kwh
+from environment.trips import Whole
 
 from .result_buffer import Coded
 from .results import ResultsWriter
@@ -137,13 +138,12 @@ class Recorder:
 
     def _trips(self, simulation: "Simulation") -> None:
         """Write the trips that begin in the step, once for all strategies."""
-        batches = simulation.traffic.departed
-        simulation.traffic.departed = []
         if simulation.strategy != self.setting.scenario.strategies[0]:
             return
         used = self.setting.fleet["consumption_kwh_per_km"]
-        for batch in batches:
-            vehicles = batch.vehicles[batch.vehicles < self.recorded]
+        for whole in simulation.traffic.departed:
+            batch = whole.where(whole.vehicles < self.recorded)
+            vehicles = batch.vehicles
             if len(vehicles) == 0:
                 continue
             self.writer.add(
@@ -152,9 +152,13 @@ class Recorder:
                     "vehicle": vehicles,
                     "departs": batch.departs_step * simulation.step_h,
                     "arrives": batch.arrives_step * simulation.step_h,
-                    "origin": self.setting.communities[batch.origin],
-                    "destination": self.setting.communities[batch.destination],
+                    "origin": self._named(batch.origin),
+                    "destination": self._named(batch.destination),
                     "km": batch.km,
                     "energy_kwh": batch.km * used[vehicles],
                 },
             )
+
+    def _named(self, community: Whole) -> str | Coded:
+        names = self.setting.communities
+        return names[community] if isinstance(community, int) else Coded(community, names)

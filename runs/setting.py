@@ -14,10 +14,13 @@ from environment.day_plans import DayPlans, read_day_plans
 from environment.demand import LoadTable, read_loads
 from environment.errors import InputError, Problem, nearest
 from environment.grid import Grid
+from environment.growth import Growth
+from environment.planned_trips import PlannedTrips
 from environment.population import Population
 from environment.roads import RoadNetwork
 from environment.standard_profiles import StandardProfiles
 from environment.streams import Streams
+from environment.trips import TripSource
 from markets.generation_cost import GenerationCost
 from markets.three_level_game import PriceBounds
 from runs.scenario import Scenario
@@ -71,6 +74,10 @@ class Setting:
         Node of the grid of every consumer, by consumer type.
     groups : dict
         The groups of every consumer type, in the order of its rows.
+    growth : Growth or None
+        When vehicles join the fleet; None where all are there from the start.
+    trips : TripSource or None
+        Where the trips of all strategies come from; None where they follow day plans.
     """
 
     scenario: Scenario
@@ -88,6 +95,14 @@ class Setting:
     sources: LoadSources
     cost: GenerationCost
     bounds: PriceBounds
+    growth: Growth | None = None
+    trips: TripSource | None = None
+
+    def trips_of(self, fleet: Population) -> TripSource:
+        """Return where the trips of a fleet come from: its day plans if from nowhere else."""
+        if self.trips is not None:
+            return self.trips
+        return PlannedTrips(self.plans, self.calendar, fleet["day_plan"], self.growth)
 
 
 def make_setting(scenario: Scenario) -> Setting:

@@ -76,7 +76,7 @@ class Simulation(World):
         self.traffic = Traffic(
             self.clock,
             self.calendar,
-            setting.plans,
+            setting.trips_of(self.fleet.population),
             self.fleet.population,
             keep_reserve=reserve,
         )
@@ -173,7 +173,7 @@ class Simulation(World):
         price, utility_price = self.decision.community_price, self.decision.utility_price
         vehicle_kwh, demand = self.vehicle_kwh, float(self.net_kwh.sum())
         cost = self.setting.cost.total(demand + losses_kwh)
-        return {
+        sums = {
             "fixed_load_kwh": float(self.fixed_kwh.sum()),
             "vehicle_kwh": float(vehicle_kwh.sum()),
             "vehicle_charged_kwh": float(charged.sum()),
@@ -187,6 +187,9 @@ class Simulation(World):
             "utility_profit": utility_price * demand - cost,
             "generation_cost": cost,
         }
+        if self.traffic.trips.growth is not None:
+            sums["joined_kwh"] = self.traffic.joined_kwh
+        return sums
 
     def _counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
@@ -220,6 +223,7 @@ class Simulation(World):
             "vehicles_at_bound": int(saturated.sum()),
             "parked_below_soc_min": int(sum(below)),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
+            **self.traffic.counts,
         }
 
     def move_batteries(self) -> None:
@@ -227,6 +231,7 @@ class Simulation(World):
         for parked, energy in zip(self.parked, self.decision.exchange_kwh, strict=True):
             parked.move(energy)
         self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
+        self.traffic.end_step()
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes during a run, live where it is an array."""

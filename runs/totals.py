@@ -69,7 +69,7 @@ class Totals:
         if demand_kwh > self.peak_kwh:
             self.peak_kwh, self.peak_step = demand_kwh, step
         for name, value in sums.items():
-            self.sums[name] += value
+            self.sums[name] = self.sums.get(name, 0.0) + value
         self.counts.update(counts)
         for name, value in worst.items():
             self.worst[name] = max(self.worst.get(name, 0.0), value)

@@ -200,7 +200,7 @@ def test_very_many_problems_are_counted(tmp_path: Path) -> None:
         (
             "plan,departs_h,duration,km,origin,destination\n",
             "plans.csv, line 1: column 'duration' is unknown (allowed: plan, departs_h, km, "
-            "origin, destination, duration_h, via; did you mean 'duration_h'?)",
+            "origin, destination, duration_h, via, day; did you mean 'duration_h'?)",
         ),
         (
             "plan,departs_h,km,km,origin,destination\n",

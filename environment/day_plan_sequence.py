@@ -1,0 +1,174 @@
+"""Whether the trips of a day plan can be driven one after another, on every kind of day."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from environment.calendar import DAY_KINDS, DayKind
+from environment.errors import Problem
+
+_DAY_H = 24.0
+# Two times nearer than this are the same: hours such as 16.1 + 0.2 are no exact numbers.
+_SAME_H = 1e-9
+
+_NEXT: dict[DayKind, tuple[DayKind, ...]] = {
+    "weekday": ("weekday", "saturday"),
+    "saturday": ("sunday",),
+    "sunday": ("weekday",),
+    "holiday": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTrip:
+    """A trip of a plan, with the place where it stands.
+
+    Attributes
+    ----------
+    place
+        Line of the file.
+    departs_h, arrives_h
+        Clock hours of the day, above 24 on the day after [h].
+    km
+        Distance [km].
+    origin, via, destination
+        Communities; via is -1 where there is none.
+    day
+        Kind of day, an index into `environment.calendar.DAY_KINDS`; -1 for every day.
+    """
+
+    place: str
+    departs_h: float
+    arrives_h: float
+    km: float
+    origin: int
+    via: int
+    destination: int
+    day: int
+
+
+def driven_on[T](trips: Sequence[T], days: Sequence[int], kind: DayKind) -> list[T]:
+    """Return those of a plan's trips that are driven on a kind of day.
+
+    A plan without trips of holidays is driven as on a Sunday.
+
+    Parameters
+    ----------
+    trips
+        Trips of one plan.
+    days
+        Kind of day of each, -1 for every day.
+    kind
+        A kind of `environment.calendar.DAY_KINDS`.
+    """
+    wanted = DAY_KINDS.index(kind)
+    if kind == "holiday" and wanted not in days:
+        wanted = DAY_KINDS.index("sunday")
+    return [trip for trip, day in zip(trips, days, strict=True) if day in (-1, wanted)]
+
+
+def sequence_problems(
+    name: str, trips: Sequence[PlanTrip], communities: Sequence[str], holidays: bool
+) -> list[Problem]:
+    """Return why a vehicle cannot drive a plan day after day.
+
+    Parameters
+    ----------
+    name
+        Name of the plan.
+    trips
+        Its trips, ordered by departure.
+    communities
+        Names of the communities.
+    holidays
+        Whether there are public holidays, which may come before and after any other day.
+    """
+    days = [trip.day for trip in trips]
+    if all(day == -1 for day in days):
+        return [
+            *_day_problems(name, trips, communities),
+            *_night_problems(name, trips[-1], trips[0], 1, communities, ("day", "day")),
+        ]
+    driven = {kind: driven_on(trips, days, kind) for kind in DAY_KINDS}
+    problems = [
+        problem for each in driven.values() for problem in _day_problems(name, each, communities)
+    ]
+    for kind, following, nights in _nights(driven, holidays):
+        last, first = driven[kind][-1], driven[following][0]
+        problems += _night_problems(name, last, first, nights, communities, (kind, following))
+    return list(dict.fromkeys(problems))
+
+
+def _nights(
+    driven: dict[DayKind, list[PlanTrip]], holidays: bool
+) -> Iterator[tuple[DayKind, DayKind, int]]:
+    """Yield the kinds of day that may follow each other, and how many nights lie between.
+
+    Between them may lie days on which the plan stays parked.
+    """
+    follows = dict(_NEXT)
+    if holidays:
+        follows = {kind: (*_NEXT[kind], "holiday") for kind in DAY_KINDS}
+        follows["holiday"] = DAY_KINDS
+    for kind in DAY_KINDS:
+        reached, wave, nights = {kind}, [kind], 0
+        found: list[DayKind] = []
+        while wave and driven[kind]:
+            nights += 1
+            wave = list(dict.fromkeys(after for before in wave for after in follows[before]))
+            new = [after for after in wave if driven[after] and after not in found]
+            found += new
+            yield from ((kind, after, nights) for after in new)
+            wave = [after for after in wave if not driven[after] and after not in reached]
+            reached.update(wave)
+
+
+def _day_problems(
+    name: str, trips: Sequence[PlanTrip], communities: Sequence[str]
+) -> Iterator[Problem]:
+    for before, trip in pairwise(trips):
+        if trip.departs_h < before.arrives_h - _SAME_H:
+            message = (
+                f"plan '{name}' departs at {trip.departs_h:g} h, while on the trip of "
+                f"{_line(before)} until {before.arrives_h:g} h"
+            )
+            yield Problem(f"{trip.place}, column departs_h", message, "trips one after another")
+        if trip.origin != before.destination:
+            message = (
+                f"plan '{name}' departs from {communities[trip.origin]}, but the vehicle is at "
+                f"{communities[before.destination]} since {_line(before)}"
+            )
+            allowed = communities[before.destination]
+            yield Problem(f"{trip.place}, column origin", message, allowed)
+
+
+def _night_problems(
+    name: str,
+    last: PlanTrip,
+    first: PlanTrip,
+    nights: int,
+    communities: Sequence[str],
+    kinds: tuple[str, str],
+) -> Iterator[Problem]:
+    """Yield why a day whose last trip is given cannot come before one whose first trip is."""
+    day, following = kinds
+    departs_h = first.departs_h + nights * _DAY_H
+    if departs_h < last.arrives_h - _SAME_H:
+        next_day = "the next day's" if following == "day" else f"the following {following}'s"
+        message = (
+            f"plan '{name}' arrives at {last.arrives_h:g} h, when {next_day} first trip "
+            f"({_line(first)}) has departed at {departs_h:g} h"
+        )
+        yield Problem(last.place, message, f"an arrival by {departs_h:g} h")
+    if last.destination != first.origin:
+        there, here = communities[last.destination], communities[first.origin]
+        if following == "day":
+            begins = f"but begins it at {here} ({_line(first)}); days repeat"
+        else:
+            begins = f"but begins the {following} after it at {here} ({_line(first)})"
+        message = f"plan '{name}' ends its {day} at {there}, {begins}"
+        yield Problem(f"{last.place}, column destination", message, here)
+
+
+def _line(trip: PlanTrip) -> str:
+    return trip.place.rpartition(", ")[2]

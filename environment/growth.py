@@ -1,0 +1,49 @@
+"""How a fleet grows: its vehicles join one after another, in the order of their rows."""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from environment.calendar import Calendar
+
+_DAYS_PER_YEAR = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How many vehicles of a fleet there are on a day.
+
+    Attributes
+    ----------
+    calendar : Calendar
+        When the run starts.
+    first : int
+        Vehicles at the start of the run.
+    vehicles_per_year : float
+        How many join in a year.
+    joins : str
+        Whether they join on the first of every month, or as each day begins.
+    soc_start : float
+        State of charge with which one joins, of its capacity.
+    """
+
+    calendar: Calendar
+    first: int
+    vehicles_per_year: float
+    joins: Literal["month", "day"] = "month"
+    soc_start: float = 0.5
+
+    def joined(self, day: int) -> int:
+        """Return how many vehicles there are on a day, counted from the start of the run."""
+        begin = self.calendar.start.date()
+        today = begin + timedelta(days=day)
+        if self.joins == "month":
+            years = (today.year - begin.year) + (today.month - begin.month) / 12
+        else:
+            years = day / _DAYS_PER_YEAR
+        return self.first + math.floor(self.vehicles_per_year * years + 1e-9)
+
+    def final(self, steps: int) -> int:
+        """Return how many vehicles there are in the last of some steps."""
+        return self.joined(self.calendar.day_of(max(steps - 1, 0)))
