@@ -113,7 +113,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
 
     def _room(self) -> bool:
         """Whether asking leaves time for the utility to ask, and for both to announce."""
-        return self.bus.now_h + 6 * self.bus.latency_h <= self.bus.deadline_h
+        return self.bus.now_h + 6 * self.bus.patience_h <= self.bus.deadline_h
 
     def hear(self, offer: PriceOffer) -> EnergyBid:
         """Answer the utility's offer with the energy the community would take."""

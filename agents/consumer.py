@@ -15,6 +15,8 @@ class Consumer(RowAgent):
     scale = Column(np.float64, "-", 1.0, "its load per load of the source")
     load_kwh = Column(np.float64, "kWh", 0.0, "energy used in this step", state=True)
     noise = Column(np.float64, "-", 0.0, "normal value behind the noise of its load", state=True)
+    pv_kw = Column(np.float64, "kW", 0.0, "peak power of its photovoltaics")
+    orientation = Column(np.int32, "-", 0, "how its photovoltaics stand")
 
     scenario_name: ClassVar[str] = ""
 

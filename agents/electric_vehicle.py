@@ -25,6 +25,8 @@ class ElectricVehicle(RowAgent):
     trips_under_way = Column(np.int16, "-", 0, "trips it is on in this step", state=True)
     driven_km = Column(np.float64, "km", 0.0, "distance driven in this step", state=True)
     day_finished = Column(np.bool_, "-", False, "no trip left today", state=True)
+    charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
+    cut_off = Column(np.bool_, "-", False, "whether an outage keeps its plug idle", state=True)
     reserve_kwh = Column(np.float64, "kWh", 0.0, "kept back for its next trip", state=True)
 
     def exchange_bounds(self) -> tuple[float, float]:
@@ -39,7 +41,7 @@ class ElectricVehicle(RowAgent):
             self.charge_efficiency,
             self.discharge_efficiency,
             self.reserve_kwh,
-            self.community >= 0,
+            self.community >= 0 and not self.cut_off,
         )
         return float(lower), float(upper)
 

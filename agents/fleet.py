@@ -18,9 +18,23 @@ type PerVehicle = float | NDArray[np.float64]
 class Fleet(AgentGroup[ElectricVehicle]):
     """All vehicles of a world, deciding at once."""
 
-    def __init__(self, model: Any, population: Population, *, keeps_reserve: bool = False) -> None:
+    def __init__(
+        self,
+        model: Any,
+        population: Population,
+        *,
+        keeps_reserve: bool = False,
+        outages: bool = False,
+    ) -> None:
         super().__init__(model, ElectricVehicle, population)
         self.keeps_reserve = keeps_reserve
+        self.outages = outages
+
+    @property
+    def plugged(self) -> NDArray[np.bool_]:
+        """Whether each vehicle can exchange energy in this step."""
+        parked: NDArray[np.bool_] = self.population["community"] >= 0
+        return parked & ~self.population["cut_off"] if self.outages else parked
 
     def each(self, name: str, rows: NDArray[np.intp] | slice) -> PerVehicle:
         """Return a constant quantity of some vehicles; one number if it is the same for all."""
@@ -51,8 +65,11 @@ class Fleet(AgentGroup[ElectricVehicle]):
         return lower, upper
 
     def parked_in(self, community: int) -> "ParkedVehicles":
-        """Return the vehicles parked in a community."""
-        rows = np.flatnonzero(self.population["community"] == community)
+        """Return the vehicles parked in a community whose plugs work."""
+        plugged = self.population["community"] == community
+        if self.outages:
+            plugged &= ~self.population["cut_off"]
+        rows = np.flatnonzero(plugged)
         energy = self.population["energy_kwh"][rows]
         lower, upper = self.exchange_bounds(rows, energy)
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))

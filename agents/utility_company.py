@@ -7,7 +7,7 @@ import mesa
 
 from agents.community_energy_aggregator import MOST_ATTEMPTS, CommunityEnergyAggregator
 from environment.message_bus import MessageBus
-from environment.messages import PriceAnnouncement, PriceOffer
+from environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from markets.generation_cost import GenerationCost
 from markets.price_search import SearchedPrice, search_price
 from markets.three_level_game import PriceBounds
@@ -78,32 +78,37 @@ class UtilityCompany(mesa.Agent[Any]):
 
     def _room(self) -> bool:
         """Whether a question and its answer leave time for the announcements that follow."""
-        return self.bus.now_h + 4 * self.bus.latency_h <= self.bus.deadline_h
+        return self.bus.now_h + 4 * self.bus.patience_h <= self.bus.deadline_h
 
     def _ask(self, aggregators: Sequence[CommunityEnergyAggregator], price: float) -> float:
         """Ask all aggregators, and count on what each said last where it stays silent."""
         silent = list(aggregators)
         for _ in range(MOST_ATTEMPTS):
             self._round += 1
-            silent = [aggregator for aggregator in silent if not self._ask_one(aggregator, price)]
+            offers = [self._offer(aggregator, price) for aggregator in silent]
+            reached = [bool(self.bus.send(offer)) for offer in offers]
             self.bus.wait()
+            silent = [
+                aggregator
+                for aggregator, offer, arrived in zip(silent, offers, reached, strict=True)
+                if not (arrived and self._hear(aggregator.hear(offer)))
+            ]
             self.bus.wait()
             if not silent or not self._room():
                 break
         return sum(self._last_heard.get(aggregator.name, 0.0) for aggregator in aggregators)
 
-    def _ask_one(self, aggregator: CommunityEnergyAggregator, price: float) -> bool:
-        """Send an offer and hear the answer, if neither is lost."""
-        offer = PriceOffer(
+    def _offer(self, aggregator: CommunityEnergyAggregator, price: float) -> PriceOffer:
+        return PriceOffer(
             step=self._step, round=self._round, sender=self.name, receiver=aggregator.name,
             price=price,
         )  # fmt: skip
-        if not self.bus.send(offer):
-            return False
-        bid = aggregator.hear(offer)
+
+    def _hear(self, bid: EnergyBid) -> bool:
+        """Let an aggregator answer; whether its answer arrives in time."""
         heard = bool(self.bus.send(bid))
         if heard:
-            self._last_heard[aggregator.name] = float(bid.energy_kwh)
+            self._last_heard[bid.sender] = float(bid.energy_kwh)
         return heard
 
     def announce(self, price: float, aggregators: Sequence[CommunityEnergyAggregator]) -> None:

@@ -43,7 +43,7 @@ def simulation_of(vehicles: int, solver: str, hours: int) -> Simulation:
         ],
     )
     setting = make_setting(scenario)
-    for consumers in setting.consumers.values():
+    for consumers in setting.members.populations.values():
         consumers["scale"][:] *= scale
     return Simulation(setting, "three_level")
 

@@ -14,6 +14,10 @@ from environment.messages import Message
 from environment.streams import Streams
 
 type Keep = Literal["none", "leaders", "all"]
+type Latency = Literal["constant", "exponential"]
+
+# With a deadline ahead, nobody waits longer for a message than this many mean latencies.
+PATIENCE = 8.0
 
 LOG_COLUMNS = ("step", "time", "round", "kind", "sender", "receiver", "value", "count")
 
@@ -39,11 +43,15 @@ class MessageBus:
     streams : Streams
         The run's random streams.
     latency_h : float, optional
-        Time a message travels [h].
+        Time a message travels, or its mean [h].
     loss_rate : float, optional
         Probability that a message to one agent is lost, 0..1 [-].
     deadline_h : float, optional
         Time within the step after which nothing is heard any more [h].
+    latency : {"constant", "exponential"}, optional
+        Whether every message to or from one agent travels equally long, or for an exponential
+        time of its own. Senders wait for the slowest message; where there is a deadline they give
+        up those that take longer than eight times the mean, which are late then.
     keep : {"none", "leaders", "all"}, optional
         Which messages the log keeps: none; those from one agent to one other, as between a utility
         and its aggregators; or also those to and from populations.
@@ -61,6 +69,7 @@ class MessageBus:
         loss_rate: float = 0.0,
         deadline_h: float = math.inf,
         keep: Keep = "none",
+        latency: Latency = "constant",
     ) -> None:
         problems = [
             Problem(name, f"the value {value}", allowed=allowed)
@@ -69,6 +78,12 @@ class MessageBus:
                 ("loss_rate", loss_rate, 0 <= loss_rate <= 1, "0 to 1"),
                 ("deadline_h", deadline_h, deadline_h >= 0, "0 or more"),
                 ("keep", keep, keep in get_args(Keep.__value__), "none, leaders, all"),
+                (
+                    "latency",
+                    latency,
+                    latency in get_args(Latency.__value__),
+                    "constant, exponential",
+                ),
             )
             if not right
         ]
@@ -79,6 +94,8 @@ class MessageBus:
         self.loss_rate = loss_rate
         self.deadline_h = deadline_h
         self.keep = keep
+        self.latency = latency
+        self._slowest_h = 0.0
         self.statistics: dict[str, Count] = {}
         self.now_h = 0.0
         self._step = 0
@@ -88,12 +105,20 @@ class MessageBus:
     def begin_step(self, step: int) -> None:
         """Set the time within the step to 0 and turn to the random streams of the step."""
         self._step = step
-        self.now_h = 0.0
+        self.now_h = self._slowest_h = 0.0
         self._sent.clear()
 
+    @property
+    def patience_h(self) -> float:
+        """The longest that anybody waits for a message [h]."""
+        if self.latency == "constant" or self.latency_h == 0:
+            return self.latency_h
+        return math.inf if self.deadline_h == math.inf else PATIENCE * self.latency_h
+
     def wait(self) -> None:
-        """Let the time pass that a message travels."""
-        self.now_h += self.latency_h
+        """Let the time pass that messages travel: the slowest of those sent since the last wait."""
+        self.now_h += self.latency_h if self.latency == "constant" else self._slowest_h
+        self._slowest_h = 0.0
 
     @property
     def open(self) -> bool:
@@ -121,19 +146,29 @@ class MessageBus:
         link = message.sender, message.receiver
         place = self._sent[link]
         self._sent[link] += 1
-        late = self.now_h + self.latency_h > self.deadline_h
-        if not late and self.loss_rate == 0:
+        late = self._late(repr((*link, place)), message.count)
+        if self.loss_rate == 0 and not np.any(late):
             return True
 
         stream = self._streams.generator("messages", repr((*link, place)), self._step)
         heard = stream.random(message.count) >= self.loss_rate
         count.lost += message.count - int(np.count_nonzero(heard))
-        if late:
-            count.late += int(np.count_nonzero(heard))
-            heard[:] = False
+        count.late += int(np.count_nonzero(heard & late))
+        heard &= ~np.asarray(late)
         if message.count == 1:
             return bool(heard[0])
         return True if heard.all() else heard
+
+    def _late(self, name: str, count: int) -> NDArray[np.bool_] | bool:
+        """Return which of the messages come too late, and remember how long the slowest takes."""
+        if self.latency == "constant" or self.latency_h == 0:
+            return self.now_h + self.latency_h > self.deadline_h
+        stream = self._streams.generator("message latency", name, self._step)
+        travel_h = self.latency_h * stream.standard_exponential(count)
+        slowest_h = min(float(travel_h.max(initial=0.0)), self.patience_h)
+        self._slowest_h = max(self._slowest_h, slowest_h)
+        late: NDArray[np.bool_] = travel_h > min(self.patience_h, self.deadline_h - self.now_h)
+        return late
 
     def drain_log(self) -> dict[str, list[Any]]:
         """Return the kept messages since the last call, as columns, and forget them.

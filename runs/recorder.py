@@ -75,8 +75,8 @@ class Recorder:
                 "time": simulation.step_index * simulation.step_h,
                 "strategy": simulation.strategy,
                 "community": Coded(self._communities, self.setting.communities),
-                "fixed_load_kwh": simulation.fixed_kwh,
-                "generation_kwh": 0.0,
+                "fixed_load_kwh": simulation.meters.fixed_kwh,
+                "generation_kwh": simulation.meters.generation_kwh,
                 "home_storage_kwh": 0.0,
                 "shared_storage_kwh": 0.0,
                 "school_bus_kwh": 0.0,
@@ -85,6 +85,7 @@ class Recorder:
                 "community_price": decision.community_price,
                 "utility_price": decision.utility_price,
                 "vehicles_present": simulation.present,
+                "unserved_kwh": simulation.meters.unserved_kwh,
             },
         )
 
@@ -112,7 +113,8 @@ class Recorder:
         where: NDArray[np.int16] = fleet["community"][rows]
         prices = np.append(simulation.decision.community_price, np.nan)
         energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
-        lower, upper = simulation.fleet.exchange_bounds(rows, energy, where >= 0)
+        plugged = simulation.fleet.plugged[rows]
+        lower, upper = simulation.fleet.exchange_bounds(rows, energy, plugged)
         _, unmet = simulation.fleet.driving_kwh(np.arange(self.recorded))
         self.writer.add(
             "vehicles",
@@ -130,9 +132,10 @@ class Recorder:
                 "max_kwh": upper,
                 "lam": fleet["lam"][rows],
                 "theta": fleet["theta"][rows],
-                "price": prices[where],
+                "price": np.where(plugged, prices[where], np.nan),
                 "driven_km": fleet["driven_km"][rows],
                 "unmet_kwh": unmet,
+                "plugged": plugged.astype(np.int64),
             },
         )
 

@@ -33,6 +33,8 @@ COUNTS: dict[str, str | None] = {
     "parked_below_soc_min": (
         "driving left a parked vehicle less than the lowest state of charge for discharging"
     ),
+    "feeders_out": "an outage of its feeder left a community without supply for a step",
+    "vehicles_cut_off": "an outage kept a parked vehicle from charging or discharging for a step",
     "unmet_trips": "a vehicle drove farther than its battery could take it",
     "communities_exporting": "a community delivered energy to the utility",
     "system_exporting": "all communities together delivered energy to the utility",
@@ -45,6 +47,13 @@ COUNTS: dict[str, str | None] = {
     ),
     "vehicle_questions": None,
     "utility_questions": None,
+}
+
+# Energies that are told where there are any.
+ENERGIES = {
+    "unmet_trip_kwh": "energy that driving took and batteries lacked",
+    "unserved_kwh": "consumption that outages left unserved",
+    "curtailed_kwh": "generation that outages cut off",
 }
 
 # Under typical charging these hold by definition and say nothing.
@@ -122,10 +131,11 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
         }
         if text and any(counted.values()):
             lines.append(_told(text, {name: _times(n) for name, n in counted.items() if n}))
-    unmet = {name: float(summary[name]["unmet_trip_kwh"]) for name in names}
-    if any(unmet.values()):
-        told = {name: f"{energy:,.1f} kWh" for name, energy in unmet.items() if energy}
-        lines.append(_told("energy that driving took and batteries lacked", told))
+    for key, text in ENERGIES.items():
+        energies = {name: float(summary[name].get(key, 0.0)) for name in names}
+        if any(energies.values()):
+            told = {name: f"{energy:,.1f} kWh" for name, energy in energies.items() if energy}
+            lines.append(_told(text, told))
     return [*lines, *_messages(summary, names), *_numbers(summary, names)]
 
 

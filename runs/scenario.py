@@ -14,7 +14,7 @@ from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
 
-from .scenario_chance import Chances, GrowthSettings
+from .scenario_chance import Chances, GrowthSettings, Location, refuse_short_outages
 from .scenario_overrides import SOURCE, override
 from .scenario_preferences import FromFile
 from .scenario_problems import Keys, problems_of
@@ -76,6 +76,9 @@ class Scenario(Section):
         default=(), description="roads between communities"
     )
     vehicles: Vehicles = Field(description="electric vehicles")
+    location: Location | None = Field(
+        default=None, description="where the communities are, or null where nothing needs it"
+    )
     chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
     growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
     messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
@@ -240,6 +243,18 @@ class Scenario(Section):
         if problems:
             raise InputError(problems)
         return prices
+
+    _chance = check("chance")(refuse_short_outages)
+
+    @check("location")
+    @classmethod
+    def _known_for_the_sun(cls, location: Location | None, info: ValidationInfo) -> Location | None:
+        communities = info.data.get("communities", {})
+        if location is None and any(
+            group.pv_kw for community in communities.values() for group in community.members
+        ):
+            raise refuse("members have photovoltaics", allowed="their latitude and longitude")
+        return location
 
     @check("communities")
     @classmethod

@@ -148,6 +148,18 @@ class GameSettings(Section):
 class _Members(Section):
     kind: Literal["household", "building"] = Field(description="what the members are")
     name: str = Field(min_length=1, description="name of these members in the results")
+    pv_kw: NotNegative = Field(
+        default=0.0, description="peak power of the photovoltaics of each member [kW]"
+    )
+    pv_tilt: Annotated[float, Field(ge=0, le=90)] = Field(
+        default=30.0, description="tilt of the modules from the horizontal [deg]"
+    )
+    pv_azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
+        default=180.0, description="where the modules face, clockwise from north [deg]"
+    )
+    pv_performance_ratio: Efficiency = Field(
+        default=0.86, description="energy delivered per energy that the peak power promises [1]"
+    )
 
     @check("name")
     @classmethod
@@ -301,7 +313,10 @@ class Vehicles(Section):
 class MessageSettings(Section):
     """How messages travel within a step, and which are kept."""
 
-    latency_h: NotNegative = Field(default=0.0, description="time a message takes [h]")
+    latency_h: NotNegative = Field(default=0.0, description="mean time a message takes [h]")
+    latency: Literal["constant", "exponential"] = Field(
+        default="constant", description="whether all messages take this time, or each its own"
+    )
     loss_rate: LossRate = Field(default=0.0, description="share of the messages lost [1]")
     deadline_h: Positive | None = Field(
         default=None, description="time within a step after which nobody waits [h], or null"

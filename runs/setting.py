@@ -7,55 +7,21 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.consumer import Building, Consumer, Household
 from agents.electric_vehicle import ElectricVehicle
 from environment.calendar import Calendar
 from environment.day_plans import DayPlans, read_day_plans
-from environment.demand import LoadTable, read_loads
-from environment.errors import InputError, Problem, nearest
 from environment.grid import Grid
 from environment.growth import Growth
 from environment.planned_trips import PlannedTrips
 from environment.population import Population
 from environment.roads import RoadNetwork
-from environment.standard_profiles import StandardProfiles
 from environment.streams import Streams
 from environment.trips import TripSource
 from markets.generation_cost import GenerationCost
 from markets.three_level_game import PriceBounds
+from runs.members import Members, make_members
 from runs.scenario import Scenario
 from runs.scenario_preferences import FromFile, preference_values
-from runs.scenario_sections import FileMembers, ProfileMembers
-
-
-@dataclass(frozen=True, slots=True)
-class LoadSources:
-    """Where the loads of consumers come from: standard profiles first, then columns of files."""
-
-    profiles: StandardProfiles
-    tables: tuple[LoadTable, ...]
-    step_h: float
-
-    def load_kwh(self, step: int) -> NDArray[np.float64]:
-        """Return the load of every source in a step [kWh], shape (sources,)."""
-        profiles = self.profiles.power_kw(step) * self.step_h
-        return np.concatenate([profiles, *(table.load_kwh[step] for table in self.tables)])
-
-
-@dataclass(frozen=True, slots=True)
-class MemberGroup:
-    """Consumers of one type that a scenario describes together.
-
-    Attributes
-    ----------
-    name : str
-        Community and name of the group, "homes/households".
-    rows : slice
-        Their rows of the population of their type.
-    """
-
-    name: str
-    rows: slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +32,10 @@ class Setting:
     ----------
     communities : tuple of str
         Their names, in the order of all arrays over communities.
-    consumers : dict
-        Population of every consumer type.
+    members : Members
+        Who lives and works there.
     connections : array of int, shape (communities,)
         Node of the grid where the vehicles of each community are plugged in.
-    consumer_nodes : dict
-        Node of the grid of every consumer, by consumer type.
-    groups : dict
-        The groups of every consumer type, in the order of its rows.
     growth : Growth or None
         When vehicles join the fleet; None where all are there from the start.
     trips : TripSource or None
@@ -88,11 +50,8 @@ class Setting:
     roads: RoadNetwork
     plans: DayPlans
     fleet: Population
-    consumers: dict[type[Consumer], Population]
-    consumer_nodes: dict[type[Consumer], NDArray[np.intp]]
-    groups: dict[type[Consumer], list[MemberGroup]]
+    members: Members
     connections: NDArray[np.intp]
-    sources: LoadSources
     cost: GenerationCost
     bounds: PriceBounds
     growth: Growth | None = None
@@ -128,7 +87,7 @@ def make_setting(scenario: Scenario) -> Setting:
         scenario.path_of(day_plans) if day_plans is not None else None, communities
     )
     grid = _grid(scenario)
-    sources, consumers, nodes, member_groups = _consumers(scenario, calendar, grid)
+    members = make_members(scenario, calendar, grid)
     prices, cost = scenario.prices, scenario.generation_cost
     return Setting(
         scenario=scenario,
@@ -139,11 +98,8 @@ def make_setting(scenario: Scenario) -> Setting:
         roads=_roads(scenario),
         plans=plans,
         fleet=_fleet(scenario, streams, plans),
-        consumers=consumers,
-        consumer_nodes=nodes,
-        groups=member_groups,
+        members=members,
         connections=np.array([grid.node_index[_charging(name)] for name in communities]),
-        sources=sources,
         # The scenario's cost is per hour; a step of another length has its mean power to pay for.
         cost=GenerationCost(
             cost.quadratic / scenario.step_h, cost.linear, cost.fixed * scenario.step_h
@@ -209,79 +165,3 @@ def _fleet(scenario: Scenario, streams: Streams, plans: DayPlans) -> Population:
         fleet.set(name, values)
     fleet.set("energy_kwh", vehicles.soc_start * vehicles.capacity_kwh)
     return fleet
-
-
-def _consumers(
-    scenario: Scenario, calendar: Calendar, grid: Grid
-) -> tuple[
-    LoadSources,
-    dict[type[Consumer], Population],
-    dict[type[Consumer], NDArray[np.intp]],
-    dict[type[Consumer], list[MemberGroup]],
-]:
-    """Make every household and building, with the source of its load and its node of the grid."""
-    groups = [
-        (m, f"{name}/{group.name}", group)
-        for m, (name, community) in enumerate(scenario.communities.items())
-        for group in community.members
-    ]
-    profiles = tuple(
-        dict.fromkeys(g.profile for _, _, g in groups if isinstance(g, ProfileMembers))
-    )
-    files = dict.fromkeys(g.file for _, _, g in groups if isinstance(g, FileMembers))
-    tables = {file: read_loads(scenario.path_of(file), calendar, scenario.steps) for file in files}
-    first = dict(
-        zip(
-            tables,
-            np.cumsum([len(profiles), *(len(t.members) for t in tables.values())]).tolist(),
-            strict=False,
-        )
-    )
-    rows: dict[type[Consumer], list[tuple[int, int, float, int]]] = {Household: [], Building: []}
-    member_groups: dict[type[Consumer], list[MemberGroup]] = {kind: [] for kind in rows}
-    for m, node, group in groups:
-        kind: type[Consumer] = Household if group.kind == "household" else Building
-        at, first_row = grid.node_index[node], len(rows[kind])
-        if isinstance(group, ProfileMembers):
-            source = profiles.index(group.profile)
-            rows[kind] += [(m, source, group.annual_kwh / 1000.0, at)] * group.count
-        else:
-            loads = tables[group.file]
-            rows[kind] += [
-                (m, first[group.file] + loads.members.index(member), group.scale, at)
-                for member in _chosen(group, loads)
-            ]
-        member_groups[kind].append(MemberGroup(node, slice(first_row, len(rows[kind]))))
-    sources = LoadSources(
-        StandardProfiles(calendar, profiles), tuple(tables.values()), scenario.step_h
-    )
-    consumers: dict[type[Consumer], Population] = {}
-    nodes: dict[type[Consumer], NDArray[np.intp]] = {}
-    for consumer, members in rows.items():
-        table = np.array(members, dtype=np.float64).reshape(-1, 4)
-        population = Population(consumer.attributes(), len(members))
-        population.set("community", table[:, 0].astype(np.int16))
-        population.set("source", table[:, 1].astype(np.int32))
-        population.set("scale", table[:, 2])
-        consumers[consumer], nodes[consumer] = population, table[:, 3].astype(np.intp)
-    return sources, consumers, nodes, member_groups
-
-
-def _chosen(group: FileMembers, table: LoadTable) -> tuple[str, ...]:
-    """Return the members of a file that a group wants."""
-    if group.members is None:
-        return table.members
-    unknown = [member for member in group.members if member not in table.members]
-    if unknown:
-        raise InputError(
-            [
-                Problem(
-                    f"{group.file}: member",
-                    f"there is no member {member!r}",
-                    ", ".join(table.members[:8]) + (", ..." if len(table.members) > 8 else ""),
-                    nearest(member, table.members),
-                )
-                for member in unknown
-            ]
-        )
-    return group.members

@@ -16,6 +16,7 @@ from environment.message_bus import MessageBus
 from environment.traffic import ON_THE_ROAD, Traffic
 from environment.world import World
 from runs.chance import Chance
+from runs.meters import read_meters
 from runs.setting import Setting
 from runs.strategies import STRATEGIES, Decision
 from runs.totals import CalendarTotals, Totals
@@ -49,6 +50,7 @@ class Simulation(World):
             messages.loss_rate,
             float("inf") if messages.deadline_h is None else messages.deadline_h,
             messages.keep,
+            messages.latency,
         )
         super().__init__(setting.calendar, setting.grid, setting.roads, setting.streams, bus)
         self.setting = setting
@@ -61,12 +63,17 @@ class Simulation(World):
             self, setting.cost, setting.bounds, setting.scenario.game.tolerance
         )
         reserve = setting.scenario.vehicles.trip_reserve
-        self.fleet = Fleet(self, setting.fleet.fork(), keeps_reserve=reserve)
+        self.fleet = Fleet(
+            self,
+            setting.fleet.fork(),
+            keeps_reserve=reserve,
+            outages=setting.scenario.chance.outages,
+        )
         self.consumers: dict[type[Consumer], AgentGroup[Consumer]] = {
             kind: AgentGroup(self, kind, population.fork())
-            for kind, population in setting.consumers.items()
+            for kind, population in setting.members.populations.items()
         }
-        self.chance = Chance(setting, self.consumers)
+        self.chance = Chance(setting, self.consumers, self.fleet.population)
         self.aggregators = [
             CommunityEnergyAggregator(
                 self, name, setting.bounds, setting.scenario.prices.without_vehicles
@@ -94,25 +101,20 @@ class Simulation(World):
         self.step_index += 1
 
     def read_meters(self) -> None:
-        """Read what consumers use and what every battery could do in this step."""
-        sources = self.setting.sources.load_kwh(self.step_index)
-        self.fixed_kwh = np.zeros(len(self.aggregators))
-        self.node_demand_kwh = np.zeros(len(self.grid.nodes))
-        for kind, group in self.consumers.items():
-            consumers = group.population
-            load = consumers["load_kwh"]
-            np.multiply(consumers["scale"], sources[consumers["source"]], out=load)
-            self.chance.vary(kind, load, self.step_index)
-            self.fixed_kwh += np.bincount(
-                consumers["community"], weights=load, minlength=len(self.fixed_kwh)
-            )
-            self.node_demand_kwh += np.bincount(
-                self.setting.consumer_nodes[kind], load, len(self.node_demand_kwh)
-            )
+        """Read what members use and generate, and what every battery could do in this step."""
+        self.meters = read_meters(
+            self.setting.members, self.consumers, self.chance, self.step_index, len(self.grid.nodes)
+        )
+        self.supplied = ~self.chance.feeder_out
         self.parked = [self.fleet.parked_in(m) for m in range(len(self.aggregators))]
         self.present = np.array([len(parked) for parked in self.parked])
         self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
         self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
+
+    def supplied_communities(self) -> list[int]:
+        """Return the communities that take part in this step: all whose feeders work."""
+        communities: list[int] = np.flatnonzero(self.supplied).tolist()
+        return communities
 
     def share_storage_that_moves(self) -> None:
         """Let the vehicles exchange energy as the strategy has it."""
@@ -123,9 +125,9 @@ class Simulation(World):
         exchange = self.decision.exchange_kwh
         self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
         charged = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
-        self.net_kwh = self.fixed_kwh + self.vehicle_kwh
-        self.node_demand_kwh[self.setting.connections] += self.vehicle_kwh
-        self.flows = self.grid.flows(self.node_demand_kwh)
+        self.net_kwh = self.meters.passive_kwh + self.vehicle_kwh
+        self.meters.node_kwh[self.setting.connections] += self.vehicle_kwh
+        self.flows = self.grid.flows(self.meters.node_kwh)
         self.loading = self.grid.loading(self.flows, self.step_h)
         losses = float(self.flows.losses_kwh.sum())
         self._pay(charged, losses)
@@ -155,14 +157,18 @@ class Simulation(World):
     def _pay(self, charged: NDArray[np.float64], losses_kwh: float) -> None:
         """Enter the payments of the step."""
         pay, step, utility_price = self.ledger.pay, self.step_index, self.decision.utility_price
-        for m, name in enumerate(self.setting.communities):
+        for m in self.supplied_communities():
+            name = self.setting.communities[m]
             price = float(self.decision.community_price[m])
             vehicles, aggregator = f"vehicles@{name}", f"aggregator@{name}"
             discharged = float(charged[m] - self.vehicle_kwh[m])
             pay(step, "vehicle_charging", vehicles, aggregator, float(charged[m]), price)
             pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
-            fixed = float(self.fixed_kwh[m])
-            pay(step, "fixed_load", f"consumers@{name}", aggregator, fixed, price)
+            members = f"consumers@{name}"
+            pay(step, "fixed_load", members, aggregator, float(self.meters.fixed_kwh[m]), price)
+            if self.setting.members.clear_sky is not None:
+                generated = -float(self.meters.generation_kwh[m])
+                pay(step, "photovoltaics", aggregator, members, generated, price)
             pay(step, "wholesale", aggregator, "utility", float(self.net_kwh[m]), utility_price)
         generated = float(self.net_kwh.sum()) + losses_kwh
         cost = self.setting.cost.total(generated)
@@ -170,11 +176,16 @@ class Simulation(World):
         pay(step, "generation", "utility", "generators", generated, unit, cost)
 
     def _sums(self, charged: NDArray[np.float64], losses_kwh: float) -> dict[str, float]:
-        price, utility_price = self.decision.community_price, self.decision.utility_price
+        # Nothing is exchanged where there is no supply, and so no price.
+        price = np.where(self.supplied, self.decision.community_price, 0.0)
+        utility_price, meters = self.decision.utility_price, self.meters
         vehicle_kwh, demand = self.vehicle_kwh, float(self.net_kwh.sum())
         cost = self.setting.cost.total(demand + losses_kwh)
         sums = {
-            "fixed_load_kwh": float(self.fixed_kwh.sum()),
+            "fixed_load_kwh": float(meters.fixed_kwh.sum()),
+            "generation_kwh": float(meters.generation_kwh.sum()),
+            "unserved_kwh": float(meters.unserved_kwh.sum()),
+            "curtailed_kwh": float(meters.curtailed_kwh.sum()),
             "vehicle_kwh": float(vehicle_kwh.sum()),
             "vehicle_charged_kwh": float(charged.sum()),
             "vehicle_discharged_kwh": float((charged - vehicle_kwh).sum()),
@@ -182,7 +193,8 @@ class Simulation(World):
             "driven_km": float(self.fleet.population["driven_km"][self.on_the_road].sum()),
             "unmet_trip_kwh": float(self.unmet_kwh.sum()),
             "ev_bill": float((price * vehicle_kwh).sum()),
-            "fixed_load_bill": float((price * self.fixed_kwh).sum()),
+            "fixed_load_bill": float((price * meters.fixed_kwh).sum()),
+            "generation_income": float((price * -meters.generation_kwh).sum()),
             "aggregator_profit": float(((price - utility_price) * self.net_kwh).sum()),
             "utility_profit": utility_price * demand - cost,
             "generation_cost": cost,
@@ -209,19 +221,21 @@ class Simulation(World):
                 for parked, energy in zip(self.parked, decision.exchange_kwh, strict=True)
             ]
         )
-        captive = self.fixed_kwh + [parked.lower_kwh.sum() for parked in self.parked]
+        captive = self.meters.passive_kwh + [parked.lower_kwh.sum() for parked in self.parked]
         below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
             "community_price_at_lower_bound": int(at_lower.sum()),
             "utility_price_at_bound": int(set_freely and utility_at_bound),
-            "communities_without_vehicles": int((~answers).sum()),
+            "communities_without_vehicles": int((~answers & self.supplied).sum()),
             "communities_with_captive_load": int((answers & (captive > 0)).sum()),
             "communities_all_saturated": int((answers & (saturated == self.present)).sum()),
             "communities_exporting": int((self.net_kwh < 0).sum()),
             "system_exporting": int(self.net_kwh.sum() < 0),
             "vehicles_at_bound": int(saturated.sum()),
             "parked_below_soc_min": int(sum(below)),
+            "feeders_out": int(np.count_nonzero(~self.supplied)),
+            "vehicles_cut_off": self.chance.cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
             **self.traffic.counts,
         }

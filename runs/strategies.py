@@ -31,7 +31,7 @@ class Decision:
     utility_price : float
         What the utility asks [money/kWh].
     community_price : array, shape (communities,)
-        What every community pays [money/kWh].
+        What every community pays, NaN where it is without supply [money/kWh].
     exchange_kwh : list of array
         What every vehicle parked in a community exchanges, by community [kWh].
     counts : dict
@@ -77,9 +77,10 @@ class Typical:
             )
         )
         price = simulation.setting.cost.retail_price(
-            drawn + float(simulation.fixed_kwh.sum()), simulation.setting.scenario.prices.retail
+            drawn + float(simulation.meters.passive_kwh.sum()),
+            simulation.setting.scenario.prices.retail,
         )
-        community_price = np.full(len(simulation.aggregators), price)
+        community_price = np.where(simulation.supplied, price, np.nan)
         return Decision(price, community_price, exchange)
 
 
@@ -141,31 +142,32 @@ def game_of(simulation: "Simulation") -> Game:
     setting = simulation.setting
     kinks = tuple(
         kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
-        for fixed, p in zip(simulation.fixed_kwh, simulation.parked, strict=True)
+        for fixed, p in zip(simulation.meters.passive_kwh, simulation.parked, strict=True)
     )
     return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
 
 
 def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     """Bargain by messages alone; the utility looks for its price unless a tariff sets it."""
-    utility, aggregators, bus = simulation.utility, simulation.aggregators, simulation.bus
-    parked, step = simulation.parked, simulation.step_index
+    utility, bus, step = simulation.utility, simulation.bus, simulation.step_index
+    taking_part = simulation.supplied_communities()
+    aggregators = [simulation.aggregators[m] for m in taking_part]
     utility.begin_step(step)
     opened_h = closed_h = bus.now_h
-    for aggregator, present, fixed in zip(aggregators, parked, simulation.fixed_kwh, strict=True):
+    for m, aggregator in zip(taking_part, aggregators, strict=True):
         # Communities talk at the same time.
         bus.now_h = opened_h
-        aggregator.begin_step(step, present, float(fixed))
+        passive = float(simulation.meters.passive_kwh[m])
+        aggregator.begin_step(step, simulation.parked[m], passive)
         closed_h = max(closed_h, bus.now_h)
     bus.now_h = closed_h
     found = utility.negotiate(aggregators) if tariff is None else None
     price = utility.price if tariff is None else tariff
     utility.announce(price, aggregators)
-    community_price = np.empty(len(aggregators))
-    exchange = []
-    for m, aggregator in enumerate(aggregators):
-        community_price[m], energy = aggregator.announce(aggregator.heard_price)
-        exchange.append(energy)
+    community_price = np.full(len(simulation.aggregators), np.nan)
+    exchange = [np.zeros(len(parked)) for parked in simulation.parked]
+    for m, aggregator in zip(taking_part, aggregators, strict=True):
+        community_price[m], exchange[m] = aggregator.announce(aggregator.heard_price)
     bus.wait()
     counts = {
         "unexplained_vehicles": sum(aggregator.unexplained for aggregator in aggregators),
@@ -179,15 +181,16 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
 
 def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
     """Announce prices that were computed from everybody's parameters."""
-    utility, aggregators = simulation.utility, simulation.aggregators
-    utility.begin_step(simulation.step_index)
-    utility.announce(outcome.utility_price, aggregators)
-    exchange = []
+    utility, step = simulation.utility, simulation.step_index
+    taking_part = simulation.supplied_communities()
+    utility.begin_step(step)
+    utility.announce(outcome.utility_price, [simulation.aggregators[m] for m in taking_part])
+    exchange = [np.zeros(len(parked)) for parked in simulation.parked]
     fallbacks = utility.fallbacks
-    for m, (aggregator, parked) in enumerate(zip(aggregators, simulation.parked, strict=True)):
-        exchange.append(
-            aggregator.impose(simulation.step_index, parked, float(outcome.community_price[m]))
-        )
+    for m in taking_part:
+        aggregator, price = simulation.aggregators[m], float(outcome.community_price[m])
+        exchange[m] = aggregator.impose(step, simulation.parked[m], price)
         fallbacks += aggregator.fallbacks
     counts = {"fallbacks": fallbacks, "unattained_optima": int(not outcome.attained_lowest)}
-    return Decision(outcome.utility_price, outcome.community_price, exchange, counts)
+    community_price = np.where(simulation.supplied, outcome.community_price, np.nan)
+    return Decision(outcome.utility_price, community_price, exchange, counts)

@@ -9,6 +9,9 @@ from environment.standard_profiles import season_of
 
 SUMS = (
     "fixed_load_kwh",
+    "generation_kwh",
+    "unserved_kwh",
+    "curtailed_kwh",
     "vehicle_kwh",
     "vehicle_charged_kwh",
     "vehicle_discharged_kwh",
@@ -17,6 +20,7 @@ SUMS = (
     "unmet_trip_kwh",
     "ev_bill",
     "fixed_load_bill",
+    "generation_income",
     "aggregator_profit",
     "utility_profit",
     "generation_cost",

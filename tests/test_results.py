@@ -54,6 +54,7 @@ def record(writer: ResultsWriter, step: int) -> None:
                     1.5,
                 ),
                 "theta": 2,
+                "plugged": 1,
             },
         )
         writer.add(
@@ -115,9 +116,9 @@ def test_the_tables_are_those_of_the_contract() -> None:
     assert names == {
         "hours": "step time strategy community fixed_load_kwh generation_kwh home_storage_kwh "
         "shared_storage_kwh school_bus_kwh ev_kwh net_kwh community_price utility_price "
-        "vehicles_present",
+        "vehicles_present unserved_kwh",
         "vehicles": "step strategy vehicle community soc usable_kwh energy_kwh min_kwh max_kwh "
-        "lam theta price driven_km unmet_kwh",
+        "lam theta price driven_km unmet_kwh plugged",
         "trips": "vehicle departs arrives origin destination km energy_kwh",
         "ledger": "step strategy kind payer payee energy_kwh price amount",
         "messages": "step strategy time round kind sender receiver value count",
@@ -373,6 +374,7 @@ for step in range(int(sys.argv[2])):
     energy = np.random.default_rng(step).random(rows)
     names = ("soc", "usable_kwh", "energy_kwh", "min_kwh", "max_kwh", "lam", "theta", "price")
     columns = dict.fromkeys(names, energy) | {"driven_km": 0.0, "unmet_kwh": 0.0, "step": step}
+    columns["plugged"] = 1
     columns |= {"strategy": "typical", "community": "homes", "vehicle": np.arange(rows)}
     writer.add("vehicles", columns)
 writer.finish({}, 0.0)

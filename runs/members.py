@@ -1,0 +1,176 @@
+"""The members of all communities: what their loads follow, and how their photovoltaics stand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.consumer import Building, Consumer, Household
+from environment.calendar import Calendar
+from environment.demand import LoadTable, read_loads
+from environment.errors import InputError, Problem, nearest
+from environment.grid import Grid
+from environment.population import Population
+from environment.standard_profiles import StandardProfiles
+from environment.sunshine import ClearSky, Orientation
+from runs.scenario import Scenario
+from runs.scenario_sections import FileMembers, ProfileMembers
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSources:
+    """Where the loads of consumers come from: standard profiles first, then columns of files."""
+
+    profiles: StandardProfiles
+    tables: tuple[LoadTable, ...]
+    step_h: float
+
+    def load_kwh(self, step: int) -> NDArray[np.float64]:
+        """Return the load of every source in a step [kWh], shape (sources,)."""
+        profiles = self.profiles.power_kw(step) * self.step_h
+        return np.concatenate([profiles, *(table.load_kwh[step] for table in self.tables)])
+
+
+@dataclass(frozen=True, slots=True)
+class MemberGroup:
+    """Consumers of one type that a scenario describes together.
+
+    Attributes
+    ----------
+    name : str
+        Community and name of the group, "homes/households".
+    rows : slice
+        Their rows of the population of their type.
+    """
+
+    name: str
+    rows: slice
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """All members of all communities.
+
+    Attributes
+    ----------
+    populations : dict
+        Population of every consumer type.
+    nodes : dict
+        Node of the grid of every consumer, by consumer type.
+    groups : dict
+        The groups of every consumer type, in the order of its rows.
+    sources : LoadSources
+        What their loads follow.
+    clear_sky : ClearSky or None
+        What their photovoltaics generate under a clear sky, if there are any.
+    """
+
+    populations: dict[type[Consumer], Population]
+    nodes: dict[type[Consumer], NDArray[np.intp]]
+    groups: dict[type[Consumer], list[MemberGroup]]
+    sources: LoadSources
+    clear_sky: ClearSky | None
+
+
+type _Group = ProfileMembers | FileMembers
+type _Row = tuple[int, int, float, int, float, int]
+
+
+def make_members(scenario: Scenario, calendar: Calendar, grid: Grid) -> Members:
+    """Make every household and building of a scenario.
+
+    Raises
+    ------
+    InputError
+        If a file of loads cannot be used or lacks a member.
+    """
+    groups = [
+        (m, f"{name}/{group.name}", group)
+        for m, (name, community) in enumerate(scenario.communities.items())
+        for group in community.members
+    ]
+    profiles = tuple(
+        dict.fromkeys(g.profile for _, _, g in groups if isinstance(g, ProfileMembers))
+    )
+    files = dict.fromkeys(g.file for _, _, g in groups if isinstance(g, FileMembers))
+    tables = {file: read_loads(scenario.path_of(file), calendar, scenario.steps) for file in files}
+    sources = LoadSources(
+        StandardProfiles(calendar, profiles), tuple(tables.values()), scenario.step_h
+    )
+    orientations = tuple(dict.fromkeys(_orientation(g) for _, _, g in groups if g.pv_kw))
+    rows: dict[type[Consumer], list[_Row]] = {Household: [], Building: []}
+    named: dict[type[Consumer], list[MemberGroup]] = {kind: [] for kind in rows}
+    for m, node, group in groups:
+        kind: type[Consumer] = Household if group.kind == "household" else Building
+        at, first_row = grid.node_index[node], len(rows[kind])
+        stands = orientations.index(_orientation(group)) if group.pv_kw else 0
+        rows[kind] += [
+            (m, source, scale, at, group.pv_kw, stands)
+            for source, scale in _loads(group, profiles, tables)
+        ]
+        named[kind].append(MemberGroup(node, slice(first_row, len(rows[kind]))))
+    populations = {kind: _population(kind, table) for kind, table in rows.items()}
+    nodes = {
+        kind: np.array([row[3] for row in table], dtype=np.intp) for kind, table in rows.items()
+    }
+    sky = _clear_sky(scenario, calendar, orientations)
+    return Members(populations, nodes, named, sources, sky)
+
+
+def _population(kind: type[Consumer], rows: list[_Row]) -> Population:
+    table = np.array(rows, dtype=np.float64).reshape(-1, 6)
+    population = Population(kind.attributes(), len(rows))
+    population.set("community", table[:, 0].astype(np.int16))
+    population.set("source", table[:, 1].astype(np.int32))
+    population.set("scale", table[:, 2])
+    population.set("pv_kw", table[:, 4])
+    population.set("orientation", table[:, 5].astype(np.int32))
+    return population
+
+
+def _loads(
+    group: _Group, profiles: tuple[str, ...], tables: dict[str, LoadTable]
+) -> list[tuple[int, float]]:
+    """Return the source of the load of every member of a group, and its factor on it."""
+    if isinstance(group, ProfileMembers):
+        return [(profiles.index(group.profile), group.annual_kwh / 1000.0)] * group.count
+    first = len(profiles)
+    for file, table in tables.items():
+        if file == group.file:
+            break
+        first += len(table.members)
+    loads = tables[group.file]
+    return [(first + loads.members.index(name), group.scale) for name in _chosen(group, loads)]
+
+
+def _orientation(group: _Group) -> Orientation:
+    return Orientation(group.pv_tilt, group.pv_azimuth, group.pv_performance_ratio)
+
+
+def _clear_sky(
+    scenario: Scenario, calendar: Calendar, orientations: tuple[Orientation, ...]
+) -> ClearSky | None:
+    place = scenario.location
+    if place is None or not orientations:
+        return None
+    return ClearSky(calendar, place.latitude, place.longitude, place.altitude_m, orientations)
+
+
+def _chosen(group: FileMembers, table: LoadTable) -> tuple[str, ...]:
+    """Return the members of a file that a group wants."""
+    if group.members is None:
+        return table.members
+    unknown = [member for member in group.members if member not in table.members]
+    if unknown:
+        raise InputError(
+            [
+                Problem(
+                    f"{group.file}: member",
+                    f"there is no member {member!r}",
+                    ", ".join(table.members[:8]) + (", ..." if len(table.members) > 8 else ""),
+                    nearest(member, table.members),
+                )
+                for member in unknown
+            ]
+        )
+    return group.members
