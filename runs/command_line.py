@@ -144,18 +144,28 @@ def replicate(
     studies: Annotated[
         list[str] | None, typer.Argument(metavar="[STUDY]...", help="Which studies; all if none.")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="New folder for tables and figures."),
+    ] = None,
     no_progress: NoProgress = False,
 ) -> None:
     """Set published figures beside simulated ones, cell by cell."""
     from rich.console import Console
 
     from runs.replicate import replicate as replicate_studies
+    from runs.results import refuse_used
     from runs.terminal import progress_bar
 
+    if out is not None:
+        refuse_used(out)
     with progress_bar(shown=not no_progress) as progress:
-        report = replicate_studies(studies or [], progress)
-    Console().print(report)
-    raise typer.Exit(DONE if report.passed else FAILED)
+        reports = replicate_studies(studies or [], progress)
+    for report in reports:
+        Console().print(report)
+        if out is not None:
+            report.save(out / report.name)
+    raise typer.Exit(DONE if all(report.passed for report in reports) else FAILED)
 
 
 @contextmanager
