@@ -180,9 +180,10 @@ def _crossings(left: _Arcs, right: _Arcs, lowest: float, highest: float) -> NDAr
     """Return the utility price at which each right arc overtakes the left one, within bounds."""
     left_last, right_first = left.turning_points()[1], right.turning_points()[0]
     # Where the price sticks at a common kink both arcs earn the same from the end of the left arc
-    # to the start of the right one.
+    # to the start of the right one; rounding may turn these around where they are equal.
     crossing = np.minimum(np.maximum(left_last, lowest), highest)
-    searched = np.flatnonzero((left.high != right.low) | (left_last > right_first))
+    later = left_last > right_first + 1e-12 * (highest - lowest)
+    searched = np.flatnonzero((left.high != right.low) | later)
     crossing[searched] = _searched_crossings(left[searched], right[searched], lowest, highest)
     return crossing
 

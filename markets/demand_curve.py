@@ -138,9 +138,12 @@ class Bends:
         slope = inside.slope + np.concatenate(([0.0], np.cumsum(bend)))
         intercept = inside.intercept + np.concatenate(([0.0], np.cumsum(bend * price)))
         # Rounding leaves dust where the last battery ceases to answer; a count does not.
+        summed = abs(self.intercept) + float(
+            self.starts_slope @ np.abs(self.starts) + self.ends_slope @ np.abs(self.ends)
+        )
         flat = inside.answering + np.concatenate(([0], np.cumsum(step[order]))) == 0
         slope[flat] = 0.0
-        intercept[flat & (np.abs(intercept) < 1e-13 * np.abs(intercept).max())] = 0.0
+        intercept[flat & (np.abs(intercept) < 1e-13 * summed)] = 0.0
         edges = np.concatenate(([self.low], price, [self.high]))
         wide = edges[1:] > edges[:-1]
         wide[-1] |= not wide.any()

@@ -160,7 +160,9 @@ def narrowed(
     """
     left, low, high = list(bends), lowest_price, highest_price
     kinks = sum(b.kinks for b in left if b is not None)
-    while kinks > FEW_KINKS and low < high:
+    # Where an aggregator may ask one price only there is nothing to narrow.
+    fixed = any(b is not None and b.low == b.high for b in left)
+    while kinks > FEW_KINKS and low < high and not fixed:
         prices = np.linspace(low, high, SAMPLES)
         binned = [None if b is None else demand_bins(b) for b in left]
         answers = [None if b is None else _answers(b, prices) for b in binned]
