@@ -4,6 +4,7 @@ from .checkpoint import load_checkpoint as load_checkpoint
 from .checkpoint import save_checkpoint as save_checkpoint
 from .plots import Plot as Plot
 from .plots import draw_plots as draw_plots
+from .replicate import STUDIES as STUDIES
 from .result_buffer import Coded as Coded
 from .result_tables import TABLES as TABLES
 from .results import ResultsWriter as ResultsWriter
@@ -18,4 +19,6 @@ from .scenario import builtin_scenarios as builtin_scenarios
 from .scenario import load_scenario as load_scenario
 from .scenario import scenario_hash as scenario_hash
 from .scenario_check import check_scenario as check_scenario
+from .study_report import ReportSection as ReportSection
+from .study_report import StudyReport as StudyReport
 from .yaml_reader import read_yaml as read_yaml
