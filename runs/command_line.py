@@ -80,9 +80,25 @@ def scenarios() -> None:
 
 
 @app.command()
-def check(scenario: ScenarioName, changes: Changes = None, seed: Seed = None) -> None:
-    """Find every mistake in a scenario and the files it names."""
+def check(
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="Name of a built-in scenario, a YAML file, or a dataset's folder.",
+        ),
+    ],
+    changes: Changes = None,
+    seed: Seed = None,
+) -> None:
+    """Find every mistake in a scenario and the files it names, or in a dataset."""
+    from runs.dataset_files import check_dataset, dataset_report, is_dataset
     from runs.scenario_check import check_scenario
+
+    if is_dataset(Path(scenario)):
+        for line in dataset_report(check_dataset(Path(scenario))):
+            typer.echo(line)
+        return
 
     checked = check_scenario(scenario, changes or (), seed)
     typer.echo(

@@ -1,0 +1,13 @@
+from .dataset import Dataset as Dataset
+from .dataset import read_dataset as read_dataset
+from .description import Description as Description
+from .description import TableFiles as TableFiles
+from .gaps import Gaps as Gaps
+from .gaps import fill_gaps as fill_gaps
+from .records import Records as Records
+from .resampling import resampled as resampled
+from .schema import TABLES as TABLES
+from .schema import Attribute as Attribute
+from .schema import Table as Table
+from .series import Series as Series
+from .service_days import service_days as service_days

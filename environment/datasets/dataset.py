@@ -1,0 +1,176 @@
+"""A dataset: a folder of tables that a person describes in `dataset.yaml`."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+from environment.datasets.data_file import Findings
+from environment.datasets.description import Description
+from environment.datasets.flaws import flaws
+from environment.datasets.records import Records, read_records, tell_unknown, tell_unknown_names
+from environment.datasets.schema import TABLES
+from environment.datasets.series import Series, read_series
+from environment.demand import LoadTable
+from environment.errors import InputError, Problem
+
+# A meter of which more was filled in than this is worth a warning.
+MUCH_FILLED = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """What stands in a dataset.
+
+    Attributes
+    ----------
+    folder, description
+        Where it lies, and what its person tells about it.
+    series, records
+        Its tables by name: those of intervals, and all others.
+    warnings
+        What is unusual in it.
+    """
+
+    folder: Path
+    description: Description
+    series: dict[str, Series]
+    records: dict[str, Records]
+    warnings: tuple[Problem, ...]
+
+    def loads(self, calendar: Calendar, steps: int) -> LoadTable:
+        """Return the loads of the members over a run, times their scale.
+
+        Raises
+        ------
+        InputError
+            If there are none, or they do not cover the run.
+        """
+        if "profiles" not in self.series:
+            message = "has no table profiles, from which the loads are read"
+            raise InputError([Problem(str(self.folder), message)])
+        profiles = self.series["profiles"]
+        load_kwh = profiles.over("load_kwh", calendar, steps)
+        there = ~np.isnan(load_kwh).any(axis=0)
+        members = tuple(np.array(profiles.keys, dtype=np.object_)[there].tolist())
+        return LoadTable(members, load_kwh[:, there] * self._scale(members))
+
+    def _scale(self, members: tuple[str, ...]) -> NDArray[np.float64]:
+        table = self.records.get("members")
+        if table is None or "scale" not in table.columns:
+            return np.ones(len(members))
+        names, scales = (table.columns[name].tolist() for name in ("member", "scale"))
+        scale = dict(zip(names, scales, strict=True))
+        found = np.array([scale.get(member, np.nan) for member in members])
+        return np.where(np.isnan(found), 1.0, found)
+
+    def filled_share(self) -> dict[str, float]:
+        """Return the share of the intervals that were filled, by member, the largest first."""
+        if "profiles" not in self.series:
+            return {}
+        profiles = self.series["profiles"]
+        share = np.stack(list(profiles.filled_share.values())).max(axis=0)
+        order = np.argsort(-share, kind="stable").tolist()
+        return {profiles.keys[key]: float(share[key]) for key in order}
+
+
+def read_dataset(
+    folder: Path,
+    description: Description,
+    tables: Collection[str] | None = None,
+    examine: bool = False,
+) -> Dataset:
+    """Read the tables of a dataset.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    description
+        What its person tells about it.
+    tables
+        Names of the tables to read; those it does not have are left out. None for all.
+    examine
+        Whether the measured series are looked through for what is unusual.
+
+    Returns
+    -------
+    Dataset
+        The dataset.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong in these tables.
+    """
+    findings = Findings()
+    wanted = [name for name in TABLES if name in description.tables]
+    if tables is not None:
+        wanted = [name for name in wanted if name in tables]
+    records = {
+        name: read_records(folder, description, name, findings)
+        for name in wanted
+        if not TABLES[name].series
+    }
+    tell_unknown_names(records, findings)
+    series = {}
+    for name in wanted:
+        if TABLES[name].series:
+            found = read_series(folder, description, name, findings)
+            if found is not None:
+                series[name] = found
+    if "profiles" in series and "members" in records:
+        key = next(column for column in TABLES["profiles"].columns if column.name == "member")
+        members = records["members"].columns["member"].tolist()
+        profiles = series["profiles"]
+        tell_unknown(profiles.place, key, list(profiles.keys), members, findings)
+    findings.check()
+    if examine:
+        for table in series.values():
+            findings.warnings += flaws(table)
+    dataset = Dataset(folder, description, series, records, ())
+    if examine:
+        findings.warnings += [*_much_filled(dataset), *_other_consumption(dataset)]
+    return Dataset(folder, description, series, records, tuple(findings.warnings))
+
+
+def _much_filled(dataset: Dataset) -> list[Problem]:
+    much = {key: share for key, share in dataset.filled_share().items() if share > MUCH_FILLED}
+    if not much:
+        return []
+    worst, share = next(iter(much.items()))
+    message = (
+        f"{len(much):,} members have more than {MUCH_FILLED:.0%} of their intervals filled, "
+        f"most '{worst}' with {share:.0%}"
+    )
+    return [Problem(dataset.series["profiles"].place, message)]
+
+
+def _other_consumption(dataset: Dataset) -> list[Problem]:
+    """Warn of members whose profile sums up to another consumption than the members' table."""
+    members, profiles = dataset.records.get("members"), dataset.series.get("profiles")
+    if members is None or profiles is None or "annual_kwh" not in members.columns:
+        return []
+    load = profiles.values.get("load_kwh")
+    year_h = 8760.0
+    if load is None or len(load) * profiles.interval_us < 360 * 24 * 3.6e9:
+        return []
+    annual = load.mean(axis=0) * year_h * 3.6e9 / profiles.interval_us
+    by_member = dict(zip(profiles.keys, annual.tolist(), strict=True))
+    names, told = (members.columns[name].tolist() for name in ("member", "annual_kwh"))
+    off = [
+        (name, by_member[name], said)
+        for name, said in zip(names, told, strict=True)
+        if abs(by_member.get(name, said) - said) > 0.1 * said
+    ]
+    if not off:
+        return []
+    name, found, said = off[0]
+    message = (
+        f"the profiles of {len(off):,} members come to another consumption than annual_kwh: "
+        f"'{name}' to {found:,.0f} kWh in a year, not {said:,.0f}"
+    )
+    return [Problem(f"{members.place}, column annual_kwh", message)]

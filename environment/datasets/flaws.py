@@ -1,0 +1,116 @@
+"""What is unusual in measured data, so that a person may want to look at it."""
+
+from collections.abc import Iterator
+from datetime import UTC
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.datasets.series import Series
+from environment.errors import Problem
+from environment.local_times import HOUR_US, shown
+from environment.table_file import SHOWN
+
+ALIKE = 0.999
+FLAT_H = 36.0
+FEW_ZEROS = 0.05
+
+_ENOUGH = 48
+
+
+def flaws(series: Series) -> Iterator[Problem]:
+    """Yield warnings about meters: copies of one another, zeros and values that never change.
+
+    Parameters
+    ----------
+    series
+        The series of a table.
+    """
+    for name, values in series.measured.items():
+        if name == "load_kwh":
+            yield from _shortened(_copies(series, name), f"{series.place}, column {name}")
+            yield from _shortened(_missing_zeros(series, name), f"{series.place}, column {name}")
+        if name in ("load_kwh", "temp_air", "demand_kwh"):
+            yield from _shortened(_flat(series, name, values), f"{series.place}, column {name}")
+
+
+def scaled_copies(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return which series are copies of another up to their scale.
+
+    Parameters
+    ----------
+    values
+        The series without NaN, shape (intervals, series).
+
+    Returns
+    -------
+    array, shape (pairs, 2)
+        Pairs of series whose correlation is above 0.999.
+    """
+    # Sums over a few intervals tell copies as well as each interval does, and sooner.
+    parts = max(len(values) // 8760, 1)
+    whole = len(values) // parts * parts
+    sums = values[:whole].reshape(-1, parts, values.shape[1]).sum(axis=1)
+    centred = (sums - sums.mean(axis=0)).astype(np.float32)
+    size = np.sqrt(np.einsum("ij,ij->j", centred, centred))
+    constant = size <= 1e-6 * np.abs(sums).sum(axis=0) + 1e-30
+    centred /= np.where(constant, np.inf, size)
+    alike = np.triu(centred.T @ centred, k=1) > ALIKE
+    return np.argwhere(alike)
+
+
+def _copies(series: Series, name: str) -> Iterator[str]:
+    values = series.values[name]
+    usable = np.flatnonzero(~np.isnan(values).any(axis=0))
+    if len(values) < _ENOUGH or usable.size < 2:
+        return
+    for first, second in usable[scaled_copies(values[:, usable])].tolist():
+        factor = values[:, second].sum() / values[:, first].sum()
+        yield (
+            f"'{series.keys[second]}' looks like {factor:.3g} times '{series.keys[first]}': "
+            f"their correlation is above {ALIKE:g}"
+        )
+
+
+def _missing_zeros(series: Series, name: str) -> Iterator[str]:
+    """Tell the few zeros of meters that otherwise stay far above zero."""
+    values = series.measured[name]
+    zeros = (values == 0).sum(axis=0)
+    share = zeros / np.maximum((~np.isnan(values)).sum(axis=0), 1)
+    for key in np.flatnonzero((zeros > 0) & (share < FEW_ZEROS)).tolist():
+        others = values[:, key][values[:, key] > 0]
+        if others.size >= _ENOUGH and np.quantile(others, 0.01) > 0.1 * np.median(others):
+            yield (
+                f"'{series.keys[key]}' is 0 in {zeros[key]:,} intervals and far above it in all "
+                "others: these zeros may mean that a value is missing"
+            )
+
+
+def _flat(series: Series, name: str, values: NDArray[np.float64]) -> Iterator[str]:
+    """Tell the longest run of one value of every series, where it is long."""
+    least = int(FLAT_H * HOUR_US // series.interval_us)
+    for key in range(values.shape[1]):
+        column = values[:, key]
+        changes = np.flatnonzero(np.diff(column) != 0) + 1  # NaN differs from everything
+        edges = np.concatenate(([0], changes, [column.size]))
+        sizes = np.diff(edges)
+        sizes[column[edges[:-1]] == 0] = 0
+        longest = int(sizes.argmax())
+        if sizes[longest] > least:
+            at_us = series.start_us + int(edges[longest]) * series.interval_us
+            hours = int(sizes[longest]) * series.interval_us / HOUR_US
+            whose = f"'{series.keys[key]}'" if series.keys[key] else name
+            value = column[edges[longest]]
+            yield f"{whose} stays at {value:g} for {hours:g} h from {_utc(at_us)}"
+
+
+def _utc(at_us: int) -> str:
+    return shown(at_us, UTC)
+
+
+def _shortened(messages: Iterator[str], place: str) -> Iterator[Problem]:
+    told = list(messages)
+    for message in told[:SHOWN]:
+        yield Problem(place, message)
+    if (more := len(told) - SHOWN) > 0:
+        yield Problem(place, f"and {more:,} more like these")

@@ -1,0 +1,314 @@
+"""Tables of a dataset that have a row for every interval."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+from environment.datasets.data_file import DataFile, Findings
+from environment.datasets.description import Description
+from environment.datasets.gaps import WEEK_H, fill_gaps
+from environment.datasets.resampling import resampled
+from environment.datasets.schema import TABLES, Table
+from environment.datasets.swapped_dates import warn_swapped
+from environment.errors import InputError, Problem
+from environment.local_times import (
+    HOUR_US,
+    TIMES,
+    commonest_distance_us,
+    length,
+    microseconds,
+    read_times,
+    shown,
+)
+from environment.table_file import SHOWN, names
+
+_MINUTE_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """A table of intervals, its gaps filled.
+
+    Attributes
+    ----------
+    table
+        What it may hold.
+    place
+        Its files, as messages name them.
+    keys
+        Whose series they are; one "" where the table has one only.
+    start_us, interval_us
+        When the first interval starts, in microseconds of UTC since 1970; length of each [µs].
+    values
+        The quantities by name, NaN where a series was not measured at all, each of shape
+        (intervals, keys).
+    measured
+        The same before the gaps were filled.
+    filled_share
+        Share of the intervals that were filled by name, each of shape (keys,).
+    """
+
+    table: Table
+    place: str
+    keys: tuple[str, ...]
+    start_us: int
+    interval_us: int
+    values: dict[str, NDArray[np.float64]]
+    measured: dict[str, NDArray[np.float64]]
+    filled_share: dict[str, NDArray[np.float64]]
+
+    def over(self, name: str, calendar: Calendar, steps: int) -> NDArray[np.float64]:
+        """Return a quantity over the steps of a run, shape (steps, keys).
+
+        Raises
+        ------
+        InputError
+            If the table lacks it, does not cover the run, or is coarser than its steps.
+        """
+        if name not in self.values:
+            there = ", ".join(self.values)
+            raise InputError([Problem(self.place, f"there is no column {name}, but {there}")])
+        step_us = round(calendar.step_h * HOUR_US)
+        begin_us = microseconds(calendar.time_of(0)) - self.start_us
+        first, past = (at_us / self.interval_us for at_us in (begin_us, begin_us + steps * step_us))
+        intervals = len(self.values[name])
+        end_us = self.start_us + intervals * self.interval_us
+        zone = calendar.zone
+        if first < 0 or past > intervals:
+            wanted = f"{shown(begin_us + self.start_us, zone)} to " + shown(
+                begin_us + self.start_us + steps * step_us, zone
+            )
+            allowed = f"a run within {shown(self.start_us, zone)} to {shown(end_us, zone)}"
+            raise InputError([Problem(self.place, f"does not cover the run, {wanted}", allowed)])
+        if first != int(first):
+            message = f"no interval starts with the run, {shown(begin_us + self.start_us, zone)}"
+            allowed = f"times every {length(self.interval_us)} from {shown(self.start_us, zone)}"
+            raise InputError([Problem(self.place, message, allowed)])
+        unit = next(column.unit for column in self.table.columns if column.name == name)
+        # The last interval may end after the run; then an interval is longer than a step.
+        values = self.values[name][int(first) : -int(-past // 1)]
+        return resampled(values, self.interval_us, step_us, unit, self.place)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The rows of one file: the interval and key of each, and which can be used."""
+
+    file: DataFile
+    interval: NDArray[np.int64]
+    key: NDArray[np.int32]
+    used: NDArray[np.int64]
+
+
+def read_series(
+    folder: Path, description: Description, name: str, findings: Findings
+) -> Series | None:
+    """Read a table of intervals; None, with errors told, where that cannot be done.
+
+    Parameters
+    ----------
+    folder
+        Folder of the dataset.
+    description
+        What its person tells about it.
+    name
+        Name of the table.
+    findings
+        Where errors and warnings are told.
+    """
+    return _Reading(folder, description, name, findings).read()
+
+
+class _Reading:
+    def __init__(
+        self, folder: Path, description: Description, name: str, findings: Findings
+    ) -> None:
+        self.folder, self.description, self.findings = folder, description, findings
+        self.table = TABLES[name]
+        self.files = description.tables[name].files
+        self.place = ", ".join(str(folder / file) for file in self.files)
+        self.zone = description.clock_of(name)
+        begin, end = (microseconds(time) for time in description.period())
+        self.start_us = begin
+        self.interval_us = description.minutes_of(name) * _MINUTE_US
+        self.intervals, self.rest_us = divmod(end - begin, self.interval_us)
+        self.at_end = description.labels_of(name) == "end"
+        self.keys: list[str] = []
+
+    def read(self) -> Series | None:
+        errors_before = len(self.findings.errors)
+        if self.rest_us:
+            message = f"start to end is no whole number of intervals of {length(self.interval_us)}"
+            self.findings.errors.append(Problem(self.place, message, "whole intervals"))
+        files = [file for path in self.files if (file := self._open(self.folder / path))]
+        parts = [part for file in files if (part := self._part(file))]
+        if parts:
+            self._tell_repeated(parts)
+        quantities = {
+            attribute.name: self._dense(parts, attribute.name)
+            for attribute in self.table.quantities
+            if any(attribute.name in part.file.present for part in parts)
+        }
+        for file in files:
+            self.findings.errors += file.problems
+            self.findings.warnings += file.unused
+        if len(self.findings.errors) > errors_before:
+            return None
+        values, shares = {}, {}
+        for name, measured in quantities.items():
+            values[name], shares[name] = self._filled(name, measured)
+        if len(self.findings.errors) > errors_before:
+            return None
+        return Series(
+            self.table,
+            self.place,
+            tuple(self.keys),
+            self.start_us,
+            self.interval_us,
+            values,
+            quantities,
+            shares,
+        )
+
+    def _open(self, path: Path) -> DataFile | None:
+        try:
+            return DataFile(path, self.table)
+        except InputError as error:
+            self.findings.errors += error.problems
+            return None
+
+    def _part(self, file: DataFile) -> _Part | None:
+        key = self._key(file)
+        times = read_times(file.column("time"), key, self.zone)
+        file.tell(np.flatnonzero(~times.timed & ~times.skipped), "time", times.reason, TIMES)
+        if skipped := int(np.count_nonzero(times.skipped)):
+            message = f"{skipped:,} rows at times that the clocks of {self.zone} skip are not used"
+            self.findings.warnings.append(Problem(str(file.path), message))
+        start_us = times.time_us - (self.interval_us if self.at_end else 0)
+        place = f"{file.path}, column time"
+        distance_us = commonest_distance_us(start_us, key, times.timed)
+        if distance_us not in (0, self.interval_us):
+            message = f"rows are {length(distance_us)} apart, not {length(self.interval_us)}"
+            allowed = "the resolution that dataset.yaml tells for this table"
+            self.findings.errors.append(Problem(place, message, allowed))
+            return None
+        interval, past = np.divmod(start_us - self.start_us, self.interval_us)
+        inside = times.timed & (interval >= 0) & (interval < self.intervals)
+        self._tell_misaligned(file, np.flatnonzero(inside & (past != 0)), start_us)
+        one = np.flatnonzero(times.timed & (key == key[0]))
+        warn_swapped(place, start_us[one], self.zone, self.description, self.findings)
+        self._warn_outside(file, np.flatnonzero(times.timed & ~inside), start_us)
+        return _Part(file, interval, key, np.flatnonzero(inside & (past == 0) & (key >= 0)))
+
+    def _key(self, file: DataFile) -> NDArray[np.int32]:
+        """Return the key of each row as an index into `keys`, -1 where it is empty."""
+        if self.table.key not in file.present:
+            codes = np.zeros(file.table.num_rows, dtype=np.int32)
+            here: tuple[str, ...] = ("",)
+        else:
+            codes, here = names(file.column(self.table.key))
+            if (codes < 0).any():
+                empty = np.flatnonzero(codes < 0)
+                file.tell(empty, self.table.key, lambda row: "is empty", "a name")
+        known = {key: index for index, key in enumerate(self.keys)}
+        self.keys += [key for key in here if key not in known]
+        places = {key: index for index, key in enumerate(self.keys)}
+        return np.array([*(places[key] for key in here), -1], dtype=np.int32)[codes]
+
+    def _dense(self, parts: list[_Part], name: str) -> NDArray[np.float64]:
+        attribute = next(column for column in self.table.quantities if column.name == name)
+        dense = np.full((self.intervals, len(self.keys)), np.nan)
+        for part in parts:
+            if name not in part.file.present:
+                continue
+            numbers = part.file.read_numbers(attribute)
+            if part.file.is_power(name):
+                numbers = numbers * (self.interval_us / HOUR_US)
+            used = part.used
+            dense[part.interval[used], part.key[used]] = numbers[used]
+        return dense
+
+    def _filled(
+        self, name: str, measured: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if np.isnan(measured).all():
+            # A column may be empty for some, but not for everyone.
+            message = f"{name} has no value from start to end"
+            self.findings.errors.append(Problem(self.place, message, "at least one value"))
+        allow = self.description.gaps == "allow"
+        ahead = self._ahead() if np.isnan(measured).any() else None
+        gaps = fill_gaps(measured, self.interval_us / HOUR_US, ahead, allow)
+        for series, first, size in gaps.left[:SHOWN].tolist():
+            hours = size * self.interval_us / HOUR_US
+            begin, end = (
+                shown(self.start_us + at * self.interval_us, self.description.zone)
+                for at in (first, first + size)
+            )
+            whose = f"'{self.keys[series]}' has" if self.keys[series] else "there are"
+            long = hours > WEEK_H
+            why = "" if long else "; a week before and after there is none either"
+            message = f"{whose} no {name} for {hours:g} h, from {begin} to {end}{why}"
+            allowed = "gaps of up to 7 days, or gaps: allow in dataset.yaml"
+            self.findings.errors.append(Problem(self.place, message, allowed))
+        if (more := len(gaps.left) - SHOWN) > 0:
+            message = f"and {more:,} more gaps like these in {name}"
+            self.findings.errors.append(Problem(self.place, message))
+        return gaps.values, gaps.filled_share
+
+    def _ahead(self) -> NDArray[np.int64]:
+        """Return by how many intervals the local clock is ahead of UTC, shape (intervals,)."""
+        zone = self.description.zone
+        begin = datetime.fromtimestamp(self.start_us / 1e6, UTC)
+        hours = self.intervals * self.interval_us // HOUR_US + 1
+        offsets = [
+            (begin + timedelta(hours=hour)).astimezone(zone).utcoffset() or timedelta()
+            for hour in range(hours)
+        ]
+        ahead = np.array([offset.total_seconds() * 1e6 for offset in offsets], dtype=np.int64)
+        at_hour = np.arange(self.intervals) * self.interval_us // HOUR_US
+        return ahead[at_hour] // self.interval_us
+
+    def _tell_repeated(self, parts: list[_Part]) -> None:
+        cells = np.concatenate([p.interval[p.used] * len(self.keys) + p.key[p.used] for p in parts])
+        seen = np.zeros(self.intervals * len(self.keys), dtype=np.bool_)
+        seen[cells] = True
+        if np.count_nonzero(seen) == cells.size:
+            return
+        order = np.argsort(cells, kind="stable")
+        again = np.zeros(cells.size, dtype=np.bool_)
+        again[order[1:]] = np.diff(cells[order]) == 0
+        first = 0
+        for part in parts:
+            rows = part.used[again[first : first + part.used.size]]
+            first += part.used.size
+
+            def message(row: int, part: _Part = part) -> str:
+                at_us = self.start_us + int(part.interval[row]) * self.interval_us
+                key = self.keys[part.key[row]]
+                whose = f"'{key}' has another row" if key else "there is another row"
+                return f"{whose} for {shown(at_us, self.description.zone)}"
+
+            part.file.tell(rows, "", message, "one row for each interval")
+
+    def _tell_misaligned(
+        self, file: DataFile, rows: NDArray[np.int64], start_us: NDArray[np.int64]
+    ) -> None:
+        allowed = f"times every {length(self.interval_us)} from the start in dataset.yaml"
+        file.tell(
+            rows,
+            "time",
+            lambda row: f"{shown(int(start_us[row]), self.zone)} is no interval",
+            allowed,
+        )
+
+    def _warn_outside(
+        self, file: DataFile, rows: NDArray[np.int64], start_us: NDArray[np.int64]
+    ) -> None:
+        if rows.size:
+            example = shown(int(start_us[rows[0]]), self.zone)
+            message = f"{rows.size:,} rows outside start to end are not used, such as {example}"
+            self.findings.warnings.append(Problem(str(file.path), message))

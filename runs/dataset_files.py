@@ -1,0 +1,126 @@
+"""A dataset's folder: its description read, its tables checked and told about."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from environment.datasets.dataset import Dataset, read_dataset
+from environment.datasets.description import Description
+from environment.datasets.schema import TABLES
+from environment.errors import InputError, Problem, nearest
+
+from .scenario_problems import problems_of
+from .yaml_reader import place, read_yaml
+
+DESCRIPTION = "dataset.yaml"
+# Of very many members, these are shown one by one.
+_SHOWN = 30
+
+
+def is_dataset(path: Path) -> bool:
+    """Return whether a path is meant to be a dataset: a folder, or its description."""
+    return path.is_dir() or path.name == DESCRIPTION
+
+
+def load_description(folder: Path) -> Description:
+    """Read what a person tells about a dataset.
+
+    Raises
+    ------
+    InputError
+        With every problem, each with its key.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        beside = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        near = nearest(DESCRIPTION, beside)
+        message = f"has no {DESCRIPTION}, which describes a dataset"
+        raise InputError([Problem(str(folder), message, suggestion=near)])
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
+    given = read_yaml(text, str(path))
+    if not isinstance(given, dict):
+        names = [field.alias or name for name, field in Description.model_fields.items()]
+        raise InputError([Problem(str(path), "is no description", f"the keys {', '.join(names)}")])
+    try:
+        return Description.model_validate(given)
+    except ValidationError as error:
+        problems = problems_of(error, Description, lambda keys: place(str(path), keys))
+        raise InputError(problems) from None
+
+
+def load_dataset(folder: Path, tables: Collection[str] | None = None) -> Dataset:
+    """Read a dataset, or some of its tables.
+
+    Parameters
+    ----------
+    folder
+        Folder with a `dataset.yaml`.
+    tables
+        Names of the tables; those it does not have are left out. None for all.
+
+    Raises
+    ------
+    InputError
+        With every problem of the description, or else of the tables.
+    """
+    return read_dataset(folder, load_description(folder), tables)
+
+
+def check_dataset(path: Path) -> Dataset:
+    """Read everything in a dataset, and look for what is unusual.
+
+    Parameters
+    ----------
+    path
+        Its folder, or its description.
+
+    Raises
+    ------
+    InputError
+        With every problem of the description, or else of the tables.
+    """
+    folder = path if path.is_dir() else path.parent
+    return read_dataset(folder, load_description(folder), examine=True)
+
+
+def dataset_files(folder: Path, tables: Collection[str]) -> list[str]:
+    """Return the files of some tables of a dataset, its description first."""
+    description = load_description(folder)
+    files = [
+        file
+        for name in TABLES
+        if name in tables and name in description.tables
+        for file in description.tables[name].files
+    ]
+    return list(dict.fromkeys((DESCRIPTION, *files)))
+
+
+def dataset_report(dataset: Dataset) -> list[str]:
+    """Return in lines what a checked dataset holds, and how much of it was filled."""
+    lines = [f"warning: {warning}" for warning in dataset.warnings]
+    description = dataset.description
+    lines.append(
+        f"{description.name} is fine: {description.start} to {description.end}, "
+        f"{description.resolution} min, {description.time_zone}"
+    )
+    for name in (name for name in TABLES if name in description.tables):
+        if name in dataset.series:
+            series = dataset.series[name]
+            whose = f"{len(series.keys):,} {series.table.key}s, " if series.keys != ("",) else ""
+            lines.append(f"{name}: {whose}{', '.join(series.values)}")
+        else:
+            records = dataset.records[name]
+            lines.append(f"{name}: {len(records):,} rows of {', '.join(records.columns)}")
+    shares = dataset.filled_share()
+    if not any(shares.values()):
+        return [*lines, "filled: nothing, no member lacks a value"] if shares else lines
+    told = list(shares.items())
+    width = max(len(key) for key, _ in told[:_SHOWN])
+    lines += [f"filled: {key:<{width}}  {share:.2%}" for key, share in told[:_SHOWN]]
+    if (more := len(told) - _SHOWN) > 0:
+        lines.append(f"filled: {more:,} more members, each at most {told[_SHOWN][1]:.2%}")
+    return lines
