@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from environment.errors import InputError
 from environment.message_bus import LOG_COLUMNS, Count, MessageBus
@@ -166,3 +167,63 @@ def test_all_wrong_parameters_are_told() -> None:
         "deadline_h",
         "keep",
     ]
+
+
+def exponential(**rules: Any) -> MessageBus:
+    bus = MessageBus(Streams(1), latency="exponential", **rules)
+    bus.begin_step(0)
+    return bus
+
+
+def test_exponential_latencies_pass_as_slow_as_the_slowest_message() -> None:
+    bus = exponential(latency_h=0.01)
+    assert bus.send(offer("vehicles", 10_000)) is True
+    bus.wait()
+    # The slowest of n takes ln n + 0.58 means, with a deviation of 1.28 means.
+    assert bus.now_h == pytest.approx(0.01 * (math.log(10_000) + 0.58), abs=0.05)
+    before_h = bus.now_h
+    bus.wait()
+    assert bus.now_h == before_h
+    times = []
+    for _ in range(2000):
+        bus.send(offer())
+        bus.wait()
+        times.append(bus.now_h)
+    assert np.diff(times).mean() == pytest.approx(0.01, rel=0.1)
+    assert np.diff(times).std() == pytest.approx(0.01, rel=0.1)
+    assert bus.statistics["PriceOffer"].late == 0
+
+
+def test_of_exponential_latencies_those_beyond_the_deadline_are_late() -> None:
+    bus = exponential(latency_h=0.1, deadline_h=0.2)
+    mask = bus.send(offer("vehicles", 100_000))
+    assert isinstance(mask, np.ndarray)
+    assert (~mask).mean() == pytest.approx(math.exp(-2), abs=0.005)
+    assert bus.statistics["PriceOffer"] == Count(100_000, 0, int((~mask).sum()))
+
+
+def test_nobody_waits_for_ever_where_there_is_a_deadline() -> None:
+    bus = exponential(latency_h=0.01, deadline_h=10.0)
+    mask = bus.send(offer("vehicles", 100_000))
+    assert isinstance(mask, np.ndarray)
+    assert 0 < (~mask).mean() < 1e-3
+    bus.wait()
+    assert bus.now_h == bus.patience_h == pytest.approx(0.08)
+
+
+def test_latencies_and_losses_are_drawn_apart() -> None:
+    def mask(**rules: Any) -> NDArray[np.bool_]:
+        bus = MessageBus(Streams(1), **rules)
+        bus.begin_step(3)
+        found = bus.send(offer("vehicles", 1000))
+        assert isinstance(found, np.ndarray)
+        return found
+
+    late = {"latency_h": 0.1, "latency": "exponential", "deadline_h": 0.2}
+    both = mask(loss_rate=0.3, **late)
+    np.testing.assert_array_equal(both, mask(loss_rate=0.3) & mask(**late))
+
+
+def test_an_unknown_latency_is_refused() -> None:
+    with pytest.raises(InputError, match=r"latency.*gamma.*constant, exponential"):
+        MessageBus(Streams(1), latency="gamma")  # type: ignore[arg-type]
