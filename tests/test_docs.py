@@ -1,0 +1,85 @@
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from environment import PROFILES
+from runs import TABLES, load_scenario, read_run, start_run
+from runs.command_line import app
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+spec = importlib.util.spec_from_file_location("tables", DOCS / "tables.py")
+assert spec is not None
+assert spec.loader is not None
+tables = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tables)
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", tables.pages(), ids=lambda path: path.relative_to(DOCS).as_posix())
+def test_the_tables_of_a_page_are_what_the_code_says(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == tables.renewed(path), "run: python docs/tables.py"
+
+
+def test_every_section_and_every_table_stands_on_a_page() -> None:
+    assert set(tables.places()) == {*tables.sections(), *TABLES}
+
+
+def test_a_table_tells_unit_default_and_bounds() -> None:
+    text = page("scenario.md")
+    assert "| `capacity_kwh` | capacity of a battery | kWh | `40` | a number above 0 |" in text
+    assert (
+        "| `loss_rate` | share of the messages lost | - | `0` | a number from 0 to below 1 |"
+        in (text)
+    )
+    assert "| `utility` | lowest and highest utility price | money/kWh | `[0, 70]` |" in text
+    assert "| `vehicles` | electric vehicles |  | required | [Vehicles](#vehicles) |" in text
+
+
+def test_every_standard_profile_is_explained() -> None:
+    for profile in PROFILES:
+        assert f"| `{profile}` |" in page("scenario.md")
+
+
+@pytest.fixture(scope="module")
+def a_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run of more than a day, that all parts of a summary are there."""
+    directory = tmp_path_factory.mktemp("runs") / "one"
+    changes = ["vehicles.count=20", "hours=30", "step_h=6", "game.solver=exact"]
+    start_run(load_scenario("three-communities", changes), directory)
+    return read_run(directory)
+
+
+def test_every_file_of_a_run_is_named(a_run: Any) -> None:
+    for path in a_run.directory.iterdir():
+        assert f"`{path.name}`" in page("results.md")
+
+
+def test_every_key_of_a_run_and_its_summary_is_explained(a_run: Any) -> None:
+    named = set(re.findall(r"`(\w+)`", page("results.md")))
+    assert set(a_run.info) <= named
+    for totals in a_run.summary.values():
+        assert set(totals) | set(totals["counts"]) | set(totals["worst"]) <= named
+
+
+def test_every_kind_of_payment_is_named(a_run: Any) -> None:
+    kinds = set(a_run.table("ledger").column("kind").to_pylist())
+    assert kinds <= set(re.findall(r"`(\w+)`", page("results.md")))
+
+
+def test_every_command_and_option_is_explained() -> None:
+    text = page("commands.md")
+    for name, command in get_command(app).commands.items():
+        assert f"## hmesh {name}" in text
+        section = text.partition(f"## hmesh {name}\n")[2].partition("\n## ")[0]
+        for parameter in command.params:
+            for option in (*parameter.opts, *parameter.secondary_opts):
+                if option.startswith("--"):
+                    assert f"`{option}" in section, f"{name} {option}"
