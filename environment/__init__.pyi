@@ -2,8 +2,15 @@ from .battery import charged as charged
 from .battery import exchange_bounds as exchange_bounds
 from .battery import usable_kwh as usable_kwh
 from .calendar import Calendar as Calendar
+from .chance import alternated as alternated
+from .chance import correlation_over as correlation_over
+from .chance import growth_factor as growth_factor
+from .chance import next_normal as next_normal
+from .chance import noise_factor as noise_factor
+from .chance import unavailability as unavailability
 from .clock import Clock as Clock
 from .clock import PendingEvent as PendingEvent
+from .cloudiness import clearness as clearness
 from .day_plans import DayPlans as DayPlans
 from .day_plans import read_day_plans as read_day_plans
 from .demand import LoadTable as LoadTable
@@ -33,7 +40,10 @@ from .standard_profiles import StandardProfiles as StandardProfiles
 from .standard_profiles import dynamisation as dynamisation
 from .standard_profiles import season_of as season_of
 from .streams import Streams as Streams
+from .sunshine import ClearSky as ClearSky
+from .sunshine import Orientation as Orientation
 from .traffic import Traffic as Traffic
 from .trips import TripBatch as TripBatch
 from .trips import TripSource as TripSource
+from .value_file import read_values as read_values
 from .world import World as World
