@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,15 @@ class DayPlans:
     start: NDArray[np.int64]
     last_arrival_h: NDArray[np.float64]
     day: NDArray[np.int64]
+
+    @classmethod
+    def blank(cls, name: str) -> Self:
+        """Return one plan without trips, for vehicles that follow none."""
+        hours, places = np.empty(0), np.empty(0, dtype=np.int64)
+        none, start = np.zeros(1), np.zeros(1, dtype=np.int64)
+        return cls(
+            (name,), places, hours, hours, hours, places, places, places, start, none, places
+        )
 
     def trips_of(self, plan: int, kind: DayKind) -> list[int]:
         """Return the trips of a plan on a kind of day, by departure."""

@@ -84,3 +84,62 @@ def triangular(u: NDArray[np.float64], low: float, mode: float, high: float) -> 
 def drawn_from(u: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each share one of ``values``, all of them equally likely."""
     return values[(u * len(values)).astype(np.intp)]
+
+
+def gamma(u: NDArray[np.float64], mean: float, deviation: float) -> NDArray[np.float64]:
+    """Return values above 0 of a gamma distribution.
+
+    Parameters
+    ----------
+    u : array
+        Shares, 0 <= u < 1.
+    mean, deviation : float
+        Of the values; both above 0.
+    """
+    from scipy.special import gammaincinv
+
+    shape = (mean / deviation) ** 2
+    values: NDArray[np.float64] = gammaincinv(shape, np.maximum(u, _LEAST)) * (mean / shape)
+    return values
+
+
+def histogram(
+    u: NDArray[np.float64], edges: NDArray[np.float64], shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return values that are spread evenly within the bins of a histogram.
+
+    Parameters
+    ----------
+    u : array
+        Shares, 0 <= u < 1.
+    edges : array, shape (bins + 1,)
+        Ascending.
+    shares : array, shape (bins,)
+        Share of the values in each bin, not below 0; their sum is above 0 and need not be 1.
+    """
+    filled = shares > 0
+    sums = np.cumsum(shares[filled])
+    ends = sums / sums[-1]
+    which = np.searchsorted(ends, u, side="right")
+    begins = np.concatenate([[0.0], ends[:-1]])
+    within = (u - begins[which]) / (ends - begins)[which]
+    low, high = edges[:-1][filled][which], edges[1:][filled][which]
+    values: NDArray[np.float64] = low + (high - low) * within
+    return values
+
+
+def discrete(
+    u: NDArray[np.float64], values: NDArray[np.float64], shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return for each share one of ``values``, each as often as its share says.
+
+    Parameters
+    ----------
+    u : array
+        Shares, 0 <= u < 1.
+    values, shares : array, shape (values,)
+        Shares are not below 0; their sum is above 0 and need not be 1.
+    """
+    sums = np.cumsum(shares)
+    chosen: NDArray[np.float64] = values[np.searchsorted(sums / sums[-1], u, side="right")]
+    return chosen

@@ -75,6 +75,13 @@ class Traffic:
         self.counts: Counter[str] = Counter()
         self.joined_kwh = 0.0
 
+    @property
+    def vehicles_there(self) -> int:
+        """How many vehicles there are by now: the first rows of the fleet."""
+        if self.trips.growth is None:
+            return len(self.fleet)
+        return int(np.count_nonzero(self.fleet["community"] != ABSENT))
+
     def begin(self) -> None:
         """Park every vehicle where it is at the start of the run."""
         today = self.trips.day(0)

@@ -108,20 +108,21 @@ class Recorder:
     def _vehicles(self, simulation: "Simulation") -> None:
         if self.recorded == 0:
             return
-        rows = slice(self.recorded)
+        recorded = min(self.recorded, simulation.traffic.vehicles_there)
+        rows = slice(recorded)
         fleet = simulation.fleet.population
         where: NDArray[np.int16] = fleet["community"][rows]
         prices = np.append(simulation.decision.community_price, np.nan)
         energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
         plugged = simulation.fleet.plugged[rows]
         lower, upper = simulation.fleet.exchange_bounds(rows, energy, plugged)
-        _, unmet = simulation.fleet.driving_kwh(np.arange(self.recorded))
+        _, unmet = simulation.fleet.driving_kwh(np.arange(recorded))
         self.writer.add(
             "vehicles",
             {
                 "step": simulation.step_index,
                 "strategy": simulation.strategy,
-                "vehicle": np.arange(self.recorded),
+                "vehicle": np.arange(recorded),
                 "community": Coded(where, self.setting.communities),
                 "soc": energy / fleet["capacity_kwh"][rows],
                 "usable_kwh": usable_kwh(

@@ -116,7 +116,8 @@ class _Run:
         summary = {}
         for simulation in self.simulations:
             fleet = simulation.fleet.population
-            soc = fleet["energy_kwh"] / fleet["capacity_kwh"]
+            there = simulation.traffic.vehicles_there
+            soc = fleet["energy_kwh"][:there] / fleet["capacity_kwh"][:there]
             messages = {
                 kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
                 for kind, count in simulation.bus.statistics.items()

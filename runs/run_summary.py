@@ -45,6 +45,10 @@ COUNTS: dict[str, str | None] = {
     "unattained_optima": (
         "the utility's best price supposes that indifferent aggregators choose as it likes"
     ),
+    "tours_with_shorter_stays": "a drawn tour had its stays shortened, to be home before the next",
+    "tours_departing_earlier": "a drawn tour set out earlier, to be home before the next",
+    "tours_driving_less": "a drawn tour was shortened, since it drove longer than a day",
+    "vehicles_joined": None,
     "vehicle_questions": None,
     "utility_questions": None,
 }

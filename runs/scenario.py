@@ -14,12 +14,14 @@ from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
 
+from .dataset_files import dataset_files
 from .scenario_chance import Chances, GrowthSettings, Location, refuse_short_outages
 from .scenario_overrides import SOURCE, override
 from .scenario_preferences import FromFile
 from .scenario_problems import Keys, problems_of
 from .scenario_sections import (
     Community,
+    DatasetMembers,
     FileMembers,
     GameSettings,
     GenerationCost,
@@ -33,6 +35,7 @@ from .scenario_sections import (
     Vehicles,
     refuse,
 )
+from .scenario_travel import PlannedTravel, Travel, between, files_of
 from .yaml_reader import place, read_yaml
 
 BUILT_IN = Path(__file__).parent / "scenarios"
@@ -79,6 +82,7 @@ class Scenario(Section):
     location: Location | None = Field(
         default=None, description="where the communities are, or null where nothing needs it"
     )
+    travel: Travel = Field(default=PlannedTravel(), description="how vehicles travel")
     chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
     growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
     messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
@@ -97,7 +101,7 @@ class Scenario(Section):
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the folder from which the files of the scenario are seen, if it names any."""
-        if self.files():
+        if self._own_files() or self.datasets():
             self._folder = Path((context or {}).get("folder", "")).resolve()
 
     def path_of(self, file: str) -> Path:
@@ -105,13 +109,32 @@ class Scenario(Section):
         return self._folder / file
 
     def files(self) -> list[str]:
-        """Return the files that the scenario names, each once."""
+        """Return the files that the scenario names, each once, and those of its datasets."""
+        named = self._own_files()
+        for dataset, tables in self.datasets().items():
+            files = dataset_files(self.path_of(dataset), tables)
+            named += [f"{dataset}/{file}" for file in files]
+        return list(dict.fromkeys(named))
+
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Return the datasets that the scenario names, with the tables that it uses."""
+        used: dict[str, tuple[str, ...]] = {}
+        for community in self.communities.values():
+            for group in community.members:
+                if isinstance(group, DatasetMembers):
+                    used[group.dataset] = ("members", "profiles")
+        if (dataset := self.prices.time_of_use.dataset) is not None:
+            used[dataset] = (*used.get(dataset, ()), "market")
+        return used
+
+    def _own_files(self) -> list[str]:
         groups = (group for community in self.communities.values() for group in community.members)
         named = [group.file for group in groups if isinstance(group, FileMembers)]
         if self.vehicles.day_plans is not None:
             named.append(self.vehicles.day_plans)
         preferences = (self.vehicles.lam, self.vehicles.theta)
         named += [given.file for given in preferences if isinstance(given, FromFile)]
+        named += files_of(self.travel)
         return list(dict.fromkeys(named))
 
     def resolved(self) -> dict[str, Any]:
@@ -231,6 +254,8 @@ class Scenario(Section):
             return prices
         highest = prices.aggregator[1]
         tariff = prices.time_of_use
+        if tariff.dataset is not None:
+            return prices
         problems = [
             Problem(
                 f"time_of_use.{name}",
@@ -269,6 +294,12 @@ class Scenario(Section):
         if problems:
             raise InputError(problems)
         return communities
+
+    @check("travel")
+    @classmethod
+    def _travels_between_communities(cls, travel: Travel, info: ValidationInfo) -> Travel:
+        communities = info.data.get("communities")
+        return travel if communities is None else between(travel, communities)
 
     @check("roads")
     @classmethod

@@ -1,6 +1,6 @@
 """What a scenario leaves to chance, and how its demand grows; all of it is off where not given."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
@@ -122,6 +122,12 @@ class GrowthSettings(Section):
     """What grows over the years, compounding at every moment from the start of the run."""
 
     demand_per_year: DemandGrowth = Field(default=DemandGrowth(), description="growth of loads")
+    vehicles_per_year: Annotated[float, Field(ge=0, le=10_000_000)] = Field(
+        default=0.0, description="vehicles that join the fleet in a year [1/year]"
+    )
+    vehicles_join: Literal["month", "day"] = Field(
+        default="month", description="whether they join on the first of a month or any day"
+    )
 
 
 class Location(Section):

@@ -1,11 +1,13 @@
 """A scenario checked together with the files it names, before anything is run."""
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from environment.errors import InputError, Problem
 
 from .scenario import Scenario, load_scenario
-from .scenario_sections import FileMembers
+from .scenario_preferences import FromFile
+from .scenario_sections import ProfileMembers
 
 
 def check_scenario(
@@ -28,33 +30,54 @@ def check_scenario(
     InputError
         When it cannot: every problem of the scenario or else of all its files at once.
     """
+    scenario = load_scenario(name_or_path, overrides, seed)
+    check_setting(scenario)
+    return scenario
+
+
+def check_setting(scenario: Scenario) -> None:
+    """Make the world of a scenario, to see whether it can be made.
+
+    Raises
+    ------
+    InputError
+        When it cannot: every problem of all files the scenario names.
+    """
     from .setting import make_setting
 
-    scenario = load_scenario(name_or_path, overrides, seed)
     try:
         make_setting(scenario)
     except InputError as first:
         # Making the setting stops at the first file; the others may have mistakes too.
         found = dict.fromkeys((*_file_problems(scenario), *first.problems))
         raise InputError(list(found)) from None
-    return scenario
 
 
 def _file_problems(scenario: Scenario) -> Iterator[Problem]:
     from environment.calendar import Calendar
-    from environment.day_plans import read_day_plans
     from environment.demand import read_loads
+    from environment.value_file import read_values
+
+    from .tariff import measured_tariff
+    from .travel import travel_problems
 
     calendar = Calendar(scenario.start, scenario.time_zone, scenario.step_h)
-    day_plans = scenario.vehicles.day_plans
-    try:
-        path = None if day_plans is None else scenario.path_of(day_plans)
-        read_day_plans(path, list(scenario.communities))
-    except InputError as error:
-        yield from error.problems
+    yield from travel_problems(scenario, calendar)
+    for preference, above in ((scenario.vehicles.lam, -inf), (scenario.vehicles.theta, 0.0)):
+        if isinstance(preference, FromFile):
+            try:
+                rows = 1 if preference.drawn else scenario.vehicles.count
+                read_values(scenario.path_of(preference.file), preference.column, rows, above)
+            except InputError as error:
+                yield from error.problems
     groups = (group for community in scenario.communities.values() for group in community.members)
-    for file in dict.fromkeys(group.file for group in groups if isinstance(group, FileMembers)):
+    measured = (group for group in groups if not isinstance(group, ProfileMembers))
+    for group in {measured_in(group): group for group in measured}.values():
         try:
-            read_loads(scenario.path_of(file), calendar, scenario.steps)
+            measured_loads(scenario, calendar, group)
         except InputError as error:
             yield from error.problems
+    try:
+        measured_tariff(scenario, calendar)
+    except InputError as error:
+        yield from error.problems

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agents.electric_vehicle import ElectricVehicle
 from environment.calendar import Calendar
-from environment.day_plans import DayPlans, read_day_plans
+from environment.day_plans import DayPlans
 from environment.grid import Grid
 from environment.growth import Growth
 from environment.planned_trips import PlannedTrips
@@ -22,6 +22,8 @@ from markets.three_level_game import PriceBounds
 from runs.members import Members, make_members
 from runs.scenario import Scenario
 from runs.scenario_preferences import FromFile, preference_values
+from runs.tariff import measured_tariff
+from runs.travel import growth_of, plans_of, trips_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Setting:
         When vehicles join the fleet; None where all are there from the start.
     trips : TripSource or None
         Where the trips of all strategies come from; None where they follow day plans.
+    tariff : array of float, shape (steps,), or None
+        What the two-level strategy pays in each step, where a dataset tells it [money/kWh].
     """
 
     scenario: Scenario
@@ -54,6 +58,7 @@ class Setting:
     connections: NDArray[np.intp]
     cost: GenerationCost
     bounds: PriceBounds
+    tariff: NDArray[np.float64] | None
     growth: Growth | None = None
     trips: TripSource | None = None
 
@@ -82,10 +87,8 @@ def make_setting(scenario: Scenario) -> Setting:
     )
     streams = Streams(scenario.seed)
     communities = tuple(scenario.communities)
-    day_plans = scenario.vehicles.day_plans
-    plans = read_day_plans(
-        scenario.path_of(day_plans) if day_plans is not None else None, communities
-    )
+    plans, growth, roads = plans_of(scenario), growth_of(scenario, calendar), _roads(scenario)
+    vehicles = growth.final(scenario.steps) if growth else scenario.vehicles.count
     grid = _grid(scenario)
     members = make_members(scenario, calendar, grid)
     prices, cost = scenario.prices, scenario.generation_cost
@@ -95,9 +98,9 @@ def make_setting(scenario: Scenario) -> Setting:
         streams=streams,
         communities=communities,
         grid=grid,
-        roads=_roads(scenario),
+        roads=roads,
         plans=plans,
-        fleet=_fleet(scenario, streams, plans),
+        fleet=_fleet(scenario, streams, plans, vehicles),
         members=members,
         connections=np.array([grid.node_index[_charging(name)] for name in communities]),
         # The scenario's cost is per hour; a step of another length has its mean power to pay for.
@@ -105,6 +108,9 @@ def make_setting(scenario: Scenario) -> Setting:
             cost.quadratic / scenario.step_h, cost.linear, cost.fixed * scenario.step_h
         ),
         bounds=PriceBounds(*prices.utility, *prices.aggregator),
+        tariff=measured_tariff(scenario, calendar),
+        growth=growth,
+        trips=trips_of(scenario, plans, calendar, streams, roads, vehicles, growth),
     )
 
 
@@ -143,20 +149,23 @@ def _roads(scenario: Scenario) -> RoadNetwork:
     return RoadNetwork(graph)
 
 
-def _fleet(scenario: Scenario, streams: Streams, plans: DayPlans) -> Population:
-    """Deal the day plans to the vehicles in turn and draw what each values its energy at."""
+def _fleet(scenario: Scenario, streams: Streams, plans: DayPlans, size: int) -> Population:
+    """Deal the day plans to the vehicles in turn and draw what each values its energy at.
+
+    Vehicles that join later have their rows from the start, and bring their energy as they join.
+    """
     vehicles = scenario.vehicles
-    fleet = Population(ElectricVehicle.attributes(), vehicles.count)
+    fleet = Population(ElectricVehicle.attributes(), size)
     for name in (
         "capacity_kwh", "power_kw", "consumption_kwh_per_km", "soc_min", "soc_max",
         "charge_efficiency", "discharge_efficiency",
     ):  # fmt: skip
         fleet.set(name, getattr(vehicles, name))
-    fleet.set("day_plan", np.arange(vehicles.count, dtype=np.int32) % len(plans.names))
+    fleet.set("day_plan", np.arange(size, dtype=np.int32) % len(plans.names))
     for name, purpose, above in (
         ("lam", "satisfaction", -np.inf), ("theta", "fall of satisfaction", 0.0)
     ):  # fmt: skip
-        draw = streams.generator(purpose, "electric vehicle").random(vehicles.count)
+        draw = streams.generator(purpose, "electric vehicle").random(size)
         preference = getattr(vehicles, name)
         if isinstance(preference, FromFile):
             values = preference.read(scenario.path_of(preference.file), draw, above)
@@ -164,4 +173,5 @@ def _fleet(scenario: Scenario, streams: Streams, plans: DayPlans) -> Population:
             values = preference_values(preference, draw)
         fleet.set(name, values)
     fleet.set("energy_kwh", vehicles.soc_start * vehicles.capacity_kwh)
+    fleet["energy_kwh"][vehicles.count :] = 0.0
     return fleet

@@ -1,0 +1,395 @@
+"""Trip diaries: what people drove on a day, dealt to the vehicles of a fleet."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import DAY_KINDS, Calendar, DayKind
+from environment.distributions import discrete
+from environment.drawn_trips import travel_day
+from environment.errors import InputError, missing_columns, nearest
+from environment.growth import Growth
+from environment.streams import Streams
+from environment.table_file import TableFile, names, numbers, plain
+from environment.tours import Tours, fit_into_day, trips_of
+from environment.trips import DayTrips, TripSource
+
+_DAY_H = 24.0
+# Two times nearer than this are the same: hours such as 16.1 + 0.2 are no exact numbers.
+_SAME_H = 1e-9
+_OPTIONAL = ("day", "duration_h", "arrives_h", "weight")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diaries:
+    """Diaries, one for each person and day, and their trips in order.
+
+    Attributes
+    ----------
+    person, kind : array of int, shape (diaries,)
+        Whose it is, and the kind of day, an index into `environment.calendar.DAY_KINDS`; -1 for
+        every day.
+    home : array of int, shape (diaries,)
+        Community in which it begins and ends.
+    weight : array, shape (diaries,)
+        How often it is dealt, against others.
+    first, trips : array of int, shape (diaries,)
+        Its first trip, and how many it has.
+    departs_h, arrives_h, km : array, shape (trips,)
+        Clock hours of its day, above 24 on the day after [h], and lengths [km].
+    destination : array of int, shape (trips,)
+        Where each trip goes.
+    begins_h : float
+        Clock hour of the earliest departure; no diary ends later on the day after [h].
+    """
+
+    person: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    home: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    first: NDArray[np.int64]
+    trips: NDArray[np.int64]
+    departs_h: NDArray[np.float64]
+    arrives_h: NDArray[np.float64]
+    km: NDArray[np.float64]
+    destination: NDArray[np.int64]
+    begins_h: float
+
+    def of(self, kind: DayKind) -> NDArray[np.bool_]:
+        """Return which diaries are of a kind of day; without any of holidays, those of Sundays."""
+        wanted = DAY_KINDS.index(kind)
+        if kind == "holiday" and not (self.kind == wanted).any():
+            wanted = DAY_KINDS.index("sunday")
+        chosen: NDArray[np.bool_] = (self.kind == wanted) | (self.kind == -1)
+        return chosen
+
+
+class _DiaryFile(TableFile):
+    """The columns of a file of diaries."""
+
+    def _columns(self, place: str, header: list[str]) -> list[str]:
+        who = "vehicle" if "vehicle" in header and "person" not in header else "person"
+        how_long = "arrives_h" if "arrives_h" in header else "duration_h"
+        wanted = [who, "departs_h", how_long, "origin", "destination", "km"]
+        if problems := missing_columns(place, header, wanted):
+            raise InputError(problems)
+        return [*wanted, *(column for column in ("day", "weight") if column in header)]
+
+    def _types(self) -> Iterable[tuple[str, str]]:
+        text = ("person", "vehicle", "origin", "destination", "day")
+        hours = ("departs_h", "arrives_h")
+        for column in self.table.column_names:
+            is_time = column in text or (column in hours and self._is_text)
+            yield column, "text" if is_time else "number"
+
+
+def read_diaries(path: Path, communities: Sequence[str], calendar: Calendar) -> Diaries:
+    """Read trip diaries.
+
+    Parameters
+    ----------
+    path
+        CSV or Parquet file, a row for each trip: person (or vehicle), departs_h, arrives_h or
+        duration_h, origin, destination, km and, where wanted, day (a kind of day, or a date;
+        every day where left out) and weight (of the diary; 1 where left out). Hours are numbers
+        or times such as 25:30, above 24 on the day after. A row without hours and km is a day on
+        which the person stays in its origin.
+    communities
+        Names of the communities.
+    calendar
+        What kind of day a date is.
+
+    Raises
+    ------
+    InputError
+        With every problem found: cells that cannot be used, trips that overlap or begin where the
+        person is not, days that end elsewhere than they begin or later than others begin.
+    """
+    file = _DiaryFile(path)
+    table = {name: file.table.column(name) for name in file.table.column_names}
+    who = "person" if "person" in table else "vehicle"
+    person, _ = names(table[who])
+    file.tell(np.flatnonzero(person < 0), who, lambda row: "is empty", "a name or number")
+    day, kind = _days(file, table.get("day"), calendar, len(person))
+    departs = _hours(file, "departs_h")
+    ends = "arrives_h" if "arrives_h" in table else "duration_h"
+    arrives = _hours(file, ends) if ends == "arrives_h" else departs + numbers(table[ends])
+    km = numbers(table["km"])
+    weight = numbers(table["weight"]) if "weight" in table else np.ones(len(person))
+    origin = _places(file, "origin", communities, empty=False)
+    stays = np.isnan(departs) & np.isnan(km) & np.isnan(arrives)
+    destination = np.where(stays, origin, _places(file, "destination", communities, empty=True))
+    there = ~stays
+    _tell(file, there & ~(departs >= 0), "departs_h", departs, "an hour of at least 0")
+    _tell(file, there & ~(arrives > departs), ends, arrives, "an arrival after the departure")
+    _tell(file, there & ~((km > 0) & (km < np.inf)), "km", km, "kilometres above 0")
+    _tell(file, there & (destination < 0), "destination", destination, "a community")
+    _tell(file, ~((weight >= 0) & (weight < np.inf)), "weight", weight, "a number of at least 0")
+    if file.problems:
+        raise InputError(file.problems)
+    # Whoever stays has one row; sorted by departure, NaN last.
+    order = np.lexsort((departs, day, person))
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(person[order]) != 0) | (np.diff(day[order]) != 0)
+    _check_sequence(file, order, new, (departs, arrives, origin, destination, stays), communities)
+    heads = order[new]
+    trips = order[~stays[order]]
+    diary = np.cumsum(new)[~stays[order]] - 1
+    counts = np.bincount(diary, minlength=len(heads))
+    return Diaries(
+        person=person[heads].astype(np.int64),
+        kind=kind[heads],
+        home=origin[heads],
+        weight=weight[heads],
+        first=np.cumsum(counts) - counts,
+        trips=counts,
+        departs_h=departs[trips],
+        arrives_h=arrives[trips],
+        km=km[trips],
+        destination=destination[trips],
+        begins_h=float(departs[trips].min()) if len(trips) else 0.0,
+    )
+
+
+def _tell(
+    file: TableFile,
+    wrong: NDArray[np.bool_],
+    column: str,
+    values: NDArray[np.generic],
+    allowed: str,
+) -> None:
+    def message(row: int) -> str:
+        value = float(values[row])
+        return "is empty or no number" if np.isnan(value) else f"{value:g} cannot be"
+
+    file.tell(np.flatnonzero(wrong), column, message, allowed)
+
+
+def _hours(file: TableFile, column: str) -> NDArray[np.float64]:
+    """Return hours that are written as numbers or as times of the clock; NaN where neither."""
+    from pyarrow import types
+
+    values = plain(file.table.column(column))
+    found = numbers(values)
+    if types.is_string(values.type) or types.is_large_string(values.type):
+        for row in np.flatnonzero(np.isnan(found)).tolist():
+            found[row] = _clock(values[row].as_py() or "")
+    return found
+
+
+def _clock(text: str) -> float:
+    parts = text.strip().split(":")
+    if not 2 <= len(parts) <= 3 or not all(part.isdigit() for part in parts):
+        return np.nan
+    return sum((int(part) / 60**place for place, part in enumerate(parts)), 0.0)
+
+
+def _places(
+    file: TableFile, column: str, communities: Sequence[str], *, empty: bool
+) -> NDArray[np.int64]:
+    """Return communities by their number, -1 where there is none."""
+    codes, known = names(file.table.column(column))
+    index = np.array([*(communities.index(n) if n in communities else -2 for n in known), -1])
+    places: NDArray[np.int64] = index[codes]
+    allowed = f"one of {', '.join(communities)}"
+
+    def message(row: int) -> str:
+        name = known[codes[row]] if codes[row] >= 0 else ""
+        near = nearest(name, communities)
+        told = f"'{name}' is no community" if name else "is empty"
+        return f"{told}; did you mean '{near}'?" if near else told
+
+    wrong = places == -2 if empty else places < 0
+    file.tell(np.flatnonzero(wrong), column, message, allowed)
+    return places
+
+
+def _days(
+    file: TableFile, column: object, calendar: Calendar, rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the day of each row as a number, and its kind, -1 for every day."""
+    if column is None:
+        return np.full(rows, -1), np.full(rows, -1)
+    codes, known = names(column)
+    kinds = [_kind(name, calendar) for name in known]
+    allowed = f"{', '.join(DAY_KINDS)}, a date, or nothing for every day"
+    kind = np.array([*kinds, -1], dtype=np.int64)[codes]
+    file.tell(
+        np.flatnonzero(kind == -2), "day", lambda row: f"'{known[codes[row]]}' is no day", allowed
+    )
+    return codes.astype(np.int64), kind
+
+
+def _kind(name: str, calendar: Calendar) -> int:
+    if name in DAY_KINDS:
+        return DAY_KINDS.index(name)
+    try:
+        return DAY_KINDS.index(calendar.day_kind(date.fromisoformat(name.strip())))
+    except ValueError:
+        return -2
+
+
+def _check_sequence(
+    file: TableFile,
+    order: NDArray[np.intp],
+    new: NDArray[np.bool_],
+    trips: tuple[
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.bool_],
+    ],
+    communities: Sequence[str],
+) -> None:
+    """Raise where somebody cannot drive a diary, or cannot drive another one the day after."""
+    departs, arrives, origin, destination, stays = trips
+    before = np.full(len(departs), -1)
+    before[order[1:]] = np.where(new[1:], -1, order[:-1])
+    follows = before >= 0
+    last = order[np.append(new[1:], True)]
+    home = np.full(len(departs), -1)
+    home[last] = origin[order[new]]
+
+    def at(community: int) -> str:
+        return communities[community]
+
+    early = follows & (departs < arrives[before] - _SAME_H)
+    file.tell(
+        np.flatnonzero(early),
+        "departs_h",
+        lambda row: f"departs at {departs[row]:g} h, on the way until {arrives[before[row]]:g} h",
+        "trips one after another",
+    )
+    elsewhere = follows & (origin != destination[before])
+    file.tell(
+        np.flatnonzero(elsewhere),
+        "origin",
+        lambda row: f"departs from {at(origin[row])}, but is at {at(destination[before[row]])}",
+        "where the trip before ended",
+    )
+    away = (home >= 0) & (destination != home)
+    file.tell(
+        np.flatnonzero(away),
+        "destination",
+        lambda row: f"the day ends at {at(destination[row])}, but began at {at(home[row])}",
+        "where the day began",
+    )
+    if not stays.all():
+        end_h = _DAY_H + float(departs[~stays].min())
+        file.tell(
+            np.flatnonzero(arrives > end_h + _SAME_H),
+            "departs_h",
+            lambda row: f"arrives at {arrives[row]:g} h, when other days begin at {end_h - 24:g} h",
+            f"an arrival by {end_h:g} h; departures after midnight as hours above 24",
+        )
+    if file.problems:
+        raise InputError(file.problems)
+
+
+class DiaryTrips(TripSource):
+    """Trips of diaries that are dealt to the vehicles.
+
+    Each vehicle has a home, dealt by the weight of the diaries that begin there, and is dealt a
+    diary of the kind of day that begins at its home, by weight; without any it stays parked.
+
+    Parameters
+    ----------
+    diaries : Diaries
+        What is dealt.
+    size : int
+        Vehicles of the fleet.
+    calendar, streams
+        Of the run.
+    once : bool
+        Whether a vehicle is dealt a person for good, and on each day has one of that person's
+        diaries of its kind.
+    growth : Growth, optional
+        When vehicles join the fleet.
+    """
+
+    def __init__(
+        self,
+        diaries: Diaries,
+        size: int,
+        calendar: Calendar,
+        streams: Streams,
+        *,
+        once: bool = False,
+        growth: Growth | None = None,
+    ) -> None:
+        super().__init__(size, growth)
+        self.diaries = diaries
+        self.calendar = calendar
+        self.streams = streams
+        self.once = once
+        # A vehicle is dealt the diaries of its group: those of a person, or of a home.
+        self._of_group = self._groups()
+        weights = np.bincount(self._of_group, diaries.weight)
+        u = streams.generator("diary group", "electric vehicle").random(size)
+        self._group = discrete(u, np.arange(float(len(weights))), weights).astype(np.intp)
+        homes = np.zeros(len(weights), dtype=np.int16)
+        homes[self._of_group] = diaries.home
+        self._home = homes[self._group]
+
+    def parked_at(self, day: int) -> NDArray[np.int16]:
+        """Return the community in which each vehicle is as a day begins, its home."""
+        return self._home
+
+    def _groups(self) -> NDArray[np.int64]:
+        """Return the group of each diary: its home, and its person where that is kept."""
+        keys = self.diaries.home
+        if self.once:
+            keys = self.diaries.person * (int(keys.max()) + 1) + keys
+        groups: NDArray[np.int64] = np.unique(keys, return_inverse=True)[1]
+        return groups
+
+    def _make(self, day: int) -> DayTrips:
+        today = self.calendar.start.date() + timedelta(days=day)
+        step_h, diaries = self.calendar.step_h, self.diaries
+        dealt = self._dealt(day, self.calendar.day_kind(today))
+        vehicles = np.flatnonzero(dealt >= 0)
+        vehicles = vehicles[diaries.trips[dealt[vehicles]] > 0]
+        if len(vehicles) == 0:
+            return trips_of(Tours.blank(vehicles, 1), step_h, {})
+        chosen = dealt[vehicles]
+        tours = Tours.blank(vehicles, int(diaries.trips[chosen].max()))
+        tours.trips[:] = diaries.trips[chosen]
+        tours.places[:, 0] = diaries.home[chosen]
+        row, number = np.nonzero(tours.before(tours.trips))
+        trip = diaries.first[chosen][row] + number
+        tours.places[row, number + 1] = diaries.destination[trip]
+        tours.km[row, number] = diaries.km[trip]
+        tours.driving_h[row, number] = diaries.arrives_h[trip] - diaries.departs_h[trip]
+        follows = number > 0
+        stays = diaries.departs_h[trip[follows]] - diaries.arrives_h[trip[follows] - 1]
+        tours.stay_h[row[follows], number[follows] - 1] = np.maximum(stays, 0.0)
+        clock_h = diaries.departs_h[diaries.first[chosen]]
+        tours.departs_h[:] = self.calendar.elapsed_hours(today, clock_h)
+        begins, ends = travel_day(self.calendar, today, diaries.begins_h)
+        tours, counts = fit_into_day(tours, begins, ends)
+        return trips_of(tours, step_h, counts)
+
+    def _dealt(self, day: int, kind: DayKind) -> NDArray[np.int64]:
+        """Return the diary of each vehicle on a day, -1 where there is none."""
+        diaries = self.diaries
+        u = self.streams.generator("diary", "electric vehicle", day).random(self.size)
+        u, group = u[: self.joined(day)], self._group[: self.joined(day)]
+        possible = np.flatnonzero(diaries.of(kind) & (diaries.weight > 0))
+        possible = possible[np.argsort(self._of_group[possible], kind="stable")]
+        if len(possible) == 0:
+            return np.full(len(u), -1)
+        ends = np.cumsum(diaries.weight[possible])
+        bounds = np.searchsorted(self._of_group[possible], np.arange(self._group_count() + 1))
+        below = np.append(0.0, ends)[bounds]
+        aim = below[group] + u * (below[group + 1] - below[group])
+        last = bounds[group + 1] - 1
+        which = np.clip(np.searchsorted(ends, aim, side="right"), bounds[group], last)
+        return np.where(last >= bounds[group], possible[np.maximum(which, 0)], -1)
+
+    def _group_count(self) -> int:
+        return int(self._of_group.max()) + 1
