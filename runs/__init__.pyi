@@ -1,5 +1,8 @@
 """What runs offers, one name a line; a name is imported when first used."""
 
+from .audit import audit_run as audit_run
+from .audit_report import AuditReport as AuditReport
+from .audit_report import Check as Check
 from .checkpoint import load_checkpoint as load_checkpoint
 from .checkpoint import save_checkpoint as save_checkpoint
 from .plots import Plot as Plot

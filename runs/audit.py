@@ -1,0 +1,193 @@
+"""An audit: what a finished run wrote down, held against exact answers found anew."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from environment.errors import InputError
+
+from .audit_equilibrium import EquilibriumAudit, StepOfVehicles
+from .audit_fleet import check_fleet, read_fleet, read_vehicles, vehicle_reader
+from .audit_hours import check_hours, read_hours, supplied
+from .audit_lines import check_lines, read_lines
+from .audit_members import feeders_out, member_energies
+from .audit_messages import MessageAudit, by_step, message_reader
+from .audit_money import check_money, read_ledger
+from .audit_premises import Premises, premises_of
+from .audit_report import AuditReport, Check, Tally
+from .audit_summary import (
+    check_summary,
+    figures_of_messages,
+    figures_of_tables,
+    figures_of_vehicles,
+)
+from .audit_tables import Columns, DamagedTableError, TableReader
+from .audit_traffic import ScenarioTravel, TrafficAudit
+from .audit_vehicles import VehicleAudit
+from .result_tables import TABLES
+from .run_reader import Run, read_run
+from .safe_files import sha256
+
+ROWS_AT_ONCE = 2**18
+MOST_STEPS = 2**10
+
+
+def no_progress(done: int, total: int) -> None:
+    """Tell nobody how far the audit is."""
+
+
+def audit_run(
+    directory: Path | str, progress: Callable[[int, int], None] = no_progress
+) -> AuditReport:
+    """Check a finished run: its files, its physics, its money and its equilibria.
+
+    Everything is worked out anew from the scenario that run.json tells and the tables beside it.
+    Files that the scenario names, of loads and day plans, are used where they still hold what the
+    run read.
+
+    Parameters
+    ----------
+    directory
+        What `hmesh run` wrote.
+    progress
+        Told the steps checked and the steps of the run.
+
+    Returns
+    -------
+    AuditReport
+        One line for each thing checked.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run, an unfinished one, or one of no scenario.
+    """
+    run = read_run(directory)
+    if not run.complete:
+        run.check_files()  # Tells how to go on.
+    checks = [_files(run)]
+    premises = premises_of(run)
+    checks.append(_statements(run, premises))
+    try:
+        for check in _tables(run, premises, progress):
+            checks.append(check)  # noqa: PERF402 - those made before a damage count
+    except (DamagedTableError, InputError) as error:
+        note = f"{error}; what would follow was not checked"
+        checks.append(Check("files: tables hold what they must", False, np.nan, 0.0, "", note=note))
+    return AuditReport(run.directory, tuple(checks))
+
+
+def _files(run: Run) -> Check:
+    """Compare the digest of every file with the one that run.json tells."""
+    tally = Tally("files: as the run wrote them", 0.0)
+    digests = run.info.get("sha256", {})
+    names = [*(f"{table}.parquet" for table in TABLES), "summary.json"]
+    off = []
+    for name in names:
+        path = run.directory / name
+        off.append(0.0 if path.is_file() and sha256(path) == digests.get(name) else 1.0)
+    tally.add(np.array(off), lambda at: names[at[0]], None)
+    return tally.check()
+
+
+def _statements(run: Run, premises: Premises) -> Check:
+    """Compare what run.json says of the run with the scenario that it tells."""
+    scenario = premises.scenario
+    expected = {
+        "start": scenario.start,
+        "step_h": scenario.step_h,
+        "time_zone": scenario.time_zone,
+        "currency": scenario.currency,
+        "seed": scenario.seed,
+        "steps_done": scenario.steps,
+        "steps_total": scenario.steps,
+    }
+    names = list(expected)
+    off = np.array([float(run.info.get(name) != value) for name, value in expected.items()])
+    tally = Tally("files: run.json agrees with its scenario", 0.0)
+    tally.add(off, lambda at: names[at[0]], None)
+    return tally.check()
+
+
+def _tables(run: Run, premises: Premises, progress: Callable[[int, int], None]) -> Iterator[Check]:
+    """Check the tables against the scenario, and each other."""
+    energies, out = member_energies(premises), feeders_out(premises)
+    hours = read_hours(run, premises)
+    yield from check_hours(premises, hours, energies, out)
+    flows = read_lines(run, premises)
+    yield from check_lines(premises, hours, flows, energies, out)
+    fleet = read_fleet(run, premises)
+    yield check_fleet(premises, fleet)
+    names = dict.fromkeys(("origin", "destination"), premises.communities)
+    traffic = TrafficAudit(premises, TableReader(run, "trips", names, premises.start_ms))
+    vehicles = VehicleAudit(premises, hours, fleet, out)
+    equilibrium = EquilibriumAudit(premises, fleet)
+    messages = MessageAudit(premises, hours)
+    _step_by_step(run, hours, traffic, vehicles, equilibrium, messages, progress)
+    for audit in (traffic, vehicles, equilibrium):
+        yield from audit.checks()
+    charged_kwh = vehicles.charged_kwh if premises.all_recorded else None
+    ledger = read_ledger(run, premises, supplied(hours))
+    yield from check_money(premises, hours, flows, ledger, charged_kwh)
+    yield from messages.checks()
+    by_step, of_run = figures_of_messages(premises, messages, equilibrium.unattained)
+    by_step |= figures_of_tables(premises, hours, flows, energies)
+    if premises.all_recorded:
+        added = figures_of_vehicles(premises, vehicles)
+        by_step, of_run = by_step | added[0], of_run | added[1]
+    yield check_summary(run, premises, hours, by_step, of_run)
+
+
+def _step_by_step(
+    run: Run,
+    hours: Columns,
+    traffic: TrafficAudit,
+    vehicles: VehicleAudit,
+    equilibrium: EquilibriumAudit,
+    messages: MessageAudit,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Go through the tables that may be too long to be held, a few steps at a time."""
+    premises = vehicles.premises
+    vehicle_rows, message_rows = vehicle_reader(run, premises), message_reader(run, premises)
+    setting = premises.setting
+    given = None if setting is None else ScenarioTravel(premises, setting)
+    each = max(premises.recorded * len(premises.strategies), 1)
+    at_once = min(max(ROWS_AT_ONCE // each, 1), MOST_STEPS)
+    for first in range(0, premises.steps, at_once):
+        last = min(first + at_once, premises.steps)
+        rows = read_vehicles(vehicle_rows, premises, first, last)
+        travel = None if given is None else given.block(first, last)
+        where, km = traffic.block(first, last, rows["community"][0, 0], travel)
+        vehicles.add(first, rows, where, km, travel)
+        for step, strategy, said in by_step(message_rows, premises, first, last):
+            seen = game = None
+            if premises.all_recorded and premises.strategies[strategy] != "typical":
+                seen = _seen(rows, hours, first, step, strategy)
+                game = seen.game(premises)
+                equilibrium.add(seen, game)
+            messages.add(step, strategy, said, seen, game)
+        progress(last, premises.steps)
+    for name, reader in (("vehicles", vehicle_rows), ("messages", message_rows)):
+        if len(reader.rest()["step"]):
+            raise DamagedTableError(name, "there are rows after the last step")
+
+
+def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -> StepOfVehicles:
+    mine = {name: values[step - first, strategy] for name, values in rows.items()}
+    here = {name: values[step, strategy] for name, values in hours.items()}
+    return StepOfVehicles(
+        step=step,
+        strategy=strategy,
+        where=np.where(mine["plugged"] == 1, mine["community"], -1),
+        lam=mine["lam"],
+        theta=mine["theta"],
+        usable_kwh=mine["usable_kwh"],
+        lower_kwh=mine["min_kwh"],
+        upper_kwh=mine["max_kwh"],
+        energy_kwh=mine["energy_kwh"],
+        utility_price=float(here["utility_price"][0]),
+        community_price=here["community_price"],
+        passive_kwh=here["fixed_load_kwh"] + here["generation_kwh"],
+    )

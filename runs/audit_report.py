@@ -1,0 +1,276 @@
+"""What an audit found: one line for each thing checked, with the worst case and where it stands."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+type Label = Callable[[tuple[int, ...]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked.
+
+    Attributes
+    ----------
+    name
+        What should hold.
+    passed
+        Whether it does; None where the results do not hold what is needed to tell.
+    largest
+        Largest deviation; NaN where nothing was compared.
+    tolerance
+        Deviation up to which it holds.
+    unit
+        Unit of both.
+    where
+        Where the largest deviation is.
+    note
+        What else a reader should know.
+    failed_steps
+        Steps in which it does not hold, ascending.
+    """
+
+    name: str
+    passed: bool | None
+    largest: float
+    tolerance: float
+    unit: str
+    where: str = ""
+    note: str = ""
+    failed_steps: tuple[int, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in a word or two."""
+        return "not made" if self.passed is None else "ok" if self.passed else "FAILED"
+
+    @property
+    def comparison(self) -> str:
+        """The largest deviation beside its tolerance."""
+        if np.isnan(self.largest):
+            return ""
+        sign = "<=" if self.largest <= self.tolerance else ">"
+        return f"{self.largest:.2g} {sign} {self.tolerance:.2g} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit of a run found.
+
+    Attributes
+    ----------
+    directory
+        The folder of the run.
+    checks
+        Everything that was checked.
+    """
+
+    directory: Path
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(check.passed is not False for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the checks that failed."""
+        return tuple(check.name for check in self.checks if check.passed is False)
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in a sentence."""
+        made = [check for check in self.checks if check.passed is not None]
+        left_out = len(self.checks) - len(made)
+        told = f"{len(made) - len(self.failed)} of {len(made)} checks hold"
+        return told + (f", {left_out} could not be made" if left_out else "")
+
+    def lines(self) -> list[str]:
+        """Return the report as plain text, a line for each check."""
+        width = max((len(check.name) for check in self.checks), default=0)
+        rows = [
+            f"{check.verdict:<8}  {check.name:<{width}}  "
+            + "; ".join(filter(None, (check.comparison, check.where, check.note)))
+            for check in self.checks
+        ]
+        return [f"{self.directory}: {self.verdict}", *(row.rstrip() for row in rows)]
+
+    def table(self) -> "Table":
+        """Return the report as a table for the terminal."""
+        from rich.table import Table
+        from rich.text import Text
+
+        title = f"{self.directory}: {self.verdict}"
+        table = Table(title=Text(title), title_justify="left")
+        for heading in ("check", "", "largest deviation", "where and why"):
+            table.add_column(heading)
+        colours = {"ok": "green", "FAILED": "bold red", "not made": "yellow"}
+        for check in self.checks:
+            table.add_row(
+                Text(check.name),
+                Text(check.verdict, style=colours[check.verdict]),
+                Text(check.comparison),
+                Text("; ".join(filter(None, (check.where, check.note)))),
+            )
+        return table
+
+    def __rich__(self) -> "Table":
+        """Return what a rich console prints."""
+        return self.table()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Tells where a number of a table stands.
+
+    Attributes
+    ----------
+    calendar
+        The calendar of the run.
+    strategies
+        The strategies of the run.
+    """
+
+    calendar: Calendar
+    strategies: Sequence[str]
+
+    def step(self, step: int) -> str:
+        """Name a step."""
+        return f"step {step} ({self.calendar.time_of(step):%Y-%m-%d %H:%M})"
+
+    def label(
+        self,
+        items: Sequence[str] | str = "",
+        first_step: int = 0,
+        strategies: Sequence[str] | None = None,
+    ) -> Label:
+        """Return what names the place of a number in an array of (steps, strategies, items).
+
+        Parameters
+        ----------
+        items
+            Names along the last axis, or one word that goes before their number.
+        first_step
+            The step at the start of the first axis.
+        strategies
+            Names along the second axis, those of the run unless given.
+        """
+        names = self.strategies if strategies is None else strategies
+
+        def told(place: tuple[int, ...]) -> str:
+            parts = [self.step(first_step + place[0])]
+            if len(place) > 1:
+                parts.append(names[place[1]])
+            if len(place) > 2:
+                item = place[2]
+                parts.append(f"{items} {item}" if isinstance(items, str) else items[item])
+            return ", ".join(parts)
+
+        return told
+
+
+@dataclass(slots=True)
+class Tally:
+    """Gathers the deviations of one check as they are met.
+
+    Attributes
+    ----------
+    name, tolerance, unit
+        As in `Check`.
+    values, wrong
+        How many numbers were compared, and how many are further off than the tolerance.
+    """
+
+    name: str
+    tolerance: float
+    unit: str = ""
+    values: int = 0
+    wrong: int = 0
+    _largest: float = float("nan")
+    _where: str = ""
+    _steps: set[int] = field(default_factory=set)
+    _notes: list[str] = field(default_factory=list)
+
+    def add(
+        self,
+        deviation: NDArray[Any],
+        label: Label,
+        first_step: int | None = 0,
+    ) -> None:
+        """Take in deviations.
+
+        Parameters
+        ----------
+        deviation
+            At least 0, of any shape; NaN, which no comparison can vouch for, counts as infinite.
+        label
+            Names the place of a deviation by its indices.
+        first_step
+            The step at the start of the first axis, None where that axis is no time.
+        """
+        if deviation.size == 0:
+            return
+        off = np.where(np.isnan(deviation), np.inf, deviation)
+        place = np.unravel_index(int(np.argmax(off)), off.shape)
+        largest = float(off[place])
+        if self.values == 0 or largest > self._largest:
+            self._largest = largest
+            self._where = label(tuple(int(index) for index in place)) if largest > 0 else ""
+        self.values += off.size
+        if largest > self.tolerance:
+            wrong = np.nonzero(off > self.tolerance)
+            self.wrong += len(wrong[0])
+            if first_step is not None:
+                self._steps.update((np.unique(wrong[0]) + first_step).tolist())
+
+    def tell(self, note: str) -> None:
+        """Add a note, once."""
+        if note not in self._notes:
+            self._notes.append(note)
+
+    def check(self) -> Check:
+        """Return what was found."""
+        notes = list(self._notes)
+        if self.wrong:
+            notes.insert(0, f"{self.wrong:,} of {self.values:,} are off")
+        return Check(
+            self.name,
+            None if self.values == 0 else self.wrong == 0,
+            self._largest,
+            self.tolerance,
+            self.unit,
+            self._where,
+            "; ".join(notes) or ("" if self.values else "there is nothing to check"),
+            tuple(sorted(self._steps)),
+        )
+
+
+def relative(value: NDArray[Any], expected: NDArray[Any], least: float = 1.0) -> NDArray[Any]:
+    """Return how far values are off, as a share of the larger of both.
+
+    Parameters
+    ----------
+    value, expected
+        What stands in the results and what should (shapes that broadcast).
+    least
+        What is small enough to be told as it is.
+
+    Returns
+    -------
+    array
+        Shares [1].
+    """
+    scale = np.maximum(np.maximum(np.abs(value), np.abs(expected)), least)
+    deviation: NDArray[Any] = np.abs(value - expected) / scale
+    return deviation
