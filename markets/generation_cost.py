@@ -65,6 +65,8 @@ class GenerationCost:
         demand_kwh : float
             Total demand of the step [kWh].
         rule : {"marginal", "average"}
-            Cost of the last kWh, or cost per kWh.
+            Cost of the last kWh, or cost per kWh; the former also where nobody consumes.
         """
-        return self.marginal(demand_kwh) if rule == "marginal" else self.average(demand_kwh)
+        if rule == "marginal" or demand_kwh == 0:
+            return self.marginal(demand_kwh)
+        return self.average(demand_kwh)

@@ -244,7 +244,7 @@ def solve_grid(
         spacing = step / 10**zoom
         low = lower if zoom == 0 else max(lower, best - 10 * spacing)
         high = upper if zoom == 0 else min(upper, best + 10 * spacing)
-        grid = np.append(np.arange(low, high, spacing), high)
+        grid = np.append(np.minimum(np.arange(low, high, spacing), high), high)
         profit = utility_profit(game.cost, grid, answer(grid)[1].sum(axis=0))
         best = float(grid[np.argmax(profit)])
     community_price, demand = answer(np.array([best]))

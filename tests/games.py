@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from markets.demand_curve import DemandCurve, Kinks, demand_curve, kinks_of
 from markets.generation_cost import GenerationCost
-from markets.three_level_game import Game, PriceBounds, WithoutVehicles
+from markets.three_level_game import Game, Outcome, PriceBounds, WithoutVehicles
 
 SEEDS = st.integers(0, 2**32 - 1)
 WIDE = PriceBounds(-300.0, 400.0, -300.0, 400.0)
@@ -45,6 +45,9 @@ class Community:
         """Return the demand by definition: the sum of what everybody wants, shape (prices,)."""
         return self.fixed_kwh + self.answers_kwh(price).sum(axis=1)
 
+    def but(self, **changes: object) -> "Community":
+        return replace(self, **changes)  # type: ignore[arg-type]
+
     def rows(self, chosen: NDArray[np.intp]) -> "Community":
         """Return the community with these of its vehicles, in this order, perhaps repeated."""
         return Community(self.fixed_kwh, *(column[chosen] for column in self._columns()))
@@ -66,8 +69,17 @@ class Players:
         kinks = tuple(community.kinks() for community in self.communities)
         return Game(kinks, self.cost, self.bounds, self.without_vehicles)
 
-    def but(self, **changes: object) -> "Players":
-        return replace(self, **changes)  # type: ignore[arg-type]
+    def demand_kwh(self, prices: NDArray[np.float64]) -> float:
+        """Return the demand of all communities at their prices."""
+        return sum(
+            float(community.demand_kwh(float(price))[0])
+            for community, price in zip(self.communities, prices, strict=True)
+        )
+
+    def earned(self, outcome: Outcome) -> float:
+        """Return what the utility earns, from what everybody wants at the prices."""
+        demand = self.demand_kwh(outcome.community_price)
+        return outcome.utility_price * demand - self.cost.total(demand)
 
 
 def _community(random: np.random.Generator, vehicles: int, round_numbers: bool) -> Community:
@@ -95,10 +107,10 @@ def communities(draw: st.DrawFn, least: int = 1, most: int = 8) -> Community:
 
 
 @st.composite
-def players(draw: st.DrawFn, most_vehicles: int = 5) -> Players:
+def players(draw: st.DrawFn, most_vehicles: int = 5, *, with_ties: bool = True) -> Players:
     """Draw games of one to three communities, some without vehicles, with bounds that bind."""
     random = np.random.default_rng(draw(SEEDS))
-    round_numbers = draw(st.booleans())
+    round_numbers = with_ties and draw(st.booleans())
     sizes = draw(st.lists(st.integers(0, most_vehicles), min_size=1, max_size=3))
     drawn = tuple(_community(random, size, round_numbers) for size in sizes)
     low, high = float(random.choice([-20.0, 0.0, 10.0])), float(random.choice([40.0, 70.0, 100.0]))
