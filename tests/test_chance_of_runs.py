@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from environment import InputError
-from runs import load_scenario, notes, read_run, read_yaml, resume_run, start_run
+from runs import draw_plots, load_scenario, notes, read_run, read_yaml, resume_run, start_run
 from runs.scenario import Scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
@@ -252,6 +252,16 @@ def test_the_summary_tells_what_chance_did(everything: Path) -> None:
     told = "\n".join(notes(summary))
     for part in ("outages left unserved", "outages cut off", "without supply", "came too late"):
         assert part in told
+
+
+@pytest.mark.parametrize("hours", [30, 30 * 24])
+def test_figures_stand_communities_without_supply(hours: int, tmp_path: Path) -> None:
+    changes = {"strategies": ["typical"], "record": {"vehicles": 2}, "hours": hours}
+    start_run(scenario(**changes, chance=CHANCE), tmp_path / "run")
+    plots = {plot.name: plot for plot in draw_plots(tmp_path / "run")}
+    assert all(plot.path for plot in plots.values())
+    assert "nan" not in plots["prices"].finding
+    assert "on the road or cut off" in plots["whereabouts"].finding
 
 
 def test_a_resumed_run_is_the_run_never_interrupted(everything: Path, tmp_path: Path) -> None:

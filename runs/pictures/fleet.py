@@ -86,8 +86,10 @@ def draw_whereabouts(data: RunData) -> Drawing:
     entries = [
         legend_area(group.name, colour) for group, colour in zip(data.groups, colours, strict=True)
     ]
-    entries.append(legend_area("on the road", ROAD, hatch="////", edgecolor="#999999", lw=0))
-    finding = _road_finding(data, where[-1], mean_day)
+    cut_off = data.total(data.strategies[0], "counts").get("vehicles_cut_off", 0) > 0
+    away = "on the road or cut off" if cut_off else "on the road"
+    entries.append(legend_area(away, ROAD, hatch="////", edgecolor="#999999", lw=0))
+    finding = _road_finding(data, where[-1], away, mean_day)
     note = "mean of all days" if mean_day else ""
     figure, panels = sheet(finding, (1, 1), 3.4, entries, heading_in=0.12, note=note)
     axes = panels[0, 0]
@@ -107,14 +109,14 @@ def draw_whereabouts(data: RunData) -> Drawing:
     return Drawing(finding, figure)
 
 
-def _road_finding(data: RunData, road: NDArray[np.float64], mean_day: bool) -> str:
-    """Tell when most vehicles are on the road."""
+def _road_finding(data: RunData, road: NDArray[np.float64], away: str, mean_day: bool) -> str:
+    """Tell when most vehicles are in no community."""
     most = int(road.argmax())
     if road[most] == 0:
         return "No vehicle leaves its community"
     share = f"{road[most] / data.vehicles:.0%}".replace("%", " %")
     when = f"{most:02d}:00" if mean_day else data.timeline.clock(most)
-    text = f"{share} of the vehicles are on the road at {when}; at no other time are there more"
+    text = f"{share} of the vehicles are {away} at {when}; at no other time are there more"
     return f"On a mean day {text}" if mean_day else text
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 def draw_prices(data: RunData) -> Drawing:
     """Draw the price in every community and that of the utility, a panel for each strategy."""
     community, utility = data.hours("community_price"), data.hours("utility_price")[:, 0]
+    if np.isnan(community).all():
+        return Drawing("No prices to draw: no community was ever supplied")
     alone = [
         (number, group.members[0])
         for number, group in enumerate(data.groups)
@@ -51,8 +53,8 @@ def draw_prices(data: RunData) -> Drawing:
     for row, strategy in enumerate(data.strategies):
         axes = panels[row, 0]
         if len(alone) < len(data.groups):
-            lowest = data.timeline.mean(community[row].min(axis=0))
-            highest = data.timeline.mean(community[row].max(axis=0))
+            lowest = data.timeline.mean(np.fmin.reduce(community[row]))
+            highest = data.timeline.mean(np.fmax.reduce(community[row]))
             draw_area(axes, data.timeline.edges_h, lowest, highest, color=BAND)
         for number, m in alone:
             draw_course(axes, data.timeline, community[row, m], group_colour(number))
@@ -98,7 +100,7 @@ def draw_charging(data: RunData) -> Drawing:
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return limits of the axis that show all values, and zero where it is near."""
-    lowest, highest = float(values.min()), float(values.max())
+    lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
     span = max(highest - lowest, 0.1 * abs(highest), 1e-9)
     if 0 < lowest < 0.6 * span:
         return 0.0, highest + 0.07 * span
@@ -108,7 +110,7 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
 def _price_finding(data: RunData, price: NDArray[np.float64]) -> str:
     """Tell the range of prices of the last strategy against the first, and who pays most."""
     last = len(data.strategies) - 1
-    ends = [(f"{values.min():,.1f}", f"{values.max():,.1f}") for values in price]
+    ends = [(f"{np.nanmin(values):,.1f}", f"{np.nanmax(values):,.1f}") for values in price]
     ranges = [" to ".join(dict.fromkeys(pair)) for pair in ends]
     text = (
         f"Communities pay {ranges[last]} {data.currency}/kWh under "
@@ -116,7 +118,9 @@ def _price_finding(data: RunData, price: NDArray[np.float64]) -> str:
     )
     if last:
         text += f", {ranges[0]} under {strategy_name(data.strategies[0])}"
-    means = price[last].mean(axis=1)
+    # A community without supply has no price.
+    counts = np.maximum((~np.isnan(price[last])).sum(axis=1), 1)
+    means = np.nansum(price[last], axis=1) / counts
     if means.max() - means.min() > 0.01 * abs(means.mean()):
         text += f"; highest on average in {data.communities[int(means.argmax())]}"
     return text

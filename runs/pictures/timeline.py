@@ -61,19 +61,25 @@ class Timeline:
         return f"{self.note}, with its range behind it" if self.block else ""
 
     def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mean of every point; the last axis of `values` goes over the steps."""
+        """Return the mean of every point; the last axis of `values` goes over the steps.
+
+        Steps without a value, NaN, do not count; a point of such steps alone has none either.
+        """
         if not self.block:
             return values
-        sums: NDArray[np.float64] = np.add.reduceat(values, self._first, axis=-1)
-        return sums / (np.diff(self.edges_h) / self.calendar.step_h)
+        known = ~np.isnan(values)
+        sums = np.add.reduceat(np.where(known, values, 0.0), self._first, axis=-1)
+        counts = np.add.reduceat(known, self._first, axis=-1, dtype=np.int64)
+        means: NDArray[np.float64] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+        return means
 
     def lowest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the lowest value of every point, as `mean` does."""
-        return np.minimum.reduceat(values, self._first, axis=-1) if self.block else values
+        return np.fmin.reduceat(values, self._first, axis=-1) if self.block else values
 
     def highest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the highest value of every point, as `mean` does."""
-        return np.maximum.reduceat(values, self._first, axis=-1) if self.block else values
+        return np.fmax.reduceat(values, self._first, axis=-1) if self.block else values
 
     def mean_day(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean over all days of every clock hour, shape (..., 24).
