@@ -10,6 +10,7 @@ import yaml
 
 from environment import InputError
 from runs import draw_plots, load_scenario, notes, read_run, read_yaml, resume_run, start_run
+from runs.audit import audit_run
 from runs.scenario import Scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
@@ -252,6 +253,16 @@ def test_the_summary_tells_what_chance_did(everything: Path) -> None:
     told = "\n".join(notes(summary))
     for part in ("outages left unserved", "outages cut off", "without supply", "came too late"):
         assert part in told
+
+
+def test_the_audit_passes_with_everything_on(everything: Path, tmp_path: Path) -> None:
+    assert audit_run(everything).passed
+    # Where no message is lost or given up the equilibrium is required, too.
+    heard = EVERYTHING | {"messages": {"latency_h": 5e-4, "latency": "exponential"}}
+    start_run(scenario(**heard, step_h=0.5, hours=12), tmp_path / "run")
+    audit = audit_run(tmp_path / "run")
+    assert audit.passed
+    assert all(check.passed for check in audit.checks if "equilibrium" in check.name)
 
 
 @pytest.mark.parametrize("hours", [30, 30 * 24])
