@@ -35,10 +35,14 @@ class LoadTable:
     load_kwh
         Energy that each member consumes in each step [kWh], negative where it generates more,
         shape (steps, members).
+    generation_kwh
+        Energy that its photovoltaics generate on top of that [kWh], shape (steps, members); None
+        where nothing is known of it.
     """
 
     members: tuple[str, ...]
     load_kwh: NDArray[np.float64]
+    generation_kwh: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -106,14 +106,18 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
             cost = premises.cost
             average = premises.scenario.prices.retail == "average"
             with np.errstate(divide="ignore", invalid="ignore"):
-                rule = cost.average(demand) if average else cost.marginal(demand)
+                due = cost.average(demand) if average else cost.marginal(demand)
             for price in (q, p):
-                retail.add(relative(price, rule[:, None, None]), label)
+                retail.add(relative(price, due[:, None, None]), label)
             continue
         beyond = _outside(p, bounds.aggregator_lower, bounds.aggregator_upper)
         within.add(np.where(there[:, s : s + 1], beyond, 0.0), label)
         if strategy == "two_level":
-            tariff.add(np.abs(q - premises.tariff()[:, None, None]), label)
+            rule = premises.tariff()
+            if rule is None:
+                tariff.tell(FILE_GONE)
+            else:
+                tariff.add(np.abs(q - rule[:, None, None]), label)
         else:
             within.add(_outside(q, bounds.utility_lower, bounds.utility_upper), label)
     tallies = [one]

@@ -18,16 +18,16 @@ from environment.chance import (
     unavailability,
 )
 from environment.cloudiness import clearness
-from environment.demand import read_loads
 from environment.standard_profiles import StandardProfiles
 from environment.streams import Streams
 from environment.sunshine import ClearSky, Orientation
 
 from .audit_premises import Premises
+from .members import measured_in, measured_loads
 from .scenario_chance import Outages
-from .scenario_sections import FileMembers, ProfileMembers
+from .scenario_sections import DatasetMembers, FileMembers, ProfileMembers
 
-type Group = ProfileMembers | FileMembers
+type Group = ProfileMembers | FileMembers | DatasetMembers
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ def member_energies(premises: Premises) -> Energies:
     )
     standard = StandardProfiles(premises.calendar, profiles)
     power_kw = np.array([standard.power_kw(step) for step in range(steps)])
-    named = dict.fromkeys(g.file for g in groups.values() if isinstance(g, FileMembers))
+    measured = [g for g in groups.values() if not isinstance(g, ProfileMembers)]
     tables = {
-        file: read_loads(scenario.path_of(file), premises.calendar, steps)
-        for file in named
-        if file in premises.files
+        measured_in(group): measured_loads(scenario, premises.calendar, group)
+        for group in {measured_in(group): group for group in measured}.values()
+        if _readable(premises, group)
     }
     clear = _clearness(premises)
     energies: dict[tuple[str, str], GroupEnergy | None] = {}
@@ -84,19 +84,32 @@ def member_energies(premises: Premises) -> Energies:
         if isinstance(group, ProfileMembers):
             each_kwh = power_kw[:, [profiles.index(group.profile)]] * premises.step_h
             each_kwh = each_kwh * (group.annual_kwh / 1000.0)
-            count = group.count
-        elif group.file in tables:
-            table = tables[group.file]
+            count, followed = group.count, np.zeros(steps)
+        elif measured_in(group) in tables:
+            table = tables[measured_in(group)]
             chosen = table.members if group.members is None else group.members
             columns = [table.members.index(member) for member in chosen]
             each_kwh, count = group.scale * table.load_kwh[:, columns], len(columns)
+            generation = table.generation_kwh
+            followed = np.zeros(steps)
+            if generation is not None:
+                followed = group.scale * generation[:, columns].sum(axis=1)
         else:
             energies[key] = None
             continue
         load, consumed = _varied(premises, key, group.kind, each_kwh, count)
         sun = count * _sunshine(premises, group) * clear[key[0]]
-        energies[key] = GroupEnergy(load, consumed, sun)
+        energies[key] = GroupEnergy(load, consumed, sun + followed)
     return energies
+
+
+def _readable(premises: Premises, group: FileMembers | DatasetMembers) -> bool:
+    """Return whether what a group was measured in still holds what the run read."""
+    if isinstance(group, FileMembers):
+        return group.file in premises.files
+    folder = f"{group.dataset}/"
+    named = [file for file in premises.scenario.files() if file.startswith(folder)]
+    return premises.files.issuperset(named)
 
 
 def feeders_out(premises: Premises) -> NDArray[np.bool_]:

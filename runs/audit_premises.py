@@ -99,12 +99,16 @@ class Premises:
     @property
     def photovoltaics(self) -> bool:
         """Whether anybody generates."""
-        groups = (group for place in self.scenario.communities.values() for group in place.members)
-        return any(group.pv_kw for group in groups)
+        return self.scenario.photovoltaics
 
-    def tariff(self) -> NDArray[np.float64]:
-        """Return the time-of-use price of every step [money/kWh], shape (steps,)."""
+    def tariff(self) -> NDArray[np.float64] | None:
+        """Return the time-of-use price of every step [money/kWh], shape (steps,).
+
+        None where it stands in a dataset that does not hold any more what the run read.
+        """
         rule = self.scenario.prices.time_of_use
+        if rule.dataset is not None:
+            return None if self.setting is None else self.setting.tariff
         hour = np.array([self.calendar.hour_of_day(step) for step in range(self.steps)])
         after, before = hour >= rule.from_hour, hour < rule.to_hour
         on_peak = after & before if rule.from_hour <= rule.to_hour else after | before

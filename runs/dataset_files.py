@@ -88,8 +88,14 @@ def check_dataset(path: Path) -> Dataset:
 
 
 def dataset_files(folder: Path, tables: Collection[str]) -> list[str]:
-    """Return the files of some tables of a dataset, its description first."""
-    description = load_description(folder)
+    """Return the files of some tables of a dataset, its description first.
+
+    Where the description cannot be read, it alone is named.
+    """
+    try:
+        description = load_description(folder)
+    except InputError:
+        return [DESCRIPTION]
     files = [
         file
         for name in TABLES

@@ -13,13 +13,14 @@ from environment.grid import Grid
 from environment.population import Population
 from environment.standard_profiles import StandardProfiles
 from environment.sunshine import ClearSky, Orientation
+from runs.dataset_files import load_dataset
 from runs.scenario import Scenario
-from runs.scenario_sections import FileMembers, ProfileMembers
+from runs.scenario_sections import DatasetMembers, FileMembers, ProfileMembers
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSources:
-    """Where the loads of consumers come from: standard profiles first, then columns of files."""
+    """What the meters of consumers follow: standard profiles first, then columns of files."""
 
     profiles: StandardProfiles
     tables: tuple[LoadTable, ...]
@@ -29,6 +30,20 @@ class LoadSources:
         """Return the load of every source in a step [kWh], shape (sources,)."""
         profiles = self.profiles.power_kw(step) * self.step_h
         return np.concatenate([profiles, *(table.load_kwh[step] for table in self.tables)])
+
+    def generation_kwh(self, step: int) -> NDArray[np.float64] | None:
+        """Return what every source generates in a step [kWh], shape (sources,), or None."""
+        if all(table.generation_kwh is None for table in self.tables):
+            return None
+        nothing = np.zeros(len(self.profiles.names))
+        return np.concatenate([nothing, *(_generated(table, step) for table in self.tables)])
+
+
+def _generated(table: LoadTable, step: int) -> NDArray[np.float64]:
+    if table.generation_kwh is None:
+        return np.zeros(len(table.members))
+    generated: NDArray[np.float64] = table.generation_kwh[step]
+    return generated
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,8 @@ class Members:
     clear_sky: ClearSky | None
 
 
-type _Group = ProfileMembers | FileMembers
+type _Measured = FileMembers | DatasetMembers
+type _Group = ProfileMembers | _Measured
 type _Row = tuple[int, int, float, int, float, int]
 
 
@@ -92,8 +108,11 @@ def make_members(scenario: Scenario, calendar: Calendar, grid: Grid) -> Members:
     profiles = tuple(
         dict.fromkeys(g.profile for _, _, g in groups if isinstance(g, ProfileMembers))
     )
-    files = dict.fromkeys(g.file for _, _, g in groups if isinstance(g, FileMembers))
-    tables = {file: read_loads(scenario.path_of(file), calendar, scenario.steps) for file in files}
+    measured = [group for _, _, group in groups if not isinstance(group, ProfileMembers)]
+    tables = {
+        measured_in(group): measured_loads(scenario, calendar, group)
+        for group in {measured_in(group): group for group in measured}.values()
+    }
     sources = LoadSources(
         StandardProfiles(calendar, profiles), tuple(tables.values()), scenario.step_h
     )
@@ -136,11 +155,32 @@ def _loads(
         return [(profiles.index(group.profile), group.annual_kwh / 1000.0)] * group.count
     first = len(profiles)
     for file, table in tables.items():
-        if file == group.file:
+        if file == measured_in(group):
             break
         first += len(table.members)
-    loads = tables[group.file]
+    loads = tables[measured_in(group)]
     return [(first + loads.members.index(name), group.scale) for name in _chosen(group, loads)]
+
+
+def measured_in(group: FileMembers | DatasetMembers) -> str:
+    """Return the file or dataset in which a group was measured."""
+    return group.file if isinstance(group, FileMembers) else group.dataset
+
+
+def measured_loads(
+    scenario: Scenario, calendar: Calendar, group: FileMembers | DatasetMembers
+) -> LoadTable:
+    """Read the file or dataset in which a group was measured.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used.
+    """
+    path = scenario.path_of(measured_in(group))
+    if isinstance(group, FileMembers):
+        return read_loads(path, calendar, scenario.steps)
+    return load_dataset(path, ("members", "profiles")).loads(calendar, scenario.steps)
 
 
 def _orientation(group: _Group) -> Orientation:
@@ -156,8 +196,8 @@ def _clear_sky(
     return ClearSky(calendar, place.latitude, place.longitude, place.altitude_m, orientations)
 
 
-def _chosen(group: FileMembers, table: LoadTable) -> tuple[str, ...]:
-    """Return the members of a file that a group wants."""
+def _chosen(group: _Measured, table: LoadTable) -> tuple[str, ...]:
+    """Return the members of a file or dataset that a group wants."""
     if group.members is None:
         return table.members
     unknown = [member for member in group.members if member not in table.members]
@@ -165,7 +205,7 @@ def _chosen(group: FileMembers, table: LoadTable) -> tuple[str, ...]:
         raise InputError(
             [
                 Problem(
-                    f"{group.file}: member",
+                    f"{measured_in(group)}: member",
                     f"there is no member {member!r}",
                     ", ".join(table.members[:8]) + (", ..." if len(table.members) > 8 else ""),
                     nearest(member, table.members),

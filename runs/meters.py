@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from agents.consumer import Consumer
 from agents.row_agent import AgentGroup
+from environment.population import Population
 from runs.chance import Chance
 from runs.members import Members
 
@@ -64,6 +65,7 @@ def read_meters(
     fixed, generation, unserved, curtailed = (np.zeros(places) for _ in range(4))
     meters = Meters(fixed, generation, unserved, curtailed, np.zeros(nodes))
     sources = members.sources.load_kwh(step)
+    measured = members.sources.generation_kwh(step)
     sun = None if members.clear_sky is None else members.clear_sky.generation_kwh(step)
     for kind, group in consumers.items():
         columns = group.population
@@ -78,8 +80,8 @@ def read_meters(
             load[dark] = 0.0
         meters.fixed_kwh[:] += np.bincount(where, load, places)
         meters.node_kwh[:] += np.bincount(at, load, nodes)
-        if sun is not None:
-            generated = columns["pv_kw"] * sun[columns["orientation"]] * chance.clearness[where]
+        generated = _generated(columns, sun, measured, chance.clearness)
+        if generated is not None:
             if dark is not None:
                 lost = np.where(dark, generated, 0.0)
                 meters.curtailed_kwh[:] += np.bincount(where, lost, places)
@@ -87,3 +89,24 @@ def read_meters(
             meters.generation_kwh[:] -= np.bincount(where, generated, places)
             meters.node_kwh[:] -= np.bincount(at, generated, nodes)
     return meters
+
+
+def _generated(
+    columns: Population,
+    sun: NDArray[np.float64] | None,
+    measured: NDArray[np.float64] | None,
+    clearness: NDArray[np.float64],
+) -> NDArray[np.float64] | None:
+    """Return what each consumer generates [kWh], shape (consumers,); None where nobody can.
+
+    Clouds dim only what is computed; what was measured has had its own.
+    """
+    computed: NDArray[np.float64] | None = None
+    followed: NDArray[np.float64] | None = None
+    if sun is not None:
+        computed = columns["pv_kw"] * sun[columns["orientation"]] * clearness[columns["community"]]
+    if measured is not None:
+        followed = columns["scale"] * measured[columns["source"]]
+    if computed is None or followed is None:
+        return followed if computed is None else computed
+    return computed + followed

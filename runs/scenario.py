@@ -127,6 +127,12 @@ class Scenario(Section):
             used[dataset] = (*used.get(dataset, ()), "market")
         return used
 
+    @property
+    def photovoltaics(self) -> bool:
+        """Whether members may generate energy."""
+        groups = (group for community in self.communities.values() for group in community.members)
+        return any(group.pv_kw or isinstance(group, DatasetMembers) for group in groups)
+
     def _own_files(self) -> list[str]:
         groups = (group for community in self.communities.values() for group in community.members)
         named = [group.file for group in groups if isinstance(group, FileMembers)]

@@ -63,3 +63,22 @@ def existing(file: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:
         suggestion = (Path(file).parent / near).as_posix() if near else ""
         raise refuse(f"there is no file {path}", suggestion=suggestion)
     return file
+
+
+def existing_dataset(folder: str, info: ValidationInfo) -> str:
+    """Return the name of a dataset that is there, seen from the scenario's folder."""
+    seen_from: Path | None = (info.context or {}).get("check_files_in")
+    if seen_from is None:
+        return folder
+    path = seen_from / folder
+    if not (path / "dataset.yaml").is_file():
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        names = [entry.name for entry in beside if (entry / "dataset.yaml").is_file()]
+        near = nearest(path.name, names)
+        suggestion = (Path(folder).parent / near).as_posix() if near else ""
+        raise refuse(
+            f"{path} holds no dataset",
+            allowed="a folder with a dataset.yaml",
+            suggestion=suggestion,
+        )
+    return folder

@@ -55,9 +55,9 @@ def check_setting(scenario: Scenario) -> None:
 
 def _file_problems(scenario: Scenario) -> Iterator[Problem]:
     from environment.calendar import Calendar
-    from environment.demand import read_loads
     from environment.value_file import read_values
 
+    from .members import measured_in, measured_loads
     from .tariff import measured_tariff
     from .travel import travel_problems
 

@@ -1,14 +1,13 @@
 """The sections of a scenario: what each may hold, its unit and its bounds."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo
+from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
 
-from .scenario_base import AS_TUPLE, Count, Efficiency, Money, NotNegative, Share
+from .scenario_base import AS_TUPLE, Efficiency, Money, NotNegative, Share, existing_dataset
 from .scenario_base import Interval as Interval
 from .scenario_base import LossRate as LossRate
 from .scenario_base import Positive as Positive
@@ -16,6 +15,10 @@ from .scenario_base import Section as Section
 from .scenario_base import existing as existing
 from .scenario_base import ordered as ordered
 from .scenario_base import refuse as refuse
+from .scenario_members import DatasetMembers as DatasetMembers
+from .scenario_members import FileMembers as FileMembers
+from .scenario_members import Members
+from .scenario_members import ProfileMembers as ProfileMembers
 from .scenario_preferences import PositivePreference, Preference
 
 
@@ -81,6 +84,18 @@ class TimeOfUse(Section):
         description="clock hour at which on-peak ends, before from_hour past midnight [h]",
     )
 
+    dataset: str | None = Field(
+        default=None, description="folder of a dataset whose market sets the tariff, or null"
+    )
+    column: Literal["price", "feed_in"] = Field(
+        default="price", description="column of its table market that is the tariff"
+    )
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
     @check("to_hour")
     @classmethod
     def _some_hours(cls, to_hour: float, info: ValidationInfo) -> float:
@@ -143,78 +158,6 @@ class GameSettings(Section):
     grid_zooms: Annotated[int, Field(ge=0, le=12)] = Field(
         default=3, description="how often the enumeration is refined tenfold around its best price"
     )
-
-
-class _Members(Section):
-    kind: Literal["household", "building"] = Field(description="what the members are")
-    name: str = Field(min_length=1, description="name of these members in the results")
-    pv_kw: NotNegative = Field(
-        default=0.0, description="peak power of the photovoltaics of each member [kW]"
-    )
-    pv_tilt: Annotated[float, Field(ge=0, le=90)] = Field(
-        default=30.0, description="tilt of the modules from the horizontal [deg]"
-    )
-    pv_azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
-        default=180.0, description="where the modules face, clockwise from north [deg]"
-    )
-    pv_performance_ratio: Efficiency = Field(
-        default=0.86, description="energy delivered per energy that the peak power promises [1]"
-    )
-
-    @check("name")
-    @classmethod
-    def _not_taken(cls, name: str) -> str:
-        if name in ("charging", "feeder"):
-            raise refuse(f"{name!r} is the name of another part of the grid")
-        return name
-
-
-class ProfileMembers(_Members):
-    """Members whose load follows a standard load profile."""
-
-    count: Count = Field(default=1, description="how many of them")
-    annual_kwh: Positive = Field(description="consumption of each in a year [kWh]")
-    profile: str = Field(description="standard load profile")
-
-    @check("profile")
-    @classmethod
-    def _known_profile(cls, profile: str) -> str:
-        from environment.standard_profiles import PROFILES
-
-        if profile not in PROFILES:
-            raise refuse(
-                f"no standard load profile is called {profile!r}",
-                allowed=", ".join(PROFILES),
-                suggestion=nearest(profile, PROFILES),
-            )
-        return profile
-
-
-class FileMembers(_Members):
-    """Members whose load stands in a file; each distinct member of the file becomes one."""
-
-    file: str = Field(description="CSV or Parquet file, relative to the scenario's folder")
-    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
-        default=None, description="which members of the file, or null for all"
-    )
-    scale: Positive = Field(default=1.0, description="factor on the loads [1]")
-
-    @check("file")
-    @classmethod
-    def _existing_table(cls, file: str, info: ValidationInfo) -> str:
-        return existing(file, info, (".csv", ".parquet"))
-
-
-def _source_of_members(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "from file" if "file" in value else "from profile"
-    return "from file" if isinstance(value, FileMembers) else "from profile"
-
-
-Members = Annotated[
-    Annotated[ProfileMembers, Tag("from profile")] | Annotated[FileMembers, Tag("from file")],
-    Discriminator(_source_of_members),
-]
 
 
 class Feeder(Section):

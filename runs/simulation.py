@@ -166,7 +166,7 @@ class Simulation(World):
             pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
             members = f"consumers@{name}"
             pay(step, "fixed_load", members, aggregator, float(self.meters.fixed_kwh[m]), price)
-            if self.setting.members.clear_sky is not None:
+            if self.setting.scenario.photovoltaics:
                 generated = -float(self.meters.generation_kwh[m])
                 pay(step, "photovoltaics", aggregator, members, generated, price)
             pay(step, "wholesale", aggregator, "utility", float(self.net_kwh[m]), utility_price)

@@ -42,7 +42,7 @@ class Dataset:
     warnings: tuple[Problem, ...]
 
     def loads(self, calendar: Calendar, steps: int) -> LoadTable:
-        """Return the loads of the members over a run, times their scale.
+        """Return the loads of the members over a run, and what they generate, times their scale.
 
         Raises
         ------
@@ -56,7 +56,11 @@ class Dataset:
         load_kwh = profiles.over("load_kwh", calendar, steps)
         there = ~np.isnan(load_kwh).any(axis=0)
         members = tuple(np.array(profiles.keys, dtype=np.object_)[there].tolist())
-        return LoadTable(members, load_kwh[:, there] * self._scale(members))
+        scale, generation_kwh = self._scale(members), None
+        if "pv_kwh" in profiles.values:
+            pv_kwh = profiles.over("pv_kwh", calendar, steps)[:, there]
+            generation_kwh = np.where(np.isnan(pv_kwh), 0.0, pv_kwh) * scale
+        return LoadTable(members, load_kwh[:, there] * scale, generation_kwh)
 
     def _scale(self, members: tuple[str, ...]) -> NDArray[np.float64]:
         table = self.records.get("members")
