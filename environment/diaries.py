@@ -174,7 +174,7 @@ def _hours(file: TableFile, column: str) -> NDArray[np.float64]:
     from pyarrow import types
 
     values = plain(file.table.column(column))
-    found = numbers(values)
+    found = numbers(values).copy()
     if types.is_string(values.type) or types.is_large_string(values.type):
         for row in np.flatnonzero(np.isnan(found)).tolist():
             found[row] = _clock(values[row].as_py() or "")

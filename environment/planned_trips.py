@@ -58,14 +58,18 @@ class PlannedTrips(TripSource):
 
     def _make(self, day: int) -> DayTrips:
         present = self.joined(day)
-        batches, firsts = [], []
+        batches: list[TripBatch] = []
+        firsts: list[TripBatch] = []
         for plan, members in enumerate(self._members):
             vehicles = members[: np.searchsorted(members, present)]
             trips = self._trips_of(plan, day)
-            for trip, following in zip(trips, [*trips[1:], None], strict=True):
-                batches.append(self._batch(trip, following, plan, vehicles, day))
-                if trip == trips[0]:
-                    firsts.append(batches[-1])
+            following: list[int | None] = [*trips[1:], None]
+            day_batches = [
+                self._batch(trip, next_trip, plan, vehicles, day)
+                for trip, next_trip in zip(trips, following, strict=False)
+            ]
+            batches += day_batches
+            firsts += day_batches[:1]
         return GroupTrips(batches, firsts)
 
     def _batch(

@@ -219,4 +219,4 @@ def _time(text: str | None) -> np.datetime64:
     try:
         return np.datetime64((text or "NaT").strip().replace(" ", "T"), "m")
     except ValueError:
-        return np.datetime64("NaT")
+        return np.datetime64("NaT", "m")

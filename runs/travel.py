@@ -225,21 +225,27 @@ def _road_km(
     if not by_road:
         return None
     names = roads.communities
-    driven = np.any([each.destinations > 0 for day in by_road for each in day.purposes], axis=0)
-    # Who stops in the community of its home has no way home.
-    inside = driven.diagonal() | (driven.any(axis=0) & homes)
+    needed = np.zeros((len(names), len(names)), dtype=bool)
+    for day in by_road:
+        driven = np.any([each.destinations > 0 for each in day.purposes], axis=0)
+        for home in np.flatnonzero(homes).tolist():
+            reached = np.arange(len(names)) == home
+            for _ in day.stops:
+                there = reached[:, None] & driven
+                reached = there.any(axis=0)
+                needed |= there
+                needed[reached, home] = True
     problems: dict[Problem, None] = {}
-    lengths = np.zeros((len(names), len(names)))
-    for a, origin in enumerate(names):
-        for b, destination in enumerate(names):
-            if a == b and inside[a]:
-                message = f"trips within {origin} have no length"
-                problems[Problem("travel", message, "trip_km, or destinations elsewhere")] = None
-            elif a != b:
-                try:
-                    lengths[a, b] = roads.distance_km(origin, destination)
-                except InputError as error:
-                    problems.update(dict.fromkeys(error.problems))
+    lengths = np.zeros(needed.shape)
+    for origin, destination in np.argwhere(needed).tolist():
+        if origin == destination:
+            message = f"trips within {names[origin]} have no length"
+            problems[Problem("travel", message, "trip_km, or destinations elsewhere")] = None
+            continue
+        try:
+            lengths[origin, destination] = roads.distance_km(names[origin], names[destination])
+        except InputError as error:
+            problems.update(dict.fromkeys(error.problems))
     if problems:
         raise InputError(list(problems))
     return lengths

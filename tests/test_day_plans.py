@@ -231,3 +231,39 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist") as error:
         read_day_plans(tmp_path / "plan.csv", COMMUNITIES)
     assert error.value.problems[0].suggestion == str(tmp_path / "plans.csv")
+
+
+DAYS = "plan,departs_h,duration_h,km,origin,destination,day\n"
+WEEKEND = "a,10,1,40,homes,malls,saturday\na,18,1,40,malls,homes,sunday\n"
+
+
+def test_days_of_other_kinds_follow_each_other(tmp_path: Path) -> None:
+    weekday = "a,8,1,30,homes,offices,weekday\na,17,1,30,offices,homes,weekday\n"
+    plans = read(tmp_path, DAYS + weekday + WEEKEND)
+    assert [plans.trips_of(0, kind) for kind in ("weekday", "saturday", "sunday", "holiday")] == [
+        [0, 2], [1], [3], [3],
+    ]  # fmt: skip
+    # With holidays a Sunday's trips may come after a Friday.
+    with pytest.raises(InputError) as error:
+        read_day_plans(tmp_path / "plans.csv", COMMUNITIES, holidays=True)
+    told = [problem.message for problem in error.value.problems]
+    assert "plan 'a' ends its weekday at homes, but begins the holiday after it at malls" in told[0]
+    home = "a,9,1,5,homes,homes,holiday\n"
+    (tmp_path / "plans.csv").write_text(DAYS + weekday + home)
+    read_day_plans(tmp_path / "plans.csv", COMMUNITIES, holidays=True)
+
+
+def test_nights_between_kinds_of_day_are_told_all_at_once(tmp_path: Path) -> None:
+    away = "a,8,1,30,homes,offices,weekday\n"
+    late = "b,5,1,3,homes,homes,sunday\nb,20,10,9,homes,homes,saturday\n"
+    wrong = "c,5,1,3,homes,homes,wekday\n"
+    assert problems_of(tmp_path, DAYS + wrong) == [
+        "plans.csv, line 2, column day: 'wekday' is no kind of day (allowed: weekday, saturday, "
+        "sunday, holiday, or nothing for every day; did you mean 'weekday'?)"
+    ]
+    assert problems_of(tmp_path, DAYS + away + late) == [
+        "plans.csv, line 2, column destination: plan 'a' ends its weekday at offices, but begins "
+        "the weekday after it at homes (line 2) (allowed: homes)",
+        "plans.csv, line 4: plan 'b' arrives at 30 h, when the following sunday's first trip "
+        "(line 3) has departed at 29 h (allowed: an arrival by 29 h)",
+    ]

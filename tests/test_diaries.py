@@ -1,0 +1,121 @@
+"""Diaries are read whole or not at all, and dealt as their weights say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from environment.calendar import Calendar
+from environment.diaries import Diaries, DiaryTrips, read_diaries
+from environment.errors import InputError
+from environment.streams import Streams
+
+COMMUNITIES = ("homes", "malls", "offices")
+CALENDAR = Calendar("2024-03-29", "Europe/Berlin", 0.5)
+HEADER = "person,day,departs_h,arrives_h,origin,destination,km,weight\n"
+GOOD = (
+    "ann,weekday,7:30,8:15,homes,offices,20,1\n"
+    "ann,weekday,23:30,24:45,offices,homes,25,1\n"
+    "ann,saturday,10,10.5,homes,malls,9,1\nann,saturday,12,12.5,malls,homes,9,1\n"
+    "bob,weekday,9,9.25,homes,malls,5,3\nbob,weekday,11,11.25,malls,homes,5,3\n"
+    "eve,,6,7,malls,homes,40,2\neve,,18,19,homes,malls,40,2\n"
+    "bob,2024-03-31,,,homes,,,3\n"
+)
+
+
+def read(tmp_path: Path, text: str) -> Diaries:
+    path = tmp_path / "diaries.csv"
+    path.write_text(text)
+    return read_diaries(path, COMMUNITIES, CALENDAR)
+
+
+def test_a_file_of_diaries_is_read(tmp_path: Path) -> None:
+    diaries = read(tmp_path, HEADER + GOOD)
+    assert diaries.trips.tolist() == [2, 2, 2, 0, 2]
+    assert diaries.weight.tolist() == [1, 1, 3, 3, 2]
+    assert diaries.home.tolist() == [0, 0, 0, 0, 1]
+    assert diaries.departs_h[:2].tolist() == [7.5, 23.5]
+    assert diaries.arrives_h[:2].tolist() == [8.25, 24.75]
+    assert diaries.begins_h == 6.0
+    # The date is a Sunday; of holidays there are none, so Sunday's hold.
+    assert diaries.of("sunday").tolist() == [False, False, False, True, True]
+    assert diaries.of("holiday").tolist() == diaries.of("sunday").tolist()
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("a,,8,9,homes,ofices,3,1\n", "line 2, column destination: 'ofices' is no community"),
+        ("a,,9,8,homes,homes,3,1\n", "line 2, column arrives_h: 8 cannot be"),
+        ("a,,8,9,homes,homes,0,1\n", "line 2, column km: 0 cannot be"),
+        ("a,,8,9,homes,homes,3,-1\n", "line 2, column weight: -1 cannot be"),
+        ("a,monday,8,9,homes,homes,3,1\n", "line 2, column day: 'monday' is no day"),
+        (",,8,9,homes,homes,3,1\n", "line 2, column person: is empty"),
+        ("a,,noon,9,homes,homes,3,1\n", "line 2, column departs_h: is empty or no number"),
+        (
+            "a,,8,9,homes,malls,3,1\na,,8.5,9.5,malls,homes,3,1\n",
+            "line 3, column departs_h: departs at 8.5 h, on the way until 9 h",
+        ),
+        (
+            "a,,8,9,homes,malls,3,1\na,,10,11,offices,homes,3,1\n",
+            "line 3, column origin: departs from offices, but is at malls",
+        ),
+        ("a,,8,9,homes,malls,3,1\n", "column destination: the day ends at malls, but began at"),
+        (
+            "a,,1,2,homes,homes,3,1\nb,,24,26,homes,homes,3,1\n",
+            "line 3, column departs_h: arrives at 26 h, when other days begin at 1 h",
+        ),
+    ],
+)
+def test_every_problem_is_told_with_its_row(tmp_path: Path, rows: str, told: str) -> None:
+    with pytest.raises(InputError) as error:
+        read(tmp_path, HEADER + rows)
+    assert told in str(error.value)
+
+
+def trips(source: DiaryTrips, day: int) -> list[tuple[int, ...]]:
+    table = source.day(day)
+    return sorted(
+        (vehicle, departs, arrives, origin, destination)
+        for step in table.departures
+        for batch in table.departing(step)
+        for vehicle, departs, arrives, origin, destination in zip(
+            batch.vehicles.tolist(),
+            batch.departs_step.tolist(),
+            batch.arrives_step.tolist(),
+            batch.origin.tolist(),
+            batch.destination.tolist(),
+            strict=True,
+        )
+    )
+
+
+def test_diaries_are_dealt_by_weight_to_those_at_home_there(tmp_path: Path) -> None:
+    source = DiaryTrips(read(tmp_path, HEADER + GOOD), 8000, CALENDAR, Streams(5))
+    home = source.parked_at(0)
+    assert np.mean(home == 1) == pytest.approx(2 / 10, abs=0.015)
+    # A Friday: at homes Ann against Bob by one to three.
+    friday = trips(source, 0)
+    first = {trip[0]: trip for trip in reversed(friday)}
+    assert set(first) == set(range(8000))
+    ann = [vehicle for vehicle, trip in first.items() if trip[1] == 15]
+    assert len(ann) / (home == 0).sum() == pytest.approx(0.25, abs=0.015)
+    assert all(trip[3] == home[vehicle] for vehicle, trip in first.items())
+    assert sorted({trip[1:] for trip in friday}) == [
+        (12, 14, 1, 0), (15, 17, 0, 2), (18, 19, 0, 1), (22, 23, 1, 0), (36, 38, 0, 1),
+        (47, 50, 2, 0),
+    ]  # fmt: skip
+    # On the Sunday nobody from homes drives, and nobody's trips change with a vehicle more.
+    assert {trip[3] for trip in trips(source, 2) if trip[1] < 48 * 2 + 24} == {1}
+    more = DiaryTrips(read(tmp_path, HEADER + GOOD), 8001, CALENDAR, Streams(5))
+    for day in range(4):
+        assert [trip for trip in trips(more, day) if trip[0] < 8000] == trips(source, day)
+
+
+def test_a_person_dealt_once_is_kept(tmp_path: Path) -> None:
+    source = DiaryTrips(read(tmp_path, HEADER + GOOD), 3000, CALENDAR, Streams(5), once=True)
+    friday = {trip[0] for trip in trips(source, 0) if trip[1] == 15}
+    saturday = {trip[0] for trip in trips(source, 1) if trip[3] == 0 and trip[4] == 1}
+    ann = {trip[0] for trip in trips(source, 1) if trip[1] == 48 + 20}
+    assert friday == ann
+    assert ann <= saturday

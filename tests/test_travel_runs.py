@@ -1,0 +1,174 @@
+"""Runs with travel of every kind: the same after an interruption, and no energy lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from environment.errors import InputError
+from runs import check_scenario, load_scenario, resume_run, start_run
+
+TOURS = "distance_km,travel_time_min,dwell_time_min,trips_in_tour\n30,45,400,2\n12,30,60,3\n"
+DIARIES = (
+    "person,departs_h,duration_h,origin,destination,km\n"
+    "a,7,1,homes,offices,30\na,23.5,1,offices,homes,30\nb,9,1,homes,malls,10\nb,12,1,malls,homes,9\n"
+)
+TRAVEL = {
+    "fitted to plans": "travel: {kind: drawn, fit: {day_plans: true}}",
+    "given": """travel:
+  kind: drawn
+  home: {homes: 3, malls: 1}
+  speed_km_h: 40
+  days:
+    every:
+      travels: 0.8
+      stops: [0.7, 0.3]
+      departs_h: {distribution: normal, mean: 9, deviation: 2}
+      trip_km: {distribution: gamma, mean: 12, deviation: 9}
+      purposes:
+        work: {to_h: 12, to: {offices: 1}, stay_h: 8}
+        shopping: {stay_h: {distribution: lognormal, mean: 1.5, deviation: 1}}
+""",
+    "by road": """travel:
+  kind: drawn
+  home: {homes: 1}
+  speed_km_h: 40
+  days:
+    weekday: {stops: [1], departs_h: 8, purposes: {work: {stay_h: 8, to: {offices: 1}}}}
+""",
+    "fitted to tours": """travel:
+  kind: drawn
+  home: {homes: 1}
+  fit: {tours: tours.csv}
+  days: {every: {departs_h: {distribution: histogram, edges: [6, 9, 23], shares: [3, 1]}}}
+""",
+    "diaries": "travel: {kind: diaries, file: diaries.csv}",
+    "diaries once": "travel: {kind: diaries, file: diaries.csv, deal: once}",
+}
+CHANGES = (
+    "vehicles.count=12",
+    "vehicles.trip_reserve=true",
+    "vehicles.charge_efficiency=0.9",
+    "vehicles.discharge_efficiency=0.8",
+    "growth.vehicles_per_year=2000",
+    "growth.vehicles_join=day",
+    "start=2024-03-29T22:00",
+    "hours=72",
+    "checkpoint_every_h=13",
+    "plots=false",
+    "game.solver=exact",
+    "strategies=[typical, three_level]",
+)
+
+
+def scenario_file(tmp_path: Path, travel: str) -> str:
+    built_in = Path(__file__).parents[1] / "runs" / "scenarios" / "three-communities.yaml"
+    text = built_in.read_text().replace("travel:\n  kind: plans", TRAVEL[travel])
+    (tmp_path / "tours.csv").write_text(TOURS)
+    (tmp_path / "diaries.csv").write_text(DIARIES)
+    (tmp_path / "scenario.yaml").write_text(text)
+    return str(tmp_path / "scenario.yaml")
+
+
+@pytest.mark.parametrize("travel", TRAVEL)
+def test_a_run_resumes_to_the_same_bytes_and_its_energy_balances(
+    tmp_path: Path, travel: str
+) -> None:
+    scenario = load_scenario(scenario_file(tmp_path, travel), CHANGES)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    summary = start_run(scenario, whole)
+
+    def interrupt(done: int, _: int) -> None:
+        if done == 31:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start_run(scenario, broken, interrupt)
+    resume_run(broken)
+    for file in sorted(whole.glob("*.parquet")):
+        assert file.read_bytes() == (broken / file.name).read_bytes(), file.name
+    assert (whole / "summary.json").read_text() == (broken / "summary.json").read_text()
+    for totals in summary.values():
+        assert totals["counts"]["vehicles_joined"] == 16
+        assert totals["joined_kwh"] == 16 * 20.0
+        stored = (
+            0.9 * totals["vehicle_charged_kwh"]
+            - totals["vehicle_discharged_kwh"] / 0.8
+            - (0.16 * totals["driven_km"] - totals["unmet_trip_kwh"])
+            + totals["joined_kwh"]
+        )
+        assert totals["stored_change_kwh"] == pytest.approx(stored, abs=1e-6)
+    assert_trips_and_places_agree(whole)
+
+
+def assert_trips_and_places_agree(directory: Path) -> None:
+    """Hold where vehicles were against the trips that were written."""
+    import pyarrow.parquet as pq
+
+    trips = pq.read_table(directory / "trips.parquet").to_pandas()
+    vehicles = pq.read_table(directory / "vehicles.parquet").to_pandas()
+    assert len(trips) > 10
+    start = json.loads((directory / "run.json").read_text())["scenario"]["start"]
+    import pandas as pd
+
+    begin = pd.Timestamp(start, tz="Europe/Berlin")
+    departs = ((trips["departs"] - begin) / pd.Timedelta(hours=1)).round().astype(int)
+    arrives = ((trips["arrives"] - begin) / pd.Timedelta(hours=1)).round().astype(int)
+    first = vehicles[vehicles["strategy"] == "typical"]
+    road = first.pivot_table("driven_km", "step", "vehicle", dropna=False)
+    expected = np.zeros(road.shape)
+    for vehicle, begins, ends, km in zip(
+        trips["vehicle"], departs, arrives, trips["km"], strict=True
+    ):
+        expected[begins : min(ends, 72), vehicle] += km / (ends - begins)
+    np.testing.assert_allclose(road.fillna(0.0), expected, atol=1e-9)
+    away = first[first["community"].isna()]
+    assert (away["driven_km"] > 0).all()
+    assert (first[first["community"].notna()]["driven_km"] == 0).all()
+    joined = first.groupby("vehicle")["step"].min()
+    assert (joined.iloc[:12] == 0).all()
+    assert (joined.iloc[12:] > 0).all()
+    assert (first.groupby("vehicle")["step"].max() == 71).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (["travel.kind=drwan"], "did you mean 'drawn'?"),
+        (["travel.kind=drawn"], "travel.days: no kind of day is given"),
+        (["travel.kind=diaries"], "travel.file: is missing"),
+        (["travel={kind: drawn, home: {hoems: 1}, fit: {day_plans: true}}"], "mean 'homes'"),
+        (
+            ["travel={kind: drawn, home: {homes: 0}, fit: {day_plans: true}}"],
+            "travel.home: no share is above 0",
+        ),
+        (
+            ["travel={kind: drawn, fit: {day_plans: true}, days: {every: {trip_km: "
+             "{distribution: normal, mean: 5, deviation: 1}}}}"],
+            "travel.days.every.trip_km: the lowest value is without bound",
+        ),
+        (
+            ["travel={kind: drawn, fit: {day_plans: true}, days: {every: {departs_h: "
+             "{distribution: histogram, edges: [3, 2], shares: [1]}}}}"],
+            "the edges do not ascend",
+        ),
+        (
+            ["travel={kind: drawn, fit: {day_plans: true}, days: {every: {departs_h: "
+             "{distribution: gama, mean: 1}}}}"],
+            "did you mean 'gamma'?",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_scenario_says_wrong_about_travel_is_told(changes: list[str], told: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_scenario("three-communities", changes)
+    assert told in str(error.value)
+
+
+def test_trips_within_a_community_need_a_length(tmp_path: Path) -> None:
+    path = scenario_file(tmp_path, "by road")
+    text = Path(path).read_text().replace("to: {offices: 1}", "to: {homes: 1}")
+    Path(path).write_text(text)
+    with pytest.raises(InputError, match="trips within homes have no length"):
+        check_scenario(path)
