@@ -24,4 +24,10 @@ from .scenario import scenario_hash as scenario_hash
 from .scenario_check import check_scenario as check_scenario
 from .study_report import ReportSection as ReportSection
 from .study_report import StudyReport as StudyReport
+from .sweep import Failure as Failure
+from .sweep import Sweep as Sweep
+from .sweep import run_sweep as run_sweep
+from .sweep_plan import SweepPlan as SweepPlan
+from .sweep_plan import make_plan as make_plan
+from .sweep_tables import Ensemble as Ensemble
 from .yaml_reader import read_yaml as read_yaml

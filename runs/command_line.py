@@ -184,6 +184,60 @@ def replicate(
     raise typer.Exit(DONE if all(report.passed for report in reports) else FAILED)
 
 
+@app.command()
+def sweep(
+    scenario: ScenarioName,
+    directory: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the sweep, or of one to go on.")
+    ],
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary", metavar="KEY=VALUES", help="Values a,b,c or lowest:highest:number of a key."
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="N|A,B,C", help="How many seeds, or which.")
+    ] = None,
+    changes: Changes = None,
+    sample: Annotated[
+        str, typer.Option("--sample", help="grid: all combinations; latin: a Latin hypercube.")
+    ] = "grid",
+    points: Annotated[
+        int | None, typer.Option("--points", help="Points of a Latin hypercube.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes. [default: one per processor]")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask cluster instead.")
+    ] = None,
+    no_progress: NoProgress = False,
+) -> None:
+    """Run a scenario with many values and seeds; given again, go on with what is missing."""
+    from rich.console import Console
+
+    from runs.sweep import run_sweep
+    from runs.sweep_report import sweep_lines, sweep_table
+    from runs.terminal import progress_bar
+
+    try:
+        with progress_bar(shown=not no_progress, what="runs") as progress:
+            done = run_sweep(
+                scenario, vary or (), directory, seeds=seeds, changes=changes or (),
+                sample=sample, points=points, workers=workers, scheduler=scheduler,
+                progress=progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on where it stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    Console().print(sweep_table(done.ensemble))
+    for line in sweep_lines(done):
+        typer.echo(line)
+    typer.echo(f"results: {directory}")
+    raise typer.Exit(FAILED if done.failures else DONE)
+
+
 @contextmanager
 def _resumable(directory: Path) -> Iterator[None]:
     """Say how a run goes on when the person interrupts it."""

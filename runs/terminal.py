@@ -15,13 +15,15 @@ from rich.progress import (
 
 
 @contextmanager
-def progress_bar(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(*, shown: bool, what: str = "steps") -> Iterator[Callable[[int, int], None]]:
     """Show how far something is.
 
     Parameters
     ----------
     shown
         Whether to show a bar; none is shown where the error output is no terminal.
+    what
+        What the parts are.
 
     Yields
     ------
@@ -41,5 +43,5 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
         console=console,
         transient=True,
     ) as progress:
-        task = progress.add_task("steps", total=None)
+        task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,127 @@
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from environment import InputError
+from runs import Sweep, run_sweep
+
+NAME = "three-communities"
+CHANGES = ("vehicles.count=20", "hours=12", "checkpoint_every_h=3", "strategies=[two_level]")
+TABLES = ("runs.csv", "runs.parquet", "summary.csv", "summary.json", "sweep.json")
+
+
+def sweep(directory: Path, **options: Any) -> Sweep:
+    return run_sweep(NAME, ["vehicles.theta=1,3"], directory, seeds=4, changes=CHANGES, **options)
+
+
+def content(directory: Path) -> dict[str, bytes]:
+    files = [*(directory / name for name in TABLES)]
+    files += [path for path in directory.glob("runs/*/*") if path.name != "run.json"]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
+def test_without_dask_it_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError) as caught:
+        sweep(tmp_path, scheduler="tcp://127.0.0.1:1")
+    assert "pip install 'hmesh[cluster]'" in str(caught.value)
+
+
+def test_dask_is_imported_only_where_a_cluster_is_asked_for() -> None:
+    code = "import runs.sweep, sys; assert not {'dask', 'distributed'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runs.sweep_workers.CONNECT_S", 0.5)
+    with pytest.raises(InputError, match="no Dask scheduler answers at"):
+        sweep(tmp_path, scheduler="tcp://127.0.0.1:1")
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two workers, each a process of its own."""
+    from distributed import LocalCluster
+
+    with warnings.catch_warnings():
+        # What the cluster's own sockets warn of while they close is none of ours.
+        warnings.simplefilter("ignore")
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+        ) as made:
+            yield made
+
+
+@pytest.mark.slow
+def test_a_cluster_leaves_the_same_bytes_also_when_a_worker_dies(
+    cluster: Any, tmp_path: Path
+) -> None:
+    killed = []
+
+    def kill_one(done: int, total: int) -> None:
+        if done == 1:
+            worker = psutil.Process(next(iter(cluster.workers.values())).pid)
+            killed.append(worker)
+            worker.kill()
+
+    ended = sweep(tmp_path / "cluster", scheduler=cluster.scheduler_address, progress=kill_one)
+    assert killed
+    assert not killed[0].is_running()
+    assert ended.failures == ()
+    sweep(tmp_path / "here", workers=1)
+    assert content(tmp_path / "cluster") == content(tmp_path / "here")
+
+
+def command(directory: Path) -> list[str]:
+    code = "from runs.command_line import main; main()"
+    changes = [word for change in CHANGES for word in ("--set", change)]
+    options = ["--vary", "vehicles.theta=1,3", "--seeds", "4", "--workers", "2"]
+    return [
+        sys.executable, "-c", code, "sweep", NAME, *options, *changes, "--out", str(directory)
+    ]  # fmt: skip
+
+
+def workers_of(process: psutil.Process) -> list[psutil.Process]:
+    """Return the processes in which a sweep makes its runs."""
+    return [
+        child for child in process.children(recursive=True) if "spawn_main" in str(child.cmdline())
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGINT])
+def test_no_process_is_left_behind_and_the_command_goes_on(tmp_path: Path, way: int) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    sweep(here, workers=1)
+    process = subprocess.Popen(
+        command(there), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not list(there.glob("runs/*/summary.json")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    workers = workers_of(psutil.Process(process.pid))
+    assert len(workers) == 2
+    process.send_signal(way)
+    _, told = process.communicate(timeout=60)
+    if way == signal.SIGINT:
+        assert process.returncode == 130
+        assert told == "interrupted; the same command goes on where it stopped\n"
+    psutil.wait_procs(workers, timeout=20)
+    assert not [worker for worker in workers if worker.is_running()]
+    assert not (there / "runs.csv").exists()
+    done = subprocess.run(command(there), capture_output=True, text=True, check=True)
+    assert "8 of 8 runs are finished, " in done.stdout
+    assert content(there) == content(here)
