@@ -1,0 +1,110 @@
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from runs.command_line import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = (
+    "README.md",
+    "docs/quick-start.md",
+    "docs/scenario.md",
+    "docs/results.md",
+    "docs/extending.md",
+    "docs/reproducibility.md",
+    "docs/models/three-level-price-game.md",
+)
+BLOCK = re.compile(
+    r'^(?P<slow><!-- slow -->\n)?```(?P<kind>\w+)(?: title="(?P<title>.+?)")?\n'
+    r"(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass
+class Block:
+    """A block of a page: commands, code, a file that is saved, or what was printed."""
+
+    kind: str
+    text: str
+    file: str | None
+    slow: bool
+
+
+def blocks(page: str) -> list[Block]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [
+        Block(found["kind"], found["text"], found["title"], bool(found["slow"]))
+        for found in BLOCK.finditer(text)
+    ]
+
+
+def type_in(line: str) -> str:
+    """Run a command line of hmesh and return what it prints."""
+    words = shlex.split(line)
+    result = CliRunner().invoke(app, words[1:], prog_name="hmesh", env={"COLUMNS": "120"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, f"{line}\n{result.output}"
+    return result.output
+
+
+def follow(page: list[Block], capsys: pytest.CaptureFixture[str]) -> str:
+    """Do what a page says, in the working folder; return all that is printed."""
+    printed, names = "", dict[str, Any]()
+    for block in page:
+        if block.file is not None:
+            path = Path(block.file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+        elif block.kind == "sh":
+            for line in block.text.splitlines():
+                printed += type_in(line) if line.startswith("hmesh ") else ""
+        elif block.kind == "python":
+            exec(compile(block.text, "page", "exec"), names)
+            printed += capsys.readouterr().out
+    return printed
+
+
+def lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def check(page: list[Block], capsys: pytest.CaptureFixture[str]) -> None:
+    printed = lines(follow(page, capsys))
+    for block in page:
+        if block.kind == "output":
+            for line in lines(block.text):
+                assert line == "..." or line in printed, f"never printed: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_can_be_followed_word_by_word(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = blocks(page)
+    assert found
+    check([block for block in found if not block.slow], capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if any(b.slow for b in blocks(page))])
+def test_what_takes_long_works_too(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow([block for block in blocks(page) if block.slow], capsys)
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", text)
+    assert targets
+    for target in targets:
+        assert (ROOT / target).is_file(), target
