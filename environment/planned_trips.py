@@ -1,6 +1,7 @@
 """Trips of vehicles that follow day plans."""
 
 import math
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -62,21 +63,27 @@ class PlannedTrips(TripSource):
         firsts: list[TripBatch] = []
         for plan, members in enumerate(self._members):
             vehicles = members[: np.searchsorted(members, present)]
-            trips = self._trips_of(plan, day)
-            following: list[int | None] = [*trips[1:], None]
+            drives = self._drives(plan, day)
+            following: list[int | None] = [*(drive.trip for drive in drives[1:]), None]
             day_batches = [
-                self._batch(trip, next_trip, plan, vehicles, day)
-                for trip, next_trip in zip(trips, following, strict=False)
+                self._batch(drive, next_trip, plan, vehicles, day)
+                for drive, next_trip in zip(drives, following, strict=True)
             ]
             batches += day_batches
             firsts += day_batches[:1]
         return GroupTrips(batches, firsts)
 
     def _batch(
-        self, trip: int, following: int | None, plan: int, vehicles: NDArray[np.intp], day: int
+        self,
+        drive: "_Drive",
+        following: int | None,
+        plan: int,
+        vehicles: NDArray[np.intp],
+        day: int,
     ) -> TripBatch:
-        plans = self.plans
-        departs, arrives = self._steps_of(trip, self._date(day))
+        plans, trip, step_h = self.plans, drive.trip, self.calendar.step_h
+        departs = math.floor(drive.departs_h / step_h + 1e-9)
+        arrives = max(math.ceil(drive.arrives_h / step_h - 1e-9), departs + 1)
         next_trip = self._next_trip(plan, day + 1) if following is None else following
         return TripBatch(
             vehicles=vehicles,
@@ -103,10 +110,31 @@ class PlannedTrips(TripSource):
                 return trips[0]
         return None
 
-    def _steps_of(self, trip: int, day: date) -> tuple[int, int]:
-        """Return the first step on the road and the first step parked again."""
-        step_h = self.calendar.step_h
-        departs_h = self.calendar.elapsed_h(day, float(self.plans.departs_h[trip]))
-        arrives_h = departs_h + float(self.plans.arrives_h[trip] - self.plans.departs_h[trip])
-        departs = math.floor(departs_h / step_h + 1e-9)
-        return departs, max(math.ceil(arrives_h / step_h - 1e-9), departs + 1)
+    def _drives(self, plan: int, day: int) -> list["_Drive"]:
+        """Return the trips of a plan on a day.
+
+        Where the clocks skip an hour a vehicle is late, and its next trips wait for it.
+        """
+        drives: list[_Drive] = []
+        late = self._skips_an_hour(day) or self._skips_an_hour(day - 1)
+        before = self._drives(plan, day - 1) if late else []
+        arrived_h = before[-1].arrives_h if before else -math.inf
+        for trip in self._trips_of(plan, day):
+            departs_h = self.calendar.elapsed_h(self._date(day), float(self.plans.departs_h[trip]))
+            departs_h = max(departs_h, arrived_h)
+            arrived_h = departs_h + float(self.plans.arrives_h[trip] - self.plans.departs_h[trip])
+            drives.append(_Drive(trip, departs_h, arrived_h))
+        return drives
+
+    def _skips_an_hour(self, day: int) -> bool:
+        elapsed_h, today = self.calendar.elapsed_h, self._date(day)
+        return elapsed_h(today + timedelta(days=1), 0.0) - elapsed_h(today, 0.0) < 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Drive:
+    """A trip of a plan on a day, in hours from the start of the run."""
+
+    trip: int
+    departs_h: float
+    arrives_h: float
