@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +64,9 @@ class PlannedTrips(TripSource):
         for plan, members in enumerate(self._members):
             vehicles = members[: np.searchsorted(members, present)]
             drives = self._drives(plan, day)
-            following: list[int | None] = [*(drive.trip for drive in drives[1:]), None]
             day_batches = [
-                self._batch(drive, next_trip, plan, vehicles, day)
-                for drive, next_trip in zip(drives, following, strict=True)
+                self._batch(drive, following, plan, vehicles, day)
+                for drive, following in zip_longest(drives, drives[1:])
             ]
             batches += day_batches
             firsts += day_batches[:1]
@@ -76,7 +75,7 @@ class PlannedTrips(TripSource):
     def _batch(
         self,
         drive: "_Drive",
-        following: int | None,
+        following: "_Drive | None",
         plan: int,
         vehicles: NDArray[np.intp],
         day: int,
@@ -84,7 +83,7 @@ class PlannedTrips(TripSource):
         plans, trip, step_h = self.plans, drive.trip, self.calendar.step_h
         departs = math.floor(drive.departs_h / step_h + 1e-9)
         arrives = max(math.ceil(drive.arrives_h / step_h - 1e-9), departs + 1)
-        next_trip = self._next_trip(plan, day + 1) if following is None else following
+        next_trip = following.trip if following else self._next_trip(plan, day + 1)
         return TripBatch(
             vehicles=vehicles,
             departs_step=departs,
