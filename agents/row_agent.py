@@ -153,11 +153,16 @@ class AgentGroup[A: RowAgent](Sequence[A]):
         ------
         TypeError
             If it is not a subclass.
+        IndexError
+            If there is no such agent.
         """
         if not issubclass(agent_class, self.agent_class):
             raise TypeError(
                 f"{agent_class.__name__} is not a subclass of {self.agent_class.__name__}"
             )
+        strangers = [row for row in rows if not 0 <= row < len(self)]
+        if strangers:
+            raise IndexError(f"there are no agents {strangers}: there are {len(self)}")
         for row in rows:
             old = self._kept.pop(row, None)
             if old is not None:
