@@ -15,6 +15,9 @@ from .day_plans import DayPlans as DayPlans
 from .day_plans import read_day_plans as read_day_plans
 from .demand import LoadTable as LoadTable
 from .demand import read_loads as read_loads
+from .diaries import DiaryTrips as DiaryTrips
+from .diaries import read_diaries as read_diaries
+from .drawn_trips import DrawnTrips as DrawnTrips
 from .errors import InputError as InputError
 from .errors import Problem as Problem
 from .errors import nearest as nearest
@@ -43,6 +46,14 @@ from .streams import Streams as Streams
 from .sunshine import ClearSky as ClearSky
 from .sunshine import Orientation as Orientation
 from .traffic import Traffic as Traffic
+from .travel_day import Discrete as Discrete
+from .travel_day import Histogram as Histogram
+from .travel_day import Purpose as Purpose
+from .travel_day import TravelDay as TravelDay
+from .travel_fit import FittedTours as FittedTours
+from .travel_fit import fit_departures as fit_departures
+from .travel_fit import fit_plans as fit_plans
+from .travel_fit import fit_tours as fit_tours
 from .trips import TripBatch as TripBatch
 from .trips import TripSource as TripSource
 from .value_file import read_values as read_values

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from environment.calendar import Calendar
 
 _DAYS_PER_YEAR = 365
@@ -44,6 +47,21 @@ class Growth:
             years = day / _DAYS_PER_YEAR
         return self.first + math.floor(self.vehicles_per_year * years + 1e-9)
 
+    def in_steps(self, steps: int) -> NDArray[np.int64]:
+        """Return how many vehicles there are in every step, shape (steps,).
+
+        A day begins in the step in which its midnight lies.
+        """
+        there = np.full(steps, self.joined(0), dtype=np.int64)
+        begin, day = self.calendar.start.date(), 1
+        while True:
+            midnight_h = self.calendar.elapsed_h(begin + timedelta(days=day), 0.0)
+            step = math.floor(midnight_h / self.calendar.step_h + 1e-9)
+            if step >= steps:
+                return there
+            there[step:] = self.joined(day)
+            day += 1
+
     def final(self, steps: int) -> int:
         """Return how many vehicles there are in the last of some steps."""
-        return self.joined(self.calendar.day_of(max(steps - 1, 0)))
+        return int(self.in_steps(steps)[-1]) if steps > 0 else self.joined(0)

@@ -159,7 +159,7 @@ def _step_by_step(
         last = min(first + at_once, premises.steps)
         rows = read_vehicles(vehicle_rows, premises, first, last)
         travel = None if given is None else given.block(first, last)
-        where, km = traffic.block(first, last, rows["community"][0, 0], travel)
+        where, km = traffic.block(first, last, rows["community"][:, 0], travel)
         vehicles.add(first, rows, where, km, travel)
         for step, strategy, said in by_step(message_rows, premises, first, last):
             seen = game = None

@@ -1,6 +1,5 @@
 """The vehicles that a run wrote down: who they are, and their rows a few steps at a time."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -50,8 +49,15 @@ def read_vehicles(reader: TableReader, premises: Premises, first: int, last: int
         "strategy": premises.strategies,
         "vehicle": range(premises.recorded),
     }
-    rows = reader.take(math.prod(len(held) for held in keys.values()))
-    return framed("vehicles", rows, keys)
+    there = np.arange(premises.recorded) < premises.there[first:last, None, None]
+    expected = np.broadcast_to(there, [len(held) for held in keys.values()])
+    rows = framed("vehicles", reader.take(int(expected.sum())), keys, expected)
+    # Who has not joined yet is nowhere and has nothing.
+    vehicles = premises.scenario.vehicles
+    rows["community"][~expected] = -1
+    rows["usable_kwh"][~expected] = -vehicles.soc_min * vehicles.capacity_kwh
+    rows["price"][~expected], rows["theta"][~expected] = np.nan, 1.0
+    return rows
 
 
 def read_fleet(run: Run, premises: Premises) -> Columns:

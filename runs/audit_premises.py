@@ -14,6 +14,7 @@ from .run_reader import Run
 from .safe_files import sha256
 from .scenario import Scenario
 from .setting import Setting, make_setting
+from .travel import growth_of
 
 EXACT = 1e-9
 FILE_GONE = "a file that the scenario names is gone or has changed"
@@ -30,7 +31,9 @@ class Premises:
     calendar
         Its calendar.
     recorded
-        How many vehicles, counted from the first, are written down.
+        How many vehicles, counted from the first, are written down as soon as they are there.
+    all_there
+        How many vehicles there are in every step, shape (steps,).
     cost, bounds
         What generation costs in a step, and what may be asked.
     files
@@ -43,6 +46,7 @@ class Premises:
     scenario: Scenario
     calendar: Calendar
     recorded: int
+    all_there: NDArray[np.int64]
     cost: GenerationCost
     bounds: PriceBounds
     files: frozenset[str]
@@ -79,14 +83,19 @@ class Premises:
         return Places(self.calendar, self.strategies)
 
     @property
+    def there(self) -> NDArray[np.int64]:
+        """How many of the recorded vehicles there are in every step, shape (steps,)."""
+        return np.minimum(self.all_there, self.recorded)
+
+    @property
     def all_recorded(self) -> bool:
         """Whether every vehicle is written down."""
-        return self.recorded == self.scenario.vehicles.count
+        return self.recorded == int(self.all_there[-1])
 
     @property
     def not_all_recorded(self) -> str:
         """What to tell where every vehicle is needed."""
-        count = self.scenario.vehicles.count
+        count = self.all_there[-1]
         return f"only {self.recorded:,} of {count:,} vehicles are written down"
 
     @property
@@ -132,7 +141,10 @@ def premises_of(run: Run) -> Premises:
         holidays.country if holidays else None,
         holidays.subdivision if holidays else None,
     )
-    count, cost, step_h = scenario.vehicles.count, scenario.generation_cost, scenario.step_h
+    growth, cost, step_h = growth_of(scenario, calendar), scenario.generation_cost, scenario.step_h
+    constant = np.full(scenario.steps, scenario.vehicles.count)
+    all_there = growth.in_steps(scenario.steps) if growth else constant
+    count = int(all_there[-1])
     wanted = scenario.record.vehicles
     recorded = min(wanted, count) if isinstance(wanted, int) else count
     files = frozenset(file for file in scenario.files() if _unchanged(run, scenario, file))
@@ -140,6 +152,7 @@ def premises_of(run: Run) -> Premises:
         scenario=scenario,
         calendar=calendar,
         recorded=0 if wanted == "none" else recorded,
+        all_there=all_there,
         # In h hours the mean power e / h costs h (a (e/h)^2 + b e/h + c).
         cost=GenerationCost(cost.quadratic / step_h, cost.linear, cost.fixed * step_h),
         bounds=PriceBounds(*scenario.prices.utility, *scenario.prices.aggregator),

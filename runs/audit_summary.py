@@ -124,15 +124,19 @@ def figures_of_vehicles(premises: Premises, vehicles: VehicleAudit) -> tuple[Fig
     """Work out the figures that need every vehicle written down, by step and of the run."""
     charged = vehicles.charged_kwh.sum(axis=2)
     settings = premises.scenario.vehicles
-    stored, count = vehicles.stored_kwh, settings.count
+    there = premises.all_there
+    stored, count = vehicles.stored_kwh[:, : there[-1]], there[-1]
     start_kwh = settings.soc_start * settings.capacity_kwh
     soc = stored / settings.capacity_kwh
+    joined = np.diff(there, prepend=there[0])[:, None] * np.ones(len(premises.strategies))
     by_step = vehicles.counts | {
         "vehicle_charged_kwh": charged,
         "vehicle_discharged_kwh": charged - vehicles.exchanged_kwh.sum(axis=2),
+        "joined_kwh": joined * start_kwh,
+        "counts.vehicles_joined": joined,
     }
     of_run = {
-        "stored_change_kwh": (stored - start_kwh).sum(axis=1),
+        "stored_change_kwh": stored.sum(axis=1) - settings.count * start_kwh,
         "final_mean_soc": soc.mean(axis=1) if count else np.full(len(stored), np.nan),
     }
     plugged = by_step.pop("plugged_in", None)

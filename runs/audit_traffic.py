@@ -121,25 +121,30 @@ class TrafficAudit:
         first, last
             Steps from the first to before the last; blocks follow each other.
         seen
-            Where vehicles.parquet has each vehicle in the first step, shape (recorded,).
+            Where vehicles.parquet has each vehicle, shape (last - first, recorded).
         travel
             What the trips of the scenario come to, None where they are not known.
 
         Returns
         -------
         where
-            Community of each vehicle, -1 on the road, shape (last - first, recorded).
+            Community of each vehicle, -1 on the road or not yet there, shape
+            (last - first, recorded).
         km
             Distance [km], of the same shape.
         """
         new = self._departing(first, last)
+        where = seen if travel is None else travel.where
         if self._parked is None:
-            self._begin(seen if travel is None else travel.where[0], new)
+            self._begin(where[0], new)
+        joining = self._join(first, last, where, new)
         self._compare(new)
         if travel is not None:
             off, label = _unlike(new, travel.trips, self.premises)
             self._as_given.add(off, label, None)
-        return self._drive(new, first, last)
+        there = np.arange(self.premises.recorded) < self.premises.there[first:last, None]
+        where, km = self._drive(new, first, last, joining)
+        return np.where(there, where, ON_THE_ROAD), km
 
     def checks(self) -> list[Check]:
         """Return what was found."""
@@ -172,6 +177,22 @@ class TrafficAudit:
         self._parked, self._bound_for = parked, parked.copy()
         self._under_way = {name: values[:0] for name, values in new.items()}
 
+    def _join(
+        self, first: int, last: int, where: NDArray[np.int64], new: Columns
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return who joins in some steps: vehicles, their steps, and where they are then."""
+        there = self.premises.there
+        vehicles = np.arange(there[max(first - 1, 0)], there[last - 1])
+        steps = np.searchsorted(there, vehicles, side="right") - first
+        places = where[steps, vehicles]
+        # Who sets out at once was where the trip begins.
+        driven, row = np.unique(new["vehicle"], return_index=True)
+        origin = np.full(self.premises.recorded, -1)
+        origin[driven] = new["origin"][row]
+        places = np.where(places < 0, origin[vehicles], places)
+        self._bound_for[vehicles] = places
+        return vehicles, steps, places
+
     def _compare(self, new: Columns) -> None:
         """Hold the trips that depart against each other."""
         label = _trip_label(new["vehicle"], new["departs"], self.premises)
@@ -188,7 +209,11 @@ class TrafficAudit:
         self._bound_for[vehicle[closes]] = destination[closes]
 
     def _drive(
-        self, new: Columns, first: int, last: int
+        self,
+        new: Columns,
+        first: int,
+        last: int,
+        joining: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         assert self._parked is not None
         trips = {name: np.concatenate((self._under_way[name], new[name])) for name in new}
@@ -206,6 +231,8 @@ class TrafficAudit:
         arriving = trips["arrives"] < last
         arrival = np.full(shape, -1, dtype=np.int64)
         arrival[0] = self._parked
+        joined, joins_in, places = joining
+        arrival[joins_in, joined] = places
         in_step = trips["arrives"][arriving] - first
         arrival[in_step, trips["vehicle"][arriving]] = trips["destination"][arriving]
         for before, now in pairwise(arrival):

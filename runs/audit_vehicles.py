@@ -56,8 +56,8 @@ class VehicleAudit:
         self.present = np.zeros(shape, dtype=np.int64)
         self.counts: dict[str, NDArray[np.float64]] = {}
         vehicles = premises.scenario.vehicles
-        start_kwh = vehicles.soc_start * vehicles.capacity_kwh
-        self.stored_kwh = np.full((len(premises.strategies), premises.recorded), start_kwh)
+        self._start_kwh = vehicles.soc_start * vehicles.capacity_kwh
+        self.stored_kwh = np.zeros((len(premises.strategies), premises.recorded))
         self._games = [s for s, name in enumerate(premises.strategies) if name != "typical"]
         self._typical = [s for s, name in enumerate(premises.strategies) if name == "typical"]
         self._idle = 0
@@ -99,8 +99,10 @@ class VehicleAudit:
             What the trips of the scenario come to, None where they are not known.
         """
         label = self.premises.places.label("vehicle", first)
+        there = np.arange(self.premises.recorded) < self._there(first, rows)[:, None, None]
         for name in ("lam", "theta"):
-            self._worth.add(np.abs(rows[name] - self._fleet[name]), label, first)
+            off = np.abs(rows[name] - self._fleet[name])
+            self._worth.add(np.where(there, off, 0.0), label, first)
         self._where.add((rows["community"] != where[:, None]).astype(np.float64), label, first)
         self._km.add(np.abs(rows["driven_km"] - km[:, None]), label, first)
         self._plugs(first, rows, label)
@@ -159,10 +161,18 @@ class VehicleAudit:
         )
         after -= used
         before = np.concatenate((self.stored_kwh[None], after[:-1]))
+        there = self._there(first, rows)
+        already = self.premises.there[first - 1] if first else 0
+        joining = np.arange(already, there[-1])
+        before[np.searchsorted(there, joining, side="right"), :, joining] = self._start_kwh
         self._store.add(np.abs(stored - before) / capacity, label, first)
         self.stored_kwh = after[-1].copy()
         usable = stored - vehicles.soc_min * capacity
         self._bounds.add(np.abs(rows["usable_kwh"] - usable) / capacity, label, first)
+
+    def _there(self, first: int, rows: Columns) -> NDArray[np.int64]:
+        """Return how many vehicles there are in some steps."""
+        return self.premises.there[first : first + len(rows["soc"])]
 
     def _bounds_met(self, first: int, rows: Columns, travel: Travel | None, label: Label) -> None:
         """Work out bounds anew, and hold them and the exchange against them.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from environment.errors import InputError
-from runs import check_scenario, load_scenario, resume_run, start_run
+from runs import audit_run, check_scenario, load_scenario, resume_run, start_run
 
 TOURS = "distance_km,travel_time_min,dwell_time_min,trips_in_tour\n30,45,400,2\n12,30,60,3\n"
 DIARIES = (
@@ -100,6 +100,8 @@ def test_a_run_resumes_to_the_same_bytes_and_its_energy_balances(
         )
         assert totals["stored_change_kwh"] == pytest.approx(stored, abs=1e-6)
     assert_trips_and_places_agree(whole)
+    checks = audit_run(whole).checks
+    assert not [check for check in checks if check.passed is False]
 
 
 def assert_trips_and_places_agree(directory: Path) -> None:

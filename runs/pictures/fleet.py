@@ -77,7 +77,7 @@ def draw_whereabouts(data: RunData) -> Drawing:
         return Drawing("Nowhere to draw vehicles: the scenario has none")
     # Trips are the same under every strategy.
     present = data.grouped(data.hours("vehicles_present"))[0]
-    where = np.vstack([present, data.vehicles - present.sum(axis=0)])
+    where = np.vstack([present, data.there - present.sum(axis=0)])
     mean_day = data.timeline.span_h > MEAN_DAY_FROM_H
     edges = data.timeline.edges_h
     if mean_day:
@@ -89,7 +89,7 @@ def draw_whereabouts(data: RunData) -> Drawing:
     cut_off = data.total(data.strategies[0], "counts").get("vehicles_cut_off", 0) > 0
     away = "on the road or cut off" if cut_off else "on the road"
     entries.append(legend_area(away, ROAD, hatch="////", edgecolor="#999999", lw=0))
-    finding = _road_finding(data, where[-1], away, mean_day)
+    finding = _road_finding(where[-1], where.sum(axis=0), away, mean_day, data)
     note = "mean of all days" if mean_day else ""
     figure, panels = sheet(finding, (1, 1), 3.4, entries, heading_in=0.12, note=note)
     axes = panels[0, 0]
@@ -109,12 +109,18 @@ def draw_whereabouts(data: RunData) -> Drawing:
     return Drawing(finding, figure)
 
 
-def _road_finding(data: RunData, road: NDArray[np.float64], away: str, mean_day: bool) -> str:
+def _road_finding(
+    road: NDArray[np.float64],
+    there: NDArray[np.float64],
+    away: str,
+    mean_day: bool,
+    data: RunData,
+) -> str:
     """Tell when most vehicles are in no community."""
     most = int(road.argmax())
     if road[most] == 0:
         return "No vehicle leaves its community"
-    share = f"{road[most] / data.vehicles:.0%}".replace("%", " %")
+    share = f"{road[most] / there[most]:.0%}".replace("%", " %")
     when = f"{most:02d}:00" if mean_day else data.timeline.clock(most)
     text = f"{share} of the vehicles are {away} at {when}; at no other time are there more"
     return f"On a mean day {text}" if mean_day else text

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.calendar import Calendar
+from environment.growth import Growth
 from runs.run_reader import Run
 
 from .timeline import Timeline
@@ -45,6 +46,10 @@ class RunData:
     ----------
     strategies, communities
         Their names, in the order of the arrays.
+    there : array, shape (steps,)
+        How many vehicles there are in every step.
+    vehicles : int
+        How many there are at the end.
 
     Raises
     ------
@@ -59,12 +64,16 @@ class RunData:
         self.scenario: dict[str, Any] = info["scenario"]
         self.strategies = tuple(self.scenario["strategies"])
         self.communities = tuple(self.scenario["communities"])
-        self.vehicles = int(self.scenario["vehicles"]["count"])
         self.currency = str(info["currency"])
         self.step_h = float(info["step_h"])
         self.steps = int(info["steps_total"])
         calendar = Calendar(info["start"], info["time_zone"], self.step_h)
         self.timeline = Timeline(calendar, self.steps)
+        growth = self.scenario["growth"]
+        rate, joins = growth["vehicles_per_year"], growth["vehicles_join"]
+        first = int(self.scenario["vehicles"]["count"])
+        self.there = Growth(calendar, first, rate, joins).in_steps(self.steps)
+        self.vehicles = int(self.there[-1])
 
     def total(self, strategy: str, name: str) -> Any:
         """Return a number of the summary."""
@@ -113,7 +122,7 @@ class RunData:
 
     @cached_property
     def recorded(self) -> int:
-        """How many vehicles were written at every step."""
+        """How many vehicles were written at every step, if they were there."""
         wanted = self.scenario["record"]["vehicles"]
         if isinstance(wanted, int):
             return min(wanted, self.vehicles)
@@ -129,17 +138,24 @@ class RunData:
         """
         found = np.empty((len(self.strategies), len(shares), self.steps))
         for steps, soc in self._soc():
-            found[:, :, steps] = np.quantile(soc, shares, axis=2).transpose(2, 0, 1)
+            quantile = np.nanquantile if np.isnan(soc).any() else np.quantile
+            found[:, :, steps] = quantile(soc, shares, axis=2).transpose(2, 0, 1)
         return found
 
     def _soc(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Read state of charge, shape (steps, strategies, vehicles), some steps at a time."""
+        """Read state of charge, shape (steps, strategies, vehicles), some steps at a time.
+
+        It is NaN for vehicles that are not there yet.
+        """
         size = (len(self.strategies), self.recorded)
         at_once = max(ROWS_AT_ONCE // (size[0] * size[1]), 1)
         for first in range(0, self.steps, at_once):
             last = min(first + at_once, self.steps)
             rows = self.run.table("vehicles", ["soc"], [("step", ">=", first), ("step", "<", last)])
-            yield slice(first, last), rows.column("soc").to_numpy().reshape(-1, *size)
+            soc = np.full((last - first, *size), np.nan)
+            there = np.arange(self.recorded) < self.there[first:last, None, None]
+            soc[np.broadcast_to(there, soc.shape)] = rows.column("soc").to_numpy()
+            yield slice(first, last), soc
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
