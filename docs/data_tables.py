@@ -2,13 +2,14 @@
 
 ``python docs/data_tables.py`` renews them; a test fails where the page and the code differ. A
 table stands between ``<!-- dataset: NAME -->`` and ``<!-- end of dataset -->``. NAME is that of a
-table of a dataset, or of a section of its description.
+table of a dataset, that of a section of its description, or `kinds`.
 """
 
 import re
 from pathlib import Path
 
 from environment.datasets import TABLES, Description, TableFiles
+from environment.datasets.readers import KINDS
 
 PAGE = Path(__file__).with_name("data.md")
 PLACE = re.compile(r"(<!-- dataset: (\w+) -->\n).*?(\n<!-- end of dataset -->)", re.DOTALL)
@@ -39,12 +40,21 @@ def keys_table(name: str) -> str:
     return _table(("key", "meaning", "default"), rows)
 
 
+def kinds_table() -> str:
+    """Return the kinds of files of others that can be read."""
+    return _table(("kind", "files"), [(f"`{kind}`", files) for kind, files in KINDS.items()])
+
+
 def renewed(page: str) -> str:
     """Return the page with all its tables written anew."""
 
     def table(place: re.Match[str]) -> str:
-        write = columns_table if place[2] in TABLES else keys_table
-        return f"{place[1]}{write(place[2])}{place[3]}"
+        name = place[2]
+        if name == "kinds":
+            written = kinds_table()
+        else:
+            written = columns_table(name) if name in TABLES else keys_table(name)
+        return f"{place[1]}{written}{place[3]}"
 
     return PLACE.sub(table, page)
 

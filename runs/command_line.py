@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from environment.datasets.readers.kinds import KINDS
 from environment.errors import InputError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -106,6 +107,29 @@ def check(
         f"communities {', '.join(checked.communities)}, {checked.vehicles.count:,} vehicles, "
         f"strategies {', '.join(checked.strategies)}"
     )
+
+
+@app.command(name="import")
+def import_data(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The file or folder.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder.")],
+    time_zone: Annotated[str | None, typer.Option(help="IANA name of the time zone.")] = None,
+    start: Annotated[str | None, typer.Option(help="When the first interval starts.")] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="Clock of the times: utc, wall or standard.")
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO 4217 code of the prices.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence of the data.")] = None,
+) -> None:
+    """Turn files of others into a dataset, and check it."""
+    from environment.datasets.readers import Wishes
+    from runs.dataset_files import dataset_report, import_dataset
+
+    wishes = Wishes(time_zone, start, clock, currency, licence)
+    for line in dataset_report(import_dataset(kind, source, out, wishes)):
+        typer.echo(line)
+    typer.echo(f"dataset: {out}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -12,6 +13,9 @@ from environment.errors import InputError, Problem, nearest
 
 from .scenario_problems import problems_of
 from .yaml_reader import place, read_yaml
+
+if TYPE_CHECKING:
+    from environment.datasets.readers.foreign import Wishes
 
 DESCRIPTION = "dataset.yaml"
 # Of very many members, these are shown one by one.
@@ -85,6 +89,37 @@ def check_dataset(path: Path) -> Dataset:
     """
     folder = path if path.is_dir() else path.parent
     return read_dataset(folder, load_description(folder), examine=True)
+
+
+def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Dataset:
+    """Turn files of others into a dataset.
+
+    Parameters
+    ----------
+    kind
+        Which reader turns them.
+    source
+        The file or folder.
+    out
+        A new folder.
+    wishes
+        What a person tells about the files.
+
+    Returns
+    -------
+    Dataset
+        The dataset, checked.
+
+    Raises
+    ------
+    InputError
+        If the files cannot be read, or there is something wrong in them; in that case the
+        dataset is there and can be mended.
+    """
+    from environment.datasets.readers import read_foreign, write_dataset
+
+    write_dataset(read_foreign(kind, source, wishes), out)
+    return check_dataset(out)
 
 
 def dataset_files(folder: Path, tables: Collection[str]) -> list[str]:

@@ -398,8 +398,16 @@ def test_swapped_days_and_months_are_warned_of(tmp_path: Path) -> None:
         found = warnings(check_dataset(tmp_path))
         assert len(found) == told, found
         assert all("would not with day and month swapped" in line for line in found)
-    describe(tmp_path, start="2023-07-01", end="2024-07-01", tables={"charging_sessions": "s.csv"})
-    assert "lie outside start to end, but inside with day" in warnings(check_dataset(tmp_path))[0]
+    begin = [datetime(2023, 7, 1, 8) + timedelta(hours=31 * n) for n in range(280)]
+    described = {"start": "2023-07-01", "tables": {"charging_sessions": "s.csv"}}
+    for end, misread, told in (("2024-07-01", True, 1), ("2024-07-01", False, 0)):
+        describe(tmp_path, end=end, **described)
+        read_so = sorted(swapped(at) if misread else at for at in begin)
+        rows = [f"{at},{at + timedelta(hours=1)},7.5" for at in read_so]
+        write(tmp_path, "s.csv", "plug_in,plug_out,energy_kwh", rows)
+        found = [line for line in warnings(check_dataset(tmp_path)) if "swapped" in line]
+        assert len(found) == told, found
+        assert all("outside start to end, but inside with day and month" in line for line in found)
 
 
 def test_unused_columns_and_rows_are_told(tmp_path: Path) -> None:
@@ -493,6 +501,8 @@ def test_the_page_tells_what_the_code_goes_by() -> None:
     spec.loader.exec_module(data_tables)
     page = (docs / "data.md").read_text(encoding="utf-8")
     assert page == data_tables.renewed(page), "run: python docs/data_tables.py"
-    assert set(re.findall(r"<!-- dataset: (\w+) -->", page)) == {*TABLES, *data_tables.SECTIONS}
+    assert set(re.findall(r"<!-- dataset: (\w+) -->", page)) == {
+        *TABLES, *data_tables.SECTIONS, "kinds",
+    }  # fmt: skip
     example = page.partition("```yaml\n")[2].partition("```")[0]
     Description.model_validate(read_yaml(example, "example"))

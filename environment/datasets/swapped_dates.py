@@ -10,8 +10,9 @@ from environment.datasets.description import Description
 from environment.errors import Problem
 from environment.local_times import HOUR_US, microseconds
 
-# So many rows that go back in time are no accident.
+# So many rows that go back in time are no accident, and so many outside are no mere margin.
 _SEVERAL = 5
+_MANY, _NEARLY_ALL = 0.05, 0.9
 _DAY_US = 24 * HOUR_US
 
 
@@ -42,8 +43,8 @@ def warn_swapped(
     ahead = zone.utcoffset(datetime(begin.year, begin.month, begin.day)) or timedelta()
     ahead_us = ahead // timedelta(microseconds=1)
     begin_us, end_us = microseconds(begin) + ahead_us, microseconds(end) + ahead_us
-    inside, order = swapped_days(time_us + ahead_us, begin_us, end_us)
-    if inside:
+    outside, inside, order = swapped_days(time_us + ahead_us, begin_us, end_us)
+    if inside > max(_MANY * time_us.size, _NEARLY_ALL * outside):
         findings.warnings.append(
             Problem(
                 place,
@@ -61,7 +62,7 @@ def warn_swapped(
         )
 
 
-def swapped_days(time_us: NDArray[np.int64], begin_us: int, end_us: int) -> tuple[int, int]:
+def swapped_days(time_us: NDArray[np.int64], begin_us: int, end_us: int) -> tuple[int, int, int]:
     """Return signs that days and months of some times were swapped.
 
     Parameters
@@ -75,7 +76,9 @@ def swapped_days(time_us: NDArray[np.int64], begin_us: int, end_us: int) -> tupl
     Returns
     -------
     int
-        How many times lie outside, but inside with day and month swapped.
+        How many times lie outside.
+    int
+        How many of them lie inside with day and month swapped.
     int
         How many rows go back in time that would not with day and month swapped.
     """
@@ -92,4 +95,5 @@ def swapped_days(time_us: NDArray[np.int64], begin_us: int, end_us: int) -> tupl
     read_so = np.where(day < 12, other_us, time_us)
     backwards = int(np.count_nonzero(np.diff(time_us) < -_DAY_US))
     still = int(np.count_nonzero(np.diff(read_so) < -_DAY_US))
-    return int(np.count_nonzero(back_inside)), max(backwards - still, 0)
+    counts = int(np.count_nonzero(outside)), int(np.count_nonzero(back_inside))
+    return *counts, max(backwards - still, 0)

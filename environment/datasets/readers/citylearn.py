@@ -1,0 +1,176 @@
+"""Folders of CityLearn."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from environment.datasets.readers.foreign import (
+    UNKNOWN_LICENCE,
+    Foreign,
+    Wishes,
+    numbers,
+    read_table,
+)
+from environment.errors import InputError, Problem, missing_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What a column is called in a dataset, in CityLearn, and in its first releases.
+_BUILDING = {
+    "load_kwh": ("non_shiftable_load", "Equipment Electric Power [kWh]"),
+    "heating_kwh": ("heating_demand", "Heating Load [kWh]"),
+    "cooling_kwh": ("cooling_demand", "Cooling Load [kWh]"),
+    "hot_water_kwh": ("dhw_demand", "DHW Heating [kWh]"),
+}
+_SUN = ("solar_generation", "Solar Generation [W/kW]")
+_WEATHER = {
+    "temp_air": ("outdoor_dry_bulb_temperature", "Outdoor Drybulb Temperature [C]"),
+    "relative_humidity": ("outdoor_relative_humidity", "Relative Humidity [%]"),
+    "dhi": ("diffuse_solar_irradiance", "Diffuse Solar Radiation [W/m2]"),
+    "dni": ("direct_solar_irradiance", "Direct Solar Radiation [W/m2]"),
+}
+_MARKET = {
+    "price": ("electricity_pricing", "Electricity Pricing [$]"),
+    "carbon": ("carbon_intensity", "kg_CO2/kWh"),
+}
+_W_PER_KW = 1000.0
+
+
+def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
+    """Read a folder with a schema.json.
+
+    The rows of CityLearn carry no year, so the start must be told. Its generation of
+    photovoltaics is a power per nominal power [W/kW], or an energy [kWh] where the building says
+    `generation_mode: absolute`.
+
+    Parameters
+    ----------
+    source
+        The folder, or its schema.json.
+    wishes
+        With a start and a time zone.
+
+    Raises
+    ------
+    InputError
+        If files or columns are missing.
+    """
+    import pandas as pd
+
+    folder = source if source.is_dir() else source.parent
+    schema = _schema(folder / "schema.json")
+    why = "the files of CityLearn tell no year"
+    start = datetime.fromisoformat(wishes.needed("start", why, "2016-08-01T00:00"))
+    why = "the files of CityLearn tell none"
+    zone = wishes.needed("time_zone", why, "America/Los_Angeles")
+    step_s = round(float(schema.get("seconds_per_time_step", 3600)))
+    if step_s % 60:
+        message = f"steps of {step_s} s are no whole minutes"
+        raise InputError([Problem(f"{folder / 'schema.json'}: seconds_per_time_step", message)])
+    members, profiles, shared = [], [], {}
+    for name, building in schema["buildings"].items():
+        if not building.get("include", True):
+            continue
+        members.append({"member": name, "kind": "building", "pv_kw": _nominal_kw(building) or None})
+        path = folder / building["energy_simulation"]
+        profiles.append(_profile(path, name, building, step_s / 3600))
+        shared.update({kind: folder / building[kind] for kind in _SHARED if building.get(kind)})
+    if not members:
+        raise InputError([Problem(str(folder / "schema.json"), "includes no building")])
+    tables = {"members": pd.DataFrame(members), "profiles": pd.concat(profiles)}
+    tables |= _shared_tables(shared)
+    steps = max(len(table) for table in profiles)
+    labels = pd.date_range(start, periods=steps, freq=f"{step_s}s")
+    for name, table in tables.items():
+        if name != "members":
+            table.insert(0, "time", labels.to_numpy()[table.index.to_numpy()])
+    return Foreign(
+        name=folder.resolve().name,
+        source=f"CityLearn, {folder.resolve().name}",
+        licence=wishes.licence or UNKNOWN_LICENCE,
+        time_zone=zone,
+        clock=wishes.clock or "standard",
+        labels="start",
+        start=start,
+        end=(labels[-1] + pd.Timedelta(seconds=step_s)).to_pydatetime(),
+        resolution=step_s // 60,
+        currency=(wishes.currency or "USD") if "market" in tables else None,
+        tables=tables,
+        notes=("Row by row from the start that was told.",),
+    )
+
+
+_SHARED = ("weather", "pricing", "carbon_intensity")
+
+
+def _schema(path: Path) -> dict[str, Any]:
+    if problems := missing_file(path):
+        raise InputError(problems)
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError([Problem(str(path), f"is not JSON: {error}")]) from None
+    buildings = schema.get("buildings") if isinstance(schema, dict) else None
+    if not isinstance(buildings, dict):
+        raise InputError([Problem(str(path), "names no buildings", "a section buildings")])
+    lacking = [
+        Problem(f"{path}: buildings.{name}", "names no energy_simulation", "a CSV file")
+        for name, building in buildings.items()
+        if "energy_simulation" not in building
+    ]
+    if lacking:
+        raise InputError(lacking)
+    return dict(schema)
+
+
+def _nominal_kw(building: Mapping[str, Any]) -> float:
+    pv = building.get("pv") or {}
+    attributes = {**pv, **(pv.get("attributes") or {})}
+    return float(attributes.get("nominal_power") or 0.0)
+
+
+def _profile(path: Path, name: str, building: Mapping[str, Any], step_h: float) -> "pd.DataFrame":
+    import pandas as pd
+
+    table = read_table(path, ())
+    columns = {
+        ours: numbers(table, theirs[0], path)
+        for ours, options in _BUILDING.items()
+        if (theirs := [option for option in options if option in table.columns])
+    }
+    if "load_kwh" not in columns:
+        message = "has no column non_shiftable_load"
+        raise InputError([Problem(f"{path}, line 1", message, " or ".join(_BUILDING["load_kwh"]))])
+    sun, nominal_kw = [column for column in _SUN if column in table.columns], _nominal_kw(building)
+    pv = building.get("pv") or {}
+    absolute = (pv.get("attributes") or {}).get("generation_mode") == "absolute"
+    if sun and (nominal_kw or absolute):
+        generation = numbers(table, sun[0], path).clip(lower=0.0)
+        columns["pv_kwh"] = generation if absolute else generation * nominal_kw * step_h / _W_PER_KW
+    # Heat and cold that nobody wants would only be columns of zeros.
+    wanted = {key: column for key, column in columns.items() if key == "load_kwh" or column.any()}
+    return pd.DataFrame({"member": name, **wanted})
+
+
+def _shared_tables(files: Mapping[str, Path]) -> dict[str, "pd.DataFrame"]:
+    import pandas as pd
+
+    tables: dict[str, pd.DataFrame] = {}
+    for name, kinds, known in (
+        ("weather", ("weather",), _WEATHER),
+        ("market", ("pricing", "carbon_intensity"), _MARKET),
+    ):
+        columns: dict[str, pd.Series[float]] = {}
+        for path in (files[kind] for kind in kinds if kind in files):
+            table = read_table(path, ())
+            columns |= {
+                ours: numbers(table, theirs[0], path)
+                for ours, options in known.items()
+                if (theirs := [option for option in options if option in table.columns])
+            }
+        if columns:
+            tables[name] = pd.DataFrame(columns)
+    return tables

@@ -1,0 +1,203 @@
+"""What a file of others holds, on its way into a dataset."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from environment.errors import InputError, Problem, missing_columns, missing_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNKNOWN_LICENCE = "not stated; look it up where the data are from"
+# Tables that people like to look at and to change are written as text.
+_AS_TEXT = ("members", "vehicles")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person tells about files that do not say it themselves.
+
+    Attributes
+    ----------
+    time_zone
+        IANA name of the time zone.
+    start
+        When the first interval starts, by the clock of the files.
+    clock
+        That clock: utc, wall or standard.
+    currency
+        ISO 4217 code of the prices.
+    licence
+        Licence of the data.
+    """
+
+    time_zone: str | None = None
+    start: str | None = None
+    clock: str | None = None
+    currency: str | None = None
+    licence: str | None = None
+
+    def needed(self, name: str, why: str, example: str) -> str:
+        """Return a wish that cannot be done without.
+
+        Raises
+        ------
+        InputError
+            If it was not told.
+        """
+        value: str | None = getattr(self, name)
+        if value is None:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError([Problem(option, f"is missing; {why}", f"such as {option} {example}")])
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """The tables of a file of others, by the names and units of a dataset.
+
+    Attributes
+    ----------
+    name, source, licence
+        As a dataset is described.
+    time_zone, clock, labels
+        How the times are told.
+    start, end
+        When the first interval starts and the last one ends, by the clock.
+    resolution
+        Length of an interval [min].
+    currency
+        ISO 4217 code, or None without prices.
+    tables
+        The tables by name.
+    notes
+        What a person should know of how they came about.
+    """
+
+    name: str
+    source: str
+    licence: str
+    time_zone: str
+    clock: str
+    labels: str
+    start: datetime
+    end: datetime
+    resolution: int
+    tables: dict[str, "pd.DataFrame"]
+    currency: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def write_dataset(foreign: Foreign, folder: Path) -> None:
+    """Write a dataset.
+
+    Parameters
+    ----------
+    foreign
+        What it holds.
+    folder
+        A new or empty folder.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something already.
+    """
+    import yaml
+
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise InputError([Problem(str(folder), "holds something already", "a new folder")])
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name, table in foreign.tables.items():
+        files[name] = f"{name}.csv" if name in _AS_TEXT else f"{name}.parquet"
+        if name in _AS_TEXT:
+            table.to_csv(folder / files[name], index=False)
+        else:
+            table.to_parquet(folder / files[name], index=False)
+    described: dict[str, Any] = {
+        "schema": 1,
+        "name": foreign.name,
+        "description": " ".join(foreign.notes),
+        "source": foreign.source,
+        "licence": foreign.licence,
+        "time_zone": foreign.time_zone,
+        "clock": foreign.clock,
+        "labels": foreign.labels,
+        "start": foreign.start.isoformat(timespec="minutes"),
+        "end": foreign.end.isoformat(timespec="minutes"),
+        "resolution": foreign.resolution,
+        "currency": foreign.currency,
+        "tables": files,
+    }
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    (folder / "dataset.yaml").write_text(text, encoding="utf-8")
+
+
+def read_table(
+    path: Path, required: Iterable[str], separator: str = ",", thousands: str | None = None
+) -> "pd.DataFrame":
+    """Read a table of text, all its columns.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or lacks a column.
+    """
+    import pandas as pd
+
+    if problems := missing_file(path):
+        raise InputError(problems)
+    try:
+        table = pd.read_csv(path, sep=separator, thousands=thousands, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
+    table.columns = [str(column).strip() for column in table.columns]
+    problems = missing_columns(f"{path}, line 1", list(table.columns), list(required))
+    if problems:
+        raise InputError(problems)
+    return table
+
+
+def numbers(table: "pd.DataFrame", column: str, path: Path) -> "pd.Series[float]":
+    """Return a column of numbers, NaN where it is empty.
+
+    Raises
+    ------
+    InputError
+        If something else stands there.
+    """
+    import pandas as pd
+
+    found: pd.Series[float] = pd.to_numeric(table[column], errors="coerce").astype(float)
+    wrong = found.isna() & table[column].notna()
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        place = f"{path}, line {row + 2}, column {column}"
+        message = (
+            f"'{table[column].iloc[row]}' is no number, and neither are {wrong.sum() - 1} more"
+        )
+        raise InputError([Problem(place, message, "a number with a point")])
+    return found
+
+
+def times(table: "pd.DataFrame", column: str, pattern: str, path: Path) -> "pd.Series[Any]":
+    """Return a column of times.
+
+    Raises
+    ------
+    InputError
+        If one does not follow the pattern.
+    """
+    import pandas as pd
+
+    found = pd.to_datetime(table[column], format=pattern, errors="coerce")
+    wrong = found.isna()
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        place = f"{path}, line {row + 2}, column {column}"
+        raise InputError([Problem(place, f"'{table[column].iloc[row]}' is no time", pattern)])
+    return found

@@ -1,0 +1,51 @@
+"""The kinds of files that can be turned into a dataset."""
+
+from pathlib import Path
+
+from environment.datasets.readers.foreign import Foreign, Wishes
+from environment.errors import InputError, Problem, nearest
+
+KINDS: dict[str, str] = {
+    "citylearn": "folder of CityLearn: schema.json, buildings, weather, prices, carbon",
+    "eia930": "balance file of the EIA-930, hourly demand of six months",
+    "nhts": "trip file of the US National Household Travel Survey, trippub.csv",
+    "epw": "EnergyPlus weather file",
+    "tmy3": "TMY3 weather file",
+    "simbench": "LoadProfile.csv of SimBench",
+}
+
+
+def read_foreign(kind: str, source: Path, wishes: Wishes) -> Foreign:
+    """Read a file or folder of others.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    source
+        The file or folder.
+    wishes
+        What the person tells about it.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, or the source is not of it.
+    """
+    match kind:
+        case "citylearn":
+            from environment.datasets.readers.citylearn import read_citylearn as read
+        case "eia930":
+            from environment.datasets.readers.eia930 import read_eia930 as read
+        case "nhts":
+            from environment.datasets.readers.nhts import read_nhts as read
+        case "epw":
+            from environment.datasets.readers.weather import read_epw as read
+        case "tmy3":
+            from environment.datasets.readers.weather import read_tmy3 as read
+        case "simbench":
+            from environment.datasets.readers.simbench import read_simbench as read
+        case _:
+            message = f"no reader is called {kind!r}"
+            raise InputError([Problem("KIND", message, ", ".join(KINDS), nearest(kind, KINDS))])
+    return read(source, wishes)
