@@ -127,6 +127,7 @@ class EquilibriumAudit:
         }
         self._bound: dict[str, set[int]] = {"two_level": set(), "three_level": set()}
         self._as_good: dict[str, list[int]] = {}
+        self._lost = 0.0
 
     def add(self, seen: StepOfVehicles, game: Game) -> None:
         """Check a step of the two-level or the three-level game."""
@@ -168,6 +169,8 @@ class EquilibriumAudit:
                     )
                 if not self.premises.all_recorded:
                     tally.tell(self.premises.not_all_recorded)
+                if tally is self._utility and self._lost > 0:
+                    tally.tell(f"another price would earn up to {100 * self._lost:.2g} % more")
                 checks.append(self._explained(tally.check(), strategy))
         return checks
 
@@ -180,17 +183,21 @@ class EquilibriumAudit:
         """Compare the utility's price; return whether another one is equally good."""
         tally = self._utility
         off = abs(seen.utility_price - exact.utility_price) / self._utility_range
+        as_good = False
         if off > tally.tolerance:
             earned, most = (
-                utility_profit(game.cost, np.array(o.utility_price), np.array(o.demand_kwh.sum()))
+                float(utility_profit(game.cost, np.array(o.utility_price), o.demand_kwh.sum()))
                 for o in (followed, exact)
             )
-            if np.abs(most - earned) <= _SAME * np.maximum(np.abs(most), 1.0):
+            less = (most - earned) / max(abs(most), 1.0)
+            as_good = abs(less) <= _SAME
+            if as_good:
                 self._as_good.setdefault(tally.name, []).append(seen.step)
-                return True
+            else:
+                self._lost = max(self._lost, less)
         label = self._label(seen, "three_level", [])
-        tally.add(np.array([[off]]), label, seen.step)
-        return False
+        tally.add(np.array([[0.0 if as_good else off]]), label, seen.step)
+        return as_good
 
     def _community_prices(
         self, seen: StepOfVehicles, followed: Outcome

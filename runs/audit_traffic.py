@@ -32,12 +32,15 @@ class Travel:
         Energy kept back for the next trip [kWh], shape (steps, vehicles).
     trips
         The trips that depart, as rows of trips.parquet with steps for times.
+    counts
+        What became of trips and fleet, each of shape (steps,).
     """
 
     where: NDArray[np.int64]
     finished: NDArray[np.bool_]
     reserve_kwh: NDArray[np.float64]
     trips: Columns
+    counts: dict[str, NDArray[np.int64]]
 
 
 class ScenarioTravel:
@@ -67,7 +70,9 @@ class ScenarioTravel:
         """Return what becomes of the vehicles in the next steps, from first to before last."""
         recorded = self.premises.recorded
         shape = last - first, recorded
-        travel = Travel(np.empty(shape, np.int64), np.empty(shape, np.bool_), np.empty(shape), {})
+        travel = Travel(
+            np.empty(shape, np.int64), np.empty(shape, np.bool_), np.empty(shape), {}, {}
+        )
         rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in _TRIP}
         for step in range(first, last):
             self._traffic.clock.run_until(step * self.premises.step_h)
@@ -82,6 +87,9 @@ class ScenarioTravel:
                 )  # fmt: skip
                 for name, values in zip(_TRIP, columns, strict=True):
                     rows[name].append(np.broadcast_to(values, len(batch.vehicles)) + 0.0)
+            for name, count in self._traffic.counts.items():
+                counted = travel.counts.setdefault(name, np.zeros(last - first, np.int64))
+                counted[step - first] = count
             self._traffic.end_step()
         for name, parts in rows.items():
             travel.trips[name] = np.concatenate([np.empty(0), *parts])

@@ -255,6 +255,8 @@ class VehicleAudit:
         }
         if travel is not None:
             counted["plugged_in"] = travel.finished[:, None] & plugged
+            for name, values in travel.counts.items():
+                counted[f"counts.{name}"] = values[:, None, None]
         for name, values in counted.items():
             counted_so_far = self.counts.setdefault(name, np.zeros(self.present.shape[:2]))
             counted_so_far[here] = values.sum(axis=2)
