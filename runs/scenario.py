@@ -59,6 +59,9 @@ class Scenario(Section):
     step_h: Annotated[float, Field(gt=0, le=24)] = Field(
         default=1.0, description="length of a step, a whole part or multiple of an hour [h]"
     )
+    years: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="length of the run in calendar years, in place of hours, or null"
+    )
     hours: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
         default=24.0, description="length of the run, a whole number of steps [h]"
     )
@@ -229,6 +232,8 @@ class Scenario(Section):
     @check("hours")
     @classmethod
     def _whole_steps(cls, hours: float, info: ValidationInfo) -> float:
+        if info.data.get("years") and {"start", "time_zone"} <= info.data.keys():
+            hours = _hours_of_years(info.data["start"], info.data["time_zone"], info.data["years"])
         step_h = info.data.get("step_h", hours)
         steps = round(hours / step_h)
         if steps < 1 or abs(steps * step_h - hours) > 1e-9 * hours:
@@ -419,6 +424,20 @@ def scenario_hash(resolved: Mapping[str, Any]) -> str:
         counted["files"] = counted["files"]["sha256"]
     text = json.dumps(counted, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hours_of_years(start: str, time_zone: str, years: int) -> float:
+    """Return how long it takes until the clocks show the start again, years later [h]."""
+    from datetime import UTC, timedelta
+    from zoneinfo import ZoneInfo
+
+    begin = datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(time_zone))
+    try:
+        end = begin.replace(year=begin.year + years)
+    except ValueError:
+        # A run that begins on 29 February ends on 1 March of a common year.
+        end = begin.replace(year=begin.year + years, month=3, day=1)
+    return (end.astimezone(UTC) - begin.astimezone(UTC)) / timedelta(hours=1)
 
 
 @cache

@@ -407,3 +407,20 @@ def test_steps_are_parts_or_multiples_of_an_hour(step_h: float, steps: int) -> N
 def test_a_scenario_cannot_be_changed_by_chance() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_scenario(NAME).vehicles.count = 3
+
+
+@pytest.mark.parametrize(
+    ("start", "years", "hours"),
+    [("2023-01-16T01:00", 1, 8760), ("2023-01-16T01:00", 2, 17544), ("2024-02-29T00:00", 1, 8784)],
+)
+def test_years_are_those_of_the_calendar(start: str, years: int, hours: float) -> None:
+    scenario = load_scenario("three-communities", [f'start="{start}"', f"years={years}"])
+    assert (scenario.hours, scenario.steps) == (hours, hours)
+    assert Scenario.from_resolved(scenario.resolved()) == scenario
+
+
+def test_years_may_end_at_another_offset() -> None:
+    scenario = load_scenario(
+        "three-communities", ['start="2023-03-26T12:00"', "years=1", "time_zone=Europe/Berlin"]
+    )
+    assert scenario.hours == 8784 + 1
