@@ -1,0 +1,90 @@
+"""A run interrupted in any way ends as one that never was."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from environment import InputError
+from runs import load_scenario, read_run, resume_run, start_run
+
+CHANGES = ("vehicles.count=30", "hours=30", "checkpoint_every_h=6", "messages.keep=all")
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from runs import load_scenario, start_run
+
+def kill(done, total):
+    if done == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+start_run(load_scenario("three-communities", sys.argv[3:]), Path(sys.argv[1]), kill)
+"""
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Return every file of a run but run.json, which tells the time it took."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "run.json"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as it is when nothing interrupts it."""
+    directory = tmp_path_factory.mktemp("whole") / "run"
+    start_run(load_scenario("three-communities", CHANGES), directory)
+    return directory
+
+
+def test_the_same_scenario_and_seed_give_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    start_run(load_scenario("three-communities", CHANGES), tmp_path / "again")
+    assert files(tmp_path / "again") == files(whole)
+    start_run(load_scenario("three-communities", CHANGES, seed=2), tmp_path / "other")
+    assert files(tmp_path / "other") != files(whole)
+
+
+@pytest.mark.parametrize("after", [1, 6, 17, 29])
+def test_an_interrupted_run_goes_on_bit_for_bit(whole: Path, tmp_path: Path, after: int) -> None:
+    def interrupt(done: int, total: int) -> None:
+        if done == after:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        start_run(load_scenario("three-communities", CHANGES), tmp_path / "run", interrupt)
+    info = read_run(tmp_path / "run").info
+    assert (info["status"], info["steps_done"], info["steps_total"]) == ("interrupted", after, 30)
+    resume_run(tmp_path / "run")
+    assert files(tmp_path / "run") == files(whole)
+
+
+@pytest.mark.parametrize("after", [3, 20])
+def test_a_killed_run_goes_on_bit_for_bit(whole: Path, tmp_path: Path, after: int) -> None:
+    directory = tmp_path / "run"
+    command = [sys.executable, "-c", KILLED, str(directory), str(after), *CHANGES]
+    killed = subprocess.run(command, check=False, cwd=Path(__file__).parents[1], env=os.environ)
+    assert killed.returncode == -signal.SIGKILL
+    assert read_run(directory).info["status"] == "interrupted"
+    resume_run(directory)
+    assert files(directory) == files(whole)
+    with pytest.raises(InputError, match="complete"):
+        resume_run(directory)
+
+
+def test_a_damaged_checkpoint_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        if done == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        start_run(load_scenario("three-communities", CHANGES), tmp_path / "run", interrupt)
+    states = sorted((tmp_path / "run" / "checkpoint").glob("*/arrays.npz"))
+    for state in states:
+        state.write_bytes(state.read_bytes()[:-100])
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with pytest.raises(InputError):
+        resume_run(tmp_path / "run")
+    after = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert after == before
