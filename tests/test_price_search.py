@@ -18,14 +18,14 @@ type Ask = Callable[[float], NDArray[np.float64]]
 
 @st.composite
 def parked(draw: st.DrawFn, least: int = 1, most: int = 60) -> Community:
-    """Draw parked vehicles as they are: 40 kWh, plugs of 7 kWh an hour."""
+    """Draw parked vehicles as they are: 40 kWh, plugs of 7 kWh an hour; one hardly bargains."""
     random = np.random.default_rng(draw(SEEDS))
     count = draw(st.integers(least, most))
     usable_kwh = random.uniform(0, 28, count)
     return Community(
         float(random.uniform(0, 50)),
         random.uniform(50, 70, count),
-        random.uniform(2, 4, count),
+        np.append(0.4, random.uniform(2, 4, max(count - 1, 0)))[:count],
         usable_kwh,
         -np.minimum(7.0, np.maximum(usable_kwh, 0.0)),
         np.minimum(7.0, 28.0 - usable_kwh),
@@ -220,6 +220,17 @@ def test_demand_may_jump() -> None:
         assert found.price <= price
         assert found.gap == 0.0
         assert found.probes < 60
+
+
+def test_a_kink_is_not_taken_for_another() -> None:
+    """Two lines meet on the second after the first has ended: the optimum lies in between."""
+    prices = [15.0, 32.051, 42.229, 42.396, 49.132, 52.022, 72.088, 76.202, 84.581, 90.0]
+    demand = [37.312, 37.312, 29.123, 29.123, 19.875, 19.875, 5.545, 5.545, 0.782, 0.782]
+    found = search_price(
+        lambda price: float(np.interp(price, prices, demand)), GenerationCost(0.0, 7.36), 15.0, 90.0
+    )
+    assert found.price == pytest.approx(42.396, abs=1e-6 * 75)
+    assert found.gap == 0.0
 
 
 def test_a_bump_in_a_line_is_found() -> None:

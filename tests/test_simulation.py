@@ -225,6 +225,7 @@ def frozen(simulation: Simulation) -> Any:
     "changes",
     [
         ("hours=40", "vehicles.count=200", *LOSSY),
+        ("hours=40", "vehicles.count=3", "messages.loss_rate=0.6"),
         ("hours=10", "step_h=0.25", "vehicles.trip_reserve=true", "game.solver=exact"),
     ],
 )
