@@ -53,7 +53,7 @@ def measure(vehicles: int, solver: str, hours: int) -> tuple[dict[str, Any], np.
     process = psutil.Process()
     before = process.memory_info().rss
     simulation = simulation_of(vehicles, solver, hours)
-    decide, game_s, prices = simulation.decide, [], []
+    decide, game_s, prices = simulation.vehicles.decide, [], []
 
     def timed(world: Simulation) -> Any:
         began = time.perf_counter()
@@ -62,14 +62,14 @@ def measure(vehicles: int, solver: str, hours: int) -> tuple[dict[str, Any], np.
         prices.append([decision.utility_price, *decision.community_price])
         return decision
 
-    simulation.decide = timed
+    simulation.vehicles.decide = timed
     hour_s, most = [], before
     for _ in range(hours):
         began = time.perf_counter()
         simulation.step()
         hour_s.append(time.perf_counter() - began)
         most = max(most, process.memory_info().rss)
-    fleet = simulation.fleet.population
+    fleet = simulation.vehicles.fleet.population
     counts = simulation.totals.counts
     messages = sum(count.sent for count in simulation.bus.statistics.values())
     return {

@@ -188,7 +188,7 @@ def _energy(days: Days) -> ReportSection:
     rows: list[tuple[Cell, ...]] = []
     for name, strategy in STRATEGY.items():
         simulation = days[strategy]
-        sums, fleet = simulation.totals.sums, simulation.fleet.population
+        sums, fleet = simulation.totals.sums, simulation.vehicles.fleet.population
         driven = sums["driven_km"] * simulation.setting.scenario.vehicles.consumption_kwh_per_km
         soc = float((fleet["energy_kwh"] / fleet["capacity_kwh"]).mean())
         bought, bill = sums["vehicle_kwh"], sums["ev_bill"]

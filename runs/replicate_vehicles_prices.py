@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from markets.three_level_game import Game, Outcome, solve_exact, solve_grid
 
 from .simulation import Simulation
-from .strategies import game_of
 from .study_days import DAY_STEPS, case_study, live_day, par_of
 from .study_report import Cell, Column, ReportSection
+from .vehicle_strategies import game_of
 
 # First step, tenfold refinements, and what an independent implementation reported of it.
 GRIDS = (
@@ -27,7 +27,7 @@ def enumeration() -> ReportSection:
     clocks: list[float] = []
 
     def record(hour: Simulation) -> None:
-        if hour.present.sum() < len(hour.fleet):
+        if hour.vehicles.present.sum() < len(hour.vehicles.fleet):
             return
         game = game_of(hour)
         exact = solve_exact(game)
@@ -93,7 +93,7 @@ def negotiation() -> ReportSection:
 
     def record(hour: Simulation) -> None:
         exact = solve_exact(game_of(hour))
-        decision = hour.decision
+        decision = hour.vehicles.decision
         prices.append(abs(decision.utility_price - exact.utility_price) / width)
         prices.extend(np.abs(decision.community_price - exact.community_price) / width)
         energies.append(abs(float(hour.net_kwh.sum() - exact.demand_kwh.sum())))
@@ -179,8 +179,8 @@ def _prices(rule: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     present: list[NDArray[np.int64]] = []
 
     def record(hour: Simulation) -> None:
-        prices.append(hour.decision.community_price.copy())
-        present.append(hour.present.copy())
+        prices.append(hour.vehicles.decision.community_price.copy())
+        present.append(hour.vehicles.present.copy())
 
     live_day(case_study(f"prices.without_vehicles={rule}"), "three_level", record)
     return np.array(prices), np.array(present)

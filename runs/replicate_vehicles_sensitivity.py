@@ -119,7 +119,7 @@ def _find(setting: Setting) -> _Found:
         found.par,
         found.bill,
         optimal.totals.counts["community_price_at_upper_bound"],
-        optimal.totals.sums["fixed_load_kwh"] / hours / len(optimal.fleet),
+        optimal.totals.sums["fixed_load_kwh"] / hours / len(optimal.vehicles.fleet),
     )
 
 

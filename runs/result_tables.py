@@ -1,6 +1,6 @@
 """The tables of a run's results: every column with its kind, unit and meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -145,6 +145,18 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         Column("loading", "number", "1", "power on the line as a share of its rating"),
     ),
 })  # fmt: skip
+
+
+# Tables that only a scheme fills.
+TABLES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "vehicles": ("vehicles", "trips", "fleet"),
+})  # fmt: skip
+
+
+def tables_with(schemes: Collection[str]) -> tuple[str, ...]:
+    """Return the tables of a run in which some schemes take part."""
+    absent = [names for scheme, names in TABLES_OF.items() if scheme not in schemes]
+    return tuple(table for table in TABLES if all(table not in names for names in absent))
 
 
 def arrow_schema(table: str, time_zone: str) -> "pa.Schema":

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from environment.errors import InputError, Problem
 
 from .result_buffer import TableBuffer
-from .result_tables import SCHEMA, TABLES, arrow_schema
+from .result_tables import SCHEMA, TABLES, arrow_schema, tables_with
 from .run_reader import read_run
 from .safe_files import beside, sha256, sync, unwritable, write_json
 
 if TYPE_CHECKING:
     from .scenario import Scenario
 
-ROWS_PER_PART = 2**17
+# Few enough that memory and checkpoints stay small, many enough that a file reads as fast.
+ROWS_PER_PART = 2**15
 
 
 class ResultsWriter:
@@ -38,19 +39,23 @@ class ResultsWriter:
     ----------
     resolved
         The scenario as plain data, as run.json tells it.
+    tables
+        The tables that the run fills.
     """
 
     def __init__(self, directory: Path, scenario: "Scenario") -> None:
         self.directory = directory
         self.scenario = scenario
         self.resolved = scenario.resolved()
-        self._schemas = {table: arrow_schema(table, scenario.time_zone) for table in TABLES}
+        self.tables = tables_with(scenario.schemes)
+        self._schemas = {table: arrow_schema(table, scenario.time_zone) for table in self.tables}
         self._buffers = {
             table: TableBuffer(table, columns, _start_ms(scenario))
             for table, columns in TABLES.items()
+            if table in self.tables
         }
-        self._parts = dict.fromkeys(TABLES, 0)
-        self._digests = dict.fromkeys(TABLES, "")
+        self._parts = dict.fromkeys(self.tables, 0)
+        self._digests = dict.fromkeys(self.tables, "")
 
     @classmethod
     def create(cls, directory: Path, scenario: "Scenario") -> Self:
@@ -152,7 +157,7 @@ class ResultsWriter:
                 problems.append(Problem(str(self._parts_folder), message, "a new run"))
         if problems:
             raise InputError(problems)
-        kept = {path for table in TABLES for path in self._part_paths(table)}
+        kept = {path for table in self.tables for path in self._part_paths(table)}
         for path in set(self._parts_folder.iterdir()) - kept:
             path.unlink()
 
@@ -171,7 +176,7 @@ class ResultsWriter:
             How long the run took [s].
         """
         digests = {}
-        for table in TABLES:
+        for table in self.tables:
             if self._buffers[table].rows:
                 self._flush(table)
             path = self.directory / f"{table}.parquet"

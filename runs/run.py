@@ -17,8 +17,6 @@ from .simulation import Simulation
 
 type Progress = Callable[[int, int], None]
 
-A_DAY_H = 24.0
-
 
 def no_progress(done: int, total: int) -> None:
     """Tell nobody how far the run is."""
@@ -51,7 +49,7 @@ def start_run(
         If interrupted; the folder can be resumed.
     """
     run = _Run(scenario, lambda: ResultsWriter.create(directory, scenario))
-    run.recorder.fleet()
+    run.recorder.start(run.simulations[0])
     run.save()
     return run.finish(progress)
 
@@ -113,27 +111,7 @@ class _Run:
 
     def summary(self) -> dict[str, Any]:
         """Return what every strategy comes to."""
-        summary = {}
-        for simulation in self.simulations:
-            fleet = simulation.fleet.population
-            there = simulation.traffic.vehicles_there
-            soc = fleet["energy_kwh"][:there] / fleet["capacity_kwh"][:there]
-            messages = {
-                kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
-                for kind, count in simulation.bus.statistics.items()
-            }
-            totals = simulation.totals.summary(simulation.step_h)
-            if self.scenario.hours > A_DAY_H:
-                totals |= simulation.calendar_totals.summary(simulation.step_h)
-            summary[simulation.strategy] = totals | {
-                "final_mean_soc": float(soc.mean()) if len(soc) else None,
-                "stored_change_kwh": float(
-                    fleet["energy_kwh"].sum() - simulation.setting.fleet["energy_kwh"].sum()
-                ),
-                "messages": messages,
-                "money_imbalance": simulation.ledger.imbalance(),
-            }
-        return summary
+        return {simulation.strategy: simulation.summary() for simulation in self.simulations}
 
     def save(self) -> None:
         """Keep everything that `restore` needs."""

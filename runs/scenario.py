@@ -7,7 +7,7 @@ from copy import deepcopy
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo
 from pydantic import field_validator as check
@@ -36,11 +36,10 @@ from .scenario_sections import (
     refuse,
 )
 from .scenario_travel import PlannedTravel, Travel, between, files_of
+from .strategy_names import STRATEGIES_OF, Strategy, scheme_of
 from .yaml_reader import place, read_yaml
 
 BUILT_IN = Path(__file__).parent / "scenarios"
-
-Strategy = Literal["typical", "two_level", "three_level"]
 
 
 class Scenario(Section):
@@ -81,7 +80,9 @@ class Scenario(Section):
     roads: Annotated[tuple[Road, ...], Field(strict=False)] = Field(
         default=(), description="roads between communities"
     )
-    vehicles: Vehicles = Field(description="electric vehicles")
+    vehicles: Vehicles = Field(
+        default=Vehicles(count=0), description="electric vehicles, none if left out"
+    )
     location: Location | None = Field(
         default=None, description="where the communities are, or null where nothing needs it"
     )
@@ -129,6 +130,17 @@ class Scenario(Section):
         if (dataset := self.prices.time_of_use.dataset) is not None:
             used[dataset] = (*used.get(dataset, ()), "market")
         return used
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The schemes that take part, in the order of the hour."""
+        return tuple(scheme for scheme in STRATEGIES_OF if self._takes_part(scheme))
+
+    def _takes_part(self, scheme: str) -> bool:
+        if scheme != "vehicles":
+            return getattr(self, scheme) is not None
+        compared = any(scheme_of(strategy) == scheme for strategy in self.strategies)
+        return compared or bool(self.vehicles.count or self.growth.vehicles_per_year)
 
     @property
     def photovoltaics(self) -> bool:

@@ -62,6 +62,11 @@ class Setting:
     growth: Growth | None = None
     trips: TripSource | None = None
 
+    @property
+    def has_vehicles(self) -> bool:
+        """Whether vehicles take part."""
+        return "vehicles" in self.scenario.schemes
+
     def trips_of(self, fleet: Population) -> TripSource:
         """Return where the trips of a fleet come from: its day plans if from nowhere else."""
         if self.trips is not None:

@@ -1,10 +1,48 @@
-"""What strategies are called where people read of them."""
+"""The strategies of every scheme, and what they are called where people read of them."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
+
+Strategy = Literal["typical", "two_level", "three_level"]
+
+# The schemes in the order of the hour, each named as its section of a scenario. Of its strategies
+# the one that stands for nobody sharing comes first.
+STRATEGIES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "vehicles": ("typical", "two_level", "three_level"),
+    }
+)
 
 _NAMES = {
     "typical": "typical charging",
     "two_level": "the two-level game",
     "three_level": "the three-level game",
 }
+
+
+def scheme_of(strategy: str) -> str | None:
+    """Return the scheme that a strategy belongs to; None where it is the user's own."""
+    for scheme, strategies in STRATEGIES_OF.items():
+        if strategy in strategies:
+            return scheme
+    return None
+
+
+def strategy_within(scheme: str, strategy: str) -> str:
+    """Return what a scheme does in a run of a strategy that may be another scheme's.
+
+    Returns
+    -------
+    str
+        The strategy itself where it is the scheme's or the user's own, else the scheme's first.
+    """
+    return strategy if scheme_of(strategy) in (scheme, None) else STRATEGIES_OF[scheme][0]
+
+
+def strategies_within(scheme: str, strategies: Sequence[str]) -> list[str]:
+    """Return what a scheme does under each strategy of a run."""
+    return [strategy_within(scheme, strategy) for strategy in strategies]
 
 
 def strategy_name(strategy: str) -> str:

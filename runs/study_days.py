@@ -106,7 +106,7 @@ def repeating_day(
     setting : Setting
         Its loads are those of its first day on every day.
     strategy : str
-        A name of `runs.strategies.STRATEGIES`.
+        A name of `runs.vehicle_strategies.STRATEGIES`.
     tolerance_kwh : float
         Change of a battery over a day that counts as none [kWh].
     most_days : int
@@ -116,7 +116,7 @@ def repeating_day(
     every_day = _RepeatedDay(sources.profiles, sources.tables, sources.step_h)
     members = replace(members, sources=every_day)
     simulation = Simulation(replace(setting, members=members), strategy)
-    fleet = simulation.fleet.population
+    fleet = simulation.vehicles.fleet.population
     change, day = np.inf, -1
     while change > tolerance_kwh and day + 1 < most_days:
         day += 1

@@ -31,6 +31,8 @@ def plans_of(scenario: Scenario) -> DayPlans:
         If they cannot be used.
     """
     travel = scenario.travel
+    if "vehicles" not in scenario.schemes:
+        return DayPlans.blank("none")
     if travel.kind == "plans" or (isinstance(travel, DrawnTravel) and travel.fit.day_plans):
         file = scenario.vehicles.day_plans
         return read_day_plans(

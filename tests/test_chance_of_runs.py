@@ -82,8 +82,8 @@ def simulated(steps: int = 30, strategy: str = "typical", **changes: Any) -> lis
                 "curtailed": simulation.meters.curtailed_kwh,
                 "clearness": simulation.chance.clearness,
                 "feeder_out": simulation.chance.feeder_out,
-                "charger_out": simulation.fleet.population["charger_out"].copy(),
-                "price": simulation.decision.community_price,
+                "charger_out": simulation.vehicles.fleet.population["charger_out"].copy(),
+                "price": simulation.vehicles.decision.community_price,
             }
         )
 
@@ -311,9 +311,9 @@ def test_every_solver_stands_outages_of_some_and_of_all(solver: str, strategy: s
 def test_a_vehicle_alone_sees_the_outage_that_all_see() -> None:
     simulation = Simulation(make_setting(scenario(chance={"charger_outages": CHARGERS})), "typical")
     simulation.step()
-    plugged = simulation.fleet.plugged
+    plugged = simulation.vehicles.fleet.plugged
     assert 0 < plugged.sum() < len(plugged)
-    for vehicle, here in zip(simulation.fleet, plugged, strict=True):
+    for vehicle, here in zip(simulation.vehicles.fleet, plugged, strict=True):
         assert (vehicle.exchange_bounds() != (0.0, 0.0)) == here
 
 

@@ -40,7 +40,7 @@ def test_a_table_tells_unit_default_and_bounds() -> None:
         in (text)
     )
     assert "| `utility` | lowest and highest utility price | money/kWh | `[0, 70]` |" in text
-    assert "| `vehicles` | electric vehicles |  | required | [Vehicles](#vehicles) |" in text
+    assert "| `communities` | communities by name |  | required |" in text
 
 
 def test_every_standard_profile_is_explained() -> None:

@@ -144,28 +144,29 @@ def simulated(will: type[ElectricVehicle], solver: str = "negotiate") -> list[di
     steps: list[dict[str, Any]] = []
 
     def record(simulation: Simulation) -> None:
-        fleet, prices = simulation.fleet.population, simulation.decision.community_price
+        vehicles = simulation.vehicles
+        fleet, prices = vehicles.fleet.population, vehicles.decision.community_price
         asked = [float(prices[max(int(fleet["community"][row]), 0)]) for row in watched]
         steps.append(
             {
-                "exchange": simulation.exchange_kwh(),
-                "utility_price": simulation.decision.utility_price,
+                "exchange": simulation.vehicles.exchange_kwh(),
+                "utility_price": simulation.vehicles.decision.utility_price,
                 "community": fleet["community"].copy(),
                 "energy": fleet["energy_kwh"].copy(),
                 "driven": fleet["driven_km"] * fleet["consumption_kwh_per_km"],
-                "unexplained": simulation.decision.counts.get("unexplained_vehicles", 0),
+                "unexplained": simulation.vehicles.decision.counts.get("unexplained_vehicles", 0),
                 "passive": simulation.meters.passive_kwh,
                 "net": simulation.net_kwh,
             }
         )
         answers = [
-            simulation.fleet[row].respond(price) for row, price in zip(watched, asked, strict=True)
+            vehicles.fleet[row].respond(price) for row, price in zip(watched, asked, strict=True)
         ]
         assert steps[-1]["exchange"][watched].tolist() == answers
 
     scenario = load_scenario("three-communities", [*HALF, f"game.solver={solver}"])
     simulation = Simulation(make_setting(scenario), "three_level", record)
-    simulation.fleet.replace(ROWS, will)
+    simulation.vehicles.fleet.replace(ROWS, will)
     for _ in range(24):
         simulation.step()
     assert simulation.ledger.imbalance() == 0.0

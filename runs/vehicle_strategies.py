@@ -60,24 +60,23 @@ class Typical:
 
     def decide(self, simulation: "Simulation") -> Decision:
         """Charge who is at home for the day, and price the energy at what it costs."""
-        finished = simulation.fleet.population["day_finished"]
-        exchange = [
-            np.where(finished[parked.rows], parked.upper_kwh, 0.0) for parked in simulation.parked
-        ]
-        plugged = sum(int(finished[parked.rows].sum()) for parked in simulation.parked)
+        finished = simulation.vehicles.fleet.population["day_finished"]
+        parked = simulation.vehicles.parked
+        exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in parked]
         drawn = float(sum(energy.sum() for energy in exchange))
-        simulation.bus.send(
-            PlugIn(
-                step=simulation.step_index,
-                round=0,
-                sender="vehicles",
-                receiver="utility",
-                count=plugged,
-                energy_kwh=drawn,
+        if simulation.setting.has_vehicles:
+            simulation.bus.send(
+                PlugIn(
+                    step=simulation.step_index,
+                    round=0,
+                    sender="vehicles",
+                    receiver="utility",
+                    count=sum(int(finished[here.rows].sum()) for here in parked),
+                    energy_kwh=drawn,
+                )
             )
-        )
         price = simulation.setting.cost.retail_price(
-            drawn + float(simulation.meters.passive_kwh.sum()),
+            drawn + float(simulation.vehicles.passive_kwh.sum()),
             simulation.setting.scenario.prices.retail,
         )
         community_price = np.where(simulation.supplied, price, np.nan)
@@ -144,7 +143,9 @@ def game_of(simulation: "Simulation") -> Game:
     setting = simulation.setting
     kinks = tuple(
         kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
-        for fixed, p in zip(simulation.meters.passive_kwh, simulation.parked, strict=True)
+        for fixed, p in zip(
+            simulation.vehicles.passive_kwh, simulation.vehicles.parked, strict=True
+        )
     )
     return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
 
@@ -159,15 +160,15 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     for m, aggregator in zip(taking_part, aggregators, strict=True):
         # Communities talk at the same time.
         bus.now_h = opened_h
-        passive = float(simulation.meters.passive_kwh[m])
-        aggregator.begin_step(step, simulation.parked[m], passive)
+        passive = float(simulation.vehicles.passive_kwh[m])
+        aggregator.begin_step(step, simulation.vehicles.parked[m], passive)
         closed_h = max(closed_h, bus.now_h)
     bus.now_h = closed_h
     found = utility.negotiate(aggregators) if tariff is None else None
     price = utility.price if tariff is None else tariff
     utility.announce(price, aggregators)
     community_price = np.full(len(simulation.aggregators), np.nan)
-    exchange = [np.zeros(len(parked)) for parked in simulation.parked]
+    exchange = [np.zeros(len(parked)) for parked in simulation.vehicles.parked]
     for m, aggregator in zip(taking_part, aggregators, strict=True):
         community_price[m], exchange[m] = aggregator.announce(aggregator.heard_price)
     bus.wait()
@@ -187,11 +188,11 @@ def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
     taking_part = simulation.supplied_communities()
     utility.begin_step(step)
     utility.announce(outcome.utility_price, [simulation.aggregators[m] for m in taking_part])
-    exchange = [np.zeros(len(parked)) for parked in simulation.parked]
+    exchange = [np.zeros(len(parked)) for parked in simulation.vehicles.parked]
     fallbacks = utility.fallbacks
     for m in taking_part:
         aggregator, price = simulation.aggregators[m], float(outcome.community_price[m])
-        exchange[m] = aggregator.impose(step, simulation.parked[m], price)
+        exchange[m] = aggregator.impose(step, simulation.vehicles.parked[m], price)
         fallbacks += aggregator.fallbacks
     counts = {"fallbacks": fallbacks, "unattained_optima": int(not outcome.attained_lowest)}
     community_price = np.where(simulation.supplied, outcome.community_price, np.nan)
