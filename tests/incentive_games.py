@@ -1,0 +1,96 @@
+"""Games of critical hours for tests, drawn or as published."""
+
+from dataclasses import replace
+
+import numpy as np
+from games import SEEDS
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from markets.generation_cost import GenerationCost
+from markets.incentive_game import IncentiveGame, IncentiveTerms
+
+COLUMNS = ("lam", "theta", "average_price", "stored_kwh", "upper_kwh")
+
+
+def but(game: IncentiveGame, **changed: object) -> IncentiveGame:
+    """Return the game with other columns, terms or weights of the terms' cost."""
+    cost = {k: changed.pop(k) for k in ("quadratic", "linear", "fixed") if k in changed}
+    terms = {k: changed.pop(k) for k in IncentiveTerms.__dataclass_fields__ if k in changed}
+    if cost:
+        terms["cost"] = replace(game.terms.cost, **cost)  # type: ignore[arg-type]
+    return replace(game, terms=replace(game.terms, **terms), **changed)  # type: ignore[arg-type]
+
+
+def rows(game: IncentiveGame, which: NDArray[np.intp]) -> IncentiveGame:
+    """Return the game of some of its schools."""
+    return replace(game, **{name: getattr(game, name)[which] for name in COLUMNS})
+
+
+def published(
+    schools: int = 20,
+    required_kwh: float = 1000.0,
+    battery_kwh: float = 200.0,
+    km: float = 70.0,
+    *,
+    capped: bool = True,
+    lam: float | None = None,
+    from_empty: bool = False,
+) -> IncentiveGame:
+    """Return the game of the study's defaults: ten buses a school, after the first round."""
+    cost = GenerationCost(7.2e-6, 0.79)
+    average = cost.average(0.6 * 150_000.0)
+    drawn = np.random.default_rng(7).uniform(1.0, 1.2, 100)[:schools]
+    full = np.ones(schools)
+    held = 10 * ((0.9 if from_empty else 0.7) * battery_kwh - km)
+    able = min(600.0, 10 * (0.7 * battery_kwh - km))
+    terms = IncentiveTerms(cost, 150_000.0, required_kwh, average, 10.0, capped)
+    return IncentiveGame(
+        terms, drawn if lam is None else lam * full, 0.001 * full, average * full,
+        held * full, max(able, 0.0) * full,
+    )  # fmt: skip
+
+
+@st.composite
+def incentive_games(draw: st.DrawFn, *, capped: bool | None = None) -> IncentiveGame:
+    """Draw schools of every kind: full, empty, without buses, steep and flat in what they value."""
+    random = np.random.default_rng(draw(SEEDS))
+    schools = draw(st.integers(0, 12))
+    saturates = draw(st.booleans())
+    terms = IncentiveTerms(
+        GenerationCost(random.choice([0.0, 1e-6, 1e-5, 1e-4]), random.uniform(0.0, 2.0)),
+        random.uniform(1_000, 150_000),
+        random.choice([0.0, random.uniform(1, 5_000)]),
+        random.uniform(0.0, 1.6),
+        random.uniform(1.6, 6.0),
+        draw(st.booleans()) if capped is None else capped,
+    )
+    upper = random.choice([0.0, 1.0], schools, p=[0.15, 0.85]) * random.uniform(0, 900, schools)
+    return IncentiveGame(
+        terms,
+        random.uniform(0.1, 2.0, schools),
+        random.choice([1e-4, 1e-3, 1e-2], schools) * random.uniform(0.5, 1.5, schools),
+        random.choice([1.0, 1.5, random.uniform(0.5, 2)], schools),
+        random.uniform(-100, 1500, schools),
+        upper,
+        saturates,
+    )
+
+
+@st.composite
+def interior_games(draw: st.DrawFn) -> IncentiveGame:
+    """Draw games whose closed form keeps every school between its bounds."""
+    random = np.random.default_rng(draw(SEEDS))
+    schools = draw(st.integers(1, 12))
+    theta = random.uniform(5e-4, 2e-3, schools)
+    lam = random.uniform(1.0, 1.2, schools)
+    average = random.uniform(1.3, 1.5, schools)
+    # All begin to sell at nearly one price, and none can run out.
+    stored = (average + lam - random.uniform(1.9, 1.901)) / theta
+    return IncentiveGame(
+        IncentiveTerms(
+            GenerationCost(random.uniform(4e-6, 9e-6), random.uniform(0.6, 0.9)),
+            150_000.0, random.uniform(2_000, 60_000), 1.0, 10.0, capped=False,
+        ),
+        lam, theta, average, stored, np.full(schools, 1e6),
+    )  # fmt: skip
