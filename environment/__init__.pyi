@@ -38,6 +38,10 @@ from .planned_trips import PlannedTrips as PlannedTrips
 from .population import Attribute as Attribute
 from .population import Population as Population
 from .roads import RoadNetwork as RoadNetwork
+from .school_terms import SchoolTerms as SchoolTerms
+from .school_years import SCHOOL_YEARS as SCHOOL_YEARS
+from .school_years import SchoolYear as SchoolYear
+from .school_years import YearlyDays as YearlyDays
 from .standard_profiles import PROFILES as PROFILES
 from .standard_profiles import StandardProfiles as StandardProfiles
 from .standard_profiles import dynamisation as dynamisation

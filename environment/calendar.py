@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.errors import InputError, Problem, nearest
+from environment.school_terms import SchoolTerms
 
 type DayType = Literal["weekday", "saturday", "sunday"]
-type DayKind = Literal["weekday", "saturday", "sunday", "holiday"]
+type DayKind = Literal["weekday", "saturday", "sunday", "holiday", "school_holiday"]
 
-DAY_KINDS: tuple[DayKind, ...] = ("weekday", "saturday", "sunday", "holiday")
+DAY_KINDS: tuple[DayKind, ...] = ("weekday", "saturday", "sunday", "holiday", "school_holiday")
+# Who tells nothing about a kind of day means what is told about the one that it is like.
+LIKE_KIND: dict[DayKind, DayKind] = {"holiday": "sunday", "school_holiday": "weekday"}
+_MICROSECONDS_PER_HOUR = 3.6e9
 
 
 class Calendar:
@@ -37,6 +41,8 @@ class Calendar:
         Country whose public holidays count as Sundays, e.g. "DE"; None for no holidays.
     holiday_subdivision
         Part of that country, e.g. "BY"; None for the holidays that all its parts share.
+    school_terms
+        When there is school; None where nobody tells.
 
     Attributes
     ----------
@@ -60,6 +66,7 @@ class Calendar:
         step_h: float = 1.0,
         holiday_country: str | None = None,
         holiday_subdivision: str | None = None,
+        school_terms: SchoolTerms | None = None,
     ) -> None:
         problems: list[Problem] = []
         zone = _zone(time_zone, problems)
@@ -73,8 +80,10 @@ class Calendar:
         self.step_h = float(step_h)
         self.holiday_country = holiday_country
         self.holiday_subdivision = holiday_subdivision
+        self.school_terms = school_terms
         self._start_utc = begin.astimezone(UTC)
         self._holidays: dict[int, frozenset[date]] = {}
+        self._school_days: dict[int, NDArray[np.bool_]] = {}
 
     def time_of(self, step: int) -> datetime:
         """Return the local time at which a step starts, with its time zone."""
@@ -116,13 +125,66 @@ class Calendar:
 
     def is_holiday(self, day: date) -> bool:
         """Return whether a date is a public holiday; never, where no country is named."""
-        if self.holiday_country is None:
+        return day in self._holidays_of(day.year)
+
+    def is_school_day(self, day: date) -> bool:
+        """Return whether a date has school; never, where no school terms are told."""
+        if self.school_terms is None:
             return False
-        if day.year not in self._holidays:
-            self._holidays[day.year] = _holidays(
-                self.holiday_country, self.holiday_subdivision, day.year
-            )
-        return day in self._holidays[day.year]
+        return bool(self._school_days_of(self.school_terms, day.year)[_day_of_year(day)])
+
+    def school_days(self, day: int, days: int) -> NDArray[np.bool_]:
+        """Return whether some dates in a row have school, shape (days,).
+
+        Parameters
+        ----------
+        day
+            The first of them, counted from the start of the run as `day_of` does.
+        days
+            How many they are.
+        """
+        if self.school_terms is None:
+            return np.zeros(days, dtype=bool)
+        first = self.start.date() + timedelta(days=day)
+        last = first + timedelta(days=max(days - 1, 0))
+        years = [
+            self._school_days_of(self.school_terms, year)
+            for year in range(first.year, last.year + 1)
+        ]
+        begins = _day_of_year(first)
+        return np.concatenate(years)[begins : begins + days]
+
+    def school_steps(self, step: int, steps: int) -> NDArray[np.bool_]:
+        """Return whether the dates on which some steps in a row start have school, shape (steps,).
+
+        Parameters
+        ----------
+        step
+            The first of them.
+        steps
+            How many they are.
+        """
+        days = self.days_of(step, steps)
+        if days.size == 0:
+            return np.zeros(0, dtype=bool)
+        by_day = self.school_days(int(days[0]), int(days[-1] - days[0]) + 1)
+        school: NDArray[np.bool_] = by_day[days - days[0]]
+        return school
+
+    def days_of(self, step: int, steps: int) -> NDArray[np.intp]:
+        """Return `day_of` of some steps in a row, shape (steps,)."""
+        if steps <= 0:
+            return np.zeros(0, dtype=np.intp)
+        first, last = self.day_of(step), self.day_of(step + steps - 1)
+        today = self.start.date()
+        begins = [
+            round(self.elapsed_h(today + timedelta(days=day), 0.0) * _MICROSECONDS_PER_HOUR)
+            for day in range(first + 1, last + 1)
+        ]
+        # Times are told to the microsecond, and so are the steps of a third of an hour.
+        starts = np.rint(np.arange(step, step + steps) * (self.step_h * _MICROSECONDS_PER_HOUR))
+        days: NDArray[np.intp] = first + np.searchsorted(np.array(begins), starts, side="right")
+        return days
 
     def day_type(self, day: date) -> DayType:
         """Return the kind of day that a date is; a public holiday is like a Sunday."""
@@ -131,8 +193,33 @@ class Calendar:
         return "saturday" if day.weekday() == 5 else "weekday"
 
     def day_kind(self, day: date) -> DayKind:
-        """Return the kind of day that a date is, where public holidays are a kind of their own."""
-        return "holiday" if self.is_holiday(day) else self.day_type(day)
+        """Return the kind of day that a date is.
+
+        Public holidays are a kind of their own, and where school terms are told so are the other
+        days from Monday to Friday without school.
+        """
+        if self.is_holiday(day):
+            return "holiday"
+        kind = self.day_type(day)
+        if kind == "weekday" and self.school_terms is not None and not self.is_school_day(day):
+            return "school_holiday"
+        return kind
+
+    def _holidays_of(self, year: int) -> frozenset[date]:
+        if self.holiday_country is None:
+            return frozenset()
+        if year not in self._holidays:
+            self._holidays[year] = _holidays(self.holiday_country, self.holiday_subdivision, year)
+        return self._holidays[year]
+
+    def _school_days_of(self, terms: SchoolTerms, year: int) -> NDArray[np.bool_]:
+        if year not in self._school_days:
+            self._school_days[year] = terms.school_days(year, self._holidays_of(year))
+        return self._school_days[year]
+
+
+def _day_of_year(day: date) -> int:
+    return day.timetuple().tm_yday - 1
 
 
 def _zone(name: str, problems: list[Problem]) -> ZoneInfo | None:

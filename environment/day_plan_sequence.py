@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from environment.calendar import DAY_KINDS, DayKind
+from environment.calendar import DAY_KINDS, LIKE_KIND, DayKind
 from environment.errors import Problem
 
 _DAY_H = 24.0
@@ -16,6 +16,7 @@ _NEXT: dict[DayKind, tuple[DayKind, ...]] = {
     "saturday": ("sunday",),
     "sunday": ("weekday",),
     "holiday": (),
+    "school_holiday": (),
 }
 
 
@@ -50,7 +51,8 @@ class PlanTrip:
 def driven_on[T](trips: Sequence[T], days: Sequence[int], kind: DayKind) -> list[T]:
     """Return those of a plan's trips that are driven on a kind of day.
 
-    A plan without trips of holidays is driven as on a Sunday.
+    A plan without trips of holidays is driven as on a Sunday, one without trips of school holidays
+    as on a weekday.
 
     Parameters
     ----------
@@ -62,13 +64,17 @@ def driven_on[T](trips: Sequence[T], days: Sequence[int], kind: DayKind) -> list
         A kind of `environment.calendar.DAY_KINDS`.
     """
     wanted = DAY_KINDS.index(kind)
-    if kind == "holiday" and wanted not in days:
-        wanted = DAY_KINDS.index("sunday")
+    if kind in LIKE_KIND and wanted not in days:
+        wanted = DAY_KINDS.index(LIKE_KIND[kind])
     return [trip for trip, day in zip(trips, days, strict=True) if day in (-1, wanted)]
 
 
 def sequence_problems(
-    name: str, trips: Sequence[PlanTrip], communities: Sequence[str], holidays: bool
+    name: str,
+    trips: Sequence[PlanTrip],
+    communities: Sequence[str],
+    holidays: bool,
+    school_holidays: bool = False,
 ) -> list[Problem]:
     """Return why a vehicle cannot drive a plan day after day.
 
@@ -82,6 +88,8 @@ def sequence_problems(
         Names of the communities.
     holidays
         Whether there are public holidays, which may come before and after any other day.
+    school_holidays
+        Whether there are school holidays, which may take the place of any weekday.
     """
     days = [trip.day for trip in trips]
     if all(day == -1 for day in days):
@@ -93,24 +101,38 @@ def sequence_problems(
     problems = [
         problem for each in driven.values() for problem in _day_problems(name, each, communities)
     ]
-    for kind, following, nights in _nights(driven, holidays):
+    # A plan without trips of school holidays has none that differ from its weekdays.
+    school_holidays &= DAY_KINDS.index("school_holiday") in days
+    for kind, following, nights in _nights(driven, _follows(holidays, school_holidays)):
         last, first = driven[kind][-1], driven[following][0]
         problems += _night_problems(name, last, first, nights, communities, (kind, following))
     return list(dict.fromkeys(problems))
 
 
+def _follows(holidays: bool, school_holidays: bool) -> dict[DayKind, tuple[DayKind, ...]]:
+    """Return the kinds of day that may come the day after each."""
+    follows = dict(_NEXT)
+    if school_holidays:
+        follows = {
+            kind: (*after, "school_holiday") if "weekday" in after else after
+            for kind, after in follows.items()
+        }
+        follows["school_holiday"] = follows["weekday"]
+    if holidays:
+        there = tuple(kind for kind in DAY_KINDS if kind != "school_holiday" or school_holidays)
+        follows = {kind: (*follows[kind], "holiday") for kind in there}
+        follows["holiday"] = there
+    return follows
+
+
 def _nights(
-    driven: dict[DayKind, list[PlanTrip]], holidays: bool
+    driven: dict[DayKind, list[PlanTrip]], follows: dict[DayKind, tuple[DayKind, ...]]
 ) -> Iterator[tuple[DayKind, DayKind, int]]:
     """Yield the kinds of day that may follow each other, and how many nights lie between.
 
     Between them may lie days on which the plan stays parked.
     """
-    follows = dict(_NEXT)
-    if holidays:
-        follows = {kind: (*_NEXT[kind], "holiday") for kind in DAY_KINDS}
-        follows["holiday"] = DAY_KINDS
-    for kind in DAY_KINDS:
+    for kind in follows:
         reached, wave, nights = {kind}, [kind], 0
         found: list[DayKind] = []
         while wave and driven[kind]:

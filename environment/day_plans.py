@@ -1,7 +1,8 @@
 """Day plans of vehicles: the trips that a vehicle drives, day after day.
 
 A plan may drive other trips on other kinds of day; on a kind without any it stays parked. A public
-holiday is like a Sunday for a plan that names no trips of holidays.
+holiday is like a Sunday for a plan that names no trips of holidays, a school holiday like a weekday
+for one that names none of those.
 
 The shipped plans, `data/day_plans.csv`, are the ten patterns of R. Khwanrit, Hierarchical
 Multi-Communities Energy Sharing Management System using Energy Storage, dissertation, JAIST, 2024,
@@ -93,7 +94,11 @@ class DayPlans:
 
 
 def read_day_plans(
-    path: Path | None, communities: Sequence[str], *, holidays: bool = False
+    path: Path | None,
+    communities: Sequence[str],
+    *,
+    holidays: bool = False,
+    school_holidays: bool = False,
 ) -> DayPlans:
     """Read day plans from a CSV file, or take the shipped ones.
 
@@ -101,13 +106,15 @@ def read_day_plans(
     ----------
     path
         File with the columns plan, departs_h, km, origin, destination and, where wanted,
-        duration_h (1 where left out), via and day (weekday, saturday, sunday or holiday; every
-        day where left out); None for the ten published patterns, which go between communities
-        named homes, malls and offices.
+        duration_h (1 where left out), via and day (weekday, saturday, sunday, holiday or
+        school_holiday; every day where left out); None for the ten published patterns, which go
+        between communities named homes, malls and offices.
     communities
         Names of the communities.
     holidays
         Whether there are public holidays, which may come before and after any other day.
+    school_holidays
+        Whether there are school holidays, which may take the place of any weekday.
 
     Returns
     -------
@@ -123,7 +130,7 @@ def read_day_plans(
         where the one before it ends.
     """
     name, rows = _rows(path)
-    trips = _trips(name, rows, communities, holidays)
+    trips = _trips(name, rows, communities, holidays, school_holidays)
     plans = list(trips.values())
     each = [trip for plan in plans for trip in plan]
     return DayPlans(
@@ -167,7 +174,11 @@ def _rows(path: Path | None) -> tuple[str, list[tuple[int, list[str]]]]:
 
 
 def _trips(
-    name: str, rows: list[tuple[int, list[str]]], communities: Sequence[str], holidays: bool
+    name: str,
+    rows: list[tuple[int, list[str]]],
+    communities: Sequence[str],
+    holidays: bool,
+    school_holidays: bool,
 ) -> dict[str, list[PlanTrip]]:
     """Return the trips of each plan by departure; raise where there is a problem."""
     first_line, names = rows[0] if rows else (1, [])
@@ -193,7 +204,7 @@ def _trips(
         plan.sort(key=lambda trip: trip.departs_h)
         # What follows from a row that cannot be used is not told as well.
         if plan_name not in unusable:
-            problems.extend(sequence_problems(plan_name, plan, communities, holidays))
+            problems += sequence_problems(plan_name, plan, communities, holidays, school_holidays)
     if problems:
         raise InputError(shortened(problems, 50))
     return trips

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import DAY_KINDS, Calendar, DayKind
+from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from environment.distributions import discrete
 from environment.drawn_trips import travel_day
 from environment.errors import InputError, missing_columns, nearest
@@ -60,10 +60,10 @@ class Diaries:
     begins_h: float
 
     def of(self, kind: DayKind) -> NDArray[np.bool_]:
-        """Return which diaries are of a kind of day; without any of holidays, those of Sundays."""
+        """Return which diaries are of a kind of day; without any, those of the kind it is like."""
         wanted = DAY_KINDS.index(kind)
-        if kind == "holiday" and not (self.kind == wanted).any():
-            wanted = DAY_KINDS.index("sunday")
+        if kind in LIKE_KIND and not (self.kind == wanted).any():
+            wanted = DAY_KINDS.index(LIKE_KIND[kind])
         chosen: NDArray[np.bool_] = (self.kind == wanted) | (self.kind == -1)
         return chosen
 
@@ -228,9 +228,14 @@ def _kind(name: str, calendar: Calendar) -> int:
     if name in DAY_KINDS:
         return DAY_KINDS.index(name)
     try:
-        return DAY_KINDS.index(calendar.day_kind(date.fromisoformat(name.strip())))
+        day = date.fromisoformat(name.strip())
     except ValueError:
         return -2
+    kind, terms = calendar.day_kind(day), calendar.school_terms
+    # Whether there was school before or after all terms nobody tells.
+    if kind == "school_holiday" and terms is not None and not terms.covers(day):
+        kind = "weekday"
+    return DAY_KINDS.index(kind)
 
 
 def _check_sequence(
@@ -295,7 +300,8 @@ class DiaryTrips(TripSource):
     """Trips of diaries that are dealt to the vehicles.
 
     Each vehicle has a home, dealt by the weight of the diaries that begin there, and is dealt a
-    diary of the kind of day that begins at its home, by weight; without any it stays parked.
+    diary of the kind of day that begins at its home, by weight; without any it stays parked. On a
+    school holiday one of a weekday will do.
 
     Parameters
     ----------
@@ -379,7 +385,7 @@ class DiaryTrips(TripSource):
         diaries = self.diaries
         u = self.streams.generator("diary", "electric vehicle", day).random(self.size)
         u, group = u[: self.joined(day)], self._group[: self.joined(day)]
-        possible = np.flatnonzero(diaries.of(kind) & (diaries.weight > 0))
+        possible = np.flatnonzero(self._possible(kind))
         possible = possible[np.argsort(self._of_group[possible], kind="stable")]
         if len(possible) == 0:
             return np.full(len(u), -1)
@@ -390,6 +396,15 @@ class DiaryTrips(TripSource):
         last = bounds[group + 1] - 1
         which = np.clip(np.searchsorted(ends, aim, side="right"), bounds[group], last)
         return np.where(last >= bounds[group], possible[np.maximum(which, 0)], -1)
+
+    def _possible(self, kind: DayKind) -> NDArray[np.bool_]:
+        """Return which diaries may be dealt on a kind of day."""
+        dealt = self.diaries.weight > 0
+        possible: NDArray[np.bool_] = self.diaries.of(kind) & dealt
+        if kind == "school_holiday":
+            found = np.bincount(self._of_group, possible)[self._of_group] > 0
+            possible |= self.diaries.of("weekday") & dealt & ~found
+        return possible
 
     def _group_count(self) -> int:
         return int(self._of_group.max()) + 1

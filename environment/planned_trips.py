@@ -13,7 +13,7 @@ from environment.day_plans import DayPlans
 from environment.growth import Growth
 from environment.trips import DayTrips, GroupTrips, TripBatch, TripSource
 
-# Within so many days every kind of day comes, holidays aside.
+# Within so many days every kind of day comes, public and school holidays aside.
 _AHEAD = 14
 
 

@@ -259,7 +259,7 @@ def test_nights_between_kinds_of_day_are_told_all_at_once(tmp_path: Path) -> Non
     wrong = "c,5,1,3,homes,homes,wekday\n"
     assert problems_of(tmp_path, DAYS + wrong) == [
         "plans.csv, line 2, column day: 'wekday' is no kind of day (allowed: weekday, saturday, "
-        "sunday, holiday, or nothing for every day; did you mean 'weekday'?)"
+        "sunday, holiday, school_holiday, or nothing for every day; did you mean 'weekday'?)"
     ]
     assert problems_of(tmp_path, DAYS + away + late) == [
         "plans.csv, line 2, column destination: plan 'a' ends its weekday at offices, but begins "

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from environment.calendar import DAY_KINDS
 from environment.day_plans import read_day_plans
 from environment.distributions import discrete, histogram
 from environment.errors import InputError
@@ -27,7 +28,7 @@ def test_histogram_and_discrete_draw_their_shares() -> None:
 def test_day_plans_are_fitted_with_their_own_values() -> None:
     plans = read_day_plans(None, ("homes", "malls", "offices"))
     days, speed = fit_plans(plans, 3)
-    assert set(days) == {"weekday", "saturday", "sunday", "holiday"}
+    assert set(days) == set(DAY_KINDS)
     day = days["weekday"]
     assert day.travels == 1.0
     assert speed == pytest.approx(845 / 27)

@@ -4,6 +4,8 @@ from .description import Description as Description
 from .description import TableFiles as TableFiles
 from .gaps import Gaps as Gaps
 from .gaps import fill_gaps as fill_gaps
+from .gtfs_terms import gtfs_files as gtfs_files
+from .gtfs_terms import read_gtfs_terms as read_gtfs_terms
 from .records import Records as Records
 from .resampling import resampled as resampled
 from .schema import TABLES as TABLES

@@ -1,7 +1,8 @@
 """Tables of a dataset whose rows stand for themselves: members, trips, sessions, services."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Records:
 
 
 def read_records(folder: Path, description: Description, name: str, findings: Findings) -> Records:
-    """Read a table of rows; what is wrong is told.
+    """Read a table of rows of a dataset; what is wrong is told.
 
     Parameters
     ----------
@@ -55,30 +56,50 @@ def read_records(folder: Path, description: Description, name: str, findings: Fi
     findings
         Where errors and warnings are told.
     """
+    files = [folder / file for file in description.tables[name].files]
+    return read_rows(files, name, findings, description)
+
+
+def read_rows(
+    files: Sequence[Path], name: str, findings: Findings, description: Description | None = None
+) -> Records:
+    """Read the files of a table of rows; what is wrong is told.
+
+    Parameters
+    ----------
+    files
+        The files.
+    name
+        Name of the table.
+    findings
+        Where errors and warnings are told.
+    description
+        What the person of a dataset tells about it; None for a table without points in time.
+    """
     parts: list[dict[str, NDArray[Any]]] = []
-    for path in (folder / file for file in description.tables[name].files):
+    for path in files:
         try:
             file = DataFile(path, TABLES[name])
         except InputError as error:
             findings.errors += error.problems
             continue
+        zone = UTC if description is None else description.clock_of(name)
         columns = {
-            attribute.name: _column(file, attribute, description, name)
+            attribute.name: _column(file, attribute, zone)
             for attribute in file.description.columns
             if attribute.name in file.present
         }
         _tell_order(file, columns)
         _tell_twice(file, columns, name)
         _warn_overlaps(file, columns, findings)
-        if "plug_in" in columns:
-            zone, place = description.clock_of(name), f"{file.path}, column plug_in"
+        if "plug_in" in columns and description is not None:
+            place = f"{file.path}, column plug_in"
             warn_swapped(place, columns["plug_in"], zone, description, findings)
             _warn_outside(file, columns["plug_in"], description, findings)
         findings.errors += file.problems
         findings.warnings += file.unused
         parts.append(columns)
-    place = ", ".join(str(folder / file) for file in description.tables[name].files)
-    return Records(place, _joined(parts, name))
+    return Records(", ".join(map(str, files)), _joined(parts, name))
 
 
 def tell_unknown_names(records: Mapping[str, Records], findings: Findings) -> None:
@@ -121,9 +142,7 @@ def tell_unknown(
         findings.errors.append(Problem(f"{place}, column {attribute.name}", message))
 
 
-def _column(
-    file: DataFile, attribute: Attribute, description: Description, table: str
-) -> NDArray[Any]:
+def _column(file: DataFile, attribute: Attribute, zone: tzinfo) -> NDArray[Any]:
     match attribute.kind:
         case "number":
             return file.read_numbers(attribute)
@@ -133,7 +152,6 @@ def _column(
             return file.read_dates(attribute)
         case "time":
             rows = np.arange(file.table.num_rows, dtype=np.int32)
-            zone = description.clock_of(table)
             times = read_times(file.column(attribute.name), rows, zone)
             wrong = np.flatnonzero(~times.timed)
             file.tell(wrong, attribute.name, times.reason, attribute.allowed)

@@ -47,3 +47,14 @@ def service_days(
             of_service = days.setdefault(service, set())
             (of_service.add if change == "1" else of_service.discard)(date)
     return {service: np.array(sorted(found), "datetime64[D]") for service, found in days.items()}
+
+
+def added_days(calendar_dates: Records | None) -> dict[str, NDArray[np.datetime64]]:
+    """Return the days that single dates add to the services, for every service with any."""
+    if calendar_dates is None:
+        return {}
+    service, dates, change = (
+        calendar_dates.columns[name] for name in ("service_id", "date", "exception_type")
+    )
+    added = change == "1"
+    return {name: np.unique(dates[added & (service == name)]) for name in set(service[added])}
