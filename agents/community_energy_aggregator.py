@@ -88,28 +88,49 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     def _ask_vehicles(self, price: float) -> NDArray[np.float64]:
         """Ask every vehicle until it has answered; NaN for those that stay silent."""
         count = len(self._parked)
-        vehicles = f"vehicles@{self.name}"
         heard = np.full(count, np.nan)
         if not self._room():
             return heard
-        silent = np.ones(count, dtype=bool)
+        silent: NDArray[np.bool_] | None = None
         for _ in range(MOST_ATTEMPTS):
-            about = {"step": self._step, "round": self._round, "count": int(silent.sum())}
-            offer = PriceOffer(sender=self.name, receiver=vehicles, price=price, **about)
-            reached = self.bus.send(offer)
-            self.bus.wait()
-            energy = self._parked.respond(price)
-            bid = EnergyBid(sender=vehicles, receiver=self.name, energy_kwh=energy[silent], **about)
-            returned = self.bus.send(bid)
-            self.bus.wait()
-            self._round += 1
-            answered = np.zeros(count, dtype=bool)
-            answered[silent] = np.asarray(reached) & np.asarray(returned)
-            heard[answered] = energy[answered]
-            silent &= ~answered
+            energy, answered = self._ask_once(price, silent)
+            if answered is True and silent is None:
+                return energy
+            silent = np.ones(count, dtype=bool) if silent is None else silent
+            those = silent.copy()
+            those[silent] = answered
+            heard[those] = energy[those]
+            silent &= ~those
             if not silent.any() or not self._room():
                 break
         return heard
+
+    def _ask_once(
+        self, price: float, asked: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
+        """Ask some vehicles, or all; return what all would answer, and whose answers came."""
+        vehicles = f"vehicles@{self.name}"
+        energy = self._parked.respond(price)
+        told = energy if asked is None else energy[asked]
+        step, round_, count = self._step, self._round, len(told)
+        self._round += 1
+        reached = self.bus.send(
+            PriceOffer(
+                step=step, round=round_, sender=self.name, receiver=vehicles,
+                count=count, price=price,
+            )
+        )  # fmt: skip
+        self.bus.wait()
+        returned = self.bus.send(
+            EnergyBid(
+                step=step, round=round_, sender=vehicles, receiver=self.name,
+                count=count, energy_kwh=told,
+            )
+        )  # fmt: skip
+        self.bus.wait()
+        if reached is True and returned is True:
+            return energy, True
+        return energy, np.asarray(reached) & np.asarray(returned)
 
     def _room(self) -> bool:
         """Whether asking leaves time for the utility to ask, and for both to announce."""

@@ -112,18 +112,18 @@ class ResponseMap:
     demand_offset: NDArray[np.float64]
     demand_gain: NDArray[np.float64]
 
-    def piece(self, utility_price: NDArray[np.float64]) -> NDArray[np.intp]:
+    def piece(self, utility_price: float | NDArray[np.float64]) -> NDArray[np.intp]:
         """Index of the piece that holds at ``utility_price``; the lower one at a common end."""
-        return np.maximum(np.searchsorted(self.starts, utility_price, side="left") - 1, 0)
+        return np.maximum(self.starts.searchsorted(utility_price) - 1, 0)
 
     def price(self, utility_price: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Best community price [money/kWh] at ``utility_price`` (any shape)."""
-        k = self.piece(np.asarray(utility_price))
+        k = self.piece(utility_price)
         return np.asarray(self.price_offset[k] + self.price_gain[k] * utility_price)
 
     def demand_kwh(self, utility_price: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Demand [kWh] at the best community price (any shape)."""
-        k = self.piece(np.asarray(utility_price))
+        k = self.piece(utility_price)
         return np.asarray(self.demand_offset[k] + self.demand_gain[k] * utility_price)
 
 

@@ -10,7 +10,7 @@ of prices can earn at best is known from its ends.
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -92,68 +92,114 @@ def learn_demand(
     while True:
         order = np.argsort(prices)
         prices, answers = prices[order], [answers[k] for k in order]
-        heard = np.stack(answers)
-        silent = np.isnan(heard).all(axis=1)
-        if silent.any() and heard.shape[1]:
-            return _explain(prices[~silent], heard[~silent], fixed_kwh)
-        below, above = _gaps(prices, heard)
-        widest = int(np.argmax(above - below)) if heard.shape[1] else 0
-        gap = float(above[widest] - below[widest]) if heard.shape[1] else 0.0
+        energy_kwh = np.array(answers)
+        missing = np.isnan(energy_kwh)
+        silent = missing.all(axis=1)
+        if silent.any() and energy_kwh.shape[1]:
+            heard = _Heard.of(prices[~silent], energy_kwh[~silent])
+            break
+        heard = _Heard.of(prices, energy_kwh)
+        below, above = _gaps(heard, missing.any(axis=0))
+        widest = int(np.argmax(above - below)) if energy_kwh.shape[1] else 0
+        gap = float(above[widest] - below[widest]) if energy_kwh.shape[1] else 0.0
         if gap <= 1e-9 * (highest_price - lowest_price) or len(prices) >= most_probes:
             break
         probe = 0.5 * float(below[widest] + above[widest])
         prices = np.append(prices, probe)
         answers.append(ask(probe))
-    return _explain(prices, heard, fixed_kwh)
+    return _explain(heard, fixed_kwh)
 
 
-def _between(heard: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Answers strictly between the first and the last one of each vehicle."""
-    between: NDArray[np.bool_] = (heard < heard[0]) & (heard > heard[-1])
-    return between
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What was answered to ascending prices, and where the answers of each vehicle fall.
+
+    Attributes
+    ----------
+    prices : array, shape (prices,)
+        Prices asked [money/kWh].
+    energy_kwh : array, shape (prices, n)
+        What every vehicle answered [kWh].
+    between : array of bool, shape (prices, n)
+        Answers strictly between the first and the last one of the vehicle.
+    points : array of int, shape (n,)
+        How many they are.
+    drop, bottom : array of int, shape (n,)
+        First answer below the first one, and first one that is not above the last one.
+    """
+
+    prices: NDArray[np.float64]
+    energy_kwh: NDArray[np.float64]
+    between: NDArray[np.bool_]
+    points: NDArray[np.intp]
+    drop: NDArray[np.intp]
+    bottom: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, prices: NDArray[np.float64], energy_kwh: NDArray[np.float64]) -> "_Heard":
+        """Return what was answered, with what follows from it."""
+        if len(prices) == 0:
+            nowhere = np.zeros(energy_kwh.shape[1], dtype=np.intp)
+            return cls(prices, energy_kwh, np.zeros_like(energy_kwh, np.bool_), *[nowhere] * 3)
+        fallen = energy_kwh < energy_kwh[0]
+        between = fallen & (energy_kwh > energy_kwh[-1])
+        return cls(
+            prices,
+            energy_kwh,
+            between,
+            between.sum(axis=0),
+            fallen.argmax(axis=0),
+            (energy_kwh <= energy_kwh[-1]).argmax(axis=0),
+        )
 
 
 def _gaps(
-    prices: NDArray[np.float64], heard: NDArray[np.float64]
+    heard: _Heard, missing: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Prices between which the line of each vehicle hides; equal where it is known or missing."""
-    known = (
-        (_between(heard).sum(axis=0) >= 2) | (heard[0] == heard[-1]) | np.isnan(heard).any(axis=0)
-    )
-    drops = np.argmax(heard < heard[0], axis=0)
-    bottom = np.argmax(heard <= heard[-1], axis=0)
-    below = prices[np.maximum(drops - 1, 0)]
-    above = prices[bottom]
+    energy_kwh, prices, points = heard.energy_kwh, heard.prices, heard.points
+    known = (points >= 2) | (energy_kwh[0] == energy_kwh[-1]) | missing
+    if known.all():
+        nowhere = np.zeros(len(known))
+        return nowhere, nowhere
+    below = prices[np.maximum(heard.drop - 1, 0)]
+    above = prices[heard.bottom]
     # With one answer on the line, the longer side of it holds the room for a second one.
-    middle = prices[drops]
-    single = _between(heard).sum(axis=0) == 1
+    middle = prices[heard.drop]
+    single = points == 1
     left_is_longer = middle - below > above - middle
     above = np.where(single & left_is_longer, middle, above)
     below = np.where(single & ~left_is_longer, middle, below)
     return np.where(known, 0.0, below), np.where(known, 0.0, above)
 
 
-def _explain(
-    prices: NDArray[np.float64], heard: NDArray[np.float64], fixed_kwh: float
-) -> LearnedDemand:
+def _explain(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
     """Fit the clipped line of every vehicle and hold it against all its answers."""
+    prices, energy_kwh = heard.prices, heard.energy_kwh
     if len(prices) == 0:
-        nothing = np.zeros(heard.shape[1])
+        nothing = np.zeros(energy_kwh.shape[1])
         kinks = Kinks(fixed_kwh, nothing, nothing, nothing + 1.0)
         return LearnedDemand(kinks, nothing == 0, nothing, 0)
-    constant = (heard == heard[0]).all(axis=0)
-    price, energy, slope = _lines(prices, heard)
+    most, least = energy_kwh[0], energy_kwh[-1]
+    constant = (energy_kwh == most).all(axis=0)
+    price, energy, slope = _lines(heard)
     with np.errstate(divide="ignore", invalid="ignore"):
-        full = price - (heard[0] - energy) / slope
-        empty = price + (energy - heard[-1]) / slope
-        fitted = np.clip(energy - slope * (prices[:, None] - price), heard[-1], heard[0])
-        close = np.abs(fitted - heard) <= AGREEMENT * (1.0 + np.abs(heard).max(axis=0))
+        full = price - (most - energy) / slope
+        empty = price + (energy - least) / slope
+        off_kwh = prices[:, None] - price
+        off_kwh *= slope
+        np.subtract(energy, off_kwh, out=off_kwh)
+        np.maximum(off_kwh, least, out=off_kwh)
+        np.minimum(off_kwh, most, out=off_kwh)
+        off_kwh -= energy_kwh
+        np.abs(off_kwh, out=off_kwh)
+        close = off_kwh <= AGREEMENT * (1.0 + np.abs(energy_kwh).max(axis=0))
     explained = close.all(axis=0) & (slope > 0) & np.isfinite(slope) & ~constant
     unexplained = ~(explained | constant)
-    inelastic = np.where(unexplained, np.nan_to_num(heard[len(heard) // 2]), 0.0)
+    inelastic = np.where(unexplained, np.nan_to_num(energy_kwh[len(prices) // 2]), 0.0)
     # A vehicle that never answers keeps its place: both its kinks lie at the lowest price.
     kinks = Kinks(
-        saturated_kwh=fixed_kwh + float(np.where(unexplained, inelastic, heard[0]).sum()),
+        saturated_kwh=fixed_kwh + float(np.where(unexplained, inelastic, most).sum()),
         full_price=np.where(explained, full, prices[0]),
         empty_price=np.where(explained, empty, prices[0]),
         slope=np.where(explained, slope, 1.0),
@@ -162,28 +208,29 @@ def _explain(
 
 
 def _lines(
-    prices: NDArray[np.float64], heard: NDArray[np.float64]
+    heard: _Heard,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return a price, the energy there and the slope of the line of every vehicle.
 
     Two answers on the line give it exactly. With fewer, its kinks are known to lie between two
     prices asked, and the gentlest line that agrees with all answers is taken.
     """
-    between = _between(heard)
-    points = between.sum(axis=0)
-    column = np.arange(heard.shape[1])
-    first = np.argmax(between, axis=0)
-    last = len(prices) - 1 - np.argmax(between[::-1], axis=0)
-    drop = np.maximum(np.argmax(heard < heard[0], axis=0) - 1, 0)
-    bottom = np.argmax(heard <= heard[-1], axis=0)
+    prices, energy_kwh, points = heard.prices, heard.energy_kwh, heard.points
+    most, least = energy_kwh[0], energy_kwh[-1]
+    column = np.arange(len(points))
+    first = heard.between.argmax(axis=0)
+    last = len(prices) - 1 - heard.between[::-1].argmax(axis=0)
+    drop = np.maximum(heard.drop - 1, 0)
+    at_first, at_last = energy_kwh[first, column], energy_kwh[last, column]
     with np.errstate(divide="ignore", invalid="ignore"):
-        chord = (heard[first, column] - heard[last, column]) / (prices[last] - prices[first])
-        left = (heard[0] - heard[first, column]) / (prices[first] - prices[drop])
-        right = (heard[first, column] - heard[-1]) / (prices[bottom] - prices[first])
-        jump = (heard[0] - heard[-1]) / (prices[bottom] - prices[drop])
-    slope = np.select([points >= 2, points == 1], [chord, np.maximum(left, right)], jump)
+        chord = (at_first - at_last) / (prices[last] - prices[first])
+        left = (most - at_first) / (prices[first] - prices[drop])
+        right = (at_first - least) / (prices[heard.bottom] - prices[first])
+        jump = (most - least) / (prices[heard.bottom] - prices[drop])
+    gentlest = np.where(points == 1, np.maximum(left, right), jump)
+    slope = np.where(points >= 2, chord, gentlest)
     anchor = np.where(points >= 1, first, drop)
-    return prices[anchor], heard[anchor, column], slope
+    return prices[anchor], energy_kwh[anchor, column], slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,17 +284,21 @@ class _PriceSearch:
             self.best_price, self.best_profit = price, profit
         return demand
 
-    def enqueue(self, low: float, high: float) -> None:
-        """Put the interval in the queue by what it could earn at best."""
-        if high - low > self.resolution:
-            heapq.heappush(self.queue, (-self.bound(low, high), low, high))
-
-    def bound(self, low: float, high: float) -> float:
-        """Return the most the utility could earn at a price between two neighbours asked."""
-        if low in self.linear:
-            return float(utility_profit(self.cost, *self.line_optimum(low, high)))
-        least, most = self.demand[high], self.demand[low]
-        return float(most_profit(self.cost, low, high, least, most))
+    def enqueue(self, intervals: Iterable[tuple[float, float]]) -> None:
+        """Put intervals between neighbours asked in the queue by what each could earn at best."""
+        unknown = []
+        for low, high in intervals:
+            if high - low <= self.resolution:
+                continue
+            if low in self.linear:
+                most = float(utility_profit(self.cost, *self.line_optimum(low, high)))
+                heapq.heappush(self.queue, (-most, low, high))
+            else:
+                unknown.append((low, high, self.demand[high], self.demand[low]))
+        if unknown:
+            bounds = most_profit(self.cost, *np.array(unknown).T).tolist()
+            for bound, (low, high, _, _) in zip(bounds, unknown, strict=True):
+                heapq.heappush(self.queue, (-bound, low, high))
 
     def line_optimum(self, low: float, high: float) -> tuple[float, float]:
         """Return the best price, and its demand, between neighbours whose demand is a line."""
@@ -281,8 +332,7 @@ class _PriceSearch:
             fall = self.demand[low] - self.demand[high]
             if self._confirms(price, self.demand[low] - NEAR_THE_MIDDLE * fall):
                 self.linear.update((low, price))
-        self.enqueue(low, price)
-        self.enqueue(price, high)
+        self.enqueue(((low, price), (price, high)))
 
     def _confirms(self, price: float, expected: float) -> bool:
         """Ask ``price``; whether the demand is what was expected."""
@@ -360,9 +410,8 @@ def search_price(
     if len(search.prices) == 1:
         # Nothing is known of dearer prices but that no more is bought there.
         search.demand.setdefault(highest_price, min(search.demand[lowest_price], 0.0))
-        search.enqueue(lowest_price, highest_price)
-    for low, high in pairwise(search.prices):
-        search.enqueue(low, high)
+        search.enqueue([(lowest_price, highest_price)])
+    search.enqueue(pairwise(search.prices))
     gap = 0.0
     while search.queue:
         bound, low, high = heapq.heappop(search.queue)

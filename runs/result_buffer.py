@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MILLISECONDS_PER_HOUR = 3_600_000
+_DTYPES = {"number": np.float64, "whole": np.int64, "time": np.int64, "name": np.int32}
+_FEW_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Coded:
 
 
 class TableBuffer:
-    """Rows of a table, each column gathered in pieces.
+    """Rows of a table, in one array for each column that has room for more.
 
     Parameters
     ----------
@@ -47,14 +49,17 @@ class TableBuffer:
     def __init__(self, table: str, columns: Sequence[Column], start_ms: int) -> None:
         self.table = table
         self.columns = tuple(columns)
-        self.rows = 0
+        self._column_names = {column.name for column in columns}
         self._start_ms = start_ms
+        self._room = _FEW_ROWS
+        self._arrays: dict[str, NDArray[Any]] = {
+            column.name: np.empty(self._room, _DTYPES[column.kind]) for column in columns
+        }
         self.clear()
 
     def clear(self) -> None:
         """Forget all rows."""
         self.rows = 0
-        self._pieces: dict[str, list[NDArray[Any]]] = {column.name: [] for column in self.columns}
         self._names: dict[str, dict[str, int]] = {
             column.name: {} for column in self.columns if column.kind == "name"
         }
@@ -74,35 +79,39 @@ class TableBuffer:
             When a column is missing, unknown, empty though it may not be, or of another length
             or kind.
         """
-        names = {column.name for column in self.columns}
-        if names != values.keys():
+        if self._column_names != values.keys():
             raise ValueError(
-                f"the table {self.table} is given without {sorted(names - values.keys())} "
-                f"and with unknown {sorted(values.keys() - names)}"
+                f"the table {self.table} is given "
+                f"without {sorted(self._column_names - values.keys())} "
+                f"and with unknown {sorted(values.keys() - self._column_names)}"
             )
-        pieces = {column.name: self._piece(column, values[column.name]) for column in self.columns}
-        lengths = {piece.size for piece in pieces.values() if piece.ndim} or {1}
+        pieces = [self._piece(column, values[column.name]) for column in self.columns]
+        lengths = {piece.size for piece in pieces if piece.ndim} or {1}
         if len(lengths) > 1:
             raise ValueError(f"the columns of {self.table} have {sorted(lengths)} rows")
         (rows,) = lengths
-        self.rows += rows
-        if rows:
-            for name, piece in pieces.items():
-                # A copy, since the caller's array may be a column that lives on.
-                self._pieces[name].append(np.broadcast_to(piece, rows).copy())
+        begin, end = self.rows, self.rows + rows
+        if end > self._room:
+            self._make_room(end)
+        for array, piece in zip(self._arrays.values(), pieces, strict=True):
+            array[begin:end] = piece
+        self.rows = end
 
     def state(self) -> dict[str, Any]:
         """Return the rows as arrays and names, for a checkpoint."""
-        joined = {column.name: self._joined(column) for column in self.columns}
+        held = {name: array[: self.rows].copy() for name, array in self._arrays.items()}
         names = {name: tuple(codes) for name, codes in self._names.items()}
-        return {"rows": self.rows, "columns": joined, "names": names}
+        return {"rows": self.rows, "columns": held, "names": names}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over an earlier `state`."""
         self.clear()
-        self.rows = state["rows"]
-        for column in self.columns:
-            self._pieces[column.name].append(state["columns"][column.name])
+        rows = state["rows"]
+        if rows > self._room:
+            self._make_room(rows)
+        for name, array in self._arrays.items():
+            array[:rows] = state["columns"][name]
+        self.rows = rows
         for name, known in state["names"].items():
             self._names[name] = {text: code for code, text in enumerate(known)}
 
@@ -112,7 +121,7 @@ class TableBuffer:
 
         arrays = []
         for column, field in zip(self.columns, schema, strict=True):
-            values = self._joined(column)
+            values = self._arrays[column.name][: self.rows]
             if column.kind == "name":
                 codes = pa.array(values, mask=values < 0 if column.optional else None)
                 names = pa.array(list(self._names[column.name]), pa.string())
@@ -122,42 +131,43 @@ class TableBuffer:
                 arrays.append(pa.array(values, field.type, from_pandas=column.optional))
         return pa.Table.from_arrays(arrays, schema=schema)
 
-    def _joined(self, column: Column) -> NDArray[Any]:
-        dtype = {"number": np.float64, "name": np.int32}.get(column.kind, np.int64)
-        pieces = self._pieces[column.name]
-        return np.concatenate(pieces) if pieces else np.empty(0, dtype)
+    def _make_room(self, rows: int) -> None:
+        """Give every column room for so many rows, or for twice as many as now."""
+        self._room = max(rows, 2 * self._room)
+        for name, array in self._arrays.items():
+            self._arrays[name] = larger = np.empty(self._room, array.dtype)
+            larger[: self.rows] = array[: self.rows]
 
     def _piece(self, column: Column, value: Any) -> NDArray[Any]:
-        where = f"{self.table}.{column.name}"
-        if column.kind == "name":
+        """Return the values of a column as numbers that its array can hold."""
+        kind, optional = column.kind, column.optional
+        if kind == "name":
             codes = self._codes(column.name, value)
-            if not column.optional and codes.size and codes.min() < 0:
-                raise ValueError(f"{where} has rows without a name")
+            if not optional and codes.size and codes.min() < 0:
+                raise ValueError(f"{self.table}.{column.name} has rows without a name")
             return codes
         numbers = np.asarray(value)
-        if numbers.size == 0 or (numbers.dtype == object and column.optional):
-            numbers = numbers.astype(np.int64 if column.kind == "whole" else np.float64)
-        wanted = np.integer if column.kind == "whole" else np.number
-        if not np.issubdtype(numbers.dtype, wanted) or numbers.ndim > 1:
-            raise ValueError(f"{where} cannot hold {value!r}")
-        if column.kind == "whole":
-            return numbers.astype(np.int64)
-        numbers = numbers.astype(np.float64)
-        if not column.optional and np.isnan(numbers).any():
-            raise ValueError(f"{where} has rows that are NaN")
-        if column.kind == "time":
+        if numbers.size == 0 or (optional and numbers.dtype == object):
+            numbers = numbers.astype(_DTYPES[kind])
+        if numbers.dtype.kind not in ("iu" if kind == "whole" else "iuf") or numbers.ndim > 1:
+            raise ValueError(f"{self.table}.{column.name} cannot hold {value!r}")
+        if not optional and numbers.dtype.kind == "f" and np.isnan(numbers).any():
+            raise ValueError(f"{self.table}.{column.name} has rows that are NaN")
+        if kind == "time":
             since_start = np.rint(numbers * _MILLISECONDS_PER_HOUR)
-            return since_start.astype(np.int64) + self._start_ms
+            return np.asarray(since_start.astype(np.int64) + self._start_ms)
         return numbers
 
     def _codes(self, column: str, value: Any) -> NDArray[np.int32]:
         known = self._names[column]
+        if isinstance(value, str):
+            return np.array(known.setdefault(value, len(known)), dtype=np.int32)
         if isinstance(value, Coded):
             own = [known.setdefault(name, len(known)) for name in value.names]
             codes: NDArray[np.int32] = np.array([*own, -1], dtype=np.int32)[value.codes]
             return codes
-        if value is None or isinstance(value, str):
-            return self._codes(column, [value]).reshape(())
+        if value is None:
+            return np.array(-1, dtype=np.int32)
         return np.array(
             [-1 if name is None else known.setdefault(name, len(known)) for name in value],
             dtype=np.int32,
