@@ -92,7 +92,7 @@ class Scenario(Section):
     messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
     record: Record = Field(default=Record(), description="what is written beside the hours")
     checkpoint_every_h: Positive | None = Field(
-        default=24.0, description="simulated time between checkpoints [h], or null for none"
+        default=168.0, description="simulated time between checkpoints [h], or null for none"
     )
     plots: bool = Field(default=True, description="whether figures are drawn at the end")
 
