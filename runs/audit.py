@@ -1,9 +1,10 @@
 """An audit: what a finished run wrote down, held against exact answers found anew."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from environment.errors import InputError
 
@@ -16,6 +17,7 @@ from .audit_messages import MessageAudit, by_step, message_reader
 from .audit_money import check_money, read_ledger
 from .audit_premises import Premises, premises_of
 from .audit_report import AuditReport, Check, Tally
+from .audit_scheme import scheme_audits
 from .audit_summary import (
     check_summary,
     figures_of_messages,
@@ -25,7 +27,7 @@ from .audit_summary import (
 from .audit_tables import Columns, DamagedTableError, TableReader
 from .audit_traffic import ScenarioTravel, TrafficAudit
 from .audit_vehicles import VehicleAudit
-from .result_tables import TABLES
+from .result_tables import tables_with
 from .run_reader import Run, read_run
 from .safe_files import sha256
 
@@ -66,9 +68,8 @@ def audit_run(
     run = read_run(directory)
     if not run.complete:
         run.check_files()  # Tells how to go on.
-    checks = [_files(run)]
     premises = premises_of(run)
-    checks.append(_statements(run, premises))
+    checks = [_files(run, premises.scenario.schemes), _statements(run, premises)]
     try:
         for check in _tables(run, premises, progress):
             checks.append(check)  # noqa: PERF402 - those made before a damage count
@@ -78,11 +79,11 @@ def audit_run(
     return AuditReport(run.directory, tuple(checks))
 
 
-def _files(run: Run) -> Check:
+def _files(run: Run, schemes: Sequence[str]) -> Check:
     """Compare the digest of every file with the one that run.json tells."""
     tally = Tally("files: as the run wrote them", 0.0)
     digests = run.info.get("sha256", {})
-    names = [*(f"{table}.parquet" for table in TABLES), "summary.json"]
+    names = [*(f"{table}.parquet" for table in tables_with(schemes)), "summary.json"]
     off = []
     for name in names:
         path = run.directory / name
@@ -114,63 +115,104 @@ def _tables(run: Run, premises: Premises, progress: Callable[[int, int], None]) 
     """Check the tables against the scenario, and each other."""
     energies, out = member_energies(premises), feeders_out(premises)
     hours = read_hours(run, premises)
-    yield from check_hours(premises, hours, energies, out)
+    schemes = scheme_audits(run, premises, hours)
+    yield from check_hours(premises, hours, energies, out, schemes)
     flows = read_lines(run, premises)
-    yield from check_lines(premises, hours, flows, energies, out)
-    fleet = read_fleet(run, premises)
-    yield check_fleet(premises, fleet)
-    names = dict.fromkeys(("origin", "destination"), premises.communities)
-    traffic = TrafficAudit(premises, TableReader(run, "trips", names, premises.start_ms))
-    vehicles = VehicleAudit(premises, hours, fleet, out)
-    equilibrium = EquilibriumAudit(premises, fleet)
-    messages = MessageAudit(premises, hours)
-    _step_by_step(run, hours, traffic, vehicles, equilibrium, messages, progress)
-    for audit in (traffic, vehicles, equilibrium):
-        yield from audit.checks()
-    charged_kwh = vehicles.charged_kwh if premises.all_recorded else None
-    ledger = read_ledger(run, premises, supplied(hours))
-    yield from check_money(premises, hours, flows, ledger, charged_kwh)
+    yield from check_lines(premises, hours, flows, energies, out, schemes)
+    messages = MessageAudit(premises, hours, schemes)
+    reader = message_reader(run, premises, schemes)
+    of_vehicles = None
+    if premises.has_vehicles:
+        fleet = read_fleet(run, premises)
+        yield check_fleet(premises, fleet)
+        of_vehicles = _OfVehicles(run, premises, hours, fleet, out)
+    _step_by_step(premises, hours, of_vehicles, messages, reader, progress)
+    charged_kwh = unattained = None
+    if of_vehicles is not None:
+        yield from of_vehicles.checks()
+        charged_kwh = of_vehicles.vehicles.charged_kwh if premises.all_recorded else None
+        unattained = of_vehicles.equilibrium.unattained
+    for scheme in schemes:
+        yield from scheme.checks()
+    payments = [paid for scheme in schemes for paid in scheme.payments()]
+    ledger = read_ledger(run, premises, supplied(hours), payments)
+    yield from check_money(premises, hours, flows, ledger, charged_kwh, schemes)
     yield from messages.checks()
-    by_step, of_run = figures_of_messages(premises, messages, equilibrium.unattained)
-    by_step |= figures_of_tables(premises, hours, flows, energies)
-    if premises.all_recorded:
-        added = figures_of_vehicles(premises, vehicles)
-        by_step, of_run = by_step | added[0], of_run | added[1]
+    by_step, of_run = figures_of_messages(premises, messages, unattained)
+    by_step |= figures_of_tables(premises, hours, flows, energies, schemes)
+    added = [scheme.figures() for scheme in schemes]
+    if of_vehicles is not None and premises.all_recorded:
+        added.append(figures_of_vehicles(premises, of_vehicles.vehicles))
+    for more_by_step, more_of_run in added:
+        by_step, of_run = by_step | more_by_step, of_run | more_of_run
     yield check_summary(run, premises, hours, by_step, of_run)
 
 
+class _OfVehicles:
+    """The audits of trips, vehicles and their game, which go step by step."""
+
+    def __init__(
+        self,
+        run: Run,
+        premises: Premises,
+        hours: Columns,
+        fleet: Columns,
+        out: NDArray[np.bool_],
+    ) -> None:
+        names = dict.fromkeys(("origin", "destination"), premises.communities)
+        self.traffic = TrafficAudit(premises, TableReader(run, "trips", names, premises.start_ms))
+        self.vehicles = VehicleAudit(premises, hours, fleet, out)
+        self.equilibrium = EquilibriumAudit(premises, fleet)
+        self._premises = premises
+        self._rows = vehicle_reader(run, premises)
+        setting = premises.setting
+        self._given = None if setting is None else ScenarioTravel(premises, setting)
+
+    def block(self, first: int, last: int) -> Columns:
+        """Check some steps of the vehicles and return their rows."""
+        rows = read_vehicles(self._rows, self._premises, first, last)
+        travel = None if self._given is None else self._given.block(first, last)
+        where, km = self.traffic.block(first, last, rows["community"][:, 0], travel)
+        self.vehicles.add(first, rows, where, km, travel)
+        return rows
+
+    def rest(self) -> Columns:
+        """Return the rows after the last step."""
+        return self._rows.rest()
+
+    def checks(self) -> Iterator[Check]:
+        """Return what was found."""
+        for audit in (self.traffic, self.vehicles, self.equilibrium):
+            yield from audit.checks()
+
+
 def _step_by_step(
-    run: Run,
+    premises: Premises,
     hours: Columns,
-    traffic: TrafficAudit,
-    vehicles: VehicleAudit,
-    equilibrium: EquilibriumAudit,
+    of_vehicles: _OfVehicles | None,
     messages: MessageAudit,
+    reader: TableReader,
     progress: Callable[[int, int], None],
 ) -> None:
     """Go through the tables that may be too long to be held, a few steps at a time."""
-    premises = vehicles.premises
-    vehicle_rows, message_rows = vehicle_reader(run, premises), message_reader(run, premises)
-    setting = premises.setting
-    given = None if setting is None else ScenarioTravel(premises, setting)
     each = max(premises.recorded * len(premises.strategies), 1)
     at_once = min(max(ROWS_AT_ONCE // each, 1), MOST_STEPS)
     for first in range(0, premises.steps, at_once):
         last = min(first + at_once, premises.steps)
-        rows = read_vehicles(vehicle_rows, premises, first, last)
-        travel = None if given is None else given.block(first, last)
-        where, km = traffic.block(first, last, rows["community"][:, 0], travel)
-        vehicles.add(first, rows, where, km, travel)
-        for step, strategy, said in by_step(message_rows, premises, first, last):
+        rows = None if of_vehicles is None else of_vehicles.block(first, last)
+        for step, strategy, said in by_step(reader, premises, first, last):
             seen = game = None
-            if premises.all_recorded and premises.strategies[strategy] != "typical":
+            bargains = premises.vehicle_strategies[strategy] != "typical"
+            if of_vehicles is not None and rows and premises.all_recorded and bargains:
                 seen = _seen(rows, hours, first, step, strategy)
                 game = seen.game(premises)
-                equilibrium.add(seen, game)
+                of_vehicles.equilibrium.add(seen, game)
             messages.add(step, strategy, said, seen, game)
         progress(last, premises.steps)
-    for name, reader in (("vehicles", vehicle_rows), ("messages", message_rows)):
-        if len(reader.rest()["step"]):
+    rests = [("messages", reader.rest())]
+    rests += [] if of_vehicles is None else [("vehicles", of_vehicles.rest())]
+    for name, rest in rests:
+        if len(rest["step"]):
             raise DamagedTableError(name, "there are rows after the last step")
 
 
@@ -189,5 +231,5 @@ def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -
         energy_kwh=mine["energy_kwh"],
         utility_price=float(here["utility_price"][0]),
         community_price=here["community_price"],
-        passive_kwh=here["fixed_load_kwh"] + here["generation_kwh"],
+        passive_kwh=here["net_kwh"] - here["ev_kwh"],
     )

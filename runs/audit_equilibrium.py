@@ -131,7 +131,7 @@ class EquilibriumAudit:
 
     def add(self, seen: StepOfVehicles, game: Game) -> None:
         """Check a step of the two-level or the three-level game."""
-        strategy = self.premises.strategies[seen.strategy]
+        strategy = self.premises.vehicle_strategies[seen.strategy]
         label = self._label(seen, strategy, self.premises.communities)
         followed = follow_exact(game, seen.utility_price)
         if strategy == "three_level":
@@ -156,7 +156,7 @@ class EquilibriumAudit:
         """Return what was found."""
         checks = []
         for strategy in ("two_level", "three_level"):
-            if strategy not in self.premises.strategies:
+            if strategy not in self.premises.vehicle_strategies:
                 continue
             tallies = [self._utility] if strategy == "three_level" else []
             tallies += [self._communities[strategy], self._energies[strategy]]

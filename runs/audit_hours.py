@@ -1,11 +1,14 @@
 """Whether the energy of every step goes where it has to, and prices follow their rules."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .audit_members import Energies
 from .audit_premises import EXACT, FILE_GONE, Premises
 from .audit_report import Check, Tally, relative
+from .audit_scheme import SchemeAudit, parts, total
 from .audit_tables import Columns, TableReader, framed
 from .run_reader import Run
 
@@ -29,7 +32,11 @@ def supplied(hours: Columns) -> NDArray[np.bool_]:
 
 
 def check_hours(
-    premises: Premises, hours: Columns, energies: Energies, out: NDArray[np.bool_]
+    premises: Premises,
+    hours: Columns,
+    energies: Energies,
+    out: NDArray[np.bool_],
+    schemes: Sequence[SchemeAudit] = (),
 ) -> list[Check]:
     """Check what the rows of hours.parquet say by themselves.
 
@@ -41,6 +48,8 @@ def check_hours(
         As `read_hours` gives it.
     energies, out
         As `member_energies` and `feeders_out` give them.
+    schemes
+        The audits of the schemes.
     """
     label = premises.places.label(premises.communities)
     time = Tally("hours: each step at its time", 1e-6, "h")
@@ -58,13 +67,27 @@ def check_hours(
         + hours["ev_kwh"]
     )
     balance.add(relative(hours["net_kwh"], used), label)
-    members = _members(premises, hours, energies, out)
-    tallies = (time, supply, balance, members)
+    members = _members(premises, hours, energies, out, schemes)
+    tallies = (time, supply, balance, members, _storage(premises, hours, schemes))
     return [*(tally.check() for tally in tallies), *_prices(premises, hours)]
 
 
+def _storage(premises: Premises, hours: Columns, schemes: Sequence[SchemeAudit]) -> Tally:
+    """Hold what schemes store and deliver against what their own tables say."""
+    tally = Tally("energy: storage exchanges what its scheme has it", EXACT, "of the energy")
+    for column in ("home_storage_kwh", "shared_storage_kwh", "school_bus_kwh"):
+        expected = total(parts(schemes, column), hours[column])
+        label = premises.places.label([f"{name}, {column}" for name in premises.communities])
+        tally.add(relative(hours[column], expected), label)
+    return tally
+
+
 def _members(
-    premises: Premises, hours: Columns, energies: Energies, out: NDArray[np.bool_]
+    premises: Premises,
+    hours: Columns,
+    energies: Energies,
+    out: NDArray[np.bool_],
+    schemes: Sequence[SchemeAudit],
 ) -> Tally:
     """Hold what members use, generate and do without against what they should."""
     tally = Tally("energy: members use and generate what they should", EXACT, "of the energy")
@@ -81,7 +104,8 @@ def _members(
             "unserved_kwh": np.where(dark, sum(energy.consumed for energy in known), 0.0),
         }
         for column, values in expected.items():
-            off = relative(hours[column][:, :, m], values[:, None])
+            of_schemes = total(parts(schemes, column), hours["net_kwh"])[:, :, m]
+            off = relative(hours[column][:, :, m], values[:, None] + of_schemes)
             tally.add(off[:, :, None], premises.places.label([f"{name}, {column}"]))
     return tally
 
@@ -95,14 +119,14 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
     retail = Tally("prices: the retail rule (typical)", EXACT, "of the price")
     asked, there = hours["utility_price"], supplied(hours)
     one.add(asked - asked.min(axis=2, keepdims=True), premises.places.label(premises.communities))
-    for s, strategy in enumerate(premises.strategies):
-        label = premises.places.label(premises.communities, strategies=[strategy])
+    follows = premises.vehicle_strategies
+    for s, strategy in enumerate(follows):
+        label = premises.places.label(premises.communities, strategies=[premises.strategies[s]])
         q = asked[:, s : s + 1]
         # Where there is no supply there is no price either, and the utility's stands for it.
         p = np.where(there[:, s : s + 1], hours["community_price"][:, s : s + 1], q)
         if strategy == "typical":
-            passive = hours["fixed_load_kwh"] + hours["generation_kwh"]
-            demand = (passive + hours["ev_kwh"])[:, s].sum(axis=1)
+            demand = hours["net_kwh"][:, s].sum(axis=1)
             cost = premises.cost
             average = premises.scenario.prices.retail == "average"
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -121,9 +145,9 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
         else:
             within.add(_outside(q, bounds.utility_lower, bounds.utility_upper), label)
     tallies = [one]
-    tallies += [within] if set(premises.strategies) != {"typical"} else []
-    tallies += [tariff] if "two_level" in premises.strategies else []
-    tallies += [retail] if "typical" in premises.strategies else []
+    tallies += [within] if set(follows) != {"typical"} else []
+    tallies += [tariff] if "two_level" in follows else []
+    tallies += [retail] if "typical" in follows else []
     return [tally.check() for tally in tallies]
 
 

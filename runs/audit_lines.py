@@ -1,5 +1,6 @@
 """Whether the lines of the grid carry what the communities take, and lose what they must."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from .audit_members import Energies
 from .audit_premises import EXACT, Premises
 from .audit_report import Check, Tally, relative
+from .audit_scheme import SchemeAudit
 from .audit_tables import Columns, TableReader, framed
 from .run_reader import Run
 
@@ -53,7 +55,7 @@ def lines_of(premises: Premises) -> list[Line]:
             Line(feeder, name, name, "", rating),
             *(
                 Line(name, f"{name}/{group}", name, group, rating)
-                for group in (*(member.name for member in community.members), "charging")
+                for group in premises.scenario.connections(name)
             ),
         ]
     return lines
@@ -81,6 +83,7 @@ def check_lines(
     flows: Columns,
     energies: Energies,
     out: NDArray[np.bool_],
+    schemes: Sequence[SchemeAudit] = (),
 ) -> list[Check]:
     """Check lines.parquet against hours.parquet and the scenario.
 
@@ -92,13 +95,14 @@ def check_lines(
         As `read_hours` and `read_lines` give them.
     energies, out
         As `member_energies` and `feeders_out` give them.
+    schemes
+        The audits of the schemes.
     """
     lines = lines_of(premises)
     label = premises.places.label([line.name for line in lines])
     carried = Tally("lines: each carries what is taken beyond it", EXACT, "of the energy")
-    carried.add(
-        relative(flows["received_kwh"], _taken(premises, lines, hours, flows, energies, out)), label
-    )
+    taken = _taken(premises, lines, hours, flows, energies, out, schemes)
+    carried.add(relative(flows["received_kwh"], taken), label)
     losses = Tally("lines: losses as rated", EXACT, "of the energy")
     rate = np.array([line.loss_rate for line in lines])
     losses.add(relative(flows["losses_kwh"], rate * np.abs(flows["received_kwh"])), label)
@@ -117,12 +121,17 @@ def _taken(
     flows: Columns,
     energies: Energies,
     out: NDArray[np.bool_],
+    schemes: Sequence[SchemeAudit],
 ) -> NDArray[np.float64]:
     """Return what has to arrive at the far end of every line [kWh], shaped as the lines."""
     place = {name: m for m, name in enumerate(premises.communities)}
     beyond: dict[str, list[int]] = {}
     for k, line in enumerate(lines):
         beyond.setdefault(line.parent, []).append(k)
+    of_schemes: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for scheme in schemes:
+        for place_of, drawn_kwh in scheme.drawn_kwh().items():
+            of_schemes[place_of] = of_schemes.get(place_of, 0.0) + drawn_kwh
     taken = np.empty_like(flows["received_kwh"])
     for k, line in enumerate(lines):
         m = place[line.community]
@@ -130,15 +139,17 @@ def _taken(
             taken[:, :, k] = flows["sent_kwh"][:, :, beyond[line.node]].sum(axis=2)
         elif line.group == "charging":
             taken[:, :, k] = hours["ev_kwh"][:, :, m]
+        elif (line.community, line.group) not in energies:
+            taken[:, :, k] = of_schemes[line.community, line.group]
         elif (energy := energies[line.community, line.group]) is not None:
             drawn = np.where(out[:, m], 0.0, energy.load - energy.generated)
-            taken[:, :, k] = drawn[:, None]
+            more = of_schemes.get((line.community, line.group), 0.0)
+            taken[:, :, k] = drawn[:, None] + more
         else:
             # What is not known has to be what the others of the community leave.
-            others = [i for i in beyond[line.community] if i != k and lines[i].group != "charging"]
+            others = [i for i in beyond[line.community] if i != k]
             others_kwh = flows["received_kwh"][:, :, others].sum(axis=2)
-            passive = hours["fixed_load_kwh"] + hours["generation_kwh"]
-            taken[:, :, k] = passive[:, :, m] - others_kwh
+            taken[:, :, k] = hours["net_kwh"][:, :, m] - others_kwh
     return taken
 
 

@@ -1,6 +1,6 @@
 """Whether the kept messages say what was decided, and followers answer as they must."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from markets.vehicle_response import best_response
 from .audit_equilibrium import StepOfVehicles
 from .audit_premises import EXACT, Premises
 from .audit_report import Check, Label, Tally, relative
+from .audit_scheme import SchemeAudit
 from .audit_tables import Columns, DamagedTableError, TableReader
 from .run_reader import Run
 
@@ -18,8 +19,12 @@ KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
 OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))
 
 
-def message_reader(run: Run, premises: Premises) -> TableReader:
+def message_reader(
+    run: Run, premises: Premises, schemes: Sequence[SchemeAudit] = ()
+) -> TableReader:
     """Open messages.parquet; parties are aggregators, their vehicles, the utility, all vehicles.
+
+    The kinds of messages and the parties of schemes follow after those of the vehicles.
 
     Raises
     ------
@@ -28,9 +33,21 @@ def message_reader(run: Run, premises: Premises) -> TableReader:
     """
     communities = premises.communities
     everyone = [f"vehicles@{name}" for name in communities]
-    parties = [*communities, *everyone, "utility", "vehicles"]
-    names = {"strategy": premises.strategies, "kind": KINDS, "sender": parties, "receiver": parties}
+    others = [party for scheme in schemes for party in scheme.parties]
+    parties = list(dict.fromkeys([*communities, *everyone, "utility", "vehicles", *others]))
+    names = {
+        "strategy": premises.strategies,
+        "kind": kinds_with(schemes),
+        "sender": parties,
+        "receiver": parties,
+    }
     return TableReader(run, "messages", names, premises.start_ms)
+
+
+def kinds_with(schemes: Sequence[SchemeAudit]) -> list[str]:
+    """Return the kinds of messages of a run, those of vehicles first."""
+    others = [kind for scheme in schemes for kind in scheme.message_kinds]
+    return list(dict.fromkeys([*KINDS, *others]))
 
 
 def by_step(
@@ -67,16 +84,22 @@ class MessageAudit:
 
     Attributes
     ----------
+    kinds
+        Kinds of messages, those of vehicles first; what others say is counted here, and checked by
+        the audits of their schemes.
     sent
         Messages of each kind that were kept, shape (strategies, kinds).
     """
 
-    def __init__(self, premises: Premises, hours: Columns) -> None:
+    def __init__(
+        self, premises: Premises, hours: Columns, schemes: Sequence[SchemeAudit] = ()
+    ) -> None:
+        self.kinds = kinds_with(schemes)
         self.premises = premises
         self._hours = hours
         self._aggregators = len(premises.communities)
         self._utility = 2 * self._aggregators
-        self.sent = np.zeros((len(premises.strategies), len(KINDS)), dtype=np.int64)
+        self.sent = np.zeros((len(premises.strategies), len(self.kinds)), dtype=np.int64)
         self._sent_by = Tally("messages: from whom and when they may be", EXACT, "steps")
         self._said = Tally("messages: what was decided is what was said", EXACT, "of the value")
         self._answers = Tally("messages: offers are answered as they must", 1e-6, "of the energy")
@@ -110,6 +133,10 @@ class MessageAudit:
             return
         label = self.premises.places.label("", step, [self.premises.strategies[strategy]])
         np.add.at(self.sent[strategy], rows["kind"], rows["count"])
+        if not self.premises.has_vehicles:
+            return
+        of_vehicles = rows["kind"] < len(KINDS)
+        rows = {name: values[of_vehicles] for name, values in rows.items()}
         self._sent_by.add(self._misplaced(rows)[None, None, :], _line(label), step)
         self._add_decisions(step, strategy, rows, label)
         if seen is not None and game is not None and self.premises.reliable:
@@ -150,7 +177,7 @@ class MessageAudit:
         hours = {name: values[step, strategy] for name, values in self._hours.items()}
         utility, count = self._utility, self._aggregators
         everything = self.premises.scenario.messages.keep == "all"
-        if self.premises.strategies[strategy] == "typical":
+        if self.premises.vehicle_strategies[strategy] == "typical":
             plugged = rows["value"][rows["kind"] == PLUG_IN]
             if everything or len(plugged):
                 self._said.add(_one(plugged, hours["ev_kwh"].sum())[None, None], label, step)

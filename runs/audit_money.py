@@ -8,14 +8,21 @@ from numpy.typing import NDArray
 from .audit_hours import supplied
 from .audit_premises import EXACT, Premises
 from .audit_report import Check, Tally, relative
+from .audit_scheme import Payments, SchemeAudit, direct_kwh, parts, received, total
 from .audit_tables import Columns, DamagedTableError, TableReader, framed
 from .run_reader import Run
 
-_ALWAYS = ("vehicle_charging", "vehicle_discharging", "fixed_load", "wholesale")
+_ALWAYS = ("fixed_load", "wholesale")
+_OF_VEHICLES = ("vehicle_charging", "vehicle_discharging")
 _GENERATION = "generation"
 
 
-def read_ledger(run: Run, premises: Premises, there: NDArray[np.bool_]) -> dict[str, Columns]:
+def read_ledger(
+    run: Run,
+    premises: Premises,
+    there: NDArray[np.bool_],
+    of_schemes: Sequence[Payments] = (),
+) -> dict[str, Columns]:
     """Return ledger.parquet by kind of payment.
 
     Parameters
@@ -24,6 +31,8 @@ def read_ledger(run: Run, premises: Premises, there: NDArray[np.bool_]) -> dict[
         The run, and what its scenario settles.
     there
         Where there is supply, of shape (steps, strategies, communities); nobody pays elsewhere.
+    of_schemes
+        The payments of schemes.
 
     Returns
     -------
@@ -37,11 +46,19 @@ def read_ledger(run: Run, premises: Premises, there: NDArray[np.bool_]) -> dict[
         If a payment is missing, stands there twice or is owed by nobody.
     """
     sold = (*_ALWAYS, *(("photovoltaics",) if premises.photovoltaics else ()))
+    sold += _OF_VEHICLES if premises.has_vehicles else ()
     payments = [
         (kind, *_parties(kind, community)) for kind in sold for community in premises.communities
     ]
+    payments += [
+        (paid.kind, paid.payer.format(community=name), paid.payee.format(community=name))
+        for paid in of_schemes
+        for name in premises.communities
+    ]
     payments.append((_GENERATION, "utility", "generators"))
-    kinds, parties = [*sold, _GENERATION], _all_parties(premises.communities)
+    sold += tuple(paid.kind for paid in of_schemes)
+    kinds = [*sold, _GENERATION]
+    parties = list(dict.fromkeys(party for _, *both in payments for party in both))
     names = {
         "strategy": premises.strategies, "kind": kinds, "payer": parties, "payee": parties,
     }  # fmt: skip
@@ -65,7 +82,12 @@ def read_ledger(run: Run, premises: Premises, there: NDArray[np.bool_]) -> dict[
             "strategy": premises.strategies,
             "payment": [", ".join(payment) for payment in payments],
         },
-        np.concatenate([there] * len(sold) + [np.ones_like(there[:, :, :1])], axis=2),
+        np.concatenate(
+            [there] * (len(sold) - len(of_schemes))
+            + [paid.there for paid in of_schemes]
+            + [np.ones_like(there[:, :, :1])],
+            axis=2,
+        ),
     )
     count = len(premises.communities)
     return {
@@ -80,6 +102,7 @@ def check_money(
     flows: Columns,
     ledger: dict[str, Columns],
     charged_kwh: NDArray[np.float64] | None,
+    schemes: Sequence[SchemeAudit] = (),
 ) -> list[Check]:
     """Check the payments against the energies, the prices and each other.
 
@@ -92,10 +115,12 @@ def check_money(
     charged_kwh
         What the vehicles of each community charge, of the shape of the hours, None where not
         every vehicle is written down.
+    schemes
+        The audits of the schemes.
     """
     generated_kwh = hours["net_kwh"].sum(axis=2) + flows["losses_kwh"].sum(axis=2)
     cost = premises.cost.total(generated_kwh)
-    energies, prices = _energies(premises, hours, ledger, charged_kwh)
+    energies, prices = _energies(premises, hours, ledger, charged_kwh, schemes)
     paid = ledger[_GENERATION]
     here = premises.places.label([_GENERATION])
     energies.add(relative(paid["energy_kwh"], generated_kwh[:, :, None]), here)
@@ -111,8 +136,25 @@ def check_money(
         off = relative(rows["amount"], rows["price"] * rows["energy_kwh"])
         amounts.add(off, premises.places.label(items))
     circle = Tally("money: paid is earned, step by step", EXACT, "of the amount")
-    circle.add(_left_over(hours, ledger, cost), premises.places.label())
-    return [energies.check(), prices.check(), amounts.check(), generation.check(), circle.check()]
+    circle.add(_left_over(hours, ledger, cost, schemes), premises.places.label())
+    tallies = [energies, prices, amounts, generation, circle]
+    return [tally.check() for tally in (*tallies, *_due(premises, ledger, schemes))]
+
+
+def _due(
+    premises: Premises, ledger: dict[str, Columns], schemes: Sequence[SchemeAudit]
+) -> list[Tally]:
+    """Hold the payments of schemes against what they should be."""
+    payments = [paid for scheme in schemes for paid in scheme.payments()]
+    if not payments:
+        return []
+    tally = Tally("money: schemes pay what they should", EXACT, "of the amount")
+    for paid in payments:
+        rows = ledger[paid.kind]
+        label = premises.places.label([f"{paid.kind}, {name}" for name in premises.communities])
+        for due, told in ((paid.energy_kwh, "energy_kwh"), (paid.amount, "amount")):
+            tally.add(np.where(paid.there, relative(rows[told], due), 0.0), label)
+    return [tally]
 
 
 def _energies(
@@ -120,17 +162,25 @@ def _energies(
     hours: Columns,
     ledger: dict[str, Columns],
     charged_kwh: NDArray[np.float64] | None,
+    schemes: Sequence[SchemeAudit],
 ) -> tuple[Tally, Tally]:
     """Hold energies and prices of the payments against those of the hours."""
     energies = Tally("money: paid for what was delivered", EXACT, "of the energy")
     prices = Tally("money: paid at the prices of the step", 0.0, "money/kWh")
+    of_schemes = {paid.kind for scheme in schemes for paid in scheme.payments()}
+    metered = {
+        column: hours[column] - total(parts(schemes, column), hours[column])
+        for column in ("fixed_load_kwh", "generation_kwh")
+    }
     delivered = {
-        "fixed_load": hours["fixed_load_kwh"],
-        "wholesale": hours["net_kwh"],
-        "photovoltaics": -hours["generation_kwh"],
+        "fixed_load": metered["fixed_load_kwh"],
+        "wholesale": hours["net_kwh"] - direct_kwh(schemes, hours),
+        "photovoltaics": -metered["generation_kwh"],
     }
     there = supplied(hours)
-    if charged_kwh is None:
+    if not premises.has_vehicles:
+        pass
+    elif charged_kwh is None:
         energies.tell(f"charging less discharging alone, since {premises.not_all_recorded}")
         charging = ledger["vehicle_charging"]["energy_kwh"]
         discharging = ledger["vehicle_discharging"]["energy_kwh"]
@@ -140,7 +190,7 @@ def _energies(
     else:
         delivered["vehicle_charging"] = charged_kwh
         delivered["vehicle_discharging"] = charged_kwh - hours["ev_kwh"]
-    for kind in ledger.keys() - {_GENERATION}:
+    for kind in ledger.keys() - {_GENERATION} - of_schemes:
         items = [f"{kind}, {name}" for name in premises.communities]
         label = premises.places.label(items)
         if kind in delivered:
@@ -151,16 +201,23 @@ def _energies(
 
 
 def _left_over(
-    hours: Columns, ledger: dict[str, Columns], cost: NDArray[np.float64]
+    hours: Columns,
+    ledger: dict[str, Columns],
+    cost: NDArray[np.float64],
+    schemes: Sequence[SchemeAudit],
 ) -> NDArray[np.float64]:
-    """Return vehicles' and consumers' payments less profits and cost, as a share of them."""
+    """Return everybody's payments less profits and cost, as a share of them."""
     paid = {kind: ledger[kind]["amount"].sum(axis=2) for kind in ledger}
-    bill = paid["vehicle_charging"] - paid["vehicle_discharging"] + paid["fixed_load"]
-    bill -= paid.get("photovoltaics", 0.0)
+    bill = paid["fixed_load"] - paid.get("photovoltaics", 0.0)
+    if "vehicle_charging" in paid:
+        bill += paid["vehicle_charging"] - paid["vehicle_discharging"]
+    direct = received(schemes, hours, "utility").sum(axis=2)
+    bill += direct + received(schemes, hours, "aggregator").sum(axis=2)
+    bought = hours["net_kwh"] - direct_kwh(schemes, hours)
     price = np.where(supplied(hours), hours["community_price"], 0.0)
     margin = price - hours["utility_price"]
-    aggregators = (margin * hours["net_kwh"]).sum(axis=2)
-    utility = (hours["utility_price"] * hours["net_kwh"]).sum(axis=2) - cost
+    aggregators = (margin * bought).sum(axis=2)
+    utility = (hours["utility_price"] * bought).sum(axis=2) + direct - cost
     return relative(bill, aggregators + utility + paid[_GENERATION])
 
 
@@ -178,10 +235,3 @@ def _parties(kind: str, community: str) -> tuple[str, str]:
         "wholesale": (aggregator, "utility"),
         "photovoltaics": (aggregator, f"consumers@{community}"),
     }[kind]
-
-
-def _all_parties(communities: Sequence[str]) -> list[str]:
-    sorts = ("aggregator", "vehicles", "consumers")
-    return [
-        "utility", "generators", *(f"{sort}@{name}" for name in communities for sort in sorts)
-    ]  # fmt: skip

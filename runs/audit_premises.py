@@ -13,7 +13,9 @@ from .audit_report import Places
 from .run_reader import Run
 from .safe_files import sha256
 from .scenario import Scenario
+from .scenario_calendar import calendar_of
 from .setting import Setting, make_setting
+from .strategy_names import strategy_within
 from .travel import growth_of
 
 EXACT = 1e-9
@@ -61,6 +63,16 @@ class Premises:
     def strategies(self) -> tuple[str, ...]:
         """Names of the strategies."""
         return self.scenario.strategies
+
+    @property
+    def vehicle_strategies(self) -> tuple[str, ...]:
+        """What the vehicles do under each strategy; typical charging prices also without them."""
+        return tuple(strategy_within("vehicles", strategy) for strategy in self.strategies)
+
+    @property
+    def has_vehicles(self) -> bool:
+        """Whether vehicles take part."""
+        return "vehicles" in self.scenario.schemes
 
     @property
     def steps(self) -> int:
@@ -133,21 +145,15 @@ def premises_of(run: Run) -> Premises:
         If run.json describes no scenario.
     """
     scenario = Scenario.from_resolved(run.info["scenario"])
-    holidays = scenario.holidays
-    calendar = Calendar(
-        scenario.start,
-        scenario.time_zone,
-        scenario.step_h,
-        holidays.country if holidays else None,
-        holidays.subdivision if holidays else None,
-    )
+    files = frozenset(file for file in scenario.files() if _unchanged(run, scenario, file))
+    all_files = files.issuperset(scenario.files())
+    calendar = calendar_of(scenario, with_files=all_files)
     growth, cost, step_h = growth_of(scenario, calendar), scenario.generation_cost, scenario.step_h
     constant = np.full(scenario.steps, scenario.vehicles.count)
     all_there = growth.in_steps(scenario.steps) if growth else constant
     count = int(all_there[-1])
     wanted = scenario.record.vehicles
     recorded = min(wanted, count) if isinstance(wanted, int) else count
-    files = frozenset(file for file in scenario.files() if _unchanged(run, scenario, file))
     return Premises(
         scenario=scenario,
         calendar=calendar,
@@ -157,7 +163,7 @@ def premises_of(run: Run) -> Premises:
         cost=GenerationCost(cost.quadratic / step_h, cost.linear, cost.fixed * step_h),
         bounds=PriceBounds(*scenario.prices.utility, *scenario.prices.aggregator),
         files=files,
-        setting=make_setting(scenario) if files.issuperset(scenario.files()) else None,
+        setting=make_setting(scenario) if all_files else None,
     )
 
 

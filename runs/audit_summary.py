@@ -1,6 +1,6 @@
 """Whether summary.json says what the tables come to, in all and for each part of the calendar."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 from .audit_hours import supplied
 from .audit_lines import lines_of
 from .audit_members import Energies
-from .audit_messages import KINDS, MessageAudit
+from .audit_messages import MessageAudit
 from .audit_premises import EXACT, Premises
 from .audit_report import Check, Label, Tally
+from .audit_scheme import Figures, SchemeAudit, direct_kwh, parts, received, total
 from .audit_tables import Columns
 from .audit_vehicles import AT_BOUND, VehicleAudit
 from .run_reader import Run
 from .totals import parts_of_calendar
-
-# Each of shape (steps, strategies), or (strategies,) for a figure of the whole run.
-type Figures = dict[str, NDArray[Any]]
 
 _A_DAY_H = 24.0
 _OVERLOADED = "overloaded_steps."
@@ -66,26 +64,37 @@ def check_summary(
 
 
 def figures_of_tables(
-    premises: Premises, hours: Columns, flows: Columns, energies: Energies
+    premises: Premises,
+    hours: Columns,
+    flows: Columns,
+    energies: Energies,
+    schemes: Sequence[SchemeAudit] = (),
 ) -> Figures:
     """Work out step by step the figures that hours.parquet, lines.parquet and members settle."""
     net, q = hours["net_kwh"], hours["utility_price"]
     p = np.where(supplied(hours), hours["community_price"], 0.0)
     losses = flows["losses_kwh"].sum(axis=2)
     cost = premises.cost.total(net.sum(axis=2) + losses)
+    bought = net - direct_kwh(schemes, hours)
+    fixed, generation = (
+        hours[column] - total(parts(schemes, column), net)
+        for column in ("fixed_load_kwh", "generation_kwh")
+    )
+    direct_income = received(schemes, hours, "utility").sum(axis=2)
     figures: Figures = {
-        "fixed_load_kwh": hours["fixed_load_kwh"].sum(axis=2),
-        "generation_kwh": hours["generation_kwh"].sum(axis=2),
+        "fixed_load_kwh": fixed.sum(axis=2),
+        "generation_kwh": generation.sum(axis=2),
         "unserved_kwh": hours["unserved_kwh"].sum(axis=2),
-        "vehicle_kwh": hours["ev_kwh"].sum(axis=2),
         "losses_kwh": losses,
-        "ev_bill": (p * hours["ev_kwh"]).sum(axis=2),
-        "fixed_load_bill": (p * hours["fixed_load_kwh"]).sum(axis=2),
-        "generation_income": (p * -hours["generation_kwh"]).sum(axis=2),
-        "aggregator_profit": ((p - q) * net).sum(axis=2),
-        "utility_profit": (q * net).sum(axis=2) - cost,
+        "fixed_load_bill": (p * fixed).sum(axis=2),
+        "generation_income": (p * -generation).sum(axis=2),
+        "aggregator_profit": ((p - q) * bought).sum(axis=2),
+        "utility_profit": (q * bought).sum(axis=2) + direct_income - cost,
         "generation_cost": cost,
     }
+    if premises.has_vehicles:
+        figures["vehicle_kwh"] = hours["ev_kwh"].sum(axis=2)
+        figures["ev_bill"] = (p * hours["ev_kwh"]).sum(axis=2)
     if all(energy is not None for energy in energies.values()):
         sun = np.zeros((premises.steps, 1, len(premises.communities)))
         for (community, _), energy in energies.items():
@@ -101,22 +110,27 @@ def figures_of_tables(
 def _counts(premises: Premises, hours: Columns) -> Figures:
     bounds, p, q = premises.bounds, hours["community_price"], hours["utility_price"][:, :, 0]
     there = supplied(hours)
+    exported: Figures = {
+        "counts.feeders_out": (~there).sum(axis=2),
+        "counts.communities_exporting": (hours["net_kwh"] < 0).sum(axis=2),
+        "counts.system_exporting": hours["net_kwh"].sum(axis=2) < 0,
+    }
+    if not premises.has_vehicles:
+        return exported
     answers = hours["vehicles_present"] > 0
-    bargains = np.array([name != "typical" for name in premises.strategies])[:, None] & answers
-    searches = np.array([name == "three_level" for name in premises.strategies])
+    follows = premises.vehicle_strategies
+    bargains = np.array([name != "typical" for name in follows])[:, None] & answers
+    searches = np.array([name == "three_level" for name in follows])
     at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
     at_upper, at_lower = (
         p >= bounds.aggregator_upper - AT_BOUND,
         p <= (bounds.aggregator_lower + AT_BOUND),
     )
-    return {
+    return exported | {
         "counts.community_price_at_upper_bound": (bargains & at_upper).sum(axis=2),
         "counts.community_price_at_lower_bound": (bargains & at_lower).sum(axis=2),
         "counts.communities_without_vehicles": (~answers & there).sum(axis=2),
-        "counts.feeders_out": (~there).sum(axis=2),
-        "counts.communities_exporting": (hours["net_kwh"] < 0).sum(axis=2),
         "counts.utility_price_at_bound": at_end & searches,
-        "counts.system_exporting": hours["net_kwh"].sum(axis=2) < 0,
     }
 
 
@@ -141,13 +155,13 @@ def figures_of_vehicles(premises: Premises, vehicles: VehicleAudit) -> tuple[Fig
     }
     plugged = by_step.pop("plugged_in", None)
     if plugged is not None:
-        typical = np.array([name == "typical" for name in premises.strategies])
+        typical = np.array([name == "typical" for name in premises.vehicle_strategies])
         of_run["messages.PlugIn.sent"] = np.where(typical, plugged.sum(axis=0), 0)
     return by_step, of_run
 
 
 def figures_of_messages(
-    premises: Premises, messages: MessageAudit, unattained: NDArray[np.float64]
+    premises: Premises, messages: MessageAudit, unattained: NDArray[np.float64] | None
 ) -> tuple[Figures, Figures]:
     """Work out the figures that messages settle, by step and of the run.
 
@@ -158,19 +172,22 @@ def figures_of_messages(
     messages
         What the kept messages come to.
     unattained
-        Where the best price of the utility is not attained, shape (steps, strategies).
+        Where the best price of the utility is not attained, shape (steps, strategies); None
+        without vehicles.
     """
-    nothing = np.zeros_like(unattained)
+    nothing = np.zeros((premises.steps, len(premises.strategies)))
     by_step: Figures = {}
     of_run: Figures = {"money_imbalance": nothing[0]}
     if premises.scenario.messages.keep == "all":
-        for k, kind in enumerate(KINDS):
+        for k, kind in enumerate(messages.kinds):
             of_run[f"messages.{kind}.sent"] = messages.sent[:, k]
     if premises.reliable:
         by_step["counts.fallbacks"] = nothing
-        for kind in KINDS:
+        for kind in messages.kinds:
             of_run[f"messages.{kind}.lost"] = of_run[f"messages.{kind}.late"] = nothing[0]
     solver = premises.scenario.game.solver
+    if unattained is None:
+        return by_step, of_run
     if solver == "exact" and premises.all_recorded:
         by_step["counts.unattained_optima"] = unattained
     elif solver in ("grid", "closed_form"):

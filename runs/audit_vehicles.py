@@ -58,8 +58,9 @@ class VehicleAudit:
         vehicles = premises.scenario.vehicles
         self._start_kwh = vehicles.soc_start * vehicles.capacity_kwh
         self.stored_kwh = np.zeros((len(premises.strategies), premises.recorded))
-        self._games = [s for s, name in enumerate(premises.strategies) if name != "typical"]
-        self._typical = [s for s, name in enumerate(premises.strategies) if name == "typical"]
+        follows = list(enumerate(premises.vehicle_strategies))
+        self._games = [s for s, name in follows if name != "typical"]
+        self._typical = [s for s, name in follows if name == "typical"]
         self._idle = 0
         name, share = "vehicles: ", "of the capacity"
         self._worth = Tally(f"{name}worth of energy never changes", 0.0)
@@ -208,7 +209,7 @@ class VehicleAudit:
 
     def _decisions(self, first: int, rows: Columns, travel: Travel | None) -> None:
         """Hold the exchange against the best one, or against typical charging."""
-        for s, strategy in enumerate(self.premises.strategies):
+        for s, strategy in enumerate(self.premises.vehicle_strategies):
             label = self.premises.places.label("vehicle", first, [strategy])
             mine = {name: values[:, s : s + 1] for name, values in rows.items()}
             energy = mine["energy_kwh"]

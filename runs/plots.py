@@ -1,7 +1,7 @@
 """The figures of a finished run, each with a title that says what it shows."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from .safe_files import beside, unwritable
 if TYPE_CHECKING:
     from .pictures.run_data import RunData
     from .pictures.sheet import Drawing
+
+    type _Picture = tuple[str, Callable[[RunData], Drawing]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     with matplotlib_style.context(["default", style()]), warnings.catch_warnings():
         # A name may be in a script that no installed font can write; its boxes say so.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        for name, draw in _pictures():
+        for name, draw in _pictures(data.schemes):
             drawing = draw(data)
             path = None
             if drawing.figure is not None:
@@ -79,18 +81,31 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     return plots
 
 
-def _pictures() -> "list[tuple[str, Callable[[RunData], Drawing]]]":
-    from .pictures.fleet import draw_state_of_charge, draw_whereabouts
+def _pictures(schemes: Sequence[str]) -> "list[_Picture]":
     from .pictures.lines import draw_line_loading
     from .pictures.load import draw_load, draw_peak_to_average
-    from .pictures.market import draw_charging, draw_prices
+    from .pictures.market import draw_prices
 
-    return [
+    pictures: list[_Picture] = [
         ("load", draw_load),
         ("peak_to_average", draw_peak_to_average),
         ("prices", draw_prices),
+    ]
+    for scheme in schemes:
+        pictures += _PICTURES_OF[scheme]()
+    return [*pictures, ("line_loading", draw_line_loading)]
+
+
+def _of_vehicles() -> "list[_Picture]":
+    from .pictures.fleet import draw_state_of_charge, draw_whereabouts
+    from .pictures.market import draw_charging
+
+    return [
         ("charging", draw_charging),
         ("state_of_charge", draw_state_of_charge),
         ("whereabouts", draw_whereabouts),
-        ("line_loading", draw_line_loading),
     ]
+
+
+# The pictures of each scheme, imported when it takes part.
+_PICTURES_OF = {"vehicles": _of_vehicles}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 type Totals = Mapping[str, Any]
+type _Row = tuple[str, Callable[[Totals], float | None], Callable[[float], str], bool]
 
 MOST_LINES = 4
 NOTICEABLE = 0.01
@@ -97,7 +98,7 @@ def summary_table(
     table.add_column("")
     for name in names:
         table.add_column(strategy_label(name).replace(" ", "\n", 1), justify="right")
-    for label, value, form, compared in _rows():
+    for label, value, form, compared in _rows(summary[names[0]]):
         values = [value(summary[name]) for name in names]
         unit, size = currency, 1.0
         if form is _money and max(abs(number or 0.0) for number in values) >= 1e7:
@@ -125,7 +126,9 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
     names = list(summary) if strategies is None else list(strategies)
     kinds = dict.fromkeys(COUNTS)
     kinds.update(dict.fromkeys(kind for name in names for kind in summary[name]["counts"]))
-    lines = [*_overloads(summary, names), *_stored(summary, names)]
+    lines = [*_overloads(summary, names)]
+    if "stored_change_kwh" in summary[names[0]]:
+        lines += _stored(summary, names)
     for kind in kinds:
         text = COUNTS.get(kind, kind.replace("_", " "))
         counted = {
@@ -143,14 +146,20 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
     return [*lines, *_messages(summary, names), *_numbers(summary, names)]
 
 
-def _rows() -> list[tuple[str, Callable[[Totals], float | None], Callable[[float], str], bool]]:
-    """Return the label, value and form of every row, and whether changes are told."""
-    return [
-        ("peak [kW]", lambda totals: totals["peak_kw"], _power, True),
-        ("peak to average [-]", lambda totals: totals["par"], "{:.3f}".format, True),
+def _rows(totals: Totals) -> list[_Row]:
+    """Return the label, value and form of every row, and whether changes are told.
+
+    A scheme's rows stand there where its figures are among the totals of a run.
+    """
+    of_vehicles: list[_Row] = [
         ("vehicles' energy [MWh]", _energy_mwh, "{:,.2f}".format, True),
         ("vehicles' bill [{currency}]", lambda totals: totals["ev_bill"], _money, True),
         ("paid per kWh [{currency}/kWh]", _price, "{:,.2f}".format, True),
+    ]
+    return [
+        ("peak [kW]", lambda totals: totals["peak_kw"], _power, True),
+        ("peak to average [-]", lambda totals: totals["par"], "{:.3f}".format, True),
+        *(of_vehicles if "ev_bill" in totals else []),
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], _money, True),
         ("utility's profit [{currency}]", lambda t: t["utility_profit"], _money, True),
         ("overloads [lines x steps]", _overloaded, "{:,.0f}".format, True),

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
@@ -19,6 +19,7 @@ from .scenario_chance import Chances, GrowthSettings, Location, refuse_short_out
 from .scenario_overrides import SOURCE, override
 from .scenario_preferences import FromFile
 from .scenario_problems import Keys, problems_of
+from .scenario_school import SchoolTermSettings, timetable_files, timetable_of
 from .scenario_sections import (
     Community,
     DatasetMembers,
@@ -68,6 +69,9 @@ class Scenario(Section):
         default="JPY", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of three capital letters"
     )
     holidays: Holidays | None = Field(default=None, description="public holidays, or null for none")
+    school_terms: SchoolTermSettings | None = Field(
+        default=None, description="when there is school, or null where nothing needs it"
+    )
     strategies: Annotated[tuple[Strategy, ...], Field(strict=False)] = Field(
         default=("typical", "two_level", "three_level"), description="strategies run side by side"
     )
@@ -105,7 +109,7 @@ class Scenario(Section):
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the folder from which the files of the scenario are seen, if it names any."""
-        if self._own_files() or self.datasets():
+        if self._own_files() or self.datasets() or timetable_of(self.school_terms):
             self._folder = Path((context or {}).get("folder", "")).resolve()
 
     def path_of(self, file: str) -> Path:
@@ -113,8 +117,8 @@ class Scenario(Section):
         return self._folder / file
 
     def files(self) -> list[str]:
-        """Return the files that the scenario names, each once, and those of its datasets."""
-        named = self._own_files()
+        """Return the files that the scenario names, each once, and those of its folders."""
+        named = self._own_files() + timetable_files(self.school_terms, self.path_of)
         for dataset, tables in self.datasets().items():
             files = dataset_files(self.path_of(dataset), tables)
             named += [f"{dataset}/{file}" for file in files]
@@ -135,6 +139,16 @@ class Scenario(Section):
     def schemes(self) -> tuple[str, ...]:
         """The schemes that take part, in the order of the hour."""
         return tuple(scheme for scheme in STRATEGIES_OF if self._takes_part(scheme))
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return what is connected to the grid in a community, by name."""
+        names = [group.name for group in self.communities[community].members]
+        for scheme in self.schemes:
+            if scheme == "vehicles":
+                names.append("charging")
+            else:
+                names += getattr(self, scheme).connections(community)
+        return tuple(names)
 
     def _takes_part(self, scheme: str) -> bool:
         if scheme != "vehicles":
@@ -197,6 +211,21 @@ class Scenario(Section):
         except ValidationError as error:
             problems = problems_of(error, cls, lambda keys: place("run.json", ("scenario", *keys)))
             raise InputError(problems) from None
+
+    @model_validator(mode="after")
+    def _strategies_of_schemes_there(self) -> Self:
+        problems = [
+            Problem(
+                f"strategies.{index}",
+                f"{strategy!r} is a strategy of {scheme}, which the scenario leaves out",
+                f"a section {scheme}, or strategies of {', '.join(self.schemes) or 'vehicles'}",
+            )
+            for index, strategy in enumerate(self.strategies)
+            if (scheme := scheme_of(strategy)) is not None and scheme not in self.schemes
+        ]
+        if problems:
+            raise InputError(problems)
+        return self
 
     @check("time_zone")
     @classmethod

@@ -21,6 +21,7 @@ from markets.generation_cost import GenerationCost
 from markets.three_level_game import PriceBounds
 from runs.members import Members, make_members
 from runs.scenario import Scenario
+from runs.scenario_calendar import calendar_of
 from runs.scenario_preferences import FromFile, preference_values
 from runs.tariff import measured_tariff
 from runs.travel import growth_of, plans_of, trips_of
@@ -37,7 +38,7 @@ class Setting:
     members : Members
         Who lives and works there.
     connections : array of int, shape (communities,)
-        Node of the grid where the vehicles of each community are plugged in.
+        Node of the grid where the vehicles of each community are plugged in; -1 without vehicles.
     growth : Growth or None
         When vehicles join the fleet; None where all are there from the start.
     trips : TripSource or None
@@ -82,14 +83,7 @@ def make_setting(scenario: Scenario) -> Setting:
     InputError
         If a file the scenario names cannot be used, or its parts do not fit together.
     """
-    holidays = scenario.holidays
-    calendar = Calendar(
-        scenario.start,
-        scenario.time_zone,
-        scenario.step_h,
-        holidays.country if holidays else None,
-        holidays.subdivision if holidays else None,
-    )
+    calendar = calendar_of(scenario)
     streams = Streams(scenario.seed)
     communities = tuple(scenario.communities)
     plans, growth, roads = plans_of(scenario), growth_of(scenario, calendar), _roads(scenario)
@@ -107,7 +101,9 @@ def make_setting(scenario: Scenario) -> Setting:
         plans=plans,
         fleet=_fleet(scenario, streams, plans, vehicles),
         members=members,
-        connections=np.array([grid.node_index[_charging(name)] for name in communities]),
+        connections=np.array(
+            [grid.node_index.get(f"{name}/charging", -1) for name in communities], dtype=np.intp
+        ),
         # The scenario's cost is per hour; a step of another length has its mean power to pay for.
         cost=GenerationCost(
             cost.quadratic / scenario.step_h, cost.linear, cost.fixed * scenario.step_h
@@ -117,10 +113,6 @@ def make_setting(scenario: Scenario) -> Setting:
         growth=growth,
         trips=trips_of(scenario, plans, calendar, streams, roads, vehicles, growth),
     )
-
-
-def _charging(community: str) -> str:
-    return f"{community}/charging"
 
 
 def _grid(scenario: Scenario) -> Grid:
@@ -141,7 +133,7 @@ def _grid(scenario: Scenario) -> Grid:
             loss_rate=line.loss_rate,
         )
         graph.add_edge(feeder, name, **inside)
-        for point in (*(f"{name}/{group.name}" for group in community.members), _charging(name)):
+        for point in (f"{name}/{connection}" for connection in scenario.connections(name)):
             graph.add_node(point, kind="connection")
             graph.add_edge(name, point, **inside)
     return Grid(graph)

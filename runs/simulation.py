@@ -1,5 +1,6 @@
 """One strategy's world, hour by hour."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,8 @@ class Simulation(World):
         The schemes that take part, by name and in the order of the hour.
     direct_kwh : array, shape (communities,)
         What of it its drawer settles with the utility, not with the aggregator [kWh].
+    direct_income : float
+        What the utility receives for that in the step, what it pays subtracted [money].
     """
 
     def __init__(
@@ -125,6 +128,7 @@ class Simulation(World):
         self.hour_kwh["generation_kwh"] += self.meters.generation_kwh
         self.net_kwh = self.meters.passive_kwh
         self.direct_kwh = np.zeros(places)
+        self.direct_income = 0.0
 
     def draw(
         self,
@@ -190,10 +194,10 @@ class Simulation(World):
         self.flows = self.grid.flows(self.meters.node_kwh)
         self.loading = self.grid.loading(self.flows, self.step_h)
         self._pay()
-        sums, counts, worst = self._sums(), self._counts(), dict[str, float]()
+        sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
         for scheme in self.schemes.values():
             sums |= scheme.sums()
-            counts |= scheme.counts()
+            counts.update(scheme.counts())
             worst |= scheme.worst()
         overloaded = [
             " - ".join(self.grid.lines[line])
@@ -242,7 +246,7 @@ class Simulation(World):
             "fixed_load_bill": float((price * meters.fixed_kwh).sum()),
             "generation_income": float((price * -meters.generation_kwh).sum()),
             "aggregator_profit": float(((price - utility_price) * bought).sum()),
-            "utility_profit": utility_price * float(bought.sum()) - cost,
+            "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
             "generation_cost": cost,
         }
 

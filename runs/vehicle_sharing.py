@@ -81,8 +81,9 @@ class VehicleSharing:
         exchange = self.decision.exchange_kwh
         self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
         self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
-        communities = np.arange(len(self.vehicle_kwh))
-        simulation.draw("ev_kwh", communities, self.setting.connections, self.vehicle_kwh)
+        if self.setting.has_vehicles:
+            communities = np.arange(len(self.vehicle_kwh))
+            simulation.draw("ev_kwh", communities, self.setting.connections, self.vehicle_kwh)
 
     def exchange_kwh(self) -> NDArray[np.float64]:
         """Return what every vehicle of the fleet exchanges in this step [kWh]."""

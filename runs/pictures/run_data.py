@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from environment.calendar import Calendar
 from environment.growth import Growth
 from runs.run_reader import Run
+from runs.scenario import Scenario
 
 from .timeline import Timeline
 
@@ -44,6 +45,8 @@ class RunData:
 
     Attributes
     ----------
+    schemes
+        Names of the schemes that take part.
     strategies, communities
         Their names, in the order of the arrays.
     there : array, shape (steps,)
@@ -62,6 +65,7 @@ class RunData:
         self.run = run
         self.summary = run.summary
         self.scenario: dict[str, Any] = info["scenario"]
+        self.schemes = Scenario.from_resolved(info["scenario"]).schemes
         self.strategies = tuple(self.scenario["strategies"])
         self.communities = tuple(self.scenario["communities"])
         self.currency = str(info["currency"])
