@@ -1,6 +1,6 @@
 """The members of all communities: what their loads follow, and how their photovoltaics stand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,18 @@ class LoadSources:
     profiles: StandardProfiles
     tables: tuple[LoadTable, ...]
     step_h: float
+    _last: dict[int, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
 
     def load_kwh(self, step: int) -> NDArray[np.float64]:
-        """Return the load of every source in a step [kWh], shape (sources,)."""
-        profiles = self.profiles.power_kw(step) * self.step_h
-        return np.concatenate([profiles, *(table.load_kwh[step] for table in self.tables)])
+        """Return the load of every source in a step [kWh], shape (sources,); it is read only."""
+        # The worlds of all strategies ask for the same step, one after another.
+        if step not in self._last:
+            profiles = self.profiles.power_kw(step) * self.step_h
+            load = np.concatenate([profiles, *(table.load_kwh[step] for table in self.tables)])
+            load.flags.writeable = False
+            self._last.clear()
+            self._last[step] = load
+        return self._last[step]
 
     def generation_kwh(self, step: int) -> NDArray[np.float64] | None:
         """Return what every source generates in a step [kWh], shape (sources,), or None."""

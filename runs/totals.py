@@ -133,11 +133,19 @@ class CalendarTotals:
     """
 
     parts: dict[str, dict[str, Totals]] = field(default_factory=dict)
+    _today: date | None = field(default=None, init=False, repr=False)
+    _parts_of_today: list[Totals] = field(default_factory=list, init=False, repr=False)
 
     def add(self, day: date, *step: Any) -> None:
         """Add a step to the parts of the calendar it belongs to."""
-        for kind, part in parts_of_calendar(day).items():
-            self.parts.setdefault(kind, {}).setdefault(part, Totals()).add(*step)
+        if day != self._today:
+            self._today = day
+            self._parts_of_today = [
+                self.parts.setdefault(kind, {}).setdefault(part, Totals())
+                for kind, part in parts_of_calendar(day).items()
+            ]
+        for totals in self._parts_of_today:
+            totals.add(*step)
 
     def summary(self, step_h: float) -> dict[str, Any]:
         """Return the totals by kind of part and by part."""
