@@ -2,17 +2,20 @@
 
 ``python docs/tables.py`` renews them; a test fails where a page and the code differ. A table stands
 under a heading of its own, between ``<!-- table: NAME -->`` and ``<!-- end of table -->``. NAME is
-that of a section of a scenario, such as ``Vehicles``, or of a table of the results, such as
-``hours``.
+that of a section of a scenario, such as ``Vehicles``, of a table of the results, such as
+``hours``, or of a built-in school year.
 """
 
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from environment import SCHOOL_YEARS
+from environment.school_years import WEEK, YearlyDays
 from runs import TABLES, Scenario
 
 FOLDER = Path(__file__).parent
@@ -26,7 +29,11 @@ BOUNDS = {
     "maximum": "to",
     "exclusiveMaximum": "to below",
 }
-PAIRS = {"a number": "two numbers in brackets", "text": "two names in brackets"}
+PAIRS = {
+    "a number": "two numbers in brackets",
+    "text": "two names in brackets",
+    "a date": "two dates in brackets",
+}
 KINDS = {"whole": "whole number", "number": "number", "name": "text", "time": "time"}
 
 
@@ -66,7 +73,12 @@ def renewed(page: Path) -> str:
 
     def table(mark: re.Match[str]) -> str:
         name = mark[2]
-        written = _result_table(name) if name in TABLES else _scenario_table(name, page, there)
+        if name in TABLES:
+            written = _result_table(name)
+        elif name in SCHOOL_YEARS:
+            written = _school_year_table(name)
+        else:
+            written = _scenario_table(name, page, there)
         return f"{mark[1]}{written}\n{mark[3]}"
 
     return MARKED.sub(table, page.read_text(encoding="utf-8"))
@@ -83,6 +95,20 @@ def _result_table(table: str) -> str:
         for column in TABLES[table]
     ]
     return _table(("column", "meaning", "unit", "kind"), rows)
+
+
+def _school_year_table(name: str) -> str:
+    year = SCHOOL_YEARS[name]
+    rows: list[tuple[str, ...]] = [(year.first_day.name, _rule(year.first_day), "-")]
+    rows += [(days.name, _rule(days), str(days.days)) for days in year.breaks]
+    rows.append(("last day", f"when there were {year.instruction_days} days with school", "-"))
+    return _table(("what", "begins on", "days without school in a row"), rows)
+
+
+def _rule(days: YearlyDays) -> str:
+    """Return in words on which day of a year some days begin."""
+    after = date(2000, days.month, days.day)
+    return f"the first {WEEK[days.weekday]} on or after {after.day} {after:%B}"
 
 
 def _scenario_table(section: str, page: Path, there: Mapping[str, Place]) -> str:
@@ -139,7 +165,7 @@ def _allowed(about: Mapping[str, Any], page: Path, there: Mapping[str, Place]) -
         case "boolean":
             return "`true`, `false`"
         case "string":
-            return "text"
+            return "a date" if about.get("format") == "date" else "text"
         case "object":
             return f"{_allowed(about['additionalProperties'], page, there)}, by name"
         case "array" if "prefixItems" in about:

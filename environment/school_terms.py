@@ -1,7 +1,7 @@
 """School terms: the days on which there is school."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from typing import Self
@@ -44,11 +44,16 @@ class SchoolTerms:
     extra_days: frozenset[date] = frozenset()
 
     def __post_init__(self) -> None:
-        problems = term_problems(self.terms)
+        problems = [
+            replace(problem, place=f"terms.{problem.place}")
+            for problem in term_problems(self.terms)
+        ]
         if self.every_year is None and not self.terms and not self.extra_days:
             problems.append(Problem("terms", "there is no day with school", "at least one term"))
-        for day in sorted(self.days_off & self.extra_days):
-            problems.append(Problem("extra_days", f"{day} is a day off too", "one of the two"))
+        problems += [
+            replace(problem, place="extra_days")
+            for problem in clashes(self.days_off, self.extra_days)
+        ]
         if problems:
             raise InputError(problems)
 
@@ -117,9 +122,9 @@ class SchoolTerms:
 
 
 def term_problems(terms: Sequence[Term]) -> list[Problem]:
-    """Return what is wrong with terms, each with the position of its term."""
+    """Return what is wrong with terms, each placed by the position of its term."""
     problems = [
-        Problem(f"terms.{index}", f"ends on {last}, before it begins on {first}", "[first, last]")
+        Problem(f"{index}", f"ends on {last}, before it begins on {first}", "[first, last]")
         for index, (first, last) in enumerate(terms)
         if last < first
     ]
@@ -131,8 +136,14 @@ def term_problems(terms: Sequence[Term]) -> list[Problem]:
                 if overlaps
                 else f"lies before the term above it, which begins on {before[0]}"
             )
-            problems.append(Problem(f"terms.{index}", message, "terms one after another"))
+            problems.append(Problem(f"{index}", message, "terms one after another"))
     return problems
+
+
+def clashes(days_off: Collection[date], extra_days: Collection[date]) -> list[Problem]:
+    """Return a problem for each day that is both off and extra."""
+    both = sorted(set(days_off) & set(extra_days))
+    return [Problem("", f"{day} is a day off too", "one of the two") for day in both]
 
 
 def _dates(days: Iterable[date]) -> NDArray[np.datetime64]:

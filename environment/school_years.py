@@ -93,12 +93,12 @@ def stretches(days: Iterable[date]) -> tuple[Term, ...]:
 # Calendar for Washtenaw County School Districts. Days of instruction: State School Aid Act, MCL
 # 388.1701. The other days off are those that most districts there give.
 MICHIGAN = SchoolYear(
-    first_day=YearlyDays("first day, the Tuesday after Labor Day", 9, 2, 1),
+    first_day=YearlyDays("first day, after Labor Day", 9, 2, 1),
     instruction_days=180,
     breaks=(
         YearlyDays("Thanksgiving", 11, 22, 3, days=2),
         YearlyDays("winter break", 12, 20, 0, days=12),
-        YearlyDays("winter break begins before Christmas Day on a Sunday", 12, 23, 4),
+        YearlyDays("winter break, where it would begin on 26 December", 12, 23, 4),
         YearlyDays("Martin Luther King Jr. Day", 1, 15, 0),
         YearlyDays("midwinter break, to Presidents' Day", 2, 12, 4, days=4),
         YearlyDays("spring break", 3, 25, 0, days=5),

@@ -54,14 +54,18 @@ def check_setting(scenario: Scenario) -> None:
 
 
 def _file_problems(scenario: Scenario) -> Iterator[Problem]:
-    from environment.calendar import Calendar
     from environment.value_file import read_values
 
     from .members import measured_in, measured_loads
+    from .scenario_calendar import calendar_of, school_terms_of
     from .tariff import measured_tariff
     from .travel import travel_problems
 
-    calendar = Calendar(scenario.start, scenario.time_zone, scenario.step_h)
+    try:
+        school_terms_of(scenario)
+    except InputError as error:
+        yield from error.problems
+    calendar = calendar_of(scenario, with_files=False)
     yield from travel_problems(scenario, calendar)
     for preference, above in ((scenario.vehicles.lam, -inf), (scenario.vehicles.theta, 0.0)):
         if isinstance(preference, FromFile):

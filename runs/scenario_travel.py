@@ -23,7 +23,7 @@ Hour = Annotated[float, Field(ge=0, le=24)]
 Numbers = Annotated[tuple[Number, ...], AS_TUPLE]
 Shares = Annotated[tuple[NotNegative, ...], AS_TUPLE]
 Destinations = dict[str, NotNegative]
-Kind = Literal["weekday", "saturday", "sunday", "holiday", "every"]
+Kind = Literal["weekday", "saturday", "sunday", "holiday", "school_holiday", "every"]
 
 
 def _some(shares: tuple[float, ...]) -> tuple[float, ...]:
@@ -237,7 +237,8 @@ class DrawnTravel(Section):
     fit: FitSettings = Field(default=FitSettings(), description="tables to fit to")
     days: dict[Kind, TravelDaySettings] = Field(
         default={},
-        description="weekday, saturday, sunday, holiday (as sunday where not given) or every",
+        description="weekday, saturday, sunday, holiday (as sunday where not given), "
+        "school_holiday (as weekday where not given) or every",
     )
 
     _home = check("home")(_towards)

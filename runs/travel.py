@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import DAY_KINDS, Calendar, DayKind
+from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from environment.day_plans import DayPlans, read_day_plans
 from environment.diaries import DiaryTrips, read_diaries
 from environment.distributions import discrete
@@ -39,6 +39,7 @@ def plans_of(scenario: Scenario) -> DayPlans:
             None if file is None else scenario.path_of(file),
             tuple(scenario.communities),
             holidays=scenario.holidays is not None,
+            school_holidays=scenario.school_terms is not None,
         )
     return DayPlans.blank(travel.kind)
 
@@ -152,8 +153,8 @@ class _Fitted:
         given = self.travel.days
         days: dict[DayKind, TravelDay] = {}
         for kind in DAY_KINDS:
-            like_sunday = given.get("sunday") if kind == "holiday" else None
-            settings = given.get(kind) or like_sunday or given.get("every")
+            like = given.get(LIKE_KIND[kind]) if kind in LIKE_KIND else None
+            settings = given.get(kind) or like or given.get("every")
             planned = self.plans.get(kind)
             if settings is None and planned is not None:
                 settings = TravelDaySettings()
@@ -166,7 +167,9 @@ class _Fitted:
     ) -> TravelDay:
         """Return how vehicles travel on a kind of day, everything null filled in."""
         tours = self.tours
-        departs: Any = self.departures.get(kind) or self.departures.get("sunday")
+        like = LIKE_KIND.get(kind, "sunday")
+        departs: Any = self.departures.get(kind) or self.departures.get(like)
+        departs = departs or self.departures.get("sunday")
         if departs is None and planned is not None:
             departs = planned.departs_h
         stops = tours.stops if tours else planned.stops if planned else np.ones(1)

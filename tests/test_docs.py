@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from environment import PROFILES
+from environment import PROFILES, SCHOOL_YEARS
 from runs import TABLES, load_scenario, read_run, start_run
 from runs.command_line import app
 
@@ -29,7 +29,7 @@ def test_the_tables_of_a_page_are_what_the_code_says(path: Path) -> None:
 
 
 def test_every_section_and_every_table_stands_on_a_page() -> None:
-    assert set(tables.places()) == {*tables.sections(), *TABLES}
+    assert set(tables.places()) == {*tables.sections(), *TABLES, *SCHOOL_YEARS}
 
 
 def test_a_table_tells_unit_default_and_bounds() -> None:

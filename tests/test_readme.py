@@ -14,6 +14,7 @@ PAGES = (
     "README.md",
     "docs/quick-start.md",
     "docs/scenario.md",
+    "docs/school-terms.md",
     "docs/results.md",
     "docs/extending.md",
     "docs/reproducibility.md",
