@@ -42,10 +42,12 @@ from .school_terms import SchoolTerms as SchoolTerms
 from .school_years import SCHOOL_YEARS as SCHOOL_YEARS
 from .school_years import SchoolYear as SchoolYear
 from .school_years import YearlyDays as YearlyDays
+from .smart_home_profiles import smart_home_profile as smart_home_profile
 from .standard_profiles import PROFILES as PROFILES
 from .standard_profiles import StandardProfiles as StandardProfiles
 from .standard_profiles import dynamisation as dynamisation
 from .standard_profiles import season_of as season_of
+from .storage_bank import StorageBank as StorageBank
 from .streams import Streams as Streams
 from .sunshine import ClearSky as ClearSky
 from .sunshine import Orientation as Orientation

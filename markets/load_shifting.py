@@ -1,0 +1,338 @@
+"""Load shifting: other slots for the shiftable loads of a home, so that least energy is lost."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.home_day import Homes, sum_day
+from markets.power_flow_assignment import TOLERANCE_KWH, unbounded_exchange
+
+type Energies = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
+
+# Less than this is no improvement: a milliwatt-hour.
+LEAST_GAIN_KWH = 1e-6
+MOST_CANDIDATES = 50_000
+
+_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftedDay:
+    """What load shifting found for many homes.
+
+    Attributes
+    ----------
+    demand_kwh : array, shape (steps, homes, loads)
+        Demand with the new slots; that of homes without improvement as it was [kWh].
+    before_kwh, after_kwh : array, shape (homes,)
+        What is wasted, losses and curtailment, without and with the new slots [kWh].
+    exact : array of bool, shape (homes,)
+        Where every choice of slots was tried.
+    """
+
+    demand_kwh: Energies
+    before_kwh: NDArray[np.float64]
+    after_kwh: NDArray[np.float64]
+    exact: Mask
+
+    @property
+    def improved(self) -> Mask:
+        """Which homes waste less with the new slots, shape (homes,)."""
+        better: Mask = self.after_kwh < self.before_kwh
+        return better
+
+
+def shift_loads(
+    homes: Homes, demand_kwh: Energies, window: Mask, most_candidates: int = MOST_CANDIDATES
+) -> ShiftedDay:
+    """Choose the slots of shiftable loads so that least energy is wasted.
+
+    A choice is admissible if every slot chosen is served, no load is served in fewer slots than
+    without shifting, none in more than it wanted, and shiftable loads only within their windows.
+    Where a home has at most `most_candidates` choices all of them are tried; elsewhere slots are
+    exchanged or added one by one, the most saving first, until no such move saves anything.
+
+    Parameters
+    ----------
+    homes : Homes
+        The homes, with an assignment of multiple power flow.
+    demand_kwh : array, shape (steps, homes, loads)
+        What each load wants; the same in each slot that a shiftable load wants [kWh].
+    window : array of bool, shape (steps, homes, loads)
+        Slots that a shiftable load may take, at least those it wants; none for other loads.
+    most_candidates : int, optional
+        Up to how many choices all are tried.
+
+    Raises
+    ------
+    ValueError
+        If the assignment is a single power flow: it gives a load no other generator to wait for.
+
+    Notes
+    -----
+    Source: Designs 2024, 8, 11, and eNMES thesis, section 3.5.5. Losses of a multiple power flow
+    are ``(1 - eta) (G - L) + (1 / eta - eta) D``: with the same energy served, the slots with the
+    smallest lack ``D`` lose least, and an added slot saves only if its lack is less than
+    ``eta / (1 + eta)`` of the load.
+    """
+    if homes.assignment not in ("mpfa_sg", "mpfa_mg"):
+        raise ValueError(f"loads are shifted in a multiple power flow, not in {homes.assignment}")
+    before = sum_day(homes, demand_kwh)
+    shiftable = window.any(axis=0)
+    demand = np.where(shiftable & ~before.served, 0.0, demand_kwh)
+    after = before.wasted_kwh.copy()
+    exact = _choices(before.served, demand_kwh, window) <= most_candidates
+    slot = demand_kwh.max(axis=0)
+    for home in np.flatnonzero(exact & shiftable.any(axis=1)):
+        rows = slice(home, home + 1)
+        found = _try_all(homes.rows(rows), demand_kwh[:, rows], window[:, rows], slot[home])
+        if found is not None and found[1] < after[home] - LEAST_GAIN_KWH:
+            demand[:, home], after[home] = found
+    searched = np.flatnonzero(~exact)
+    for begin in range(0, searched.size, _BATCH):
+        batch = searched[begin : begin + _BATCH]
+        demand[:, batch], after[batch] = _exchange_slots(
+            homes.rows(batch), demand_kwh[:, batch], window[:, batch], slot[batch]
+        )
+    unchanged = after >= before.wasted_kwh
+    demand[:, unchanged] = demand_kwh[:, unchanged]
+    return ShiftedDay(demand, before.wasted_kwh, after, exact)
+
+
+def _choices(served: Mask, demand_kwh: Energies, window: Mask) -> NDArray[np.float64]:
+    """Return how many choices of slots each home has, shape (homes,)."""
+    slots, least = window.sum(axis=0), served.sum(axis=0)
+    most = np.count_nonzero(demand_kwh > 0.0, axis=0)
+    count = np.ones(slots.shape[0])
+    for load in range(slots.shape[1]):
+        count *= [
+            _choices_of(*numbers)
+            for numbers in np.stack([slots, least, most])[:, :, load].T.tolist()
+        ]
+    return count
+
+
+@lru_cache(maxsize=4096)
+def _choices_of(slots: int, least: int, most: int) -> float:
+    if slots == 0:
+        return 1.0
+    return float(sum(math.comb(slots, chosen) for chosen in range(least, most + 1)))
+
+
+def _try_all(
+    home: Homes, demand_kwh: Energies, window: Mask, slot_kwh: NDArray[np.float64]
+) -> tuple[Energies, float] | None:
+    """Return the demand that wastes least of all choices of one home, and what it wastes."""
+    steps = len(demand_kwh)
+    before = sum_day(home, demand_kwh)
+    least = before.served.sum(axis=0)[0]
+    shiftable = np.flatnonzero(window.any(axis=0)[0])
+    choices = [
+        _subsets(
+            tuple(np.flatnonzero(window[:, 0, load]).tolist()),
+            int(least[load]),
+            int(np.count_nonzero(demand_kwh[:, 0, load] > 0.0)),
+            steps,
+        )
+        for load in shiftable
+    ]
+    best: tuple[Energies, float] | None = None
+    picks = itertools.product(*(range(len(choice)) for choice in choices))
+    while batch := list(itertools.islice(picks, 8 * _BATCH)):
+        demand = np.repeat(demand_kwh, len(batch), axis=1)
+        for k, load in enumerate(shiftable):
+            chosen = choices[k][[pick[k] for pick in batch]]
+            demand[:, :, load] = chosen.T * slot_kwh[load]
+        sums = sum_day(home.repeated(len(batch)), demand)
+        wasted = np.where(
+            _admissible(sums.served, demand, least, shiftable), sums.wasted_kwh, np.inf
+        )
+        k = int(np.argmin(wasted))
+        if np.isfinite(wasted[k]) and (best is None or wasted[k] < best[1]):
+            best = demand[:, k].copy(), float(wasted[k])
+    return best
+
+
+@lru_cache(maxsize=64)
+def _subsets(slots: tuple[int, ...], least: int, most: int, steps: int) -> Mask:
+    """Return every choice of `least` to `most` slots, shape (choices, steps)."""
+    chosen = [
+        subset
+        for count in range(least, most + 1)
+        for subset in itertools.combinations(slots, count)
+    ]
+    mask = np.zeros((len(chosen), steps), dtype=np.bool_)
+    for row, subset in enumerate(chosen):
+        mask[row, list(subset)] = True
+    return mask
+
+
+def _admissible(
+    served: Mask, demand_kwh: Energies, least: NDArray[np.int_], shiftable: NDArray[np.intp] | Mask
+) -> Mask:
+    """Return for each home whether all chosen slots are served, and no load less than before."""
+    enough: Mask = (served.sum(axis=0) >= least).all(axis=1)
+    refused = (demand_kwh > 0.0) & ~served
+    if shiftable.dtype == np.bool_:
+        enough &= ~(refused & shiftable).any(axis=(0, 2))
+    else:
+        enough &= ~refused[:, :, shiftable].any(axis=(0, 2))
+    return enough
+
+
+def _exchange_slots(
+    homes: Homes, demand_kwh: Energies, window: Mask, slot_kwh: Energies
+) -> tuple[Energies, NDArray[np.float64]]:
+    """Exchange and add slots one by one; return the demand, and what each home wastes with it."""
+    steps, count, loads = demand_kwh.shape
+    before = sum_day(homes, demand_kwh)
+    least = before.served.sum(axis=0)
+    most = np.count_nonzero(demand_kwh > 0.0, axis=0)
+    shiftable = window.any(axis=0)
+    demand = np.where(shiftable & ~before.served, 0.0, demand_kwh)
+    wasted = before.wasted_kwh.copy()
+    energy, served = before.energy_kwh, before.served
+    # For each home, load, slot left (the last row: none) and slot taken.
+    tried = np.zeros((count, loads, steps + 1, steps), dtype=np.bool_)
+    active = np.arange(count)
+    while active.size:
+        load, leave, take, saved = _best_move(
+            homes.rows(active),
+            demand[:, active],
+            served[:, active],
+            energy[:, active],
+            window[:, active],
+            slot_kwh[active],
+            most[active],
+            tried[active],
+        )
+        worth = saved > LEAST_GAIN_KWH
+        active, load, leave, take = active[worth], load[worth], leave[worth], take[worth]
+        if active.size == 0:
+            break
+        tried[active, load, leave, take] = True
+        trial = demand[:, active]
+        row = np.arange(active.size)
+        leaves = leave < steps
+        trial[leave[leaves], row[leaves], load[leaves]] = 0.0
+        trial[take, row, load] = slot_kwh[active, load]
+        sums = sum_day(homes.rows(active), trial)
+        good = _admissible(sums.served, trial, least[active], shiftable[active])
+        good &= sums.wasted_kwh < wasted[active] - LEAST_GAIN_KWH
+        moved = active[good]
+        demand[:, moved], wasted[moved] = trial[:, good], sums.wasted_kwh[good]
+        energy[:, moved], served[:, moved] = sums.energy_kwh[:, good], sums.served[:, good]
+        tried[moved] = False
+    return demand, wasted
+
+
+def _best_move(
+    homes: Homes,
+    demand_kwh: Energies,
+    served: Mask,
+    energy_kwh: Energies,
+    window: Mask,
+    slot_kwh: Energies,
+    most: NDArray[np.int_],
+    tried: Mask,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Return each home's most saving move: load, slot left, slot taken, and what it would save.
+
+    What a move saves and whether the storages bear it are told for loads that otherwise keep
+    their slots.
+    """
+    steps, count, _ = demand_kwh.shape
+    used = np.where(served, demand_kwh, 0.0)
+    best = np.full(count, -np.inf)
+    which = np.zeros((3, count), dtype=np.intp)
+    least_kwh = homes.bank.soc_min * homes.bank.capacity_kwh
+    usable = (energy_kwh[1:] - least_kwh).transpose(2, 1, 0)
+    loss, stored = _hourly(homes, used)
+    for load in np.flatnonzero(window.any(axis=(0, 1))):
+        on = (demand_kwh[:, :, load] > 0.0).T
+        toggled = used.copy()
+        toggled[:, :, load] = np.where(on.T, 0.0, slot_kwh[:, load])
+        loss_then, stored_then = _hourly(homes, toggled)
+        saved, gained = (loss - loss_then).T, (stored_then - stored).transpose(2, 1, 0)
+        free = window[:, :, load].T & ~on
+        may = np.empty((count, steps + 1, steps), dtype=np.bool_)
+        may[:, :steps] = on[:, :, None] & free[:, None, :]
+        more = on.sum(axis=1) < most[:, load]
+        may[:, steps] = free & more[:, None]
+        may &= ~tried[:, load]
+        total = np.empty((count, steps + 1, steps))
+        total[:, :steps] = saved[:, :, None] + saved[:, None, :]
+        total[:, steps] = saved
+        may &= total > LEAST_GAIN_KWH
+        for s in range(homes.layout.storages):
+            may &= _bearable(usable[s], gained[s])
+        total[~may] = -np.inf
+        flat = total.reshape(count, -1)
+        k = flat.argmax(axis=1)
+        found = flat[np.arange(count), k]
+        better = found > best
+        best[better] = found[better]
+        leave, take = np.divmod(k, steps)
+        which[:, better] = np.stack([np.full(count, load), leave, take])[:, better]
+    return which[0], which[1], which[2], best
+
+
+def _bearable(usable_kwh: Energies, gained_kwh: Energies) -> Mask:
+    """Return which moves leave a storage enough after every step.
+
+    Parameters
+    ----------
+    usable_kwh : array, shape (homes, steps)
+        Usable energy after each step [kWh].
+    gained_kwh : array, shape (homes, steps)
+        What the storage gains when the load's slot at that step is switched over [kWh].
+
+    Returns
+    -------
+    array of bool, shape (homes, steps + 1, steps)
+        For each slot left (the last row: none) and slot taken.
+    """
+    count, steps = usable_kwh.shape
+    # The least usable energy from a step on, and from slot j up to just before slot i.
+    rest = np.minimum.accumulate(usable_kwh[:, ::-1], axis=1)[:, ::-1]
+    place = np.arange(steps)
+    later = np.maximum(place[:, None], place[None, :])
+    bearable = np.empty((count, steps + 1, steps), dtype=np.bool_)
+    need = -gained_kwh - TOLERANCE_KWH
+    bearable[:, steps] = rest >= need
+    bearable[:, :steps] = rest[:, later] + gained_kwh[:, :, None] >= need[:, None, :]
+    for j in range(steps - 1):
+        between = np.minimum.accumulate(usable_kwh[:, j:-1], axis=1)
+        bearable[:, j + 1 : steps, j] &= between >= need[:, j, None]
+    return bearable
+
+
+def _hourly(homes: Homes, used_kwh: Energies) -> tuple[Energies, Energies]:
+    """Return what each step loses, and what it adds to each storage, if none meets its limits.
+
+    Returns
+    -------
+    losses_kwh : array, shape (steps, homes)
+        Losses of all storages [kWh].
+    stored_kwh : array, shape (steps, homes, storages)
+        Change of the stored energy [kWh].
+    """
+    steps, count, loads = used_kwh.shape
+    charge, discharge = (
+        flow.reshape(steps, count, -1)
+        for flow in unbounded_exchange(
+            homes.assignment,
+            homes.layout,
+            homes.generation_kwh.reshape(steps * count, -1),
+            used_kwh.reshape(steps * count, loads),
+        )
+    )
+    losses = homes.bank.losses_kwh(charge, discharge).sum(axis=2)
+    bank = homes.bank
+    stored = charge * bank.charge_efficiency - discharge / bank.discharge_efficiency
+    return losses, stored
