@@ -94,6 +94,7 @@ def check(
 ) -> None:
     """Find every mistake in a scenario and the files it names, or in a dataset."""
     from runs.dataset_files import check_dataset, dataset_report, is_dataset
+    from runs.result_size import size_note
     from runs.scenario_check import check_scenario
 
     if is_dataset(Path(scenario)):
@@ -107,6 +108,8 @@ def check(
         f"communities {', '.join(checked.communities)}, {checked.vehicles.count:,} vehicles, "
         f"strategies {', '.join(checked.strategies)}"
     )
+    if note := size_note(checked):
+        typer.echo(note)
 
 
 @app.command(name="import")
@@ -147,9 +150,12 @@ def run(
 ) -> None:
     """Run a scenario and write its results."""
     from runs import load_scenario, start_run
+    from runs.result_size import size_note
     from runs.terminal import progress_bar
 
     loaded = load_scenario(scenario, changes or (), seed)
+    if note := size_note(loaded):
+        typer.echo(note, err=True)
     directory = out or _next_folder(Path("results"), loaded.name)
     with _resumable(directory), progress_bar(shown=not no_progress) as progress:
         start_run(loaded, directory, progress)

@@ -68,6 +68,23 @@ def test_a_good_scenario_is_said_to_be_fine() -> None:
     assert result.stdout.startswith(f"{NAME} is fine: 48 steps of 1 h, communities homes, malls")
 
 
+def test_a_long_run_tells_how_much_it_will_write_before_it_starts(elsewhere: Path) -> None:
+    result = hmesh("check", NAME, "--set", "years=5")
+    assert result.exit_code == 0
+    rows = 5 * 365 * 24 + 24  # 2024 is between
+    told = f"vehicles.parquet will hold {rows * 3 * 2000:,} rows, about 3.4 GB"
+    assert told in result.stdout
+    assert "--set record.vehicles=100" in result.stdout
+    few = hmesh("check", NAME, "--set", "years=5", "--set", "record.vehicles=100")
+    assert "rows" not in few.stdout
+    # A run says it before it writes anything.
+    (elsewhere / "taken").write_text("")
+    many = ("--set", "hours=200", "--set", "vehicles.count=40000", "--out", "taken")
+    refused = hmesh("run", NAME, *many)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("vehicles.parquet will hold 24,000,000 rows, about 0.3 GB")
+
+
 def test_every_mistake_is_one_line_on_the_error_output() -> None:
     result = hmesh("check", NAME, "--set", "vehicles.cont=3", "--set", "hours=1.5")
     assert result.exit_code == 2
