@@ -96,6 +96,7 @@ def check(
     from runs.dataset_files import check_dataset, dataset_report, is_dataset
     from runs.result_size import size_note
     from runs.scenario_check import check_scenario
+    from runs.school_warnings import school_warnings
 
     if is_dataset(Path(scenario)):
         for line in dataset_report(check_dataset(Path(scenario))):
@@ -103,6 +104,8 @@ def check(
         return
 
     checked = check_scenario(scenario, changes or (), seed)
+    for warning in school_warnings(checked):
+        typer.echo(f"warning: {warning}")
     typer.echo(
         f"{checked.name} is fine: {checked.steps:,} steps of {checked.step_h:g} h, "
         f"communities {', '.join(checked.communities)}, {checked.vehicles.count:,} vehicles, "
