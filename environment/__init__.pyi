@@ -24,6 +24,14 @@ from .errors import nearest as nearest
 from .grid import Grid as Grid
 from .grid import LineFlows as LineFlows
 from .growth import Growth as Growth
+from .home_messages import Registration as Registration
+from .home_messages import SlotAnswer as SlotAnswer
+from .home_messages import SlotCommitment as SlotCommitment
+from .home_messages import SlotOffer as SlotOffer
+from .home_messages import SlotRequest as SlotRequest
+from .home_messages import SlotSchedule as SlotSchedule
+from .home_messages import StorageReport as StorageReport
+from .home_messages import SupplyForecast as SupplyForecast
 from .ledger import Ledger as Ledger
 from .message_bus import MessageBus as MessageBus
 from .messages import EnergyBid as EnergyBid

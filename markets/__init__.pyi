@@ -1,5 +1,9 @@
 """What markets offers, one name a line; a name is imported when first used."""
 
+from .admission_control import DayPlan as DayPlan
+from .admission_control import Offer as Offer
+from .admission_control import negotiate_slots as negotiate_slots
+from .admission_control import schedule_day as schedule_day
 from .aggregator_response import ResponseMap as ResponseMap
 from .aggregator_response import best_price as best_price
 from .aggregator_response import response_map as response_map

@@ -1,0 +1,360 @@
+"""Smart homes: controllers that hear their devices and settle the power flow of their homes.
+
+All homes of a group have the same devices. Their controllers decide at once, and each of them is
+nevertheless a Mesa agent with devices of its own.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import mesa
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.home_devices import (
+    Appliance,
+    Appliances,
+    Generators,
+    HomeGenerator,
+    HomeStorage,
+    Storages,
+)
+from environment.home_messages import (
+    Registration,
+    SlotCommitment,
+    SlotOffer,
+    SlotSchedule,
+)
+from environment.message_bus import MessageBus
+from environment.storage_bank import StorageBank
+from markets.admission_control import DayPlan, Offer, negotiate_slots, schedule_day
+from markets.home_day import Homes
+from markets.load_shifting import MOST_CANDIDATES
+from markets.power_flow_assignment import Assignment, HomeLayout, StepFlows, settle_step
+
+type Energies = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """How controllers decide.
+
+    Attributes
+    ----------
+    assignment
+        Who feeds whom.
+    shifts
+        Whether other slots are offered to shiftable appliances.
+    most_candidates
+        Up to how many choices of slots all are tried.
+    most_rounds
+        How often a home is offered slots at most.
+    """
+
+    assignment: Assignment
+    shifts: bool = False
+    most_candidates: int = MOST_CANDIDATES
+    most_rounds: int = 3
+
+
+class HomeController(mesa.Agent[Any]):
+    """The controller of one home.
+
+    Parameters
+    ----------
+    homes : SmartHomes
+        The group its home belongs to.
+    home : int
+        Number of its home.
+    """
+
+    def __init__(self, homes: "SmartHomes", home: int) -> None:
+        # Made on access, and not kept by the model: there may be many.
+        self.model = homes.model
+        self.unique_id = None
+        self.pos = None
+        self.homes = homes
+        self.home = home
+
+    @property
+    def generators(self) -> dict[str, HomeGenerator]:
+        """The generators of its home, by name."""
+        return {group.name: group[self.home] for group in self.homes.generators}
+
+    @property
+    def appliances(self) -> dict[str, Appliance]:
+        """The appliances of its home, by name."""
+        return {group.name: group[self.home] for group in self.homes.appliances}
+
+    @property
+    def storages(self) -> list[HomeStorage]:
+        """The storages of its home."""
+        first = self.home * self.homes.layout.storages
+        return self.homes.storages[first : first + self.homes.layout.storages]
+
+    def schedule(self) -> Energies:
+        """Return what its home can serve of what its appliances want (F2).
+
+        Returns
+        -------
+        array, shape (steps, appliances)
+            Energies granted [kWh].
+        """
+        rows = slice(self.home, self.home + 1)
+        generation, demand = self.homes.known()
+        return schedule_day(self.homes.day(generation).rows(rows), demand[:, rows])[:, 0]
+
+    def settle(self, generation_kwh: Energies, demand_kwh: Energies) -> StepFlows:
+        """Return the power flow of its home in one step, without letting it happen.
+
+        Parameters
+        ----------
+        generation_kwh : array, shape (generators,)
+            What its generators deliver [kWh].
+        demand_kwh : array, shape (appliances,)
+            What its appliances want [kWh].
+        """
+        homes = self.homes
+        rows = slice(self.home, self.home + 1)
+        return settle_step(
+            homes.control.assignment,
+            homes.layout,
+            generation_kwh[None],
+            demand_kwh[None],
+            homes.energy_kwh[rows],
+            homes.bank.rows(rows),
+            homes.model.step_h,
+        )
+
+
+class SmartHomes:
+    """A group of homes with the same devices, deciding at once.
+
+    Parameters
+    ----------
+    model : World
+        The world they live in, with ``bus`` and ``step_h``.
+    name : str
+        What the group is called in messages.
+    layout : HomeLayout
+        Devices of each home.
+    control : ControlSettings
+        How the controllers decide.
+    generators, appliances : sequence
+        The devices, in the order of the layout.
+    storages : Storages
+        The storages, home by home.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        name: str,
+        layout: HomeLayout,
+        control: ControlSettings,
+        generators: Sequence[Generators],
+        appliances: Sequence[Appliances],
+        storages: Storages,
+    ) -> None:
+        self.model = model
+        self.name = name
+        self.address = f"controller@{name}"
+        self.layout = layout
+        self.control = control
+        self.generators = tuple(generators)
+        self.appliances = tuple(appliances)
+        self.storages = storages
+        self.bank = StorageBank(
+            *(
+                np.asfortranarray(storages.population[column].reshape(-1, layout.storages))
+                for column in StorageBank.__dataclass_fields__
+            )
+        )
+        self.fallbacks = 0
+        self.plan: DayPlan | None = None
+
+    def __len__(self) -> int:
+        return self.bank.homes
+
+    def __getitem__(self, home: int) -> HomeController:
+        if not 0 <= home < len(self):
+            raise IndexError(f"there is no home {home}: there are {len(self)}")
+        return HomeController(self, home)
+
+    @property
+    def bus(self) -> MessageBus:
+        """What carries the messages."""
+        return cast(MessageBus, self.model.bus)
+
+    @property
+    def energy_kwh(self) -> Energies:
+        """Stored energy of each home and storage, shape (homes, storages) [kWh]."""
+        return self.storages.population["energy_kwh"].reshape(-1, self.layout.storages)
+
+    @property
+    def committed_kwh(self) -> Energies:
+        """What appliances count on, shape (steps, homes, appliances) [kWh]."""
+        return np.stack([group.population.committed_kwh for group in self.appliances], axis=2)
+
+    def known(self) -> tuple[Energies, Energies]:
+        """Return what generators expect and appliances want of the day.
+
+        Returns
+        -------
+        generation_kwh : array, shape (steps, homes, generators)
+            Expected generation [kWh].
+        demand_kwh : array, shape (steps, homes, appliances)
+            Wanted energy [kWh].
+        """
+        demand = np.stack([group.population.steps_kwh for group in self.appliances], axis=2)
+        given = [group.population.steps_kwh for group in self.generators]
+        generation = np.stack(given, axis=2) if given else np.zeros((*demand.shape[:2], 0))
+        return generation, demand
+
+    def day(self, generation_kwh: Energies) -> Homes:
+        """Return what the power flow of the day ahead depends on, but for the demand."""
+        return Homes(
+            self.control.assignment,
+            self.layout,
+            self.bank,
+            generation_kwh,
+            self.energy_kwh,
+            self.model.step_h,
+        )
+
+    def plan_day(self, step: int) -> Generator[None]:
+        """Admit the requests of the day ahead; yield wherever messages travel.
+
+        What a controller does not hear it leaves out: a generator or storage counts for nothing, an
+        appliance stays off, new slots count as refused. An appliance that does not hear the last
+        word keeps to the word before.
+        """
+        self.fallbacks = 0
+        heard_supply = [self._heard(group.forecast(step)) for group in self.generators]
+        requests = [group.request(step) for group in self.appliances]
+        heard = np.stack([self._heard(request) for request in requests], axis=1)
+        generation, demand = self.known()
+        for g, there in enumerate(heard_supply):
+            generation[:, ~there, g] = 0.0
+        stored = self._hear_storages(step)
+        demand = np.where(heard, demand, 0.0)
+        window = np.stack([request.window for request in requests], axis=2) & heard
+        yield
+        for group, request in zip(self.appliances, requests, strict=True):
+            self._say(Registration, group, step, 0, priority=request.priority)
+        yield
+        homes = replace(self.day(generation), energy_kwh=stored)
+        granted = schedule_day(homes, demand)
+        for k, group in enumerate(self.appliances):
+            schedule, there = self._say(
+                SlotSchedule, group, step, 0,
+                energy_kwh=granted[:, :, k].sum(axis=0), granted_kwh=granted[:, :, k],
+            )  # fmt: skip
+            group.hear_schedule(cast(SlotSchedule, schedule), there)
+        yield
+        self.plan = yield from self._negotiate(step, homes, demand, granted, window)
+        for k, group in enumerate(self.appliances):
+            committed = self.plan.committed_kwh[:, :, k]
+            commitment, there = self._say(
+                SlotCommitment, group, step, self.control.most_rounds + 1,
+                energy_kwh=committed.sum(axis=0), committed_kwh=committed,
+                rescheduled=self.plan.rescheduled[:, k],
+            )  # fmt: skip
+            group.hear_commitment(cast(SlotCommitment, commitment), there)
+        yield
+
+    def settle(self, generation_kwh: Energies, demand_kwh: Energies) -> StepFlows:
+        """Return the power flow of one step, without letting it happen.
+
+        Parameters
+        ----------
+        generation_kwh : array, shape (homes, generators)
+            What generators deliver [kWh].
+        demand_kwh : array, shape (homes, appliances)
+            What appliances want [kWh].
+        """
+        return settle_step(
+            self.control.assignment,
+            self.layout,
+            generation_kwh,
+            demand_kwh,
+            self.energy_kwh,
+            self.bank,
+            self.model.step_h,
+        )
+
+    def move(self, flows: StepFlows) -> None:
+        """Let the storages do what was settled."""
+        self.storages.population["energy_kwh"][:] = flows.energy_kwh.ravel()
+
+    def _negotiate(
+        self, step: int, homes: Homes, demand: Energies, granted: Energies, window: Mask
+    ) -> Generator[None, None, DayPlan]:
+        """Offer new slots to the appliances concerned, and hear what they refuse (F3)."""
+        most_rounds = self.control.most_rounds if self.control.shifts else 0
+        negotiation = negotiate_slots(
+            homes, demand, granted, window, self.control.most_candidates, most_rounds
+        )
+        round_, refused = 0, None
+        while True:
+            try:
+                offer = next(negotiation) if refused is None else negotiation.send(refused)
+            except StopIteration as end:
+                return cast(DayPlan, end.value)
+            round_ += 1
+            said = [self._offer(k, offer, step, round_) for k in range(len(self.appliances))]
+            yield
+            refused = np.stack(
+                [self._refused(k, offer, *heard) for k, heard in enumerate(said)], axis=2
+            )
+            yield
+
+    def _offer(self, k: int, offer: Offer, step: int, round_: int) -> tuple[SlotOffer | None, Mask]:
+        """Offer new slots to an appliance, unless there are none for it in any home."""
+        concerned = (offer.take[:, :, k] | offer.leave[:, :, k]).any(axis=0)
+        if not concerned.any():
+            return None, concerned
+        said, there = self._say(
+            SlotOffer, self.appliances[k], step, round_,
+            energy_kwh=np.where(concerned, offer.saved_kwh, 0.0),
+            leave=offer.leave[:, :, k], take=offer.take[:, :, k],
+        )  # fmt: skip
+        return cast(SlotOffer, said), there
+
+    def _refused(self, k: int, offer: Offer, said: SlotOffer | None, there: Mask) -> Mask:
+        """Return which slots an appliance refuses; all of them where it was not heard."""
+        take = offer.take[:, :, k]
+        if said is None:
+            return np.zeros_like(take)
+        answer = self.appliances[k].answer(said)
+        answered = there & self._heard(answer)
+        return np.where(answered, answer.refused, take)
+
+    def _hear_storages(self, step: int) -> Energies:
+        """Return what storages hold; those not heard count as empty."""
+        report = self.storages.report(step)
+        empty = self.bank.soc_min * self.bank.capacity_kwh
+        heard = self._heard(report)
+        return np.asfortranarray(np.where(heard[:, None], report.stored_kwh, empty))
+
+    def _say(
+        self, kind: type[Any], group: Appliances, step: int, round_: int, **content: Any
+    ) -> tuple[Any, Mask]:
+        """Send a message to an appliance in all homes; return it and where it was heard."""
+        message = kind(
+            step=step,
+            round=round_,
+            sender=self.address,
+            receiver=group.address,
+            count=len(self),
+            **content,
+        )
+        return message, self._heard(message)
+
+    def _heard(self, message: Any) -> Mask:
+        """Send a message and return in which homes it was heard."""
+        heard = np.broadcast_to(np.asarray(self.bus.send(message)), len(self))
+        self.fallbacks += len(self) - int(np.count_nonzero(heard))
+        return heard

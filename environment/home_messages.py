@@ -1,0 +1,137 @@
+"""What the devices of a home and its controller say to each other about the day ahead.
+
+Arrays of steps are of shape (steps, count): a row for each step of the day ahead, a column for each
+home addressed or answering.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.messages import EnergyMessage, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyForecast(EnergyMessage):
+    """A generator tells what it will generate, and that its total is ``energy_kwh``.
+
+    Attributes
+    ----------
+    steps_kwh
+        Generation of each step, array of shape (steps, count) [kWh].
+    """
+
+    steps_kwh: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageReport(EnergyMessage):
+    """The storages of a home tell what they hold; ``energy_kwh`` in all.
+
+    Attributes
+    ----------
+    stored_kwh
+        What each holds, array of shape (count, storages) [kWh].
+    """
+
+    stored_kwh: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRequest(EnergyMessage):
+    """An appliance asks for the slots it wants; their total is ``energy_kwh``.
+
+    Attributes
+    ----------
+    wanted_kwh
+        What it wants in each step, array of shape (steps, count) [kWh].
+    window
+        Steps it could be shifted to, array of bool of shape (steps, count); none if it cannot.
+    priority
+        Its priority class, the lowest first.
+    """
+
+    wanted_kwh: NDArray[np.float64]
+    window: NDArray[np.bool_]
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration(Message):
+    """A controller confirms a request.
+
+    Attributes
+    ----------
+    priority
+        The priority class under which the appliance is registered.
+    """
+
+    priority: int
+
+    @property
+    def value(self) -> float:
+        """The priority class."""
+        return float(self.priority)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSchedule(EnergyMessage):
+    """A controller tells an appliance which of its slots can be served; ``energy_kwh`` in all.
+
+    Attributes
+    ----------
+    granted_kwh
+        What it is granted in each step, array of shape (steps, count) [kWh].
+    """
+
+    granted_kwh: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotOffer(EnergyMessage):
+    """A controller offers an appliance other slots, which would save ``energy_kwh`` of losses.
+
+    Attributes
+    ----------
+    leave, take
+        Slots to leave and to take instead, arrays of bool of shape (steps, count); none where
+        nothing is offered.
+    """
+
+    leave: NDArray[np.bool_]
+    take: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotAnswer(Message):
+    """An appliance accepts new slots, or tells which of them it refuses.
+
+    Attributes
+    ----------
+    refused
+        Offered slots that it refuses, array of bool of shape (steps, count); none to accept.
+    """
+
+    refused: NDArray[np.bool_]
+
+    @property
+    def value(self) -> float:
+        """How many slots are refused."""
+        return float(np.count_nonzero(self.refused))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotCommitment(EnergyMessage):
+    """A controller tells an appliance its final slots; ``energy_kwh`` in all.
+
+    Attributes
+    ----------
+    committed_kwh
+        What it will get in each step, array of shape (steps, count) [kWh].
+    rescheduled
+        Whether its slots are other ones than in the schedule, array of bool of shape (count,).
+    """
+
+    committed_kwh: NDArray[np.float64]
+    rescheduled: NDArray[np.bool_]

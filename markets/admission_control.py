@@ -1,0 +1,165 @@
+"""Admission control of a home's day: what is granted, what is offered instead, what holds.
+
+The four states of the published scheme: appliances register their requests (F1), the controller
+makes a schedule by the power-flow assignment (F2), offers other slots where these lose less (F3),
+and commits the slots that hold (F4).
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.home_day import Homes, sum_day
+from markets.load_shifting import MOST_CANDIDATES, shift_loads
+
+type Energies = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Other slots for some loads.
+
+    Attributes
+    ----------
+    leave, take : array of bool, shape (steps, homes, loads)
+        Slots of the schedule to be left, and slots to be taken instead.
+    saved_kwh : array, shape (homes,)
+        What each home would lose less [kWh].
+    """
+
+    leave: Mask
+    take: Mask
+    saved_kwh: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """What holds for the day, at the end of admission control.
+
+    Attributes
+    ----------
+    granted_kwh : array, shape (steps, homes, loads)
+        The schedule: what can be served of what was asked for [kWh].
+    committed_kwh : array, shape (steps, homes, loads)
+        What holds: the schedule, or other slots that were offered and accepted [kWh].
+    before_kwh, after_kwh : array, shape (homes,)
+        What is wasted with the one and with the other [kWh].
+    exact : array of bool, shape (homes,)
+        Where the last search tried every choice of slots.
+    offers, refusals : int
+        How many homes were offered slots, and how many of these offers were refused.
+    """
+
+    granted_kwh: Energies
+    committed_kwh: Energies
+    before_kwh: NDArray[np.float64]
+    after_kwh: NDArray[np.float64]
+    exact: Mask
+    offers: int
+    refusals: int
+
+    @property
+    def rescheduled(self) -> Mask:
+        """Which loads got other slots, shape (homes, loads)."""
+        other: Mask = (self.granted_kwh != self.committed_kwh).any(axis=0)
+        return other
+
+
+def schedule_day(homes: Homes, demand_kwh: Energies) -> Energies:
+    """Return what can be served of a day's demand (F2) [kWh].
+
+    Parameters
+    ----------
+    homes : Homes
+        The homes, with the generation that is expected.
+    demand_kwh : array, shape (steps, homes, loads)
+        What was asked for [kWh].
+    """
+    return np.where(sum_day(homes, demand_kwh).served, demand_kwh, 0.0)
+
+
+def negotiate_slots(
+    homes: Homes,
+    demand_kwh: Energies,
+    granted_kwh: Energies,
+    window: Mask,
+    most_candidates: int = MOST_CANDIDATES,
+    most_rounds: int = 3,
+) -> Generator[Offer, Mask, DayPlan]:
+    """Offer other slots until they are accepted or none is left to offer (F3), and commit (F4).
+
+    A home whose appliances refuse a slot is offered others without it; after the last round its
+    schedule stands.
+
+    Yields
+    ------
+    Offer
+        To be sent which of the slots it takes are refused, of their shape.
+
+    Parameters
+    ----------
+    homes : Homes
+        The homes, with the generation that is expected.
+    demand_kwh, granted_kwh : array, shape (steps, homes, loads)
+        What was asked for, and the schedule [kWh].
+    window : array of bool, shape (steps, homes, loads)
+        Slots that a shiftable load may take; none for other loads.
+    most_candidates : int, optional
+        As of `markets.shift_loads`.
+    most_rounds : int, optional
+        How often a home is offered slots at most; 0 for no shifting.
+
+    Returns
+    -------
+    DayPlan
+        Losses never rise, and no load is served less than by the schedule.
+    """
+    wasted = sum_day(homes, granted_kwh).wasted_kwh
+    committed, after = granted_kwh.copy(), wasted.copy()
+    exact = np.ones(len(wasted), dtype=np.bool_)
+    offers = refusals = 0
+    if homes.assignment not in ("mpfa_sg", "mpfa_mg"):
+        most_rounds = 0
+    window = window.copy()
+    asked = np.flatnonzero(window.any(axis=(0, 2)))
+    for _ in range(most_rounds):
+        if asked.size == 0:
+            break
+        found = shift_loads(
+            homes.rows(asked), demand_kwh[:, asked], window[:, asked], most_candidates
+        )
+        exact[asked] = found.exact
+        better = asked[found.improved]
+        if better.size == 0:
+            break
+        proposed = schedule_day(homes.rows(better), found.demand_kwh[:, found.improved])
+        saved = (found.before_kwh - found.after_kwh)[found.improved]
+        offer = _offer(window.shape, better, granted_kwh[:, better], proposed, saved)
+        refused = (yield offer) & offer.take
+        unwilling = refused[:, better].any(axis=(0, 2))
+        offers, refusals = offers + better.size, refusals + int(np.count_nonzero(unwilling))
+        willing = better[~unwilling]
+        committed[:, willing] = proposed[:, ~unwilling]
+        after[willing] = found.after_kwh[found.improved][~unwilling]
+        window &= ~refused
+        asked = better[unwilling]
+    return DayPlan(granted_kwh, committed, wasted, after, exact, offers, refusals)
+
+
+def _offer(
+    shape: tuple[int, ...],
+    homes: NDArray[np.intp],
+    granted_kwh: Energies,
+    proposed_kwh: Energies,
+    saved_kwh: NDArray[np.float64],
+) -> Offer:
+    """Return an offer to some homes, as one to all of which the others get nothing."""
+    leave, take = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    leave[:, homes] = (granted_kwh > 0.0) & (proposed_kwh == 0.0)
+    take[:, homes] = (granted_kwh == 0.0) & (proposed_kwh > 0.0)
+    saved = np.zeros(shape[1])
+    saved[homes] = saved_kwh
+    return Offer(leave, take, saved)
