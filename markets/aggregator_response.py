@@ -9,6 +9,7 @@ and two pieces never change order more than once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from markets.demand_curve import DemandCurve
 
 @dataclass(frozen=True, slots=True)
 class _Arcs:
-    """One parabola of profit per piece of the demand curve; all arrays have shape (arcs,)."""
+    """One parabola of profit per piece of the demand curve; all arrays have one shape."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -27,8 +28,19 @@ class _Arcs:
     price_offset: NDArray[np.float64]
     price_gain: NDArray[np.float64]
 
-    def __getitem__(self, chosen: object) -> "_Arcs":
-        return _Arcs(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+    def __getitem__(self, chosen: Any) -> "_Arcs":
+        return _Arcs(
+            self.low[chosen],
+            self.high[chosen],
+            self.intercept[chosen],
+            self.slope[chosen],
+            self.price_offset[chosen],
+            self.price_gain[chosen],
+        )
+
+    def pairs(self, left: NDArray[np.intp]) -> "_Arcs":
+        """Return arcs and the ones right of them, in arrays of shape (2, n)."""
+        return self[np.stack((left, left + 1))]
 
     def price(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the best price of each arc when the utility asks ``q``."""
@@ -150,7 +162,8 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
     if lowest_price == highest_price:
         return _single_response(curve, lowest_price)
     arcs = _arcs(curve)
-    crossing = _crossings(arcs[:-1], arcs[1:], lowest_price, highest_price)
+    neighbours = np.arange(len(arcs.low) - 1)
+    crossing = _crossings(arcs.pairs(neighbours), lowest_price, highest_price)
     while True:
         starts = np.concatenate(([lowest_price], crossing))
         ends = np.append(crossing, highest_price)
@@ -160,11 +173,10 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
         kept = np.flatnonzero(~dominated)
         arcs = arcs[kept]
         # Arcs that were neighbours before still cross where they did.
-        left = kept[:-1]
+        crossing = crossing[kept[:-1]]
         parted = np.flatnonzero(np.diff(kept) > 1)
-        crossing = crossing[left]
-        crossing[parted] = _crossings(arcs[parted], arcs[parted + 1], lowest_price, highest_price)
-    used = ends > starts
+        crossing[parted] = _crossings(arcs.pairs(parted), lowest_price, highest_price)
+    used = np.flatnonzero(ends > starts)
     return _affine_pieces(arcs[used], starts[used], ends[used])
 
 
@@ -176,43 +188,49 @@ def _single_response(curve: DemandCurve, utility_price: float) -> ResponseMap:
     return ResponseMap(starts, utility_price, price, constant, curve.demand_kwh(price), constant)
 
 
-def _crossings(left: _Arcs, right: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
+def _crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
     """Return the utility price at which each right arc overtakes the left one, within bounds."""
-    left_last, right_first = left.turning_points()[1], right.turning_points()[0]
+    first, last = pairs.turning_points()
     # Where the price sticks at a common kink both arcs earn the same from the end of the left arc
     # to the start of the right one; rounding may turn these around where they are equal.
-    crossing = np.minimum(np.maximum(left_last, lowest), highest)
-    later = left_last > right_first + 1e-12 * (highest - lowest)
-    searched = np.flatnonzero((left.high != right.low) | later)
-    crossing[searched] = _searched_crossings(left[searched], right[searched], lowest, highest)
+    crossing = np.minimum(np.maximum(last[0], lowest), highest)
+    later = last[0] > first[1] + 1e-12 * (highest - lowest)
+    searched = np.flatnonzero((pairs.high[0] != pairs.low[1]) | later)
+    if len(searched):
+        crossing[searched] = _searched_crossings(pairs[:, searched], lowest, highest)
     return crossing
 
 
-def _searched_crossings(
-    left: _Arcs, right: _Arcs, lowest: float, highest: float
-) -> NDArray[np.float64]:
+def _searched_crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
     """Return where the falling lead of each left arc over its right one ends.
 
     The lead is a parabola between the turning points of both arcs.
     """
-    first, last = zip(left.turning_points(), right.turning_points(), strict=True)
-    inner = np.maximum(*first), np.minimum(*last)
-    turns = (np.minimum(*first), np.minimum(*inner), np.maximum(*inner), np.maximum(*last))
-    cuts = np.empty((6, len(left.low)))
-    cuts[0], cuts[5] = lowest, highest
-    np.minimum(np.maximum(turns, lowest), highest, out=cuts[1:5])
-    lead = left.profit(cuts) - right.profit(cuts)
+    first, last = pairs.turning_points()
+    cuts = np.empty((6, first.shape[1]))
+    cuts[0], cuts[1], cuts[4], cuts[5] = lowest, first.min(axis=0), last.max(axis=0), highest
+    inner = first.max(axis=0), last.min(axis=0)
+    np.minimum(*inner, out=cuts[2])
+    np.maximum(*inner, out=cuts[3])
+    turns = cuts[1:5]
+    np.minimum(np.maximum(turns, lowest), highest, out=turns)
+    lead = _lead(pairs, cuts)
     behind = lead < 0
     overtaken = behind.any(axis=0)
-    upper = np.where(overtaken, np.argmax(behind, axis=0), len(cuts) - 1)
+    upper = np.where(overtaken, behind.argmax(axis=0), len(cuts) - 1)
     lower = np.maximum(upper - 1, 0)
     column = np.arange(cuts.shape[1])
     start, end = cuts[lower, column], cuts[upper, column]
-    middle = 0.5 * (start + end)
-    root = _falling_root(
-        lead[lower, column], left.profit(middle) - right.profit(middle), lead[upper, column]
-    )
+    at_middle = _lead(pairs, (0.5 * (start + end))[None])[0]
+    root = _falling_root(lead[lower, column], at_middle, lead[upper, column])
     return np.where(overtaken, start + root * (end - start), highest)
+
+
+def _lead(pairs: _Arcs, q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what each left arc earns more than its right one at utility prices, (k, n)."""
+    profit = pairs.profit(q[:, None, :])
+    lead: NDArray[np.float64] = profit[:, 0] - profit[:, 1]
+    return lead
 
 
 def _falling_root(
