@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from shared_datasets import us_demand
 
 from environment.calendar import Calendar
 from environment.datasets import gtfs_files, read_gtfs_terms
 from environment.errors import InputError
 from environment.school_terms import SchoolTerms
 from environment.school_years import SCHOOL_YEARS, stretches
+from runs.dataset_files import load_dataset
 
 DAY = timedelta(days=1)
 WEEK = "monday,tuesday,wednesday,thursday,friday,saturday,sunday"
@@ -335,3 +337,26 @@ def test_a_long_run_works_its_school_days_out_once_a_year(
         days.school_steps(step, 24)
         days.day_kind(days.date_of(step))
     assert worked_out == [2021, 2022, 2023, 2024, 2025]
+
+
+def test_schools_of_michigan_show_in_its_demand(shared: Path, tmp_path: Path) -> None:
+    """In December mornings use less electricity in the winter break, measured over three years."""
+    data = shared / "data"
+    if not (data / "system_demand").is_dir():
+        pytest.skip("the measured demand is not here")
+    series = load_dataset(us_demand(data, tmp_path / "us")).series["system_demand"]
+    terms = SchoolTerms.built_in("michigan")
+    days = Calendar("2021-01-01", "America/Detroit", 1.0, "US", school_terms=terms)
+    steps = 3 * 8760 - 24
+    demand_kwh = series.over("demand_kwh", days, steps)[:, series.keys.index("MISO-0027")]
+    school = days.school_steps(0, steps)
+    # All school days of three years whole, none on a Sunday of 23 or 25 hours.
+    assert school.sum() == 24 * days.school_days(0, 3 * 365 - 1).sum() == 24 * 539
+    dates = [date(2021, 1, 1) + n * DAY for n in range(3 * 365 - 1)]
+    december = np.array([day.month == 12 for day in dates])[days.days_of(0, steps)]
+    kinds = np.array([days.day_kind(day) for day in dates])[days.days_of(0, steps)]
+    morning = np.array([days.hour_of_day(step) == 7 for step in range(steps)]) & december
+    with_school = demand_kwh[morning & school].mean()
+    without = demand_kwh[morning & (kinds == "school_holiday")].mean()
+    assert (morning & (kinds == "school_holiday")).sum() == 17
+    assert without == pytest.approx(0.913 * with_school, rel=1e-3)
