@@ -4,6 +4,9 @@ from .community_energy_aggregator import CommunityEnergyAggregator as CommunityE
 from .consumer import Building as Building
 from .consumer import Consumer as Consumer
 from .consumer import Household as Household
+from .demand_response import DemandResponse as DemandResponse
+from .demand_response import IncentiveTrade as IncentiveTrade
+from .electric_school_bus import ElectricSchoolBus as ElectricSchoolBus
 from .electric_vehicle import ElectricVehicle as ElectricVehicle
 from .fleet import Fleet as Fleet
 from .fleet import ParkedVehicles as ParkedVehicles
@@ -21,6 +24,8 @@ from .home_devices import VentilationFan as VentilationFan
 from .row_agent import AgentGroup as AgentGroup
 from .row_agent import Column as Column
 from .row_agent import RowAgent as RowAgent
+from .school import School as School
+from .school_district import SchoolDistrict as SchoolDistrict
 from .smart_homes import ControlSettings as ControlSettings
 from .smart_homes import HomeController as HomeController
 from .smart_homes import SmartHomes as SmartHomes

@@ -116,3 +116,66 @@ class Settlement(EnergyMessage):
     """
 
     amount: float | NDArray[np.float64]
+
+
+class IncentiveOffer(PriceMessage):
+    """A utility asks schools what they would sell at an incentive price; it binds nobody."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeOrder(EnergyMessage):
+    """A utility takes energy that was offered, at a price; it binds.
+
+    Attributes
+    ----------
+    price
+        Price paid for it, float or array of shape (count,) [money/kWh].
+    """
+
+    price: float | NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValleyAnnouncement(Message):
+    """A utility tells the demand it expects in the hours in which energy should be drawn.
+
+    Attributes
+    ----------
+    load_kwh
+        Demand of each step, array of shape (steps,) [kWh].
+    """
+
+    load_kwh: NDArray[np.float64]
+
+    @property
+    def value(self) -> float:
+        """The lowest demand [kWh]; 0 where no step is left."""
+        return float(self.load_kwh.min(initial=np.inf)) if len(self.load_kwh) else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyRequest(EnergyMessage):
+    """Followers ask for energy, and tell how fast they can take it.
+
+    Attributes
+    ----------
+    within_kwh
+        What each can take within 0, 1, 2, ... steps, array of shape (count, steps + 1) [kWh].
+    """
+
+    within_kwh: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleProposal(EnergyMessage):
+    """A leader proposes when to take the energy asked for.
+
+    Attributes
+    ----------
+    schedule_kwh
+        Energy of each follower in each step, array of shape (count, steps) [kWh].
+    """
+
+    schedule_kwh: NDArray[np.float64]

@@ -7,6 +7,8 @@ from .admission_control import schedule_day as schedule_day
 from .aggregator_response import ResponseMap as ResponseMap
 from .aggregator_response import best_price as best_price
 from .aggregator_response import response_map as response_map
+from .critical_hours import base_demand as base_demand
+from .critical_hours import required_demand as required_demand
 from .demand_curve import DemandCurve as DemandCurve
 from .demand_curve import Kinks as Kinks
 from .demand_curve import demand_curve as demand_curve
@@ -17,6 +19,10 @@ from .home_day import HomeFlows as HomeFlows
 from .home_day import Homes as Homes
 from .home_day import settle_day as settle_day
 from .home_day import sum_day as sum_day
+from .incentive_game import IncentiveGame as IncentiveGame
+from .incentive_game import IncentiveOutcome as IncentiveOutcome
+from .incentive_game import IncentiveTerms as IncentiveTerms
+from .incentive_game import search_incentive as search_incentive
 from .load_shifting import ShiftedDay as ShiftedDay
 from .load_shifting import shift_loads as shift_loads
 from .load_shifting_bound import least_waste as least_waste
@@ -29,9 +35,14 @@ from .price_search import LearnedDemand as LearnedDemand
 from .price_search import SearchedPrice as SearchedPrice
 from .price_search import learn_demand as learn_demand
 from .price_search import search_price as search_price
+from .school_response import satisfaction as satisfaction
+from .school_response import school_response as school_response
 from .storage_capacity import StateOfCharge as StateOfCharge
 from .storage_capacity import dynamic_capacity as dynamic_capacity
 from .storage_capacity import published_capacity as published_capacity
+from .stored_energy_price import average_price_after as average_price_after
+from .supply_curve import SupplyCurve as SupplyCurve
+from .supply_curve import supply_curve as supply_curve
 from .three_level_game import Game as Game
 from .three_level_game import Outcome as Outcome
 from .three_level_game import PriceBounds as PriceBounds
@@ -43,4 +54,7 @@ from .three_level_game import solve_grid as solve_grid
 from .utility_profit import best_on_line as best_on_line
 from .utility_profit import most_profit as most_profit
 from .utility_profit import utility_profit as utility_profit
+from .valley_filling import fill_valley as fill_valley
+from .valley_filling import shave_peak as shave_peak
+from .valley_filling import water_level as water_level
 from .vehicle_response import best_response as best_response

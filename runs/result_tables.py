@@ -96,6 +96,27 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _kwh("unmet_kwh", "energy its driving takes and its battery lacks"),
         _whole("plugged", "1 where it is plugged in, 0 on the road or in an outage"),
     ),
+    "schools": (
+        _STEP,
+        _STRATEGY,
+        _whole("school", "number of the school, from 0"),
+        _kwh("usable_kwh", "energy of its buses above their lowest states of charge"),
+        _kwh("energy_kwh", "exchange of its buses, > 0 discharged to the grid"),
+        _kwh("min_kwh", "least exchange possible, negative when they can charge"),
+        _kwh("max_kwh", "most it can sell"),
+        _LAM,
+        _THETA,
+        _price("average_price", "average price of the energy in its buses"),
+        _price("incentive_price", "price paid for what it sells, empty where nobody asks"),
+        _kwh("counted_kwh", "energy its satisfaction counts"),
+        _kwh("stored_kwh", "energy stored in its buses"),
+        _kwh("charged_kwh", "energy its buses charge at their plugs"),
+        _kwh("sold_kwh", "energy its buses deliver at their plugs"),
+        _kwh("replaced_kwh", "charged energy that replaces energy sold before"),
+        _kwh("driven_kwh", "energy its buses use on their rounds"),
+        _kwh("unmet_kwh", "energy their rounds take and their batteries lack"),
+        Column("least_soc", "number", "1", "lowest state of charge of its buses"),
+    ),
     "trips": (
         _whole("vehicle", "number of the vehicle, from 0"),
         _time("departs", "time of departure"),
@@ -149,6 +170,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
 
 # Tables that only a scheme fills.
 TABLES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "school_buses": ("schools",),
     "vehicles": ("vehicles", "trips", "fleet"),
 })  # fmt: skip
 

@@ -20,6 +20,7 @@ from .scenario_overrides import SOURCE, override
 from .scenario_preferences import FromFile
 from .scenario_problems import Keys, problems_of
 from .scenario_school import SchoolTermSettings, timetable_files, timetable_of
+from .scenario_school_buses import SchoolBuses, between_terms_and_communities
 from .scenario_sections import (
     Community,
     DatasetMembers,
@@ -86,6 +87,9 @@ class Scenario(Section):
     )
     vehicles: Vehicles = Field(
         default=Vehicles(count=0), description="electric vehicles, none if left out"
+    )
+    school_buses: SchoolBuses | None = Field(
+        default=None, description="electric school buses, or null for none"
     )
     location: Location | None = Field(
         default=None, description="where the communities are, or null where nothing needs it"
@@ -167,7 +171,9 @@ class Scenario(Section):
         named = [group.file for group in groups if isinstance(group, FileMembers)]
         if self.vehicles.day_plans is not None:
             named.append(self.vehicles.day_plans)
-        preferences = (self.vehicles.lam, self.vehicles.theta)
+        preferences = [self.vehicles.lam, self.vehicles.theta]
+        if (buses := self.school_buses) is not None:
+            preferences += [buses.lam, buses.theta, buses.round_km]
         named += [given.file for given in preferences if isinstance(given, FromFile)]
         named += files_of(self.travel)
         return list(dict.fromkeys(named))
@@ -322,6 +328,20 @@ class Scenario(Section):
         return prices
 
     _chance = check("chance")(refuse_short_outages)
+
+    @check("school_buses", check_fields=False)
+    @classmethod
+    def _there_if_compared(cls, section: Any, info: ValidationInfo) -> Any:
+        scheme = str(info.field_name)
+        compared = [name for name in info.data.get("strategies", ()) if scheme_of(name) == scheme]
+        if section is None and compared:
+            raise refuse(
+                f"is missing, and the strategy {compared[0]!r} is one of it",
+                allowed=f"a section {scheme}, or strategies without {', '.join(compared)}",
+            )
+        return section
+
+    _schools = check("school_buses")(between_terms_and_communities)
 
     @check("location")
     @classmethod

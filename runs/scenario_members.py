@@ -40,7 +40,7 @@ class _Members(Section):
     @check("name")
     @classmethod
     def _not_taken(cls, name: str) -> str:
-        if name in ("charging", "feeder"):
+        if name in ("charging", "feeder", "schools"):
             raise refuse(f"{name!r} is the name of another part of the grid")
         return name
 

@@ -61,8 +61,16 @@ class Scheme(Protocol):
         ...
 
 
+def _school_buses(simulation: "Simulation") -> Scheme:
+    from .school_sharing import SchoolBusSharing
+
+    return SchoolBusSharing(simulation)
+
+
 # How each scheme but that of the vehicles, which every world has, is made; imported when it is.
-_MAKERS: Mapping[str, Callable[["Simulation"], Scheme]] = MappingProxyType({})
+_MAKERS: Mapping[str, Callable[["Simulation"], Scheme]] = MappingProxyType(
+    {"school_buses": _school_buses}
+)
 
 
 def make_scheme(name: str, simulation: "Simulation") -> Scheme:

@@ -1,7 +1,7 @@
 """What all strategies of a run share: places, loads, vehicles and rules, made from a scenario."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
@@ -26,6 +26,9 @@ from runs.scenario_preferences import FromFile, preference_values
 from runs.tariff import measured_tariff
 from runs.travel import growth_of, plans_of, trips_of
 
+if TYPE_CHECKING:
+    from runs.school_setting import SchoolSetting
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -43,6 +46,8 @@ class Setting:
         When vehicles join the fleet; None where all are there from the start.
     trips : TripSource or None
         Where the trips of all strategies come from; None where they follow day plans.
+    school_buses : SchoolSetting or None
+        The schools and their buses, where there are any.
     tariff : array of float, shape (steps,), or None
         What the two-level strategy pays in each step, where a dataset tells it [money/kWh].
     """
@@ -62,6 +67,7 @@ class Setting:
     tariff: NDArray[np.float64] | None
     growth: Growth | None = None
     trips: TripSource | None = None
+    school_buses: "SchoolSetting | None" = None
 
     @property
     def has_vehicles(self) -> bool:
@@ -112,7 +118,19 @@ def make_setting(scenario: Scenario) -> Setting:
         tariff=measured_tariff(scenario, calendar),
         growth=growth,
         trips=trips_of(scenario, plans, calendar, streams, roads, vehicles, growth),
+        school_buses=_school_buses(scenario, calendar, streams, members, grid),
     )
+
+
+def _school_buses(
+    scenario: Scenario, calendar: Calendar, streams: Streams, members: Members, grid: Grid
+) -> "SchoolSetting | None":
+    if scenario.school_buses is None:
+        return None
+    # Slow to import, and not needed where there are no schools.
+    from runs.school_setting import make_school_setting
+
+    return make_school_setting(scenario.school_buses, scenario, calendar, streams, members, grid)
 
 
 def _grid(scenario: Scenario) -> Grid:

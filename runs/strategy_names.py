@@ -4,17 +4,35 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
-Strategy = Literal["typical", "two_level", "three_level"]
+Strategy = Literal[
+    "charge_after_use",
+    "valley_charging",
+    "centralised",
+    "optimal_energy_price",
+    "typical",
+    "two_level",
+    "three_level",
+]
 
 # The schemes in the order of the hour, each named as its section of a scenario. Of its strategies
 # the one that stands for nobody sharing comes first.
 STRATEGIES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "school_buses": (
+            "charge_after_use",
+            "valley_charging",
+            "centralised",
+            "optimal_energy_price",
+        ),
         "vehicles": ("typical", "two_level", "three_level"),
     }
 )
 
 _NAMES = {
+    "charge_after_use": "charging after use",
+    "valley_charging": "valley charging",
+    "centralised": "centralised control",
+    "optimal_energy_price": "the optimal energy price",
     "typical": "typical charging",
     "two_level": "the two-level game",
     "three_level": "the three-level game",

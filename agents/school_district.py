@@ -1,0 +1,227 @@
+"""All schools of a world with their buses, deciding at once."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.electric_school_bus import ElectricSchoolBus
+from agents.row_agent import AgentGroup
+from agents.school import School
+from environment.battery import charged, exchange_bounds, usable_kwh
+from environment.population import Population
+from markets.school_response import school_response
+from markets.stored_energy_price import average_price_after
+from markets.valley_filling import deal_out, within_steps
+
+
+class SchoolDistrict(AgentGroup[School]):
+    """All schools of a world.
+
+    Parameters
+    ----------
+    model : mesa.Model
+        The world they live in, with ``calendar``.
+    schools : Population
+        Columns of the schools.
+    buses : Population
+        Columns of the buses, in the order of their schools.
+    keeps_reserve : bool
+        Whether the energy of the rounds ahead is kept back.
+    from_empty : bool
+        Whether satisfaction counts energy from an empty battery, not from the lowest state of
+        charge for discharging.
+
+    Attributes
+    ----------
+    buses : AgentGroup of ElectricSchoolBus
+        All buses.
+    school_of : array of int, shape (buses,)
+        School of every bus.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        schools: Population,
+        buses: Population,
+        *,
+        keeps_reserve: bool,
+        from_empty: bool = False,
+    ) -> None:
+        super().__init__(model, School, schools)
+        self.buses = AgentGroup(model, ElectricSchoolBus, buses)
+        self.school_of: NDArray[np.intp] = buses["school"].astype(np.intp)
+        self.keeps_reserve = keeps_reserve
+        self.from_empty = from_empty
+
+    def buses_of(self, school: int) -> list[ElectricSchoolBus]:
+        """Return the buses of a school."""
+        rows = self[school].bus_rows
+        return self.buses[rows.start : rows.stop]
+
+    def by_school(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums of a quantity of buses over each school, shape (schools,)."""
+        return np.bincount(self.school_of, values, len(self))
+
+    def begin_step(
+        self, share_of_round: float, rounds_ahead: int, supplied: NDArray[np.bool_]
+    ) -> None:
+        """Send the buses on their way, or let them see what they could exchange.
+
+        Parameters
+        ----------
+        share_of_round : float
+            Share of its round that each bus drives in this step [-].
+        rounds_ahead : int
+            Rounds to come before the buses can charge again.
+        supplied : array of bool, shape (schools,)
+            Whether each school is supplied by the grid.
+        """
+        fleet = self.buses.population
+        away = (fleet["round_km"] > 0) & (share_of_round > 0)
+        fleet["driven_km"][:] = share_of_round * fleet["round_km"]
+        fleet["plugged"][:] = supplied[self.school_of] & ~away
+        kept = rounds_ahead * fleet["round_km"] * fleet["consumption_kwh_per_km"]
+        fleet["reserve_kwh"][:] = kept if self.keeps_reserve else 0.0
+        lower, self.charge_kwh = self.exchange_bounds()
+        self.sell_kwh = 0.0 - lower
+        least = 0.0 if self.from_empty else fleet["soc_min"]
+        counted = usable_kwh(fleet["energy_kwh"], fleet["capacity_kwh"], least)
+        self.population["stored_kwh"][:] = self.by_school(counted)
+        self.population["upper_kwh"][:] = self.by_school(self.sell_kwh)
+
+    def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what every bus can exchange in this step at least and at most [kWh]."""
+        return self._bounds(self.buses.population["power_kw"])
+
+    def _bounds(
+        self, power_kw: NDArray[np.float64] | float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        fleet = self.buses.population
+        lower, upper = exchange_bounds(
+            fleet["energy_kwh"],
+            fleet["capacity_kwh"],
+            fleet["soc_min"],
+            fleet["soc_max"],
+            power_kw,
+            self.model.calendar.step_h,
+            fleet["charge_efficiency"],
+            fleet["discharge_efficiency"],
+            fleet["reserve_kwh"],
+            fleet["plugged"],
+        )
+        return lower, upper
+
+    def needs_kwh(self) -> NDArray[np.float64]:
+        """Return what every bus wants to charge, however long it takes [kWh]."""
+        return self._bounds(np.inf)[1]
+
+    def spare_kwh(self) -> NDArray[np.float64]:
+        """Return what every bus could sell, however long it takes [kWh]."""
+        return 0.0 - self._bounds(np.inf)[0]
+
+    def limit_kwh(self) -> NDArray[np.float64]:
+        """Return what the plug of every bus lets pass in a step [kWh]."""
+        fleet = self.buses.population
+        return np.where(fleet["plugged"], fleet["power_kw"] * self.model.calendar.step_h, 0.0)
+
+    def within(self, energy_kwh: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+        """Return how much of the energies of buses can flow in 0, 1, ... steps.
+
+        Returns
+        -------
+        array, shape (schools, steps + 1)
+            By school [kWh].
+        """
+        return within_steps(energy_kwh, self.limit_kwh(), self.school_of, len(self), steps)
+
+    def deal_out(
+        self, energy_kwh: NDArray[np.float64], of_kwh: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Split the energies of schools among their buses; those with most to exchange go first.
+
+        Parameters
+        ----------
+        energy_kwh : array, shape (schools,)
+            Energy of each school in this step [kWh].
+        of_kwh : array, shape (buses,)
+            What every bus has to exchange in all, as from `needs_kwh` or `spare_kwh` [kWh].
+        """
+        return deal_out(energy_kwh, of_kwh, self.limit_kwh(), self.school_of)
+
+    def respond(self, price: float) -> NDArray[np.float64]:
+        """Return what every school sells at an incentive price [kWh], shape (schools,)."""
+        own = self.population
+        energy = school_response(
+            price, own["lam"], own["theta"], own["average_price"], own["stored_kwh"],
+            own["upper_kwh"], saturates=True,
+        )  # fmt: skip
+        if not own["saturates"].all():
+            printed = school_response(
+                price, own["lam"], own["theta"], own["average_price"], own["stored_kwh"],
+                own["upper_kwh"], saturates=False,
+            )  # fmt: skip
+            energy = np.where(own["saturates"], energy, printed)
+        for row in self.self_willed.tolist():
+            school, most = self[row], float(own["upper_kwh"][row])
+            answer = school.respond(price)
+            if not -1e-9 <= answer <= most + 1e-9:
+                raise ValueError(
+                    f"{type(school).__name__} {row} answers {answer} kWh, outside its bounds from "
+                    f"0 to {most} kWh"
+                )
+            energy[row] = answer
+        return energy
+
+    def driving_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what this step's driving takes from batteries, and what they lack for it [kWh].
+
+        A battery is never emptied below 0: what it does not hold is unmet.
+        """
+        fleet = self.buses.population
+        wanted = fleet["driven_km"] * fleet["consumption_kwh_per_km"]
+        used = np.minimum(wanted, fleet["energy_kwh"])
+        return used, wanted - used
+
+    def move(self, charge_kwh: NDArray[np.float64], sold_kwh: NDArray[np.float64]) -> None:
+        """Let the batteries charge, sell and drive; a bus does one of these in a step [kWh]."""
+        fleet = self.buses.population
+        used, _ = self.driving_kwh()
+        left = charged(
+            fleet["energy_kwh"],
+            charge_kwh - sold_kwh,
+            fleet["charge_efficiency"],
+            fleet["discharge_efficiency"],
+        )
+        # Emptied to the last by a sale whose losses round, a battery is empty and not less.
+        fleet["energy_kwh"][:] = np.maximum(left - used, 0.0)
+
+    def remember_price(self, price: NDArray[np.float64], charge_kwh: NDArray[np.float64]) -> None:
+        """Let what the buses charge enter the average price of what they hold.
+
+        Call it before they `move`.
+
+        Parameters
+        ----------
+        price : array, shape (schools,)
+            What each school pays [money/kWh].
+        charge_kwh : array, shape (buses,)
+            What each bus charges at its plug [kWh].
+        """
+        fleet, own = self.buses.population, self.population
+        stored = charge_kwh * fleet["charge_efficiency"]
+        own["average_price"][:] = average_price_after(
+            own["average_price"],
+            self.by_school(fleet["energy_kwh"]),
+            # Energy lost in charging is paid for too.
+            price * _per_stored(self.by_school(charge_kwh), self.by_school(stored)),
+            self.by_school(stored),
+        )
+
+
+def _per_stored(
+    charge_kwh: NDArray[np.float64], stored_kwh: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the energy drawn for each kWh stored; 1 where nothing is."""
+    return np.divide(charge_kwh, stored_kwh, out=np.ones_like(stored_kwh), where=stored_kwh > 0)

@@ -1,0 +1,104 @@
+"""When school buses are on their rounds: a timetable over the steps of a run."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SchoolRounds:
+    """The rounds of a run; all arrays have shape (steps,).
+
+    Attributes
+    ----------
+    share
+        Share of a round that is driven in the step; above 0 where buses are on the way.
+    ends
+        Whether a round ends within the step.
+    ahead
+        Rounds that begin after the step and before the next charging window opens.
+    """
+
+    share: NDArray[np.float64]
+    ends: NDArray[np.bool_]
+    ahead: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        calendar: Calendar,
+        steps: int,
+        rounds: Sequence[tuple[float, float]],
+        opens: NDArray[np.bool_],
+    ) -> Self:
+        """Lay the rounds of every school day out over the steps of a run.
+
+        Parameters
+        ----------
+        calendar : Calendar
+            With school terms; without them there is no round.
+        steps : int
+            Number of steps of the run.
+        rounds : sequence of (float, float)
+            Clock hours at which each round of a school day begins and ends [h].
+        opens : array of bool, shape (steps,)
+            Steps in which a charging window opens.
+        """
+        share, ends, begins = np.zeros(steps), np.zeros(steps, dtype=np.bool_), np.zeros(steps + 1)
+        days = calendar.day_of(steps - 1) + 1
+        school = np.flatnonzero(calendar.school_days(0, days)).tolist()
+        for day in school:
+            date = calendar.start.date() + timedelta(days=day)
+            for first, last in rounds:
+                begin = calendar.elapsed_h(date, first) / calendar.step_h
+                end = calendar.elapsed_h(date, last) / calendar.step_h
+                start, stop = max(math.floor(begin), 0), min(math.ceil(end), steps)
+                if start >= stop:
+                    continue
+                step = np.arange(start, stop)
+                driven = np.minimum(step + 1, end) - np.maximum(step, begin)
+                share[start:stop] += driven / (end - begin)
+                ends[stop - 1] |= end <= stop
+                begins[start] += begin >= 0
+        return cls(share, ends, _ahead(begins[:-1], opens))
+
+
+def charging_window(
+    calendar: Calendar, steps: int, from_hour: float, to_hour: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the steps of a nightly charging window, and those in which it opens.
+
+    Parameters
+    ----------
+    calendar : Calendar
+        From steps to clock hours.
+    steps : int
+        Number of steps of the run.
+    from_hour, to_hour : float
+        Clock hours between which the window is open; past midnight where to_hour lies before [h].
+
+    Returns
+    -------
+    open, opens : array of bool, shape (steps,)
+        Whether a step starts within the window, and whether none right before it does.
+    """
+    hours = np.array([calendar.hour_of_day(step) for step in range(steps)])
+    after, before = hours >= from_hour, hours < to_hour
+    window = (after & before) if from_hour < to_hour else (after | before)
+    return window, window & ~np.concatenate(([False], window[:-1]))
+
+
+def _ahead(begins: NDArray[np.float64], opens: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return how many rounds begin after each step and before the next window opens."""
+    steps = len(opens)
+    begun = np.concatenate(([0.0], np.cumsum(begins)))
+    places = np.append(np.flatnonzero(opens), steps)
+    after = places[np.searchsorted(places, np.arange(steps), side="right")]
+    return np.asarray(np.rint(begun[after] - begun[1:]), dtype=np.int64)
