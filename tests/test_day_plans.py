@@ -267,3 +267,20 @@ def test_nights_between_kinds_of_day_are_told_all_at_once(tmp_path: Path) -> Non
         "plans.csv, line 4: plan 'b' arrives at 30 h, when the following sunday's first trip "
         "(line 3) has departed at 29 h (allowed: an arrival by 29 h)",
     ]
+
+
+def test_school_holidays_matter_only_to_plans_that_tell_of_them(tmp_path: Path) -> None:
+    kinds = ("weekday", "saturday", "school_holiday")
+    wrong = "a,8,1,30,homes,offices,weekday\na,10,1,9,malls,homes,saturday\n"
+    told = problems_of(tmp_path, DAYS + wrong)
+    assert len(told) == 2
+    with pytest.raises(InputError) as error:
+        read_day_plans(tmp_path / "plans.csv", COMMUNITIES, school_holidays=True)
+    assert str(error.value).replace(f"{tmp_path}/", "").splitlines() == told
+    home = "b,8,1,30,homes,offices,weekday\nb,17,1,30,offices,homes,weekday\n"
+    plans = read(tmp_path, DAYS + home)
+    assert [plans.trips_of(0, kind) for kind in kinds] == [[0, 1], [], [0, 1]]
+    errand = "b,9,1,5,homes,homes,school_holiday\n"
+    (tmp_path / "plans.csv").write_text(DAYS + home + errand)
+    plans = read_day_plans(tmp_path / "plans.csv", COMMUNITIES, holidays=True, school_holidays=True)
+    assert [plans.trips_of(0, kind) for kind in kinds] == [[0, 2], [], [1]]

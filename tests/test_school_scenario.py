@@ -18,7 +18,6 @@ from runs.scenario_check import check_setting
 from runs.setting import make_setting
 
 # From the last two days of the winter break over a weekend to the first two days with school.
-FIRST, HOURS = "2024-01-04", 144
 BASE: dict[str, Any] = read_yaml(
     """
 name: school
@@ -405,4 +404,4 @@ def test_without_terms_there_is_no_school(tmp_path: Path) -> None:
     calendar = calendar_of(write(tmp_path))
     assert calendar.school_terms is None
     assert not calendar.school_days(0, 400).any()
-    assert not calendar.school_steps(0, HOURS).any()
+    assert not calendar.school_steps(0, 144).any()

@@ -15,14 +15,13 @@ from environment.calendar import Calendar
 from environment.datasets import gtfs_files, read_gtfs_terms
 from environment.errors import InputError
 from environment.school_terms import SchoolTerms
-from environment.school_years import SCHOOL_YEARS, stretches
+from environment.school_years import stretches
 from runs.dataset_files import load_dataset
 
 DAY = timedelta(days=1)
 WEEK = "monday,tuesday,wednesday,thursday,friday,saturday,sunday"
 AUTUMN = (date(2023, 9, 5), date(2023, 12, 20))
 SPRING = (date(2024, 1, 8), date(2024, 6, 7))
-MICHIGAN = SCHOOL_YEARS["michigan"]
 
 
 def calendar(terms: SchoolTerms | None, start: str = "2023-01-01", **more: object) -> Calendar:
