@@ -88,21 +88,21 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     def _ask_vehicles(self, price: float) -> NDArray[np.float64]:
         """Ask every vehicle until it has answered; NaN for those that stay silent."""
         count = len(self._parked)
-        heard = np.full(count, np.nan)
         if not self._room():
-            return heard
-        silent: NDArray[np.bool_] | None = None
-        for _ in range(MOST_ATTEMPTS):
+            return np.full(count, np.nan)
+        energy, answered = self._ask_once(price, None)
+        if answered is True:
+            return energy
+        silent = ~np.broadcast_to(answered, count)
+        heard = np.where(silent, np.nan, energy)
+        for _ in range(MOST_ATTEMPTS - 1):
+            if not silent.any() or not self._room():
+                break
             energy, answered = self._ask_once(price, silent)
-            if answered is True and silent is None:
-                return energy
-            silent = np.ones(count, dtype=bool) if silent is None else silent
             those = silent.copy()
             those[silent] = answered
             heard[those] = energy[those]
             silent &= ~those
-            if not silent.any() or not self._room():
-                break
         return heard
 
     def _ask_once(

@@ -193,7 +193,7 @@ def _crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float6
     first, last = pairs.turning_points()
     # Where the price sticks at a common kink both arcs earn the same from the end of the left arc
     # to the start of the right one; rounding may turn these around where they are equal.
-    crossing = np.minimum(np.maximum(last[0], lowest), highest)
+    crossing: NDArray[np.float64] = np.minimum(np.maximum(last[0], lowest), highest)
     later = last[0] > first[1] + 1e-12 * (highest - lowest)
     searched = np.flatnonzero((pairs.high[0] != pairs.low[1]) | later)
     if len(searched):
