@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from environment.calendar import DayKind
 from environment.day_plans import DayPlans, read_day_plans
 from environment.errors import InputError
 
@@ -270,7 +271,7 @@ def test_nights_between_kinds_of_day_are_told_all_at_once(tmp_path: Path) -> Non
 
 
 def test_school_holidays_matter_only_to_plans_that_tell_of_them(tmp_path: Path) -> None:
-    kinds = ("weekday", "saturday", "school_holiday")
+    kinds: tuple[DayKind, ...] = ("weekday", "saturday", "school_holiday")
     wrong = "a,8,1,30,homes,offices,weekday\na,10,1,9,malls,homes,saturday\n"
     told = problems_of(tmp_path, DAYS + wrong)
     assert len(told) == 2

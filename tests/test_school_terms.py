@@ -280,6 +280,14 @@ def test_services_of_a_timetable_tell_the_terms(tmp_path: Path) -> None:
     assert everything.span == (date(2024, 1, 8), date(2024, 2, 3))
 
 
+def test_a_date_that_is_added_and_removed_again_has_no_school(tmp_path: Path) -> None:
+    dates = "term,20240113,1\nterm,20240113,2\nterm,20240110,1\nterm,20240110,2\n"
+    days = school_days(read_gtfs_terms(gtfs(tmp_path, TERM, dates)))
+    assert "01-13" not in days
+    assert "01-10" not in days
+    assert len(days) == 9
+
+
 def test_days_of_ones_own_come_on_top_of_a_timetable(tmp_path: Path) -> None:
     folder = gtfs(tmp_path, dates="snow,20240110,1\nsnow,20240111,1\n")
     snow, made_up = date(2024, 1, 11), date(2024, 1, 13)

@@ -56,13 +56,13 @@ def read_gtfs_terms(
     if problems := _unknown(folder, services, regular):
         raise InputError(problems)
     chosen = set(services or regular)
-    off, extra = frozenset(days_off), {day for name in chosen for day in _dates(added, name)}
-    days = {day for name in chosen for day in _dates(regular, name)} - extra
-    if not days and not extra:
+    running = {day for name in chosen for day in _dates(regular, name)}
+    off, extra = frozenset(days_off), running & {d for name in chosen for d in _dates(added, name)}
+    if not running:
         place, message = str(folder), "no service runs on any day"
         raise InputError([Problem(place, message, "services that run")])
     return SchoolTerms(
-        terms=stretches(days),
+        terms=stretches(running - extra),
         days_off=off,
         extra_days=frozenset(extra) - off | frozenset(extra_days),
     )
