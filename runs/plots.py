@@ -107,5 +107,11 @@ def _of_vehicles() -> "list[_Picture]":
     ]
 
 
+def _of_school_buses() -> "list[_Picture]":
+    from .pictures.schools import draw_bus_power, draw_incentives
+
+    return [("school_buses", draw_bus_power), ("incentive_prices", draw_incentives)]
+
+
 # The pictures of each scheme, imported when it takes part.
-_PICTURES_OF = {"vehicles": _of_vehicles}
+_PICTURES_OF = {"school_buses": _of_school_buses, "vehicles": _of_vehicles}

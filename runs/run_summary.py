@@ -46,10 +46,19 @@ COUNTS: dict[str, str | None] = {
     "unattained_optima": (
         "the utility's best price supposes that indifferent aggregators choose as it likes"
     ),
+    "incentive_price_at_bound": "the incentive price stood at one of its bounds",
+    "purchases_rationed": "the utility took less than schools offered at its price",
+    "unmet_rounds": "a school bus could not finish its round, its battery being empty",
+    "school_schedules_missed": "an outage kept a school from charging what was agreed for a step",
+    "schools_without_schedule": (
+        "a school could not be reached in time for the night, and charged at once"
+    ),
     "tours_with_shorter_stays": "a drawn tour had its stays shortened, to be home before the next",
     "tours_departing_earlier": "a drawn tour set out earlier, to be home before the next",
     "tours_driving_less": "a drawn tour was shortened, since it drove longer than a day",
     "vehicles_joined": None,
+    "critical_steps": None,
+    "incentive_questions": None,
     "vehicle_questions": None,
     "utility_questions": None,
 }
@@ -57,6 +66,7 @@ COUNTS: dict[str, str | None] = {
 # Energies that are told where there are any.
 ENERGIES = {
     "unmet_trip_kwh": "energy that driving took and batteries lacked",
+    "school_unmet_kwh": "energy that school rounds took and batteries lacked",
     "unserved_kwh": "consumption that outages left unserved",
     "curtailed_kwh": "generation that outages cut off",
 }
@@ -160,11 +170,39 @@ def _rows(totals: Totals) -> list[_Row]:
         ("peak [kW]", lambda totals: totals["peak_kw"], _power, True),
         ("peak to average [-]", lambda totals: totals["par"], "{:.3f}".format, True),
         *(of_vehicles if "ev_bill" in totals else []),
+        *(_of_school_buses() if "school_bill" in totals else []),
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], _money, True),
         ("utility's profit [{currency}]", lambda t: t["utility_profit"], _money, True),
         ("overloads [lines x steps]", _overloaded, "{:,.0f}".format, True),
         ("messages sent", _sent, "{:,.0f}".format, False),
     ]
+
+
+def _of_school_buses() -> list[_Row]:
+    return [
+        ("school buses charge [MWh]", lambda t: t["school_charged_kwh"] / 1e3, _mwh, True),
+        ("school buses sell [MWh]", lambda t: t["school_sold_kwh"] / 1e3, _mwh, False),
+        ("schools' bill less income [{currency}]", lambda t: t["school_bill"], _money, True),
+        ("incentives paid [{currency}]", lambda t: t["school_income"], _money, False),
+        ("generation cost [{currency}]", lambda t: t["generation_cost"], _money, True),
+        ("  with incentives [{currency}]", _with_incentives, _money, True),
+        ("  replacing nothing sold [{currency}]", _without_replacing, _money, True),
+    ]
+
+
+def _with_incentives(totals: Totals) -> float:
+    """Return what generation and incentives cost the utility together."""
+    return float(totals["generation_cost"]) + float(totals["school_income"])
+
+
+def _without_replacing(totals: Totals) -> float:
+    """Return what generation would cost if energy sold were never bought back."""
+    cost = float(totals["generation_cost"])
+    return cost - float(totals["school_replaced_generation_cost"])
+
+
+def _mwh(value: float) -> str:
+    return f"{value:,.2f}"
 
 
 def _energy_mwh(totals: Totals) -> float:

@@ -107,14 +107,42 @@ class RunData:
             Mean power over every step, not negative [kW].
         """
         party = "payer" if kind == "vehicle_charging" else "payee"
+        return self.paid_power_kw(kind, party, "vehicles")
+
+    def paid_power_kw(self, kind: str, party: str, whose: str) -> NDArray[np.float64]:
+        """Return the power behind payments of one kind.
+
+        Parameters
+        ----------
+        kind
+            The kind of payment.
+        party
+            "payer" or "payee": who of the two is in a community.
+        whose
+            What that party is called before "@" and its community.
+
+        Returns
+        -------
+        array, shape (strategies, communities, steps)
+            Mean power over every step [kW].
+        """
         names = ["step", "strategy", party, "energy_kwh"]
         paid = self.run.table("ledger", names, [("kind", "=", kind)])
         strategy = _codes(paid.column("strategy"), self.strategies)
-        community = _codes(paid.column(party), [f"vehicles@{name}" for name in self.communities])
+        community = _codes(paid.column(party), [f"{whose}@{name}" for name in self.communities])
         power = np.zeros((len(self.strategies), len(self.communities), self.steps))
         where = (strategy, community, paid.column("step").to_numpy())
         np.add.at(power, where, paid.column("energy_kwh").to_numpy() / self.step_h)
         return power
+
+    def paid_amount(self, kind: str) -> NDArray[np.float64]:
+        """Return the money of payments of one kind, shape (strategies, steps)."""
+        paid = self.run.table("ledger", ["step", "strategy", "amount"], [("kind", "=", kind)])
+        strategy = _codes(paid.column("strategy"), self.strategies)
+        amount = np.zeros((len(self.strategies), self.steps))
+        where = (strategy, paid.column("step").to_numpy())
+        np.add.at(amount, where, paid.column("amount").to_numpy())
+        return amount
 
     def loading(self) -> tuple[list[str], NDArray[np.float64]]:
         """Return the lines and their loading, shape (strategies, lines, steps)."""
@@ -179,7 +207,9 @@ class RunData:
 
     @cached_property
     def _hours(self) -> Any:
-        names = ["fixed_load_kwh", "net_kwh", "community_price", "utility_price"]
+        names = [
+            "fixed_load_kwh", "net_kwh", "community_price", "utility_price", "school_bus_kwh",
+        ]  # fmt: skip
         return self.run.table("hours", [*names, "vehicles_present"])
 
 

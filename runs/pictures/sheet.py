@@ -26,7 +26,15 @@ TITLE_CHARACTERS = 86
 
 # Okabe and Ito's colours for strategies and Tol's muted ones for communities stay apart for every
 # kind of colour vision.
-_STRATEGY_COLOURS = {"typical": "#D55E00", "two_level": "#009E73", "three_level": "#0072B2"}
+_STRATEGY_COLOURS = {
+    "typical": "#D55E00",
+    "two_level": "#009E73",
+    "three_level": "#0072B2",
+    "charge_after_use": "#D55E00",
+    "valley_charging": "#E69F00",
+    "centralised": "#009E73",
+    "optimal_energy_price": "#0072B2",
+}
 _MORE_STRATEGY_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9")
 _GROUP_COLOURS = ("#332288", "#44AA99", "#CC6677", "#999933", "#88CCEE", "#AA4499")
 FIXED = "#8C8C8C"
