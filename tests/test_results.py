@@ -207,6 +207,15 @@ def test_two_runs_and_an_interrupted_one_write_the_same_bytes(tmp_path: Path) ->
     assert once == again == interrupted
 
 
+def test_a_state_holds_less_than_a_part_of_each_table(tmp_path: Path) -> None:
+    writer = ResultsWriter.create(tmp_path / "run", SCENARIO)
+    for step in range(24):
+        record(writer, step)
+        for table, held in writer.state().items():
+            assert {len(column) for column in held["columns"].values()} == {held["rows"]}, table
+            assert held["rows"] < 700
+
+
 def test_the_number_of_row_groups_follows_the_parts(tmp_path: Path) -> None:
     path = finished(tmp_path / "run") / "vehicles.parquet"
     file = pq.ParquetFile(path)

@@ -16,13 +16,17 @@ CHANGES = ("vehicles.count=30", "hours=30", "checkpoint_every_h=6", "messages.ke
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from runs import load_scenario, start_run
+from runs import load_scenario, resume_run, start_run
 
 def kill(done, total):
     if done == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-start_run(load_scenario("three-communities", sys.argv[3:]), Path(sys.argv[1]), kill)
+directory = Path(sys.argv[1])
+if directory.exists():
+    resume_run(directory, kill)
+else:
+    start_run(load_scenario("three-communities", sys.argv[3:]), directory, kill)
 """
 
 
@@ -60,13 +64,16 @@ def test_an_interrupted_run_goes_on_bit_for_bit(whole: Path, tmp_path: Path, aft
     assert files(tmp_path / "run") == files(whole)
 
 
-@pytest.mark.parametrize("after", [3, 20])
-def test_a_killed_run_goes_on_bit_for_bit(whole: Path, tmp_path: Path, after: int) -> None:
+@pytest.mark.parametrize("kills", [(3,), (9, 20)])
+def test_a_killed_run_goes_on_bit_for_bit(
+    whole: Path, tmp_path: Path, kills: tuple[int, ...]
+) -> None:
     directory = tmp_path / "run"
-    command = [sys.executable, "-c", KILLED, str(directory), str(after), *CHANGES]
-    killed = subprocess.run(command, check=False, cwd=Path(__file__).parents[1], env=os.environ)
-    assert killed.returncode == -signal.SIGKILL
-    assert read_run(directory).info["status"] == "interrupted"
+    for after in kills:
+        command = [sys.executable, "-c", KILLED, str(directory), str(after), *CHANGES]
+        killed = subprocess.run(command, check=False, cwd=Path(__file__).parents[1], env=os.environ)
+        assert killed.returncode == -signal.SIGKILL
+        assert read_run(directory).info["status"] == "interrupted"
     resume_run(directory)
     assert files(directory) == files(whole)
     with pytest.raises(InputError, match="complete"):
@@ -88,3 +95,33 @@ def test_a_damaged_checkpoint_is_told_and_nothing_is_lost(tmp_path: Path) -> Non
         resume_run(tmp_path / "run")
     after = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert after == before
+
+
+LONG = """
+import sys
+from pathlib import Path
+import psutil
+from runs import load_scenario, results, start_run
+
+results.ROWS_PER_PART = 1000
+directory, process = Path(sys.argv[1]), psutil.Process()
+
+def tell(done, total):
+    if done % (total // 4) == 0:
+        kept = directory.glob("checkpoint/0*/*")
+        print(process.memory_info().rss, sum(path.stat().st_size for path in kept))
+
+changes = ["vehicles.count=30", "hours=1600", "checkpoint_every_h=100", "record.vehicles=5"]
+start_run(load_scenario("three-communities", changes), directory, tell)
+"""
+
+
+@pytest.mark.slow
+def test_memory_and_checkpoints_do_not_grow_with_the_length_of_a_run(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LONG, str(tmp_path / "run")]
+    told = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    resident, kept = zip(*(map(int, line.split()) for line in told.splitlines()), strict=True)
+    assert len(resident) == 4
+    # 1,200 hours after the first quarter; a list of their rows alone would take more.
+    assert resident[-1] < resident[0] + 4_000_000
+    assert max(kept) < 600_000
