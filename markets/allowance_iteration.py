@@ -1,0 +1,222 @@
+"""How much of their demand a community's storage may serve over a horizon: alpha step by step.
+
+The plan of a horizon is lived through for alpha = 1, 2, 3, ... until no more comes of it. The
+source calls a run with alpha = 1 normal and one with the last alpha optimal, it seems; it defines
+neither. Source: ICT Express, 2022, equations (38) to (42).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.battery import charged
+from markets.community_storage import Sharing, StorageRatings, allowance_kwh, exchange
+
+type StopWhen = Literal["left", "delivered"]
+
+TOLERANCE_KWH = 1e-3
+AT_ONCE = 64
+MOST_ALPHA = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """What one storage and its households meet, or expect to meet, over some slots.
+
+    Attributes
+    ----------
+    generation_kwh
+        What the plant generates in each slot, shape (slots,) [kWh].
+    bright
+        Whether that is enough to charge, shape (slots,).
+    demand_kwh
+        Demand of every household, shape (slots, households) [kWh].
+    served
+        Rows of the households that may draw in each slot, in their order, -1 where nobody does,
+        shape (slots, k); as `served_first` gives it.
+    least_kwh
+        Least demand seen in the same slot of a day, shape (slots, households) [kWh].
+    most_kwh
+        Highest demand seen, shape (households,) [kWh].
+    step_h
+        Length of a slot [h].
+    """
+
+    generation_kwh: NDArray[np.float64]
+    bright: NDArray[np.bool_]
+    demand_kwh: NDArray[np.float64]
+    served: NDArray[np.intp]
+    least_kwh: NDArray[np.float64]
+    most_kwh: NDArray[np.float64]
+    step_h: float
+
+    @property
+    def slots(self) -> int:
+        """How many slots it has."""
+        return len(self.generation_kwh)
+
+    def allowed_kwh(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what those served may draw with each weight, shape (slots, weights, k) [kWh]."""
+        slot = np.arange(self.slots)[:, None]
+        allowed = allowance_kwh(
+            self.demand_kwh[slot, self.served][:, None],
+            self.least_kwh[slot, self.served][:, None],
+            self.most_kwh[self.served][:, None],
+            weights[:, None],
+        )
+        return np.where(self.served[:, None] >= 0, allowed, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a storage does over a horizon, once for every weight.
+
+    Attributes
+    ----------
+    stored_kwh
+        What it holds before each slot and at the end, shape (slots + 1, weights) [kWh].
+    charge_kwh, spilled_kwh
+        What it takes in of the generation, and what is lost, shape (slots, weights) [kWh].
+    discharge_kwh
+        What every household gets, shape (slots, weights, households) [kWh].
+    """
+
+    stored_kwh: NDArray[np.float64]
+    charge_kwh: NDArray[np.float64]
+    spilled_kwh: NDArray[np.float64]
+    discharge_kwh: NDArray[np.float64]
+
+    @property
+    def delivered_kwh(self) -> NDArray[np.float64]:
+        """What all households get, shape (weights,) [kWh]."""
+        delivered: NDArray[np.float64] = self.discharge_kwh.sum(axis=(0, 2))
+        return delivered
+
+
+def live_through(
+    horizon: Horizon,
+    stored_kwh: float,
+    ratings: StorageRatings,
+    weights: NDArray[np.float64],
+    sharing: Sharing = "priority",
+) -> Course:
+    """Return what a storage does over a horizon with each of some weights.
+
+    Parameters
+    ----------
+    horizon : Horizon
+        What it meets.
+    stored_kwh : float
+        What it holds at first [kWh].
+    ratings : StorageRatings
+        What it is able to do, in numbers.
+    weights : array, shape (weights,)
+        Weights 1 / alpha of the least demand, 0..1; 0 serves all demand.
+    sharing : {"priority", "proportional"}
+        Who is served where the energy is short.
+    """
+    allowed = horizon.allowed_kwh(weights)
+    slots, count, households = horizon.slots, len(weights), horizon.demand_kwh.shape[1]
+    stored = np.full((slots + 1, count), stored_kwh)
+    charge, spilled = np.empty((slots, count)), np.empty((slots, count))
+    discharge = np.zeros((slots, count, households))
+    for slot in range(slots):
+        done = exchange(
+            stored[slot], horizon.generation_kwh[slot], horizon.bright[slot], allowed[slot],
+            ratings, horizon.step_h, sharing,
+        )  # fmt: skip
+        charge[slot], spilled[slot] = done.charge_kwh, done.spilled_kwh
+        served = horizon.served[slot]
+        there = served >= 0
+        discharge[slot][:, served[there]] = done.discharge_kwh[:, there]
+        stored[slot + 1] = charged(
+            stored[slot],
+            done.charge_kwh - done.discharge_kwh.sum(axis=-1),
+            ratings.charge_efficiency,
+            ratings.discharge_efficiency,
+        )
+    return Course(stored, charge, spilled, discharge)
+
+
+@dataclass(frozen=True, slots=True)
+class Iterations:
+    """What came of each alpha, up to the one that was taken.
+
+    Attributes
+    ----------
+    alpha
+        Whole numbers from 1 on, shape (iterations,).
+    delivered_kwh, final_kwh
+        What households would get, and what would be left at the end, of the shape of `alpha` [kWh].
+    stored_kwh
+        What the storage would hold before each slot and at the end, shape (slots + 1, iterations)
+        [kWh].
+    chosen
+        The alpha that is taken.
+    settled
+        Whether the iteration came to its end, and not to the highest alpha that is tried.
+    """
+
+    alpha: NDArray[np.int64]
+    delivered_kwh: NDArray[np.float64]
+    final_kwh: NDArray[np.float64]
+    stored_kwh: NDArray[np.float64]
+    chosen: int
+    settled: bool
+
+
+def iterate_allowance(
+    horizon: Horizon,
+    stored_kwh: float,
+    ratings: StorageRatings,
+    sharing: Sharing = "priority",
+    stop_when: StopWhen = "left",
+    tolerance_kwh: float = TOLERANCE_KWH,
+    most_alpha: int = MOST_ALPHA,
+) -> Iterations:
+    """Raise alpha until no more comes of it.
+
+    Parameters
+    ----------
+    horizon, stored_kwh, ratings, sharing
+        As in `live_through`.
+    stop_when : {"left", "delivered"}
+        Whether to stop as soon as the energy left at the end changes by less than the tolerance,
+        as equation (42) suggests, or the energy delivered. Both also stop where no more is
+        delivered than with the alpha before. They differ where the sun fills the storage at the
+        end of the horizon whatever was served.
+    tolerance_kwh : float
+        Change that counts as none [kWh].
+    most_alpha : int
+        Highest alpha that is tried.
+    """
+    alphas: list[NDArray[np.int64]] = []
+    courses: list[Course] = []
+    done = 0
+    while True:
+        # Many are lived through at once, and those after the last one wanted are thrown away.
+        alpha = np.arange(done + 1, min(done + AT_ONCE, most_alpha) + 1)
+        alphas.append(alpha)
+        courses.append(live_through(horizon, stored_kwh, ratings, 1.0 / alpha, sharing))
+        done = int(alpha[-1])
+        delivered = np.concatenate([course.delivered_kwh for course in courses])
+        stored = np.concatenate([course.stored_kwh for course in courses], axis=1)
+        final = stored[-1]
+        more = np.diff(delivered)
+        change = np.abs(np.diff(final)) if stop_when == "left" else np.abs(more)
+        stops = np.flatnonzero((change < tolerance_kwh) | (more <= 0))
+        if len(stops) or done == most_alpha:
+            break
+    last = int(stops[0]) + 2 if len(stops) else done
+    lessened = len(stops) > 0 and more[stops[0]] < 0
+    rows = slice(last)
+    return Iterations(
+        np.concatenate(alphas)[rows],
+        delivered[rows],
+        final[rows],
+        stored[:, rows],
+        chosen=last - 1 if lessened else last,
+        settled=len(stops) > 0,
+    )

@@ -1,0 +1,258 @@
+"""Who may draw from a community's storage in a slot, and how much.
+
+A storage that photovoltaics alone charge serves, in every slot in which it is not charged, the few
+households of which most is still expected on the day. What stands here is Algorithm 2 of the source
+with its misprints mended, for any number of households and of those served at once; as printed it
+is kept in `markets.printed_discharge`.
+
+Source: Community energy storage scheduled on LSTM forecasts, ICT Express, 2022, equations (10) to
+(43) and Algorithm 2.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.battery import exchange_bounds
+
+type Sharing = Literal["priority", "proportional"]
+
+# A storage is full where less than this share of its size is left.
+AT_LIMIT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class StorageRatings:
+    """What storages are able to do; every field is a number or an array, a row for each storage.
+
+    Attributes
+    ----------
+    capacity_kwh
+        Size [kWh].
+    soc_min, soc_max
+        Limits of the state of charge, 0..1 [-].
+    power_kw
+        Rating in each direction [kW]; may be infinite, as in the source.
+    charge_efficiency, discharge_efficiency
+        From the plant to the store and from the store to the households, 0 < efficiency <= 1 [-].
+        The source takes both as 1.
+    """
+
+    capacity_kwh: float | NDArray[np.float64]
+    soc_min: float | NDArray[np.float64] = 0.1
+    soc_max: float | NDArray[np.float64] = 0.95
+    power_kw: float | NDArray[np.float64] = np.inf
+    charge_efficiency: float | NDArray[np.float64] = 1.0
+    discharge_efficiency: float | NDArray[np.float64] = 1.0
+
+    def bounds(
+        self, stored_kwh: NDArray[np.float64], step_h: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what can at most be delivered and taken in in a slot [kWh], both at least 0."""
+        lower, upper = exchange_bounds(
+            stored_kwh,
+            self.capacity_kwh,
+            self.soc_min,
+            self.soc_max,
+            self.power_kw,
+            step_h,
+            self.charge_efficiency,
+            self.discharge_efficiency,
+        )
+        return 0.0 - lower, upper
+
+
+@dataclass(frozen=True, slots=True)
+class SlotExchange:
+    """What storages do in a slot.
+
+    Attributes
+    ----------
+    charge_kwh, spilled_kwh
+        What of the plant's generation is taken in, and what is lost, shape (...) [kWh].
+    discharge_kwh
+        What each household in the order is given, shape (..., k) [kWh].
+    """
+
+    charge_kwh: NDArray[np.float64]
+    spilled_kwh: NDArray[np.float64]
+    discharge_kwh: NDArray[np.float64]
+
+
+def average_left(
+    forecast_kwh: NDArray[np.float64],
+    used_kwh: NDArray[np.float64],
+    slots_left: float | NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the mean demand of the slots that are left of a day, were its forecast right.
+
+    Parameters
+    ----------
+    forecast_kwh : array
+        Demand forecast for the whole day [kWh].
+    used_kwh : array
+        Demand of the day before this slot [kWh].
+    slots_left : float or array
+        Slots of the day from this one on, at least 1.
+
+    Notes
+    -----
+    Equations (10) and (12), ``A = (sum of F - sum of D before s) / (e - s)``; with nothing used and
+    all slots left it is the static average (11).
+    """
+    return (forecast_kwh - used_kwh) / slots_left
+
+
+def allowance_kwh(
+    demand_kwh: NDArray[np.float64],
+    least_kwh: NDArray[np.float64],
+    most_kwh: NDArray[np.float64],
+    weight: float | NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return what households that are served may draw in a slot [kWh].
+
+    Parameters
+    ----------
+    demand_kwh : array
+        Demand of the slot [kWh]; what is below 0 is served nothing.
+    least_kwh : array
+        Least demand seen in this slot of the day, at least 0 [kWh].
+    most_kwh : array
+        Highest demand seen in any slot, at least 0 [kWh].
+    weight : float or array
+        Weight 1 / alpha of the least demand, 0..1 [-]. At 1 only what exceeds it is served, at 0
+        all demand.
+
+    Notes
+    -----
+    Equations (38) to (41), ``clip(D - w D_min, 0, D_max)``. It never exceeds the demand.
+    """
+    return np.clip(demand_kwh - weight * least_kwh, 0.0, most_kwh)
+
+
+def served_first(average_kwh: NDArray[np.float64], dischargers: int) -> NDArray[np.intp]:
+    """Return the households that may draw from one storage, those of the highest average first.
+
+    Parameters
+    ----------
+    average_kwh : array, shape (..., households)
+        Averages left; NaN where a household has not told any, which is never served.
+    dischargers : int
+        How many are served at most.
+
+    Returns
+    -------
+    array of int, shape (..., min(dischargers, households))
+        Rows of the households, -1 where nobody is. Ties go to the lower row.
+    """
+    wanted = np.where(np.isnan(average_kwh), -np.inf, average_kwh)
+    order = np.argsort(-wanted, axis=-1, kind="stable")[..., :dischargers]
+    told = np.take_along_axis(wanted, order, axis=-1) > -np.inf
+    chosen: NDArray[np.intp] = np.where(told, order, -1)
+    return chosen
+
+
+def served_by_storage(
+    average_kwh: NDArray[np.float64],
+    storage_of: NDArray[np.intp],
+    dischargers: NDArray[np.intp],
+) -> NDArray[np.intp]:
+    """Return the households that may draw from each of several storages.
+
+    Parameters
+    ----------
+    average_kwh : array, shape (households,)
+        Averages left; NaN where a household has not told any.
+    storage_of : array of int, shape (households,)
+        Row of the storage of each.
+    dischargers : array of int, shape (storages,)
+        How many each storage serves at most.
+
+    Returns
+    -------
+    array of int, shape (storages, most served)
+        As `served_first` of each storage has them, -1 where nobody is.
+    """
+    households = len(average_kwh)
+    own = np.bincount(storage_of, minlength=len(dischargers))
+    width = int(np.minimum(own, dischargers).max(initial=0))
+    if width == 0:
+        return np.empty((len(dischargers), 0), dtype=np.intp)
+    wanted = np.where(np.isnan(average_kwh), -np.inf, average_kwh)
+    order = np.lexsort((-wanted, storage_of))
+    begins = np.cumsum(own) - own
+    place = np.minimum(begins[:, None] + np.arange(width), households - 1)
+    there = np.arange(width) < np.minimum(own, dischargers)[:, None]
+    rows = order[place]
+    chosen: NDArray[np.intp] = np.where(there & (wanted[rows] > -np.inf), rows, -1)
+    return chosen
+
+
+def exchange(
+    stored_kwh: NDArray[np.float64],
+    generation_kwh: NDArray[np.float64] | float,
+    bright: NDArray[np.bool_] | bool,
+    allowed_kwh: NDArray[np.float64],
+    ratings: StorageRatings,
+    step_h: float,
+    sharing: Sharing = "priority",
+) -> SlotExchange:
+    """Return what storages do in a slot.
+
+    Parameters
+    ----------
+    stored_kwh : array, shape (...)
+        What each holds [kWh].
+    generation_kwh : array or float, shape (...)
+        What its plant generates, at least 0 [kWh].
+    bright : array of bool or bool, shape (...)
+        Whether its plant generates enough to charge.
+    allowed_kwh : array, shape (..., k)
+        What each household that may draw wants, in the order in which they are served [kWh].
+    ratings : StorageRatings
+        What the storages are able to do.
+    step_h : float
+        Length of the slot [h].
+    sharing : {"priority", "proportional"}
+        Where the energy is short: those first in the order are served first, or all alike.
+
+    Notes
+    -----
+    Equations (22) to (25). A storage that can be charged from a bright sky is charged and serves
+    nobody; the plant never feeds households directly. What the plant generates beside that, the
+    sky not bright or the storage full, is spilled.
+    """
+    most_out, most_in = ratings.bounds(stored_kwh, step_h)
+    full = most_in <= AT_LIMIT * np.asarray(ratings.capacity_kwh)
+    charging = np.asarray(bright) & ~full
+    charge = np.where(charging, np.minimum(generation_kwh, most_in), 0.0)
+    available = np.where(charging, 0.0, most_out)
+    discharge = dealt_kwh(allowed_kwh, available, sharing)
+    return SlotExchange(charge, generation_kwh - charge, discharge)
+
+
+def dealt_kwh(
+    wanted_kwh: NDArray[np.float64], available_kwh: NDArray[np.float64], sharing: Sharing
+) -> NDArray[np.float64]:
+    """Return what households get of an energy that may not be enough for all.
+
+    Parameters
+    ----------
+    wanted_kwh : array, shape (..., k)
+        What each wants, at least 0, in the order in which they are served [kWh].
+    available_kwh : array, shape (...)
+        What there is, at least 0 [kWh].
+    sharing : {"priority", "proportional"}
+        Whether the first are served first, or everybody gets the same share.
+    """
+    if sharing == "proportional":
+        total = wanted_kwh.sum(axis=-1)
+        share = np.divide(
+            available_kwh, total, out=np.ones_like(total), where=total > available_kwh
+        )
+        return wanted_kwh * share[..., None]
+    before = np.cumsum(wanted_kwh, axis=-1) - wanted_kwh
+    left = np.maximum(available_kwh[..., None] - before, 0.0)
+    return np.minimum(wanted_kwh, left)
