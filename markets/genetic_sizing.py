@@ -1,0 +1,51 @@
+"""Sizes of batteries by genetic algorithm, as they were published, beside the exact ways."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def genetic_minimum(
+    objective: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    *,
+    seed: int,
+    population: int = 20,
+    generations: int = 20,
+) -> tuple[NDArray[np.float64], float]:
+    """Return the best point that a genetic algorithm finds, and what it comes to.
+
+    Parameters
+    ----------
+    objective : callable
+        Takes points, shape (population, dimensions), and returns their values, shape
+        (population,).
+    low, high : array, shape (dimensions,)
+        Bounds of the points.
+    seed : int
+        Seed of its chance.
+    population, generations : int
+        How many points are kept, and how often they are renewed.
+
+    Notes
+    -----
+    Source: Frontiers in Energy Research 10 (2022) 929693, section 3.6, whose table of parameters
+    is lost. Crossover and mutation are those of pymoo: simulated binary and polynomial.
+    """
+    from pymoo.algorithms.soo.nonconvex.ga import GA
+    from pymoo.core.problem import Problem
+    from pymoo.optimize import minimize
+
+    class _Objective(Problem):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(n_var=len(low), n_obj=1, xl=low, xu=high)
+
+        def _evaluate(self, x: NDArray[np.float64], out: dict[str, Any], *_: Any) -> None:
+            out["F"] = objective(x)[:, None]
+
+    algorithm = GA(pop_size=population)
+    found = minimize(_Objective(), algorithm, ("n_gen", generations), seed=seed, verbose=False)
+    return np.asarray(found.X, dtype=np.float64), float(found.F[0])
