@@ -1,5 +1,9 @@
 """What agents offers, one name a line; a name is imported when first used."""
 
+from .battery_coordinator import BatteryCoordinator as BatteryCoordinator
+from .battery_coordinator import SharingRules as SharingRules
+from .building_battery import BatteryBank as BatteryBank
+from .building_battery import BuildingBattery as BuildingBattery
 from .community_energy_aggregator import CommunityEnergyAggregator as CommunityEnergyAggregator
 from .consumer import Building as Building
 from .consumer import Consumer as Consumer

@@ -1,6 +1,14 @@
 from .battery import charged as charged
 from .battery import exchange_bounds as exchange_bounds
 from .battery import usable_kwh as usable_kwh
+from .battery_messages import BatteryState as BatteryState
+from .battery_messages import Forecast as Forecast
+from .battery_messages import MeterReading as MeterReading
+from .battery_messages import Need as Need
+from .battery_messages import PeakSignal as PeakSignal
+from .battery_messages import Schedule as Schedule
+from .battery_messages import Surplus as Surplus
+from .battery_messages import TransferOrder as TransferOrder
 from .calendar import Calendar as Calendar
 from .chance import alternated as alternated
 from .chance import correlation_over as correlation_over
@@ -11,6 +19,8 @@ from .chance import unavailability as unavailability
 from .clock import Clock as Clock
 from .clock import PendingEvent as PendingEvent
 from .cloudiness import clearness as clearness
+from .commercial_buildings import CommercialBuildings as CommercialBuildings
+from .commercial_buildings import District as District
 from .day_plans import DayPlans as DayPlans
 from .day_plans import read_day_plans as read_day_plans
 from .demand import LoadTable as LoadTable
@@ -61,6 +71,7 @@ from .standard_profiles import PROFILES as PROFILES
 from .standard_profiles import StandardProfiles as StandardProfiles
 from .standard_profiles import dynamisation as dynamisation
 from .standard_profiles import season_of as season_of
+from .standard_profiles import typical_day_kw as typical_day_kw
 from .storage_bank import StorageBank as StorageBank
 from .streams import Streams as Streams
 from .sunshine import ClearSky as ClearSky

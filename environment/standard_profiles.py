@@ -67,6 +67,25 @@ def dynamisation(day_of_year: float) -> float:
     return factor
 
 
+def typical_day_kw(names: Sequence[str], season: Season, day_type: DayType) -> NDArray[np.float64]:
+    """Return the published curves of a typical day.
+
+    Parameters
+    ----------
+    names
+        Profiles wanted, each one of `PROFILES` but h0_dynamic.
+    season, day_type
+        The typical day.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Mean power of a consumer of about 1,000 kWh a year in each quarter hour of the wall clock
+        [kW], shape (96, names).
+    """
+    return _figures()[season, day_type][:, [_COLUMNS.index(name) for name in names]]
+
+
 class StandardProfiles:
     """Standard load profiles along the calendar of a run.
 
