@@ -13,11 +13,11 @@ from agents.school_district import SchoolDistrict
 from agents.utility_company import UtilityCompany
 from environment.message_bus import MessageBus
 from environment.messages import (
-    EnergyBid,
     EnergyRequest,
     ExchangeOrder,
     IncentiveOffer,
     ScheduleProposal,
+    SupplyOffer,
     ValleyAnnouncement,
 )
 from markets.incentive_game import IncentiveTerms, ration, search_incentive
@@ -236,7 +236,7 @@ class DemandResponse:
             reached = self.bus.send(offer)
             self.bus.wait()
             energy = self.schools.respond(price)
-            bid = EnergyBid(
+            bid = SupplyOffer(
                 sender=SCHOOLS, receiver=self.utility.name, energy_kwh=energy[silent], **about
             )
             returned = self.bus.send(bid)

@@ -22,6 +22,9 @@ class ElectricSchoolBus(RowAgent):
     driven_km = Column(np.float64, "km", 0.0, "distance driven in this step", state=True)
     reserve_kwh = Column(np.float64, "kWh", 0.0, "kept back for the rounds ahead", state=True)
     plugged = Column(np.bool_, "-", True, "whether it can exchange energy", state=True)
+    owed_kwh = Column(
+        np.float64, "kWh", 0.0, "charging that would replace what it sold", state=True
+    )
     fell_short = Column(np.bool_, "-", False, "could not finish the round under way", state=True)
 
     def exchange_bounds(self) -> tuple[float, float]:

@@ -184,10 +184,20 @@ class SchoolDistrict(AgentGroup[School]):
         used = np.minimum(wanted, fleet["energy_kwh"])
         return used, wanted - used
 
+    def replaced_kwh(self, charge_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what of the charging of each bus replaces energy it sold before [kWh]."""
+        owed, needs = self.buses.population["owed_kwh"], self.needs_kwh()
+        share = np.divide(owed, needs, out=np.zeros_like(needs), where=needs > 0)
+        replaced: NDArray[np.float64] = np.minimum(share, 1.0) * charge_kwh
+        return replaced
+
     def move(self, charge_kwh: NDArray[np.float64], sold_kwh: NDArray[np.float64]) -> None:
         """Let the batteries charge, sell and drive; a bus does one of these in a step [kWh]."""
         fleet = self.buses.population
         used, _ = self.driving_kwh()
+        per_sold = fleet["discharge_efficiency"] * fleet["charge_efficiency"]
+        owed = fleet["owed_kwh"] + sold_kwh / per_sold - self.replaced_kwh(charge_kwh)
+        fleet["owed_kwh"][:] = np.maximum(owed, 0.0)
         left = charged(
             fleet["energy_kwh"],
             charge_kwh - sold_kwh,

@@ -44,6 +44,7 @@ from .home_messages import StorageReport as StorageReport
 from .home_messages import SupplyForecast as SupplyForecast
 from .ledger import Ledger as Ledger
 from .message_bus import MessageBus as MessageBus
+from .messages import BusPlugIn as BusPlugIn
 from .messages import EnergyBid as EnergyBid
 from .messages import EnergyMessage as EnergyMessage
 from .messages import EnergyRequest as EnergyRequest
@@ -56,6 +57,7 @@ from .messages import PriceMessage as PriceMessage
 from .messages import PriceOffer as PriceOffer
 from .messages import ScheduleProposal as ScheduleProposal
 from .messages import Settlement as Settlement
+from .messages import SupplyOffer as SupplyOffer
 from .messages import ValleyAnnouncement as ValleyAnnouncement
 from .planned_trips import PlannedTrips as PlannedTrips
 from .population import Attribute as Attribute

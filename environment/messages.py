@@ -124,6 +124,18 @@ class IncentiveOffer(PriceMessage):
     __slots__ = ()
 
 
+class SupplyOffer(EnergyMessage):
+    """Schools answer an incentive offer with the energy they would sell at it."""
+
+    __slots__ = ()
+
+
+class BusPlugIn(EnergyMessage):
+    """School buses that charge after use tell what they draw, whatever the price."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeOrder(EnergyMessage):
     """A utility takes energy that was offered, at a price; it binds.

@@ -215,7 +215,8 @@ def deal_out(
     room = _beyond(np.zeros(groups), need_kwh, limit_kwh, group) - dealt
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(most > given, (energy_kwh - given) / (most - given), 0.0)
-    return np.asarray(dealt + np.clip(share, 0.0, 1.0)[group] * room)
+    split = dealt + np.clip(share, 0.0, 1.0)[group] * room
+    return np.where((energy_kwh > 0)[group], split, 0.0)
 
 
 def _beyond(

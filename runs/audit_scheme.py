@@ -101,8 +101,15 @@ class SchemeAudit(Protocol):
 
 type _Maker = Callable[[Run, Premises, Columns], SchemeAudit]
 
+
+def _school_buses(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
+    from .audit_schools import SchoolAudit
+
+    return SchoolAudit(run, premises, hours)
+
+
 # How the audit of each scheme but that of the vehicles is made; imported when it is.
-_MAKERS: Mapping[str, _Maker] = MappingProxyType({})
+_MAKERS: Mapping[str, _Maker] = MappingProxyType({"school_buses": _school_buses})
 
 
 def scheme_audits(run: Run, premises: Premises, hours: Columns) -> list[SchemeAudit]:

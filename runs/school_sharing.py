@@ -73,7 +73,6 @@ class SchoolBusSharing:
         self.agreed = np.ones(len(self.district), dtype=np.bool_)
         self._slots = np.empty(0, dtype=np.intp)
         self._schedule_kwh = np.zeros((len(self.district), 0))
-        self._owed_kwh = np.zeros(len(self.district.buses))
 
     def act(self) -> None:
         """Drive, plan the night where its window opens, charge and sell."""
@@ -92,7 +91,7 @@ class SchoolBusSharing:
         by_school = self.district.by_school
         self.charged_kwh = by_school(self.decision.charge_kwh)
         self.sold_kwh = by_school(self.decision.sold_kwh)
-        self._count_replaced()
+        self.replaced_kwh = by_school(self.district.replaced_kwh(self.decision.charge_kwh))
         simulation.draw("school_bus_kwh", self.community, schools.nodes, self.charged_kwh)
         simulation.draw(
             "school_bus_kwh", self.community, schools.nodes, -self.sold_kwh, direct=True
@@ -119,18 +118,6 @@ class SchoolBusSharing:
         self._slots = self.schools.valley(step)
         load = self.schools.forecast.demand_kwh(self._slots.tolist())
         self._schedule_kwh, self.agreed = self.desk.fill_valley(step, load)
-
-    def _count_replaced(self) -> None:
-        """Tell apart, in what is charged, the energy that replaces what was sold before."""
-        needs = self.district.needs_kwh()
-        share = np.divide(self._owed_kwh, needs, out=np.zeros_like(needs), where=needs > 0)
-        replaced = np.minimum(share, 1.0) * self.decision.charge_kwh
-        self.replaced_kwh = self.district.by_school(replaced)
-        fleet = self.district.buses.population
-        per_sold = fleet["discharge_efficiency"] * fleet["charge_efficiency"]
-        self._owed_kwh = np.maximum(
-            self._owed_kwh + self.decision.sold_kwh / per_sold - replaced, 0.0
-        )
 
     def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(self.community, values, len(self.setting.communities))
@@ -236,7 +223,6 @@ class SchoolBusSharing:
             "agreed": self.agreed,
             "slots": self._slots,
             "schedule_kwh": self._schedule_kwh,
-            "owed_kwh": self._owed_kwh,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -244,4 +230,4 @@ class SchoolBusSharing:
         self.district.population.restore(state["schools"])
         self.district.buses.population.restore(state["buses"])
         self.agreed, self._slots = state["agreed"], state["slots"]
-        self._schedule_kwh, self._owed_kwh = state["schedule_kwh"], state["owed_kwh"]
+        self._schedule_kwh = state["schedule_kwh"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.messages import PlugIn
+from environment.messages import BusPlugIn
 from markets.incentive_game import (
     IncentiveGame,
     IncentiveTerms,
@@ -61,7 +61,7 @@ class ChargeAfterUse:
         charging = int(np.count_nonzero(decision.charge_kwh))
         if charging:
             sharing.simulation.bus.send(
-                PlugIn(
+                BusPlugIn(
                     step=sharing.simulation.step_index,
                     round=0,
                     sender="schools",
