@@ -1,0 +1,81 @@
+"""How far forecasts are off: three measures, and what they must fulfil together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastErrors:
+    """The errors of a forecast.
+
+    Attributes
+    ----------
+    mse
+        Mean squared error [unit^2].
+    mae
+        Mean absolute error [unit].
+    mape
+        Mean absolute error as a share of what came, where that is not 0 [1]; NaN where it always
+        is.
+    largest
+        Largest absolute error [unit].
+    readings
+        How many forecasts were compared; those without a forecast or a reading are left out.
+    zeros
+        How many of them had no share to tell, 0 having come.
+    """
+
+    mse: float
+    mae: float
+    mape: float
+    largest: float
+    readings: int
+    zeros: int
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the errors can be those of one forecast: ``MAE^2 <= MSE <= MAE max|e|``."""
+        slack = ROUNDING * max(self.mse, self.mae**2, 1e-300)
+        return self.mae**2 <= self.mse + slack and self.mse <= self.mae * self.largest + slack
+
+
+def forecast_errors(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> ForecastErrors:
+    """Return how far a forecast is off what came.
+
+    Parameters
+    ----------
+    forecast, actual : array of one shape
+        What was forecast and what came; NaN where nothing was.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to compare.
+    """
+    there = ~(np.isnan(forecast) | np.isnan(actual))
+    if not there.any():
+        raise ValueError("no forecast has a reading to be compared with")
+    came = actual[there]
+    error = np.abs(forecast[there] - came)
+    counted = came != 0
+    shares = error[counted] / np.abs(came[counted])
+    return ForecastErrors(
+        mse=float((error**2).mean()),
+        mae=float(error.mean()),
+        mape=float(shares.mean()) if len(shares) else float("nan"),
+        largest=float(error.max()),
+        readings=len(error),
+        zeros=int(np.count_nonzero(~counted)),
+    )
+
+
+def least_largest_error(mse: float, mae: float) -> float:
+    """Return how large the largest error must at least be for both measures to be true [unit].
+
+    It follows from ``MSE <= MAE max|e|``.
+    """
+    return mse / mae
