@@ -45,7 +45,7 @@ def draw_state_of_charge(data: RunData) -> Drawing:
         legend_line("mean at the end", grey, marker="D", ms=6, ls="none"),
         legend_line("limits of charging", grey, lw=1, ls=(0, (4, 3))),
     ]
-    finding = _soc_finding(data)
+    finding = soc_finding(data)
     notes = [data.timeline.note] if data.timeline.note else []
     if data.recorded < data.vehicles:
         notes.append(f"bands of the first {data.recorded:,} of {data.vehicles:,} vehicles")
@@ -89,7 +89,7 @@ def draw_whereabouts(data: RunData) -> Drawing:
     cut_off = data.total(data.strategies[0], "counts").get("vehicles_cut_off", 0) > 0
     away = "on the road or cut off" if cut_off else "on the road"
     entries.append(legend_area(away, ROAD, hatch="////", edgecolor="#999999", lw=0))
-    finding = _road_finding(where[-1], where.sum(axis=0), away, mean_day, data)
+    finding = road_finding(where[-1], where.sum(axis=0), away, mean_day, data)
     note = "mean of all days" if mean_day else ""
     figure, panels = sheet(finding, (1, 1), 3.4, entries, heading_in=0.12, note=note)
     axes = panels[0, 0]
@@ -109,7 +109,7 @@ def draw_whereabouts(data: RunData) -> Drawing:
     return Drawing(finding, figure)
 
 
-def _road_finding(
+def road_finding(
     road: NDArray[np.float64],
     there: NDArray[np.float64],
     away: str,
@@ -126,7 +126,7 @@ def _road_finding(
     return f"On a mean day {text}" if mean_day else text
 
 
-def _soc_finding(data: RunData) -> str:
+def soc_finding(data: RunData) -> str:
     """Tell how full the whole fleet ends under the last strategy against the first."""
     first, last = data.strategies[0], data.strategies[-1]
     ends = {name: f"{data.total(name, 'final_mean_soc'):.0%}" for name in (first, last)}

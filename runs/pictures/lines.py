@@ -40,7 +40,7 @@ def draw_line_loading(data: RunData) -> Drawing:
         which if len(shown) < len(names) else "",
         "at the right the highest loading of each line",
     ]
-    finding = _finding(data, names, loading)
+    finding = loading_finding(data, names, loading)
     entries = [legend_area("overloaded: above the rating", ALARM)]
     longest = max(len(names[line]) for line in shown)
     left_in = min(0.35 + 0.078 * longest, 4.0)
@@ -91,7 +91,7 @@ def _short(name: str) -> str:
     return name if len(name) <= 46 else f"{name[:45]}\u2026"
 
 
-def _finding(data: RunData, names: list[str], loading: NDArray[np.float64]) -> str:
+def loading_finding(data: RunData, names: list[str], loading: NDArray[np.float64]) -> str:
     """Tell which strategies overload lines, and how far."""
     over = (loading > OVERLOAD).any(axis=(1, 2))
     peaks = loading.max(axis=(1, 2))

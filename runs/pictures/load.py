@@ -48,7 +48,7 @@ def draw_load(data: RunData) -> Drawing:
     entries.append(legend_area("fixed load of homes and buildings", FIXED_AREA))
     columns = min(len(data.groups), MOST_COLUMNS)
     rows = -(-len(data.groups) // columns)
-    finding = _load_finding(data)
+    finding = load_finding(data)
     figure, panels = sheet(
         finding, (rows + 1, columns), 2.0, entries, height_ratios=[1.4] + [1.0] * rows,
         note=data.timeline.note_with_range, gap_in=0.7,
@@ -105,7 +105,7 @@ def draw_peak_to_average(data: RunData) -> Drawing:
     ]
     if fixed.mean() > 0:
         bars.append(("Fixed load alone", float(fixed.max() / fixed.mean()), FIXED))
-    finding = _ratio_finding(data, known)
+    finding = ratio_finding(data, known)
     figure, panels = sheet(finding, (1, 1), 0.42 + 0.5 * len(bars), left_in=1.75, heading_in=0.05)
     axes = panels[0, 0]
     first = known.get(data.strategies[0])
@@ -131,7 +131,7 @@ def draw_peak_to_average(data: RunData) -> Drawing:
     return Drawing(finding, figure)
 
 
-def _load_finding(data: RunData) -> str:
+def load_finding(data: RunData) -> str:
     """Compare the lowest peak with that of the first strategy."""
     peaks = {name: float(data.total(name, "peak_kw")) for name in data.strategies}
     first, best = data.strategies[0], min(data.strategies, key=lambda name: peaks[name])
@@ -152,7 +152,7 @@ def _load_finding(data: RunData) -> str:
     )
 
 
-def _ratio_finding(data: RunData, known: dict[str, float]) -> str:
+def ratio_finding(data: RunData, known: dict[str, float]) -> str:
     """Compare the lowest ratio with that of the first strategy."""
     first, best = data.strategies[0], min(known, key=lambda name: known[name])
     if len(known) == 1 or first not in known:

@@ -45,7 +45,7 @@ def draw_prices(data: RunData) -> Drawing:
     if len(alone) < len(data.groups):
         entries.append(legend_area("lowest to highest of all communities", BAND))
     entries.append(legend_line("utility's price to the communities", INK, lw=1.3, ls=(0, (3, 1.5))))
-    finding = _price_finding(data, community)
+    finding = price_finding(data, community)
     figure, panels = sheet(
         finding, (len(data.strategies), 1), 2.0, entries, sharey=True,
         note=data.timeline.note_with_range,
@@ -77,7 +77,7 @@ def draw_charging(data: RunData) -> Drawing:
     entries = [
         legend_area(group.name, colour) for group, colour in zip(data.groups, colours, strict=True)
     ]
-    finding = _charging_finding(data)
+    finding = charging_finding(data)
     figure, panels = sheet(
         finding, (len(data.strategies), 1), 2.1, entries, sharey=True, left_in=1.05,
         note=data.timeline.note,
@@ -107,7 +107,7 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     return lowest - 0.07 * span, highest + 0.07 * span
 
 
-def _price_finding(data: RunData, price: NDArray[np.float64]) -> str:
+def price_finding(data: RunData, price: NDArray[np.float64]) -> str:
     """Tell the range of prices of the last strategy against the first, and who pays most."""
     last = len(data.strategies) - 1
     ends = [(f"{np.nanmin(values):,.1f}", f"{np.nanmax(values):,.1f}") for values in price]
@@ -126,7 +126,7 @@ def _price_finding(data: RunData, price: NDArray[np.float64]) -> str:
     return text
 
 
-def _charging_finding(data: RunData) -> str:
+def charging_finding(data: RunData) -> str:
     """Tell what vehicles took and gave under the last strategy against the first."""
 
     def told(strategy: str) -> str:

@@ -1,6 +1,6 @@
 """The results of a run as arrays, in the shape in which figures are drawn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -78,6 +78,7 @@ class RunData:
         first = int(self.scenario["vehicles"]["count"])
         self.there = Growth(calendar, first, rate, joins).in_steps(self.steps)
         self.vehicles = int(self.there[-1])
+        self._hours: dict[str, NDArray[np.float64]] = {}
 
     def total(self, strategy: str, name: str) -> Any:
         """Return a number of the summary."""
@@ -85,9 +86,11 @@ class RunData:
 
     def hours(self, column: str) -> NDArray[np.float64]:
         """Return a column of the communities, shape (strategies, communities, steps)."""
-        rows: NDArray[np.float64] = self._hours.column(column).to_numpy().astype(np.float64)
-        shape = (self.steps, len(self.strategies), len(self.communities))
-        return rows.reshape(shape).transpose(1, 2, 0)
+        if column not in self._hours:
+            rows = self.run.table("hours", [column]).column(column).to_numpy().astype(np.float64)
+            shape = (self.steps, len(self.strategies), len(self.communities))
+            self._hours[column] = rows.reshape(shape).transpose(1, 2, 0)
+        return self._hours[column]
 
     def power_kw(self, column: str) -> NDArray[np.float64]:
         """Return mean power over every step, shaped as `hours` [kW]."""
@@ -128,8 +131,8 @@ class RunData:
         """
         names = ["step", "strategy", party, "energy_kwh"]
         paid = self.run.table("ledger", names, [("kind", "=", kind)])
-        strategy = _codes(paid.column("strategy"), self.strategies)
-        community = _codes(paid.column(party), [f"{whose}@{name}" for name in self.communities])
+        strategy = codes_of(paid.column("strategy"), self.strategies)
+        community = codes_of(paid.column(party), [f"{whose}@{name}" for name in self.communities])
         power = np.zeros((len(self.strategies), len(self.communities), self.steps))
         where = (strategy, community, paid.column("step").to_numpy())
         np.add.at(power, where, paid.column("energy_kwh").to_numpy() / self.step_h)
@@ -138,7 +141,7 @@ class RunData:
     def paid_amount(self, kind: str) -> NDArray[np.float64]:
         """Return the money of payments of one kind, shape (strategies, steps)."""
         paid = self.run.table("ledger", ["step", "strategy", "amount"], [("kind", "=", kind)])
-        strategy = _codes(paid.column("strategy"), self.strategies)
+        strategy = codes_of(paid.column("strategy"), self.strategies)
         amount = np.zeros((len(self.strategies), self.steps))
         where = (strategy, paid.column("step").to_numpy())
         np.add.at(amount, where, paid.column("amount").to_numpy())
@@ -169,25 +172,52 @@ class RunData:
             State of charge before the exchange of every step, from 0 to 1.
         """
         found = np.empty((len(self.strategies), len(shares), self.steps))
-        for steps, soc in self._soc():
+        for steps, values in self.vehicle_blocks(["soc"]):
+            soc = values["soc"]
             quantile = np.nanquantile if np.isnan(soc).any() else np.quantile
             found[:, :, steps] = quantile(soc, shares, axis=2).transpose(2, 0, 1)
         return found
 
-    def _soc(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Read state of charge, shape (steps, strategies, vehicles), some steps at a time.
+    def vehicle_blocks(
+        self, columns: Sequence[str], vehicles: NDArray[np.intp] | None = None
+    ) -> Iterator[tuple[slice, dict[str, NDArray[np.float64]]]]:
+        """Read columns of the recorded vehicles, some steps at a time.
 
-        It is NaN for vehicles that are not there yet.
+        Parameters
+        ----------
+        columns
+            Their names; of "community" the number is read.
+        vehicles
+            Which vehicles, ascending; all if not given.
+
+        Yields
+        ------
+        steps, values
+            Which steps, and of every column an array of shape (steps, strategies, vehicles). It is
+            NaN for vehicles that are not there yet, and as the community of those on the road.
         """
-        size = (len(self.strategies), self.recorded)
-        at_once = max(ROWS_AT_ONCE // (size[0] * size[1]), 1)
+        chosen = np.arange(self.recorded) if vehicles is None else vehicles
+        size = (len(self.strategies), len(chosen))
+        only = [] if vehicles is None else [("vehicle", "in", chosen.tolist())]
+        # Rows that are left out are read too.
+        at_once = max(ROWS_AT_ONCE // max(size[0] * self.recorded, 1), 1)
         for first in range(0, self.steps, at_once):
             last = min(first + at_once, self.steps)
-            rows = self.run.table("vehicles", ["soc"], [("step", ">=", first), ("step", "<", last)])
-            soc = np.full((last - first, *size), np.nan)
-            there = np.arange(self.recorded) < self.there[first:last, None, None]
-            soc[np.broadcast_to(there, soc.shape)] = rows.column("soc").to_numpy()
-            yield slice(first, last), soc
+            rows = self.run.table(
+                "vehicles", columns, [("step", ">=", first), ("step", "<", last), *only]
+            )
+            there = chosen < self.there[first:last, None, None]
+            there = np.broadcast_to(there, (last - first, *size))
+            values = {}
+            for name in columns:
+                read = rows.column(name)
+                values[name] = np.full(there.shape, np.nan)
+                if name == "community":
+                    codes = codes_of(read, self.communities)
+                    values[name][there] = np.where(codes < 0, np.nan, codes)
+                else:
+                    values[name][there] = read.to_numpy()
+            yield slice(first, last), values
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -205,21 +235,14 @@ class RunData:
         """Return the sum of every group, shape (strategies, groups, steps)."""
         return np.stack([values[:, group.members].sum(axis=1) for group in self.groups], axis=1)
 
-    @cached_property
-    def _hours(self) -> Any:
-        names = [
-            "fixed_load_kwh", "net_kwh", "community_price", "utility_price", "school_bus_kwh",
-        ]  # fmt: skip
-        return self.run.table("hours", [*names, "vehicles_present"])
 
-
-def _codes(column: Any, names: tuple[str, ...] | list[str]) -> NDArray[np.int64]:
-    """Return the place of every entry of a column of names."""
-    place = {name: number for number, name in enumerate(names)}
+def codes_of(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the place of every entry of a column of names, -1 where it is empty."""
     import pyarrow as pa
 
+    place = {name: number for number, name in enumerate(names)}
     # Written dictionaries also hold names of rows that were not asked for.
     column = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    known = np.array([place[name] for name in column.dictionary.to_pylist()], dtype=np.int64)
-    codes: NDArray[np.int64] = known[column.indices.to_numpy()]
-    return codes
+    known = [place[name] for name in column.dictionary.to_pylist()]
+    codes: NDArray[np.int64] = column.indices.fill_null(len(known)).to_numpy()
+    return np.array([*known, -1], dtype=np.int64)[codes]
