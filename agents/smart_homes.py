@@ -263,7 +263,6 @@ class SmartHomes:
                 rescheduled=self.plan.rescheduled[:, k],
             )  # fmt: skip
             group.hear_commitment(cast(SlotCommitment, commitment), there)
-        yield
 
     def settle(self, generation_kwh: Energies, demand_kwh: Energies) -> StepFlows:
         """Return the power flow of one step, without letting it happen.

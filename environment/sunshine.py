@@ -1,4 +1,4 @@
-"""What photovoltaics generate under a clear sky, computed by pvlib."""
+"""What photovoltaics generate, under a clear sky or measured sunshine, computed by pvlib."""
 
 import warnings
 from collections.abc import Sequence
@@ -84,17 +84,10 @@ class ClearSky:
 
     def _compute(self, first_step: int) -> NDArray[np.float64]:
         """Return the generation of a block of steps, shape (steps, orientations)."""
-        import pandas as pd
-
         step_h = self.calendar.step_h
         samples = max(round(step_h / SAMPLE_H), 1)
-        begins = np.datetime64(
-            self.calendar.time_of(first_step).astimezone(UTC).replace(tzinfo=None)
-        )
         middle_h = (np.arange(BLOCK_STEPS * samples) + 0.5) * (step_h / samples)
-        times = pd.DatetimeIndex(
-            begins.astype("datetime64[us]") + np.rint(middle_h * 3.6e9).astype("timedelta64[us]")
-        ).tz_localize("UTC")
+        times = _times(self.calendar, first_step * step_h + middle_h)
         with warnings.catch_warnings():
             # pvlib still asks pandas in ways that a later pandas will not know.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -112,23 +105,110 @@ class ClearSky:
         array, shape (times, orientations)
             Shares of 1,000 W/m2 [-].
         """
-        from pvlib import irradiance
         from pvlib.location import Location
 
         place = Location(self.latitude, self.longitude, altitude=self.altitude_m)
         sun: Any = place.get_solarposition(times)
         sky: Any = place.get_clearsky(times, model="ineichen", solar_position=sun)
-        shares = np.empty((len(times), len(self.orientations)))
-        for column, modules in enumerate(self.orientations):
-            sunshine = irradiance.get_total_irradiance(
-                modules.tilt,
-                modules.azimuth,
-                sun["apparent_zenith"],
-                sun["azimuth"],
-                sky["dni"],
-                sky["ghi"],
-                sky["dhi"],
-                albedo=ALBEDO,
-            )["poa_global"]
-            shares[:, column] = np.maximum(np.nan_to_num(sunshine), 0.0) / STANDARD_W_PER_M2
-        return shares
+        return _on_modules(self.orientations, sun, sky["ghi"], sky["dni"], sky["dhi"])
+
+
+class MeasuredSky:
+    """Generation of modules at one place in measured sunshine, along the calendar of a run.
+
+    What was not measured of direct and diffuse irradiance follows from the rest: the direct from
+    global and diffuse, or both from the global by the model of Erbs et al. (1982). The sun stands
+    as in the middle of a step. On tilted modules the isotropic model holds, as under a clear sky.
+
+    Parameters
+    ----------
+    calendar : Calendar
+        The calendar of the run.
+    latitude, longitude : float
+        Of the place, north and east positive [deg].
+    altitude_m : float
+        Height above the sea [m].
+    orientations : sequence of Orientation
+        The modules.
+    ghi : array, shape (steps,)
+        Global horizontal irradiance, mean over each step [W/m2].
+    dhi, dni : array, shape (steps,), or None
+        Diffuse horizontal and direct normal irradiance, where measured [W/m2].
+    """
+
+    def __init__(
+        self,
+        calendar: Calendar,
+        latitude: float,
+        longitude: float,
+        altitude_m: float,
+        orientations: Sequence[Orientation],
+        ghi: NDArray[np.float64],
+        dhi: NDArray[np.float64] | None = None,
+        dni: NDArray[np.float64] | None = None,
+    ) -> None:
+        from pvlib import irradiance
+        from pvlib.location import Location
+
+        middle_h = (np.arange(len(ghi)) + 0.5) * calendar.step_h
+        times = _times(calendar, middle_h)
+        place = Location(latitude, longitude, altitude=altitude_m)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            sun: Any = place.get_solarposition(times)
+            zenith = sun["zenith"].to_numpy()
+            if dhi is None and dni is None:
+                split = irradiance.erbs(ghi, zenith, times)
+                dhi, dni = np.asarray(split["dhi"]), np.asarray(split["dni"])
+            elif dhi is None:
+                dhi = np.maximum(ghi - dni * np.maximum(np.cos(np.radians(zenith)), 0.0), 0.0)
+            elif dni is None:
+                dni = np.nan_to_num(irradiance.dni(ghi, dhi, zenith))
+            shares = _on_modules(orientations, sun, ghi, dni, dhi)
+        performance = np.array([modules.performance_ratio for modules in orientations])
+        self._kwh = shares * calendar.step_h * performance
+
+    def generation_kwh(self, step: int) -> NDArray[np.float64]:
+        """Return what modules of 1 kW peak generate in a step [kWh], shape (orientations,)."""
+        kwh: NDArray[np.float64] = self._kwh[step]
+        return kwh
+
+
+def _on_modules(
+    orientations: Sequence[Orientation], sun: Any, ghi: Any, dni: Any, dhi: Any
+) -> NDArray[np.float64]:
+    """Return the sunshine on modules as a share of that of their peak power [-].
+
+    Parameters
+    ----------
+    sun : DataFrame
+        Position of the sun, as pvlib tells it.
+    ghi, dni, dhi : array-like, shape (times,)
+        Irradiance [W/m2].
+    """
+    from pvlib import irradiance
+
+    shares = np.empty((len(sun), len(orientations)))
+    for column, modules in enumerate(orientations):
+        sunshine = irradiance.get_total_irradiance(
+            modules.tilt,
+            modules.azimuth,
+            sun["apparent_zenith"],
+            sun["azimuth"],
+            dni,
+            ghi,
+            dhi,
+            albedo=ALBEDO,
+        )["poa_global"]
+        shares[:, column] = np.maximum(np.nan_to_num(sunshine), 0.0) / STANDARD_W_PER_M2
+    return shares
+
+
+def _times(calendar: Calendar, elapsed_h: NDArray[np.floating[Any]]) -> "pd.DatetimeIndex":
+    """Return times that lie some hours after the start of a run."""
+    import pandas as pd
+
+    begins = np.datetime64(calendar.time_of(0).astimezone(UTC).replace(tzinfo=None))
+    return pd.DatetimeIndex(
+        begins.astype("datetime64[us]") + np.rint(elapsed_h * 3.6e9).astype("timedelta64[us]")
+    ).tz_localize("UTC")

@@ -64,7 +64,7 @@ class DayPlan:
     @property
     def rescheduled(self) -> Mask:
         """Which loads got other slots, shape (homes, loads)."""
-        other: Mask = (self.granted_kwh != self.committed_kwh).any(axis=0)
+        other: Mask = ((self.granted_kwh > 0.0) != (self.committed_kwh > 0.0)).any(axis=0)
         return other
 
 

@@ -53,11 +53,22 @@ COUNTS: dict[str, str | None] = {
     "schools_without_schedule": (
         "a school could not be reached in time for the night, and charged at once"
     ),
+    "home_slots_refused": "a slot that an appliance wanted could neither be served nor moved",
+    "home_slots_unmet": "an appliance stayed off in a slot it had been promised",
+    "homes_rescheduled": "a home's appliances got other slots for the day than they asked for",
+    "home_offers_refused": "an appliance refused slots it was offered",
+    "home_days_searched": (
+        "a home had too many choices of slots to try all, so that they were exchanged one by one"
+    ),
+    "home_messages_unheard": (
+        "a message between a device and its controller was not heard, so that it was left out"
+    ),
     "tours_with_shorter_stays": "a drawn tour had its stays shortened, to be home before the next",
     "tours_departing_earlier": "a drawn tour set out earlier, to be home before the next",
     "tours_driving_less": "a drawn tour was shortened, since it drove longer than a day",
     "vehicles_joined": None,
     "critical_steps": None,
+    "home_offers": None,
     "incentive_questions": None,
     "vehicle_questions": None,
     "utility_questions": None,
@@ -69,6 +80,7 @@ ENERGIES = {
     "school_unmet_kwh": "energy that school rounds took and batteries lacked",
     "unserved_kwh": "consumption that outages left unserved",
     "curtailed_kwh": "generation that outages cut off",
+    "home_curtailed_kwh": "generation of smart homes that nothing could take",
 }
 
 # Under typical charging these hold by definition and say nothing.
@@ -166,9 +178,14 @@ def _rows(totals: Totals) -> list[_Row]:
         ("vehicles' bill [{currency}]", lambda totals: totals["ev_bill"], _money, True),
         ("paid per kWh [{currency}/kWh]", _price, "{:,.2f}".format, True),
     ]
+    of_homes = _of_homes(totals) if "homes" in totals else []
+    if of_homes and not totals["peak_kw"]:
+        # Homes without a grid: nothing is drawn from it, and nothing is paid.
+        return [*of_homes, ("messages sent", _sent, "{:,.0f}".format, False)]
     return [
         ("peak [kW]", lambda totals: totals["peak_kw"], _power, True),
         ("peak to average [-]", lambda totals: totals["par"], "{:.3f}".format, True),
+        *of_homes,
         *(of_vehicles if "ev_bill" in totals else []),
         *(_of_school_buses() if "school_bill" in totals else []),
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], _money, True),
@@ -176,6 +193,47 @@ def _rows(totals: Totals) -> list[_Row]:
         ("overloads [lines x steps]", _overloaded, "{:,.0f}".format, True),
         ("messages sent", _sent, "{:,.0f}".format, False),
     ]
+
+
+def _of_homes(totals: Totals) -> list[_Row]:
+    """Return the rows of smart homes, their losses by group where there are few."""
+    groups = list(totals["homes"]) if 1 < len(totals["homes"]) <= MOST_LINES else []
+    return [
+        ("homes' losses [kWh]", lambda t: t["home_losses_kwh"], _loss, True),
+        *(
+            (f"  {group} [kWh]", lambda t, g=group: t["homes"][g]["losses_kwh"], _loss, True)
+            for group in groups
+        ),
+        ("homes serve [%]", _served, "{:.1f}".format, False),
+        *(
+            (
+                f"  {group} [%]",
+                lambda t, g=group: _share(t["homes"][g]),
+                "{:.1f}".format,
+                False,
+            )
+            for group in groups
+        ),
+        *(
+            [("homes' bill [{currency}]", lambda t: t["home_bill"], _money, True)]
+            if totals["peak_kw"]
+            else []
+        ),
+    ]
+
+
+def _served(totals: Totals) -> float | None:
+    """Return how much of what homes want they serve themselves, in per cent."""
+    return _share({name: totals[f"home_{name}"] for name in ("served_kwh", "wanted_kwh")})
+
+
+def _share(energies: Mapping[str, float]) -> float | None:
+    wanted = energies["wanted_kwh"]
+    return 100.0 * energies["served_kwh"] / wanted if wanted > 0 else None
+
+
+def _loss(value: float) -> str:
+    return f"{value:,.3f}" if abs(value) < 100 else f"{value:,.1f}"
 
 
 def _of_school_buses() -> list[_Row]:
@@ -294,7 +352,12 @@ def _messages(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[s
 
 def _numbers(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
     """Tell of numbers that should be zero or known, and are not."""
-    undefined = {name: "undefined" for name in names if summary[name]["par"] is None}
+    undefined = {
+        name: "undefined"
+        for name in names
+        if summary[name]["par"] is None
+        and ("homes" not in summary[name] or summary[name]["peak_kw"])
+    }
     if undefined:
         yield _told("the mean load is not above zero, and the peak-to-average ratio", undefined)
     gaps = {name: float(summary[name]["worst"].get("utility_profit_gap", 0.0)) for name in names}

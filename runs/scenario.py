@@ -37,6 +37,7 @@ from .scenario_sections import (
     Vehicles,
     refuse,
 )
+from .scenario_smart_homes import SmartHomesSettings, between_homes_and_communities
 from .scenario_travel import PlannedTravel, Travel, between, files_of
 from .strategy_names import STRATEGIES_OF, Strategy, scheme_of
 from .yaml_reader import place, read_yaml
@@ -88,6 +89,9 @@ class Scenario(Section):
     vehicles: Vehicles = Field(
         default=Vehicles(count=0), description="electric vehicles, none if left out"
     )
+    smart_homes: SmartHomesSettings | None = Field(
+        default=None, description="homes that settle their own power flow, or null for none"
+    )
     school_buses: SchoolBuses | None = Field(
         default=None, description="electric school buses, or null for none"
     )
@@ -135,6 +139,12 @@ class Scenario(Section):
             for group in community.members:
                 if isinstance(group, DatasetMembers):
                     used[group.dataset] = ("members", "profiles")
+        if (homes := self.smart_homes) is not None:
+            for measured in (group.dataset for group in homes.groups):
+                if measured is not None:
+                    used[measured] = (*used.get(measured, ()), "members", "profiles")
+            if homes.weather is not None:
+                used[homes.weather] = (*used.get(homes.weather, ()), "weather")
         if (dataset := self.prices.time_of_use.dataset) is not None:
             used[dataset] = (*used.get(dataset, ()), "market")
         return used
@@ -174,6 +184,8 @@ class Scenario(Section):
         preferences = [self.vehicles.lam, self.vehicles.theta]
         if (buses := self.school_buses) is not None:
             preferences += [buses.lam, buses.theta, buses.round_km]
+        if (homes := self.smart_homes) is not None:
+            preferences += [device.scale for group in homes.groups for device in group.devices]
         named += [given.file for given in preferences if isinstance(given, FromFile)]
         named += files_of(self.travel)
         return list(dict.fromkeys(named))
@@ -329,7 +341,7 @@ class Scenario(Section):
 
     _chance = check("chance")(refuse_short_outages)
 
-    @check("school_buses", check_fields=False)
+    @check("smart_homes", "school_buses", check_fields=False)
     @classmethod
     def _there_if_compared(cls, section: Any, info: ValidationInfo) -> Any:
         scheme = str(info.field_name)
@@ -341,6 +353,7 @@ class Scenario(Section):
             )
         return section
 
+    _homes = check("smart_homes")(between_homes_and_communities)
     _schools = check("school_buses")(between_terms_and_communities)
 
     @check("location")

@@ -15,6 +15,7 @@ from .scenario_base import Section as Section
 from .scenario_base import existing as existing
 from .scenario_base import ordered as ordered
 from .scenario_base import refuse as refuse
+from .scenario_members import BusinessMembers as BusinessMembers
 from .scenario_members import DatasetMembers as DatasetMembers
 from .scenario_members import FileMembers as FileMembers
 from .scenario_members import Members
@@ -279,4 +280,8 @@ class Record(Section):
     schools: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
         default="all",
         description="which schools are written at every step: all, none or the first N",
+    )
+    homes: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+        default="all",
+        description="which smart homes are written at every step: all, none or the first N",
     )

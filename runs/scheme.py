@@ -61,6 +61,12 @@ class Scheme(Protocol):
         ...
 
 
+def _smart_homes(simulation: "Simulation") -> Scheme:
+    from .smart_home_sharing import SmartHomeSharing
+
+    return SmartHomeSharing(simulation)
+
+
 def _school_buses(simulation: "Simulation") -> Scheme:
     from .school_sharing import SchoolBusSharing
 
@@ -69,7 +75,7 @@ def _school_buses(simulation: "Simulation") -> Scheme:
 
 # How each scheme but that of the vehicles, which every world has, is made; imported when it is.
 _MAKERS: Mapping[str, Callable[["Simulation"], Scheme]] = MappingProxyType(
-    {"school_buses": _school_buses}
+    {"smart_homes": _smart_homes, "school_buses": _school_buses}
 )
 
 

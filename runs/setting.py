@@ -28,6 +28,7 @@ from runs.travel import growth_of, plans_of, trips_of
 
 if TYPE_CHECKING:
     from runs.school_setting import SchoolSetting
+    from runs.smart_home_setting import SmartHomeSetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Setting:
         When vehicles join the fleet; None where all are there from the start.
     trips : TripSource or None
         Where the trips of all strategies come from; None where they follow day plans.
+    smart_homes : SmartHomeSetting or None
+        The smart homes, where there are any.
     school_buses : SchoolSetting or None
         The schools and their buses, where there are any.
     tariff : array of float, shape (steps,), or None
@@ -67,6 +70,7 @@ class Setting:
     tariff: NDArray[np.float64] | None
     growth: Growth | None = None
     trips: TripSource | None = None
+    smart_homes: "SmartHomeSetting | None" = None
     school_buses: "SchoolSetting | None" = None
 
     @property
@@ -118,8 +122,19 @@ def make_setting(scenario: Scenario) -> Setting:
         tariff=measured_tariff(scenario, calendar),
         growth=growth,
         trips=trips_of(scenario, plans, calendar, streams, roads, vehicles, growth),
+        smart_homes=_smart_homes(scenario, calendar, streams, grid),
         school_buses=_school_buses(scenario, calendar, streams, members, grid),
     )
+
+
+def _smart_homes(
+    scenario: Scenario, calendar: Calendar, streams: Streams, grid: Grid
+) -> "SmartHomeSetting | None":
+    if scenario.smart_homes is None:
+        return None
+    from runs.smart_home_setting import make_smart_home_setting
+
+    return make_smart_home_setting(scenario.smart_homes, scenario, calendar, streams, grid)
 
 
 def _school_buses(

@@ -5,6 +5,12 @@ from types import MappingProxyType
 from typing import Literal
 
 Strategy = Literal[
+    "spfa_s",
+    "spfa_gs",
+    "mpfa_sg",
+    "mpfa_mg",
+    "mpfa_sg_shifting",
+    "mpfa_mg_shifting",
     "charge_after_use",
     "valley_charging",
     "centralised",
@@ -18,6 +24,14 @@ Strategy = Literal[
 # the one that stands for nobody sharing comes first.
 STRATEGIES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "smart_homes": (
+            "spfa_s",
+            "spfa_gs",
+            "mpfa_sg",
+            "mpfa_mg",
+            "mpfa_sg_shifting",
+            "mpfa_mg_shifting",
+        ),
         "school_buses": (
             "charge_after_use",
             "valley_charging",
@@ -29,6 +43,12 @@ STRATEGIES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 _NAMES = {
+    "spfa_s": "SPFA/S",
+    "spfa_gs": "SPFA/GS",
+    "mpfa_sg": "MPFA/SG",
+    "mpfa_mg": "MPFA/MG",
+    "mpfa_sg_shifting": "MPFA/SG with shifting",
+    "mpfa_mg_shifting": "MPFA/MG with shifting",
     "charge_after_use": "charging after use",
     "valley_charging": "valley charging",
     "centralised": "centralised control",

@@ -129,6 +129,15 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "schools": "step strategy school usable_kwh energy_kwh min_kwh max_kwh lam theta "
         "average_price incentive_price counted_kwh stored_kwh charged_kwh sold_kwh replaced_kwh "
         "driven_kwh unmet_kwh least_soc",
+        "homes": "home group community member",
+        "home_days": "step strategy home steps wanted_slots granted_slots committed_slots "
+        "before_kwh after_kwh exact",
+        "home_appliances": "step strategy home appliance wanted_kwh committed_kwh served_kwh "
+        "imported_kwh",
+        "home_storages": "step strategy home storage energy_kwh charge_kwh discharge_kwh "
+        "losses_kwh",
+        "home_flows": "step strategy home source target energy_kwh",
+        "home_capacities": "strategy home storage published_kwh dynamic_kwh",
     }
 
 
