@@ -18,6 +18,7 @@ type StopWhen = Literal["left", "delivered"]
 
 TOLERANCE_KWH = 1e-3
 AT_ONCE = 64
+MOST_NUMBERS = 2_000_000
 MOST_ALPHA = 4096
 
 
@@ -80,7 +81,7 @@ class Course:
     charge_kwh, spilled_kwh
         What it takes in of the generation, and what is lost, shape (slots, weights) [kWh].
     discharge_kwh
-        What every household gets, shape (slots, weights, households) [kWh].
+        What those served get, in their order, shape (slots, weights, k) [kWh].
     """
 
     stored_kwh: NDArray[np.float64]
@@ -88,9 +89,17 @@ class Course:
     spilled_kwh: NDArray[np.float64]
     discharge_kwh: NDArray[np.float64]
 
+    def of_households(self, horizon: Horizon) -> NDArray[np.float64]:
+        """Return what every household gets, shape (slots, weights, households) [kWh]."""
+        slots, weights, _ = self.discharge_kwh.shape
+        each = np.zeros((slots, weights, horizon.demand_kwh.shape[1]))
+        slot, place = np.nonzero(horizon.served >= 0)
+        each[slot, :, horizon.served[slot, place]] = self.discharge_kwh[slot, :, place]
+        return each
+
     @property
     def delivered_kwh(self) -> NDArray[np.float64]:
-        """What all households get, shape (weights,) [kWh]."""
+        """What all households get together, shape (weights,) [kWh]."""
         delivered: NDArray[np.float64] = self.discharge_kwh.sum(axis=(0, 2))
         return delivered
 
@@ -118,19 +127,17 @@ def live_through(
         Who is served where the energy is short.
     """
     allowed = horizon.allowed_kwh(weights)
-    slots, count, households = horizon.slots, len(weights), horizon.demand_kwh.shape[1]
+    slots, count = horizon.slots, len(weights)
     stored = np.full((slots + 1, count), stored_kwh)
     charge, spilled = np.empty((slots, count)), np.empty((slots, count))
-    discharge = np.zeros((slots, count, households))
+    discharge = np.empty_like(allowed)
     for slot in range(slots):
         done = exchange(
             stored[slot], horizon.generation_kwh[slot], horizon.bright[slot], allowed[slot],
             ratings, horizon.step_h, sharing,
         )  # fmt: skip
         charge[slot], spilled[slot] = done.charge_kwh, done.spilled_kwh
-        served = horizon.served[slot]
-        there = served >= 0
-        discharge[slot][:, served[there]] = done.discharge_kwh[:, there]
+        discharge[slot] = done.discharge_kwh
         stored[slot + 1] = charged(
             stored[slot],
             done.charge_kwh - done.discharge_kwh.sum(axis=-1),
@@ -195,9 +202,10 @@ def iterate_allowance(
     alphas: list[NDArray[np.int64]] = []
     courses: list[Course] = []
     done = 0
+    # Many are lived through at once, and those after the last one wanted are thrown away.
+    at_once = min(max(MOST_NUMBERS // max(horizon.served.size, 1), 1), AT_ONCE)
     while True:
-        # Many are lived through at once, and those after the last one wanted are thrown away.
-        alpha = np.arange(done + 1, min(done + AT_ONCE, most_alpha) + 1)
+        alpha = np.arange(done + 1, min(done + at_once, most_alpha) + 1)
         alphas.append(alpha)
         courses.append(live_through(horizon, stored_kwh, ratings, 1.0 / alpha, sharing))
         done = int(alpha[-1])
