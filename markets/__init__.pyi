@@ -28,6 +28,8 @@ from .demand_curve import DemandCurve as DemandCurve
 from .demand_curve import Kinks as Kinks
 from .demand_curve import demand_curve as demand_curve
 from .demand_curve import kinks_of as kinks_of
+from .exact_dispatch import ExactDispatch as ExactDispatch
+from .exact_dispatch import dispatch_exactly as dispatch_exactly
 from .generation_cost import GenerationCost as GenerationCost
 from .genetic_sizing import genetic_minimum as genetic_minimum
 from .golden_section import golden_section as golden_section
@@ -36,6 +38,16 @@ from .home_day import HomeFlows as HomeFlows
 from .home_day import Homes as Homes
 from .home_day import settle_day as settle_day
 from .home_day import sum_day as sum_day
+from .home_energy_rules import HouseState as HouseState
+from .home_energy_rules import TariffSignal as TariffSignal
+from .home_energy_rules import manage_step as manage_step
+from .home_energy_rules import tariff_signals as tariff_signals
+from .house_dispatch import HouseDemand as HouseDemand
+from .house_dispatch import HouseDevices as HouseDevices
+from .house_dispatch import HouseFlows as HouseFlows
+from .house_dispatch import HousePrices as HousePrices
+from .house_sizing import cost_of_sizes as cost_of_sizes
+from .house_sizing import size_exactly as size_exactly
 from .incentive_game import IncentiveGame as IncentiveGame
 from .incentive_game import IncentiveOutcome as IncentiveOutcome
 from .incentive_game import IncentiveTerms as IncentiveTerms
@@ -50,6 +62,11 @@ from .load_levelling import level_load as level_load
 from .load_shifting import ShiftedDay as ShiftedDay
 from .load_shifting import shift_loads as shift_loads
 from .load_shifting_bound import least_waste as least_waste
+from .particle_swarm import Swarm as Swarm
+from .particle_swarm import adaptive_swarm as adaptive_swarm
+from .particle_swarm import pymoo_swarm as pymoo_swarm
+from .payback import discounted_payback as discounted_payback
+from .payback import simple_payback as simple_payback
 from .power_flow_assignment import ASSIGNMENTS as ASSIGNMENTS
 from .power_flow_assignment import HomeLayout as HomeLayout
 from .power_flow_assignment import StepFlows as StepFlows

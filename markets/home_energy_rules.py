@@ -1,0 +1,306 @@
+"""What a home energy manager decides in a step without knowing those to come.
+
+The sun serves the house first, then the battery, then the heat pump for the tank, then the grid.
+While energy is cheap the manager charges what it expects the sun not to fill and the dear hours
+to use; while it is dear it discharges. Every rule is for all houses at once, arrays of shape
+(houses,).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Each = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffSignal:
+    """What the retailer tells of a step; the tariff is published, so it is no foresight.
+
+    Attributes
+    ----------
+    purchase, feed_in
+        Price of what is bought and of what is delivered now [money/kWh].
+    cheap
+        Whether this is the cheapest price of its day, and the day has a dearer one.
+    dear
+        Highest price of the time until energy is cheap again [money/kWh].
+    cheap_steps
+        Steps until energy is dear, this one counted; 0 where it is dear.
+    """
+
+    purchase: float
+    feed_in: float
+    cheap: bool
+    dear: float
+    cheap_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseState:
+    """What the devices of every house tell their manager at the start of a step.
+
+    Attributes
+    ----------
+    battery_low_kwh, battery_high_kwh
+        What the battery can exchange at its plug, low <= 0 <= high [kWh].
+    battery_held_kwh
+        What it holds above its lowest state of charge [kWh].
+    tank_low_kwh, tank_high_kwh
+        Heat the tank can exchange, low <= 0 <= high [kWh].
+    tank_held_kwh
+        Heat it will have kept at the end of the step [kWh].
+    pump_kwh, cop
+        Electricity the heat pump can take [kWh], and heat it makes of each unit [-].
+    battery_efficiency, tank_efficiency
+        Of charging and of discharging each [-].
+    battery_wear, tank_wear
+        Upkeep per energy given [money/kWh].
+    """
+
+    battery_low_kwh: Each
+    battery_high_kwh: Each
+    battery_held_kwh: Each
+    tank_low_kwh: Each
+    tank_high_kwh: Each
+    tank_held_kwh: Each
+    pump_kwh: Each
+    cop: Each
+    battery_efficiency: Each
+    tank_efficiency: Each
+    battery_wear: Each
+    tank_wear: Each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """What battery and tank should hold when energy gets dear, from the plug and pipes [kWh]."""
+
+    battery_kwh: Each
+    tank_kwh: Each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseStep:
+    """What the manager of every house decides [kWh].
+
+    Attributes
+    ----------
+    import_kwh, export_kwh
+        Bought and delivered; never both.
+    battery_kwh
+        Exchange at the battery's plug, above 0 charging.
+    heat_pump_kwh
+        Electricity of the heat pump.
+    tank_kwh
+        Heat into the tank, below 0 out of it.
+    unmet_heat_kwh
+        Heat that neither heat pump nor tank can give.
+    lack_kwh, surplus_kwh
+        Electricity that a battery could have given in this step, and could have taken of the sun.
+    lack_heat_kwh, surplus_heat_kwh
+        Heat that a tank could have given, and could have taken of the sun.
+    """
+
+    import_kwh: Each
+    export_kwh: Each
+    battery_kwh: Each
+    heat_pump_kwh: Each
+    tank_kwh: Each
+    unmet_heat_kwh: Each
+    lack_kwh: Each
+    surplus_kwh: Each
+    lack_heat_kwh: Each
+    surplus_heat_kwh: Each
+
+
+def manage_step(
+    load_kwh: Each,
+    heat_kwh: Each,
+    generation_kwh: Each,
+    state: HouseState,
+    tariff: TariffSignal,
+    targets: Targets,
+) -> HouseStep:
+    """Return what every house does in a step.
+
+    Parameters
+    ----------
+    load_kwh, heat_kwh, generation_kwh : array, shape (houses,)
+        Electricity of the appliances, heat needed, and what the sun generates, at least 0 [kWh].
+    state : HouseState
+        What the devices can do.
+    tariff : TariffSignal
+        Prices of the step and of the hours ahead.
+    targets : Targets
+        What the storages should hold when energy gets dear.
+
+    Notes
+    -----
+    A store pays where what it saves in dear hours, after its losses and upkeep, is more than its
+    filling costs: for the battery ``eta^2 (dear - wear)`` against the price of the night or the
+    feed-in of the sun, for the tank likewise with its wear per electricity, ``COP wear``. Where
+    feed-in pays more than the dearest hour, the battery serves the house while the sun is sold.
+    """
+    eta2, eta2_tank = state.battery_efficiency**2, state.tank_efficiency**2
+    worth = eta2 * (tariff.dear - state.battery_wear)
+    worth_tank = eta2_tank * (tariff.dear - state.cop * state.tank_wear)
+    sells_sun = tariff.feed_in > tariff.dear
+
+    spare = np.maximum(generation_kwh - load_kwh, 0.0)
+    pump, drawn, lack_heat = _heat_now(heat_kwh, spare, worth_tank, state, tariff)
+    need = load_kwh + pump
+    spare = np.maximum(generation_kwh - need, 0.0)
+    lack = need if sells_sun else np.maximum(need - generation_kwh, 0.0)
+
+    from_sun = np.where(worth > tariff.feed_in, np.minimum(spare, state.battery_high_kwh), 0.0)
+    charge, discharge = from_sun, np.zeros_like(need)
+    if tariff.cheap:
+        missing = np.maximum(targets.battery_kwh - state.battery_held_kwh, 0.0)
+        each = missing / state.battery_efficiency / tariff.cheap_steps
+        by_night = np.minimum(each, state.battery_high_kwh)
+        charge = np.maximum(from_sun, np.where(worth > tariff.purchase, by_night, 0.0))
+    else:
+        discharge = np.minimum(lack, 0.0 - state.battery_low_kwh)
+        discharge = np.where(from_sun > 0.0, 0.0, discharge)
+
+    left = np.maximum(spare - from_sun, 0.0)
+    filled = _heat_for_later(left, pump, drawn, worth_tank, state, tariff, targets)
+    pump_all = pump + filled / state.cop
+    unmet = np.maximum(heat_kwh - pump * state.cop - drawn, 0.0)
+    net = load_kwh + pump_all + charge - discharge - generation_kwh
+    return HouseStep(
+        import_kwh=np.maximum(net, 0.0),
+        export_kwh=np.maximum(0.0 - net, 0.0),
+        battery_kwh=charge - discharge,
+        heat_pump_kwh=pump_all,
+        tank_kwh=filled - drawn,
+        # Below a billionth of the need it is rounding.
+        unmet_heat_kwh=np.where(unmet > 1e-9 * heat_kwh, unmet, 0.0),
+        lack_kwh=np.where(tariff.cheap, 0.0, lack),
+        surplus_kwh=spare,
+        lack_heat_kwh=lack_heat,
+        surplus_heat_kwh=left * state.cop,
+    )
+
+
+def _heat_now(
+    heat_kwh: Each, spare_kwh: Each, worth_tank: Each, state: HouseState, tariff: TariffSignal
+) -> tuple[Each, Each, Each]:
+    """Return electricity and heat of the tank for the heat of now, and what a tank could give."""
+    wanted = np.minimum(heat_kwh / state.cop, state.pump_kwh)
+    available = 0.0 - state.tank_low_kwh
+    if tariff.cheap:
+        drawn = np.minimum(np.maximum(heat_kwh - wanted * state.cop, 0.0), available)
+        return wanted, drawn, np.zeros_like(drawn)
+    # The sun makes heat at once where what the tank holds is worth more later than its feed-in.
+    direct = np.where(worth_tank > tariff.feed_in, np.minimum(wanted, spare_kwh), 0.0)
+    lack = np.maximum(heat_kwh - direct * state.cop, 0.0)
+    drawn = np.minimum(lack, available)
+    pump = np.minimum(np.maximum(heat_kwh - drawn, 0.0) / state.cop, state.pump_kwh)
+    return pump, drawn, lack
+
+
+def _heat_for_later(
+    left_kwh: Each,
+    pump_kwh: Each,
+    drawn_kwh: Each,
+    worth_tank: Each,
+    state: HouseState,
+    tariff: TariffSignal,
+    targets: Targets,
+) -> Each:
+    """Return the heat with which tanks are filled: of the sun that is left, and by night."""
+    room = np.minimum((state.pump_kwh - pump_kwh) * state.cop, state.tank_high_kwh)
+    room = np.where(drawn_kwh > 0.0, 0.0, np.maximum(room, 0.0))
+    of_sun = np.where(worth_tank > tariff.feed_in, np.minimum(left_kwh * state.cop, room), 0.0)
+    if not tariff.cheap:
+        return of_sun
+    missing = np.maximum(targets.tank_kwh - state.tank_held_kwh, 0.0)
+    by_night = np.minimum(missing / state.tank_efficiency / tariff.cheap_steps, room)
+    filled: Each = np.maximum(of_sun, np.where(worth_tank > tariff.purchase, by_night, 0.0))
+    return filled
+
+
+def targets_of(
+    lack_kwh: Each,
+    surplus_kwh: Each,
+    lack_heat_kwh: Each,
+    surplus_heat_kwh: Each,
+    battery_efficiency: Each,
+    tank_efficiency: Each,
+) -> Targets:
+    """Return what storages should hold when energy gets dear: what the sun will not fill.
+
+    Parameters
+    ----------
+    lack_kwh, surplus_kwh, lack_heat_kwh, surplus_heat_kwh : array, shape (houses,)
+        What a day's dear hours are expected to need, and its sun to leave [kWh].
+    battery_efficiency, tank_efficiency : array, shape (houses,)
+        Of charging and of discharging each [-].
+
+    Notes
+    -----
+    Energies in store: ``lack / eta - eta surplus``, at least 0. What does not fit is not charged.
+    """
+
+    def held(lack: Each, surplus: Each, efficiency: Each) -> Each:
+        target: Each = np.maximum(lack / efficiency - efficiency * surplus, 0.0)
+        return target
+
+    return Targets(
+        battery_kwh=held(lack_kwh, surplus_kwh, battery_efficiency),
+        tank_kwh=held(lack_heat_kwh, surplus_heat_kwh, tank_efficiency),
+    )
+
+
+def expected(past_kwh: Each, day_kwh: Each, weight: float) -> Each:
+    """Return what the next day is expected to be, from what was expected and the day that was.
+
+    Parameters
+    ----------
+    past_kwh, day_kwh : array
+        What was expected, and what the day came to [kWh].
+    weight : float
+        Weight of the day, 0 < weight <= 1 [-].
+    """
+    return past_kwh + weight * (day_kwh - past_kwh)
+
+
+def tariff_signals(
+    purchase: Each, day: NDArray[np.intp]
+) -> tuple[NDArray[np.bool_], Each, NDArray[np.intp]]:
+    """Return what a published tariff tells of each of its steps.
+
+    Parameters
+    ----------
+    purchase : array, shape (steps,)
+        Price of what is bought [money/kWh].
+    day : array of int, shape (steps,)
+        Local day of each step, never falling.
+
+    Returns
+    -------
+    cheap : array of bool, shape (steps,)
+        Whether energy is at its cheapest of the day, and the day has a dearer price.
+    dear : array, shape (steps,)
+        Highest price of the dear time that is, or comes next [money/kWh].
+    cheap_steps : array of int, shape (steps,)
+        Steps until energy is dear, this one counted; 0 where it is dear.
+    """
+    steps = len(purchase)
+    first = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
+    count = np.diff(np.append(first, steps))
+    lowest = np.repeat(np.minimum.reduceat(purchase, first), count)
+    highest = np.repeat(np.maximum.reduceat(purchase, first), count)
+    cheap = (purchase <= lowest) & (highest > lowest)
+    dear = np.where(cheap, highest, purchase).astype(np.float64)
+    left = cheap.astype(np.intp)
+    for step in range(steps - 2, -1, -1):
+        if cheap[step]:
+            left[step] += left[step + 1]
+            dear[step] = dear[step + 1]
+        elif not cheap[step + 1]:
+            dear[step] = max(purchase[step], dear[step + 1])
+    return cheap, dear, left

@@ -1,0 +1,58 @@
+"""Sizes of a house's battery and tank: the exact ones of one programme, and those of a search."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from markets.exact_dispatch import ExactDispatch, dispatch_exactly
+from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
+from markets.particle_swarm import Points
+
+
+def size_exactly(
+    demand: HouseDemand,
+    devices: HouseDevices,
+    prices: HousePrices,
+    annuities: tuple[float, float],
+) -> ExactDispatch:
+    """Return the sizes with the least cost of running and investing, and their dispatch.
+
+    Parameters
+    ----------
+    demand, devices, prices
+        The house; the sizes of its devices do not matter.
+    annuities : (float, float)
+        What a kWh of battery, and of heat in the tank, costs over the steps [money/kWh].
+
+    Notes
+    -----
+    Sizes enter the dispatch linearly, so upper and lower layer of the source are one linear
+    programme; its cost is a convex, piecewise linear function of the sizes.
+    """
+    return dispatch_exactly(demand, devices, prices, annuities=annuities)
+
+
+def cost_of_sizes(
+    demand: HouseDemand,
+    devices: HouseDevices,
+    prices: HousePrices,
+    annuities: tuple[float, float],
+) -> Callable[[Points], Points]:
+    """Return the cost of many sizes: the lower layer as the upper one asks for it.
+
+    Returns
+    -------
+    callable
+        Takes sizes, shape (n, 2) [kWh, kWh of heat], returns costs of running and investing, shape
+        (n,) [money].
+    """
+
+    def costs(sizes: Points) -> Points:
+        found = [
+            dispatch_exactly(demand, devices.sized(*size), prices).objective
+            for size in sizes.tolist()
+        ]
+        total: Points = np.array(found) + sizes @ np.array(annuities)
+        return total
+
+    return costs
