@@ -28,9 +28,11 @@ test: lint  ## check style, types and the direction of imports; run the quick te
 	@echo "== tests"
 	@$(bin)/python -m pytest -m "not slow" -n $(TEST_WORKERS)
 
-test-all: lint docs  ## all of that, the slow tests, the documentation and a short benchmark
-	@echo "== benchmark, smallest size"
+test-all: lint docs  ## all of that, the slow tests, the documentation and short benchmarks
+	@echo "== benchmarks, smallest sizes"
 	@$(bin)/python benchmarks/vehicle_study.py --smoke
+	@$(bin)/python benchmarks/long_run.py --smoke
+	@$(bin)/python benchmarks/sweep_overhead.py --smoke
 	@echo "== tests, the slow ones too"
 	@$(bin)/python -m pytest -n $(TEST_WORKERS)
 
@@ -49,9 +51,11 @@ docs: $(synced)  ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
-bench: $(synced)  ## time the vehicle study and write results/benchmark.json
+bench: $(synced)  ## time the vehicle study, runs of five years and a sweep of 200 runs; figures go to results/
 	@mkdir -p results
 	@$(bin)/python benchmarks/vehicle_study.py --json results/benchmark.json
+	@$(bin)/python benchmarks/long_run.py --json results/long-run.json
+	@$(bin)/python benchmarks/sweep_overhead.py --json results/sweep-overhead.json
 
 clean:  ## remove caches and built pages; results/ and .venv stay
 	@rm -rf build dist site .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,8 +1,9 @@
 """Time a sweep of many short runs, and what a run costs in it beyond what it costs by itself.
 
 Runs the published day with 200 seeds on two processes. The same runs made one after another by one
-program are the measure: what a worker spends beyond that on a run is the overhead. With ``--json
-FILE`` it writes the figures.
+program are the measure: what the sweep spends beyond that on a run is the overhead, starting the
+processes and putting all runs together included. It is told in time of the processors, which other
+programs do not lengthen, and in time of the clock. With ``--json FILE`` it writes the figures.
 """
 
 import argparse
@@ -12,10 +13,12 @@ import platform
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from runs.run import start_run
 from runs.scenario import load_scenario
@@ -25,29 +28,49 @@ SCENARIO = "three-communities"
 ALONE = 20
 
 
-def alone_s(changes: list[str], folder: Path, runs: int) -> float:
-    """Return the seconds that a run takes by itself, the mean of some after the first."""
-    seconds = []
+@dataclass(frozen=True)
+class Seconds:
+    """Time of the clock, and of the processors, those of ended processes included [s]."""
+
+    clock: float
+    processor: float
+
+    @classmethod
+    def now(cls) -> "Seconds":
+        """Return the time spent until now."""
+        return cls(time.perf_counter(), sum(os.times()[:4]))
+
+    def since(self, began: "Seconds") -> "Seconds":
+        """Return the time spent from then on."""
+        return Seconds(self.clock - began.clock, self.processor - began.processor)
+
+
+def alone(changes: list[str], folder: Path, runs: int) -> Seconds:
+    """Return what a run takes by itself, the mean of some after the first."""
+    spent = []
     for seed in range(runs + 1):
-        began = time.perf_counter()
+        began = Seconds.now()
         alike = ["record.vehicles=none", "plots=false", *changes]
         start_run(load_scenario(SCENARIO, alike, seed), folder / str(seed))
-        seconds.append(time.perf_counter() - began)
-    return statistics.mean(seconds[1:])
+        spent.append(Seconds.now().since(began))
+    return Seconds(
+        statistics.mean(each.clock for each in spent[1:]),
+        statistics.mean(each.processor for each in spent[1:]),
+    )
 
 
 def measure(changes: list[str], runs: int, workers: int) -> dict[str, Any]:
     """Time the runs in a sweep and some of them alone."""
     with tempfile.TemporaryDirectory() as folder:
-        one_s = alone_s(changes, Path(folder) / "alone", min(runs, ALONE))
-        began = time.perf_counter()
+        one = alone(changes, Path(folder) / "alone", min(runs, ALONE))
+        began = Seconds.now()
         done = run_sweep(
             SCENARIO, [], Path(folder) / "sweep", seeds=runs, changes=changes, workers=workers
         )
-        sweep_s = time.perf_counter() - began
-        began = time.perf_counter()
+        sweep = Seconds.now().since(began)
+        began = Seconds.now()
         run_sweep(SCENARIO, [], Path(folder) / "sweep", seeds=runs, changes=changes)
-        again_s = time.perf_counter() - began
+        again = Seconds.now().since(began)
     assert not done.failures
     return {
         "machine": {
@@ -57,10 +80,13 @@ def measure(changes: list[str], runs: int, workers: int) -> dict[str, Any]:
         },
         "runs": runs,
         "workers": workers,
-        "alone_s": one_s,
-        "sweep_s": sweep_s,
-        "overhead_s": sweep_s * workers / runs - one_s,
-        "again_s": again_s,
+        "alone_s": one.clock,
+        "alone_processor_s": one.processor,
+        "sweep_s": sweep.clock,
+        "sweep_processor_s": sweep.processor,
+        "overhead_s": sweep.clock * workers / runs - one.clock,
+        "overhead_processor_s": sweep.processor / runs - one.processor,
+        "again_s": again.clock,
     }
 
 
@@ -77,11 +103,18 @@ def main() -> None:
     if options.smoke:
         runs, changes = 4, ["hours=3", "vehicles.count=50", *changes]
     figures = measure(changes, runs, options.workers)
-    Console().print(
-        f"{figures['runs']} runs on {figures['workers']} processes: {figures['sweep_s']:.1f} s; "
-        f"a run takes {figures['alone_s']:.3f} s by itself and {figures['overhead_s']:.3f} s more "
-        f"in the sweep; finding all of them finished takes {figures['again_s']:.1f} s"
-    )
+    table = Table(title=f"{runs} runs on {options.workers} processes")
+    for heading in ("", "clock [s]", "processors [s]"):
+        table.add_column(heading, justify="right")
+    for told, name in (
+        ("all runs", "sweep"),
+        ("a run by itself", "alone"),
+        ("overhead of a run", "overhead"),
+    ):
+        clock, processor = figures[f"{name}_s"], figures[f"{name}_processor_s"]
+        table.add_row(told, f"{clock:.3f}", f"{processor:.3f}")
+    Console().print(table)
+    Console().print(f"finding all runs finished takes {figures['again_s']:.2f} s")
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ PAGES = (
     "docs/quick-start.md",
     "docs/scenario.md",
     "docs/school-terms.md",
+    "docs/long-runs.md",
     "docs/results.md",
     "docs/extending.md",
     "docs/reproducibility.md",
