@@ -15,7 +15,16 @@ def _vehicles(progress: Progress) -> StudyReport:
     return replicate_vehicles(progress)
 
 
-STUDIES: dict[str, Callable[[Progress], StudyReport]] = {"vehicles": _vehicles}
+def _school_buses(progress: Progress) -> StudyReport:
+    from .replicate_school_buses import replicate_school_buses
+
+    return replicate_school_buses(progress)
+
+
+STUDIES: dict[str, Callable[[Progress], StudyReport]] = {
+    "vehicles": _vehicles,
+    "school_buses": _school_buses,
+}
 
 
 def replicate(
