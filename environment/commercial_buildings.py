@@ -5,7 +5,7 @@ is open, and uses what it uses at night on those on which it is closed. What it 
 what runs all night grow with the heat of summer and, less, with the cold of winter. The figures
 are set so that 39 of them come to the load that was published of 39 commercial buildings in
 Kitakyushu, whose hourly loads were not: a highest hour of 44,300 kWh on a summer day whose lowest
-is about 12,100, 26,200 at most in winter (battery sharing among commercial buildings, Frontiers in
+is about 13,000, 26,400 at most in winter (battery sharing among commercial buildings, Frontiers in
 Energy Research 10 (2022) 929693, section 4.3).
 """
 
@@ -92,6 +92,8 @@ class CommercialBuildings:
         How many, at least 1.
     district : District
         How their loads come about.
+    name : str
+        For whom is drawn; the heat of the days is the same for all districts.
 
     Attributes
     ----------
@@ -102,12 +104,17 @@ class CommercialBuildings:
     """
 
     def __init__(
-        self, calendar: Calendar, streams: Streams, count: int, district: District | None = None
+        self,
+        calendar: Calendar,
+        streams: Streams,
+        count: int,
+        district: District | None = None,
+        name: str = "district/businesses",
     ) -> None:
         businesses = [BUSINESSES[row % len(BUSINESSES)] for row in range(count)]
         self.profile = tuple(profile for profile, _ in businesses)
         self.closed = tuple(days for _, days in businesses)
-        self._calendar, self._streams = calendar, streams
+        self._calendar, self._streams, self._name = calendar, streams, name
         self._district = district or District()
         self._curve_at = np.array([_PROFILES.index(name) for name in self.profile])
         closed = np.array(self.closed)
@@ -117,7 +124,7 @@ class CommercialBuildings:
         self._lowest = curves.min(axis=0)
         self._activity = curves - self._lowest
         spread = self._district.size_spread
-        draws = streams.generator("size of buildings", "building").standard_normal(count)
+        draws = streams.generator("size of buildings", name).standard_normal(count)
         self._size_kw = np.exp(spread * draws)
         self._day: tuple[date, NDArray[np.float64], NDArray[np.float64]] | None = None
         self._size_kw *= self._district.peak_kw / self._highest_kw()
@@ -150,7 +157,7 @@ class CommercialBuildings:
         spread = given.heat_spread
         heat = summer**given.heat_exponent * np.exp(spread * drawn - spread**2 / 2)
         cold = given.cold * (1.0 - summer) ** given.heat_exponent
-        busy = self._streams.generator("activity of a day", "building", number)
+        busy = self._streams.generator("activity of a day", self._name, number)
         spread = given.activity_spread
         activity = np.exp(spread * busy.standard_normal(len(self)) - spread**2 / 2)
         weekday = 6 if self._calendar.day_type(day) == "sunday" else day.weekday()

@@ -23,11 +23,11 @@ from environment.streams import Streams
 from environment.sunshine import ClearSky, Orientation
 
 from .audit_premises import Premises
-from .members import measured_in, measured_loads
+from .members import businesses_of, measured_in, measured_loads
 from .scenario_chance import Outages
-from .scenario_sections import DatasetMembers, FileMembers, ProfileMembers
+from .scenario_sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
 
-type Group = ProfileMembers | FileMembers | DatasetMembers
+type Group = ProfileMembers | FileMembers | DatasetMembers | BusinessMembers
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def member_energies(premises: Premises) -> Energies:
     )
     standard = StandardProfiles(premises.calendar, profiles)
     power_kw = np.array([standard.power_kw(step) for step in range(steps)])
-    measured = [g for g in groups.values() if not isinstance(g, ProfileMembers)]
+    measured = [g for g in groups.values() if isinstance(g, FileMembers | DatasetMembers)]
     tables = {
         measured_in(group): measured_loads(scenario, premises.calendar, group)
         for group in {measured_in(group): group for group in measured}.values()
@@ -85,6 +85,10 @@ def member_energies(premises: Premises) -> Energies:
             each_kwh = power_kw[:, [profiles.index(group.profile)]] * premises.step_h
             each_kwh = each_kwh * (group.annual_kwh / 1000.0)
             count, followed = group.count, np.zeros(steps)
+        elif isinstance(group, BusinessMembers):
+            buildings = businesses_of(scenario, premises.calendar, "/".join(key), group)
+            each_kwh = np.array([buildings.load_kwh(step) for step in range(steps)])
+            count, followed = group.businesses, np.zeros(steps)
         elif measured_in(group) in tables:
             table = tables[measured_in(group)]
             chosen = table.members if group.members is None else group.members

@@ -7,24 +7,27 @@ from numpy.typing import NDArray
 
 from agents.consumer import Building, Consumer, Household
 from environment.calendar import Calendar
+from environment.commercial_buildings import CommercialBuildings, District
 from environment.demand import LoadTable, read_loads
 from environment.errors import InputError, Problem, nearest
 from environment.grid import Grid
 from environment.population import Population
 from environment.standard_profiles import StandardProfiles
+from environment.streams import Streams
 from environment.sunshine import ClearSky, Orientation
 from runs.dataset_files import load_dataset
 from runs.scenario import Scenario
-from runs.scenario_sections import DatasetMembers, FileMembers, ProfileMembers
+from runs.scenario_sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSources:
-    """What the meters of consumers follow: standard profiles first, then columns of files."""
+    """What the meters of consumers follow: standard profiles, columns of files, businesses."""
 
     profiles: StandardProfiles
     tables: tuple[LoadTable, ...]
     step_h: float
+    businesses: tuple[CommercialBuildings, ...] = ()
     _last: dict[int, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
 
     def load_kwh(self, step: int) -> NDArray[np.float64]:
@@ -32,7 +35,9 @@ class LoadSources:
         # The worlds of all strategies ask for the same step, one after another.
         if step not in self._last:
             profiles = self.profiles.power_kw(step) * self.step_h
-            load = np.concatenate([profiles, *(table.load_kwh[step] for table in self.tables)])
+            measured = (table.load_kwh[step] for table in self.tables)
+            businesses = (buildings.load_kwh(step) for buildings in self.businesses)
+            load = np.concatenate([profiles, *measured, *businesses])
             load.flags.writeable = False
             self._last.clear()
             self._last[step] = load
@@ -43,7 +48,10 @@ class LoadSources:
         if all(table.generation_kwh is None for table in self.tables):
             return None
         nothing = np.zeros(len(self.profiles.names))
-        return np.concatenate([nothing, *(_generated(table, step) for table in self.tables)])
+        without = (np.zeros(len(buildings)) for buildings in self.businesses)
+        return np.concatenate(
+            [nothing, *(_generated(table, step) for table in self.tables), *without]
+        )
 
 
 def _generated(table: LoadTable, step: int) -> NDArray[np.float64]:
@@ -95,7 +103,7 @@ class Members:
 
 
 type _Measured = FileMembers | DatasetMembers
-type _Group = ProfileMembers | _Measured
+type _Group = ProfileMembers | BusinessMembers | _Measured
 type _Row = tuple[int, int, float, int, float, int]
 
 
@@ -115,14 +123,23 @@ def make_members(scenario: Scenario, calendar: Calendar, grid: Grid) -> Members:
     profiles = tuple(
         dict.fromkeys(g.profile for _, _, g in groups if isinstance(g, ProfileMembers))
     )
-    measured = [group for _, _, group in groups if not isinstance(group, ProfileMembers)]
+    measured = [group for _, _, group in groups if isinstance(group, FileMembers | DatasetMembers)]
     tables = {
         measured_in(group): measured_loads(scenario, calendar, group)
         for group in {measured_in(group): group for group in measured}.values()
     }
+    businesses = {
+        node: businesses_of(scenario, calendar, node, group)
+        for _, node, group in groups
+        if isinstance(group, BusinessMembers)
+    }
     sources = LoadSources(
-        StandardProfiles(calendar, profiles), tuple(tables.values()), scenario.step_h
+        StandardProfiles(calendar, profiles),
+        tuple(tables.values()),
+        scenario.step_h,
+        tuple(businesses.values()),
     )
+    first_business = len(profiles) + sum(len(table.members) for table in tables.values())
     orientations = tuple(dict.fromkeys(_orientation(g) for _, _, g in groups if g.pv_kw))
     rows: dict[type[Consumer], list[_Row]] = {Household: [], Building: []}
     named: dict[type[Consumer], list[MemberGroup]] = {kind: [] for kind in rows}
@@ -130,10 +147,12 @@ def make_members(scenario: Scenario, calendar: Calendar, grid: Grid) -> Members:
         kind: type[Consumer] = Household if group.kind == "household" else Building
         at, first_row = grid.node_index[node], len(rows[kind])
         stands = orientations.index(_orientation(group)) if group.pv_kw else 0
-        rows[kind] += [
-            (m, source, scale, at, group.pv_kw, stands)
-            for source, scale in _loads(group, profiles, tables)
-        ]
+        if isinstance(group, BusinessMembers):
+            own = range(first_business, first_business + group.businesses)
+            loads, first_business = [(source, 1.0) for source in own], own.stop
+        else:
+            loads = _loads(group, profiles, tables)
+        rows[kind] += [(m, source, scale, at, group.pv_kw, stands) for source, scale in loads]
         named[kind].append(MemberGroup(node, slice(first_row, len(rows[kind]))))
     populations = {kind: _population(kind, table) for kind, table in rows.items()}
     nodes = {
@@ -154,8 +173,20 @@ def _population(kind: type[Consumer], rows: list[_Row]) -> Population:
     return population
 
 
+def businesses_of(
+    scenario: Scenario, calendar: Calendar, node: str, group: BusinessMembers
+) -> CommercialBuildings:
+    """Make the businesses of a group; each group draws from streams of its own."""
+    district = District(
+        peak_kw=group.peak_kw, size_spread=group.size_spread,
+        activity_spread=group.activity_spread,
+    )  # fmt: skip
+    streams = Streams(scenario.seed)
+    return CommercialBuildings(calendar, streams, group.businesses, district, name=node)
+
+
 def _loads(
-    group: _Group, profiles: tuple[str, ...], tables: dict[str, LoadTable]
+    group: ProfileMembers | _Measured, profiles: tuple[str, ...], tables: dict[str, LoadTable]
 ) -> list[tuple[int, float]]:
     """Return the source of the load of every member of a group, and its factor on it."""
     if isinstance(group, ProfileMembers):

@@ -46,6 +46,8 @@ COUNTS: dict[str, str | None] = {
     "unattained_optima": (
         "the utility's best price supposes that indifferent aggregators choose as it likes"
     ),
+    "battery_clipped": "a battery could not do all of its part, being full, empty or too weak",
+    "battery_unplaced": "a battery was to give energy that nobody took, and kept it",
     "incentive_price_at_bound": "the incentive price stood at one of its bounds",
     "purchases_rationed": "the utility took less than schools offered at its price",
     "unmet_rounds": "a school bus could not finish its round, its battery being empty",
@@ -187,6 +189,7 @@ def _rows(totals: Totals) -> list[_Row]:
         ("peak to average [-]", lambda totals: totals["par"], "{:.3f}".format, True),
         *of_homes,
         *(of_vehicles if "ev_bill" in totals else []),
+        *(_of_batteries() if "battery_bill" in totals else []),
         *(_of_school_buses() if "school_bill" in totals else []),
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], _money, True),
         ("utility's profit [{currency}]", lambda t: t["utility_profit"], _money, True),
@@ -234,6 +237,20 @@ def _share(energies: Mapping[str, float]) -> float | None:
 
 def _loss(value: float) -> str:
     return f"{value:,.3f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def _of_batteries() -> list[_Row]:
+    daily = "load_deviation_daily_rms_kwh"
+    return [
+        ("load's standard deviation [kWh]", lambda t: t["load_deviation_kwh"], _power, True),
+        ("  within days [kWh]", lambda t: t[daily], _power, True),
+        ("batteries' capacity [MWh]", lambda t: t["battery_capacity_kwh"] / 1e3, _mwh, False),
+        ("batteries give [MWh]", lambda t: t["battery_discharged_kwh"] / 1e3, _mwh, False),
+        ("  to other buildings [MWh]", lambda t: t["battery_exchanged_kwh"] / 1e3, _mwh, False),
+        ("  lost on lines [MWh]", lambda t: t["battery_line_loss_kwh"] / 1e3, _mwh, False),
+        ("lost in batteries [MWh]", lambda t: t["battery_conversion_loss_kwh"] / 1e3, _mwh, False),
+        ("batteries' bill [{currency}]", lambda t: t["battery_bill"], _money, False),
+    ]
 
 
 def _of_school_buses() -> list[_Row]:

@@ -15,6 +15,7 @@ from pydantic import field_validator as check
 from environment.errors import InputError, Problem, nearest
 
 from .dataset_files import dataset_files
+from .scenario_battery_sharing import BatterySharing
 from .scenario_chance import Chances, GrowthSettings, Location, refuse_short_outages
 from .scenario_overrides import SOURCE, override
 from .scenario_preferences import FromFile
@@ -91,6 +92,9 @@ class Scenario(Section):
     )
     smart_homes: SmartHomesSettings | None = Field(
         default=None, description="homes that settle their own power flow, or null for none"
+    )
+    battery_sharing: BatterySharing | None = Field(
+        default=None, description="batteries of buildings that share, or null for none"
     )
     school_buses: SchoolBuses | None = Field(
         default=None, description="electric school buses, or null for none"
@@ -341,7 +345,7 @@ class Scenario(Section):
 
     _chance = check("chance")(refuse_short_outages)
 
-    @check("smart_homes", "school_buses", check_fields=False)
+    @check("smart_homes", "battery_sharing", "school_buses", check_fields=False)
     @classmethod
     def _there_if_compared(cls, section: Any, info: ValidationInfo) -> Any:
         scheme = str(info.field_name)

@@ -7,7 +7,7 @@ from environment.errors import InputError, Problem
 
 from .scenario import Scenario, load_scenario
 from .scenario_preferences import FromFile
-from .scenario_sections import ProfileMembers
+from .scenario_sections import DatasetMembers, FileMembers
 
 
 def check_scenario(
@@ -75,7 +75,7 @@ def _file_problems(scenario: Scenario) -> Iterator[Problem]:
             except InputError as error:
                 yield from error.problems
     groups = (group for community in scenario.communities.values() for group in community.members)
-    measured = (group for group in groups if not isinstance(group, ProfileMembers))
+    measured = (group for group in groups if isinstance(group, FileMembers | DatasetMembers))
     for group in {measured_in(group): group for group in measured}.values():
         try:
             measured_loads(scenario, calendar, group)

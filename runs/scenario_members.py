@@ -96,7 +96,23 @@ class DatasetMembers(_Members):
         return existing_dataset(dataset, info)
 
 
-_SOURCES = {"dataset": "from dataset", "file": "from file"}
+class BusinessMembers(_Members):
+    """Commercial buildings made from standard load profiles, closed on some days."""
+
+    kind: Literal["building"] = Field(description="what the members are")
+    businesses: Count = Field(description="how many of them")
+    peak_kw: Positive = Field(
+        default=44_300.0, description="highest hour of all together in the first year [kW]"
+    )
+    size_spread: NotNegative = Field(
+        default=0.8, description="standard deviation of the logarithm of their sizes [1]"
+    )
+    activity_spread: NotNegative = Field(
+        default=0.15, description="likewise of what each does from day to day [1]"
+    )
+
+
+_SOURCES = {"dataset": "from dataset", "file": "from file", "businesses": "of businesses"}
 
 
 def _source_of_members(value: object) -> str:
@@ -107,6 +123,7 @@ def _source_of_members(value: object) -> str:
 Members = Annotated[
     Annotated[ProfileMembers, Tag("from profile")]
     | Annotated[FileMembers, Tag("from file")]
-    | Annotated[DatasetMembers, Tag("from dataset")],
+    | Annotated[DatasetMembers, Tag("from dataset")]
+    | Annotated[BusinessMembers, Tag("of businesses")],
     Discriminator(_source_of_members),
 ]

@@ -277,6 +277,11 @@ class Record(Section):
         default="all",
         description="which vehicles are written at every step: all, none or the first N",
     )
+    buildings: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+        default="all",
+        description="which buildings with batteries are written at every step: all, none or the "
+        "first N",
+    )
     schools: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
         default="all",
         description="which schools are written at every step: all, none or the first N",

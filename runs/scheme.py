@@ -67,6 +67,12 @@ def _smart_homes(simulation: "Simulation") -> Scheme:
     return SmartHomeSharing(simulation)
 
 
+def _battery_sharing(simulation: "Simulation") -> Scheme:
+    from .battery_sharing import BatterySharing
+
+    return BatterySharing(simulation)
+
+
 def _school_buses(simulation: "Simulation") -> Scheme:
     from .school_sharing import SchoolBusSharing
 
@@ -75,7 +81,11 @@ def _school_buses(simulation: "Simulation") -> Scheme:
 
 # How each scheme but that of the vehicles, which every world has, is made; imported when it is.
 _MAKERS: Mapping[str, Callable[["Simulation"], Scheme]] = MappingProxyType(
-    {"smart_homes": _smart_homes, "school_buses": _school_buses}
+    {
+        "smart_homes": _smart_homes,
+        "battery_sharing": _battery_sharing,
+        "school_buses": _school_buses,
+    }
 )
 
 

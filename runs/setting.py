@@ -27,6 +27,7 @@ from runs.tariff import measured_tariff
 from runs.travel import growth_of, plans_of, trips_of
 
 if TYPE_CHECKING:
+    from runs.battery_setting import BatterySetting
     from runs.school_setting import SchoolSetting
     from runs.smart_home_setting import SmartHomeSetting
 
@@ -72,6 +73,7 @@ class Setting:
     trips: TripSource | None = None
     smart_homes: "SmartHomeSetting | None" = None
     school_buses: "SchoolSetting | None" = None
+    battery_sharing: "BatterySetting | None" = None
 
     @property
     def has_vehicles(self) -> bool:
@@ -124,6 +126,7 @@ def make_setting(scenario: Scenario) -> Setting:
         trips=trips_of(scenario, plans, calendar, streams, roads, vehicles, growth),
         smart_homes=_smart_homes(scenario, calendar, streams, grid),
         school_buses=_school_buses(scenario, calendar, streams, members, grid),
+        battery_sharing=_battery_sharing(scenario, calendar, members),
     )
 
 
@@ -135,6 +138,16 @@ def _smart_homes(
     from runs.smart_home_setting import make_smart_home_setting
 
     return make_smart_home_setting(scenario.smart_homes, scenario, calendar, streams, grid)
+
+
+def _battery_sharing(
+    scenario: Scenario, calendar: Calendar, members: Members
+) -> "BatterySetting | None":
+    if scenario.battery_sharing is None:
+        return None
+    from runs.battery_setting import make_battery_setting
+
+    return make_battery_setting(scenario.battery_sharing, scenario, calendar, members)
 
 
 def _school_buses(

@@ -129,6 +129,10 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "schools": "step strategy school usable_kwh energy_kwh min_kwh max_kwh lam theta "
         "average_price incentive_price counted_kwh stored_kwh charged_kwh sold_kwh replaced_kwh "
         "driven_kwh unmet_kwh least_soc",
+        "batteries": "building name community shared_capacity_kwh own_capacity_kwh",
+        "buildings": "step strategy building load_kwh stored_kwh charged_kwh own_kwh sent_kwh "
+        "received_kwh unplaced_kwh",
+        "exchanges": "step strategy giver taker sent_kwh received_kwh",
         "homes": "home group community member",
         "home_days": "step strategy home steps wanted_slots granted_slots committed_slots "
         "before_kwh after_kwh exact",
