@@ -136,7 +136,7 @@ def _taken(
     for k, line in enumerate(lines):
         m = place[line.community]
         if not line.group:
-            taken[:, :, k] = flows["sent_kwh"][:, :, beyond[line.node]].sum(axis=2)
+            taken[:, :, k] = flows["sent_kwh"][:, :, beyond.get(line.node, [])].sum(axis=2)
         elif line.group == "charging":
             taken[:, :, k] = hours["ev_kwh"][:, :, m]
         elif (line.community, line.group) not in energies:

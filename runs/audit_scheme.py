@@ -102,6 +102,12 @@ class SchemeAudit(Protocol):
 type _Maker = Callable[[Run, Premises, Columns], SchemeAudit]
 
 
+def _smart_homes(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
+    from .audit_homes import HomeAudit
+
+    return HomeAudit(run, premises, hours)
+
+
 def _school_buses(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
     from .audit_schools import SchoolAudit
 
@@ -109,7 +115,9 @@ def _school_buses(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
 
 
 # How the audit of each scheme but that of the vehicles is made; imported when it is.
-_MAKERS: Mapping[str, _Maker] = MappingProxyType({"school_buses": _school_buses})
+_MAKERS: Mapping[str, _Maker] = MappingProxyType(
+    {"smart_homes": _smart_homes, "school_buses": _school_buses}
+)
 
 
 def scheme_audits(run: Run, premises: Premises, hours: Columns) -> list[SchemeAudit]:

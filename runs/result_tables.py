@@ -159,6 +159,21 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _name("community", "community in which it stands"),
         _name("member", "member of a dataset that it is, empty for none", optional=True),
     ),
+    "home_groups": (
+        _STEP,
+        _STRATEGY,
+        _name("group", "name of a group of smart homes"),
+        _kwh("generation_kwh", "energy that generators deliver, curtailed energy included"),
+        _kwh("wanted_kwh", "energy that appliances want"),
+        _kwh("served_kwh", "energy that homes serve themselves"),
+        _kwh("direct_kwh", "energy of it that comes straight from generators"),
+        _kwh("charged_kwh", "energy charged into storages, at the plug"),
+        _kwh("discharged_kwh", "energy discharged from storages, at the plug"),
+        _kwh("losses_kwh", "energy lost by charging and discharging"),
+        _kwh("curtailed_kwh", "generation that nothing could take"),
+        _kwh("imported_kwh", "energy that the grid serves instead"),
+        _kwh("exported_kwh", "generation that the grid takes"),
+    ),
     "home_days": (
         _STEP,
         _STRATEGY,
@@ -252,6 +267,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
 TABLES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "smart_homes": (
         "homes",
+        "home_groups",
         "home_days",
         "home_appliances",
         "home_storages",

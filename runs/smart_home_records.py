@@ -111,7 +111,11 @@ def _write_capacity(
 
 
 def write_step(writer: ResultsWriter, sharing: "SmartHomeSharing") -> None:
-    """Write the flows of the step."""
+    """Write the flows of the step: the totals of every group, and those of recorded homes."""
+    for of_group, held in zip(sharing.of_step, sharing.setting.groups, strict=True):
+        writer.add(
+            "home_groups", _about(sharing) | {"group": held.settings.name} | of_group.totals_kwh
+        )
     for group, first, homes in _groups(sharing):
         of_group = sharing.of_step[group]
         settings = sharing.setting.groups[group].settings

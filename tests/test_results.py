@@ -134,6 +134,8 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "received_kwh unplaced_kwh",
         "exchanges": "step strategy giver taker sent_kwh received_kwh",
         "homes": "home group community member",
+        "home_groups": "step strategy group generation_kwh wanted_kwh served_kwh direct_kwh "
+        "charged_kwh discharged_kwh losses_kwh curtailed_kwh imported_kwh exported_kwh",
         "home_days": "step strategy home steps wanted_slots granted_slots committed_slots "
         "before_kwh after_kwh exact",
         "home_appliances": "step strategy home appliance wanted_kwh committed_kwh served_kwh "
