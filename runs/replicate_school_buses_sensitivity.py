@@ -52,8 +52,7 @@ def _studied(
         ]
         first, last = (float(str(row[1])) for row in (rows[0], rows[-1]))
         title = (
-            f"{quantity.capitalize()} by {name}: {_course(rows)} from {first:.2f} to {last:.2f} "
-            f"{unit} at 1 MWh required"
+            f"{quantity.capitalize()} by {name}: {_course(first, last)} {unit} at 1 MWh required"
         )
         text = (f"Figures {figures} of the source, whose values are not printed.",)
         bars = Bars(head, tuple(c.name for c in columns[1:]), f"{quantity} [{unit}]")
@@ -69,13 +68,11 @@ def _hour(key: str, value: int, required: int) -> tuple[IncentiveOutcome, float]
     return solve_exact(game), game.terms.cost_without
 
 
-def _course(rows: list[tuple[Cell, ...]]) -> str:
-    """Tell in a word which way the values of the first required demand go."""
-    values = np.array([float(str(row[1])) for row in rows])
-    steps = np.diff(values)
-    if np.ptp(values) <= 1e-6 * abs(values).max():
-        return "stays"
-    return "rises" if steps.sum() > 0 else "falls"
+def _course(first: float, last: float) -> str:
+    """Tell which way values go from the first to the last input."""
+    if abs(last - first) <= 1e-6 * abs(first):
+        return f"stays at {first:.2f}"
+    return f"{'rises' if last > first else 'falls'} from {first:.2f} to {last:.2f}"
 
 
 def satisfaction_of(battery_kwh: float, required: int, *, from_empty: bool) -> float:

@@ -1,0 +1,75 @@
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from environment.calendar import Calendar
+from environment.school_rounds import SchoolRounds, charging_window
+from environment.school_terms import SchoolTerms
+
+ROUNDS = ((6.0, 8.0), (15.0, 17.0))
+
+
+def calendar_from(start: str, step_h: float = 1.0) -> Calendar:
+    terms = SchoolTerms(((date(2023, 1, 3), date(2023, 12, 22)),))
+    return Calendar(start, "America/Detroit", step_h, "US", "MI", terms)
+
+
+@given(
+    st.integers(0, 360),
+    st.integers(0, 23),
+    st.sampled_from([0.25, 0.5, 1.0, 2.0, 3.0]),
+    st.tuples(st.floats(5, 8), st.floats(0.5, 3)),
+)
+def test_rounds_are_driven_in_full_on_school_days_and_on_no_other(
+    day: int, hour: int, step_h: float, first: tuple[float, float]
+) -> None:
+    start = date(2023, 1, 1) + timedelta(days=day)
+    calendar = calendar_from(f"{start}T{hour:02d}:00", step_h)
+    steps = round(24 * 14 / step_h)
+    rounds = ((first[0], sum(first)), (15.0, 17.0))
+    window, opens = charging_window(calendar, steps, 22.0, 6.0)
+    found = SchoolRounds.of(calendar, steps, rounds, opens)
+    days = calendar.days_of(0, steps)
+    for d in range(1, 13):
+        today = days == d
+        school = calendar.is_school_day(start + timedelta(days=d))
+        # The clocks change at two, so that every round lasts as long as it says.
+        total = found.share[today].sum()
+        assert total == pytest.approx(2.0 if school else 0.0, abs=1e-9)
+        assert found.ends[today].sum() == (2 if school else 0) or step_h > 1.0
+    assert np.all(found.share >= 0)
+    for step in np.flatnonzero(opens).tolist():
+        assert window[step]
+        assert step == 0 or not window[step - 1]
+
+
+def test_rounds_ahead_are_those_before_the_next_window_opens() -> None:
+    calendar = calendar_from("2023-01-09T00:00")  # a Monday
+    _, opens = charging_window(calendar, 72, 22.0, 6.0)
+    rounds = SchoolRounds.of(calendar, 72, ROUNDS, opens)
+    assert np.flatnonzero(rounds.share[:24]).tolist() == [6, 7, 15, 16]
+    assert np.flatnonzero(rounds.ends[:24]).tolist() == [7, 16]
+    assert rounds.ahead[:24].tolist() == [2] * 6 + [1] * 9 + [0] * 7 + [2] * 2
+    assert rounds.share[6] == 0.5
+
+
+def test_nobody_drives_on_weekends_and_holidays() -> None:
+    calendar = calendar_from("2023-01-13T00:00")  # Friday before Martin Luther King Day
+    _, opens = charging_window(calendar, 120, 22.0, 6.0)
+    share = SchoolRounds.of(calendar, 120, ROUNDS, opens).share.reshape(5, 24).sum(axis=1)
+    assert share.tolist() == [2.0, 0.0, 0.0, 0.0, 2.0]
+    without = Calendar("2023-01-13T00:00", "America/Detroit")
+    assert not SchoolRounds.of(without, 120, ROUNDS, opens).share.any()
+
+
+def test_a_window_may_pass_midnight_or_not() -> None:
+    calendar = calendar_from("2023-01-09T00:00")
+    night, opens = charging_window(calendar, 48, 22.0, 6.0)
+    assert np.flatnonzero(night[:24]).tolist() == [0, 1, 2, 3, 4, 5, 22, 23]
+    assert np.flatnonzero(opens).tolist() == [0, 22, 46]
+    noon, opens = charging_window(calendar, 48, 11.0, 14.0)
+    assert np.flatnonzero(noon[:24]).tolist() == [11, 12, 13]
+    assert np.flatnonzero(opens).tolist() == [11, 35]
