@@ -76,7 +76,7 @@ class Chance:
 
     def _change_sky(self, step: int) -> None:
         clouds = self._clouds
-        if clouds is None or self.setting.members.clear_sky is None:
+        if clouds is None or not self.setting.scenario.sunlit:
             return
         places = self.setting.communities
         names = ("all communities",) if clouds.common else places

@@ -17,6 +17,7 @@ from environment.errors import InputError, Problem, nearest
 from .dataset_files import dataset_files
 from .scenario_battery_sharing import BatterySharing
 from .scenario_chance import Chances, GrowthSettings, Location, refuse_short_outages
+from .scenario_community_storage import CommunityStorage, between_storages_and_communities
 from .scenario_overrides import SOURCE, override
 from .scenario_preferences import FromFile
 from .scenario_problems import Keys, problems_of
@@ -95,6 +96,9 @@ class Scenario(Section):
     )
     battery_sharing: BatterySharing | None = Field(
         default=None, description="batteries of buildings that share, or null for none"
+    )
+    community_storage: CommunityStorage | None = Field(
+        default=None, description="storages that communities share, or null for none"
     )
     school_buses: SchoolBuses | None = Field(
         default=None, description="electric school buses, or null for none"
@@ -179,6 +183,13 @@ class Scenario(Section):
         """Whether members may generate energy."""
         groups = (group for community in self.communities.values() for group in community.members)
         return any(group.pv_kw or isinstance(group, DatasetMembers) for group in groups)
+
+    @property
+    def sunlit(self) -> bool:
+        """Whether what anybody generates follows from the sky over a community."""
+        groups = (group for community in self.communities.values() for group in community.members)
+        storages = self.community_storage
+        return any(group.pv_kw for group in groups) or bool(storages and storages.has_plants)
 
     def _own_files(self) -> list[str]:
         groups = (group for community in self.communities.values() for group in community.members)
@@ -345,7 +356,9 @@ class Scenario(Section):
 
     _chance = check("chance")(refuse_short_outages)
 
-    @check("smart_homes", "battery_sharing", "school_buses", check_fields=False)
+    @check(
+        "smart_homes", "battery_sharing", "community_storage", "school_buses", check_fields=False
+    )
     @classmethod
     def _there_if_compared(cls, section: Any, info: ValidationInfo) -> Any:
         scheme = str(info.field_name)
@@ -358,6 +371,7 @@ class Scenario(Section):
         return section
 
     _homes = check("smart_homes")(between_homes_and_communities)
+    _storages = check("community_storage")(between_storages_and_communities)
     _schools = check("school_buses")(between_terms_and_communities)
 
     @check("location")
@@ -368,6 +382,9 @@ class Scenario(Section):
             group.pv_kw for community in communities.values() for group in community.members
         ):
             raise refuse("members have photovoltaics", allowed="their latitude and longitude")
+        storages: CommunityStorage | None = info.data.get("community_storage")
+        if location is None and storages is not None and storages.has_plants:
+            raise refuse("storages have plants", allowed="their latitude and longitude")
         return location
 
     @check("communities")

@@ -79,11 +79,18 @@ def _school_buses(simulation: "Simulation") -> Scheme:
     return SchoolBusSharing(simulation)
 
 
+def _community_storage(simulation: "Simulation") -> Scheme:
+    from .community_storage_sharing import CommunityStorageSharing
+
+    return CommunityStorageSharing(simulation)
+
+
 # How each scheme but that of the vehicles, which every world has, is made; imported when it is.
 _MAKERS: Mapping[str, Callable[["Simulation"], Scheme]] = MappingProxyType(
     {
         "smart_homes": _smart_homes,
         "battery_sharing": _battery_sharing,
+        "community_storage": _community_storage,
         "school_buses": _school_buses,
     }
 )

@@ -1,6 +1,6 @@
 """What all strategies of a run share: places, loads, vehicles and rules, made from a scenario."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -28,6 +28,7 @@ from runs.travel import growth_of, plans_of, trips_of
 
 if TYPE_CHECKING:
     from runs.battery_setting import BatterySetting
+    from runs.community_storage_setting import CommunityStorageSetting
     from runs.school_setting import SchoolSetting
     from runs.smart_home_setting import SmartHomeSetting
 
@@ -52,6 +53,8 @@ class Setting:
         The smart homes, where there are any.
     school_buses : SchoolSetting or None
         The schools and their buses, where there are any.
+    community_storage : CommunityStorageSetting or None
+        The storages that communities share, where there are any.
     tariff : array of float, shape (steps,), or None
         What the two-level strategy pays in each step, where a dataset tells it [money/kWh].
     """
@@ -73,6 +76,7 @@ class Setting:
     trips: TripSource | None = None
     smart_homes: "SmartHomeSetting | None" = None
     school_buses: "SchoolSetting | None" = None
+    community_storage: "CommunityStorageSetting | None" = None
     battery_sharing: "BatterySetting | None" = None
 
     @property
@@ -103,7 +107,7 @@ def make_setting(scenario: Scenario) -> Setting:
     grid = _grid(scenario)
     members = make_members(scenario, calendar, grid)
     prices, cost = scenario.prices, scenario.generation_cost
-    return Setting(
+    setting = Setting(
         scenario=scenario,
         calendar=calendar,
         streams=streams,
@@ -128,6 +132,13 @@ def make_setting(scenario: Scenario) -> Setting:
         school_buses=_school_buses(scenario, calendar, streams, members, grid),
         battery_sharing=_battery_sharing(scenario, calendar, members),
     )
+    if scenario.community_storage is None:
+        return setting
+    from runs.community_storage_setting import CommunityStorageSetting
+
+    # Its forecasters have seen the world before the run, which is made of the rest.
+    storage = CommunityStorageSetting(setting, scenario.community_storage)
+    return replace(setting, community_storage=storage)
 
 
 def _smart_homes(

@@ -173,8 +173,9 @@ class Simulation(World):
         self._act("smart_homes")
 
     def share_storage_that_stays(self) -> None:
-        """Let buildings charge their batteries and share what these hold."""
+        """Let buildings share what their batteries hold, and communities charge and use theirs."""
         self._act("battery_sharing")
+        self._act("community_storage")
 
     def shave_the_peak(self) -> None:
         """Let schools charge their buses, and the utility buy from them in critical hours."""
@@ -213,12 +214,13 @@ class Simulation(World):
         for scheme in self.schemes.values():
             scheme.pay()
         pay, step, decision = self.ledger.pay, self.step_index, self.vehicles.decision
+        photovoltaics = self.setting.scenario.photovoltaics
         for m in self.supplied_communities():
             name = self.setting.communities[m]
             price = float(decision.community_price[m])
             members, aggregator = f"consumers@{name}", f"aggregator@{name}"
             pay(step, "fixed_load", members, aggregator, float(self.meters.fixed_kwh[m]), price)
-            if self.setting.scenario.photovoltaics:
+            if photovoltaics:
                 generated = -float(self.meters.generation_kwh[m])
                 pay(step, "photovoltaics", aggregator, members, generated, price)
             bought = float(self.net_kwh[m] - self.direct_kwh[m])

@@ -1,0 +1,334 @@
+"""The controllers of all storages of a world: what they hear, grant and move."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.community_storage import CommunityStorage
+from agents.row_agent import AgentGroup
+from agents.served_households import ServedHouseholds
+from environment.battery import charged
+from environment.message_bus import MessageBus
+from environment.population import Population
+from environment.storage_messages import (
+    DemandForecast,
+    DemandOutlook,
+    DemandStatus,
+    DischargeGrant,
+    GenerationReport,
+    GridPurchase,
+    StorageDraw,
+)
+from markets.community_storage import (
+    Sharing,
+    SlotExchange,
+    StorageRatings,
+    allowance_kwh,
+    exchange,
+    served_by_storage,
+)
+
+GRID = "grid"
+
+
+class StorageControllers(AgentGroup[CommunityStorage]):
+    """The storages of a world, each with its plant and its controller.
+
+    Parameters
+    ----------
+    model : mesa.Model
+        The world they live in, with ``bus`` and ``step_h``.
+    population : Population
+        Columns of the storages.
+    households : ServedHouseholds
+        Those they serve.
+    names : sequence of str
+        Names of the storages.
+    sharing : {"priority", "proportional"}
+        Who is served where the energy is short.
+
+    Attributes
+    ----------
+    served : array of int, shape (storages, k)
+        Rows of the households that may draw in this step, in their order, -1 where nobody does.
+    average_kwh, heard_kwh, granted_kwh, drawn_kwh : array, shape (households,)
+        What each expects of the rest of the day, the demand that its controller heard of, NaN where
+        it did not, and what each may draw in this step, and does [kWh].
+    allowed_kwh : array, shape (storages, k)
+        What those that may draw are allowed, were there enough [kWh].
+    done : SlotExchange
+        What the storages do in this step.
+    fallbacks, unheard : int
+        Messages of this step that were not heard, and households that told no average in it.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        population: Population,
+        households: ServedHouseholds,
+        names: Sequence[str],
+        sharing: Sharing,
+    ) -> None:
+        super().__init__(model, CommunityStorage, population)
+        self.households = households
+        self.names = tuple(names)
+        self.sharing = sharing
+        self.ratings = ratings_of(population)
+        self._most: NDArray[np.intp] = population["dischargers"].astype(np.intp)
+        self.fallbacks = self.unheard = 0
+        self.served = np.empty((len(self), 0), dtype=np.intp)
+        nobody = np.zeros(len(households))
+        self.average_kwh = self.heard_kwh = self.granted_kwh = self.drawn_kwh = nobody
+
+    @property
+    def bus(self) -> MessageBus:
+        """What carries the messages."""
+        bus: MessageBus = self.model.bus
+        return bus
+
+    def begin_step(self) -> None:
+        """Forget what was counted in the step before."""
+        self.fallbacks = self.unheard = 0
+
+    def tell_forecasts(self, step: int, left_kwh: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Let the forecasters tell households what is left of the day.
+
+        Parameters
+        ----------
+        step : int
+            The step.
+        left_kwh : array, shape (steps, households)
+            What is forecast [kWh].
+
+        Returns
+        -------
+        array of bool, shape (households,)
+            Who hears it.
+        """
+        return self._sent_by_storage(
+            lambda at, rows, count: DemandForecast(
+                step=step,
+                round=0,
+                sender=f"forecasters@{self.names[at]}",
+                receiver=f"households@{self.names[at]}",
+                count=count,
+                energy_kwh=_known(left_kwh[:, rows]),
+                steps_kwh=left_kwh[:, rows],
+            )
+        )
+
+    def hear_outlooks(
+        self, step: int, demand_kwh: NDArray[np.float64], generation_kwh: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Let households and plants tell what they expect up to the end of the plan.
+
+        Parameters
+        ----------
+        step : int
+            The step.
+        demand_kwh : array, shape (steps, households)
+            What households expect [kWh]; NaN where nothing is known.
+        generation_kwh : array, shape (steps, storages)
+            What plants expect [kWh]; NaN where nothing is known.
+
+        Returns
+        -------
+        demand_kwh, generation_kwh : array
+            What the controllers count on: nothing of those not heard or not known [kWh].
+        """
+        heard = self._sent_by_storage(
+            lambda at, rows, count: DemandOutlook(
+                step=step,
+                round=1,
+                sender=f"households@{self.names[at]}",
+                receiver=self.names[at],
+                count=count,
+                energy_kwh=_known(demand_kwh[:, rows]),
+                steps_kwh=demand_kwh[:, rows],
+            )
+        )
+        plants = np.ones(len(self), dtype=np.bool_)
+        for at, name in enumerate(self.names):
+            expected = generation_kwh[:, at : at + 1]
+            plants[at] = self.bus.send(
+                DemandOutlook(
+                    step=step,
+                    round=1,
+                    sender=f"plant@{name}",
+                    receiver=name,
+                    energy_kwh=_known(expected),
+                    steps_kwh=expected,
+                )
+            )
+        self.fallbacks += int(np.count_nonzero(~plants))
+        self.bus.wait()
+        return (
+            np.where(heard, np.nan_to_num(demand_kwh), 0.0),
+            np.where(plants, np.nan_to_num(generation_kwh), 0.0),
+        )
+
+    def act(
+        self,
+        step: int,
+        average_kwh: NDArray[np.float64],
+        least_kwh: NDArray[np.float64],
+        most_kwh: NDArray[np.float64],
+        supplied: NDArray[np.bool_],
+    ) -> None:
+        """Hear plants and households, grant, and let households draw.
+
+        Parameters
+        ----------
+        step : int
+            The step.
+        average_kwh : array, shape (households,)
+            What each expects of the rest of the day [kWh]; NaN where nothing is known.
+        least_kwh, most_kwh : array, shape (households,)
+            Least demand seen in this slot of a day, and highest ever [kWh].
+        supplied : array of bool, shape (storages,)
+            Whether the grid supplies the community of each storage; nothing moves where not.
+        """
+        own = self.population
+        generation = self._hear_plants(step)
+        demand, average = self._hear_households(step, average_kwh)
+        self.average_kwh, self.heard_kwh = average_kwh, demand
+        average = np.where(supplied[self.households.storage_of], average, np.nan)
+        self.served = served_by_storage(average, self.households.storage_of, self._most)
+        there = self.served >= 0
+        weight = 1.0 / own["alpha"][self.households.storage_of]
+        allowed = allowance_kwh(np.nan_to_num(demand), least_kwh, most_kwh, weight)
+        self.allowed_kwh = np.where(there, allowed[self.served], 0.0)
+        bright = supplied & (generation >= own["charge_above_kw"] * self.model.step_h)
+        offered = self._exchange(generation, bright, self.allowed_kwh)
+        granted = np.zeros(len(self.households))
+        granted[self.served[there]] = offered.discharge_kwh[there]
+        heard = self._tell_grants(step, granted)
+        self.granted_kwh = np.where(heard, granted, 0.0)
+        self.drawn_kwh = self.households.draws(self.granted_kwh)
+        drawn = np.where(there, self.drawn_kwh[self.served], 0.0)
+        spilled = own["generation_kwh"] - offered.charge_kwh
+        self.done = SlotExchange(offered.charge_kwh, spilled, drawn)
+        self._tell_draws(step)
+
+    def move(self) -> None:
+        """Let the storages take in and give what was decided."""
+        own = self.population
+        own["energy_kwh"][:] = charged(
+            own["energy_kwh"],
+            self.done.charge_kwh - self.done.discharge_kwh.sum(axis=1),
+            own["charge_efficiency"],
+            own["discharge_efficiency"],
+        )
+
+    def _exchange(
+        self,
+        generation_kwh: NDArray[np.float64],
+        bright: NDArray[np.bool_],
+        allowed_kwh: NDArray[np.float64],
+    ) -> SlotExchange:
+        stored = self.population["energy_kwh"]
+        step_h = self.model.step_h
+        return exchange(
+            stored, generation_kwh, bright, allowed_kwh, self.ratings, step_h, self.sharing
+        )
+
+    def _hear_plants(self, step: int) -> NDArray[np.float64]:
+        """Return what controllers hear of their plants: 0 where they hear nothing [kWh]."""
+        generation = self.population["generation_kwh"].copy()
+        for at, name in enumerate(self.names):
+            report = GenerationReport(
+                step=step,
+                round=2,
+                sender=f"plant@{name}",
+                receiver=name,
+                energy_kwh=float(generation[at]),
+            )
+            if not self.bus.send(report):
+                generation[at] = 0.0
+                self.fallbacks += 1
+        return generation
+
+    def _hear_households(
+        self, step: int, average_kwh: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return demands and averages that controllers hear of; NaN where they hear nothing."""
+        demand = self.households.population["demand_kwh"]
+        heard = self._sent_by_storage(
+            lambda at, rows, count: DemandStatus(
+                step=step,
+                round=2,
+                sender=f"households@{self.names[at]}",
+                receiver=self.names[at],
+                count=count,
+                energy_kwh=demand[rows],
+                average_kwh=average_kwh[rows],
+            )
+        )
+        self.bus.wait()
+        told = np.where(heard, average_kwh, np.nan)
+        self.unheard += int(np.count_nonzero(np.isnan(told)))
+        return np.where(heard, demand, np.nan), told
+
+    def _tell_grants(self, step: int, granted_kwh: NDArray[np.float64]) -> NDArray[np.bool_]:
+        heard = self._sent_by_storage(
+            lambda at, rows, count: DischargeGrant(
+                step=step,
+                round=3,
+                sender=self.names[at],
+                receiver=f"households@{self.names[at]}",
+                count=count,
+                energy_kwh=granted_kwh[rows],
+            )
+        )
+        self.bus.wait()
+        return heard
+
+    def _tell_draws(self, step: int) -> None:
+        """Let households tell what they draw; what flows does not hang on these messages."""
+        bought = self.households.population["demand_kwh"] - self.drawn_kwh
+        for at, name in enumerate(self.names):
+            rows = self.households.of_storage[at]
+            count = rows.stop - rows.start
+            if count == 0:
+                continue
+            households = f"households@{name}"
+            drawn = StorageDraw(
+                step=step, round=4, sender=households, receiver=name, count=count,
+                energy_kwh=self.drawn_kwh[rows],
+            )  # fmt: skip
+            self.bus.send(drawn)
+            purchase = GridPurchase(
+                step=step, round=4, sender=households, receiver=GRID, count=count,
+                energy_kwh=bought[rows],
+            )  # fmt: skip
+            self.bus.send(purchase)
+        self.bus.wait()
+
+    def _sent_by_storage(self, message: Any) -> NDArray[np.bool_]:
+        """Send a message to or from the households of every storage; whom of them it reaches."""
+        heard = np.ones(len(self.households), dtype=np.bool_)
+        for at, rows in enumerate(self.households.of_storage):
+            count = rows.stop - rows.start
+            if count:
+                heard[rows] = self.bus.send(message(at, rows, count))
+        self.fallbacks += int(np.count_nonzero(~heard))
+        return heard
+
+
+def ratings_of(storages: Population, row: int | None = None) -> StorageRatings:
+    """Return what storages, or one of them, are able to do."""
+    names = (
+        "capacity_kwh", "soc_min", "soc_max", "power_kw", "charge_efficiency",
+        "discharge_efficiency",
+    )  # fmt: skip
+    if row is None:
+        return StorageRatings(**{name: storages[name] for name in names})
+    return StorageRatings(**{name: float(storages[name][row]) for name in names})
+
+
+def _known(energy_kwh: NDArray[np.float64]) -> float:
+    """Return the sum of what is known [kWh]."""
+    return float(np.nansum(energy_kwh))

@@ -1,0 +1,78 @@
+"""What a community's storage, its plant, its households and their forecasters say to each other.
+
+Arrays of steps are of shape (steps, count): a row for each step ahead, a column for each household
+addressed or answering.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.messages import EnergyMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandForecast(EnergyMessage):
+    """Forecasters tell households, or a plant, what is left of the day; ``energy_kwh`` in all.
+
+    Attributes
+    ----------
+    steps_kwh
+        What each step is expected to bring, array of shape (steps, count) [kWh]; NaN where nothing
+        is known.
+    """
+
+    steps_kwh: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandOutlook(EnergyMessage):
+    """Households, or a plant, tell the controller what they expect up to the end of its plan.
+
+    Attributes
+    ----------
+    steps_kwh
+        What each step is expected to bring, array of shape (steps, count) [kWh]; NaN where nothing
+        is known.
+    """
+
+    steps_kwh: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandStatus(EnergyMessage):
+    """Households tell their demand of the step, and what they expect of the rest of the day.
+
+    Attributes
+    ----------
+    average_kwh
+        Mean demand expected of the steps left of the day, array of shape (count,) [kWh]; NaN where
+        nothing is known.
+    """
+
+    average_kwh: NDArray[np.float64]
+
+
+class GenerationReport(EnergyMessage):
+    """A plant tells the controller what it generates in the step."""
+
+    __slots__ = ()
+
+
+class DischargeGrant(EnergyMessage):
+    """A controller tells households what each may draw from the storage in the step."""
+
+    __slots__ = ()
+
+
+class StorageDraw(EnergyMessage):
+    """Households tell the controller what they draw from the storage in the step."""
+
+    __slots__ = ()
+
+
+class GridPurchase(EnergyMessage):
+    """Households tell the grid what they draw from it in the step."""
+
+    __slots__ = ()
