@@ -28,6 +28,13 @@ def _agents_on_access(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_agent, "MOST_OBJECTS", 0)
 
 
+class World(SimpleNamespace):
+    """As much of a world as schools look at."""
+
+    def register_agent(self, agent: object) -> None:
+        """Know nothing of agents."""
+
+
 def district_of(
     seed: int,
     owned: list[int],
