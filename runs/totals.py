@@ -68,7 +68,8 @@ class Totals:
             self.peak_kwh, self.peak_step = demand_kwh, step
         for name, value in sums.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
-        self.counts.update(counts)
+        for name, count in counts.items():
+            self.counts[name] += count
         for name, value in worst.items():
             self.worst[name] = max(self.worst.get(name, 0.0), value)
         self.overloads.update(overloaded)
