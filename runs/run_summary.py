@@ -12,6 +12,8 @@ type Totals = Mapping[str, Any]
 type _Row = tuple[str, Callable[[Totals], float | None], Callable[[float], str], bool]
 
 MOST_LINES = 4
+# With more strategies than this, changes stand below their numbers and not beside them.
+MOST_BESIDE = 3
 NOTICEABLE = 0.01
 
 _GAMES = ("two_level", "three_level")
@@ -129,7 +131,9 @@ def summary_table(
             unit, size = f"M {currency}", 1e6
         cells = [Text("-" if number is None else form(number / size)) for number in values]
         for cell, number in zip(cells[1:], values[1:], strict=True):
-            cell.append(f"{_change(number, values[0]) if compared else '':>9}", style="dim")
+            change = _change(number, values[0]) if compared else ""
+            beside = f"{change:>9}" if len(names) <= MOST_BESIDE else f"\n{change}" if change else ""
+            cell.append(beside, style="dim")
         table.add_row(Text(label.format(currency=unit)), *cells)
     return table
 
