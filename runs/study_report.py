@@ -10,7 +10,7 @@ from .safe_files import beside, unwritable, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Group, RenderableType
+    from rich.console import Console, ConsoleOptions, Group, RenderableType
     from rich.table import Table
 
 type Cell = str | float | int | bool | None
@@ -103,14 +103,14 @@ class ReportSection:
 
         return pd.DataFrame(list(self.rows), columns=[column.name for column in self.columns])
 
-    def table(self) -> "Table":
-        """Return the table for a terminal."""
+    def table(self, room: int = WIDTH) -> "Table":
+        """Return the table for a terminal with room for so many characters."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-        for at, (column, width) in enumerate(zip(self.columns, self._widths(), strict=True)):
+        for at, (column, width) in enumerate(zip(self.columns, self._widths(room), strict=True)):
             words = any(isinstance(row[at], str) for row in self.rows)
             table.add_column(Text(column.name), justify="left" if words else "right", width=width)
         for row in self.rows:
@@ -118,21 +118,27 @@ class ReportSection:
             table.add_row(*(Text(shown(cell, column.form)) for cell, column in both))
         return table
 
-    def _widths(self) -> list[int]:
-        """Return widths that break heads between words but keep numbers and names whole."""
+    def _widths(self, room: int) -> list[int]:
+        """Return widths that break heads between words but keep numbers whole, and names if so."""
+        room -= GAP * (len(self.columns) - 1)
+        widths, wanted = self._least_and_wanted(SHORT)
+        if sum(widths) > room:
+            widths, _ = self._least_and_wanted(0)
+        for _ in range(min(room, sum(wanted)) - sum(widths)):
+            lacking = [want / width for want, width in zip(wanted, widths, strict=True)]
+            widths[lacking.index(max(lacking))] += 1
+        return widths
+
+    def _least_and_wanted(self, short: int) -> tuple[list[int], list[int]]:
+        """Return the least widths, longer texts than ``short`` broken, and those that fit all."""
         least, wanted = [], []
         for at, column in enumerate(self.columns):
             cells = [shown(row[at], column.form) for row in self.rows]
             widest = max(map(len, cells), default=0)
-            breakable = column.name.split() + (" ".join(cells).split() if widest > SHORT else cells)
+            breakable = column.name.split() + (" ".join(cells).split() if widest > short else cells)
             least.append(max(map(len, breakable)))
             wanted.append(max(widest, len(column.name)))
-        widths = list(least)
-        room = WIDTH - sum(least) - GAP * (len(least) - 1)
-        for _ in range(min(room, sum(wanted) - sum(least))):
-            lacking = [want / width for want, width in zip(wanted, widths, strict=True)]
-            widths[lacking.index(max(lacking))] += 1
-        return widths
+        return least, wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,24 +169,26 @@ class StudyReport:
         """Return the section of a name."""
         return {section.name: section for section in self.sections}[name]
 
-    def render(self) -> "Group":
-        """Return the report for a terminal, at most 100 columns wide."""
+    def render(self, room: int = WIDTH) -> "Group":
+        """Return the report for a terminal with room for so many characters."""
         from rich.console import Group
         from rich.constrain import Constrain
 
-        return Group(*(Constrain(part, WIDTH) for part in self._parts()))
+        return Group(*(Constrain(part, room) for part in self._parts(room)))
 
-    def __rich__(self) -> "Group":
-        return self.render()
+    def __rich_console__(
+        self, console: "Console", options: "ConsoleOptions"
+    ) -> Iterator["RenderableType"]:
+        yield self.render(min(WIDTH, options.max_width))
 
-    def _parts(self) -> Iterator["RenderableType"]:
+    def _parts(self, room: int) -> Iterator["RenderableType"]:
         from rich.text import Text
 
         yield Text(self.title, style="bold")
         for number, section in enumerate(self.sections, start=1):
             yield Text(f"\n{number}. {section.title}\n", style="bold")
             if section.columns:
-                yield section.table()
+                yield section.table(room)
             for paragraph in section.text:
                 yield Text(f"\n{paragraph}")
         yield Text(f"\n{self.name}: {self.verdict}", style="bold")
