@@ -191,13 +191,18 @@ def iterate_allowance(
         As in `live_through`.
     stop_when : {"left", "delivered"}
         Whether to stop as soon as the energy left at the end changes by less than the tolerance,
-        as equation (42) suggests, or the energy delivered. Both also stop where no more is
-        delivered than with the alpha before. They differ where the sun fills the storage at the
-        end of the horizon whatever was served.
+        as equation (42) suggests, or the energy delivered. They differ where the sun fills the
+        storage at the end of the horizon whatever was served.
     tolerance_kwh : float
         Change that counts as none [kWh].
     most_alpha : int
         Highest alpha that is tried.
+
+    Notes
+    -----
+    A larger alpha may deliver a little less: what is served before sunrise decides which slots
+    charge. That does not end the iteration, for it would leave alpha near 6 where it settles near
+    40.
     """
     alphas: list[NDArray[np.int64]] = []
     courses: list[Course] = []
@@ -212,19 +217,17 @@ def iterate_allowance(
         delivered = np.concatenate([course.delivered_kwh for course in courses])
         stored = np.concatenate([course.stored_kwh for course in courses], axis=1)
         final = stored[-1]
-        more = np.diff(delivered)
-        change = np.abs(np.diff(final)) if stop_when == "left" else np.abs(more)
-        stops = np.flatnonzero((change < tolerance_kwh) | (more <= 0))
+        changes = np.abs(np.diff(final if stop_when == "left" else delivered))
+        stops = np.flatnonzero(changes < tolerance_kwh)
         if len(stops) or done == most_alpha:
             break
     last = int(stops[0]) + 2 if len(stops) else done
-    lessened = len(stops) > 0 and more[stops[0]] < 0
     rows = slice(last)
     return Iterations(
         np.concatenate(alphas)[rows],
         delivered[rows],
         final[rows],
         stored[:, rows],
-        chosen=last - 1 if lessened else last,
+        chosen=last,
         settled=len(stops) > 0,
     )
