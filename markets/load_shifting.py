@@ -86,7 +86,7 @@ def shift_loads(
     shiftable = window.any(axis=0)
     demand = np.where(shiftable & ~before.served, 0.0, demand_kwh)
     after = before.wasted_kwh.copy()
-    exact = _choices(before.served, demand_kwh, window) <= most_candidates
+    exact = count_choices(before.served, demand_kwh, window) <= most_candidates
     slot = demand_kwh.max(axis=0)
     for home in np.flatnonzero(exact & shiftable.any(axis=1)):
         rows = slice(home, home + 1)
@@ -104,8 +104,16 @@ def shift_loads(
     return ShiftedDay(demand, before.wasted_kwh, after, exact)
 
 
-def _choices(served: Mask, demand_kwh: Energies, window: Mask) -> NDArray[np.float64]:
-    """Return how many choices of slots each home has, shape (homes,)."""
+def count_choices(served: Mask, demand_kwh: Energies, window: Mask) -> NDArray[np.float64]:
+    """Return how many choices of slots each home has, shape (homes,).
+
+    Parameters
+    ----------
+    served : array of bool, shape (steps, homes, loads)
+        Slots served without shifting.
+    demand_kwh, window
+        As of `shift_loads`.
+    """
     slots, least = window.sum(axis=0), served.sum(axis=0)
     most = np.count_nonzero(demand_kwh > 0.0, axis=0)
     count = np.ones(slots.shape[0])

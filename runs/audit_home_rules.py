@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from environment.storage_bank import StorageBank
 from markets.admission_control import schedule_day
 from markets.home_day import Homes, sum_day
+from markets.load_shifting import count_choices
 from markets.load_shifting_bound import least_waste
 from markets.power_flow_assignment import TOLERANCE_KWH, Assignment, HomeLayout, settle_step
 from markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity, serves
@@ -312,6 +313,7 @@ class _Day:
         for name, values in told.items():
             off = np.maximum(off, np.abs(self.days[name] - values))
         off = np.maximum(off, np.abs(self.days["steps"] - len(self.wanted)))
+        off = np.maximum(off, self._wrongly_exact())
         granted.add(off[None, None], self.label, self.first)
         worse = np.maximum(day.wasted_kwh - before, 0.0)
         worse = np.maximum(worse, np.abs(day.wasted_kwh - self.days["after_kwh"]))
@@ -335,6 +337,16 @@ class _Day:
             )
             outside += other.sum(axis=0)
         windows.add(outside[None, None], self.label, self.first)
+
+    def _wrongly_exact(self) -> NDArray[np.float64]:
+        """Return 1 for homes of which it is told wrongly whether all choices were tried."""
+        exact, settings = self.days["exact"], self.premises.scenario.smart_homes
+        assert settings is not None
+        served = sum_day(self.homes, self.wanted).served
+        window = np.stack([self._window(k) for k in range(self.wanted.shape[2])], axis=2)
+        few = count_choices(served, self.wanted, window) <= settings.exact_choices
+        wrong: NDArray[np.float64] = ((exact != 0) & (exact != 1) | (few & (exact == 0))) * 1.0
+        return wrong
 
     def bound(self, best: Tally, room: int) -> list[tuple[float, float]]:
         """Return what some homes waste, and at least must, with the slots they accept."""
@@ -379,8 +391,11 @@ def check_capacities(run: Run, premises: Premises, tables: HomeTables) -> Check:
         )  # fmt: skip
         for s, strategy in enumerate(premises.strategies):
             told = [rows.get((strategy, held.first, storage.name)) for storage in storages]
-            found = np.array([value or (np.inf, np.inf) for value in told])
+            found = np.array([value for value in told if value is not None])
             seen += len(found)
+            if len(found) < len(told):
+                tally.add(np.array([np.inf]), _at([f"{strategy}: a storage is missing"]), None)
+                continue
             day = _first_day(held, s, last, STRATEGIES[follows[s]][0])
             expected = published_capacity(*day, charge, settings.sizing.window)
             off = [float(relative(found[:, :1].sum(axis=0), expected.sum(keepdims=True))[0])]
