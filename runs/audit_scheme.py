@@ -108,6 +108,12 @@ def _smart_homes(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
     return HomeAudit(run, premises, hours)
 
 
+def _battery_sharing(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
+    from .audit_batteries import BatteryAudit
+
+    return BatteryAudit(run, premises, hours)
+
+
 def _school_buses(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
     from .audit_schools import SchoolAudit
 
@@ -116,7 +122,11 @@ def _school_buses(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
 
 # How the audit of each scheme but that of the vehicles is made; imported when it is.
 _MAKERS: Mapping[str, _Maker] = MappingProxyType(
-    {"smart_homes": _smart_homes, "school_buses": _school_buses}
+    {
+        "smart_homes": _smart_homes,
+        "battery_sharing": _battery_sharing,
+        "school_buses": _school_buses,
+    }
 )
 
 
