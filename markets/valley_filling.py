@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+MOST_GUESSES = 120
+
 
 def water_level(load_kwh: NDArray[np.float64], energy_kwh: float) -> float:
     """Return the level to which an energy fills the lowest steps of a load [kWh].
@@ -195,28 +197,53 @@ def deal_out(
         step allows.
     """
     groups = len(energy_kwh)
+    if not (energy_kwh > 0).any():
+        return np.zeros(len(need_kwh))
+    all_kwh = _beyond(np.zeros(groups), need_kwh, limit_kwh, group)
+    most = np.bincount(group, all_kwh, groups)
+    dealt = _common_steps(energy_kwh, most, need_kwh, limit_kwh, group)
+    given = np.bincount(group, dealt, groups)
+    # What rounding leaves is spread over the batteries, within the most that each can take.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(most > given, (energy_kwh - given) / (most - given), 0.0)
+    split = dealt + np.clip(share, 0.0, 1.0)[group] * (all_kwh - dealt)
+    return np.where((energy_kwh > 0)[group], split, 0.0)
+
+
+def _common_steps(
+    energy_kwh: NDArray[np.float64],
+    most_kwh: NDArray[np.float64],
+    need_kwh: NDArray[np.float64],
+    limit_kwh: NDArray[np.float64],
+    group: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Deal out down to the steps that the batteries of a group still need at most after this one.
+
+    The energy that brings them there falls with it along a line with a few bends, so every other
+    guess follows the line through the ends of what is left, and is exact between two bends.
+    """
+    groups = len(energy_kwh)
     with np.errstate(divide="ignore", invalid="ignore"):
         lasts = np.where(limit_kwh > 0, need_kwh / limit_kwh, 0.0)
     low, high = np.zeros(groups), np.zeros(groups)
     np.maximum.at(high, group, lasts)
-    dealt = _beyond(np.zeros(groups), need_kwh, limit_kwh, group)
-    most = np.bincount(group, dealt, groups)
-    # A search of the common number of steps: the energy beyond it is a line between few bends.
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        beyond = np.bincount(group, _beyond(middle, need_kwh, limit_kwh, group), groups)
-        more = beyond > energy_kwh
-        low, high = np.where(more, middle, low), np.where(more, high, middle)
-        if (high - low <= 1e-15 * (1.0 + high)).all():
+    above, below = most_kwh.copy(), np.zeros(groups)
+    near = 1e-13 * (1.0 + most_kwh)
+    for k in range(MOST_GUESSES):
+        share = np.full(groups, 0.5)
+        if k % 2 == 0:
+            np.divide(above - energy_kwh, above - below, out=share, where=above > below)
+        guess = low + np.clip(share, 0.0, 1.0) * (high - low)
+        dealt = _beyond(guess, need_kwh, limit_kwh, group)
+        total = np.bincount(group, dealt, groups)
+        found = (np.abs(total - energy_kwh) <= near) | (energy_kwh <= 0)
+        if (found | (high - low <= 1e-15 * (1.0 + high))).all():
             break
-    dealt = _beyond(high, need_kwh, limit_kwh, group)
-    given = np.bincount(group, dealt, groups)
-    # What rounding leaves is spread over the batteries, within the most that each can take.
-    room = _beyond(np.zeros(groups), need_kwh, limit_kwh, group) - dealt
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(most > given, (energy_kwh - given) / (most - given), 0.0)
-    split = dealt + np.clip(share, 0.0, 1.0)[group] * room
-    return np.where((energy_kwh > 0)[group], split, 0.0)
+        more = total > energy_kwh
+        low, above = np.where(more, guess, low), np.where(more, total, above)
+        high, below = np.where(more, high, guess), np.where(more, below, total)
+        low, high = np.where(found, guess, low), np.where(found, guess, high)
+    return dealt
 
 
 def _beyond(
