@@ -50,6 +50,19 @@ COUNTS: dict[str, str | None] = {
     ),
     "battery_clipped": "a battery could not do all of its part, being full, empty or too weak",
     "battery_unplaced": "a battery was to give energy that nobody took, and kept it",
+    "storage_messages_unheard": (
+        "a message about a community's storage was not heard, so that the storage was not charged "
+        "or a household not served"
+    ),
+    "households_not_ranked": "a household told nothing of its demand, and was not served",
+    "households_served_less_than_allowed": (
+        "a household got less than it was allowed, its storage being empty or too weak"
+    ),
+    "demands_above_history": (
+        "a household used more in a step than in any step of its history, and was allowed no more"
+    ),
+    "plants_cut_off": "an outage kept a plant from charging its storage for a step",
+    "allowances_not_settled": "a plan came to the highest alpha before its allowance had settled",
     "incentive_price_at_bound": "the incentive price stood at one of its bounds",
     "purchases_rationed": "the utility took less than schools offered at its price",
     "unmet_rounds": "a school bus could not finish its round, its battery being empty",
@@ -132,8 +145,8 @@ def summary_table(
         cells = [Text("-" if number is None else form(number / size)) for number in values]
         for cell, number in zip(cells[1:], values[1:], strict=True):
             change = _change(number, values[0]) if compared else ""
-            beside = f"{change:>9}" if len(names) <= MOST_BESIDE else f"\n{change}" if change else ""
-            cell.append(beside, style="dim")
+            below = f"\n{change}" if change else ""
+            cell.append(f"{change:>9}" if len(names) <= MOST_BESIDE else below, style="dim")
         table.add_row(Text(label.format(currency=unit)), *cells)
     return table
 
@@ -194,6 +207,7 @@ def _rows(totals: Totals) -> list[_Row]:
         *of_homes,
         *(of_vehicles if "ev_bill" in totals else []),
         *(_of_batteries() if "battery_bill" in totals else []),
+        *(_of_community_storage() if "storage_credit" in totals else []),
         *(_of_school_buses() if "school_bill" in totals else []),
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], _money, True),
         ("utility's profit [{currency}]", lambda t: t["utility_profit"], _money, True),
@@ -255,6 +269,23 @@ def _of_batteries() -> list[_Row]:
         ("lost in batteries [MWh]", lambda t: t["battery_conversion_loss_kwh"] / 1e3, _mwh, False),
         ("batteries' bill [{currency}]", lambda t: t["battery_bill"], _money, False),
     ]
+
+
+def _of_community_storage() -> list[_Row]:
+    return [
+        ("households use [kWh]", lambda t: t["storage_households_kwh"], _loss, False),
+        ("  from the storage [kWh]", lambda t: t["storage_delivered_kwh"], _loss, False),
+        ("  from the storage [%]", _from_storage, "{:.1f}".format, False),
+        ("plants' energy stored [kWh]", lambda t: t["plant_stored_kwh"], _loss, False),
+        ("  spilled [kWh]", lambda t: t["plant_spilled_kwh"], _loss, False),
+        ("households' credit [{currency}]", lambda t: t["storage_credit"], _money, False),
+    ]
+
+
+def _from_storage(totals: Totals) -> float | None:
+    """Return how much of what households use comes from their storage, in per cent."""
+    names = {"served_kwh": "storage_delivered_kwh", "wanted_kwh": "storage_households_kwh"}
+    return _share({name: totals[figure] for name, figure in names.items()})
 
 
 def _of_school_buses() -> list[_Row]:
