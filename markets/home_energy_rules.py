@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 type Each = NDArray[np.float64]
 
+# What is lacking of a need by less than this share of it is rounding.
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffSignal:
@@ -26,6 +29,8 @@ class TariffSignal:
         Whether this is the cheapest price of its day, and the day has a dearer one.
     dear
         Highest price of the time until energy is cheap again [money/kWh].
+    cheapest
+        Lowest price of the day [money/kWh]; infinite where all its hours cost the same.
     cheap_steps
         Steps until energy is dear, this one counted; 0 where it is dear.
     """
@@ -34,7 +39,12 @@ class TariffSignal:
     feed_in: float
     cheap: bool
     dear: float
+    cheapest: float
     cheap_steps: int
+
+    def keeps_sun(self, worth: Each) -> NDArray[np.bool_]:
+        """Return where a store is filled by the sun: it pays, and more than filling by night."""
+        return (worth > self.feed_in) & (self.feed_in <= self.cheapest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +151,8 @@ def manage_step(
     A store pays where what it saves in dear hours, after its losses and upkeep, is more than its
     filling costs: for the battery ``eta^2 (dear - wear)`` against the price of the night or the
     feed-in of the sun, for the tank likewise with its wear per electricity, ``COP wear``. Where
-    feed-in pays more than the dearest hour, the battery serves the house while the sun is sold.
+    the sun sells for more than the night costs, stores are filled by night; where it sells for
+    more than the dearest hour costs, the battery serves the house while the sun is sold.
     """
     eta2, eta2_tank = state.battery_efficiency**2, state.tank_efficiency**2
     worth = eta2 * (tariff.dear - state.battery_wear)
@@ -154,7 +165,8 @@ def manage_step(
     spare = np.maximum(generation_kwh - need, 0.0)
     lack = need if sells_sun else np.maximum(need - generation_kwh, 0.0)
 
-    from_sun = np.where(worth > tariff.feed_in, np.minimum(spare, state.battery_high_kwh), 0.0)
+    kept = np.where(tariff.keeps_sun(worth), spare, 0.0)
+    from_sun = np.minimum(kept, state.battery_high_kwh)
     charge, discharge = from_sun, np.zeros_like(need)
     if tariff.cheap:
         missing = np.maximum(targets.battery_kwh - state.battery_held_kwh, 0.0)
@@ -176,12 +188,11 @@ def manage_step(
         battery_kwh=charge - discharge,
         heat_pump_kwh=pump_all,
         tank_kwh=filled - drawn,
-        # Below a billionth of the need it is rounding.
-        unmet_heat_kwh=np.where(unmet > 1e-9 * heat_kwh, unmet, 0.0),
+        unmet_heat_kwh=np.where(unmet > ROUNDING * heat_kwh, unmet, 0.0),
         lack_kwh=np.where(tariff.cheap, 0.0, lack),
-        surplus_kwh=spare,
+        surplus_kwh=kept,
         lack_heat_kwh=lack_heat,
-        surplus_heat_kwh=left * state.cop,
+        surplus_heat_kwh=np.where(tariff.keeps_sun(worth_tank), left * state.cop, 0.0),
     )
 
 
@@ -192,11 +203,13 @@ def _heat_now(
     wanted = np.minimum(heat_kwh / state.cop, state.pump_kwh)
     available = 0.0 - state.tank_low_kwh
     if tariff.cheap:
-        drawn = np.minimum(np.maximum(heat_kwh - wanted * state.cop, 0.0), available)
+        lack = heat_kwh - wanted * state.cop
+        drawn = np.minimum(np.where(lack > ROUNDING * heat_kwh, lack, 0.0), available)
         return wanted, drawn, np.zeros_like(drawn)
     # The sun makes heat at once where what the tank holds is worth more later than its feed-in.
     direct = np.where(worth_tank > tariff.feed_in, np.minimum(wanted, spare_kwh), 0.0)
-    lack = np.maximum(heat_kwh - direct * state.cop, 0.0)
+    lack = heat_kwh - direct * state.cop
+    lack = np.where(lack > ROUNDING * heat_kwh, lack, 0.0)
     drawn = np.minimum(lack, available)
     pump = np.minimum(np.maximum(heat_kwh - drawn, 0.0) / state.cop, state.pump_kwh)
     return pump, drawn, lack
@@ -214,7 +227,8 @@ def _heat_for_later(
     """Return the heat with which tanks are filled: of the sun that is left, and by night."""
     room = np.minimum((state.pump_kwh - pump_kwh) * state.cop, state.tank_high_kwh)
     room = np.where(drawn_kwh > 0.0, 0.0, np.maximum(room, 0.0))
-    of_sun = np.where(worth_tank > tariff.feed_in, np.minimum(left_kwh * state.cop, room), 0.0)
+    kept = np.where(tariff.keeps_sun(worth_tank), left_kwh, 0.0)
+    of_sun = np.minimum(kept * state.cop, room)
     if not tariff.cheap:
         return of_sun
     missing = np.maximum(targets.tank_kwh - state.tank_held_kwh, 0.0)
@@ -270,7 +284,7 @@ def expected(past_kwh: Each, day_kwh: Each, weight: float) -> Each:
 
 def tariff_signals(
     purchase: Each, day: NDArray[np.intp]
-) -> tuple[NDArray[np.bool_], Each, NDArray[np.intp]]:
+) -> tuple[NDArray[np.bool_], Each, Each, NDArray[np.intp]]:
     """Return what a published tariff tells of each of its steps.
 
     Parameters
@@ -286,6 +300,8 @@ def tariff_signals(
         Whether energy is at its cheapest of the day, and the day has a dearer price.
     dear : array, shape (steps,)
         Highest price of the dear time that is, or comes next [money/kWh].
+    cheapest : array, shape (steps,)
+        Lowest price of the day [money/kWh]; infinite where all its hours cost the same.
     cheap_steps : array of int, shape (steps,)
         Steps until energy is dear, this one counted; 0 where it is dear.
     """
@@ -303,4 +319,4 @@ def tariff_signals(
             dear[step] = dear[step + 1]
         elif not cheap[step + 1]:
             dear[step] = max(purchase[step], dear[step + 1])
-    return cheap, dear, left
+    return cheap, dear, np.where(highest > lowest, lowest, np.inf), left

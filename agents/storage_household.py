@@ -1,0 +1,58 @@
+"""A household that generates and stores, and the manager of its energy."""
+
+import numpy as np
+
+from agents.row_agent import Column, RowAgent
+from markets.home_energy_rules import HouseState, HouseStep, Targets, TariffSignal, manage_step
+
+
+class StorageHousehold(RowAgent):
+    """A household with appliances, heating, photovoltaics and storages."""
+
+    community = Column(np.int16, "-", 0, "where it stands")
+    load_source = Column(np.int32, "-", 0, "series that its appliances follow")
+    load_scale = Column(np.float64, "-", 1.0, "their load per load of the series")
+    heat_source = Column(np.int32, "-", 0, "series that its need of heat follows")
+    heat_scale = Column(np.float64, "-", 1.0, "its need per need of the series")
+    load_kwh = Column(np.float64, "kWh", 0.0, "electricity of its appliances", state=True)
+    heat_kwh = Column(np.float64, "kWh heat", 0.0, "heat it needs in this step", state=True)
+
+
+class HomeEnergyManager(RowAgent):
+    """The manager of a house's energy: it knows the tariff, its devices and the days before.
+
+    What it expects of a day is a mean of past days, the last weighing most.
+    """
+
+    expected_lack_kwh = Column(
+        np.float64, "kWh", 0.0, "electricity that dear hours lack in a day", state=True
+    )
+    expected_surplus_kwh = Column(
+        np.float64, "kWh", 0.0, "what the sun leaves in a day", state=True
+    )
+    expected_lack_heat_kwh = Column(
+        np.float64, "kWh heat", 0.0, "heat that dear hours lack in a day", state=True
+    )
+    expected_surplus_heat_kwh = Column(
+        np.float64, "kWh heat", 0.0, "heat the sun could leave in a day", state=True
+    )
+    lack_kwh = Column(np.float64, "kWh", 0.0, "the same of today so far", state=True)
+    surplus_kwh = Column(np.float64, "kWh", 0.0, "the same of today so far", state=True)
+    lack_heat_kwh = Column(np.float64, "kWh heat", 0.0, "the same of today so far", state=True)
+    surplus_heat_kwh = Column(np.float64, "kWh heat", 0.0, "the same of today so far", state=True)
+
+    def decide(
+        self,
+        load_kwh: float,
+        heat_kwh: float,
+        generation_kwh: float,
+        state: HouseState,
+        tariff: TariffSignal,
+        targets: Targets,
+    ) -> HouseStep:
+        """Return what its house does in a step; override it for a will of your own.
+
+        The state and targets are those of its house alone, arrays of shape (1,).
+        """
+        load, heat, sun = (np.array([energy]) for energy in (load_kwh, heat_kwh, generation_kwh))
+        return manage_step(load, heat, sun, state, tariff, targets)

@@ -1,0 +1,344 @@
+"""All houses with storages of a world: their managers hear devices and retailer, and decide."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.house_devices import HeatPump, HouseBattery, RooftopPhotovoltaics, ThermalTank
+from agents.row_agent import AgentGroup
+from agents.storage_household import HomeEnergyManager, StorageHousehold
+from environment.battery import charged, exchange_bounds, usable_kwh
+from environment.house_messages import DeviceSetPoint, GridPurchase, StorageReport, TariffNotice
+from environment.population import Population
+from environment.thermal_tank import heat_after, heat_bounds, kept_share
+from markets.home_energy_rules import (
+    HouseState,
+    HouseStep,
+    Targets,
+    TariffSignal,
+    expected,
+    manage_step,
+    targets_of,
+)
+
+type Each = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
+
+HOUSES, BATTERIES, TANKS, PUMPS, RETAILER = (
+    "home energy managers", "house batteries", "thermal tanks", "heat pumps", "retailer",
+)  # fmt: skip
+# Of what a day came to, and what is expected of one.
+OF_A_DAY = ("lack_kwh", "surplus_kwh", "lack_heat_kwh", "surplus_heat_kwh")
+KINDS = {
+    "households": StorageHousehold,
+    "managers": HomeEnergyManager,
+    "photovoltaics": RooftopPhotovoltaics,
+    "heat_pumps": HeatPump,
+    "batteries": HouseBattery,
+    "tanks": ThermalTank,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HousePopulations:
+    """The columns of all houses, a row for each in every one of them."""
+
+    households: Population
+    managers: Population
+    photovoltaics: Population
+    heat_pumps: Population
+    batteries: Population
+    tanks: Population
+
+    @classmethod
+    def of(cls, houses: int) -> "HousePopulations":
+        """Return the columns of some houses, filled with defaults."""
+        return cls(**{name: Population(kind.attributes(), houses) for name, kind in KINDS.items()})
+
+    def fork(self) -> "HousePopulations":
+        """Return the same houses for another world."""
+        return HousePopulations(**{name: getattr(self, name).fork() for name in KINDS})
+
+    def state(self) -> dict[str, Any]:
+        """Return the columns that change during a run; they are live, not copies."""
+        return {name: getattr(self, name).state() for name in KINDS}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Write back the columns of an earlier `state`."""
+        for name in KINDS:
+            getattr(self, name).restore(state[name])
+
+
+class StorageHouses:
+    """All houses with storages of a world.
+
+    Parameters
+    ----------
+    model : World
+        The world they live in, with ``bus`` and ``step_h``.
+    columns : HousePopulations
+        Their quantities.
+    memory : float
+        Weight of the last day in what a manager expects of the next, 0 < memory <= 1 [-].
+
+    Attributes
+    ----------
+    households, managers, photovoltaics, heat_pumps, batteries, tanks : AgentGroup
+        The agents, a row for each house.
+    unheard : int
+        Houses that left their storages idle in the step because a message did not arrive in time.
+    """
+
+    def __init__(self, model: Any, columns: HousePopulations, memory: float = 0.3) -> None:
+        self.model = model
+        self.columns = columns
+        self.memory = memory
+        self.households = AgentGroup(model, StorageHousehold, columns.households)
+        self.managers = AgentGroup(model, HomeEnergyManager, columns.managers)
+        self.photovoltaics = AgentGroup(model, RooftopPhotovoltaics, columns.photovoltaics)
+        self.heat_pumps = AgentGroup(model, HeatPump, columns.heat_pumps)
+        self.batteries = AgentGroup(model, HouseBattery, columns.batteries)
+        self.tanks = AgentGroup(model, ThermalTank, columns.tanks)
+        self.unheard = 0
+
+    def __len__(self) -> int:
+        return len(self.households)
+
+    def begin_step(self, load_kwh: Each, heat_kwh: Each, generation_kwh: Each) -> None:
+        """Let every house see what it needs and generates in this step [kWh]."""
+        self.columns.households["load_kwh"][:] = load_kwh
+        self.columns.households["heat_kwh"][:] = heat_kwh
+        self.columns.photovoltaics["generation_kwh"][:] = generation_kwh
+
+    def begin_day(self) -> None:
+        """Let managers learn from the day that was, and begin a new one."""
+        own = self.columns.managers
+        for name in OF_A_DAY:
+            own[f"expected_{name}"][:] = expected(own[f"expected_{name}"], own[name], self.memory)
+            own[name][:] = 0.0
+
+    def device_state(self) -> HouseState:
+        """Return what the devices of every house can do in this step."""
+        battery, tank, pump = self.columns.batteries, self.columns.tanks, self.columns.heat_pumps
+        step_h = self.model.step_h
+        low, high = exchange_bounds(
+            battery["energy_kwh"], battery["capacity_kwh"], battery["soc_min"],
+            battery["soc_max"], battery["power_kw"], step_h, battery["efficiency"],
+            battery["efficiency"],
+        )  # fmt: skip
+        tank_low, tank_high = heat_bounds(
+            tank["heat_kwh"], tank["capacity_kwh"], tank["power_kw"], step_h, tank["efficiency"],
+            tank["loss_per_h"],
+        )  # fmt: skip
+        return HouseState(
+            battery_low_kwh=low,
+            battery_high_kwh=high,
+            battery_held_kwh=usable_kwh(
+                battery["energy_kwh"], battery["capacity_kwh"], battery["soc_min"]
+            ),
+            tank_low_kwh=tank_low,
+            tank_high_kwh=tank_high,
+            tank_held_kwh=tank["heat_kwh"] * kept_share(tank["loss_per_h"], step_h),
+            pump_kwh=pump["power_kw"] * step_h,
+            cop=pump["cop"],
+            battery_efficiency=battery["efficiency"],
+            tank_efficiency=tank["efficiency"],
+            battery_wear=battery["wear"],
+            tank_wear=tank["wear"],
+        )
+
+    def targets(self) -> Targets:
+        """Return what storages should hold when energy gets dear, by what managers expect."""
+        own = self.columns.managers
+        return targets_of(
+            own["expected_lack_kwh"],
+            own["expected_surplus_kwh"],
+            own["expected_lack_heat_kwh"],
+            own["expected_surplus_heat_kwh"],
+            self.columns.batteries["efficiency"],
+            self.columns.tanks["efficiency"],
+        )
+
+    def decide(self, step: int, tariff: TariffSignal, there: Mask) -> HouseStep:
+        """Let all managers decide by their rules.
+
+        Parameters
+        ----------
+        step : int
+            The step.
+        tariff : TariffSignal
+            What the retailer tells.
+        there : array of bool, shape (houses,)
+            Houses that take part; the storages of the others stay idle.
+        """
+        state = self.device_state()
+        heard = self._hear(step, tariff, state) & there
+        decided = self._manage(heard, state, tariff)
+        reached = self._order(step, decided) & heard
+        if (heard & ~reached).any():
+            decided = self._manage(reached, state, tariff)
+        self._buy(step, decided)
+        self.unheard = int(np.count_nonzero(there & ~reached))
+        own = self.columns.managers
+        for name in OF_A_DAY:
+            own[name][:] += getattr(decided, name)
+        return decided
+
+    def _manage(self, heard: Mask, state: HouseState, tariff: TariffSignal) -> HouseStep:
+        """Return what houses do; the storages of those that did not hear stay idle."""
+        if not heard.all():
+            bounds = ("battery_low_kwh", "battery_high_kwh", "tank_low_kwh", "tank_high_kwh")
+            state = replace(
+                state, **{name: np.where(heard, getattr(state, name), 0.0) for name in bounds}
+            )
+        needs = (
+            self.columns.households["load_kwh"],
+            self.columns.households["heat_kwh"],
+            self.columns.photovoltaics["generation_kwh"],
+        )
+        targets = self.targets()
+        decided = manage_step(*needs, state, tariff, targets)
+        for row in self.managers.self_willed.tolist():
+            one = self.managers[row].decide(
+                *(float(need[row]) for need in needs), _row(state, row), tariff, _row(targets, row)
+            )
+            for field in fields(HouseStep):
+                getattr(decided, field.name)[row] = getattr(one, field.name)[0]
+        return decided
+
+    def follow(self, step: int, battery_kwh: Each, tank_kwh: Each, there: Mask) -> HouseStep:
+        """Let all houses follow a plan, as far as their storages can.
+
+        Parameters
+        ----------
+        step : int
+            The step.
+        battery_kwh, tank_kwh : array, shape (houses,)
+            Planned exchange of battery and tank, above 0 charging [kWh, kWh of heat].
+        there : array of bool, shape (houses,)
+            Houses that take part; the storages of the others stay idle.
+        """
+        state = self.device_state()
+        decided = self._planned(battery_kwh, tank_kwh, there, state)
+        reached = self._order(step, decided) & there
+        if (there & ~reached).any():
+            decided = self._planned(battery_kwh, tank_kwh, reached, state)
+        self._buy(step, decided)
+        self.unheard = int(np.count_nonzero(there & ~reached))
+        return decided
+
+    def _planned(
+        self, battery_kwh: Each, tank_kwh: Each, there: Mask, state: HouseState
+    ) -> HouseStep:
+        heat = self.columns.households["heat_kwh"]
+        battery = np.clip(battery_kwh, state.battery_low_kwh, state.battery_high_kwh)
+        tank = np.clip(tank_kwh, state.tank_low_kwh, state.tank_high_kwh)
+        battery, tank = np.where(there, battery, 0.0), np.where(there, tank, 0.0)
+        wanted = np.maximum(heat + tank, 0.0) / state.cop
+        pump = np.minimum(wanted, state.pump_kwh)
+        unmet = np.where(wanted > pump * (1.0 + 1e-9), (wanted - pump) * state.cop, 0.0)
+        net = self.columns.households["load_kwh"] + pump + battery
+        net = net - self.columns.photovoltaics["generation_kwh"]
+        nothing = np.zeros_like(net)
+        return HouseStep(
+            import_kwh=np.maximum(net, 0.0),
+            export_kwh=np.maximum(0.0 - net, 0.0),
+            battery_kwh=battery,
+            heat_pump_kwh=pump,
+            tank_kwh=tank,
+            unmet_heat_kwh=unmet,
+            lack_kwh=nothing,
+            surplus_kwh=nothing,
+            lack_heat_kwh=nothing,
+            surplus_heat_kwh=nothing,
+        )
+
+    def move(self, decided: HouseStep) -> None:
+        """Let the storages do what was decided."""
+        battery, tank = self.columns.batteries, self.columns.tanks
+        efficiency = battery["efficiency"]
+        after = charged(battery["energy_kwh"], decided.battery_kwh, efficiency, efficiency)
+        # Rounding leaves no battery beyond the limits that bound its exchange.
+        size = battery["capacity_kwh"]
+        battery["energy_kwh"][:] = np.clip(
+            after, battery["soc_min"] * size, battery["soc_max"] * size
+        )
+        left = heat_after(
+            tank["heat_kwh"], decided.tank_kwh, self.model.step_h, tank["efficiency"],
+            tank["loss_per_h"],
+        )  # fmt: skip
+        tank["heat_kwh"][:] = np.clip(left, 0.0, tank["capacity_kwh"])
+
+    def _hear(self, step: int, tariff: TariffSignal, state: HouseState) -> Mask:
+        """Let managers hear the tariff and their storages; return who heard all."""
+        bus, count = self.model.bus, len(self)
+        about: dict[str, Any] = {"step": step, "round": 0, "count": count}
+        heard = np.ones(count, dtype=np.bool_)
+        heard &= bus.send(
+            TariffNotice(
+                sender=RETAILER,
+                receiver=HOUSES,
+                price=tariff.purchase,
+                feed_in=tariff.feed_in,
+                **about,
+            )
+        )
+        for sender, held, low, high in (
+            (
+                BATTERIES, self.columns.batteries["energy_kwh"], state.battery_low_kwh,
+                state.battery_high_kwh,
+            ),
+            (TANKS, self.columns.tanks["heat_kwh"], state.tank_low_kwh, state.tank_high_kwh),
+        ):  # fmt: skip
+            heard &= bus.send(
+                StorageReport(
+                    sender=sender,
+                    receiver=HOUSES,
+                    energy_kwh=held,
+                    lowest_kwh=low,
+                    highest_kwh=high,
+                    **about,
+                )
+            )
+        bus.wait()
+        return heard
+
+    def _order(self, step: int, decided: HouseStep) -> Mask:
+        """Tell devices what to do; return the houses all of whose devices heard it."""
+        bus, count = self.model.bus, len(self)
+        about: dict[str, Any] = {"step": step, "round": 1, "count": count}
+        reached = np.ones(count, dtype=np.bool_)
+        for receiver, energy in (
+            (BATTERIES, decided.battery_kwh),
+            (TANKS, decided.tank_kwh),
+            (PUMPS, decided.heat_pump_kwh),
+        ):
+            reached &= bus.send(
+                DeviceSetPoint(sender=HOUSES, receiver=receiver, energy_kwh=energy, **about)
+            )
+        bus.wait()
+        return reached
+
+    def _buy(self, step: int, decided: HouseStep) -> None:
+        """Tell the retailer what is bought; its meters know it also where this is lost."""
+        traded = decided.import_kwh - decided.export_kwh
+        self.model.bus.send(
+            GridPurchase(
+                step=step,
+                round=2,
+                sender=HOUSES,
+                receiver=RETAILER,
+                count=len(self),
+                energy_kwh=traded,
+            )
+        )
+
+
+def _row[T: (HouseState, Targets)](columns: T, row: int) -> T:
+    """Return a row of arrays over houses, each of shape (1,)."""
+    values: Any = {
+        field.name: getattr(columns, field.name)[row : row + 1] for field in fields(columns)
+    }
+    return replace(columns, **values)
