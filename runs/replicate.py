@@ -15,6 +15,12 @@ def _vehicles(progress: Progress) -> StudyReport:
     return replicate_vehicles(progress)
 
 
+def _smart_home(progress: Progress) -> StudyReport:
+    from .replicate_smart_home import replicate_smart_home
+
+    return replicate_smart_home(progress)
+
+
 def _school_buses(progress: Progress) -> StudyReport:
     from .replicate_school_buses import replicate_school_buses
 
@@ -23,6 +29,7 @@ def _school_buses(progress: Progress) -> StudyReport:
 
 STUDIES: dict[str, Callable[[Progress], StudyReport]] = {
     "vehicles": _vehicles,
+    "smart_home": _smart_home,
     "school_buses": _school_buses,
 }
 
