@@ -62,7 +62,8 @@ class SchoolDistrict(AgentGroup[School]):
 
     def by_school(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums of a quantity of buses over each school, shape (schools,)."""
-        return np.bincount(self.school_of, values, len(self))
+        # Of no bus at all bincount would return whole numbers.
+        return np.bincount(self.school_of, values, len(self)).astype(np.float64, copy=False)
 
     def begin_step(
         self, share_of_round: float, rounds_ahead: int, supplied: NDArray[np.bool_]
