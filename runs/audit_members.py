@@ -78,7 +78,7 @@ def member_energies(premises: Premises) -> Energies:
         for group in {measured_in(group): group for group in measured}.values()
         if _readable(premises, group)
     }
-    clear = _clearness(premises)
+    clear = sky_clearness(premises)
     energies: dict[tuple[str, str], GroupEnergy | None] = {}
     for key, group in groups.items():
         if isinstance(group, ProfileMembers):
@@ -216,10 +216,10 @@ def _sunshine(premises: Premises, group: Group) -> NDArray[np.float64]:
     return group.pv_kw * np.array(each_kw)
 
 
-def _clearness(premises: Premises) -> dict[str, NDArray[np.float64]]:
+def sky_clearness(premises: Premises) -> dict[str, NDArray[np.float64]]:
     """Return what clouds let through in every step, by community, each of shape (steps,)."""
     given, steps = premises.scenario.chance.cloudiness, premises.steps
-    if given is None or not premises.photovoltaics:
+    if given is None or not premises.scenario.sunlit:
         return {name: np.ones(steps) for name in premises.communities}
     streams = Streams(premises.scenario.seed)
     correlation = correlation_over(premises.step_h, given.correlation_h)

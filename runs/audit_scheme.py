@@ -120,11 +120,18 @@ def _school_buses(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
     return SchoolAudit(run, premises, hours)
 
 
+def _community_storage(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
+    from .audit_community_storage import CommunityStorageAudit
+
+    return CommunityStorageAudit(run, premises, hours)
+
+
 # How the audit of each scheme but that of the vehicles is made; imported when it is.
 _MAKERS: Mapping[str, _Maker] = MappingProxyType(
     {
         "smart_homes": _smart_homes,
         "battery_sharing": _battery_sharing,
+        "community_storage": _community_storage,
         "school_buses": _school_buses,
     }
 )
