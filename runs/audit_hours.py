@@ -131,6 +131,8 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
             average = premises.scenario.prices.retail == "average"
             with np.errstate(divide="ignore", invalid="ignore"):
                 due = cost.average(demand) if average else cost.marginal(demand)
+            # Where nobody consumes there is no cost per kWh, and the marginal one stands for it.
+            due = np.where(demand == 0, cost.marginal(demand), due)
             for price in (q, p):
                 retail.add(relative(price, due[:, None, None]), label)
             continue

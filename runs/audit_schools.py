@@ -189,7 +189,8 @@ class _Tallies:
         self.shaved = Tally(f"{name}centralised control shaves most", EXACT, "of the energy")
         self.best = Tally(f"{name}none sells more than suits it", EXACT, "of the energy")
         self.price = Tally(f"{name}no incentive price costs the utility less", EXACT, "of the cost")
-        self.idle = Tally(f"{name}nothing sold outside critical hours", 0.0, "kWh")
+        self.one = Tally(f"{name}one incentive price for all", 0.0)
+        self.idle = Tally(f"{name}nothing asked or sold outside critical hours", 0.0)
 
     def _all(self) -> list[Tally]:
         return list(vars(self).values())
@@ -376,6 +377,8 @@ class _SchoolWorld:
         label = self._label(step)
         if self.strategy not in TRADING or not self._is_trading(step):
             tallies.idle.add(rows["sold_kwh"][None, None], label, step)
+            asked = (~np.isnan(rows["incentive_price"])).astype(np.float64)
+            tallies.idle.add(asked[None, None], label, step)
             return
         self.figures["counts.critical_steps"][step] = 1
         if not self.reliable:
@@ -393,6 +396,8 @@ class _SchoolWorld:
             rules.saturates,
         )  # fmt: skip
         price = float(rows["incentive_price"][0])
+        same = (rows["incentive_price"] == price) | np.isnan(rows["incentive_price"] + price)
+        tallies.one.add(np.where(same, 0.0, 1.0)[None, None], label, step)
         if np.isnan(price):
             if self.reliable:
                 tallies.price.add(np.array([[np.inf]]), label, step)
