@@ -214,8 +214,12 @@ class ResultsWriter:
     def _part_path(self, table: str, number: int) -> Path:
         return self._parts_folder / f"{table}-{number:06d}.parquet"
 
+    def parts_until(self, table: str, number: int) -> Iterator[Path]:
+        """Return the files of the first parts of a table."""
+        return (self._part_path(table, part) for part in range(number))
+
     def _part_paths(self, table: str) -> Iterator[Path]:
-        return (self._part_path(table, number) for number in range(self._parts[table]))
+        return self.parts_until(table, self._parts[table])
 
     def _write_info(
         self,

@@ -237,12 +237,19 @@ class RunData:
 
 
 def codes_of(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
-    """Return the place of every entry of a column of names, -1 where it is empty."""
-    import pyarrow as pa
+    """Return the place of every entry of a column of names, -1 where it is empty.
 
+    Raises
+    ------
+    KeyError
+        When an entry is none of the names.
+    """
     place = {name: number for number, name in enumerate(names)}
+    column = column.unify_dictionaries().combine_chunks()
+    written = column.dictionary.to_pylist()
     # Written dictionaries also hold names of rows that were not asked for.
-    column = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    known = [place[name] for name in column.dictionary.to_pylist()]
-    codes: NDArray[np.int64] = column.indices.fill_null(len(known)).to_numpy()
-    return np.array([*known, -1], dtype=np.int64)[codes]
+    known = np.array([*(place.get(name, -2) for name in written), -1], dtype=np.int64)
+    codes: NDArray[np.int64] = known[column.indices.fill_null(len(written)).to_numpy()]
+    if (codes == -2).any():
+        raise KeyError(f"a name is none of {', '.join(names)}")
+    return codes

@@ -1,0 +1,55 @@
+"""Arrays within a page: the bytes of all of them in one compressed text."""
+
+import base64
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+class Packer:
+    """Gathers arrays and tells where each of them lies.
+
+    Numbers are kept to seven digits, which is more than a screen can show.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def pack(self, value: Any) -> Any:
+        """Return plain data for JSON: nested mappings and lists, with arrays told by their place.
+
+        Raises
+        ------
+        TypeError
+            When an array holds neither numbers nor names.
+        """
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, float) and not np.isfinite(value):
+            return None
+        if isinstance(value, Mapping):
+            return {key: self.pack(held) for key, held in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.pack(held) for held in value]
+        return value
+
+    def text(self) -> str:
+        """Return the bytes of all arrays, compressed by zlib and written in base64."""
+        return base64.b64encode(zlib.compress(b"".join(self._pieces), 9)).decode("ascii")
+
+    def _array(self, array: np.ndarray[Any, Any]) -> dict[str, Any]:
+        kind = {"f8": "f4", "i8": "i4", "b1": "u1"}.get(array.dtype.str[1:], array.dtype.str[1:])
+        if kind not in ("f4", "u1", "u2", "u4", "i2", "i4"):
+            raise TypeError(f"a page cannot hold an array of {array.dtype}")
+        held = np.ascontiguousarray(array, dtype=f"<{kind}").tobytes()
+        place = self._size
+        # A typed array of a browser begins at a multiple of its item's size.
+        held += b"\0" * (-len(held) % 4)
+        self._pieces.append(held)
+        self._size += len(held)
+        return {"$": kind, "at": place, "shape": list(array.shape)}

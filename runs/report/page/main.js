@@ -1,0 +1,228 @@
+// The page: which run and strategy each column shows, and what follows the clock.
+
+const THEMES = ['system', 'light', 'dark'];
+
+function remember(value) {
+  try {
+    if (value !== undefined) localStorage.setItem('hmesh-theme', value);
+    return localStorage.getItem('hmesh-theme');
+  } catch {
+    return null; // a page from disk may not be allowed to
+  }
+}
+
+function paint(choice) {
+  const system = window.matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+  document.documentElement.dataset.theme = choice === 'system' ? system : choice;
+  document.getElementById('theme').textContent = `Theme: ${choice}`;
+}
+
+class Page {
+  constructor(runs) {
+    this.runs = runs;
+    for (const run of runs) run.time = new RunTime(run);
+    this.views = this.columns();
+    const ends = runs.map((run) => run.window.map((step) => step * run.step_h));
+    const first = Math.min(...ends.map(([begin]) => begin)), last = Math.max(...ends.map(([, end]) => end));
+    this.clock = new Clock(first, last, runs[0].step_h, (hours) => runs[0].time.tell(hours));
+    this.follow = [];
+    this.makeMaps();
+    this.makeTables();
+    this.makeCharts();
+    this.makeGrids();
+    this.clock.listen((now) => this.follow.forEach((part) => part.at(now)));
+    this.clock.set(first);
+    for (const radio of document.getElementsByName('span')) radio.addEventListener('change', () => this.again());
+  }
+
+  // One column for each run; a single run is shown under its first and its last strategy.
+  columns() {
+    const last = (run) => run.strategies.length - 1;
+    if (this.runs.length > 1) return this.runs.map((run) => ({ run, strategy: last(run) }));
+    const [run] = this.runs;
+    return last(run) ? [{ run, strategy: 0 }, { run, strategy: last(run) }] : [{ run, strategy: 0 }];
+  }
+
+  // A cell for each column that has what is shown; without any, its section is not there.
+  cells(part, has = () => true) {
+    const place = document.querySelector(`[data-part="${part}"]`);
+    const made = this.views.filter(({ run }) => has(run)).map((view) => {
+      const cell = element('div', undefined, 'cell');
+      const head = element('h4');
+      cell.append(head);
+      (view.heads ??= []).push(head);
+      place.append(cell);
+      return [cell, view];
+    });
+    if (!made.length) this.drop(place);
+    return made;
+  }
+
+  drop(place) {
+    const before = place.previousElementSibling;
+    if (before?.tagName === 'H3') before.remove();
+    const section = place.closest('section');
+    place.remove();
+    if (!section.querySelector('.cells')) {
+      section.hidden = true;
+      document.querySelector(`nav a[href="#${section.id}"]`)?.remove();
+    }
+  }
+
+  makeMaps() {
+    for (const [cell, view] of this.cells('map')) {
+      const map = new CommunityMap(cell, view);
+      view.map = map;
+      this.follow.push({ at: (now) => map.draw(now) });
+    }
+    for (const view of this.views) this.chooser(view);
+    this.explainMap();
+  }
+
+  // The head of a column: what it shows, and a choice of another strategy.
+  chooser(view) {
+    const [head] = view.heads;
+    const choice = element('select');
+    choice.setAttribute('aria-label', 'Strategy shown');
+    view.run.strategies.forEach(({ label }, n) => choice.add(new Option(label, n, n === view.strategy, n === view.strategy)));
+    choice.addEventListener('change', () => {
+      view.strategy = Number(choice.value);
+      this.again();
+    });
+    view.choice = choice;
+    head.append(element('span'), choice);
+  }
+
+  name(view) {
+    const { label, colour } = view.run.strategies[view.strategy];
+    view.heads.forEach((head, n) => {
+      const mark = element('i', undefined, 'swatch');
+      mark.style.background = themed(colour);
+      const run = this.runs.length > 1 ? `${view.run.name}: ` : '';
+      head.replaceChildren(mark, element('span', n ? run + label : run.slice(0, -2) || ''));
+      if (!n) head.append(view.choice);
+    });
+  }
+
+  makeTables() {
+    const span = () => document.querySelector('input[name="span"]:checked').value;
+    this.redo = [];
+    const add = (part, has, make) => {
+      for (const [cell, view] of this.cells(part, has)) make(cell, view);
+    };
+    const following = (made) => {
+      this.follow.push(made);
+      this.redo.push(() => made.at(this.clock.now, true));
+    };
+    const written = (write) => (cell, view) => {
+      const head = cell.firstChild;
+      this.redo.push(() => {
+        cell.replaceChildren(head);
+        write(cell, view);
+      });
+    };
+    const moving = (run) => Boolean(run.paths && run.paths.exchanged.shape[1]);
+    add('moment', undefined, (cell, view) => following(new MomentTable(cell, view)));
+    if (!this.runs.some(moving)) document.querySelector('.choice').remove();
+    add('matrix', moving, (cell, view) => following(new ChargingMatrix(cell, view, span)));
+    add('paths', (run) => Boolean(run.paths && run.communities.length <= MANY), written(pathsTable));
+    add('payments', undefined, written(paymentTable));
+  }
+
+  makeCharts() {
+    const section = document.getElementById('charts');
+    const names = [...new Set(this.runs.flatMap((run) => run.charts.map((chart) => chart.name)))];
+    this.charts = [];
+    for (const name of names) {
+      const have = this.runs.map((run) => run.charts.find((chart) => chart.name === name)).filter(Boolean);
+      section.append(element('h3', have[0].heading));
+      const place = element('div', undefined, 'cells');
+      place.dataset.part = `chart-${name}`;
+      section.append(place);
+      const limits = this.commonLimits(have);
+      const single = '' in have[0].traces;
+      const views = single ? this.runs.map((run) => ({ run })) : this.views;
+      for (const view of views) {
+        const chart = view.run.charts.find((held) => held.name === name);
+        if (chart) this.chart(place, view, chart, limits, single);
+      }
+    }
+  }
+
+  // The same scale for charts that stand side by side, where they have the same unit.
+  commonLimits(charts) {
+    const same = charts.every((chart) => chart.limits && chart.unit === charts[0].unit);
+    if (!same) return null;
+    return [Math.min(...charts.map(({ limits }) => limits[0])), Math.max(...charts.map(({ limits }) => limits[1]))];
+  }
+
+  chart(place, view, chart, limits, single) {
+    const cell = element('div', undefined, 'cell');
+    const head = element('h4', single && this.runs.length > 1 ? view.run.name : '');
+    cell.append(head);
+    if (!single) view.heads.push(head);
+    place.append(cell);
+    const key = () => (single ? '' : view.run.strategies[view.strategy].name);
+    const made = new TimeChart(cell, chart, view.run, key(), limits || chart.limits, this.clock);
+    this.charts.push(made);
+    this.follow.push(made);
+    this.redo.push(() => {
+      made.key = key();
+      made.draw();
+    });
+  }
+
+  makeGrids() {
+    for (const [cell, view] of this.cells('grid', (run) => Boolean(run.grid))) {
+      const tree = new GridTree(cell, view);
+      this.follow.push(tree);
+      this.redo.push(() => {
+        tree.width = 0;
+        tree.lay();
+        tree.at(this.clock.now);
+      });
+    }
+    this.again();
+  }
+
+  explainMap() {
+    const some = (has) => this.runs.some(has);
+    const entries = ['<span>ring: load as a share of the highest</span>'];
+    if (some((run) => run.vehicles)) entries.push(`<span>dot: a vehicle, empty <i class="scale" id="soc-scale"></i> full</span>`);
+    if (some((run) => run.flows.kwh.length)) entries.push('<span><i class="line" style="border-color: var(--accent)"></i> energy brought from one community and given in another</span>');
+    if (some((run) => run.map.roads.length)) entries.push('<span><i class="line" style="border-color: var(--road)"></i> road, not to scale</span>');
+    document.getElementById('map-legend').innerHTML = entries.join('');
+  }
+
+  // Everything anew: another strategy, span or theme.
+  again() {
+    for (const view of this.views) {
+      this.name(view);
+      view.map.colours();
+    }
+    const scale = document.getElementById('soc-scale');
+    if (scale) scale.style.background = `linear-gradient(90deg, ${socColours(6).join(', ')})`;
+    this.redo.forEach((redo) => redo());
+  }
+}
+
+async function main() {
+  let theme = remember() || 'system';
+  paint(theme);
+  const text = (id) => document.getElementById(id).textContent;
+  const page = new Page(await unpack(JSON.parse(text('data')), text('arrays')));
+  const repaint = () => {
+    paint(theme);
+    page.again();
+  };
+  document.getElementById('theme').addEventListener('click', () => {
+    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+    remember(theme);
+    repaint();
+  });
+  window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
+  window.hmesh = page;
+  document.documentElement.dataset.ready = 'yes';
+}
+
+main();

@@ -1,0 +1,112 @@
+"""What the scripts of the page are given of a run."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from runs.pictures.run_data import RunData
+from runs.pictures.sheet import group_colour, strategy_colour
+from runs.result_tables import TABLES
+from runs.strategy_names import strategy_label
+
+from .energy_paths import EnergyPaths, energy_paths
+from .flows import flows
+from .grid_lines import grid_lines
+from .payments import payments
+from .places import ON_SCREEN, place_communities, road_graph, routes
+from .scheme_charts import charts
+from .vehicle_traces import vehicle_traces
+from .window import Window
+
+_ALWAYS = ("net_kwh", "community_price", "utility_price")
+
+
+def payload(data: RunData, name: str, window: Window) -> dict[str, Any]:
+    """Return everything about a run that moves or is drawn, as plain data and arrays.
+
+    Parameters
+    ----------
+    data
+        The run.
+    name
+        What the page calls it.
+    window
+        What of it the moving map shows.
+    """
+    paths = energy_paths(data, window)
+    paid, left_out = payments(data)
+    return {
+        "name": name,
+        "steps": data.steps,
+        "step_h": data.step_h,
+        "start_ms": round(data.timeline.calendar.start.timestamp() * 1000),
+        "time_zone": data.timeline.calendar.zone.key,
+        "currency": data.currency,
+        "window": [window.first, window.last],
+        "strategies": [
+            {
+                "name": strategy,
+                "label": strategy_label(strategy),
+                "colour": strategy_colour(data.strategies, strategy),
+            }
+            for strategy in data.strategies
+        ],
+        "communities": _communities(data),
+        "map": _map(data),
+        "hours": _hours(data, window),
+        "vehicles": vehicle_traces(data, window),
+        "flows": flows(data, window, paths),
+        "paths": None if paths is None else _paths(paths),
+        "grid": grid_lines(data, window),
+        "charts": [chart.plain() for chart in charts(data)],
+        "payments": {
+            "rows": {strategy: [asdict(row) for row in rows] for strategy, rows in paid.items()},
+            "left_out": left_out,
+        },
+    }
+
+
+def _communities(data: RunData) -> list[dict[str, Any]]:
+    """Return names and colours; communities of one group have one colour."""
+    colour = {m: group_colour(n) for n, group in enumerate(data.groups) for m in group.members}
+    return [{"name": name, "colour": colour[m]} for m, name in enumerate(data.communities)]
+
+
+def _map(data: RunData) -> dict[str, Any]:
+    graph = road_graph(data.scenario)
+    number = {name: m for m, name in enumerate(data.communities)}
+    found = routes(graph) if graph.number_of_edges() else {}
+    return {
+        "places": place_communities(graph, ON_SCREEN).tolist(),
+        "roads": [[number[a], number[b], road["km"]] for a, b, road in graph.edges(data=True)],
+        # Other ways are straight.
+        "routes": {
+            f"{number[a]}-{number[b]}": [number[name] for name in way]
+            for (a, b), way in found.items()
+            if len(way) > 2
+        },
+    }
+
+
+def _hours(data: RunData, window: Window) -> dict[str, Any]:
+    """Return the columns that say anything, each of shape (strategies, communities, steps)."""
+    found = {}
+    for column in TABLES["hours"]:
+        if column.kind not in ("number", "whole") or column.name == "step":
+            continue
+        values = data.hours(column.name)
+        if column.name in _ALWAYS or values.any():
+            found[column.name] = values[:, :, window.first : window.last].astype(np.float32)
+    return found
+
+
+def _paths(paths: EnergyPaths) -> dict[str, Any]:
+    return {
+        "groups": paths.groups,
+        "exchanged": paths.exchanged_kwh.astype(np.float32),
+        "delivered": paths.delivered_kwh,
+        "driven": paths.driven_kwh,
+        "kept": paths.kept_kwh,
+        "charged": paths.charged_kwh,
+    }

@@ -1,0 +1,30 @@
+"""Which charts each scheme adds to those that every run has."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from runs.pictures.run_data import RunData
+
+from .chart import Chart
+from .general_charts import general_charts
+
+
+def _of_vehicles(data: RunData) -> list[Chart]:
+    from .vehicle_charts import vehicle_charts
+
+    return vehicle_charts(data)
+
+
+# A function for each scheme that has charts of its own, imported when it takes part.
+CHARTS_OF: Mapping[str, Callable[[RunData], list[Chart]]] = MappingProxyType(
+    {"vehicles": _of_vehicles}
+)
+
+
+def charts(data: RunData) -> list[Chart]:
+    """Return the charts of a run: those of every run, then those of the schemes that take part."""
+    found = general_charts(data)
+    for scheme in data.schemes:
+        if scheme in CHARTS_OF:
+            found += CHARTS_OF[scheme](data)
+    return found

@@ -1,0 +1,170 @@
+"""One web page that tells and shows what one or several runs came to."""
+
+import json
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from environment.errors import InputError, Problem
+from runs.audit import audit_run, no_progress
+from runs.audit_report import AuditReport
+from runs.pictures.run_data import RunData
+from runs.run_reader import Run
+from runs.safe_files import beside
+from runs.unfinished_run import read_any_run
+
+from . import markup
+from .packing import Packer
+from .payload import payload
+from .window import thinning, window_of
+
+MOST_RUNS = 6
+_PAGE = Path(__file__).parent / "page"
+_SCRIPTS = (
+    "unpack.js", "time.js", "clock.js", "colours.js", "map.js", "charts.js", "grid.js",
+    "tables.js", "main.js",
+)  # fmt: skip
+
+
+def write_report(
+    directories: Sequence[Path | str],
+    out: Path,
+    *,
+    audit: bool = True,
+    progress: Callable[[int, int], None] = no_progress,
+) -> list[str]:
+    """Write a page about finished or interrupted runs that needs neither network nor server.
+
+    Parameters
+    ----------
+    directories
+        Folders of runs; several are shown side by side.
+    out
+        The file to write.
+    audit
+        Whether finished runs are audited.
+    progress
+        Told the steps audited and the steps of the run, run by run.
+
+    Returns
+    -------
+    list of str
+        What the page leaves out or has thinned, and what its audits say.
+
+    Raises
+    ------
+    InputError
+        When a folder holds no run, its results are damaged, or the page cannot be written.
+    """
+    if not 1 <= len(directories) <= MOST_RUNS:
+        message = f"{len(directories)} runs are too many for a page"
+        raise InputError([Problem("hmesh report", message, f"1 to {MOST_RUNS}")])
+    runs = [read_any_run(directory) for directory in directories]
+    names = _names(runs)
+    share = 1.0 / len(runs)
+    packer, told, blocks, packed = Packer(), [], [], []
+    datas = [RunData(run) for run in runs]
+    for name, data in zip(names, datas, strict=True):
+        window = window_of(data, share)
+        thinned = [*_unfinished(data), *thinning(data, window)]
+        report, why_not = _audited(data, audit, progress)
+        packed.append(packer.pack(payload(data, name, window)))
+        blocks.append(_block(name, data, thinned, report, why_not))
+        told += [*thinned, f"{name}: {report.verdict if report else why_not}"]
+    page = Template(_text("page.html")).substitute(
+        title=escape(" and ".join(dict.fromkeys(names))),
+        description=escape(_description(datas)),
+        arrangement="outcome" if len(runs) == 1 else "stacked",
+        headlines=_cells("headlines", blocks, len(runs) > 1),
+        remarks=_cells("remarks", blocks, len(runs) > 1),
+        comparison=markup.comparison(list(zip(names, datas, strict=True))),
+        figures=_cells("figures", blocks, len(runs) > 1),
+        verdict=_cells("verdict", blocks, len(runs) > 1),
+        origin=_cells("origin", blocks, len(runs) > 1),
+        style=_text("page.css"),
+        library=_library(),
+        data=json.dumps(packed, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c"),
+        arrays=packer.text(),
+        script="\n".join(_text(name) for name in _SCRIPTS),
+    )
+    with beside(out) as new:
+        new.write_text(page, encoding="utf-8")
+    return told
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """Return what each run is called: its scenario, or its folder where several have the same."""
+    scenarios = [str(run.info["scenario"]["name"]) for run in runs]
+    if len(set(scenarios)) == len(runs):
+        return scenarios
+    folders = [run.directory.resolve().name for run in runs]
+    if len(set(folders)) == len(runs):
+        return folders
+    return [f"{folder} ({number})" for number, folder in enumerate(folders, 1)]
+
+
+def _description(datas: Sequence[RunData]) -> str:
+    texts = [str(data.scenario.get("description") or "") for data in datas]
+    return "; ".join(dict.fromkeys(filter(None, texts)))
+
+
+def _unfinished(data: RunData) -> list[str]:
+    if data.run.complete:
+        return []
+    info = data.run.info["scenario"]
+    whole = data.run.info["steps_planned"]
+    return [
+        f"The run is not finished: {data.steps:,} of {whole:,} steps are done, and everything here "
+        f"is told of those. hmesh resume {data.run.directory} goes on with {info['name']}."
+    ]
+
+
+def _audited(
+    data: RunData, wanted: bool, progress: Callable[[int, int], None]
+) -> tuple[AuditReport | None, str]:
+    """Return what the audit of a run found, or why there is none."""
+    if not data.run.complete:
+        return None, "Not audited: the run is not finished."
+    if not wanted:
+        return None, f"Not audited; hmesh audit {data.run.directory} does it."
+    try:
+        return audit_run(data.run.directory, progress), ""
+    except InputError as error:
+        return None, f"Not audited: {error}"
+
+
+def _block(
+    name: str, data: RunData, thinned: Sequence[str], report: AuditReport | None, why_not: str
+) -> dict[str, str]:
+    return {
+        "name": escape(name),
+        "headlines": markup.headlines(data),
+        "remarks": markup.remarks(data, thinned),
+        "figures": markup.all_figures(data),
+        "verdict": markup.verdict(report, why_not),
+        "origin": markup.origin(data),
+    }
+
+
+def _cells(part: str, blocks: Sequence[dict[str, str]], named: bool) -> str:
+    """Return a part of the page for each run, with its name where there are several."""
+    return "".join(
+        f'<div class="cell" data-run="{number}">'
+        + (f"<h3>{block['name']}</h3>" if named else "")
+        + f"{block[part]}</div>"
+        for number, block in enumerate(blocks)
+    )
+
+
+def _library() -> str:
+    """Return the library of charts as its package has it."""
+    from importlib.resources import files
+
+    text: Any = files("plotly").joinpath("package_data", "plotly.min.js").read_text("utf-8")
+    return str(text).replace("</script", "<\\/script")
+
+
+def _text(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
