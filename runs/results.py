@@ -177,18 +177,18 @@ class ResultsWriter:
         """
         digests = {}
         for table in self.tables:
-            if self._buffers[table].rows:
-                self._flush(table)
             path = self.directory / f"{table}.parquet"
-            self._merge(table, path)
+            self._put_together(table, path)
             digests[path.name] = sha256(path)
         path = self.directory / "summary.json"
-        write_json(path, _sorted(summary))
+        write_json(path, _sorted(summary), one_of_many=True)
         digests[path.name] = sha256(path)
+        sync(self.directory)
         self._write_info("complete", self.scenario.steps, wall_seconds, digests)
         _remove(self.checkpoints)
 
     def _flush(self, table: str) -> None:
+        """Write the rows of a table that were gathered as a part."""
         import pyarrow.parquet as pq
 
         buffer = self._buffers[table]
@@ -200,16 +200,22 @@ class ResultsWriter:
         self._digests[table] = _chained(self._digests[table], sha256(path))
         buffer.clear()
 
-    def _merge(self, table: str, path: Path) -> None:
+    def _put_together(self, table: str, path: Path) -> None:
+        """Write the parts of a table, and the rows gathered after the last, as one file."""
         import pyarrow.parquet as pq
 
-        schema = self._schemas[table]
-        with beside(path) as new, pq.ParquetWriter(new, schema, **_encoding(table)) as writer:
+        schema, buffer = self._schemas[table], self._buffers[table]
+        with (
+            beside(path, one_of_many=True) as new,
+            pq.ParquetWriter(new, schema, **_encoding(table)) as writer,
+        ):
             for part in self._part_paths(table):
                 with pq.ParquetFile(part) as file:
                     for group in range(file.num_row_groups):
                         rows = file.read_row_group(group)
                         writer.write_table(rows, row_group_size=rows.num_rows)
+            if buffer.rows:
+                writer.write_table(buffer.arrow(schema), row_group_size=buffer.rows)
 
     def _part_path(self, table: str, number: int) -> Path:
         return self._parts_folder / f"{table}-{number:06d}.parquet"

@@ -11,13 +11,15 @@ from environment.errors import InputError, Problem
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[Path]:
+def beside(path: Path, *, one_of_many: bool = False) -> Iterator[Path]:
     """Give a path to write to, and put what was written in its place when it is done.
 
     Parameters
     ----------
     path
         Where the file shall stand. What stood there stays until the new file is on the disk.
+    one_of_many
+        Whether the caller lets the folder be on the disk, by `sync`, when all files are written.
 
     Yields
     ------
@@ -34,7 +36,8 @@ def beside(path: Path) -> Iterator[Path]:
         yield new
         sync(new)
         os.replace(new, path)
-        sync(path.parent)
+        if not one_of_many:
+            sync(path.parent)
     except OSError as error:
         new.unlink(missing_ok=True)
         raise unwritable(path, error) from error
@@ -43,12 +46,12 @@ def beside(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a mapping as JSON that people can read, in the order of its keys."""
+def write_json(path: Path, value: Mapping[str, Any], *, one_of_many: bool = False) -> None:
+    """Write a mapping as JSON that people can read, in the order of its keys, as `beside` does."""
     import json
 
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    with beside(path) as new:
+    with beside(path, one_of_many=one_of_many) as new:
         new.write_text(text + "\n", encoding="utf-8")
 
 

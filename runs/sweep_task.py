@@ -144,12 +144,19 @@ def _complete(directory: Path, digest: str) -> bool:
     from .run_reader import read_run
     from .scenario import scenario_hash
 
+    if not _begun(directory):
+        return False
     try:
         run = read_run(directory)
     except (InputError, ValueError):
         return False
     there = run.complete and (directory / "summary.json").is_file()
     return there and scenario_hash(run.info["scenario"]).startswith(digest)
+
+
+def _begun(directory: Path) -> bool:
+    """Return whether a folder holds a run; to ask is quicker than to be told of a similar one."""
+    return (directory / "run.json").is_file()
 
 
 def _drawn(directory: Path) -> bool:
@@ -165,6 +172,8 @@ def _resumable(directory: Path) -> bool:
     from .results import ResultsWriter
     from .scenario import scenario_hash
 
+    if not _begun(directory):
+        return False
     try:
         writer = ResultsWriter.resume(directory)
         load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
