@@ -69,7 +69,7 @@ def test_buses_and_vehicles_in_one_run_pass(tmp_path: Path) -> None:
         "vehicles.count=20", "messages.keep=all", "start=2023-01-23T01:00", "plots=false",
         "strategies=[optimal_energy_price, three_level]", "school_terms={built_in: michigan}",
         "school_buses={groups: [{name: a, community: malls, schools: 2, buses: 3}],"
-        " critical: {share_of_peak: 0.9}, lam: 30, theta: 0.05, average_price_start: 10,"
+        " critical: {share_of_peak: 0.9}, lam: 6, theta: 0.02, average_price_start: 8,"
         " incentive_price: [5, 60], reserve: false}",
     ]  # fmt: skip
     start_run(load_scenario("three-communities", changes), tmp_path / "run")
