@@ -25,6 +25,10 @@ from .home_devices import HomeStorage as HomeStorage
 from .home_devices import Photovoltaics as Photovoltaics
 from .home_devices import Storages as Storages
 from .home_devices import VentilationFan as VentilationFan
+from .house_devices import HeatPump as HeatPump
+from .house_devices import HouseBattery as HouseBattery
+from .house_devices import RooftopPhotovoltaics as RooftopPhotovoltaics
+from .house_devices import ThermalTank as ThermalTank
 from .row_agent import AgentGroup as AgentGroup
 from .row_agent import Column as Column
 from .row_agent import RowAgent as RowAgent
@@ -33,4 +37,8 @@ from .school_district import SchoolDistrict as SchoolDistrict
 from .smart_homes import ControlSettings as ControlSettings
 from .smart_homes import HomeController as HomeController
 from .smart_homes import SmartHomes as SmartHomes
+from .storage_household import HomeEnergyManager as HomeEnergyManager
+from .storage_household import StorageHousehold as StorageHousehold
+from .storage_houses import HousePopulations as HousePopulations
+from .storage_houses import StorageHouses as StorageHouses
 from .utility_company import UtilityCompany as UtilityCompany

@@ -61,6 +61,22 @@ _STRATEGY = _name("strategy", "how prices are found and vehicles charge")
 _LAM = Column("lam", "number", "money/kWh", "satisfaction of the first kWh")
 _THETA = Column("theta", "number", "money/kWh^2", "fall of satisfaction per kWh stored")
 
+_HOUSE_FLOWS = (
+    _kwh("appliances_kwh", "electricity of the appliances"),
+    _kwh("heat_kwh", "heat needed"),
+    _kwh("generation_kwh", "generation of the photovoltaics"),
+    _kwh("import_kwh", "bought from the utility"),
+    _kwh("export_kwh", "delivered to the utility"),
+    _kwh("charge_kwh", "charged into the battery, at its plug"),
+    _kwh("discharge_kwh", "discharged from the battery, at its plug"),
+    _kwh("heat_pump_kwh", "electricity of the heat pump"),
+    _kwh("tank_charge_kwh", "heat filled into the tank"),
+    _kwh("tank_discharge_kwh", "heat drawn from the tank"),
+    _kwh("unmet_heat_kwh", "heat that neither heat pump nor tank could give"),
+    _kwh("stored_kwh", "energy in the battery before the step"),
+    _kwh("tank_kwh", "heat in the tank before the step"),
+)
+
 TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
     "hours": (
         _STEP,
@@ -295,6 +311,25 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _whole("alpha", "alpha of the first plan of the run"),
         _kwh("stored_kwh", "energy that would be stored before the step, or at the plan's end"),
     ),
+    "storage_houses": (
+        _whole("house", "number of the house, from 0"),
+        _name("group", "name of its group"),
+        _name("community", "where it stands"),
+        Column("load_scale", "number", "1", "factor on the series its appliances follow"),
+        Column("heat_scale", "number", "1", "factor on the series its need of heat follows"),
+    ),
+    "house_steps": (
+        _STEP,
+        _STRATEGY,
+        _whole("house", "number of the house, from 0"),
+        *_HOUSE_FLOWS,
+    ),
+    "house_sums": (
+        _STEP,
+        _STRATEGY,
+        _name("community", "the houses of this community added up"),
+        *_HOUSE_FLOWS,
+    ),
     "lines": (
         _STEP,
         _STRATEGY,
@@ -318,6 +353,7 @@ TABLES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
         "home_flows",
         "home_capacities",
     ),
+    "composite_storage": ("storage_houses", "house_steps", "house_sums"),
     "battery_sharing": ("batteries", "buildings", "exchanges"),
     "community_storage": (
         "storages", "storage_households", "storage_plans", "storage_courses",

@@ -36,6 +36,11 @@ COUNTS: dict[str, str | None] = {
     "parked_below_soc_min": (
         "driving left a parked vehicle less than the lowest state of charge for discharging"
     ),
+    "houses_without_enough_heat": "heat pump and tank of a house gave less heat than it needed",
+    "houses_unheard": (
+        "a message did not arrive in time, so that the storages of a house stayed idle for a step"
+    ),
+    "house_plans_missed": "the storages of a house could not follow their plan",
     "feeders_out": "an outage of its feeder left a community without supply for a step",
     "vehicles_cut_off": "an outage kept a parked vehicle from charging or discharging for a step",
     "unmet_trips": "a vehicle drove farther than its battery could take it",
@@ -95,6 +100,8 @@ COUNTS: dict[str, str | None] = {
 ENERGIES = {
     "unmet_trip_kwh": "energy that driving took and batteries lacked",
     "school_unmet_kwh": "energy that school rounds took and batteries lacked",
+    "house_unmet_heat_kwh": "heat that houses needed and did not get",
+    "house_unserved_kwh": "consumption of houses that outages left unserved",
     "unserved_kwh": "consumption that outages left unserved",
     "curtailed_kwh": "generation that outages cut off",
     "home_curtailed_kwh": "generation of smart homes that nothing could take",
@@ -206,6 +213,7 @@ def _rows(totals: Totals) -> list[_Row]:
         ("peak to average [-]", lambda totals: totals["par"], "{:.3f}".format, True),
         *of_homes,
         *(of_vehicles if "ev_bill" in totals else []),
+        *(_of_houses() if "house_running_cost" in totals else []),
         *(_of_batteries() if "battery_bill" in totals else []),
         *(_of_community_storage() if "storage_credit" in totals else []),
         *(_of_school_buses() if "school_bill" in totals else []),
@@ -255,6 +263,24 @@ def _share(energies: Mapping[str, float]) -> float | None:
 
 def _loss(value: float) -> str:
     return f"{value:,.3f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def _of_houses() -> list[_Row]:
+    return [
+        ("houses buy [MWh]", lambda t: t["house_import_kwh"] / 1e3, _mwh, True),
+        ("houses deliver [MWh]", lambda t: t["house_export_kwh"] / 1e3, _mwh, True),
+        ("self-consumption [%]", _self_consumption, "{:.2f}".format, False),
+        ("houses' emissions [t]", lambda t: t["house_co2_kg"] / 1e3, "{:,.3f}".format, True),
+        ("houses' bill [{currency}]", lambda t: t["house_bill"], _money, True),
+        ("running cost [{currency}]", lambda t: t["house_running_cost"], _money, True),
+        ("price of storages [{currency}]", lambda t: t["house_investment"], _money, False),
+    ]
+
+
+def _self_consumption(totals: Totals) -> float | None:
+    """Return how much of what houses generate they use themselves, in per cent."""
+    generated = totals["house_generation_kwh"]
+    return 100.0 * (1.0 - totals["house_export_kwh"] / generated) if generated > 0 else None
 
 
 def _of_batteries() -> list[_Row]:

@@ -18,6 +18,7 @@ from .dataset_files import dataset_files
 from .scenario_battery_sharing import BatterySharing
 from .scenario_chance import Chances, GrowthSettings, Location, refuse_short_outages
 from .scenario_community_storage import CommunityStorage, between_storages_and_communities
+from .scenario_composite_storage import CompositeStorage, between_houses_and_communities
 from .scenario_overrides import SOURCE, override
 from .scenario_preferences import FromFile
 from .scenario_problems import Keys, problems_of
@@ -94,6 +95,10 @@ class Scenario(Section):
     smart_homes: SmartHomesSettings | None = Field(
         default=None, description="homes that settle their own power flow, or null for none"
     )
+    composite_storage: CompositeStorage | None = Field(
+        default=None,
+        description="houses with battery and thermal tank, or null for none",
+    )
     battery_sharing: BatterySharing | None = Field(
         default=None, description="batteries of buildings that share, or null for none"
     )
@@ -153,6 +158,9 @@ class Scenario(Section):
                     used[measured] = (*used.get(measured, ()), "members", "profiles")
             if homes.weather is not None:
                 used[homes.weather] = (*used.get(homes.weather, ()), "weather")
+        if (houses := self.composite_storage) is not None:
+            for folder, tables in houses.datasets.items():
+                used[folder] = (*used.get(folder, ()), *tables)
         if (dataset := self.prices.time_of_use.dataset) is not None:
             used[dataset] = (*used.get(dataset, ()), "market")
         return used
@@ -203,6 +211,8 @@ class Scenario(Section):
             preferences += [device.scale for group in homes.groups for device in group.devices]
         named += [given.file for given in preferences if isinstance(given, FromFile)]
         named += files_of(self.travel)
+        if (houses := self.composite_storage) is not None:
+            named += houses.own_files
         return list(dict.fromkeys(named))
 
     def resolved(self) -> dict[str, Any]:
@@ -357,8 +367,9 @@ class Scenario(Section):
     _chance = check("chance")(refuse_short_outages)
 
     @check(
-        "smart_homes", "battery_sharing", "community_storage", "school_buses", check_fields=False
-    )
+        "smart_homes", "composite_storage", "battery_sharing", "community_storage", "school_buses",
+        check_fields=False,
+    )  # fmt: skip
     @classmethod
     def _there_if_compared(cls, section: Any, info: ValidationInfo) -> Any:
         scheme = str(info.field_name)
@@ -371,6 +382,7 @@ class Scenario(Section):
         return section
 
     _homes = check("smart_homes")(between_homes_and_communities)
+    _houses = check("composite_storage")(between_houses_and_communities)
     _storages = check("community_storage")(between_storages_and_communities)
     _schools = check("school_buses")(between_terms_and_communities)
 
@@ -385,6 +397,9 @@ class Scenario(Section):
         storages: CommunityStorage | None = info.data.get("community_storage")
         if location is None and storages is not None and storages.has_plants:
             raise refuse("storages have plants", allowed="their latitude and longitude")
+        houses: CompositeStorage | None = info.data.get("composite_storage")
+        if location is None and houses is not None and houses.sunlit:
+            raise refuse("houses have photovoltaics", allowed="their latitude and longitude")
         return location
 
     @check("communities")

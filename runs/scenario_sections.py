@@ -290,3 +290,8 @@ class Record(Section):
         default="all",
         description="which smart homes are written at every step: all, none or the first N",
     )
+    houses: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+        default="all",
+        description="which houses with storages are written at every step: all, none or the "
+        "first N",
+    )

@@ -67,6 +67,12 @@ def _smart_homes(simulation: "Simulation") -> Scheme:
     return SmartHomeSharing(simulation)
 
 
+def _composite_storage(simulation: "Simulation") -> Scheme:
+    from .composite_storage import CompositeStorageHouses
+
+    return CompositeStorageHouses(simulation)
+
+
 def _battery_sharing(simulation: "Simulation") -> Scheme:
     from .battery_sharing import BatterySharing
 
@@ -89,6 +95,7 @@ def _community_storage(simulation: "Simulation") -> Scheme:
 _MAKERS: Mapping[str, Callable[["Simulation"], Scheme]] = MappingProxyType(
     {
         "smart_homes": _smart_homes,
+        "composite_storage": _composite_storage,
         "battery_sharing": _battery_sharing,
         "community_storage": _community_storage,
         "school_buses": _school_buses,

@@ -29,6 +29,7 @@ from runs.travel import growth_of, plans_of, trips_of
 if TYPE_CHECKING:
     from runs.battery_setting import BatterySetting
     from runs.community_storage_setting import CommunityStorageSetting
+    from runs.composite_storage_setting import CompositeStorageSetting
     from runs.school_setting import SchoolSetting
     from runs.smart_home_setting import SmartHomeSetting
 
@@ -55,6 +56,8 @@ class Setting:
         The schools and their buses, where there are any.
     community_storage : CommunityStorageSetting or None
         The storages that communities share, where there are any.
+    composite_storage : CompositeStorageSetting or None
+        The houses with battery and thermal tank, where there are any.
     tariff : array of float, shape (steps,), or None
         What the two-level strategy pays in each step, where a dataset tells it [money/kWh].
     """
@@ -78,6 +81,7 @@ class Setting:
     school_buses: "SchoolSetting | None" = None
     community_storage: "CommunityStorageSetting | None" = None
     battery_sharing: "BatterySetting | None" = None
+    composite_storage: "CompositeStorageSetting | None" = None
 
     @property
     def has_vehicles(self) -> bool:
@@ -131,6 +135,7 @@ def make_setting(scenario: Scenario) -> Setting:
         smart_homes=_smart_homes(scenario, calendar, streams, grid),
         school_buses=_school_buses(scenario, calendar, streams, members, grid),
         battery_sharing=_battery_sharing(scenario, calendar, members),
+        composite_storage=_composite_storage(scenario, calendar, streams, grid),
     )
     if scenario.community_storage is None:
         return setting
@@ -149,6 +154,16 @@ def _smart_homes(
     from runs.smart_home_setting import make_smart_home_setting
 
     return make_smart_home_setting(scenario.smart_homes, scenario, calendar, streams, grid)
+
+
+def _composite_storage(
+    scenario: Scenario, calendar: Calendar, streams: Streams, grid: Grid
+) -> "CompositeStorageSetting | None":
+    if scenario.composite_storage is None:
+        return None
+    from runs.composite_storage_setting import CompositeStorageSetting
+
+    return CompositeStorageSetting(scenario.composite_storage, scenario, calendar, streams, grid)
 
 
 def _battery_sharing(

@@ -169,8 +169,9 @@ class Simulation(World):
         return np.where(self.supplied, self.vehicles.decision.community_price, 0.0)
 
     def settle_homes(self) -> None:
-        """Let every smart home settle its own power flow."""
+        """Let every home that generates or stores settle its own power flow."""
         self._act("smart_homes")
+        self._act("composite_storage")
 
     def share_storage_that_stays(self) -> None:
         """Let buildings share what their batteries hold, and communities charge and use theirs."""

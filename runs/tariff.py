@@ -21,7 +21,26 @@ def measured_tariff(scenario: Scenario, calendar: Calendar) -> NDArray[np.float6
     tariff = scenario.prices.time_of_use
     if tariff.dataset is None:
         return None
-    folder = scenario.path_of(tariff.dataset)
+    prices, place = market_prices(scenario, calendar, tariff.dataset, tariff.column)
+    highest = scenario.prices.aggregator[1]
+    if prices.max() > highest:
+        message = f"{tariff.column} rises to {prices.max():g}, above the highest community price"
+        allowed = f"at most {highest:g}, the upper bound of prices.aggregator"
+        raise InputError([Problem(place, message, allowed)])
+    return prices
+
+
+def market_prices(
+    scenario: Scenario, calendar: Calendar, name: str, column: str
+) -> tuple[NDArray[np.float64], str]:
+    """Return the prices of a dataset's market in every step [money/kWh], and where they stand.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be used, or is in another currency.
+    """
+    folder = scenario.path_of(name)
     dataset = load_dataset(folder, ("market",))
     currency = dataset.description.currency
     if currency != scenario.currency:
@@ -31,10 +50,5 @@ def measured_tariff(scenario: Scenario, calendar: Calendar) -> NDArray[np.float6
     if "market" not in dataset.series:
         raise InputError([Problem(str(folder), "has no table market, which sets the tariff")])
     market = dataset.series["market"]
-    prices: NDArray[np.float64] = market.over(tariff.column, calendar, scenario.steps)[:, 0]
-    highest = scenario.prices.aggregator[1]
-    if prices.max() > highest:
-        message = f"{tariff.column} rises to {prices.max():g}, above the highest community price"
-        allowed = f"at most {highest:g}, the upper bound of prices.aggregator"
-        raise InputError([Problem(market.place, message, allowed)])
-    return prices
+    prices: NDArray[np.float64] = market.over(column, calendar, scenario.steps)[:, 0]
+    return prices, market.place
