@@ -189,7 +189,7 @@ def published_day(load_kwh: NDArray[np.float64], strategy: str) -> PublishedDay:
         return PublishedDay(demand, charged, nothing, nothing, average)
     sold, price = _optimal_sales(load_kwh, average)
     if strategy == "CEN":
-        paid = float(price @ sold / sold.sum())
+        paid = float(price @ sold / sold.sum()) if sold.any() else average
         price = np.full(24, average + CENTRALISED_SHARE * (paid - average))
         sold = _centralised_sales(load_kwh)
     return PublishedDay(demand - sold, charged, sold, np.where(sold > 0, price, 0.0), average)

@@ -1,0 +1,183 @@
+from functools import cache
+
+import numpy as np
+import pytest
+
+from markets.incentive_game import solve_closed_form, solve_exact
+from runs.published_figures import published_figures
+from runs.published_school_day import (
+    SEASONS,
+    critical_hour,
+    published_day,
+    season_load,
+)
+from runs.replicate_school_buses import (
+    BATTERY,
+    BILL_CUT,
+    COST_CUT,
+    PEAK_CUT,
+    SAVING,
+    TOLERANCE,
+    compared,
+    published_days,
+    reductions,
+    replicate_school_buses,
+    saving,
+)
+from runs.replicate_school_buses_sensitivity import best_battery
+from runs.study_report import StudyReport
+
+FIGURES = published_figures("school_buses")
+
+
+@cache
+def report() -> StudyReport:
+    return replicate_school_buses(lambda done, total: None)
+
+
+def test_every_published_figure_is_there_and_reproduced_by_the_accounting_named() -> None:
+    assert len(FIGURES) == 32
+    section, passed = compared(FIGURES, published_days())
+    assert passed
+    assert section.column("reproduced") == [True] * 32
+    assert TOLERANCE[BILL_CUT] == 0.8
+    assert TOLERANCE[COST_CUT] == 0.1
+    assert TOLERANCE[SAVING] == 1.0
+    text = " ".join(section.text)
+    assert "not bought back" in text
+    assert "incentives do not count" in text
+
+
+def test_a_published_figure_that_is_missed_fails_the_study() -> None:
+    days = published_days()
+    days["spring"] = {
+        name: published_day(0.9 * season_load("spring"), name) for name in days["fall"]
+    }
+    section, passed = compared(FIGURES, days)
+    assert not passed
+    assert not all(section.column("reproduced"))
+
+
+def test_savings_are_those_an_independent_implementation_found() -> None:
+    found = [saving(solve_exact(critical_hour(1e3 * r)), 1e3 * r) for r in (1, 2, 3, 4)]
+    assert found == pytest.approx([36.4, 34.5, 33.0, 31.5], abs=0.2)
+    game = critical_hour(1000.0, average_price=1.73)
+    dear = 1 - solve_exact(game).additional_cost / game.terms.cost_without
+    assert dear == pytest.approx(0.27, abs=0.01)
+    free = solve_exact(critical_hour(1000.0, capped=False))
+    assert free.energy_kwh.sum() > 1000.0
+
+
+def test_other_ways_to_count_are_those_an_independent_implementation_found() -> None:
+    winter = published_days()["winter"]
+    replaced = [reductions(winter, name, replaced=True)[COST_CUT] for name in ("G2V", "CEN", "OEP")]
+    assert replaced == pytest.approx([0.11, 0.14, 0.13], abs=0.02)
+    paid = [reductions(winter, name, incentives=True)[COST_CUT] for name in ("G2V", "CEN", "OEP")]
+    assert paid == pytest.approx([0.11, 0.27, 0.17], abs=0.02)
+
+
+@pytest.mark.parametrize("season", SEASONS)
+def test_seasons_have_their_critical_hours_and_energies(season: str) -> None:
+    days = published_days()[season]
+    critical = np.flatnonzero(days["OEP"].sold_kwh).tolist()
+    assert critical == ([8, 9, 10] if season == "winter" else [18, 19, 20, 21])
+    for name, day in days.items():
+        assert day.charged_kwh.sum() == pytest.approx(28_000.0), name
+        assert np.all(day.demand_kwh > 0)
+    assert days["CEN"].sold_kwh.sum() == pytest.approx(14_000.0)
+    night = np.flatnonzero(days["G2V"].charged_kwh > 1.0)
+    level = days["G2V"].demand_kwh[night]
+    limited = days["G2V"].charged_kwh[night] >= 12_000.0 - 1e-6
+    assert np.ptp(level[~limited]) < 1e-6 * level.max() or len(level[~limited]) < 2
+
+
+def test_the_best_battery_is_found_by_a_sweep() -> None:
+    for required in (1, 2, 3, 4):
+        assert best_battery(True, required) == pytest.approx(200.0, abs=1.0)
+        assert best_battery(False, required) == pytest.approx(257.0, abs=1.0)
+    published = next(figure for figure in FIGURES if figure.metric == BATTERY)
+    assert published.value == 200.0
+
+
+IDENTICAL = {"lam": 1.1}
+
+
+def over(key: str, values: list[float], required: float) -> np.ndarray:
+    """Return price, energy and cost of a critical hour of identical schools over an input."""
+    rows = []
+    for value in values:
+        given = {key: int(value) if key == "schools" else value}
+        found = solve_exact(critical_hour(required, **IDENTICAL, **given))  # type: ignore[arg-type]
+        rows.append((found.price, found.energy_kwh.sum(), found.additional_cost))
+    return np.array(rows).T
+
+
+RISES, FALLS = 1.0, -1.0
+TRENDS = {
+    "schools": ([1, 2, 5, 10, 20, 40], FALLS, RISES, FALLS),
+    "km": ([50, 60, 70, 80, 90, 100, 110, 120], RISES, FALLS, RISES),
+    "battery_kwh": ([120, 140, 160, 180, 200, 220, 240], FALLS, RISES, FALLS),
+}
+
+
+@pytest.mark.parametrize("required", [1000.0, 2000.0, 3000.0, 4000.0])
+@pytest.mark.parametrize("key", TRENDS)
+def test_trends_of_every_figure_hold_for_identical_schools(key: str, required: float) -> None:
+    values, *signs = TRENDS[key]
+    for quantity, sign in zip(over(key, values, required), signs, strict=True):
+        steps = sign * np.diff(quantity)
+        assert np.all(steps >= -1e-6 * np.abs(quantity).max())
+    price = over(key, values, required)[0]
+    assert TRENDS[key][1] * (price[-1] - price[0]) > 0.1
+
+
+def test_price_and_energy_rise_with_the_required_demand_and_the_saving_falls() -> None:
+    found = [solve_exact(critical_hour(1e3 * r, **IDENTICAL)) for r in (1, 2, 3, 4)]
+    assert np.all(np.diff([f.price for f in found]) > 0)
+    assert np.all(np.diff([f.energy_kwh.sum() for f in found]) > 0)
+    savings = [saving(f, 1e3 * r) for f, r in zip(found, (1, 2, 3, 4), strict=True)]
+    assert np.all(np.diff(savings) < 0)
+
+
+def test_dearer_or_more_valued_energy_raises_the_price() -> None:
+    def price(**given: float) -> float:
+        return solve_exact(critical_hour(2000.0, **(IDENTICAL | given))).price  # type: ignore[arg-type]
+
+    assert price(average_price=1.6) > price() > price(average_price=1.3)
+    assert price(lam=1.2) > price() > price(lam=1.0)
+
+
+def test_the_closed_form_is_the_exact_price_where_every_school_sells() -> None:
+    for required in (2000.0, 3000.0, 4000.0):
+        game = critical_hour(required)
+        closed, exact = solve_closed_form(game), solve_exact(game)
+        assert closed.price == pytest.approx(exact.price, rel=1e-9)
+
+
+def test_the_report_tells_what_was_forgotten() -> None:
+    found = report()
+    assert found.passed
+    lived = found.section("lived")
+    kept = [row for row in lived.rows if row[1] is True]
+    free = [row for row in lived.rows if row[1] is False]
+    # 200 kWh batteries hold two rounds exactly: with a reserve nothing is left to sell.
+    assert all(row[6] == pytest.approx(0.0, abs=1e-9) for row in kept)
+    assert all(row[7] == 0 for row in kept)
+    short = {str(row[0]): row[7] for row in free}
+    assert short["OEP winter"] > 0
+    assert short["G2V winter"] == short["OEP spring"] == 0
+    names = {section.name for section in found.sections}
+    assert {"table_4_1", "accounting", "bills", "lived", "solvers", "best_battery"} <= names
+    for quantity in ("price", "energy", "saving"):
+        assert {f"{quantity}_by_{key}" for key in ("schools", "km", "battery")} <= names
+    solvers = found.section("solvers")
+    asked = zip(
+        solvers.column("exact [USD/kWh]"), solvers.column("negotiated [USD/kWh]"), strict=True
+    )
+    assert all(abs(float(str(a)) - float(str(b))) <= 1e-5 for a, b in asked)
+
+
+def test_peak_cuts_are_what_is_sold_in_critical_hours() -> None:
+    section, _ = compared(FIGURES, published_days())
+    cuts = [row for row in section.rows if "peak cut" in str(row[1])]
+    assert [row[2] for row in cuts] == [f.value for f in FIGURES if f.metric == PEAK_CUT]
