@@ -68,7 +68,7 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     with matplotlib_style.context(["default", style()]), warnings.catch_warnings():
         # A name may be in a script that no installed font can write; its boxes say so.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        for name, draw in _pictures(data.schemes):
+        for name, draw in _pictures(data.schemes, drawn=bool(data.hours("net_kwh").any())):
             drawing = draw(data)
             path = None
             if drawing.figure is not None:
@@ -81,7 +81,8 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     return plots
 
 
-def _pictures(schemes: Sequence[str]) -> "list[_Picture]":
+def _pictures(schemes: Sequence[str], *, drawn: bool) -> "list[_Picture]":
+    """Return the pictures of a run; those of the grid where anything is drawn from it."""
     from .pictures.lines import draw_line_loading
     from .pictures.load import draw_load, draw_peak_to_average
     from .pictures.market import draw_prices
@@ -91,9 +92,23 @@ def _pictures(schemes: Sequence[str]) -> "list[_Picture]":
         ("peak_to_average", draw_peak_to_average),
         ("prices", draw_prices),
     ]
-    for scheme in schemes:
-        pictures += _PICTURES_OF[scheme]()
-    return [*pictures, ("line_loading", draw_line_loading)]
+    of_schemes = [picture for scheme in schemes for picture in _PICTURES_OF[scheme]()]
+    if not drawn and "smart_homes" in schemes:
+        # Homes without a grid: there is no load of the grid and nothing has a price.
+        return of_schemes
+    return [*pictures, *of_schemes, ("line_loading", draw_line_loading)]
+
+
+def _of_smart_homes() -> "list[_Picture]":
+    from .pictures import smart_homes
+
+    return [
+        ("home_energy", smart_homes.draw_home_energy),
+        ("home_losses", smart_homes.draw_home_losses),
+        ("home_storage", smart_homes.draw_home_storage),
+        ("home_capacity", smart_homes.draw_home_capacity),
+        ("home_flows", smart_homes.draw_home_flows),
+    ]
 
 
 def _of_vehicles() -> "list[_Picture]":
@@ -114,4 +129,8 @@ def _of_school_buses() -> "list[_Picture]":
 
 
 # The pictures of each scheme, imported when it takes part.
-_PICTURES_OF = {"school_buses": _of_school_buses, "vehicles": _of_vehicles}
+_PICTURES_OF = {
+    "smart_homes": _of_smart_homes,
+    "school_buses": _of_school_buses,
+    "vehicles": _of_vehicles,
+}

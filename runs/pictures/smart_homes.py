@@ -1,0 +1,409 @@
+"""Smart homes: what serves them hour by hour, what is lost and stored, and who feeds whom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.smart_home_records import CURTAILED, GRID
+from runs.strategy_names import capital, strategy_label, strategy_name
+
+from .run_data import RunData, codes_of
+from .sheet import (
+    FIXED,
+    INK,
+    Drawing,
+    change,
+    draw_course,
+    legend_area,
+    legend_line,
+    panel_title,
+    sheet,
+    stack,
+    strategy_colour,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_GROUPS = 3
+DIRECT, STORED, IMPORTED, UNMET = "#E69F00", "#0072B2", "#CC79A7", "#E3E3E3"
+CHARGED, EXPORTED, LOST = "#56B4E9", "#999933", "#D55E00"
+_KIND_COLOURS = {"generator": DIRECT, "storage": STORED, "appliance": "#009E73", "grid": FIXED}
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The groups that figures show, and how many there are."""
+
+    shown: tuple[str, ...]
+    count: int
+
+    @property
+    def note(self) -> str:
+        """What a reader must know of the groups that are left out."""
+        left = self.count - len(self.shown)
+        return f"{left} more groups are not shown" if left else ""
+
+
+def groups_of(data: RunData) -> _Groups:
+    """Return the groups of homes that figures show."""
+    names = [group["name"] for group in data.scenario["smart_homes"]["groups"]]
+    return _Groups(tuple(names[:MOST_GROUPS]), len(names))
+
+
+def group_energy(data: RunData, column: str) -> NDArray[np.float64]:
+    """Return a column of home_groups, shape (strategies, groups, steps) [kWh]."""
+    count = len(data.scenario["smart_homes"]["groups"])
+    rows = data.run.table("home_groups", [column]).column(column).to_numpy()
+    shape = (data.steps, len(data.strategies), count)
+    energy: NDArray[np.float64] = rows.reshape(shape).transpose(1, 2, 0)
+    return energy
+
+
+def draw_home_energy(data: RunData) -> Drawing:
+    """Draw what serves homes (up) and where their generation goes (down), by assignment."""
+    groups = groups_of(data)
+    energy = {
+        name: group_energy(data, f"{name}_kwh") / data.step_h
+        for name in ("direct", "discharged", "imported", "wanted", "served", "charged", "exported",
+                     "curtailed")
+    }  # fmt: skip
+    unmet = np.maximum(energy["wanted"] - energy["served"] - energy["imported"], 0.0)
+    up = (energy["direct"], energy["discharged"], energy["imported"], unmet)
+    down = (energy["charged"], energy["exported"], energy["curtailed"])
+    looks = (
+        ("served straight from generators", DIRECT), ("served from storages", STORED),
+        ("served by the grid", IMPORTED), ("wanted in this step, not served then", UNMET),
+        ("charged into storages", CHARGED), ("fed into the grid", EXPORTED),
+        ("curtailed", LOST),
+    )  # fmt: skip
+    there = [bool(values.any()) for values in (*up, *down)]
+    entries = [legend_area(*look) for look, some in zip(looks, there, strict=True) if some]
+    colours = [colour for _, colour in looks]
+    finding = served_finding(data)
+    note = "; ".join(filter(None, (data.timeline.note, groups.note)))
+    figure, panels = sheet(
+        finding, (len(data.strategies), len(groups.shown)), 1.35, entries, note=note,
+    )  # fmt: skip
+    for row, strategy in enumerate(data.strategies):
+        for g, group in enumerate(groups.shown):
+            axes, edges = panels[row, g], data.timeline.edges_h
+            layers = [
+                data.timeline.mean(np.stack([v[row, g] for v in part])) for part in (up, down)
+            ]
+            stack(axes, edges, layers[0], colours[: len(up)])
+            stack(axes, edges, -layers[1], colours[len(up) :])
+            axes.axhline(0.0, color=INK, lw=0.8)
+            panel_title(
+                axes, f"{strategy_label(strategy)}, {group}",
+                strategy_colour(data.strategies, strategy),
+            )  # fmt: skip
+            if g == 0:
+                axes.set_ylabel("power [kW]")
+            data.timeline.dress(axes, 13 // len(groups.shown), lowest=row == len(panels) - 1)
+            highest = max(float(sum(v[:, g].max() for v in up)), 1e-9)
+            lowest = float(sum(v[:, g].max() for v in down))
+            axes.set_ylim(-1.07 * lowest, 1.07 * _stacked(up, g) if highest else 1.0)
+    return Drawing(finding, figure)
+
+
+def _stacked(layers: Sequence[NDArray[np.float64]], group: int) -> float:
+    """Return how high layers of a group reach under any strategy."""
+    total: NDArray[np.float64] = sum((values[:, group] for values in layers), np.zeros(1))
+    return max(float(total.max()), 1e-9)
+
+
+def served_finding(data: RunData) -> str:
+    """Tell how much of what homes want they serve, under the first and the best strategy."""
+    shares = {
+        name: data.total(name, "home_served_kwh") / max(data.total(name, "home_wanted_kwh"), 1e-12)
+        for name in data.strategies
+    }
+    first = data.strategies[0]
+    best = max(shares, key=lambda name: shares[name])
+    text = f"Homes serve {_percent(shares[first])} of what they want under {strategy_name(first)}"
+    if best != first:
+        text += f", {_percent(shares[best])} under {strategy_name(best)}"
+    return text
+
+
+def draw_home_losses(data: RunData) -> Drawing:
+    """Draw what storages lose under each strategy, a panel for each group."""
+    groups = groups_of(data)
+    losses = group_energy(data, "losses_kwh").sum(axis=2)
+    finding = losses_finding(data)
+    figure, panels = sheet(
+        finding, (1, len(groups.shown)), 0.5 + 0.32 * len(data.strategies),
+        note=groups.note, left_in=2.1, sharey=True,
+    )  # fmt: skip
+    for g, group in enumerate(groups.shown):
+        _bars(panels[0, g], data, losses[:, g], "{:,.3f}", "lost in the run [kWh]")
+        panel_title(panels[0, g], group)
+    return Drawing(finding, figure)
+
+
+def losses_finding(data: RunData) -> str:
+    """Tell which strategy loses least, against the first."""
+    losses = {name: float(data.total(name, "home_losses_kwh")) for name in data.strategies}
+    first, least = data.strategies[0], min(losses, key=lambda name: losses[name])
+    text = f"Storages lose {losses[first]:,.2f} kWh under {strategy_name(first)}"
+    if least == first:
+        return text + (", the least of all strategies" if len(losses) > 1 else "")
+    return (
+        f"{text}, {losses[least]:,.2f} kWh under {strategy_name(least)}: "
+        f"{change(losses[least], losses[first])} less"
+    )
+
+
+def draw_home_storage(data: RunData) -> Drawing:
+    """Draw the energy that recorded homes have in store, a panel for each group."""
+    groups = groups_of(data)
+    stored = stored_kwh(data)
+    if stored is None:
+        return Drawing("No stored energy to draw: no home was recorded")
+    entries = [
+        legend_line(strategy_label(name), strategy_colour(data.strategies, name), lw=2.2)
+        for name in data.strategies
+    ]
+    finding = stored_finding(data, stored)
+    note = "; ".join(filter(None, (data.timeline.note_with_range, groups.note)))
+    figure, panels = sheet(finding, (len(groups.shown), 1), 2.1, entries, note=note)
+    for g, group in enumerate(groups.shown):
+        axes = panels[g, 0]
+        for row, strategy in enumerate(data.strategies):
+            colour = strategy_colour(data.strategies, strategy)
+            draw_course(axes, data.timeline, stored[row, g], colour)
+        panel_title(axes, group)
+        axes.set_ylabel("usable energy of a home [kWh]")
+        data.timeline.dress(axes, 13, lowest=g == len(groups.shown) - 1)
+        axes.set_ylim(0.0, 1.07 * max(float(stored[:, g].max()), 1e-9))
+    return Drawing(finding, figure)
+
+
+def stored_kwh(data: RunData) -> NDArray[np.float64] | None:
+    """Return the usable energy of a recorded home before each step.
+
+    Returns
+    -------
+    array, shape (strategies, groups, steps), or None
+        Mean over the recorded homes of each group [kWh]; None without any.
+    """
+    homes = data.run.table("homes", ["home", "group"])
+    if homes.num_rows == 0:
+        return None
+    settings = data.scenario["smart_homes"]["groups"]
+    names = [group["name"] for group in settings]
+    group_of = np.zeros(int(np.max(homes.column("home").to_numpy())) + 1, dtype=np.int64)
+    group_of[homes.column("home").to_numpy()] = codes_of(homes.column("group"), names)
+    rows = data.run.table("home_storages", ["step", "strategy", "home", "storage", "energy_kwh"])
+    group = group_of[rows.column("home").to_numpy()]
+    storages = list(dict.fromkeys(s["name"] for held in settings for s in held["storages"]))
+    least = np.zeros((len(settings), len(storages)))
+    for g, held in enumerate(settings):
+        for s in held["storages"]:
+            least[g, storages.index(s["name"])] = s["soc_min"] * s["capacity_kwh"]
+    usable = (
+        rows.column("energy_kwh").to_numpy()
+        - least[group, codes_of(rows.column("storage"), storages)]
+    )
+    total = np.zeros((len(data.strategies), len(settings), data.steps))
+    where = (
+        codes_of(rows.column("strategy"), data.strategies),
+        group,
+        rows.column("step").to_numpy(),
+    )
+    np.add.at(total, where, usable)
+    count = np.maximum(
+        np.bincount(group_of[homes.column("home").to_numpy()], minlength=len(names)), 1
+    )
+    mean: NDArray[np.float64] = total / count[None, :, None]
+    return mean
+
+
+def stored_finding(data: RunData, stored: NDArray[np.float64]) -> str:
+    """Tell which strategy stores most."""
+    peaks = stored.max(axis=(1, 2))
+    most, fewest = int(peaks.argmax()), int(peaks.argmin())
+    text = f"A home has up to {peaks[most]:,.2f} kWh in store under "
+    text += strategy_name(data.strategies[most])
+    if most != fewest:
+        told = f"{peaks[fewest]:,.2f} kWh under {strategy_name(data.strategies[fewest])}"
+        text += f", at least {told}" if len(peaks) == 1 else f", up to {told}"
+    return text
+
+
+def draw_home_capacity(data: RunData) -> Drawing:
+    """Draw the capacity that the first home of each group needs, by both programmes."""
+    groups = groups_of(data)
+    rows = data.run.table("home_capacities").to_pylist()
+    if not rows:
+        return Drawing("No capacities to draw: no home was recorded")
+    first = {home["group"]: home["home"] for home in reversed(data.run.table("homes").to_pylist())}
+    total = np.zeros((2, len(data.strategies), len(groups.shown)))
+    for row in rows:
+        for g, group in enumerate(groups.shown):
+            if first.get(group) == row["home"]:
+                s = data.strategies.index(row["strategy"])
+                total[:, s, g] += (row["published_kwh"], row["dynamic_kwh"])
+    finding = capacity_finding(data, total)
+    titles = ("by the published conditions", "step by step")
+    figure, panels = sheet(
+        finding, (2, len(groups.shown)), 0.5 + 0.3 * len(data.strategies),
+        note="; ".join(filter(None, ("first home of each group, first day", groups.note))),
+        left_in=2.1, sharey=True, gap_in=0.85,
+    )  # fmt: skip
+    for k, title in enumerate(titles):
+        for g, group in enumerate(groups.shown):
+            _bars(panels[k, g], data, total[k, :, g], "{:,.1f}", "storage capacity [kWh]")
+            panel_title(panels[k, g], f"{group}, {title}")
+    return Drawing(finding, figure)
+
+
+def capacity_finding(data: RunData, total: NDArray[np.float64]) -> str:
+    """Tell the least capacity under any strategy, by both programmes."""
+    published, dynamic = total.max(axis=2)
+    least = int(published.argmin())
+    text = (
+        f"Storages need {published[least]:,.1f} kWh under "
+        f"{strategy_name(data.strategies[least])}, the least by the published conditions"
+    )
+    if len(published) > 1:
+        text += f", {published[0]:,.1f} kWh under {strategy_name(data.strategies[0])}"
+    return f"{text}; step by step at most {dynamic.max():,.1f} kWh suffice"
+
+
+def _bars(axes: "Axes", data: RunData, values: NDArray[np.float64], form: str, label: str) -> None:
+    """Draw a bar for each strategy, its value beside it."""
+    places = np.arange(len(data.strategies))
+    colours = [strategy_colour(data.strategies, name) for name in data.strategies]
+    axes.barh(places, values, 0.66, color=colours)
+    axes.set_yticks(places, [strategy_label(name) for name in data.strategies])
+    axes.set_ylim(len(places) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False)
+    axes.set_xlim(0, 1.18 * max(float(values.max()), 1e-9))
+    for place, value in zip(places.tolist(), values.tolist(), strict=True):
+        axes.text(value, place, f" {form.format(value)}", va="center", fontsize=9)
+    axes.set_xlabel(label)
+
+
+def draw_home_flows(data: RunData) -> Drawing:
+    """Draw who feeds whom in a recorded home of each group, a panel for each strategy."""
+    import networkx as nx
+
+    groups = groups_of(data)
+    homes = data.run.table("homes", ["home", "group"]).to_pylist()
+    first = {home["group"]: home["home"] for home in reversed(homes)}
+    shown = [group for group in groups.shown if group in first]
+    if not shown:
+        return Drawing("No flows to draw: no home was recorded")
+    flows = {
+        group: data.run.table(
+            "home_flows", ["strategy", "source", "target", "energy_kwh"], [("home", "=", home)]
+        ).to_pandas()
+        for group, home in first.items()
+        if group in shown
+    }
+    entries = [
+        legend_area(name, _KIND_COLOURS[name]) for name in ("generator", "storage", "appliance")
+    ]
+    finding = flows_finding(data, shown[0], flows[shown[0]])
+    figure, panels = sheet(
+        finding, (len(data.strategies), len(shown)), 1.9, entries, left_in=0.3,
+        note="width and number: energy over the run [kWh], in the first home of each group",
+    )  # fmt: skip
+    for g, group in enumerate(shown):
+        layers = device_layers(data, group)
+        energies = flows[group].groupby(["strategy", "source", "target"], observed=True)
+        sums = energies["energy_kwh"].sum()
+        most = max(float(sums.max()) if len(sums) else 0.0, 1e-9)
+        for row, strategy in enumerate(data.strategies):
+            axes = panels[row, g]
+            graph: nx.DiGraph[str] = nx.DiGraph()
+            for kind, devices in layers.items():
+                graph.add_nodes_from(devices, kind=kind)
+            mine = sums[strategy] if strategy in sums.index.get_level_values(0) else sums[:0]
+            graph.add_weighted_edges_from(
+                (source, target, float(energy)) for (source, target), energy in mine.items()
+            )
+            _draw_graph(axes, graph, layers, most)
+            panel_title(
+                axes, f"{strategy_label(strategy)}, {group}",
+                strategy_colour(data.strategies, strategy),
+            )  # fmt: skip
+    return Drawing(finding, figure)
+
+
+def device_layers(data: RunData, group: str) -> dict[str, list[str]]:
+    """Return the devices of a group by kind, as they stand from left to right."""
+    settings: Any = next(
+        held for held in data.scenario["smart_homes"]["groups"] if held["name"] == group
+    )
+    layers = {
+        kind: [device["name"] for device in settings[f"{kind}s"]]
+        for kind in ("generator", "storage", "appliance")
+    }
+    return layers | {"grid": []}
+
+
+def _draw_graph(axes: "Axes", graph: Any, layers: dict[str, list[str]], most: float) -> None:
+    """Draw a home: generators at the left, storages in the middle, appliances at the right."""
+    import networkx as nx
+
+    place: dict[str, tuple[float, float]] = {}
+    for left, kind in ((0.0, "generator"), (2.0, "appliance")):
+        for k, device in enumerate(layers[kind]):
+            place[device] = (left, 1.0 - 0.5 * k / max(len(layers[kind]) - 1, 1))
+    # Storages stand below, so that what passes them by is seen.
+    for k, device in enumerate(layers["storage"]):
+        place[device] = (0.35 + 1.3 * (k + 0.5) / len(layers["storage"]), 0.0)
+    for k, other in enumerate(name for name in (GRID, CURTAILED) if name in graph):
+        place[other] = (0.7 + 0.6 * k, 1.3)
+    colours = [_KIND_COLOURS.get(graph.nodes[name].get("kind", "grid"), FIXED) for name in graph]
+    nx.draw_networkx_nodes(graph, place, ax=axes, node_color=colours, node_size=260)
+    weights = [graph.edges[edge]["weight"] for edge in graph.edges]
+    nx.draw_networkx_edges(
+        graph, place, ax=axes, width=[0.6 + 5.0 * w / most for w in weights], edge_color="#9A9A9A",
+        arrowsize=11, node_size=260, connectionstyle="arc3,rad=0.08",
+    )  # fmt: skip
+    nx.draw_networkx_edge_labels(
+        graph, place, {edge: f"{graph.edges[edge]['weight']:.2f}" for edge in graph.edges},
+        ax=axes, font_size=7, label_pos=0.36, rotate=False, connectionstyle="arc3,rad=0.08",
+        bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
+    )  # fmt: skip
+    for name, (x, y) in place.items():
+        side = {0.0: "right", 2.0: "left"}.get(x, "center")
+        shift = {0.0: -0.12, 2.0: 0.12}.get(x, 0.0)
+        down = 0.0 if shift else (0.26 if y < 1.0 else -0.2)
+        axes.text(x + shift, y - down, name, ha=side, va="center", fontsize=8)
+    axes.set_xlim(-0.95, 2.95)
+    axes.set_ylim(-0.4, 1.55 if GRID in graph or CURTAILED in graph else 1.2)
+    axes.axis("off")
+
+
+def flows_finding(data: RunData, group: str, flows: Any) -> str:
+    """Tell how much of what serves a home passes a storage, under the first and last strategy."""
+    layers = device_layers(data, group)
+
+    @cache
+    def share(strategy: str) -> float:
+        mine = flows[(flows["strategy"] == strategy) & flows["target"].isin(layers["appliance"])]
+        stored = mine[mine["source"].isin(layers["storage"])]["energy_kwh"].sum()
+        return float(stored / max(mine["energy_kwh"].sum(), 1e-12))
+
+    first, last = data.strategies[0], data.strategies[-1]
+    text = (
+        f"{_percent(share(first))} of what serves the home {group} passes a storage under "
+        f"{strategy_name(first)}"
+    )
+    if last != first:
+        text += f", {_percent(share(last))} under {strategy_name(last)}"
+    return capital(text)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
