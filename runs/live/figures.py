@@ -1,0 +1,96 @@
+"""The figures beside the charts: what is now, and what it came to so far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from runs.run_summary import notes, summary_table
+from runs.simulation import ENERGIES
+from runs.strategy_names import strategy_label
+
+from .look import ENERGY_NAMES
+from .world import LiveWorld
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure with its name.
+
+    Attributes
+    ----------
+    key, label, text : str
+        What it is called in the page and to a reader, and its value with the unit.
+    """
+
+    key: str
+    label: str
+    text: str
+
+
+def figures_now(world: LiveWorld) -> list[Figure]:
+    """Return the figures of the last step."""
+    done, steps = world.steps_done, world.given.steps
+    figures = [Figure("steps", "step", f"{done:,} of {steps:,}")]
+    reading = world.last
+    if reading is None:
+        start = world.setting.calendar.time_of(0)
+        return [Figure("time", "begins", f"{start:%a %d %b %Y %H:%M}"), *figures]
+    step_h, currency = world.setting.calendar.step_h, world.given.currency
+    load = float(reading.net_kwh.sum()) / step_h
+    figures = [
+        Figure("time", "step that begins", f"{reading.time:%a %d %b %Y %H:%M}"),
+        *figures,
+        Figure("load", "load", f"{load:,.1f} kW"),
+        Figure("utility_price", "utility asks", f"{reading.utility_price:,.3f} {currency}/kWh"),
+    ]
+    for name in ENERGIES:
+        energy = float(reading.hour_kwh[name].sum())
+        if energy:
+            figures.append(Figure(name, ENERGY_NAMES[name], f"{energy:,.1f} kWh"))
+    if world.on_the_road is not None:
+        there = f"{world.on_the_road.vehicles:,}"
+        figures.append(Figure("on_the_road", "vehicles on the road", there))
+    return figures
+
+
+def now_html(world: LiveWorld) -> str:
+    """Return the figures of the last step as a table."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(figure.label)}</th>'
+        f'<td data-figure="{figure.key}">{escape(figure.text)}</td></tr>'
+        for figure in figures_now(world)
+    )
+    given = "".join(
+        f"<li>{escape(parameter.label)}: "
+        f'<b data-parameter="{parameter.key}">{world.value_of(parameter):g}</b></li>'
+        for parameter in world.source.parameters
+    )
+    hint = (
+        "<p><small>In force now; what sliders are moved to holds from the next Reset.</small></p>"
+    )
+    return f"<table>{rows}</table>{hint}<ul>{given}</ul>"
+
+
+def problems_html(problems: Sequence[str]) -> str:
+    """Return why nothing can be run."""
+    told = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
+    return f'<ul class="hmesh-problem">{told}</ul><p>Change a value and press Reset.</p>'
+
+
+def so_far_html(world: LiveWorld) -> str:
+    """Return the table that a run ends with, of the steps so far, and its notes."""
+    if not world.steps_done:
+        return "<p>Press Step or ▶. What a run would tell at its end then stands here.</p>"
+    summary = world.summary()
+    strategies = list(summary)
+    table = summary_table(summary, world.given.currency, strategies)
+    heads = "".join(f"<th>{escape(strategy_label(name))}</th>" for name in strategies)
+    columns = [[str(cell) for cell in column.cells] for column in table.columns]
+    rows = "".join(
+        f'<tr><th scope="row">{escape(label)}</th>'
+        + "".join(f"<td>{escape(text)}</td>" for text in texts)
+        + "</tr>"
+        for label, *texts in zip(*columns, strict=True)
+    )
+    told = "".join(f"<li>{escape(line)}</li>" for line in notes(summary, strategies))
+    return f"<table><tr><td></td>{heads}</tr>{rows}</table><ul>{told}</ul>"

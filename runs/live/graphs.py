@@ -1,0 +1,278 @@
+"""The two pictures of the moment: the map with its vehicles, and the grid with its lines."""
+
+from typing import Any
+
+import numpy as np
+
+from .look import SCALE, Look, Option, line_colour
+from .readings import Reading, Stores
+from .roadmap import OnTheRoad
+from .world import LiveWorld
+
+SMALLEST, LARGEST = 12.0, 46.0
+# Where storages stand around a community, to the side and above, and its label below them [px]:
+# where it is alone on the map, and where it has neighbours.
+ALONE, AMONG = (0.5, 0.65, 82), (0.34, 0.42, 50)
+MOST_STORES = 60
+# A grid of more lines is drawn down to its communities.
+MOST_LINES = 40
+
+
+def map_chart(world: LiveWorld, look: Look) -> Option:
+    """Return the communities on their roads, vehicles under way, and storages that stay."""
+    reading = world.last
+    at, names = world.roads.places, world.setting.communities
+    roads = [
+        {
+            "coords": [at[names.index(end)].tolist() for end in road.between],
+            "tooltip": {"formatter": f"{' - '.join(road.between)}: {road.km:g} km"},
+        }
+        for road in world.given.roads
+    ]
+    dots, subtitle = _dots(world.on_the_road, look)
+    stores = _store_dots(world)
+    kept = sum(len(held.names) for held in world.stores.values())
+    if kept:
+        drawn = f", {len(stores)} of them drawn" if len(stores) < kept else ""
+        subtitle = f"{subtitle} · small circles: storages{drawn}".removeprefix(" · ")
+    half = 1.55 if len(names) > 1 else 1.0
+    hidden = {"show": False, "type": "value"}
+    return look.chart("Map", subtitle) | {
+        "grid": {"left": 20, "right": 20, "top": 60, "bottom": 50},
+        "xAxis": hidden | {"min": -half, "max": half},
+        "yAxis": hidden | {"min": -1.05, "max": 1.05},
+        "tooltip": look.tooltip(trigger="item"),
+        "visualMap": {
+            "type": "continuous",
+            "show": bool(dots or stores),
+            "seriesIndex": [2, 3],
+            "dimension": 2,
+            "min": 0,
+            "max": 1,
+            "inRange": {"color": SCALE},
+            "orient": "horizontal",
+            "left": "center",
+            "bottom": 4,
+            "itemHeight": 90,
+            "itemWidth": 12,
+            "text": ["full", "battery empty"],
+            "textStyle": {"color": look.ink},
+            "calculable": False,
+        },
+        "series": [
+            {
+                "type": "lines",
+                "coordinateSystem": "cartesian2d",
+                "data": roads,
+                "lineStyle": {"color": look.pale, "width": 7, "opacity": 1, "cap": "round"},
+                "z": 1,
+            },
+            {
+                "type": "scatter",
+                "data": _communities(world, reading, look),
+                "itemStyle": {"color": "#0072b2", "opacity": 0.85},
+                "z": 2,
+            },
+            {
+                "type": "scatter",
+                "data": dots,
+                "symbolSize": 6,
+                "itemStyle": {"borderColor": look.pale, "borderWidth": 0.5},
+                "silent": True,
+                "z": 4,
+            },
+            {
+                "type": "scatter",
+                "data": stores,
+                "symbolSize": 11,
+                "itemStyle": {"borderColor": "#8c8c8c", "borderWidth": 1},
+                "z": 3,
+            },
+        ],
+    }
+
+
+def _communities(world: LiveWorld, reading: Reading | None, look: Look) -> list[Option]:
+    names, step_h = world.setting.communities, world.setting.calendar.step_h
+    loads = np.zeros(len(names)) if reading is None else reading.net_kwh / step_h
+    most = max(
+        (float(np.abs(past.net_kwh).max()) / step_h for past in world.history[world.strategy]),
+        default=0.0,
+    )
+    told = []
+    for m, name in enumerate(names):
+        share = abs(float(loads[m])) / most if most > 0 else 0.0
+        lines = [f"{{name|{name}}}", *community_lines(world, reading, m)]
+        below = world.roads.places[m][1] <= 0
+        told.append(
+            {
+                "name": name,
+                "value": world.roads.places[m].tolist(),
+                "symbolSize": SMALLEST + (LARGEST - SMALLEST) * share**0.5,
+                "label": {
+                    "show": True,
+                    "position": "bottom" if below else "top",
+                    "distance": _ring_size(world)[2] if world.stores else 6,
+                    "color": look.ink,
+                    "lineHeight": 16,
+                    "formatter": "\n".join(lines),
+                    "rich": {"name": {"fontWeight": "bold", "fontSize": 13, "color": look.ink}},
+                },
+                "tooltip": {"formatter": "<br>".join((name, *lines[1:]))},
+            }
+        )
+    return told
+
+
+def community_lines(world: LiveWorld, reading: Reading | None, community: int) -> list[str]:
+    """Return what a community does in the step, in a few short lines."""
+    if reading is None:
+        return []
+    load = float(reading.net_kwh[community]) / world.setting.calendar.step_h
+    price = reading.price(community)
+    paid = "no supply" if price is None else f"{price:,.2f} {world.given.currency}/kWh"
+    lines = [f"{load:,.0f} kW · {paid}"]
+    if world.setting.has_vehicles:
+        moved = float(reading.hour_kwh["ev_kwh"][community])
+        doing = "charge" if moved >= 0 else "deliver"
+        parked = int(world.watched.vehicles.present[community])
+        lines.append(f"{parked:,} parked, {doing} {abs(moved):,.0f} kWh")
+    if "school_buses" in world.watched.schemes:
+        sold = float(reading.hour_kwh["school_bus_kwh"][community])
+        doing = "deliver" if sold >= 0 else "charge"
+        lines.append(f"school buses {doing} {abs(sold):,.0f} kWh")
+    return lines
+
+
+def _dots(road: OnTheRoad | None, look: Look) -> tuple[list[Option], str]:
+    """Return the vehicles under way, and how many they are."""
+    if road is None:
+        return [], ""
+    dots = [
+        {"value": [round(float(x), 4), round(float(y), 4), round(float(soc), 3)]}
+        for (x, y), soc in zip(road.at, road.soc, strict=True)
+    ]
+    each = f", a dot for every {road.each}" if road.each > 1 else ""
+    return dots, f"{road.vehicles:,} vehicles on the road{each}"
+
+
+def _store_dots(world: LiveWorld) -> list[Option]:
+    """Return the storages that stay, in rings around their communities."""
+    dots: list[Option] = []
+    for held in world.stores.values():
+        for m in range(len(world.setting.communities)):
+            rows = np.flatnonzero((held.community == m) & (held.capacity_kwh > 0))
+            every = max(-(-len(rows) // MOST_STORES), 1)
+            dots += _ring(held, rows[::every].tolist(), world.roads.places[m], _ring_size(world))
+    return dots
+
+
+def _ring_size(world: LiveWorld) -> tuple[float, float, int]:
+    return ALONE if len(world.setting.communities) == 1 else AMONG
+
+
+def _ring(
+    held: Stores, rows: list[int], centre: Any, size: tuple[float, float, int]
+) -> list[Option]:
+    dots, (wide, high, _) = [], size
+    for number, row in enumerate(rows):
+        angle = 2 * np.pi * number / len(rows) + np.pi / 2
+        soc = float(held.energy_kwh[row] / held.capacity_kwh[row])
+        x, y = float(centre[0] + wide * np.cos(angle)), float(centre[1] + high * np.sin(angle))
+        told = f"{held.names[row]}: {held.energy_kwh[row]:,.1f} kWh, {soc:.0%}"
+        dots.append(
+            {
+                "name": held.names[row],
+                "value": [round(x, 4), round(y, 4), round(soc, 3)],
+                "tooltip": {"formatter": told},
+            }
+        )
+    return dots
+
+
+def grid_chart(world: LiveWorld, look: Look) -> Option:
+    """Return the lines of the grid, and how much of their rating they carry."""
+    grid, reading = world.setting.grid, world.last
+    loading = np.zeros(len(grid.lines)) if reading is None else reading.loading
+    whole = len(grid.lines) <= MOST_LINES
+    shown = [line for line, kind in enumerate(grid.kinds[1:]) if whole or kind != "connection"]
+    at = _tree(world, shown)
+    nodes = [_node(world, node, place, look) for node, place in at.items()]
+    links = [_link(world, line, float(loading[line]), look) for line in shown]
+    worst = float(loading.max()) if len(loading) else 0.0
+    hidden = {"show": False, "type": "value"}
+    return look.chart("Grid", f"the fullest line carries {worst:.0%} of its rating") | {
+        "grid": {"left": 40, "right": 120, "top": 70, "bottom": 40},
+        "xAxis": hidden | {"min": 0, "max": 3 if whole else 2},
+        "yAxis": hidden | {"min": min(y for _, y in at.values()), "max": 0},
+        "tooltip": look.tooltip(trigger="item"),
+        "series": [
+            {"type": "graph", "coordinateSystem": "cartesian2d", "data": nodes, "links": links}
+        ],
+    }
+
+
+def _node(world: LiveWorld, node: int, place: tuple[float, float], look: Look) -> Option:
+    grid = world.setting.grid
+    name, kind = grid.nodes[node], grid.kinds[node]
+    return {
+        "name": name,
+        "value": list(place),
+        "symbolSize": 16 if kind in ("utility", "community") else 8,
+        "itemStyle": {"color": look.ink if kind == "utility" else "#8c8c8c"},
+        "tooltip": {"formatter": name},
+        "label": {
+            "show": kind != "feeder",
+            "position": "right" if kind == "connection" else "bottom",
+            "color": look.ink,
+            "formatter": name.rpartition("/")[2],
+        },
+    }
+
+
+def _link(world: LiveWorld, line: int, loading: float, look: Look) -> Option:
+    grid = world.setting.grid
+    start, end = grid.lines[line]
+    power = loading * float(grid.rating_kw[line])
+    feeder = grid.kinds[line + 1] == "feeder"
+    return {
+        "source": start,
+        "target": end,
+        "lineStyle": {
+            "color": line_colour(loading),
+            "width": 2 + 8 * min(loading, 1.5),
+            "opacity": 1,
+        },
+        "label": {
+            "show": feeder,
+            "formatter": f"{loading:.0%}",
+            "color": look.ink,
+            "fontWeight": "bold" if loading > 1 else "normal",
+        },
+        "tooltip": {
+            "formatter": f"{start} - {end}: {power:,.0f} kW, {loading:.1%} of "
+            f"{float(grid.rating_kw[line]):,.0f} kW"
+        },
+    }
+
+
+def _tree(world: LiveWorld, lines: list[int]) -> dict[int, tuple[float, float]]:
+    """Return where the nodes of the tree are drawn: level by level to the right."""
+    grid = world.setting.grid
+    below: dict[int, list[int]] = {}
+    for line in lines:
+        below.setdefault(grid.node_index[grid.lines[line][0]], []).append(line + 1)
+    at: dict[int, tuple[float, float]] = {}
+    leaves = 0
+
+    def place(node: int, level: int) -> float:
+        nonlocal leaves
+        children = [place(child, level + 1) for child in below.get(node, ())]
+        if not children:
+            leaves += 1
+        y = sum(children) / len(children) if children else 1.0 - leaves
+        at[node] = (level, y)
+        return y
+
+    place(0, 0)
+    return at

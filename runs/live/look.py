@@ -1,0 +1,118 @@
+"""Colours and common parts of the charts, for a light and a dark page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+type Option = dict[str, Any]
+
+# From empty to full: cividis, which looks alike for every kind of colour vision.
+SCALE = ["#00204d", "#31446b", "#666970", "#958f78", "#cab969", "#ffea46"]
+# Okabe and Ito's colours of lines that carry at most so much of their rating.
+LINE_COLOURS = ((0.5, "#56b4e9"), (0.8, "#0072b2"), (1.0, "#e69f00"))
+OVERLOADED = "#d55e00"
+# The energies of a step, in the order of the results.
+ENERGY_COLOURS = {
+    "fixed_load_kwh": "#9a9a9a",
+    "generation_kwh": "#e6b800",
+    "home_storage_kwh": "#44aa99",
+    "shared_storage_kwh": "#117733",
+    "school_bus_kwh": "#cc6677",
+    "ev_kwh": "#0072b2",
+}
+ENERGY_NAMES = {
+    "fixed_load_kwh": "members' loads",
+    "generation_kwh": "generation",
+    "home_storage_kwh": "storages of members",
+    "shared_storage_kwh": "shared storages",
+    "school_bus_kwh": "school buses",
+    "ev_kwh": "vehicles",
+}
+SCHEME_NAMES = {
+    "vehicles": "vehicles",
+    "school_buses": "school buses",
+    "battery_sharing": "batteries",
+    "smart_homes": "storages of homes",
+    "community_storage": "community storages",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the page looks like.
+
+    Attributes
+    ----------
+    dark : bool
+        Whether it is dark.
+    """
+
+    dark: bool = False
+
+    @property
+    def ink(self) -> str:
+        """Colour of texts."""
+        return "#e6e6e6" if self.dark else "#222222"
+
+    @property
+    def pale(self) -> str:
+        """Colour of lines that only guide the eye."""
+        return "#4a4a4a" if self.dark else "#dddddd"
+
+    @property
+    def paper(self) -> str:
+        """Colour behind everything."""
+        return "#1e1e1e" if self.dark else "#ffffff"
+
+    def chart(self, title: str, subtitle: str = "") -> Option:
+        """Return what all charts have in common."""
+        return {
+            "animation": False,
+            "backgroundColor": "transparent",
+            "textStyle": {"color": self.ink},
+            "title": {
+                "text": title,
+                "subtext": subtitle,
+                "left": 8,
+                "top": 4,
+                "textStyle": {"fontSize": 15, "color": self.ink},
+                "subtextStyle": {"fontSize": 12, "color": self.ink},
+            },
+        }
+
+    def axis(self, kind: str, **more: Any) -> Option:
+        """Return an axis."""
+        return {
+            "type": kind,
+            "axisLine": {"lineStyle": {"color": self.pale}},
+            "axisLabel": {"color": self.ink},
+            "splitLine": {"show": kind == "value", "lineStyle": {"color": self.pale}},
+            "nameTextStyle": {"color": self.ink, "align": "left"},
+            **more,
+        }
+
+    def legend(self, **more: Any) -> Option:
+        """Return the legend of a chart, below it."""
+        return {
+            "type": "scroll",
+            "bottom": 0,
+            "left": 8,
+            "right": 8,
+            "textStyle": {"color": self.ink},
+            "pageTextStyle": {"color": self.ink},
+            **more,
+        }
+
+    def tooltip(self, **more: Any) -> Option:
+        """Return what is shown under the pointer."""
+        return {
+            "confine": True,
+            "backgroundColor": self.paper,
+            "borderColor": self.pale,
+            "textStyle": {"color": self.ink},
+            **more,
+        }
+
+
+def line_colour(loading: float) -> str:
+    """Return the colour of a line that carries so much of its rating."""
+    return next((colour for most, colour in LINE_COLOURS if loading <= most), OVERLOADED)

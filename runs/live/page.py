@@ -1,0 +1,129 @@
+"""The page in the browser: Mesa's viewer with the charts of hMESH."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import solara
+import solara.lab
+from mesa.visualization import Slider, SolaraViz
+from mesa.visualization.utils import update_counter
+
+from . import courses, figures, graphs
+from .look import Look, Option
+from .source import Source
+from .world import LiveWorld
+
+PLAY_INTERVAL_MS = 200
+
+_STYLE = """
+.hmesh-card { height: 100%; overflow: auto; padding: 4px 10px; font-size: 14px; }
+.hmesh-card h2 { font-size: 15px; margin: 4px 0 8px; }
+.hmesh-card table { border-collapse: collapse; }
+.hmesh-card th[scope=row] { font-weight: normal; text-align: left; padding-right: 16px; }
+.hmesh-card td, .hmesh-card th { text-align: right; white-space: pre-wrap; padding: 1px 8px 1px 0; }
+.hmesh-card td { font-variant-numeric: tabular-nums; }
+.hmesh-card ul { margin: 8px 0 0; padding-left: 18px; }
+.hmesh-card p { margin: 10px 0 0; }
+.hmesh-problem { color: #d55e00; }
+"""
+
+# What the page shows; the server sets it before it answers.
+_source: Source | None = None
+
+
+def show(source: Source) -> None:
+    """Let the page show a scenario."""
+    global _source
+    _source = source
+
+
+@solara.component  # type: ignore[untyped-decorator]
+def Page() -> None:
+    """Show the scenario in Mesa's viewer; every window of a browser has a world of its own."""
+    source = _source
+    assert source is not None, "show() comes first"
+    chosen = next(name for name, key in source.strategies.items() if key == source.strategy)
+    seed = str(source.scenario.seed)
+    model = solara.use_memo(lambda: LiveWorld(source=source, strategy=chosen, seed=seed), [])
+    solara.Style(_STYLE)
+    SolaraViz(
+        model,
+        components=[(part, 0) for part in PARTS],
+        model_params=model_params(source, chosen),
+        name=f"hMESH: {source.scenario.name}",
+        play_interval=PLAY_INTERVAL_MS,
+    )
+
+
+def model_params(source: Source, strategy: str) -> dict[str, Any]:
+    """Return what the viewer makes a world anew from."""
+    params: dict[str, Any] = {
+        "source": source,
+        "strategy": {
+            "type": "Select",
+            "value": strategy,
+            "values": list(source.strategies),
+            "label": "strategy",
+        },
+        "seed": {"type": "InputText", "value": str(source.scenario.seed), "label": "seed"},
+    }
+    for parameter in source.parameters:
+        params[parameter.name] = Slider(
+            parameter.label,
+            parameter.value,
+            parameter.lowest,
+            parameter.highest,
+            parameter.step,
+            dtype=int if isinstance(parameter.value, int) else float,
+        )
+    return params
+
+
+@solara.component  # type: ignore[untyped-decorator]
+def Now(world: LiveWorld) -> None:
+    """Show the figures of the last step, or why nothing can be run."""
+    update_counter.get()
+    if world.problems:
+        _card("This cannot be run", figures.problems_html(world.problems))
+    else:
+        _card(world.given.description, figures.now_html(world))
+
+
+@solara.component  # type: ignore[untyped-decorator]
+def SoFar(world: LiveWorld) -> None:
+    """Show what it came to so far."""
+    update_counter.get()
+    _card("So far", "" if world.problems else figures.so_far_html(world))
+
+
+def _card(title: str, content: str) -> None:
+    html = f"<h2>{escape(title)}</h2>{content}"
+    solara.HTML("div", unsafe_innerHTML=html, classes=["hmesh-card"])
+
+
+def _chart(draw: Callable[[LiveWorld, Look], Option]) -> Any:
+    """Return a part of the page that shows a chart."""
+
+    @solara.component  # type: ignore[untyped-decorator]
+    def Chart(world: LiveWorld) -> None:
+        update_counter.get()
+        look = Look(dark=bool(solara.lab.use_dark_effective()))
+        option = {} if world.problems else draw(world, look)
+        style = {"style": "height: 100%; width: 100%;"}
+        solara.FigureEcharts(option, attributes=style, responsive=True)
+
+    return Chart
+
+
+# In the order in which they stand on the page. Made once: a new component would be drawn anew.
+PARTS = (
+    Now,
+    _chart(graphs.map_chart),
+    _chart(courses.load_chart),
+    _chart(courses.price_chart),
+    SoFar,
+    _chart(courses.energy_chart),
+    _chart(graphs.grid_chart),
+    _chart(courses.soc_chart),
+)

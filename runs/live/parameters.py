@@ -1,0 +1,152 @@
+"""The values of a scenario that a slider may change, and how far."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from runs.scenario import Scenario
+
+STEPS_UP = 20
+SHARE_STEP = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number of a scenario on a slider.
+
+    Attributes
+    ----------
+    key : str
+        Its place in the scenario, as ``--set`` names it.
+    label : str
+        What stands beside the slider, with its unit.
+    value : float or int
+        What the scenario gives.
+    lowest, highest, step : float or int
+        Where the slider ends, and how far apart its places lie; the value is one of them.
+    """
+
+    key: str
+    label: str
+    value: float
+    lowest: float
+    highest: float
+    step: float
+
+    @property
+    def name(self) -> str:
+        """Return the key as the name of an argument."""
+        return self.key.replace(".", "__")
+
+
+# What matters most for a scheme: its keys, `*` for each part of a list, and their labels. Of a
+# list the label tells the name of the part.
+_KEYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "vehicles": (
+            ("vehicles.count", "vehicles"),
+            ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),
+            ("vehicles.power_kw", "power of a vehicle [kW]"),
+            ("vehicles.soc_start", "state of charge at the start"),
+            ("vehicles.theta", "fall of satisfaction [money/kWh²]"),
+        ),
+        "school_buses": (
+            ("school_buses.groups.*.buses", "{name}: buses of a school"),
+            ("school_buses.capacity_kwh", "battery of a bus [kWh]"),
+            ("school_buses.power_kw", "power of a bus [kW]"),
+            ("school_buses.critical.base_kw", "demand met without help [kW]"),
+            ("school_buses.incentive_price.1", "highest incentive price [money/kWh]"),
+        ),
+        "smart_homes": (
+            ("smart_homes.groups.*.count", "{name}: homes"),
+            ("smart_homes.groups.*.storages.*.capacity_kwh", "{name} [kWh]"),
+        ),
+        "battery_sharing": (
+            ("battery_sharing.capacity_kwh", "all shared batteries [kWh]"),
+            ("battery_sharing.power_per_capacity", "power per capacity [kW/kWh]"),
+            ("battery_sharing.charge_efficiency", "efficiency of charging"),
+            ("battery_sharing.line_loss_rate", "lost between two buildings"),
+        ),
+        "community_storage": (
+            ("community_storage.storages.*.capacity_kwh", "{name} [kWh]"),
+            ("community_storage.storages.*.pv_kw", "{name}: photovoltaics [kW]"),
+            ("community_storage.forecaster.sigma", "error of forecasts"),
+        ),
+    }
+)
+
+# Numbers between 0 and 1, by the end of their keys: efficiencies may be 1 and not 0, rates
+# otherwise. The start of a battery lies within its limits.
+_SHARES = ("soc_start", "efficiency", "loss_rate", "sigma")
+MOST_PARAMETERS = 10
+
+
+def parameters_of(scenario: Scenario) -> list[Parameter]:
+    """Return the parameters that matter for the schemes of a scenario.
+
+    What is no single number in it, such as bounds to draw between, is left out.
+    """
+    given = scenario.model_dump(mode="json")
+    found = [
+        _parameter(key, label, value, given)
+        for scheme in scenario.schemes
+        for pattern, words in _KEYS.get(scheme, ())
+        for key, label, value in _numbers(given, pattern.split("."), words)
+    ]
+    return found[:MOST_PARAMETERS]
+
+
+def _numbers(
+    part: Any, keys: list[str], label: str, before: str = "", name: str = ""
+) -> Iterator[tuple[str, str, float]]:
+    """Yield the full key, the label and the value of every number that a key stands for."""
+    if not keys:
+        if isinstance(part, int | float) and not isinstance(part, bool):
+            yield before.removeprefix("."), label.format(name=name), part
+        return
+    key, *rest = keys
+    if key == "*" and isinstance(part, list):
+        for index, one in enumerate(part):
+            called = f"{name} {one['name']}".strip()
+            yield from _numbers(one, rest, label, f"{before}.{index}", called)
+    elif isinstance(part, list) and key.isdecimal() and int(key) < len(part):
+        yield from _numbers(part[int(key)], rest, label, f"{before}.{key}", name)
+    elif isinstance(part, dict) and part.get(key) is not None:
+        yield from _numbers(part[key], rest, label, f"{before}.{key}", name)
+
+
+def _parameter(key: str, label: str, value: float, given: Mapping[str, Any]) -> Parameter:
+    last = key.rpartition(".")[2]
+    if last.endswith(_SHARES):
+        lowest, highest = 0.0, 1.0
+        if last == "soc_start":
+            section = given[key.partition(".")[0]]
+            lowest, highest = section["soc_min"], section["soc_max"]
+        elif last.endswith("efficiency"):
+            lowest = SHARE_STEP
+        elif last.endswith("loss_rate"):
+            highest = 1.0 - SHARE_STEP
+        return Parameter(key, label, value, *_places(value, SHARE_STEP, lowest, highest))
+    whole = isinstance(value, int)
+    step = max(round_step(value / STEPS_UP), 1) if whole else round_step(value / STEPS_UP)
+    lowest = 0 if last == "count" and key.startswith("vehicles") else step
+    places = _places(value, step, lowest, value + STEPS_UP * step)
+    return Parameter(key, label, value, *((round(p) for p in places) if whole else places))
+
+
+def _places(value: float, step: float, lowest: float, highest: float) -> tuple[float, float, float]:
+    """Return the ends of a slider of which a value is a place, and its step."""
+    down = math.floor((value - lowest) / step + 1e-9)
+    up = math.floor((highest - value) / step + 1e-9)
+    return round(value - down * step, 12), round(value + up * step, 12), step
+
+
+def round_step(about: float) -> float:
+    """Return the largest of 1, 2 or 5 times a power of ten that is at most a number; 1 for 0."""
+    if about <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(about) + 1e-9)
+    step = max((m * power for m in (1, 2, 5) if m * power <= about * (1 + 1e-9)), default=power)
+    return round(step, 12)

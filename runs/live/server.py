@@ -1,0 +1,110 @@
+"""The server of the live view, on this machine alone."""
+
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
+
+from environment.errors import InputError, Problem
+
+from .source import Source
+
+HOST = "localhost"
+NEEDED = ("solara", "altair")
+
+
+def refuse_without_extra() -> None:
+    """Refuse where the libraries of the viewer are not installed.
+
+    Raises
+    ------
+    InputError
+        With what to install.
+    """
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        told = f"the live view needs {' and '.join(missing)}"
+        raise InputError([Problem("live", told, "install them with: pip install 'hmesh[live]'")])
+
+
+def make_server(source: Source, port: int = 0) -> Any:
+    """Return the server of a scenario's page, not yet serving.
+
+    Parameters
+    ----------
+    source
+        What is watched.
+    port
+        Where it answers; any free one for 0.
+
+    Returns
+    -------
+    solara.server.starlette.ServerStarlette
+        A thread with ``serve``, ``serve_threaded``, ``wait_until_serving``, ``stop_serving`` and
+        ``base_url``.
+    """
+    from solara.server import app, settings
+
+    # Nobody is told that somebody looks at a simulation.
+    settings.telemetry.mixpanel_enable = False
+    settings.main.mode = "production"
+    settings.theme.show_banner = False
+    settings.theme.title = f"hMESH: {source.scenario.name}"
+
+    from solara.server.starlette import ServerStarlette
+
+    from . import page
+
+    page.show(source)
+    if "__default__" in app.apps:
+        app.apps["__default__"].close()
+    app.apps["__default__"] = app.AppScript(f"{page.__name__}:Page")
+    return ServerStarlette(port=port, host=HOST, log_level="critical")
+
+
+def watch(source: Source, port: int, *, open_browser: bool, tell: Callable[[str], None]) -> None:
+    """Serve the page of a scenario until interrupted.
+
+    Parameters
+    ----------
+    source
+        What is watched.
+    port
+        Where the server answers; any free one for 0.
+    open_browser
+        Whether to open the page.
+    tell
+        Told where the page is.
+
+    Raises
+    ------
+    InputError
+        If somebody else answers at the port.
+    """
+    refuse_used(port)
+    server = make_server(source, port)
+    tell(f"{server.base_url} shows {source.scenario.name}; Ctrl-C ends it")
+    sys.stdout.flush()
+    server.serve_threaded()
+    server.wait_until_serving()
+    if open_browser:
+        webbrowser.open(server.base_url)
+    with suppress(KeyboardInterrupt):
+        server.stopped.wait()
+    server.stop_serving()
+
+
+def refuse_used(port: int) -> None:
+    """Refuse a port at which somebody else answers."""
+    if port == 0:
+        return
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((HOST, port))
+        except OSError:
+            told = f"{port} is in use"
+            raise InputError([Problem("--port", told, "another port, or 0 for any")]) from None

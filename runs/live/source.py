@@ -1,0 +1,89 @@
+"""What is watched: a scenario as a person named it, to be made anew with other values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from environment.errors import InputError, Problem, nearest
+from runs.scenario import Scenario, load_scenario
+from runs.strategy_names import strategy_label
+
+from .parameters import Parameter, parameters_of
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A scenario as a person named it.
+
+    Attributes
+    ----------
+    name_or_path, changes
+        As `runs.load_scenario` takes them.
+    scenario : Scenario
+        What they came to.
+    strategy : str
+        The strategy that is watched first.
+    parameters : tuple of Parameter
+        What sliders may change.
+    """
+
+    name_or_path: str
+    changes: tuple[str, ...]
+    scenario: Scenario
+    strategy: str
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def strategies(self) -> dict[str, str]:
+        """Return the strategies that the scenario compares, by what they are called."""
+        return {strategy_label(strategy): strategy for strategy in self.scenario.strategies}
+
+    def changed(self, values: Mapping[str, float], seed: int) -> Scenario:
+        """Return the scenario with other values, by names of its parameters.
+
+        Raises
+        ------
+        InputError
+            If the values do not go together.
+        """
+        moved = [
+            f"{parameter.key}={values[parameter.name]}"
+            for parameter in self.parameters
+            if values.get(parameter.name, parameter.value) != parameter.value
+        ]
+        if not moved and seed == self.scenario.seed:
+            return self.scenario
+        return load_scenario(self.name_or_path, [*self.changes, *moved], seed)
+
+
+def make_source(
+    name_or_path: str,
+    changes: Sequence[str] = (),
+    seed: int | None = None,
+    strategy: str | None = None,
+) -> Source:
+    """Read the scenario that is to be watched.
+
+    Parameters
+    ----------
+    name_or_path, changes, seed
+        As `runs.load_scenario` takes them.
+    strategy
+        The strategy that is watched first; the scenario's last if not given.
+
+    Raises
+    ------
+    InputError
+        If the scenario is wrong, or does not compare the strategy.
+    """
+    scenario = load_scenario(name_or_path, changes, seed)
+    there = scenario.strategies
+    if strategy is not None and strategy not in there:
+        told = f"the scenario does not compare a strategy {strategy!r}"
+        raise InputError([Problem("--strategy", told, ", ".join(there), nearest(strategy, there))])
+    return Source(
+        name_or_path,
+        tuple(changes),
+        scenario,
+        strategy or there[-1],
+        tuple(parameters_of(scenario)),
+    )

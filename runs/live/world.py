@@ -1,0 +1,123 @@
+"""A scenario as Mesa's viewer wants it: one model, made anew from the values of its sliders."""
+
+from collections import deque
+from typing import Any
+
+import mesa
+
+from environment.errors import InputError, Problem
+from runs.setting import make_setting
+from runs.simulation import Simulation
+
+from .parameters import Parameter
+from .readings import Reading, Stores, read, stores_of
+from .roadmap import OnTheRoad, Roads
+from .source import Source
+
+# Two weeks of hours: what charts show of a long run.
+STEPS_SHOWN = 336
+
+
+class LiveWorld(mesa.Model[Any, Any]):
+    """The worlds of a strategy and of the scenario's first one, step by step.
+
+    Values that cannot be run make a world that stands still and tells why.
+
+    Parameters
+    ----------
+    source : Source
+        What is watched.
+    strategy : str
+        The strategy that is looked at, as it is called.
+    seed : str
+        The seed, as it was typed.
+    **values
+        Values of the parameters, by name. What is none of them is left aside: the viewer passes
+        a scenario of its own.
+
+    Attributes
+    ----------
+    values : dict of float
+        Values of the parameters that were given.
+    problems : list of str
+        Why nothing can be run; empty where it can.
+    worlds : list of Simulation
+        That of the first strategy, and that which is looked at, where it is another one.
+    history : dict of deque of Reading
+        The last steps of every world, by strategy.
+    on_the_road : OnTheRoad or None
+        Where the vehicles are in the last step.
+    stores : dict of Stores
+        The storages that stay, in the last step.
+    """
+
+    def __init__(self, *, source: Source, strategy: str, seed: str, **values: Any) -> None:
+        super().__init__(rng=0)
+        self.source = source
+        self.strategy = source.strategies[strategy]
+        names = {parameter.name for parameter in source.parameters}
+        self.values: dict[str, float] = {k: values[k] for k in names & set(values)}
+        self.problems: list[str] = []
+        self.worlds: list[Simulation] = []
+        self.history: dict[str, deque[Reading]] = {}
+        self.on_the_road: OnTheRoad | None = None
+        self.stores: dict[str, Stores] = {}
+        try:
+            self._begin(_whole(seed))
+        except InputError as error:
+            self.problems = [str(problem) for problem in error.problems]
+            self.running = False
+
+    def _begin(self, seed: int) -> None:
+        self.given = self.source.changed(self.values, seed)
+        self.setting = make_setting(self.given)
+        self.roads = Roads(self.setting)
+        names = dict.fromkeys((self.given.strategies[0], self.strategy))
+        self.history = {name: deque(maxlen=STEPS_SHOWN) for name in names}
+        self.worlds = [Simulation(self.setting, name, self._look) for name in names]
+
+    @property
+    def watched(self) -> Simulation:
+        """The world that is looked at."""
+        return self.worlds[-1]
+
+    @property
+    def last(self) -> Reading | None:
+        """What the last step of the world that is looked at came to; None before the first."""
+        readings = self.history.get(self.strategy)
+        return readings[-1] if readings else None
+
+    @property
+    def steps_done(self) -> int:
+        """How many steps were lived through."""
+        return self.watched.step_index if self.worlds else 0
+
+    def step(self) -> None:
+        """Live through a step in all worlds."""
+        if not self.running:
+            return
+        for world in self.worlds:
+            world.step()
+        self.running = self.steps_done < self.given.steps
+
+    def value_of(self, parameter: Parameter) -> float:
+        """Return the value of a parameter in this world."""
+        return self.values.get(parameter.name, parameter.value)
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Return what every strategy comes to so far, as a run would tell it."""
+        return {world.strategy: world.summary() for world in self.worlds}
+
+    def _look(self, world: Simulation) -> None:
+        self.history[world.strategy].append(read(world))
+        if world.strategy == self.strategy:
+            self.stores = stores_of(world)
+            if self.setting.has_vehicles:
+                self.on_the_road = self.roads.read(world)
+
+
+def _whole(seed: str) -> int:
+    try:
+        return int(seed)
+    except ValueError:
+        raise InputError([Problem("seed", f"{seed!r} is no whole number")]) from None
