@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from environment.datasets.readers.foreign import Wishes
 
 DESCRIPTION = "dataset.yaml"
+# Where the loads of members may stand.
+LOAD_TABLES = ("members", "profiles", "system_demand")
 # Of very many members, these are shown one by one.
 _SHOWN = 30
 

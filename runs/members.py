@@ -15,7 +15,7 @@ from environment.population import Population
 from environment.standard_profiles import StandardProfiles
 from environment.streams import Streams
 from environment.sunshine import ClearSky, Orientation
-from runs.dataset_files import load_dataset
+from runs.dataset_files import LOAD_TABLES, load_dataset
 from runs.scenario import Scenario
 from runs.scenario_sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
 
@@ -218,7 +218,7 @@ def measured_loads(
     path = scenario.path_of(measured_in(group))
     if isinstance(group, FileMembers):
         return read_loads(path, calendar, scenario.steps)
-    return load_dataset(path, ("members", "profiles")).loads(calendar, scenario.steps)
+    return load_dataset(path, LOAD_TABLES).loads(calendar, scenario.steps)
 
 
 def _orientation(group: _Group) -> Orientation:

@@ -14,7 +14,7 @@ from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
 
-from .dataset_files import dataset_files
+from .dataset_files import LOAD_TABLES, dataset_files
 from .scenario_battery_sharing import BatterySharing
 from .scenario_chance import Chances, GrowthSettings, Location, refuse_short_outages
 from .scenario_community_storage import CommunityStorage, between_storages_and_communities
@@ -151,7 +151,7 @@ class Scenario(Section):
         for community in self.communities.values():
             for group in community.members:
                 if isinstance(group, DatasetMembers):
-                    used[group.dataset] = ("members", "profiles")
+                    used[group.dataset] = LOAD_TABLES
         if (homes := self.smart_homes) is not None:
             for measured in (group.dataset for group in homes.groups):
                 if measured is not None:

@@ -86,7 +86,7 @@ class DatasetMembers(_Members):
 
     dataset: str = Field(description="folder of a dataset, relative to the scenario's folder")
     members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
-        default=None, description="which members of the dataset, or null for all"
+        default=None, description="which members or regions of the dataset, or null for all"
     )
     scale: Positive = Field(default=1.0, description="factor on the loads and generation [1]")
 

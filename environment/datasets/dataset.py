@@ -44,14 +44,16 @@ class Dataset:
     def loads(self, calendar: Calendar, steps: int) -> LoadTable:
         """Return the loads of the members over a run, and what they generate, times their scale.
 
+        Where there are no profiles every region of the table system_demand is a member, the only
+        one of a table without regions called "system".
+
         Raises
         ------
         InputError
             If there are none, or they do not cover the run.
         """
         if "profiles" not in self.series:
-            message = "has no table profiles, from which the loads are read"
-            raise InputError([Problem(str(self.folder), message)])
+            return self._regions(calendar, steps)
         profiles = self.series["profiles"]
         load_kwh = profiles.over("load_kwh", calendar, steps)
         there = ~np.isnan(load_kwh).any(axis=0)
@@ -61,6 +63,16 @@ class Dataset:
             pv_kwh = profiles.over("pv_kwh", calendar, steps)[:, there]
             generation_kwh = np.where(np.isnan(pv_kwh), 0.0, pv_kwh) * scale
         return LoadTable(members, load_kwh[:, there] * scale, generation_kwh)
+
+    def _regions(self, calendar: Calendar, steps: int) -> LoadTable:
+        if "system_demand" not in self.series:
+            message = "has no table profiles or system_demand, from which the loads are read"
+            raise InputError([Problem(str(self.folder), message)])
+        demand = self.series["system_demand"]
+        load_kwh = demand.over("demand_kwh", calendar, steps)
+        there = ~np.isnan(load_kwh).any(axis=0)
+        regions = [key or "system" for key, known in zip(demand.keys, there, strict=True) if known]
+        return LoadTable(tuple(regions), load_kwh[:, there], None)
 
     def _scale(self, members: tuple[str, ...]) -> NDArray[np.float64]:
         table = self.records.get("members")
