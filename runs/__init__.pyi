@@ -8,6 +8,8 @@ from .checkpoint import save_checkpoint as save_checkpoint
 from .plots import Plot as Plot
 from .plots import draw_plots as draw_plots
 from .replicate import STUDIES as STUDIES
+from .report.exports import export_trips as export_trips
+from .report.write import write_report as write_report
 from .result_buffer import Coded as Coded
 from .result_tables import TABLES as TABLES
 from .results import ResultsWriter as ResultsWriter

@@ -271,6 +271,45 @@ def sweep(
     raise typer.Exit(FAILED if done.failures else DONE)
 
 
+@app.command()
+def report(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, side by side.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="The page. [default: DIR/report.html, or report.html]"
+        ),
+    ] = None,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--export",
+            metavar="FORMAT",
+            help="Write the trips into each DIR too: geojson, kepler, deckgl, gif or mp4.",
+        ),
+    ] = None,
+    no_audit: Annotated[bool, typer.Option("--no-audit", help="Leave the audit out.")] = False,
+    no_progress: NoProgress = False,
+) -> None:
+    """Write one web page about runs: figures, charts, the moving map; needs no network."""
+    from runs import export_trips, write_report
+    from runs.report.exports import refuse_unknown
+    from runs.terminal import progress_bar
+
+    refuse_unknown(export or ())
+    page = out or (directories[0] if len(directories) == 1 else Path()) / "report.html"
+    with progress_bar(shown=not no_progress, what="steps audited") as progress:
+        told = write_report(directories, page, audit=not no_audit, progress=progress)
+    for line in told:
+        typer.echo(line)
+    for directory in directories if export else ():
+        for path in export_trips(directory, export or ()):
+            typer.echo(f"trips: {path}")
+    typer.echo(f"page: {page}")
+
+
 @contextmanager
 def _resumable(directory: Path) -> Iterator[None]:
     """Say how a run goes on when the person interrupts it."""

@@ -1,0 +1,63 @@
+"""The trips of a run in the formats of others, written into its folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from environment.errors import InputError, Problem, nearest
+from runs.pictures.run_data import RunData
+from runs.unfinished_run import read_any_run
+
+from .trip_files import TRIP_FILES
+from .trip_film import FORMATS, write_film
+
+
+def export_trips(directory: Path | str, formats: Sequence[str]) -> list[Path]:
+    """Write the recorded trips of a run into its folder.
+
+    Parameters
+    ----------
+    directory
+        The folder of the run, finished or not.
+    formats
+        Any of "geojson", "kepler", "deckgl", "gif" and "mp4".
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the formats.
+
+    Raises
+    ------
+    InputError
+        When there is no such format, the run recorded no trip, or a file cannot be written.
+    """
+    refuse_unknown(formats)
+    data = RunData(read_any_run(directory))
+    written = []
+    for name in dict.fromkeys(formats):
+        if name in TRIP_FILES:
+            file, write = TRIP_FILES[name]
+        else:
+            file, write = f"trips.{name}", write_film
+        path = data.run.directory / file
+        write(data, path)
+        written.append(path)
+    return written
+
+
+def refuse_unknown(formats: Sequence[str]) -> None:
+    """Refuse formats that there are not.
+
+    Raises
+    ------
+    InputError
+        Every one of them is named.
+    """
+    known = (*TRIP_FILES, *FORMATS)
+    problems = [
+        Problem("--export", f"there is no format {name!r}", ", ".join(known), nearest(name, known))
+        for name in formats
+        if name not in known
+    ]
+    if problems:
+        raise InputError(problems)
