@@ -11,7 +11,7 @@ from environment.message_bus import MessageBus
 from environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from markets.aggregator_response import ResponseMap, response_map
 from markets.demand_curve import demand_curve
-from markets.price_search import LearnedDemand, learn_demand
+from markets.learned_demand import LearnedDemand, learn_demand
 from markets.three_level_game import PriceBounds
 
 MOST_ATTEMPTS = 8

@@ -52,6 +52,8 @@ from .incentive_game import IncentiveGame as IncentiveGame
 from .incentive_game import IncentiveOutcome as IncentiveOutcome
 from .incentive_game import IncentiveTerms as IncentiveTerms
 from .incentive_game import search_incentive as search_incentive
+from .learned_demand import LearnedDemand as LearnedDemand
+from .learned_demand import learn_demand as learn_demand
 from .load_deviation import LoadDeviation as LoadDeviation
 from .load_deviation import load_deviation as load_deviation
 from .load_levelling import Equipment as Equipment
@@ -75,9 +77,7 @@ from .power_flow_assignment import storage_edges as storage_edges
 from .present_value import annuity_factor as annuity_factor
 from .present_value import break_even_income as break_even_income
 from .present_value import net_present_value as net_present_value
-from .price_search import LearnedDemand as LearnedDemand
 from .price_search import SearchedPrice as SearchedPrice
-from .price_search import learn_demand as learn_demand
 from .price_search import search_price as search_price
 from .representative_days import RepresentativeDays as RepresentativeDays
 from .representative_days import representative_days as representative_days

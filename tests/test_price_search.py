@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from markets.demand_curve import demand_curve
 from markets.generation_cost import GenerationCost
-from markets.price_search import learn_demand, search_price
+from markets.learned_demand import learn_demand
+from markets.price_search import search_price
 from markets.three_level_game import follow_exact, response_maps, solve_exact
 
 LOWEST, HIGHEST = 0.0, 70.0
