@@ -65,7 +65,7 @@ class SchoolBuses(Section):
     groups: Annotated[tuple[SchoolGroup, ...], AS_TUPLE] = Field(description="schools")
     rounds: Annotated[tuple[Round, ...], AS_TUPLE] = Field(
         default=((6.0, 8.0), (15.0, 17.0)),
-        description="clock hours of the rounds of a school day, [from, to] each [h]",
+        description="clock hours from and to for each round of a school day [h]",
     )
     round_km: PositivePreference = Field(
         default=70.0, description="length of a bus's round; two bounds are drawn between [km]"

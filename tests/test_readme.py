@@ -20,6 +20,7 @@ PAGES = (
     "docs/extending.md",
     "docs/reproducibility.md",
     "docs/models/three-level-price-game.md",
+    "docs/models/school-buses.md",
 )
 BLOCK = re.compile(
     r'^(?P<slow><!-- slow -->\n)?```(?P<kind>\w+)(?: title="(?P<title>.+?)")?\n'
