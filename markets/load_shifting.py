@@ -18,7 +18,7 @@ type Mask = NDArray[np.bool_]
 LEAST_GAIN_KWH = 1e-6
 MOST_CANDIDATES = 50_000
 
-_BATCH = 512
+_BATCH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,9 @@ def count_choices(served: Mask, demand_kwh: Energies, window: Mask) -> NDArray[n
     most = np.count_nonzero(demand_kwh > 0.0, axis=0)
     count = np.ones(slots.shape[0])
     for load in range(slots.shape[1]):
-        count *= [
-            _choices_of(*numbers)
-            for numbers in np.stack([slots, least, most])[:, :, load].T.tolist()
-        ]
+        numbers = np.stack([slots[:, load], least[:, load], most[:, load]], axis=1)
+        kinds, kind_of = np.unique(numbers, axis=0, return_inverse=True)
+        count *= np.array([_choices_of(*kind) for kind in kinds.tolist()])[kind_of]
     return count
 
 
@@ -151,7 +150,7 @@ def _try_all(
     ]
     best: tuple[Energies, float] | None = None
     picks = itertools.product(*(range(len(choice)) for choice in choices))
-    while batch := list(itertools.islice(picks, 8 * _BATCH)):
+    while batch := list(itertools.islice(picks, 4 * _BATCH)):
         demand = np.repeat(demand_kwh, len(batch), axis=1)
         for k, load in enumerate(shiftable):
             chosen = choices[k][[pick[k] for pick in batch]]
