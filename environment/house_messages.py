@@ -22,7 +22,7 @@ class TariffNotice(PriceMessage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorageReport(EnergyMessage):
+class HouseStorageReport(EnergyMessage):
     """Storages of one kind tell what they hold, ``energy_kwh``, and what they could exchange.
 
     Attributes

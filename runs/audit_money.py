@@ -130,7 +130,11 @@ def check_money(
         relative(paid["price"] * paid["energy_kwh"], cost[:, :, None] * _some(paid)), here
     )
     amounts = Tally("money: each amount is price times energy", EXACT, "of the amount")
-    for kind in ledger.keys() - {_GENERATION}:
+    # A charge that is due whatever is used has no price per energy; `_due` holds its amount.
+    charges = {
+        paid.kind for each in schemes for paid in each.payments() if not paid.energy_kwh.any()
+    }
+    for kind in ledger.keys() - {_GENERATION} - charges:
         rows = ledger[kind]
         items = [f"{kind}, {name}" for name in premises.communities]
         off = relative(rows["amount"], rows["price"] * rows["energy_kwh"])

@@ -114,6 +114,12 @@ def _battery_sharing(run: Run, premises: Premises, hours: Columns) -> SchemeAudi
     return BatteryAudit(run, premises, hours)
 
 
+def _composite_storage(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
+    from .audit_composite_storage import CompositeStorageAudit
+
+    return CompositeStorageAudit(run, premises, hours)
+
+
 def _school_buses(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
     from .audit_schools import SchoolAudit
 
@@ -130,6 +136,7 @@ def _community_storage(run: Run, premises: Premises, hours: Columns) -> SchemeAu
 _MAKERS: Mapping[str, _Maker] = MappingProxyType(
     {
         "smart_homes": _smart_homes,
+        "composite_storage": _composite_storage,
         "battery_sharing": _battery_sharing,
         "community_storage": _community_storage,
         "school_buses": _school_buses,

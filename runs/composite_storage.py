@@ -62,6 +62,10 @@ class CompositeStorageHouses:
             self._plans = setting.plans(self.strategy)
         self._first_energy = self.houses.columns.batteries["energy_kwh"].sum()
         self._places = len(simulation.setting.communities)
+        self._first = np.array([rows.start for rows in setting.groups])
+        self._community = setting.community[self._first]
+        self._inhabited: list[int] = np.unique(self._community).tolist()
+        self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
 
     def act(self) -> None:
         """Let every house see its needs, decide, and draw what it lacks."""
@@ -83,6 +87,7 @@ class CompositeStorageHouses:
             self.missed = int(np.count_nonzero(off > 1e-6))
         self._add_up(load, heat, generation)
         self._draw(load, generation)
+        self._payments = self.payments()
 
     def _add_up(self, load: Each, heat: Each, generation: Each) -> None:
         decided = self.decided
@@ -99,13 +104,16 @@ class CompositeStorageHouses:
             "tank_discharge_kwh": np.maximum(0.0 - decided.tank_kwh, 0.0),
             "unmet_heat_kwh": decided.unmet_heat_kwh,
         }
-        self.by_community = {
-            name: self.in_communities(values) for name, values in self.energies_kwh.items()
-        }
+        self.by_group = {name: self.in_groups(each) for name, each in self.energies_kwh.items()}
 
-    def in_communities(self, values: Each) -> Each:
-        """Return the sums of a quantity of houses over each community."""
-        return np.bincount(self.setting.community, values, self._places)
+    def in_groups(self, values: Each) -> Each:
+        """Return the sums of a quantity of houses over each group, shape (groups,)."""
+        sums: Each = np.add.reduceat(values, self._first)
+        return sums
+
+    def _in_communities(self, of_groups: Each) -> Each:
+        """Return the sums of a quantity of groups over each community, shape (communities,)."""
+        return np.bincount(self._community, of_groups, self._places)
 
     def _draw(self, load: Each, generation: Each) -> None:
         community, node, decided = self.setting.community, self.setting.node, self.decided
@@ -123,9 +131,10 @@ class CompositeStorageHouses:
         (communities,).
         """
         prices, step = self.setting.prices, self.simulation.step_index
-        bought, sold = self.by_community["import_kwh"], self.by_community["export_kwh"]
+        bought = self._in_communities(self.by_group["import_kwh"])
+        sold = self._in_communities(self.by_group["export_kwh"])
         purchase, feed_in = float(prices.purchase[step]), float(prices.feed_in[step])
-        base = self.in_communities(np.full(self.setting.houses, self.setting.base_charge[step]))
+        base = self.setting.base_charge[step] * self._base
         tax = prices.carbon_tax * prices.emission_factor
         nothing = np.zeros(self._places)
         return [
@@ -139,8 +148,8 @@ class CompositeStorageHouses:
         """Let houses pay the utility and the tax, and be paid for what they deliver."""
         simulation = self.simulation
         names, step = simulation.setting.communities, simulation.step_index
-        for kind, payer, payee, price, energies, amounts in self.payments():
-            for m in np.unique(self.setting.community).tolist():
+        for kind, payer, payee, price, energies, amounts in self._payments:
+            for m in self._inhabited:
                 sides = [
                     f"{side}@{names[m]}" if side == "houses" else side for side in (payer, payee)
                 ]
@@ -152,8 +161,8 @@ class CompositeStorageHouses:
     def sums(self) -> dict[str, float]:
         """Return the energies, the emissions and the money of the step."""
         prices = self.setting.prices
-        sums = {f"house_{name}": float(values.sum()) for name, values in self.by_community.items()}
-        amounts = {kind: float(amount.sum()) for kind, *_, amount in self.payments()}
+        sums = {f"house_{name}": float(values.sum()) for name, values in self.by_group.items()}
+        amounts = {kind: float(amount.sum()) for kind, *_, amount in self._payments}
         bill = amounts["house_purchase"] - amounts["house_feed_in"]
         upkeep = (
             prices.battery_wear * sums["house_discharge_kwh"]

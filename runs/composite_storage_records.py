@@ -38,24 +38,17 @@ def write_houses(writer: ResultsWriter, scheme: "CompositeStorageHouses") -> Non
 
 
 def write_step(writer: ResultsWriter, scheme: "CompositeStorageHouses") -> None:
-    """Write what houses do in a step: all of a community added up, and the recorded ones each."""
-    simulation, setting = scheme.simulation, scheme.setting
+    """Write what houses do in a step: all of a group added up, and the recorded ones each."""
+    simulation = scheme.simulation
     columns = scheme.houses.columns
     about: dict[str, Any] = {"step": simulation.step_index, "strategy": simulation.strategy}
-    places = np.unique(setting.community)
     stored = {
         "stored_kwh": columns.batteries["energy_kwh"],
         "tank_kwh": columns.tanks["heat_kwh"],
     }
-    in_communities = scheme.by_community | {
-        name: scheme.in_communities(values) for name, values in stored.items()
-    }
-    writer.add(
-        "house_sums",
-        about
-        | {"community": Coded(places, simulation.setting.communities)}
-        | {name: values[places] for name, values in in_communities.items()},
-    )
+    in_groups = {name: scheme.in_groups(values) for name, values in stored.items()}
+    names = [group.name for group in scheme.setting.settings.groups]
+    writer.add("house_sums", about | {"group": names} | scheme.by_group | in_groups)
     count = _recorded(scheme)
     if count == 0:
         return

@@ -327,7 +327,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
     "house_sums": (
         _STEP,
         _STRATEGY,
-        _name("community", "the houses of this community added up"),
+        _name("group", "the houses of this group added up"),
         *_HOUSE_FLOWS,
     ),
     "lines": (
