@@ -310,6 +310,35 @@ def report(
     typer.echo(f"page: {page}")
 
 
+@app.command()
+def live(
+    scenario: ScenarioName,
+    changes: Changes = None,
+    seed: Seed = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option("--strategy", help="Strategy to watch first. [default: the last compared]"),
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0 for any free one.")
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only tell where the page is.")
+    ] = False,
+) -> None:
+    """Watch a scenario step by step in the browser."""
+    from runs.live.server import refuse_without_extra, watch
+    from runs.live.source import make_source
+
+    refuse_without_extra()
+    watch(
+        make_source(scenario, changes or (), seed, strategy),
+        port,
+        open_browser=not no_browser,
+        tell=typer.echo,
+    )
+
+
 @contextmanager
 def _resumable(directory: Path) -> Iterator[None]:
     """Say how a run goes on when the person interrupts it."""

@@ -38,7 +38,7 @@ def load_chart(world: LiveWorld, look: Look) -> Option:
         for m, name in enumerate(names):
             loads = [float(reading.net_kwh[m]) / step_h for reading in _watched(world)]
             series.append(_line(name, loads, group_colour(m), width=1.2))
-    return _course(world, look, "Load", "kW", series)
+    return _course(world, look, "Load", "kW", series, _off_grid(world))
 
 
 def price_chart(world: LiveWorld, look: Look) -> Option:
@@ -53,7 +53,8 @@ def price_chart(world: LiveWorld, look: Look) -> Option:
     if "school_buses" in world.watched.schemes:
         paid = [reading.incentive_price for reading in readings]
         series.append(_dots("incentive for schools", paid, "#d55e00"))
-    chart = _course(world, look, "Price", f"{world.given.currency}/kWh", series)
+    unit = f"{world.given.currency}/kWh"
+    chart = _course(world, look, "Price", unit, series, _off_grid(world))
     chart["yAxis"]["scale"] = True
     return chart
 
@@ -107,12 +108,23 @@ def _watched(world: LiveWorld) -> Sequence[Reading]:
     return list(world.history[world.strategy])
 
 
-def _course(world: LiveWorld, look: Look, title: str, unit: str, series: list[Option]) -> Option:
-    first = max(world.steps_done - STEPS_SHOWN, 0)
-    shown = range(first, max(min(world.given.steps, STEPS_SHOWN) + first, 1))
-    form = "%H:%M" if len(shown) * world.setting.calendar.step_h <= ONE_DAY_H else "%a %d %b %H:%M"
+def _off_grid(world: LiveWorld) -> str:
+    """Return a remark where nobody has drawn anything from the utility so far."""
+    readings = _watched(world)
+    drawn = any(reading.net_kwh.any() for reading in readings)
+    return "" if drawn or not readings else "nothing is drawn from the utility"
+
+
+def _course(
+    world: LiveWorld, look: Look, title: str, unit: str, series: list[Option], remark: str = ""
+) -> Option:
+    step_h, done, steps = world.setting.calendar.step_h, world.steps_done, world.given.steps
+    first = max(done - STEPS_SHOWN, 0)
+    # The axis has room for two days, and grows with what there is.
+    shown = range(first, max(done, min(steps, round(2 * ONE_DAY_H / step_h)), 1))
+    form = "%H:%M" if steps * step_h <= ONE_DAY_H else "%a %d %b %H:%M"
     times = [format(world.setting.calendar.time_of(step), form) for step in shown]
-    return look.chart(title) | {
+    return look.chart(title, remark) | {
         "grid": {"left": 30, "right": 24, "top": 62, "bottom": 34, "containLabel": True},
         "legend": look.legend(),
         "tooltip": look.tooltip(trigger="axis"),

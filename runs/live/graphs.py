@@ -204,7 +204,7 @@ def grid_chart(world: LiveWorld, look: Look) -> Option:
     return look.chart("Grid", f"the fullest line carries {worst:.0%} of its rating") | {
         "grid": {"left": 40, "right": 120, "top": 70, "bottom": 40},
         "xAxis": hidden | {"min": 0, "max": 3 if whole else 2},
-        "yAxis": hidden | {"min": min(y for _, y in at.values()), "max": 0},
+        "yAxis": hidden | {"min": min(y for _, y in at.values()) - 0.5, "max": 0.5},
         "tooltip": look.tooltip(trigger="item"),
         "series": [
             {"type": "graph", "coordinateSystem": "cartesian2d", "data": nodes, "links": links}

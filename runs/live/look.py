@@ -33,6 +33,7 @@ SCHEME_NAMES = {
     "battery_sharing": "batteries",
     "smart_homes": "storages of homes",
     "community_storage": "community storages",
+    "composite_storage": "batteries of houses",
 }
 
 

@@ -74,6 +74,13 @@ _KEYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             ("community_storage.storages.*.pv_kw", "{name}: photovoltaics [kW]"),
             ("community_storage.forecaster.sigma", "error of forecasts"),
         ),
+        "composite_storage": (
+            ("composite_storage.groups.*.count", "{name}: houses"),
+            ("composite_storage.groups.*.photovoltaics.pv_kw", "{name}: photovoltaics [kW]"),
+            ("composite_storage.sizes.hybrid_storage.battery_kwh", "battery of a house [kWh]"),
+            ("composite_storage.sizes.hybrid_storage.tank_kwh", "tank of a house [kWh]"),
+            ("composite_storage.devices.heat_pump_kw", "heat pump [kW]"),
+        ),
     }
 )
 
@@ -131,9 +138,18 @@ def _parameter(key: str, label: str, value: float, given: Mapping[str, Any]) -> 
         return Parameter(key, label, value, *_places(value, SHARE_STEP, lowest, highest))
     whole = isinstance(value, int)
     step = max(round_step(value / STEPS_UP), 1) if whole else round_step(value / STEPS_UP)
-    lowest = 0 if last == "count" and key.startswith("vehicles") else step
+    lowest = 0 if key == "vehicles.count" else step
+    if last == "1":
+        # The upper one of two bounds.
+        lowest = _at(given, key.split(".")[:-1])[0]
     places = _places(value, step, lowest, value + STEPS_UP * step)
     return Parameter(key, label, value, *((round(p) for p in places) if whole else places))
+
+
+def _at(part: Any, keys: list[str]) -> Any:
+    for key in keys:
+        part = part[int(key)] if isinstance(part, list) else part[key]
+    return part
 
 
 def _places(value: float, step: float, lowest: float, highest: float) -> tuple[float, float, float]:

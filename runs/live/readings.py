@@ -149,11 +149,26 @@ def _of_homes(scheme: Any) -> Stores:
     return Stores(tuple(names), np.array(community, np.intp), np.array(energy), np.array(capacity))
 
 
+def _of_communities(scheme: Any) -> Stores:
+    storages, shared = scheme.controllers.population, scheme.shared
+    held = np.array(storages["energy_kwh"]), np.array(storages["capacity_kwh"])
+    return Stores(tuple(shared.names), np.asarray(shared.community, np.intp), *held)
+
+
+def _of_houses(scheme: Any) -> Stores:
+    batteries, community = scheme.houses.columns.batteries, scheme.setting.community
+    names = tuple(f"house {number + 1}" for number in range(len(community)))
+    held = np.array(batteries["energy_kwh"]), np.array(batteries["capacity_kwh"])
+    return Stores(names, np.asarray(community, np.intp), *held)
+
+
 _STORES: Mapping[str, Callable[[Any], Stores]] = MappingProxyType(
     {
         "school_buses": _of_schools,
         "battery_sharing": _of_batteries,
         "smart_homes": _of_homes,
+        "community_storage": _of_communities,
+        "composite_storage": _of_houses,
     }
 )
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.traffic import ON_THE_ROAD
+from runs.report.places import ON_SCREEN, place_communities, road_graph
 
 if TYPE_CHECKING:
     from environment.trips import TripBatch
@@ -22,35 +23,15 @@ MOST_DOTS = 600
 
 
 def places(setting: "Setting") -> Points:
-    """Return where the communities lie: the farther the road, the farther apart.
-
-    Distances go with the root of the roads' lengths, as far as a plane allows: neighbours stay
-    apart where others are far away.
+    """Return where the communities lie, as on the page of a report.
 
     Returns
     -------
     array, shape (communities, 2)
         Between -1 and 1.
     """
-    import networkx as nx
-
-    names = setting.communities
-    if len(names) == 1:
-        return np.zeros((1, 2))
-    graph: nx.Graph[str] = nx.Graph()
-    graph.add_nodes_from(names)
-    for road in setting.scenario.roads:
-        graph.add_edge(*road.between, weight=road.km**0.5)
-    if nx.is_connected(graph):
-        found = nx.kamada_kawai_layout(graph, weight="weight")
-    else:
-        found = nx.circular_layout(graph)
-    at = np.array([found[name] for name in names])
-    at -= (at.max(axis=0) + at.min(axis=0)) / 2
-    # Along the longest way from left to right: a screen is wider than high.
-    _, _, axes = np.linalg.svd(at, full_matrices=False)
-    at = at @ axes.T
-    at *= np.sign(at[np.abs(at).argmax(axis=0), range(2)])
+    graph = road_graph(setting.scenario.model_dump(mode="json"))
+    at = place_communities(graph, ON_SCREEN)
     size = float(np.abs(at).max())
     return at / size if size > 0 else at
 

@@ -5,7 +5,7 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from environment.errors import InputError, Problem
@@ -13,7 +13,8 @@ from environment.errors import InputError, Problem
 from .source import Source
 
 HOST = "localhost"
-NEEDED = ("solara", "altair")
+NEEDED = ("solara", "solara-assets", "altair")
+INSTALL = "pip install 'hmesh[live]'"
 
 
 def refuse_without_extra() -> None:
@@ -24,10 +25,18 @@ def refuse_without_extra() -> None:
     InputError
         With what to install.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in NEEDED if not _installed(name)]
     if missing:
-        told = f"the live view needs {' and '.join(missing)}"
-        raise InputError([Problem("live", told, "install them with: pip install 'hmesh[live]'")])
+        told = f"needs {', '.join(missing)}; install hMESH with its extra: {INSTALL}"
+        raise InputError([Problem("hmesh live", told)])
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def make_server(source: Source, port: int = 0) -> Any:

@@ -1,0 +1,386 @@
+"""The live view without a browser: what it shows is what the simulation does."""
+
+import socket
+import sys
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from environment import InputError
+from runs import builtin_scenarios, load_scenario
+from runs.command_line import app
+from runs.live import courses, graphs
+from runs.live.figures import figures_now, now_html, so_far_html
+from runs.live.look import LINE_COLOURS, OVERLOADED, Look, line_colour
+from runs.live.parameters import Parameter, parameters_of, round_step
+from runs.live.readings import stores_of
+from runs.live.roadmap import MOST_DOTS, Roads
+from runs.live.server import refuse_used
+from runs.live.source import Source, make_source
+from runs.live.world import STEPS_SHOWN, LiveWorld
+from runs.run_summary import summary_table
+from runs.setting import make_setting
+from runs.simulation import ENERGIES, Simulation
+from runs.strategy_names import strategy_label
+
+CHARTS = (
+    graphs.map_chart, graphs.grid_chart, courses.load_chart, courses.price_chart,
+    courses.energy_chart, courses.soc_chart,
+)  # fmt: skip
+# A year of buildings is sized before its first hour; two days are sized at once.
+SHORT = {"battery-sharing": ("hours=48",)}
+SCENARIOS = [name for name, _ in builtin_scenarios()]
+
+
+def source(name: str, *changes: str, strategy: str | None = None) -> Source:
+    return make_source(name, (*changes, *SHORT.get(name, ())), strategy=strategy)
+
+
+def begin(given: Source, strategy: str | None = None, **values: Any) -> LiveWorld:
+    chosen = strategy_label(strategy or given.strategy)
+    return LiveWorld(source=given, strategy=chosen, seed=str(given.scenario.seed), **values)
+
+
+def lived(name: str, steps: int, *changes: str, strategy: str | None = None) -> LiveWorld:
+    world = begin(source(name, *changes, strategy=strategy))
+    for _ in range(steps):
+        world.step()
+    return world
+
+
+def figures(world: LiveWorld) -> dict[str, str]:
+    return {figure.key: figure.text for figure in figures_now(world)}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_built_in_scenario_can_be_watched(name: str) -> None:
+    world = begin(source(name))
+    assert world.problems == []
+    for look in (Look(), Look(dark=True)):
+        assert all(draw(world, look)["series"] is not None for draw in CHARTS)
+    for _ in range(6):
+        world.step()
+    assert world.steps_done == 6
+    for draw in CHARTS:
+        assert draw(world, Look())["series"]
+    assert figures(world)["steps"] == f"6 of {world.given.steps:,}"
+    assert "data-figure" in now_html(world)
+
+
+def test_what_is_shown_is_what_the_simulation_does() -> None:
+    world = lived("three-communities", 9)
+    scenario = load_scenario("three-communities")
+    alone = Simulation(make_setting(scenario), "three_level")
+    for _ in range(9):
+        alone.step()
+    decision = alone.vehicles.decision
+    assert figures(world) == {
+        "time": "Mon 16 Jan 2023 09:00",
+        "steps": "9 of 24",
+        "load": f"{alone.net_kwh.sum():,.1f} kW",
+        "utility_price": f"{decision.utility_price:,.3f} JPY/kWh",
+        "fixed_load_kwh": f"{alone.hour_kwh['fixed_load_kwh'].sum():,.1f} kWh",
+        "ev_kwh": f"{alone.hour_kwh['ev_kwh'].sum():,.1f} kWh",
+        "on_the_road": f"{len(alone.vehicles.on_the_road):,}",
+    }
+    assert world.summary()["three_level"] == alone.summary()
+    table = summary_table(world.summary(), "JPY", ["typical", "three_level"])
+    for column in table.columns:
+        for cell in column.cells:
+            assert f">{escape(str(cell))}<" in so_far_html(world)
+    price, load = courses.price_chart(world, Look()), courses.load_chart(world, Look())
+    drawn = {series["name"]: series["data"] for series in price["series"]}
+    for m, community in enumerate(scenario.communities):
+        assert drawn[community][-1] == pytest.approx(decision.community_price[m], rel=1e-3)
+    drawn = {series["name"]: series["data"] for series in load["series"]}
+    assert drawn["Three-level game"][-1] == pytest.approx(alone.net_kwh.sum(), abs=0.05)
+    assert len(drawn["Typical charging"]) == 9
+
+
+def test_energies_of_a_chart_add_up_to_the_load() -> None:
+    for name, steps in (("three-communities", 12), ("school-buses", 20)):
+        world = lived(name, steps)
+        chart = courses.energy_chart(world, Look())
+        stacked = np.sum([series["data"] for series in chart["series"]], axis=0)
+        loads = [reading.net_kwh.sum() for reading in world.history[world.strategy]]
+        assert stacked == pytest.approx(loads, abs=0.3)
+
+
+def test_schools_are_seen_to_sell_and_what_they_are_paid() -> None:
+    world = lived("school-buses", 14)
+    readings = list(world.history["optimal_energy_price"])
+    sold = [float(reading.hour_kwh["school_bus_kwh"].sum()) for reading in readings]
+    paid = [reading.incentive_price for reading in readings]
+    assert any(energy > 0 for energy in sold)
+    for energy, price in zip(sold, paid, strict=True):
+        assert (energy > 0) == np.isfinite(price)
+    summary = world.summary()["optimal_energy_price"]
+    income = sum(e * p for e, p in zip(sold, paid, strict=True) if e > 0)
+    assert income == pytest.approx(summary["school_income"])
+    dots = next(s for s in courses.price_chart(world, Look())["series"] if s["type"] == "scatter")
+    assert [value is not None for value in dots["data"]] == [energy > 0 for energy in sold]
+    [stores] = world.stores.values()
+    assert len(stores.names) == 20
+    rings = graphs.map_chart(world, Look())["series"][3]["data"]
+    assert [dot["value"][2] for dot in rings] == pytest.approx(
+        stores.energy_kwh / stores.capacity_kwh, abs=1e-3
+    )
+
+
+def test_homes_without_a_grid_show_what_happens_within_them() -> None:
+    world = lived("smart-home", 9)
+    chart = courses.energy_chart(world, Look())
+    assert chart["title"]["text"] == "Within the homes"
+    drawn = {series["name"]: sum(series["data"]) for series in chart["series"]}
+    sums = world.summary()["mpfa_mg_shifting"]
+    assert drawn["generation used at once"] == pytest.approx(sums["home_direct_kwh"], rel=1e-3)
+    assert drawn["wanted by appliances"] == pytest.approx(sums["home_wanted_kwh"], rel=1e-3)
+    assert "nothing is drawn" in courses.load_chart(world, Look())["title"]["subtext"]
+    assert "-0.0" not in so_far_html(world)
+
+
+def test_vehicles_are_drawn_on_the_way_between_their_communities() -> None:
+    world = lived("three-communities", 8)
+    road = world.on_the_road
+    assert road is not None
+    assert road.vehicles == len(world.watched.vehicles.on_the_road) > 0
+    assert len(road.at) == -(-road.vehicles // road.each) <= MOST_DOTS
+    fleet = world.watched.vehicles.fleet.population
+    assert ((road.soc >= 0) & (road.soc <= 1)).all()
+    assert road.soc.max() <= (fleet["energy_kwh"] / fleet["capacity_kwh"]).max() + 0.2
+    homes, malls, offices = world.roads.places
+    for at in road.at:
+        # Within a lane of one of the two roads to homes.
+        off = [_distance(at, homes, end) for end in (malls, offices)]
+        assert min(off) < 0.04
+
+
+def _distance(at: Any, start: Any, end: Any) -> float:
+    way = end - start
+    along = np.clip(np.dot(at - start, way) / np.dot(way, way), 0, 1)
+    return float(np.hypot(*(start + along * way - at)))
+
+
+def test_a_vehicle_comes_nearer_to_where_it_goes() -> None:
+    changes = ("vehicles.count=10", "step_h=0.25", "hours=12")
+    setting = make_setting(load_scenario("three-communities", changes))
+    roads, seen = Roads(setting), []
+    simulation = Simulation(setting, "typical", lambda world: seen.append(roads.read(world)))
+    for _ in range(setting.scenario.steps):
+        simulation.step()
+    moving = [road.at for road in seen if road.vehicles]
+    assert len(moving) > 3
+    assert all(np.isfinite(at).all() for at in moving)
+    assert any(not np.array_equal(a, b) for a, b in pairwise(moving))
+
+
+def test_many_vehicles_are_few_dots() -> None:
+    world = lived("three-communities", 8, "vehicles.count=20000", "game.solver=exact")
+    assert world.on_the_road is not None
+    assert world.on_the_road.vehicles == 10_000
+    chart = graphs.map_chart(world, Look())
+    assert len(chart["series"][2]["data"]) <= MOST_DOTS
+    assert f"a dot for every {world.on_the_road.each}" in chart["title"]["subtext"]
+
+
+def test_lines_are_drawn_as_full_as_they_are() -> None:
+    world = lived("three-communities", 8, "communities.malls.feeder.rating_kw=2000")
+    chart = graphs.grid_chart(world, Look())
+    links = chart["series"][0]["links"]
+    assert len(links) == len(world.setting.grid.lines)
+    fullest = max(float(loading) for loading in world.watched.loading)
+    assert fullest > 1
+    assert f"{fullest:.0%}" in chart["title"]["subtext"]
+    assert OVERLOADED in {link["lineStyle"]["color"] for link in links}
+    assert [line_colour(most) for most, _ in LINE_COLOURS] == [c for _, c in LINE_COLOURS]
+
+
+def test_a_large_grid_is_drawn_down_to_its_communities() -> None:
+    members = [
+        f"{{kind: household, name: h{n}, count: 1, annual_kwh: 4000, profile: h0}}"
+        for n in range(graphs.MOST_LINES)
+    ]
+    world = lived(
+        "three-communities", 1, "vehicles.count=0",
+        f"communities.homes.members=[{', '.join(members)}]",
+    )  # fmt: skip
+    links = graphs.grid_chart(world, Look())["series"][0]["links"]
+    assert len(links) == 6
+    assert {link["source"] for link in links} < set(world.setting.grid.nodes)
+
+
+def test_a_community_without_supply_has_no_price() -> None:
+    outages = "{mean_time_between_failures_h: 2, mean_time_to_repair_h: 6}"
+    world = lived("three-communities", 12, f"chance.feeder_outages={outages}")
+    readings = list(world.history[world.strategy])
+    dark = [(r.step, m) for r in readings for m in range(3) if r.price(m) is None]
+    assert dark
+    chart = courses.price_chart(world, Look())
+    for step, m in dark:
+        assert chart["series"][m]["data"][step] is None
+    assert any(
+        "no supply" in line
+        for m in range(3)
+        for line in graphs.community_lines(world, readings[-1], m)
+    ) == any(price is None for price in map(readings[-1].price, range(3)))
+
+
+def test_a_run_ends_where_the_scenario_does() -> None:
+    world = lived("three-communities", 5, "hours=3", "vehicles.count=20")
+    assert not world.running
+    assert world.steps_done == 3
+    assert world.watched.step_index == 3
+
+
+def test_a_long_run_keeps_what_is_drawn_and_no_more() -> None:
+    world = lived(
+        "three-communities", STEPS_SHOWN + 10, "hours=400", "vehicles.count=10", strategy="typical"
+    )
+    assert {len(readings) for readings in world.history.values()} == {STEPS_SHOWN}
+    chart = courses.load_chart(world, Look())
+    assert len(chart["xAxis"]["data"]) == len(chart["series"][0]["data"]) == STEPS_SHOWN
+    last = world.setting.calendar.time_of(world.steps_done - 1)
+    assert chart["xAxis"]["data"][-1] == f"{last:%a %d %b %H:%M}"
+
+
+def test_the_first_strategy_alone_is_compared_with_none() -> None:
+    world = lived("three-communities", 2, strategy="typical")
+    assert [each.strategy for each in world.worlds] == ["typical"]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_value_of_a_scenario_is_a_place_of_its_slider(name: str) -> None:
+    parameters = parameters_of(load_scenario(name))
+    assert parameters
+    assert len({parameter.name for parameter in parameters}) == len(parameters)
+    for p in parameters:
+        assert p.lowest <= p.value <= p.highest
+        places = (p.value - p.lowest) / p.step
+        assert places == pytest.approx(round(places), abs=1e-6)
+        assert p.highest > p.lowest
+
+
+def ends(given: Source) -> list[tuple[Parameter, float]]:
+    return [(each, value) for each in given.parameters for value in (each.lowest, each.highest)]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_both_ends_of_every_slider_are_right(name: str) -> None:
+    given = source(name)
+    for parameter, value in ends(given):
+        changed = given.changed({parameter.name: value}, given.scenario.seed)
+        assert changed != given.scenario or value == parameter.value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_both_ends_of_every_slider_make_a_world(name: str) -> None:
+    given = source(name)
+    for parameter, value in ends(given):
+        world = begin(given, **{parameter.name: value})
+        assert world.problems == []
+        assert world.value_of(parameter) == value
+        world.step()
+        assert figures(world)["steps"].startswith("1 of")
+
+
+def test_sliders_change_the_world_and_an_unmoved_one_does_not() -> None:
+    given = source("three-communities")
+    values = {parameter.name: parameter.value for parameter in given.parameters}
+    assert given.changed(values, 1) is given.scenario
+    world = begin(given, **(values | {"vehicles__count": 300}))
+    assert len(world.watched.vehicles.fleet) == 300
+    assert given.changed({}, 7).seed == 7
+
+
+def test_steps_of_sliders_are_round() -> None:
+    assert [round_step(about) for about in (0, 0.35, 1.9, 100, 7500, 9999)] == [
+        1, 0.2, 1, 100, 5000, 5000,
+    ]  # fmt: skip
+
+
+def test_values_that_do_not_go_together_are_told_and_not_run() -> None:
+    given = source("three-communities")
+    world = LiveWorld(source=given, strategy="Three-level game", seed="one")
+    assert world.problems == ["seed: 'one' is no whole number"]
+    assert not world.running
+    world.step()
+    assert world.steps_done == 0
+    world = begin(given, vehicles__capacity_kwh=-1)
+    assert "vehicles.capacity_kwh" in world.problems[0]
+
+
+def test_names_in_a_page_are_text_and_no_markup() -> None:
+    world = begin(source("three-communities"))
+    world.problems = ["<script>"]
+    from runs.live.figures import problems_html
+
+    assert "<script>" not in problems_html(world.problems)
+
+
+def test_stores_of_a_scheme_are_those_of_its_agents() -> None:
+    world = lived("battery-sharing", 3, strategy="shared_battery")
+    [stores] = stores_of(world.watched).values()
+    batteries = world.watched.schemes["battery_sharing"].batteries  # type: ignore[attr-defined]
+    assert stores.energy_kwh.sum() == pytest.approx(batteries["energy_kwh"].sum())
+    assert len(stores.names) == 39
+
+
+def hmesh(*words: str) -> Any:
+    return CliRunner().invoke(app, words, prog_name="hmesh", env={"COLUMNS": "120"})
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from importlib.metadata import PackageNotFoundError
+
+    def none_there(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("runs.live.server.version", none_there)
+    told = hmesh("live", "three-communities")
+    assert told.exit_code == 2
+    assert told.stderr.splitlines() == [
+        "hmesh live: needs solara, solara-assets, altair; "
+        "install hMESH with its extra: pip install 'hmesh[live]'"
+    ]
+
+
+def test_wrong_input_is_told_in_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runs.live.server.version", lambda name: "1")
+    told = hmesh("live", "three-communities", "--strategy", "three_leve")
+    assert told.exit_code == 2
+    assert "did you mean 'three_level'?" in told.stderr
+    told = hmesh("live", "three-communities", "--set", "vehicles.cont=3")
+    assert told.exit_code == 2
+    assert "did you mean 'count'?" in told.stderr
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        with pytest.raises(InputError, match="is in use"):
+            refuse_used(taken.getsockname()[1])
+    refuse_used(0)
+
+
+def test_the_command_line_does_not_load_the_viewer() -> None:
+    import subprocess
+
+    code = (
+        "import runs.command_line, runs.live.source, runs.live.world, sys; "
+        "assert not {'solara', 'altair'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_all_energies_have_a_name_and_a_colour() -> None:
+    from runs.live.look import ENERGY_COLOURS, ENERGY_NAMES
+
+    assert set(ENERGIES) == set(ENERGY_COLOURS) == set(ENERGY_NAMES)
