@@ -39,9 +39,11 @@ def general_charts(data: RunData) -> list[Chart]:
     return [chart for chart in charts if chart is not None]
 
 
-def _system(data: RunData) -> Chart:
+def _system(data: RunData) -> Chart | None:
     fixed = data.power_kw("fixed_load_kwh")[0].sum(axis=0)
     net = data.power_kw("net_kwh").sum(axis=1)
+    if not net.any():
+        return None
     size, unit = power_unit(net)
     traces = band(
         data, "fixed load", np.zeros(len(data.timeline.edges_h) - 1),
@@ -56,8 +58,10 @@ def _system(data: RunData) -> Chart:
     )  # fmt: skip
 
 
-def _communities(data: RunData) -> Chart:
+def _communities(data: RunData) -> Chart | None:
     net = data.grouped(data.power_kw("net_kwh"))
+    if len(data.groups) == 1 or not net.any():
+        return None
     size, unit = power_unit(net)
     traces: dict[str, list[Trace]] = {}
     findings = {}
@@ -177,7 +181,7 @@ def _prices(data: RunData) -> Chart | None:
 def _lines(data: RunData) -> Chart | None:
     """Show the loading of the most heavily loaded lines as a picture of line and time."""
     names, loading = data.loading()
-    if not names:
+    if not loading.any():
         return None
     shown = np.sort(np.argsort(-loading.max(axis=(0, 2)), kind="stable")[:MOST_LINES])
     traces: dict[str, list[Trace]] = {}

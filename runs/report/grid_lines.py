@@ -13,7 +13,7 @@ _UTILITY, _FEEDER = "utility", "/feeder"
 
 
 def grid_lines(data: RunData, window: Window) -> dict[str, Any] | None:
-    """Return the lines of the grid with their loading, None where the run has none.
+    """Return the lines of the grid with their loading, None where they carry nothing.
 
     Returns
     -------
@@ -23,7 +23,7 @@ def grid_lines(data: RunData, window: Window) -> dict[str, Any] | None:
         many lines of less loaded communities there are besides.
     """
     names, loading = data.loading()
-    if not names:
+    if not loading.any():
         return None
     ends = [_ends(name, data.communities) for name in names]
     order, left_out = _shown(data, ends, loading.max(axis=(0, 2)))

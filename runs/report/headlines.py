@@ -6,7 +6,15 @@ from typing import Any
 
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import change, energy_text, power_text
-from runs.strategy_names import strategy_name
+from runs.run_summary import summary_table
+from runs.strategy_names import capital, strategy_name
+
+# The rows of that table which the sentences tell, or which every run has.
+_TOLD_OTHERWISE = (
+    "peak", "peak to average", "vehicles' energy", "vehicles' bill", "paid per kWh",
+    "aggregators' profit", "utility's profit", "overloads", "messages sent",
+)  # fmt: skip
+_NOTHING = ("-", "0", "0.0", "0.00", "0.000")
 
 type Totals = Mapping[str, Any]
 
@@ -36,11 +44,13 @@ type Sentence = tuple[str | Figure, ...]
 def headline(data: RunData, strategy: str) -> Sentence:
     """Return what a strategy came to: the load, its vehicles where there are any, money, lines."""
     totals: Totals = data.summary[strategy]
+    drawn = bool(totals["peak_kw"])
     return (
-        *_of_load(data, strategy, totals),
+        *(_of_load(data, strategy, totals) if drawn else ()),
         *(_of_vehicles(totals, data.currency) if totals.get("vehicle_charged_kwh") else ()),
-        *_of_money(totals, data.currency),
-        *_of_lines(totals),
+        *_of_schemes(data, strategy),
+        *(_of_money(totals, data.currency) if drawn else ()),
+        *(_of_lines(totals) if drawn else ()),
     )
 
 
@@ -73,6 +83,24 @@ def _of_vehicles(totals: Totals, currency: str) -> Sequence[str | Figure]:
     if unmet := totals["counts"].get("unmet_trips", 0):
         text += [Figure("counts.unmet_trips", unmet, f"{unmet:,}"), " drives lack energy. "]
     return text
+
+
+def _of_schemes(data: RunData, strategy: str) -> Sequence[str | Figure]:
+    """Return what the terminal's table tells of other schemes, as words."""
+    labels, *columns = summary_table(data.summary, data.currency, data.strategies).columns
+    cells = columns[data.strategies.index(strategy)].cells
+    told: list[str] = []
+    for label, cell in zip(labels.cells, cells, strict=True):
+        name, _, unit = str(label).rstrip("]").partition(" [")
+        value = str(cell).split("  ")[0].strip()
+        if name in _TOLD_OTHERWISE or value in _NOTHING:
+            continue
+        text = f"{name.strip()} {value} {'' if unit == '-' else unit}".rstrip()
+        if name.startswith(" ") and told:  # a part of what stands before it
+            told[-1] += f", {text}"
+        else:
+            told.append(text)
+    return (f"{capital('; '.join(told))}. ",) if told else ()
 
 
 def _of_money(totals: Totals, currency: str) -> Sequence[str | Figure]:

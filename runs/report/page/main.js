@@ -126,7 +126,7 @@ class Page {
     if (!this.runs.some(moving)) document.querySelector('.choice').remove();
     add('matrix', moving, (cell, view) => following(new ChargingMatrix(cell, view, span)));
     add('paths', (run) => Boolean(run.paths && run.communities.length <= MANY), written(pathsTable));
-    add('payments', undefined, written(paymentTable));
+    add('payments', (run) => Object.values(run.payments.rows).some((rows) => rows.length), written(paymentTable));
   }
 
   makeCharts() {

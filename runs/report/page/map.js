@@ -29,7 +29,8 @@ class CommunityMap {
     const { run } = this.view;
     const width = this.stage.clientWidth;
     if (!width) return;
-    const height = Math.round(Math.min(Math.max(width * 0.64, 300), 560));
+    const alone = run.map.places.length === 1;
+    const height = Math.round(alone ? 210 : Math.min(Math.max(width * 0.64, 300), 560));
     const ratio = window.devicePixelRatio || 1;
     this.canvas.width = width * ratio;
     this.canvas.height = height * ratio;
