@@ -21,6 +21,7 @@ PAGES = (
     "docs/reproducibility.md",
     "docs/models/three-level-price-game.md",
     "docs/models/school-buses.md",
+    "docs/models/smart-homes.md",
 )
 BLOCK = re.compile(
     r'^(?P<slow><!-- slow -->\n)?```(?P<kind>\w+)(?: title="(?P<title>.+?)")?\n'
