@@ -187,6 +187,8 @@ class SchoolDistrict(AgentGroup[School]):
 
     def replaced_kwh(self, charge_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what of the charging of each bus replaces energy it sold before [kWh]."""
+        if not charge_kwh.any():
+            return np.zeros_like(charge_kwh)
         owed, needs = self.buses.population["owed_kwh"], self.needs_kwh()
         share = np.divide(owed, needs, out=np.zeros_like(needs), where=needs > 0)
         replaced: NDArray[np.float64] = np.minimum(share, 1.0) * charge_kwh

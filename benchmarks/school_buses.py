@@ -41,8 +41,8 @@ def changes_of(schools: int, buses: int, strategies: list[str], length: str) -> 
         f"school_buses.critical.base_kw={150_000 * scale}",
         f"generation_cost.quadratic={7.2e-6 / scale}",
         f"school_buses.theta={0.001 * 10 / buses}",
-        f"communities.rochester.members.0.annual_kwh={6e3 * scale}",
-        f"communities.rochester.members.1.annual_kwh={4e4 * scale}",
+        f"communities.rochester.members.0.annual_kwh={6e5 * scale}",
+        f"communities.rochester.members.1.annual_kwh={4e5 * scale}",
         f"communities.rochester.members.2.annual_kwh={7.4e6 * scale}",
         f"communities.rochester.feeder.rating_kw={200_000 * scale}",
     ]

@@ -80,7 +80,9 @@ class ValleyCharging:
         """Charge as scheduled; schools that could not be reached charge at once."""
         decision = _idle(sharing)
         district, planned = sharing.district, sharing.planned_kwh()
-        scheduled = district.deal_out(planned, district.needs_kwh())
+        scheduled = np.zeros(len(district.buses))
+        if planned.any():
+            scheduled = district.deal_out(planned, district.needs_kwh())
         at_once = ~sharing.agreed[district.school_of]
         decision.charge_kwh = np.where(at_once, district.charge_kwh, scheduled)
         # An outage may keep buses from what was planned; what they lack then is for another night.

@@ -22,6 +22,7 @@ _COLUMNS = (
     ("peak_kw", "peak\n[kW]"),
     ("par", "peak to\naverage [-]"),
     ("ev_bill", "vehicles'\nbill [{currency}]"),
+    ("school_bill", "schools'\nbill [{currency}]"),
     ("utility_profit", "utility's\nprofit [{currency}]"),
 )
 
@@ -75,15 +76,22 @@ def sweep_lines(sweep: "Sweep") -> Iterator[str]:
         yield "the same command tries the failed runs again"
 
 
+# What differences are told of: the bill of those whom the run is about.
+_BILLS = {"ev_bill": "the vehicles' bill", "school_bill": "the schools' bill"}
+
+
 def _saved(ensemble: "Ensemble") -> Iterator[str]:
     """Tell what common random numbers did to differences between values of a key."""
     pairs = [found for found in ensemble.comparisons() if found.cell[1] == found.reference[1]]
     if not pairs or len(ensemble.plan.seeds) < 2:
         return
     told = []
+    quantity = next((name for name in _BILLS if name in ensemble.quantities), "generation_cost")
     for s, strategy in enumerate(ensemble.strategies):
         shares = [
-            _share(ensemble, pair.cell, pair.reference) for pair in pairs if pair.cell[1] == s
+            _share(ensemble, quantity, pair.cell, pair.reference)
+            for pair in pairs
+            if pair.cell[1] == s
         ]
         known = [share for share in shares if np.isfinite(share)]
         if known:
@@ -91,13 +99,15 @@ def _saved(ensemble: "Ensemble") -> Iterator[str]:
     if told:
         shares_told = ", ".join(told).replace("%", " %")
         yield (
-            "Common random numbers save this share of the variance of differences in the vehicles' "
-            f"bill: {shares_told}"
+            "Common random numbers save this share of the variance of differences in "
+            f"{_BILLS.get(quantity, 'the cost of generation')}: {shares_told}"
         )
 
 
-def _share(ensemble: "Ensemble", cell: tuple[int, int], reference: tuple[int, int]) -> float:
-    bill = ensemble.of("ev_bill")
+def _share(
+    ensemble: "Ensemble", quantity: str, cell: tuple[int, int], reference: tuple[int, int]
+) -> float:
+    bill = ensemble.of(quantity)
     first, second = (bill[point, :, strategy][:, None] for point, strategy in (cell, reference))
     saved = paired_difference(first, second).variance_saved
     return float("nan") if saved is None else float(saved[0])
