@@ -204,18 +204,16 @@ def iterate_allowance(
     charge. That does not end the iteration, for it would leave alpha near 6 where it settles near
     40.
     """
-    alphas: list[NDArray[np.int64]] = []
-    courses: list[Course] = []
+    delivered, stored = np.empty(0), np.empty((horizon.slots + 1, 0))
     done = 0
     # Many are lived through at once, and those after the last one wanted are thrown away.
     at_once = min(max(MOST_NUMBERS // max(horizon.served.size, 1), 1), AT_ONCE)
     while True:
         alpha = np.arange(done + 1, min(done + at_once, most_alpha) + 1)
-        alphas.append(alpha)
-        courses.append(live_through(horizon, stored_kwh, ratings, 1.0 / alpha, sharing))
+        course = live_through(horizon, stored_kwh, ratings, 1.0 / alpha, sharing)
         done = int(alpha[-1])
-        delivered = np.concatenate([course.delivered_kwh for course in courses])
-        stored = np.concatenate([course.stored_kwh for course in courses], axis=1)
+        delivered = np.concatenate([delivered, course.delivered_kwh])
+        stored = np.concatenate([stored, course.stored_kwh], axis=1)
         final = stored[-1]
         changes = np.abs(np.diff(final if stop_when == "left" else delivered))
         stops = np.flatnonzero(changes < tolerance_kwh)
@@ -224,7 +222,7 @@ def iterate_allowance(
     last = int(stops[0]) + 2 if len(stops) else done
     rows = slice(last)
     return Iterations(
-        np.concatenate(alphas)[rows],
+        np.arange(1, last + 1),
         delivered[rows],
         final[rows],
         stored[:, rows],

@@ -1,6 +1,7 @@
 """Published studies, simulated again and set beside their figures."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from environment.errors import InputError, Problem, nearest
 
@@ -21,21 +22,47 @@ def _smart_home(progress: Progress) -> StudyReport:
     return replicate_smart_home(progress)
 
 
+def _battery_sharing(progress: Progress, data: Path | None = None) -> StudyReport:
+    from .replicate_battery_sharing import replicate_battery_sharing
+
+    return replicate_battery_sharing(progress, data)
+
+
 def _school_buses(progress: Progress) -> StudyReport:
     from .replicate_school_buses import replicate_school_buses
 
     return replicate_school_buses(progress)
 
 
+def _composite_storage(progress: Progress) -> StudyReport:
+    from .replicate_composite_storage import replicate_composite_storage
+
+    return replicate_composite_storage(progress)
+
+
+def _community_storage(progress: Progress) -> StudyReport:
+    from .replicate_community_storage import replicate_community_storage
+
+    return replicate_community_storage(progress)
+
+
 STUDIES: dict[str, Callable[[Progress], StudyReport]] = {
     "vehicles": _vehicles,
     "smart_home": _smart_home,
+    "battery_sharing": _battery_sharing,
     "school_buses": _school_buses,
+    "community_storage": _community_storage,
+    "composite_storage": _composite_storage,
 }
+
+# Studies whose conclusions are drawn again for measured loads, where a person has them.
+TAKE_DATA = {"battery_sharing": _battery_sharing}
 
 
 def replicate(
-    studies: Sequence[str] = (), progress: Progress = lambda done, total: None
+    studies: Sequence[str] = (),
+    progress: Progress = lambda done, total: None,
+    data: Path | None = None,
 ) -> list[StudyReport]:
     """Simulate published studies again.
 
@@ -45,6 +72,8 @@ def replicate(
         Names in `STUDIES`; all of them where none is named.
     progress
         Told the parts done and the parts there are.
+    data
+        Dataset of measured loads for the studies in `TAKE_DATA`, or None.
 
     Returns
     -------
@@ -54,7 +83,7 @@ def replicate(
     Raises
     ------
     InputError
-        If a study is unknown, before any is begun.
+        If a study is unknown, before any is begun, or none of them takes measured loads.
     """
     unknown = [name for name in studies if name not in STUDIES]
     if unknown:
@@ -65,9 +94,15 @@ def replicate(
             ]
         )
     wanted = list(dict.fromkeys(studies)) or list(STUDIES)
+    if data is not None and not TAKE_DATA.keys() & set(wanted):
+        message = "none of these studies takes measured loads"
+        raise InputError([Problem("--data", message, f"one of {', '.join(TAKE_DATA)}")])
 
     def part(before: int) -> Progress:
         # The share that is done stays right, whatever number of parts a study has.
         return lambda done, total: progress(before * total + done, len(wanted) * total)
 
-    return [STUDIES[name](part(before)) for before, name in enumerate(wanted)]
+    return [
+        TAKE_DATA[name](part(before), data) if name in TAKE_DATA else STUDIES[name](part(before))
+        for before, name in enumerate(wanted)
+    ]
