@@ -5,7 +5,7 @@ is open, and uses what it uses at night on those on which it is closed. What it 
 what runs all night grow with the heat of summer and, less, with the cold of winter. The figures
 are set so that 39 of them come to the load that was published of 39 commercial buildings in
 Kitakyushu, whose hourly loads were not: a highest hour of 44,300 kWh on a summer day whose lowest
-is about 13,000, 26,400 at most in winter (battery sharing among commercial buildings, Frontiers in
+is about 12,800, 28,000 at most in winter (battery sharing among commercial buildings, Frontiers in
 Energy Research 10 (2022) 929693, section 4.3).
 """
 
@@ -70,12 +70,12 @@ class District:
     activity_spread: float = 0.15
     heat_spread: float = 0.1
     hottest_day: float = 216.0
-    heat_exponent: float = 4.9
-    heat_by_day: float = 1.06
-    heat_by_night: float = 0.98
+    heat_exponent: float = 12.0
+    heat_by_day: float = 1.1
+    heat_by_night: float = 0.75
     cold: float = 0.28
-    night: float = 2.2
-    closed: float = 0.25
+    night: float = 2.5
+    closed: float = 0.2
 
 
 class CommercialBuildings:

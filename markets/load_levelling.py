@@ -272,7 +272,7 @@ class _Through:
 
 
 def answer_to_prices(
-    load_kwh: float,
+    load_kwh: PerDay,
     valley_kwh: PerDay,
     peak_kwh: PerDay,
     share: PerDay,
@@ -284,7 +284,7 @@ def answer_to_prices(
 
     Parameters
     ----------
-    load_kwh : float
+    load_kwh : float or array, shape (n,)
         Load of the step before all batteries [kWh].
     valley_kwh, peak_kwh : float or array, shape (n,)
         Load at which a kWh is worth what charging it costs, and what discharging it earns; NaN
@@ -302,7 +302,7 @@ def answer_to_prices(
         Energy at the plug [kWh], positive when charging; 0 without prices. Where all have the
         same rating per capacity, the answers add up to the schedule of :func:`level_load`.
     """
-    wanted = np.zeros(np.broadcast_shapes(np.shape(share), np.shape(valley_kwh)))
+    wanted = np.zeros(np.broadcast_shapes(*map(np.shape, (load_kwh, share, valley_kwh))))
     if charging:
         wanted = np.clip(share * (valley_kwh - load_kwh), 0.0, rated_kwh)
     elif discharging:

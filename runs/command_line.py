@@ -197,6 +197,10 @@ def replicate(
         Path | None,
         typer.Option("--out", metavar="DIR", help="New folder for tables and figures."),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FOLDER", help="Dataset of measured buildings to compare."),
+    ] = None,
     no_progress: NoProgress = False,
 ) -> None:
     """Set published figures beside simulated ones, cell by cell."""
@@ -209,7 +213,7 @@ def replicate(
     if out is not None:
         refuse_used(out)
     with progress_bar(shown=not no_progress) as progress:
-        reports = replicate_studies(studies or [], progress)
+        reports = replicate_studies(studies or [], progress, data)
     for report in reports:
         Console().print(report)
         if out is not None:

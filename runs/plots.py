@@ -122,6 +122,18 @@ def _of_vehicles() -> "list[_Picture]":
     ]
 
 
+def _of_battery_sharing() -> "list[_Picture]":
+    from .pictures import batteries, battery_exchange
+
+    return [
+        ("representative_days", batteries.draw_representative_days),
+        ("load_deviation", batteries.draw_deviation),
+        ("battery_capacities", batteries.draw_capacities),
+        ("weekly_exchange", battery_exchange.draw_weekly_exchange),
+        ("exchange_network", battery_exchange.draw_exchange_network),
+    ]
+
+
 def _of_school_buses() -> "list[_Picture]":
     from .pictures.schools import draw_bus_power, draw_incentives
 
@@ -131,6 +143,7 @@ def _of_school_buses() -> "list[_Picture]":
 # The pictures of each scheme, imported when it takes part.
 _PICTURES_OF = {
     "smart_homes": _of_smart_homes,
+    "battery_sharing": _of_battery_sharing,
     "school_buses": _of_school_buses,
     "vehicles": _of_vehicles,
 }

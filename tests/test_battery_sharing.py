@@ -97,7 +97,7 @@ ODD = {
         "chance.feeder_outages={mean_time_between_failures_h: 20, mean_time_to_repair_h: 5}"
     ],
     "losses": ["messages.loss_rate=0.3"],
-    "late": ["messages.latency_h=0.05", "messages.deadline_h=0.4", "messages.latency=exponential"],
+    "late": ["messages.latency_h=0.1", "messages.deadline_h=0.5", "messages.latency=exponential"],
     "clocks change": [
         "time_zone=Europe/Berlin", "start='2014-03-29T00:00'", "hours=71",
         "battery_sharing.capacity_kwh=50000", "battery_sharing.own_capacity=shared",
