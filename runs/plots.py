@@ -140,10 +140,23 @@ def _of_school_buses() -> "list[_Picture]":
     return [("school_buses", draw_bus_power), ("incentive_prices", draw_incentives)]
 
 
+def _of_community_storage() -> "list[_Picture]":
+    from .pictures import community_storage
+
+    return [
+        ("storage_charging", community_storage.draw_charging),
+        ("household_demand", community_storage.draw_households),
+        ("charge_by_iteration", community_storage.draw_iterations),
+        ("allowance", community_storage.draw_convergence),
+        ("shares", community_storage.draw_shares),
+    ]
+
+
 # The pictures of each scheme, imported when it takes part.
 _PICTURES_OF = {
     "smart_homes": _of_smart_homes,
     "battery_sharing": _of_battery_sharing,
     "school_buses": _of_school_buses,
+    "community_storage": _of_community_storage,
     "vehicles": _of_vehicles,
 }

@@ -1,0 +1,277 @@
+"""Community storage: sun and charging, who draws when, how the allowance settles, and shares."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.strategy_names import capital, strategy_label, strategy_name
+
+from .run_data import RunData
+from .sheet import (
+    FIXED_AREA,
+    INK,
+    Drawing,
+    draw_area,
+    draw_course,
+    group_colour,
+    legend_area,
+    legend_line,
+    panel_title,
+    power_unit,
+    sheet,
+    strategy_colour,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SUN, STORED, DELIVERED = "#F0C75E", "#0072B2", "#009E73"
+MOST_HOUSEHOLDS = 6
+MOST_GROUPS = 12
+MOST_COURSES = 6
+NOTHING = "No community storage to draw: no strategy uses one"
+
+
+class _Storages:
+    """What the figures need of storages.parquet, added up over all storages."""
+
+    def __init__(self, data: RunData) -> None:
+        names = [
+            "strategy", "stored_kwh", "generation_kwh", "charge_kwh", "spilled_kwh",
+            "delivered_kwh",
+        ]  # fmt: skip
+        rows = data.run.table("storages", names).to_pandas()
+        self.strategies = [name for name in data.strategies if (rows.strategy == name).any()]
+        settings = data.scenario["community_storage"]["storages"]
+        self.capacity_kwh = sum(float(storage["capacity_kwh"]) for storage in settings)
+        self._rows = {
+            strategy: rows[rows.strategy == strategy].drop(columns="strategy")
+            for strategy in self.strategies
+        }
+        self._shape = (data.steps, len(settings))
+
+    def of(self, strategy: str, column: str) -> NDArray[np.float64]:
+        """Return a column of a strategy, shape (steps,)."""
+        values: NDArray[np.float64] = self._rows[strategy][column].to_numpy().reshape(self._shape)
+        return values.sum(axis=1)
+
+
+def draw_charging(data: RunData) -> Drawing:
+    """Draw what plants generate and storages take of it, and how full these are."""
+    storages = _Storages(data)
+    if not storages.strategies:
+        return Drawing(NOTHING)
+    sun = np.stack([storages.of(name, "generation_kwh") for name in storages.strategies])
+    size, unit = power_unit(sun / data.step_h)
+    entries = [
+        legend_area("generated and spilled", SUN),
+        legend_area("generated and stored", STORED),
+        legend_area("delivered to households", DELIVERED),
+        legend_line("stored", INK, lw=1.4),
+    ]
+    finding = _charging_finding(storages)
+    figure, panels = sheet(
+        finding, (len(storages.strategies), 1), 2.0, entries, sharey=True, right_in=0.95,
+        note=data.timeline.note,
+    )  # fmt: skip
+    for row, strategy in enumerate(storages.strategies):
+        axes, edges = panels[row, 0], data.timeline.edges_h
+        nothing = np.zeros(len(edges) - 1)
+        power = {
+            name: data.timeline.mean(storages.of(strategy, name)) / data.step_h / size
+            for name in ("generation_kwh", "charge_kwh", "delivered_kwh")
+        }
+        draw_area(axes, edges, nothing, power["generation_kwh"], facecolor=SUN)
+        draw_area(axes, edges, nothing, power["charge_kwh"], facecolor=STORED)
+        draw_area(axes, edges, -power["delivered_kwh"], nothing, facecolor=DELIVERED)
+        axes.axhline(0.0, color=INK, lw=0.8)
+        panel_title(axes, strategy_label(strategy), strategy_colour(data.strategies, strategy))
+        axes.set_ylabel(f"power [{unit}]")
+        beside = axes.twinx()
+        share = 100 * storages.of(strategy, "stored_kwh") / storages.capacity_kwh
+        draw_course(beside, data.timeline, share, INK, lw=1.4)
+        beside.set_ylim(0, 100)
+        beside.set_ylabel("state of charge [%]")
+        beside.grid(visible=False)
+        data.timeline.dress(axes, 13, lowest=row == len(storages.strategies) - 1)
+    return Drawing(finding, figure)
+
+
+def _charging_finding(storages: _Storages) -> str:
+    told = []
+    for strategy in storages.strategies:
+        sun = float(storages.of(strategy, "generation_kwh").sum())
+        stored = float(storages.of(strategy, "charge_kwh").sum())
+        share = f"{100 * stored / sun:.0f} % of" if sun > 0 else "none of"
+        told.append(f"{share} what the sun gives under {strategy_name(strategy)}")
+    return capital(f"community storage takes in {' and '.join(told)}")
+
+
+def draw_households(data: RunData) -> Drawing:
+    """Draw the demand of the first households, and what of it the storage serves."""
+    rows = _households(data)
+    if rows is None:
+        return Drawing("No households of community storage to draw: none was written down")
+    strategy = [name for name in data.strategies if (rows.strategy == name).any()][-1]
+    mine = rows[(rows.strategy == strategy) & (rows.household < MOST_HOUSEHOLDS)]
+    count = int(mine.household.max()) + 1
+    demand, drawn = (
+        mine[column].to_numpy().reshape(data.steps, count).T / data.step_h
+        for column in ("demand_kwh", "drawn_kwh")
+    )
+    groups = mine["group"].astype(str).to_numpy()[:count]
+    size, unit = power_unit(demand)
+    entries = [
+        legend_area("demand", FIXED_AREA),
+        legend_area("of it from the storage", DELIVERED),
+    ]
+    share = 100 * drawn.sum(axis=1) / np.maximum(demand.sum(axis=1), 1e-12)
+    finding = capital(
+        f"under {strategy_name(strategy)} the storage serves {share.min():.0f} to "
+        f"{share.max():.0f} % of a household's demand"
+        + (f" (the first {count} are drawn)" if int(rows.household.max()) + 1 > count else "")
+    )
+    figure, panels = sheet(finding, (count, 1), 1.25, entries, sharey=True, note=data.timeline.note)
+    for row in range(count):
+        axes, edges = panels[row, 0], data.timeline.edges_h
+        nothing = np.zeros(len(edges) - 1)
+        draw_area(
+            axes, edges, nothing, data.timeline.mean(demand[row]) / size, facecolor=FIXED_AREA
+        )
+        draw_area(axes, edges, nothing, data.timeline.mean(drawn[row]) / size, facecolor=DELIVERED)
+        slots = np.count_nonzero(drawn[row])
+        panel_title(axes, f"{groups[row]}: served in {slots} of {data.steps} steps")
+        axes.set_ylabel(f"[{unit}]")
+        data.timeline.dress(axes, 13, lowest=row == count - 1)
+    return Drawing(finding, figure)
+
+
+def draw_iterations(data: RunData) -> Drawing:
+    """Draw the state of charge that the first plan expects with several alphas."""
+    rows = data.run.table(
+        "storage_courses", ["step", "strategy", "storage", "alpha", "stored_kwh"]
+    ).to_pandas()
+    if len(rows) == 0:
+        return Drawing("No plan of community storage to draw: no strategy plans an allowance")
+    strategy, storage = rows.strategy.iloc[-1], rows.storage.iloc[0]
+    mine = rows[(rows.strategy == strategy) & (rows.storage == storage)]
+    capacity = _capacity(data, str(storage))
+    alphas = np.unique(mine.alpha)
+    places = np.unique(np.geomspace(1, len(alphas), MOST_COURSES).round().astype(int)) - 1
+    entries = [
+        legend_line(f"alpha {alphas[place]}", group_colour(k)) for k, place in enumerate(places)
+    ]
+    least = mine.groupby("alpha").stored_kwh.min()
+    finding = (
+        f"The larger alpha, the emptier {storage} gets before the sun returns: down to "
+        f"{100 * least.loc[alphas[0]] / capacity:.0f} % with alpha {alphas[0]}, "
+        f"{100 * least.loc[alphas[-1]] / capacity:.0f} % with alpha {alphas[-1]}"
+    )
+    figure, panels = sheet(finding, (1, 1), 3.2, entries, note="the first plan of the run")
+    axes = panels[0, 0]
+    for k, place in enumerate(places):
+        course = mine[mine.alpha == alphas[place]].sort_values("step")
+        hours = course.step.to_numpy() * data.step_h
+        axes.plot(hours, 100 * course.stored_kwh.to_numpy() / capacity, color=group_colour(k))
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("state of charge [%]")
+    axes.set_xlabel("hours from the start of the plan")
+    axes.set_xlim(0, data.step_h * int(mine.step.max()))
+    return Drawing(finding, figure)
+
+
+def draw_convergence(data: RunData) -> Drawing:
+    """Draw what the first plan expects to deliver, and to be left, with every alpha."""
+    rows = data.run.table(
+        "storage_plans",
+        ["step", "strategy", "storage", "alpha", "delivered_kwh", "final_kwh", "chosen"],
+    ).to_pandas()
+    if len(rows) == 0:
+        return Drawing("No plan of community storage to draw: no strategy plans an allowance")
+    strategy, storage = rows.strategy.iloc[0], rows.storage.iloc[0]
+    mine = rows[
+        (rows.strategy == strategy) & (rows.storage == storage) & (rows.step == rows.step.min())
+    ].sort_values("alpha")
+    alpha = mine.alpha.to_numpy()
+    delivered, final = mine.delivered_kwh.to_numpy(), mine.final_kwh.to_numpy()
+    chosen = int(alpha[mine.chosen.to_numpy() == 1][0])
+    gain = delivered[alpha == chosen][0]
+    finding = (
+        f"{storage} is expected to deliver {delivered[0]:.1f} kWh with alpha 1 and {gain:.1f} kWh "
+        f"with alpha {chosen}, where what is left settles"
+    )
+    entries = [
+        legend_line("delivered up to the end of the plan", DELIVERED, lw=2.0),
+        legend_line("left at its end", STORED, lw=2.0),
+    ]
+    figure, panels = sheet(finding, (1, 1), 2.8, entries, note="the first plan of the run")
+    axes = panels[0, 0]
+    axes.plot(alpha, delivered, color=DELIVERED, lw=2.0, marker="o", ms=3)
+    axes.plot(alpha, final, color=STORED, lw=2.0, marker="o", ms=3)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("alpha")
+    axes.set_ylabel("energy [kWh]")
+    return Drawing(finding, figure)
+
+
+def draw_shares(data: RunData) -> Drawing:
+    """Draw what part of their demand households get from grid and storage."""
+    rows = _households(data)
+    if rows is None:
+        return Drawing("No households of community storage to draw: none was written down")
+    sums = rows.groupby(["strategy", "group"], observed=True)[["demand_kwh", "drawn_kwh"]].sum()
+    strategies = [name for name in data.strategies if name in sums.index.get_level_values(0)]
+    groups = list(dict.fromkeys(rows["group"].astype(str)))[:MOST_GROUPS]
+    share = {
+        name: np.array(
+            [
+                100 * float(sums.loc[(name, group), "drawn_kwh"])
+                / max(float(sums.loc[(name, group), "demand_kwh"]), 1e-12)
+                for group in groups
+            ]
+        )
+        for name in strategies
+    }  # fmt: skip
+    totals = rows.groupby("strategy", observed=True)[["demand_kwh", "drawn_kwh"]].sum()
+    told = " and ".join(
+        f"{100 * totals.drawn_kwh[name] / totals.demand_kwh[name]:.0f} % under "
+        f"{strategy_name(name)}"
+        for name in strategies
+    )
+    finding = f"The storage serves {told} of the households' demand; the grid serves the rest"
+    entries = [legend_area("from the storage", DELIVERED), legend_area("from the grid", FIXED_AREA)]
+    height = 0.5 + 0.42 * len(groups)
+    figure, panels = sheet(finding, (len(strategies), 1), height, entries, left_in=1.5, gap_in=0.6)
+    for row, name in enumerate(strategies):
+        _bars(panels[row, 0], groups, share[name])
+        panel_title(panels[row, 0], strategy_label(name), strategy_colour(data.strategies, name))
+    panels[-1, 0].set_xlabel("share of the demand [%]")
+    return Drawing(finding, figure)
+
+
+def _bars(axes: "Axes", groups: list[str], share: NDArray[np.float64]) -> None:
+    """Draw a bar of 100 % for each group, the share of the storage first."""
+    places = np.arange(len(groups))
+    axes.barh(places, share, height=0.62, color=DELIVERED)
+    axes.barh(places, 100 - share, left=share, height=0.62, color=FIXED_AREA)
+    for place, value in zip(places.tolist(), share.tolist(), strict=True):
+        axes.text(min(value + 1, 92), place, f"{value:.1f} %", va="center", fontsize=9)
+    axes.set_yticks(places, groups)
+    axes.set_ylim(len(groups) - 0.5, -0.5)
+    axes.set_xlim(0, 100)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False)
+
+
+def _households(data: RunData) -> Any:
+    """Return the rows of households, None where there are none."""
+    rows = data.run.table(
+        "storage_households", ["strategy", "household", "group", "demand_kwh", "drawn_kwh"]
+    ).to_pandas()
+    return None if len(rows) == 0 else rows
+
+
+def _capacity(data: RunData, storage: str) -> float:
+    units = data.scenario["community_storage"]["storages"]
+    return float(next(unit["capacity_kwh"] for unit in units if unit["name"] == storage))
