@@ -103,9 +103,9 @@ def _charging_finding(storages: _Storages) -> str:
     for strategy in storages.strategies:
         sun = float(storages.of(strategy, "generation_kwh").sum())
         stored = float(storages.of(strategy, "charge_kwh").sum())
-        share = f"{100 * stored / sun:.0f} % of" if sun > 0 else "none of"
-        told.append(f"{share} what the sun gives under {strategy_name(strategy)}")
-    return capital(f"community storage takes in {' and '.join(told)}")
+        share = f"{100 * stored / sun:.0f} %" if sun > 0 else "nothing"
+        told.append(f"{share} under {strategy_name(strategy)}")
+    return f"Of what the sun gives, storages take in {' and '.join(told)}"
 
 
 def draw_households(data: RunData) -> Drawing:
@@ -239,7 +239,7 @@ def draw_shares(data: RunData) -> Drawing:
         f"{strategy_name(name)}"
         for name in strategies
     )
-    finding = f"The storage serves {told} of the households' demand; the grid serves the rest"
+    finding = f"Of the households' demand storages serve {told}; the grid serves the rest"
     entries = [legend_area("from the storage", DELIVERED), legend_area("from the grid", FIXED_AREA)]
     height = 0.5 + 0.42 * len(groups)
     figure, panels = sheet(finding, (len(strategies), 1), height, entries, left_in=1.5, gap_in=0.6)
