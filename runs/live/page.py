@@ -14,7 +14,8 @@ from .look import Look, Option
 from .source import Source
 from .world import LiveWorld
 
-PLAY_INTERVAL_MS = 200
+# Two steps a second: slow enough to be followed, and for a slow browser to keep up.
+PLAY_INTERVAL_MS = 500
 
 _STYLE = """
 .hmesh-card { height: 100%; overflow: auto; padding: 4px 10px; font-size: 14px; }

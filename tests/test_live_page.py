@@ -1,0 +1,329 @@
+"""The live view in a browser: it opens, steps and plays, and its numbers are the simulation's."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runs.live.figures import figures_now
+from runs.live.source import Source, make_source
+from runs.live.world import LiveWorld
+from runs.strategy_names import strategy_label
+
+BROWSER = shutil.which("chromium")
+# Where Solara looks for what its pages load; the package solara-assets puts it there.
+ASSETS = Path(sys.prefix, "share", "solara", "cdn", "echarts@5.4.0")
+
+
+def _vue2() -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return int(version("ipyvuetify").split(".")[0]) < 2
+    except PackageNotFoundError:
+        return False
+
+
+pytestmark = [
+    pytest.mark.skipif(BROWSER is None, reason="there is no chromium"),
+    pytest.mark.skipif(not _vue2(), reason="the extra live is not installed"),
+    pytest.mark.skipif(not ASSETS.is_dir(), reason="solara-assets is not installed"),
+    # Warnings of the viewer's libraries are theirs.
+    pytest.mark.filterwarnings("default"),
+]
+ALL_DRAWN = """() => {
+    const places = [...document.querySelectorAll('.solara-echarts')];
+    return places.length === 6 && places.every(place => place.querySelector('canvas'));
+}"""
+SIZE = {"width": 1400, "height": 1700}
+
+
+@dataclass
+class Visit:
+    """A page of the live view, and what went wrong on it."""
+
+    page: Any
+    url: str
+    errors: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def figure(self, key: str) -> str:
+        return str(self.page.locator(f"[data-figure={key}]").inner_text())
+
+    def steps(self) -> int:
+        return int(self.figure("steps").split(" of ")[0].replace(",", ""))
+
+    def wait_for(self, steps: int, within_s: float = 30.0) -> None:
+        until = time.monotonic() + within_s
+        while self.steps() < steps:
+            assert time.monotonic() < until, f"{self.steps()} steps instead of {steps}"
+            self.page.wait_for_timeout(50)
+
+    def step(self, times: int = 1) -> None:
+        for _ in range(times):
+            before = self.steps()
+            self.button("Step").click()
+            self.wait_for(before + 1)
+
+    def charts(self) -> list[str]:
+        """Titles of all charts that are drawn."""
+        return list(
+            self.page.evaluate(
+                """() => new Promise(found => requirejs(
+                    [`${window.solara.cdn}/echarts@5.4.0/dist/echarts.js`],
+                    echarts => found([...document.querySelectorAll('.solara-echarts')]
+                        .map(place => echarts.getInstanceByDom(place))
+                        .filter(chart => chart)
+                        .map(chart => chart.getOption().title[0].text))))"""
+            )
+        )
+
+    def option(self, title: str) -> Any:
+        """What a chart was told to draw."""
+        return self.page.evaluate(
+            """title => new Promise(found => requirejs(
+                [`${window.solara.cdn}/echarts@5.4.0/dist/echarts.js`],
+                echarts => found([...document.querySelectorAll('.solara-echarts')]
+                    .map(place => echarts.getInstanceByDom(place))
+                    .map(chart => chart.getOption())
+                    .find(option => option.title[0].text === title).series
+                    .map(one => ({name: one.name, data: one.data})))))""",
+            title,
+        )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def served() -> Iterator[Any]:
+    """Serve a scenario; only one at a time, for there is one page."""
+    from runs.live.server import make_server
+
+    servers: list[Any] = []
+
+    def serve(source: Source) -> Any:
+        server = make_server(source)
+        servers.append(server)
+        server.serve_threaded()
+        server.wait_until_serving()
+        return server
+
+    yield serve
+    for server in servers:
+        server.stop_serving()
+
+
+def visit(browser: Any, url: str) -> Visit:
+    page = browser.new_page(viewport=SIZE)
+    here = Visit(page, url)
+    page.on("pageerror", lambda error: here.errors.append(str(error)))
+    page.on("console", lambda said: here.errors.append(said.text) if said.type == "error" else None)
+    page.on(
+        "response",
+        lambda got: here.errors.append(f"{got.status} {got.url}") if got.status >= 400 else None,
+    )
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith((url, url.replace("http", "ws"), "data:", "blob:"))
+            else here.elsewhere.append(asked.url)
+        ),
+    )
+    page.goto(url)
+    here.button("Step").wait_for(timeout=60_000)
+    page.wait_for_function(ALL_DRAWN, timeout=60_000)
+    return here
+
+
+def beside(source: Source, steps: int, **values: float) -> LiveWorld:
+    """The same world, lived through without a browser."""
+    seed, strategy = str(source.scenario.seed), strategy_label(source.strategy)
+    world = LiveWorld(source=source, strategy=strategy, seed=seed, **values)
+    for _ in range(steps):
+        world.step()
+    return world
+
+
+def told(here: Visit, world: LiveWorld) -> None:
+    """Hold what a page shows to a world."""
+    for figure in figures_now(world):
+        assert here.figure(figure.key) == figure.text, figure.label
+
+
+def fine(here: Visit) -> None:
+    assert here.errors == []
+    assert here.elsewhere == []
+
+
+def test_a_page_opens_steps_and_plays_to_the_end(browser: Any, served: Any) -> None:
+    source = make_source("three-communities", ["hours=12"])
+    here = visit(browser, served(source).base_url)
+    assert here.steps() == 0
+    here.step(7)
+    told(here, beside(source, 7))
+    assert set(here.charts()) == {
+        "Map", "Load", "Price", "Who draws, who delivers", "Grid", "State of charge, on average",
+    }  # fmt: skip
+    here.button("▶").click()
+    here.wait_for(12, within_s=120)
+    told(here, beside(source, 12))
+    fine(here)
+    here.page.close()
+
+
+@pytest.mark.slow
+def test_play_can_be_paused(browser: Any, served: Any) -> None:
+    source = make_source("school-buses")
+    here = visit(browser, served(source).base_url)
+    here.button("▶").click()
+    here.wait_for(9, within_s=120)
+    here.button("❚❚").click(timeout=120_000)
+    here.button("▶").wait_for()
+    here.page.wait_for_timeout(2000)
+    stopped = here.steps()
+    here.page.wait_for_timeout(2000)
+    assert 9 <= here.steps() == stopped < 168
+    told(here, beside(source, stopped))
+    here.step()
+    told(here, beside(source, stopped + 1))
+    fine(here)
+    here.page.close()
+
+
+@pytest.mark.slow
+def test_vehicles_move_prices_are_drawn_and_reset_takes_the_sliders(
+    browser: Any, served: Any
+) -> None:
+    source = make_source("three-communities", strategy="two_level")
+    here = visit(browser, served(source).base_url)
+    here.step(7)
+    first = here.option("Map")[2]["data"]
+    here.step()
+    assert len(first) > 0
+    assert here.option("Map")[2]["data"] != first
+    world = beside(source, 8)
+    drawn = {series["name"]: series["data"] for series in here.option("Price")}
+    assert world.last is not None
+    assert drawn["utility"][-1] == pytest.approx(world.last.utility_price, rel=1e-3)
+    # A slider is moved by its keys; its value holds after Reset.
+    slider = here.page.get_by_role("slider", name="vehicles", exact=True)
+    slider.focus()
+    slider.press("ArrowRight")
+    here.button("Reset").click()
+    here.page.locator('[data-parameter="vehicles.count"]', has_text="2100").wait_for()
+    assert here.steps() == 0
+    here.step(8)
+    told(here, beside(source, 8, vehicles__count=2100))
+    fine(here)
+    here.page.close()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_run_is_told_and_can_be_mended(browser: Any, served: Any) -> None:
+    source = make_source("three-communities", ["vehicles.count=50"])
+    here = visit(browser, served(source).base_url)
+    seed = here.page.get_by_label("seed")
+    seed.fill("one")
+    seed.press("Enter")
+    here.button("Reset").click()
+    here.page.get_by_text("seed: 'one' is no whole number").wait_for()
+    assert not here.page.locator("[data-figure=steps]").count()
+    seed.fill("2")
+    seed.press("Enter")
+    here.button("Reset").click()
+    here.page.locator("[data-figure=steps]").wait_for()
+    here.step(2)
+    told(here, beside(make_source("three-communities", ["vehicles.count=50"], seed=2), 2))
+    fine(here)
+    here.page.close()
+
+
+@pytest.mark.slow
+def test_two_windows_have_worlds_of_their_own(browser: Any, served: Any) -> None:
+    source = make_source("three-communities", ["vehicles.count=50"])
+    url = served(source).base_url
+    one, other = visit(browser, url), visit(browser, url)
+    one.step(3)
+    other.step()
+    assert (one.steps(), other.steps()) == (3, 1)
+    told(one, beside(source, 3))
+    told(other, beside(source, 1))
+    for here in (one, other):
+        fine(here)
+        here.page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["smart-home", "battery-sharing", "community-storage", "composite-storage"]
+)
+def test_every_scheme_has_a_page(name: str, browser: Any, served: Any) -> None:
+    changes = {"battery-sharing": ["hours=48"], "composite-storage": ["years=null", "hours=168"]}
+    source = make_source(name, changes.get(name, ()))
+    here = visit(browser, served(source).base_url)
+    here.step(5)
+    told(here, beside(source, 5))
+    fine(here)
+    here.page.close()
+
+
+@pytest.mark.slow
+def test_a_page_is_quick_with_many_vehicles(browser: Any, served: Any) -> None:
+    source = make_source("three-communities", ["vehicles.count=100000", "game.solver=exact"])
+    here = visit(browser, served(source).base_url)
+    here.step()
+    began = time.monotonic()
+    here.step(8)
+    assert (time.monotonic() - began) / 8 < 5.0
+    assert len(here.option("Map")[2]["data"]) <= 600
+    fine(here)
+    here.page.close()
+
+
+def test_the_command_serves_until_it_is_interrupted() -> None:
+    import signal
+    import urllib.request
+
+    code = "from runs.command_line import main; main()"
+    words = ["live", "three-communities", "--set", "vehicles.count=20", "--no-browser"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.match(r"(http://localhost:\d+) shows three-communities; Ctrl-C ends it\n", line)
+    assert found is not None, line
+    until = time.monotonic() + 60
+    while True:
+        try:
+            page = urllib.request.urlopen(found[1], timeout=10).read().decode()
+            break
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+    assert "hMESH: three-communities" in page
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output, errors) == (0, "", "")
