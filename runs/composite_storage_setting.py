@@ -106,8 +106,8 @@ class CompositeStorageSetting:
         What they pay, steps by steps.
     base_charge : array, shape (steps,)
         What a house pays in each step whatever it uses [money].
-    day : array of int, shape (steps,)
-        Local day of each step.
+    day, months : array of int, shape (steps,)
+        Local day of each step, and the month it lies in.
     """
 
     def __init__(
@@ -121,6 +121,9 @@ class CompositeStorageSetting:
         self.settings = settings
         self.steps, self.step_h = scenario.steps, scenario.step_h
         self.day = calendar.days_of(0, self.steps)
+        begins = np.flatnonzero(np.diff(self.day, prepend=-1))
+        months = [calendar.date_of(step).month for step in begins.tolist()]
+        self.months = np.repeat(months, np.diff(np.append(begins, self.steps)))
         self.series, sizes = _Sources(settings, scenario, calendar, streams).read()
         ends = np.cumsum(sizes)
         self.groups = [slice(e - n, e) for e, n in zip(ends.tolist(), sizes, strict=True)]
