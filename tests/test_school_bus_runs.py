@@ -69,6 +69,14 @@ def test_valleys_cost_less_and_peaks_fall(worlds: dict[str, Simulation]) -> None
     assert s["centralised"]["peak_kw"] <= s["valley_charging"]["peak_kw"]
 
 
+def test_valley_charging_buys_the_energy_that_charging_after_use_buys() -> None:
+    # From a Monday to the Saturday morning on which the last night ends.
+    week = lived("hours=126", "strategies=[charge_after_use, valley_charging]")
+    bought = [world.summary()["school_charged_kwh"] for world in week.values()]
+    assert bought[0] == pytest.approx(bought[1], rel=1e-9)
+    assert all(w.summary()["school_stored_change_kwh"] == pytest.approx(0) for w in week.values())
+
+
 def test_what_was_sold_and_charged_again_is_told_apart(worlds: dict[str, Simulation]) -> None:
     for world in worlds.values():
         s = world.summary()

@@ -1,0 +1,74 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from runs import load_scenario, read_run, start_run
+from runs.pictures.run_data import RunData
+from runs.pictures.schools import draw_bus_power, draw_incentives
+from runs.pictures.sheet import Drawing
+from runs.plots import draw_plots
+from runs.run_summary import notes, summary_table
+
+SMALL = (
+    "plots=false", "game.solver=exact",
+    "school_buses.groups=[{name: a, community: rochester, schools: 2, buses: 3}]",
+)  # fmt: skip
+
+
+def drawn(folder: Path, *changes: str) -> tuple[Drawing, Drawing]:
+    """Return the pictures of a small run, not yet written to files."""
+    start_run(load_scenario("school-buses", [*SMALL, *changes]), folder)
+    data = RunData(read_run(folder))
+    return draw_bus_power(data), draw_incentives(data)
+
+
+@pytest.mark.parametrize("hours", [48, 840])
+def test_titles_say_what_buses_do_with_units(tmp_path: Path, hours: int) -> None:
+    power, price = drawn(tmp_path / "run", f"hours={hours}")
+    assert power.figure is not None
+    assert len(power.figure.axes) == 4
+    assert all("power [" in axes.get_ylabel() for axes in power.figure.axes)
+    assert "sell" in power.finding
+    assert "MWh" in power.finding or "kWh" in power.finding
+    assert price.figure is not None
+    assert "USD/kWh" in price.finding
+    assert "hours" in price.finding
+
+
+def test_where_nothing_is_sold_the_pictures_say_so(tmp_path: Path) -> None:
+    power, price = drawn(
+        tmp_path / "run", "hours=24", "strategies=[charge_after_use, valley_charging]"
+    )
+    assert price.figure is None
+    assert "sold nothing" in price.finding
+    assert "sell nothing" in power.finding
+    idle, _ = drawn(
+        tmp_path / "idle", "hours=24", "strategies=[charge_after_use]",
+        "school_buses.groups=[{name: a, community: rochester, buses: 0}]",
+    )  # fmt: skip
+    assert idle.figure is None
+
+
+def test_pictures_are_among_those_of_a_run(tmp_path: Path) -> None:
+    changes = [*SMALL, "hours=12", "strategies=[optimal_energy_price]"]
+    start_run(load_scenario("school-buses", changes), tmp_path / "run")
+    names = {plot.name for plot in draw_plots(tmp_path / "run") if plot.path is not None}
+    assert {"load", "school_buses", "incentive_prices"} <= names
+
+
+def test_the_table_of_a_run_tells_bills_energies_and_ways_to_count(tmp_path: Path) -> None:
+    summary = start_run(load_scenario("school-buses", [*SMALL, "hours=48"]), tmp_path / "run")
+    console = Console(width=140, file=io.StringIO(), record=True)
+    console.print(summary_table(summary, "USD"))
+    text = console.export_text()
+    for row in (
+        "school buses charge [MWh]", "school buses sell [MWh]", "schools' bill less income [USD]",
+        "incentives paid [USD]", "generation cost [", "with incentives [", "replacing nothing sold",
+    ):  # fmt: skip
+        assert row in text, row
+    assert "vehicles' bill" not in text
+    told = " ".join(notes(summary))
+    assert "could not finish its round" in told
+    assert "energy that school rounds took and batteries lacked" in told.lower()
