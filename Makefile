@@ -33,6 +33,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/vehicle_study.py --smoke
 	@$(bin)/python benchmarks/long_run.py --smoke
 	@$(bin)/python benchmarks/sweep_overhead.py --smoke
+	@$(bin)/python benchmarks/battery_sharing.py --smoke
 	@$(bin)/python benchmarks/smart_homes.py --smoke
 	@$(bin)/python benchmarks/school_buses.py --smoke
 	@echo "== tests, the slow ones too"
@@ -58,6 +59,7 @@ bench: $(synced)  ## time the vehicle study, runs of five years and a sweep of 2
 	@$(bin)/python benchmarks/vehicle_study.py --json results/benchmark.json
 	@$(bin)/python benchmarks/long_run.py --json results/long-run.json
 	@$(bin)/python benchmarks/sweep_overhead.py --json results/sweep-overhead.json
+	@$(bin)/python benchmarks/battery_sharing.py --json results/battery-sharing.json
 	@$(bin)/python benchmarks/smart_homes.py --json results/smart-homes.json
 	@$(bin)/python benchmarks/school_buses.py --json results/school-buses.json
 

@@ -54,7 +54,8 @@ class BatteryData:
 
     def of_days(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the whole days of values of every step, shape (..., days, steps)."""
-        at = np.array([list(day) for day in self.whole], dtype=np.intp).reshape(len(self.whole), -1)
+        steps = round(HOURS / self.data.step_h)
+        at = np.array([list(day) for day in self.whole], dtype=np.intp).reshape(-1, steps)
         return values[..., at]
 
     @cached_property
@@ -62,7 +63,8 @@ class BatteryData:
         """Load of every recorded building [kWh], shape (buildings, steps)."""
         first = [("strategy", "=", self.data.strategies[0])]
         load = self.data.run.table("buildings", ["load_kwh"], first).column("load_kwh").to_numpy()
-        return np.asarray(load.reshape(self.data.steps, -1).T)
+        buildings = len(load) // self.data.steps
+        return np.asarray(load.reshape(self.data.steps, buildings).T)
 
     @cached_property
     def batteries(self) -> dict[str, NDArray[np.float64]]:
