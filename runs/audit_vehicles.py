@@ -242,7 +242,7 @@ class VehicleAudit:
         self.charged_kwh[here] = self._by_community(rows, np.maximum(energy, 0.0))
         saturated = (lower < upper) & ((energy <= lower) | (energy >= upper))
         stuck = self._by_community(rows, saturated.astype(np.float64)) == present
-        passive = self._hours["fixed_load_kwh"][here] + self._hours["generation_kwh"][here]
+        passive = self._hours["net_kwh"][here] - self._hours["ev_kwh"][here]
         captive = passive + self._by_community(rows, lower)
         counted = {
             "counts.vehicles_at_bound": saturated,
