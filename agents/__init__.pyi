@@ -5,6 +5,8 @@ from .battery_coordinator import SharingRules as SharingRules
 from .building_battery import BatteryBank as BatteryBank
 from .building_battery import BuildingBattery as BuildingBattery
 from .community_energy_aggregator import CommunityEnergyAggregator as CommunityEnergyAggregator
+from .community_storage import CommunityStorage as CommunityStorage
+from .community_storage import ServedHousehold as ServedHousehold
 from .consumer import Building as Building
 from .consumer import Consumer as Consumer
 from .consumer import Household as Household
@@ -34,9 +36,11 @@ from .row_agent import Column as Column
 from .row_agent import RowAgent as RowAgent
 from .school import School as School
 from .school_district import SchoolDistrict as SchoolDistrict
+from .served_households import ServedHouseholds as ServedHouseholds
 from .smart_homes import ControlSettings as ControlSettings
 from .smart_homes import HomeController as HomeController
 from .smart_homes import SmartHomes as SmartHomes
+from .storage_controllers import StorageControllers as StorageControllers
 from .storage_household import HomeEnergyManager as HomeEnergyManager
 from .storage_household import StorageHousehold as StorageHousehold
 from .storage_houses import HousePopulations as HousePopulations

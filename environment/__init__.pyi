@@ -23,6 +23,9 @@ from .commercial_buildings import CommercialBuildings as CommercialBuildings
 from .commercial_buildings import District as District
 from .day_plans import DayPlans as DayPlans
 from .day_plans import read_day_plans as read_day_plans
+from .day_slots import slot_by_clock as slot_by_clock
+from .day_slots import slots_by_clock as slots_by_clock
+from .day_slots import steps_of_day as steps_of_day
 from .demand import LoadTable as LoadTable
 from .demand import read_loads as read_loads
 from .diaries import DiaryTrips as DiaryTrips
@@ -31,6 +34,12 @@ from .drawn_trips import DrawnTrips as DrawnTrips
 from .errors import InputError as InputError
 from .errors import Problem as Problem
 from .errors import nearest as nearest
+from .forecast_errors import ForecastErrors as ForecastErrors
+from .forecasters import Forecaster as Forecaster
+from .forecasters import NoisyActual as NoisyActual
+from .forecasters import Persistence as Persistence
+from .forecasters import RidgeLastDay as RidgeLastDay
+from .forecasters import SeasonalNaive as SeasonalNaive
 from .grid import Grid as Grid
 from .grid import LineFlows as LineFlows
 from .growth import Growth as Growth
@@ -75,6 +84,13 @@ from .standard_profiles import dynamisation as dynamisation
 from .standard_profiles import season_of as season_of
 from .standard_profiles import typical_day_kw as typical_day_kw
 from .storage_bank import StorageBank as StorageBank
+from .storage_messages import DemandForecast as DemandForecast
+from .storage_messages import DemandOutlook as DemandOutlook
+from .storage_messages import DemandStatus as DemandStatus
+from .storage_messages import DischargeGrant as DischargeGrant
+from .storage_messages import GenerationReport as GenerationReport
+from .storage_messages import GridPurchase as GridPurchase
+from .storage_messages import StorageDraw as StorageDraw
 from .streams import Streams as Streams
 from .sunshine import ClearSky as ClearSky
 from .sunshine import Orientation as Orientation

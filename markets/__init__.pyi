@@ -7,6 +7,11 @@ from .admission_control import schedule_day as schedule_day
 from .aggregator_response import ResponseMap as ResponseMap
 from .aggregator_response import best_price as best_price
 from .aggregator_response import response_map as response_map
+from .allowance_iteration import Course as Course
+from .allowance_iteration import Horizon as Horizon
+from .allowance_iteration import Iterations as Iterations
+from .allowance_iteration import iterate_allowance as iterate_allowance
+from .allowance_iteration import live_through as live_through
 from .battery_exchange import Orders as Orders
 from .battery_exchange import OwnLoadFirst as OwnLoadFirst
 from .battery_exchange import exchange_matrix as exchange_matrix
@@ -22,6 +27,17 @@ from .capacity_allocation import exchanged_kwh as exchanged_kwh
 from .capacity_allocation import least_exchange as least_exchange
 from .closing_days import closing_day_loss_kwh as closing_day_loss_kwh
 from .closing_days import given_away_share as given_away_share
+from .community_storage import SlotExchange as SlotExchange
+from .community_storage import StorageRatings as StorageRatings
+from .community_storage import allowance_kwh as allowance_kwh
+from .community_storage import average_left as average_left
+from .community_storage import exchange as exchange
+from .community_storage import served_by_storage as served_by_storage
+from .community_storage import served_first as served_first
+from .community_storage_bounds import largest_demands_kwh as largest_demands_kwh
+from .community_storage_bounds import most_delivered as most_delivered
+from .community_storage_bounds import most_delivered_lp as most_delivered_lp
+from .community_storage_bounds import most_in_turns as most_in_turns
 from .critical_hours import base_demand as base_demand
 from .critical_hours import required_demand as required_demand
 from .demand_curve import DemandCurve as DemandCurve
@@ -79,6 +95,7 @@ from .present_value import break_even_income as break_even_income
 from .present_value import net_present_value as net_present_value
 from .price_search import SearchedPrice as SearchedPrice
 from .price_search import search_price as search_price
+from .printed_discharge import printed_dischargers as printed_dischargers
 from .representative_days import RepresentativeDays as RepresentativeDays
 from .representative_days import representative_days as representative_days
 from .school_response import satisfaction as satisfaction
