@@ -244,7 +244,7 @@ def bounds_section(cases: list[StorageCase]) -> ReportSection:
     """Set the rule beside the printed one and three exact bounds."""
     rows: list[tuple[Cell, ...]] = []
     orders = []
-    for seed, case in zip(SEEDS, cases, strict=True):
+    for seed, case in enumerate(cases, start=SEEDS[0]):
         alike = (case.stored_kwh, case.ratings, case.step_h)
         demand = case.ahead.demand_kwh
         two = largest_demands_kwh(demand, case.dischargers)

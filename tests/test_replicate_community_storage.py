@@ -1,0 +1,157 @@
+"""The published study of community storage: what it compares, and what it may claim."""
+
+import numpy as np
+import pytest
+
+from environment.forecasters import NoisyActual
+from runs import load_scenario
+from runs.community_storage_case import StorageCase, cases_of
+from runs.published_figures import published_figures
+from runs.replicate import STUDIES
+from runs.replicate_community_forecasts import forecast_errors_section, printed_errors_section
+from runs.replicate_community_options import options_section
+from runs.replicate_community_storage import (
+    HOUSES,
+    arithmetic,
+    bounds_section,
+    compared,
+    run_time,
+    scaled_case,
+    study_setting,
+)
+from runs.replicate_community_study import moved_share
+from runs.setting import make_setting
+from runs.simulation import Simulation
+
+FIGURES = {(f.where, f.item, f.metric): f for f in published_figures("community_storage")}
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[StorageCase]:
+    return [scaled_case(study_setting(seed), FIGURES) for seed in range(1, 5)]
+
+
+def test_the_study_is_known_by_its_name() -> None:
+    assert "community_storage" in STUDIES
+
+
+@pytest.mark.parametrize("alike", ["normal", "optimal"])
+def test_a_case_is_what_a_run_does(alike: str) -> None:
+    setting = study_setting(2)
+    (case,) = cases_of(setting)
+    simulation = Simulation(setting, f"community_storage_{alike}")
+    drawn = np.zeros(3)
+    for _ in range(setting.scenario.steps):
+        simulation.step()
+        drawn += simulation.schemes["community_storage"].controllers.drawn_kwh  # type: ignore[attr-defined]
+    expected = case.normal() if alike == "normal" else case.optimal()[0]
+    assert drawn == pytest.approx(expected, abs=1e-9)
+
+
+def test_demands_are_those_published(cases: list[StorageCase]) -> None:
+    for case in cases:
+        demand = case.ahead.demand_kwh.sum(axis=0)
+        assert demand == pytest.approx([11.81, 12.09, 13.11])
+        assert (case.optimal()[0] < demand).all()
+
+
+def test_totals_are_of_the_size_published(cases: list[StorageCase]) -> None:
+    optimal = np.array([case.optimal()[0].sum() for case in cases])
+    normal = np.array([case.normal().sum() for case in cases])
+    assert (normal < optimal).all()
+    assert optimal.min() < 15.67 < optimal.max()
+    assert abs(normal.mean() - 7.50) < 3.0
+    assert all(30 < case.optimal()[1].chosen < 80 for case in cases)
+
+
+def test_tables_3_and_4_stand_beside_ours(cases: list[StorageCase]) -> None:
+    kwh, shares, passed, verdict = compared(FIGURES, cases)
+    assert [row[0] for row in kwh.rows] == [*HOUSES, "all"] * 2
+    assert passed == bool(kwh.rows[-1][-1])
+    assert "normal operation's published total" in verdict or bool(kwh.rows[3][-1])
+    for row in (*kwh.rows, *shares.rows):
+        _, _, value, mean, lowest, highest, among = row
+        assert lowest <= mean <= highest  # type: ignore[operator]
+        assert among == (lowest <= value <= highest)  # type: ignore[operator]
+
+
+def test_a_total_that_is_not_among_ours_fails_the_study(cases: list[StorageCase]) -> None:
+    from dataclasses import replace
+
+    wrong = dict(FIGURES)
+    key = ("Table 3", "H3", "from community storage, optimal")
+    wrong[key] = replace(wrong[key], value=wrong[key].value + 9.0)
+    assert not compared(wrong, cases)[2]
+
+
+def test_tables_3_and_4_agree_with_each_other() -> None:
+    assert all(row[-1] for row in arithmetic(FIGURES).rows)
+
+
+def test_the_printed_errors_of_households_cannot_be() -> None:
+    rows = {row[0]: row for row in printed_errors_section(FIGURES).rows}
+    assert [rows[house][-1] for house in (*HOUSES, "PV")] == [False, False, False, True]
+    assert rows["H1"][5] == pytest.approx(28.6, abs=0.05)
+
+
+def test_errors_of_forecasters_keep_their_inequalities() -> None:
+    section = forecast_errors_section(study_setting(1))
+    assert all(row[-1] for row in section.rows)
+    noise = [row for row in section.rows if row[0] == "noise"]
+    assert all(14 < float(row[4] or 0) < 19 for row in noise)
+
+
+def test_bounds_stand_in_their_order(cases: list[StorageCase]) -> None:
+    section = bounds_section(cases)
+    for row in section.rows:
+        values = [float(value or 0) for value in row[1:-1]]
+        assert values == pytest.approx(sorted(values), abs=1e-2)
+        assert 85 < float(row[-1] or 0) <= 100
+
+
+def test_every_reading_is_told(cases: list[StorageCase]) -> None:
+    rows = {(row[0], row[1]): row[2:] for row in options_section(FIGURES, cases).rows}
+    usual = rows["", "as the study"]
+    assert rows["ties of (33), (37)", "last household first"] == pytest.approx(usual)
+    assert rows["Algorithm 2", "as printed"][1] < usual[1]  # type: ignore[operator]
+    assert rows["Algorithm 2", "all three served at once"][1] > usual[1]  # type: ignore[operator]
+    assert rows["plant", "6 kW peak"][1] > usual[1]  # type: ignore[operator]
+    assert rows["(41)", "all demand allowed"][1] >= usual[1] - 0.2  # type: ignore[operator]
+
+
+def test_a_plan_takes_less_than_published(cases: list[StorageCase]) -> None:
+    ((_, published, here),) = run_time(FIGURES, cases[0]).rows
+    assert float(here or 0) < float(published or 0)
+
+
+def test_a_perfect_forecast_moves_nothing_and_noise_moves_some() -> None:
+    setting = make_setting(load_scenario("community-storage", ["community_storage.plan_on=actual"]))
+    shared = setting.community_storage
+    assert shared is not None
+
+    def served(sigma: float) -> np.ndarray:
+        noisy = NoisyActual(shared.coming_demand_kwh, sigma, setting.streams, "study")
+        return np.array([cases_of(setting, noisy)[0].optimal()[0]])
+
+    perfect = served(0.0)
+    assert moved_share(perfect, served(0.0)) == 0.0
+    assert 0 < moved_share(served(1.0), perfect) < 1
+    assert moved_share(np.array([[1.0, 0.0]]), np.array([[0.0, 3.0]])) == 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_whole_study_passes_and_says_who_gains() -> None:
+    done: list[tuple[int, int]] = []
+    report = STUDIES["community_storage"](lambda a, b: done.append((a, b)))
+    assert report.passed
+    assert done[-1][0] == done[-1][1]
+    quality = report.section("forecast_quality")
+    assert quality.bars is not None
+    totals = dict(
+        zip(quality.column("forecast"), quality.column("total [% of perfect]"), strict=True)
+    )
+    assert totals["perfect"] == 100
+    assert float(totals["noise of sigma 0.21"] or 0) > float(totals["the last reading"] or 0)
+    sizes = report.section("households")
+    assert set(sizes.column("households")) == {3, 30, 300, 1000}
