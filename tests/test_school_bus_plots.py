@@ -11,6 +11,7 @@ from runs.pictures.sheet import Drawing
 from runs.plots import draw_plots
 from runs.run_summary import notes, summary_table
 
+STRATEGIES = ["charge_after_use", "valley_charging", "centralised", "optimal_energy_price"]
 SMALL = (
     "plots=false", "game.solver=exact",
     "school_buses.groups=[{name: a, community: rochester, schools: 2, buses: 3}]",
@@ -24,11 +25,14 @@ def drawn(folder: Path, *changes: str) -> tuple[Drawing, Drawing]:
     return draw_bus_power(data), draw_incentives(data)
 
 
-@pytest.mark.parametrize("hours", [48, 840])
-def test_titles_say_what_buses_do_with_units(tmp_path: Path, hours: int) -> None:
-    power, price = drawn(tmp_path / "run", f"hours={hours}")
+@pytest.mark.parametrize(("hours", "strategies"), [(30, STRATEGIES), (804, STRATEGIES[-1:])])
+def test_titles_say_what_buses_do_with_units(
+    tmp_path: Path, hours: int, strategies: list[str]
+) -> None:
+    told = f"strategies=[{', '.join(strategies)}]"
+    power, price = drawn(tmp_path / "run", f"hours={hours}", told)
     assert power.figure is not None
-    assert len(power.figure.axes) == 4
+    assert len(power.figure.axes) == len(strategies)
     assert all("power [" in axes.get_ylabel() for axes in power.figure.axes)
     assert "sell" in power.finding
     assert "MWh" in power.finding or "kWh" in power.finding
