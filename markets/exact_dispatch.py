@@ -72,7 +72,7 @@ def dispatch_exactly(
     ramp_kw: float | None = None,
     relaxed: bool = False,
     gap: float = 1e-7,
-    time_limit_s: float = 300.0,
+    time_limit_s: float = 900.0,
 ) -> ExactDispatch:
     """Return the cheapest dispatch of a house that knows all steps ahead.
 

@@ -82,7 +82,7 @@ def with_foresight(
     strategy: str,
     prices: HousePrices,
     gap: float = 1e-4,
-    time_limit_s: float = 60.0,
+    time_limit_s: float = 900.0,
 ) -> HouseYear:
     """Return the cheapest year of the first house, equal at every midnight as the source has it."""
     demand = setting.demand(0)

@@ -122,6 +122,16 @@ def _of_vehicles() -> "list[_Picture]":
     ]
 
 
+def _of_composite_storage() -> "list[_Picture]":
+    from .pictures import houses
+
+    return [
+        ("typical_days", houses.draw_typical_days),
+        ("house_energy", houses.draw_house_energy),
+        ("house_money", houses.draw_house_money),
+    ]
+
+
 def _of_battery_sharing() -> "list[_Picture]":
     from .pictures import batteries, battery_exchange
 
@@ -155,6 +165,7 @@ def _of_community_storage() -> "list[_Picture]":
 # The pictures of each scheme, imported when it takes part.
 _PICTURES_OF = {
     "smart_homes": _of_smart_homes,
+    "composite_storage": _of_composite_storage,
     "battery_sharing": _of_battery_sharing,
     "school_buses": _of_school_buses,
     "community_storage": _of_community_storage,

@@ -1,0 +1,164 @@
+"""Houses with battery and thermal tank: their days by season, energy, emissions and money."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+from markets.payback import discounted_payback
+from runs.strategy_names import STRATEGIES_OF, strategy_label, strategy_name
+
+from .run_data import RunData
+from .sheet import INK, Drawing, energy_text, legend_line, panel_title, sheet, strategy_colour
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SEASONS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11)}
+COURSES = {
+    "sun": ("generation_kwh", "#E69F00"),
+    "appliances and heat pump": ("used_kwh", INK),
+    "bought": ("import_kwh", "#D55E00"),
+    "sold": ("export_kwh", "#56B4E9"),
+    "battery gives": ("discharge_kwh", "#009E73"),
+    "tank's heat drawn": ("tank_discharge_kwh", "#CC79A7"),
+}
+YEAR_H = 8760.0
+
+type Sums = dict[str, dict[str, NDArray[np.float64]]]
+
+
+def draw_typical_days(data: RunData) -> Drawing:
+    """Draw the mean day of each season in every case."""
+    sums = _sums(data)
+    calendar = Calendar(data.scenario["start"], data.scenario["time_zone"], data.step_h)
+    month = np.array([calendar.date_of(step).month for step in range(data.steps)])
+    hour = np.array([int(calendar.hour_of_day(step)) for step in range(data.steps)])
+    seasons = [name for name, months in SEASONS.items() if np.isin(month, months).any()]
+    cases = _cases(data)
+    first, last = (self_consumption(data, case) for case in (cases[0], cases[-1]))
+    finding = (
+        f"Of its sun a house uses {first:.0f} % under {strategy_name(cases[0])} and {last:.0f} % "
+        f"under {strategy_name(cases[-1])}"
+    )
+    entries = [legend_line(name, colour, lw=1.8) for name, (_, colour) in COURSES.items()]
+    figure, panels = sheet(
+        finding, (len(cases), len(seasons)), 1.5, entries, sharex=True, sharey=True, gap_in=0.5,
+        note="Mean day of each season, all houses together",
+    )  # fmt: skip
+    for row, case in enumerate(cases):
+        for column, season in enumerate(seasons):
+            axes, there = panels[row, column], np.isin(month, SEASONS[season])
+            for name, colour in COURSES.values():
+                values = sums[case][name][there] / data.step_h
+                count = np.bincount(hour[there], minlength=24)
+                mean = np.bincount(hour[there], values, 24) / np.maximum(count, 1)
+                axes.plot(np.arange(24), mean, color=colour, lw=1.4)
+            label = strategy_label(case) if column == 0 else ""
+            panel_title(axes, label or " ", strategy_colour(data.strategies, case))
+            axes.text(0.97, 0.9, season, transform=axes.transAxes, ha="right", fontsize=9)
+            axes.set_xticks([0, 6, 12, 18])
+            if row == len(cases) - 1:
+                axes.set_xlabel("hour of the day")
+        panels[row, 0].set_ylabel("power [kW]")
+    return Drawing(finding, figure)
+
+
+def draw_house_energy(data: RunData) -> Drawing:
+    """Draw what houses buy and sell, their self-consumption and emissions."""
+    cases = _cases(data)
+    least = min(cases, key=lambda case: float(data.total(case, "house_co2_kg")))
+    finding = (
+        f"Emissions are lowest under {strategy_name(least)}, "
+        f"{float(data.total(least, 'house_co2_kg')) / 1000:,.2f} t of CO2 for "
+        f"{energy_text(float(data.total(least, 'house_import_kwh')))} bought"
+    )
+    figure, panels = sheet(finding, (1, 4), 2.2, left_in=1.95)
+    columns = {
+        "bought [MWh]": [float(data.total(case, "house_import_kwh")) / 1e3 for case in cases],
+        "sold [MWh]": [float(data.total(case, "house_export_kwh")) / 1e3 for case in cases],
+        "self-consumption [%]": [self_consumption(data, case) for case in cases],
+        "CO2 [t]": [float(data.total(case, "house_co2_kg")) / 1e3 for case in cases],
+    }
+    for column, (title, values) in enumerate(columns.items()):
+        _bars(panels[0, column], data, cases, values, names=column == 0)
+        panel_title(panels[0, column], title)
+    return Drawing(finding, figure)
+
+
+def draw_house_money(data: RunData) -> Drawing:
+    """Draw running cost, and after how long storages have paid for themselves."""
+    cases = _cases(data)
+    costs = [float(data.total(case, "house_running_cost")) for case in cases]
+    if cases[0] != STRATEGIES_OF["composite_storage"][0] or len(cases) < 2:
+        return Drawing("No saving to draw: houses without storage are not among the strategies")
+    a_year = YEAR_H / (data.steps * data.step_h)
+    paid = [
+        discounted_payback(
+            (costs[0] - cost) * a_year,
+            float(data.total(case, "house_investment")),
+            float(data.total(case, "house_interest_rate")),
+        )
+        for case, cost in zip(cases, costs, strict=True)
+    ]
+    soonest = min(range(1, len(cases)), key=lambda k: paid[k])
+    finding = (
+        f"The storages pay back soonest under {strategy_name(cases[soonest])}, "
+        f"after {paid[soonest]:.1f} years"
+        if np.isfinite(paid[soonest])
+        else "No storage ever pays back: savings do not even pay the interest"
+    )
+    note = "" if a_year == 1.0 else "Savings of the run taken as those of a year like it"
+    figure, panels = sheet(finding, (1, 2), 2.2, left_in=1.95, note=note)
+    _bars(panels[0, 0], data, cases, costs, names=True)
+    panel_title(panels[0, 0], f"running cost [{data.currency}]")
+    _bars(panels[0, 1], data, cases[1:], paid[1:], names=False)
+    panel_title(panels[0, 1], "payback [years]")
+    return Drawing(finding, figure)
+
+
+def self_consumption(data: RunData, case: str) -> float:
+    """Return the share of what houses generate that they use [%]."""
+    generated = float(data.total(case, "house_generation_kwh"))
+    sold = float(data.total(case, "house_export_kwh"))
+    return 100.0 * (1.0 - sold / generated) if generated > 0 else 100.0
+
+
+def _cases(data: RunData) -> list[str]:
+    """Return the strategies of the scheme, the first of the run where there is none."""
+    cases = [name for name in data.strategies if name in STRATEGIES_OF["composite_storage"]]
+    return cases or list(data.strategies[:1])
+
+
+def _sums(data: RunData) -> Sums:
+    """Return what all houses do together in each step, by strategy and column."""
+    names = [
+        "appliances_kwh", "heat_pump_kwh", "generation_kwh", "import_kwh", "export_kwh",
+        "discharge_kwh", "tank_discharge_kwh",
+    ]  # fmt: skip
+    table: Any = data.run.table("house_sums", ["step", "strategy", *names]).to_pandas()
+    sums: Sums = {}
+    for case in _cases(data):
+        rows = table[table["strategy"] == case].groupby("step", observed=True)[names].sum()
+        sums[case] = {name: rows[name].to_numpy() for name in names}
+        sums[case]["used_kwh"] = sums[case]["appliances_kwh"] + sums[case]["heat_pump_kwh"]
+    return sums
+
+
+def _bars(
+    axes: "Axes", data: RunData, cases: list[str], values: list[float], *, names: bool
+) -> None:
+    """Draw a bar for each case with its value."""
+    shown = [value if np.isfinite(value) else 0.0 for value in values]
+    places = np.arange(len(cases))
+    colours = [strategy_colour(data.strategies, case) for case in cases]
+    axes.barh(places, shown, height=0.62, color=colours)
+    for place, value in zip(places.tolist(), values, strict=True):
+        text = f"{value:,.4g}" if np.isfinite(value) else "never"
+        axes.text(0.02, place, text, va="center", fontsize=9, transform=axes.get_yaxis_transform())
+    labels = [strategy_label(case).replace(" of houses", "") for case in cases]
+    axes.set_yticks(places, labels if names else [""] * len(cases))
+    axes.set_ylim(len(cases) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False)
