@@ -1,0 +1,114 @@
+"""Time houses with storages: a year of one case, exact and by rules, and of a thousand houses.
+
+``rules alone`` is the managers' own work, messages and storages included; ``simulation`` is the
+whole run of a case: managers, grid, payments and totals. ``--smoke`` takes a week in place of the
+year. Prints a table and, with ``--json FILE``, writes it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from runs.composite_storage_setting import CompositeStorageSetting
+from runs.house_study import live_by_rules, priced, with_foresight
+from runs.scenario import load_scenario
+from runs.setting import Setting, make_setting
+from runs.simulation import Simulation
+
+CASE = "hybrid_storage"
+WEEK_H = 168
+LOW, HIGH = 7.0, 30.0
+
+
+def setting_of(houses: int, hours: int | None) -> Setting:
+    """Return a world of so many houses whose needs differ, nothing of which is written down."""
+    group = "composite_storage.groups.0"
+    changes = [f"{group}.count={houses}", f"{group}.variation=0.3", "record.houses=none"]
+    changes.append(f"communities.kitakyushu.feeder.rating_kw={10 * houses}")
+    if hours is not None:
+        changes += ["years=null", f"hours={hours}"]
+    return make_setting(load_scenario("composite-storage", changes))
+
+
+def houses_of(setting: Setting) -> CompositeStorageSetting:
+    """Return the houses of a world."""
+    assert setting.composite_storage is not None
+    return setting.composite_storage
+
+
+def simulate(setting: Setting) -> None:
+    """Live through a case."""
+    simulation = Simulation(setting, CASE)
+    for _ in range(setting.scenario.steps):
+        simulation.step()
+
+
+def rules(setting: Setting, feed_in: float) -> None:
+    """Let managers decide on all steps."""
+    houses = houses_of(setting)
+    needs = (houses.series.load_scale, houses.series.heat_scale, houses.series.generation_scale)
+    first = [scale / scale[0] for scale in needs]
+    live_by_rules(houses, houses.populations(CASE), priced(houses, feed_in), first)
+
+
+def timed(what: str, houses: int, work: Callable[[], object]) -> dict[str, Any]:
+    """Return how long some work takes."""
+    began, worked = time.perf_counter(), time.process_time()
+    work()
+    return {
+        "what": what,
+        "houses": houses,
+        "wall_s": time.perf_counter() - began,
+        "cpu_s": time.process_time() - worked,
+    }
+
+
+def measure(hours: int | None) -> list[dict[str, Any]]:
+    """Time everything."""
+    one, many = setting_of(1, hours), setting_of(1000, hours)
+    rows = [
+        timed(f"exact, feed-in {feed_in:g}, {case}", 1, lambda c=case, f=feed_in: with_foresight(
+            houses_of(one), c, priced(houses_of(one), f)
+        ))
+        for feed_in in (LOW, HIGH)
+        for case in ("house_battery", "thermal_tank", CASE)
+    ]  # fmt: skip
+    for count, setting in ((1, one), (1000, many)):
+        rows.append(timed("rules alone", count, lambda s=setting: rules(s, LOW)))
+        rows.append(timed("simulation", count, lambda s=setting: simulate(s)))
+    return rows
+
+
+def main() -> None:
+    """Print how long a year takes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--smoke", action="store_true", help="a week in place of the year")
+    given = parser.parse_args()
+    rows = measure(WEEK_H if given.smoke else None)
+    table = Table(title="A week" if given.smoke else "A year of 8,760 hours")
+    for heading in ("what", "houses", "wall [s]", "processor [s]"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for row in rows:
+        table.add_row(
+            row["what"], f"{row['houses']:,}", f"{row['wall_s']:.2f}", f"{row['cpu_s']:.2f}"
+        )
+    Console().print(table)
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        machine = {"processors": os.cpu_count(), "python": platform.python_version()}
+        machine["numpy"] = np.__version__
+        given.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
