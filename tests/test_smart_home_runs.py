@@ -37,6 +37,37 @@ def test_a_run_of_homes_passes_its_audit(chance: bool, lost: bool) -> None:
     assert (counts["home_messages_unheard"] > 0) == lost
 
 
+def test_homes_without_generators_and_half_hours_pass_it_too(tmp_path: Path) -> None:
+    dark, cabin = STREET["smart_homes"]["groups"]
+    groups = [dark | {"generators": []}, cabin]
+    path = write_scenario(tmp_path, smart_homes={"groups": groups})
+    start_run(load_scenario(str(path), ["step_h=0.5", "hours=20"]), tmp_path / "run")
+    assert audit_run(tmp_path / "run").failed == ()
+    homes = read_run(tmp_path / "run").summary["mpfa_mg"]["homes"]
+    assert homes["terrace"]["generation_kwh"] == 0
+    # The cellar is empty from the start, the roof is not.
+    assert 0 < homes["terrace"]["served_kwh"] < homes["terrace"]["imported_kwh"]
+
+
+def test_homes_live_beside_vehicles(tmp_path: Path) -> None:
+    path = write_scenario(
+        tmp_path,
+        strategies=["mpfa_mg_shifting", "three_level"],
+        hours=10,
+        communities={
+            name: {"members": STREET["communities"]["homes"]["members"] if name == "homes" else []}
+            for name in ("homes", "malls", "offices", "farms")
+        },
+        vehicles={"count": 12},
+    )
+    start_run(load_scenario(str(path)), tmp_path / "run")
+    assert audit_run(tmp_path / "run").failed == ()
+    summary = read_run(tmp_path / "run").summary
+    # Under a strategy of the vehicles homes follow the first of theirs.
+    assert summary["three_level"]["homes"] != summary["mpfa_mg_shifting"]["homes"]
+    assert summary["three_level"]["counts"].get("homes_rescheduled", 0) == 0
+
+
 def test_the_built_in_study_is_the_published_one(tmp_path: Path) -> None:
     start_run(load_scenario("smart-home", ["plots=false"]), tmp_path / "run")
     summary = read_run(tmp_path / "run").summary

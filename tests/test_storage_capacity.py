@@ -129,6 +129,18 @@ def test_published_capacities_are_ordered_and_scale(seed: int) -> None:
     assert one <= total["mpfa_sg"] + 1e-9
 
 
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_published_capacity_goes_with_what_a_store_may_give_first(assignment: Assignment) -> None:
+    generation, used = served_day(assignment, "summer", shifted=False)
+    one, two = (
+        published_capacity(assignment, STUDY_LAYOUT, generation, used, StateOfCharge(start=start))
+        for start in (0.21, 0.22)
+    )
+    # The fan's store is sized by the surplus it must hold, all others by what they must give.
+    given_first = slice(0, 1) if assignment != "mpfa_mg" else slice(None)
+    assert one[given_first].sum() == pytest.approx(2 * two[given_first].sum(), rel=1e-9)
+
+
 @given(SEEDS, KINDS)
 @settings(max_examples=25, deadline=None)
 def test_dynamic_capacities_serve_and_one_percent_less_does_not(
