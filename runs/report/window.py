@@ -59,10 +59,15 @@ def window_of(data: RunData, share: float = 1.0) -> Window:
     peak = int(data.hours("net_kwh")[0].sum(axis=0).argmax())
     first = min(max(peak - steps // 2, 0), data.steps - steps)
     most = min(int(MOST_VEHICLE_HOURS * share / (worlds * steps)), round(MOST_VEHICLES * share))
-    chosen = np.arange(data.recorded)
-    if len(chosen) > most:
-        chosen = np.sort(np.argsort(chosen * _GOLDEN % 1.0, kind="stable")[:most])
-    return Window(first, first + steps, chosen)
+    return Window(first, first + steps, spread(data.recorded, most))
+
+
+def spread(count: int, most: int) -> NDArray[np.intp]:
+    """Return at most so many of the numbers below `count`, ascending, in no pattern of theirs."""
+    numbers = np.arange(count)
+    if count <= most:
+        return numbers
+    return np.sort(np.argsort(numbers * _GOLDEN % 1.0, kind="stable")[:most])
 
 
 def thinning(data: RunData, window: Window) -> list[str]:

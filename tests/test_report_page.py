@@ -1,0 +1,489 @@
+"""The page of a run, opened in a browser."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from typer.testing import CliRunner
+
+from runs import load_scenario, read_run, start_run, summary_table, write_report
+from runs.command_line import app
+from runs.pictures.run_data import RunData
+from runs.report.trip_film import Motion
+from runs.report.window import window_of
+from tests.audited_runs import FEW, finished
+from tests.interrupted_runs import interrupted
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SECONDS = 1000
+A_DAY = 10e6
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+class Visit:
+    """A page that is open, and what it said and asked for."""
+
+    def __init__(self, page: Page, path: Path) -> None:
+        self.page = page
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto(path.resolve().as_uri(), timeout=60 * SECONDS)
+        self.wait("document.documentElement.dataset.ready === 'yes'")
+
+    def run(self, script: str, argument: Any = None) -> Any:
+        return self.page.evaluate(script, argument)
+
+    def wait(self, condition: str) -> None:
+        """Wait until something holds; the page itself forbids the usual way, which is eval."""
+        for _ in range(600):
+            if self.run(condition):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"never: {condition}")
+
+    def set_clock(self, hours: float) -> None:
+        self.run("(hours) => hmesh.clock.set(hours)", hours)
+
+    def check(self, path: Path) -> None:
+        """Nothing went wrong, and nothing but the file itself was asked for."""
+        assert self.said == []
+        assert self.asked == [path.resolve().as_uri()]
+        wide = self.run("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide[0] <= wide[1]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("day") / "run"
+    start_run(load_scenario("three-communities", ["game.solver=exact"]), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page_of_day(day: Path) -> Path:
+    path = day.parent / "page.html"
+    told = write_report([day], path)
+    assert told == ["three-communities: 45 of 45 checks hold, 1 could not be made"]
+    return path
+
+
+def opened(browser: Browser, path: Path) -> Visit:
+    size: Any = {"width": 1280, "height": 900}
+    context = browser.new_context(viewport=size, color_scheme="light", offline=True)
+    return Visit(context.new_page(), path)
+
+
+@pytest.fixture(scope="module")
+def visit(browser: Browser, page_of_day: Path) -> Visit:
+    return opened(browser, page_of_day)
+
+
+def flat(value: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, held in value.items():
+        if isinstance(held, dict):
+            yield from flat(held, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", held
+
+
+def test_a_day_of_2000_vehicles_is_below_ten_megabytes(page_of_day: Path) -> None:
+    assert page_of_day.stat().st_size < A_DAY
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_it_fits_and_needs_no_network(
+    visit: Visit, page_of_day: Path, width: int, theme: str
+) -> None:
+    scheme: Any = theme
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    visit.page.emulate_media(color_scheme=scheme)
+    try:
+        visit.wait(f"document.documentElement.dataset.theme === '{theme}'")
+        visit.wait(f"hmesh.charts[0].plot.layout.width < {width}")
+        visit.set_clock(8.5)
+        visit.check(page_of_day)
+    finally:
+        visit.page.set_viewport_size({"width": 1280, "height": 900})
+        visit.page.emulate_media(color_scheme="light")
+
+
+def test_the_numbers_shown_are_those_of_the_summary(visit: Visit, day: Path) -> None:
+    summary = read_run(day).summary
+    shown = visit.run(
+        "[...document.querySelectorAll('data[data-key]')]"
+        ".map((e) => [e.dataset.key, e.value, e.textContent])"
+    )
+    expected = {
+        f"{strategy}.{key}": value
+        for strategy, totals in summary.items()
+        for key, value in flat(totals)
+        if value is not None
+    }
+    assert {key for key, _, _ in shown} == set(expected)
+    for key, value, text in shown:
+        assert float(value) == expected[key], key
+        number, unit = re.match(r"([\d.,e+-]+)\s*(.*)", text).groups()  # type: ignore[union-attr]
+        told = float(number.replace(",", "")) * (1000 if unit in ("MW", "MWh") else 1)
+        assert told == pytest.approx(abs(expected[key]), rel=0.02, abs=0.006) or told == (
+            pytest.approx(expected[key], rel=1e-5)
+        ), key
+
+
+def test_the_table_is_that_of_the_terminal(visit: Visit, day: Path) -> None:
+    run = read_run(day)
+    table = summary_table(run.summary, "JPY", run.info["scenario"]["strategies"])
+    shown = visit.run(
+        "[...document.querySelectorAll('.outcome tbody tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+    for row, cells in zip(
+        shown, zip(*(column.cells for column in table.columns), strict=True), strict=True
+    ):
+        told = [" ".join(str(cell).split()) for cell in cells]
+        assert [text.replace("\u2212", "-") for text in row] == told
+
+
+def test_play_moves_vehicles_and_pause_stops_them(
+    visit: Visit, day: Path, page_of_day: Path
+) -> None:
+    visit.set_clock(6.2)
+    places = "[...Array(2000).keys()].map((v) => hmesh.views[1].map.placeOf(v, hmesh.clock.now, 6))"
+    picture = "() => document.querySelector('.stage canvas').toDataURL()"
+    before, painted, clock = visit.run(places), visit.run(picture), visit.run("hmesh.clock.now")
+    visit.page.click("#play")
+    visit.wait("hmesh.clock.now > 6.5")
+    assert visit.page.inner_text("#play") == "Pause"
+    visit.page.click("#play")
+    assert visit.run("hmesh.clock.now") > clock
+    visit.run("hmesh.clock.set(Math.min(hmesh.clock.now, 6.95))")
+    moved = np.hypot(*(np.array(visit.run(places)) - np.array(before)).T) > 5
+    rows = read_run(day).table(
+        "vehicles", ["community"], [("step", "=", 6), ("strategy", "=", "typical")]
+    )
+    on_the_road = np.array(rows.column("community").to_pylist()) == None  # noqa: E711
+    assert on_the_road.any()
+    np.testing.assert_array_equal(moved, on_the_road)
+    assert visit.run(picture) != painted
+    stopped = visit.run("hmesh.clock.now")
+    visit.page.wait_for_timeout(200)
+    assert visit.run("hmesh.clock.now") == stopped
+    visit.check(page_of_day)
+
+
+@pytest.mark.parametrize("hours", [0.0, 6.3, 8.75, 16.5, 23.9])
+def test_vehicles_are_where_the_run_says(visit: Visit, day: Path, hours: float) -> None:
+    data = RunData(read_run(day))
+    window = window_of(data)
+    visit.set_clock(hours)
+    shown = visit.run(
+        """() => {
+          const { map } = hmesh.views[0];
+          const step = map.step(hmesh.clock.now);
+          const count = hmesh.runs[0].vehicles.where.shape[1];
+          return {
+            places: [...Array(count).keys()].map((v) => map.placeOf(v, hmesh.clock.now, step)),
+            at: map.at, radius: map.radius,
+          };
+        }"""
+    )
+    motion = Motion(data, window, np.array(shown["at"]))
+    expected, share = motion.at(hours)
+    v = np.arange(len(expected))
+    reach = 0.88 * shown["radius"] * np.sqrt((v + 0.5) / len(v))
+    slot = reach * np.array([np.cos(v * 2.399963), np.sin(v * 2.399963)])
+    expected += slot.T * (1 - 0.62 * np.sin(np.pi * share))[:, None]
+    np.testing.assert_allclose(np.array(shown["places"]), expected, atol=0.05)
+
+
+@pytest.mark.parametrize("step", [0, 9, 23])
+def test_load_and_price_of_the_moment_are_those_of_the_table(
+    visit: Visit, day: Path, step: int
+) -> None:
+    visit.set_clock(step + 0.5)
+    cell = visit.page.locator('[data-part="moment"] .cell').nth(1)
+    shown = [row.split("\t") for row in cell.locator("tbody").inner_text().splitlines()]
+    rows = read_run(day).table("hours").to_pandas()
+    rows = rows[(rows["step"] == step) & (rows["strategy"] == "three_level")]
+    for (name, load, price, plugged, *_), row in zip(shown, rows.itertuples(), strict=True):
+        assert name == row.community
+        number, unit = load.replace("\u2212", "-").replace(",", "").split()
+        kw = float(number) * (1000 if unit == "MW" else 1)
+        assert kw == pytest.approx(row.net_kwh, rel=0.005, abs=0.5)
+        assert price == f"{row.community_price:.2f}"
+        assert int(plugged.replace(",", "")) == row.vehicles_present
+
+
+def test_the_matrix_tells_who_charges_where(visit: Visit, day: Path) -> None:
+    run = read_run(day)
+    vehicles = run.table("vehicles", filters=[("strategy", "=", "three_level")]).to_pandas()
+    plans = run.table("fleet").to_pandas().set_index("vehicle")["day_plan"].astype(str)
+    vehicles["plan"] = vehicles["vehicle"].map(plans)
+    vehicles["community"] = vehicles["community"].astype(object)
+
+    def shown() -> dict[tuple[str, str], float]:
+        table = visit.page.locator('[data-part="matrix"] .cell').nth(1).locator("tr")
+        head, *rows = [line.split("\t") for line in table.all_inner_texts()]
+        return {
+            (row[0], place): float(text.replace("\u2212", "-").replace(",", "") or 0)
+            for row in rows
+            for place, text in zip(head[1:], row[1:], strict=True)
+        }
+
+    def expected(rows: Any) -> dict[tuple[str, str], float]:
+        return dict(rows.groupby(["plan", "community"])["energy_kwh"].sum())
+
+    visit.set_clock(9.5)
+    for span, rows in (("step", vehicles[vehicles["step"] == 9]), ("run", vehicles)):
+        visit.page.check(f'input[value="{span}"]')
+        found, sums = shown(), expected(rows)
+        assert len(found) == 30
+        for place, value in found.items():
+            assert value == pytest.approx(sums.get(place, 0.0), rel=0.006, abs=0.51), place
+    visit.page.check('input[value="step"]')
+
+
+def test_keys_drive_the_clock(visit: Visit) -> None:
+    page = visit.page
+    page.locator("h1").click()
+    visit.set_clock(5.0)
+    page.keyboard.press("ArrowRight")
+    assert visit.run("hmesh.clock.now") == 6
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert visit.run("hmesh.clock.now") == 4
+    page.keyboard.press("End")
+    assert visit.run("hmesh.clock.now") == 24
+    page.keyboard.press("Home")
+    assert visit.run("hmesh.clock.now") == 0
+    speed = visit.run("document.getElementById('speed').selectedIndex")
+    page.keyboard.press("+")
+    assert visit.run("document.getElementById('speed').selectedIndex") == speed + 1
+    page.keyboard.press("-")
+    page.keyboard.press(" ")
+    visit.wait("hmesh.clock.now > 0")
+    page.keyboard.press(" ")
+    assert not visit.run("hmesh.clock.playing")
+
+
+def test_the_slider_sets_the_clock_and_tells_the_local_time(visit: Visit) -> None:
+    visit.run(
+        "() => { const s = document.getElementById('scrub'); s.value = 7.5;"
+        "s.dispatchEvent(new Event('input')); }"
+    )
+    assert visit.run("hmesh.clock.now") == 7.5
+    assert visit.page.inner_text("#time") == "Mon, 16 Jan 2023, 08:30"
+
+
+def test_values_are_told_under_the_pointer_and_a_click_sets_the_clock(
+    visit: Visit, day: Path
+) -> None:
+    page = visit.page
+    chart = page.locator(".chart").first
+    chart.scroll_into_view_if_needed()
+    spot = visit.run(
+        """() => {
+          const chart = hmesh.charts[0];
+          const box = chart.box.getBoundingClientRect();
+          const room = box.width - chart.margin.l - chart.margin.r;
+          return [box.left + chart.margin.l + room * (13.5 / 24), box.top + 100];
+        }"""
+    )
+    page.mouse.move(*spot)
+    lines = page.locator(".chart .tip:visible").inner_text().splitlines()
+    data = RunData(read_run(day))
+    loads = data.power_kw("net_kwh").sum(axis=1)[:, 13] / 1000
+    assert lines[0] == "Mon, 16 Jan 2023, 14:00"
+    for line, load, name in zip(
+        lines[2:], loads, ("Typical charging", "Two-level game", "Three-level game"), strict=True
+    ):
+        assert line == f"{name}: {load:.2f} MW"
+    page.mouse.click(*spot)
+    assert visit.run("hmesh.clock.now") == pytest.approx(13.5, abs=0.05)
+    at = visit.run("hmesh.charts[0].line.getBoundingClientRect().left")
+    assert at == pytest.approx(spot[0], abs=2)
+
+
+def test_another_strategy_changes_map_tables_and_charts(visit: Visit, day: Path) -> None:
+    page = visit.page
+    visit.set_clock(9.5)
+    chosen = page.locator('[data-part="map"] select').first
+    chosen.select_option(label="Two-level game")
+    try:
+        cell = page.locator('[data-part="moment"] .cell').first
+        rows = read_run(day).table("hours").to_pandas()
+        rows = rows[(rows["step"] == 9) & (rows["strategy"] == "two_level")]
+        prices = [row.split("\t")[2] for row in cell.locator("tbody").inner_text().splitlines()]
+        assert prices == [f"{price:.2f}" for price in rows["community_price"]]
+        heads = page.locator('[data-part="chart-prices"] h4').all_inner_texts()
+        assert [head.strip() for head in heads] == ["Two-level game", "Three-level game"]
+    finally:
+        chosen.select_option(label="Typical charging")
+
+
+def test_the_theme_can_be_chosen(visit: Visit) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = visit.run(ground)
+    assert visit.page.inner_text("#theme") == "Theme: system"
+    visit.page.click("#theme")
+    visit.page.click("#theme")
+    assert visit.page.inner_text("#theme") == "Theme: dark"
+    assert visit.run(ground) != light
+    assert visit.run("hmesh.charts[0].plot.layout.font.color") == "#e7ebee"
+    visit.page.click("#theme")
+    assert visit.run(ground) == light
+
+
+def test_overloaded_lines_are_told_in_the_grid(visit: Visit, day: Path) -> None:
+    rows = read_run(day).table("lines").to_pandas()
+    worst = rows[rows["strategy"] == "typical"].sort_values("loading").iloc[-1]
+    visit.set_clock(worst["step"] + 0.5)
+    tree = visit.page.locator('[data-part="grid"] svg').first
+    percent = f"{worst['loading']:.0%}".replace("%", " %")
+    titles = tree.locator("title").all_text_contents()
+    assert f"{worst['line']}: {percent}" in titles
+    assert visit.page.locator('[data-part="grid"] svg text', has_text="!").count() >= 1
+
+
+def test_the_audit_and_the_scenario_are_told(visit: Visit) -> None:
+    assert visit.page.inner_text("#audit .verdict") == "✓ 45 of 45 checks hold, 1 could not be made"
+    facts = visit.page.inner_text("#origin .facts")
+    assert "seed\t1" in facts
+    assert "Monday, 16 January 2023, 01:00 (Europe/Berlin)" in facts
+
+
+def test_an_interrupted_run_is_shown_as_far_as_it_goes(browser: Browser, tmp_path: Path) -> None:
+    folder = interrupted(tmp_path / "run", 15, *FEW, "game.solver=exact")
+    path = tmp_path / "page.html"
+    told = write_report([folder], path)
+    assert told[0].startswith("The run is not finished: 15 of 24 steps are done")
+    visit = opened(browser, path)
+    assert "15 of 24 steps" in visit.page.inner_text("#outcome")
+    assert "Not audited: the run is not finished" in visit.page.inner_text("#audit")
+    assert visit.run("hmesh.clock.last") == 15
+    visit.set_clock(6.5)
+    assert visit.page.locator("#charts .chart").count() > 5
+    visit.check(path)
+    visit.page.context.close()
+
+
+def test_a_run_without_traces_shows_everything_else(browser: Browser, tmp_path: Path) -> None:
+    folder = finished(*FEW, "game.solver=exact", "record.vehicles=none")
+    path = tmp_path / "page.html"
+    told = write_report([folder], path)
+    assert "None of the 20 vehicles was recorded" in told[0]
+    visit = opened(browser, path)
+    assert "None of the 20 vehicles was recorded" in visit.page.inner_text("#outcome")
+    assert visit.page.locator("#who").is_hidden()
+    assert "Where the vehicles are" in visit.page.inner_text("#charts")
+    assert "State of charge" not in visit.page.locator("#charts h3").all_inner_texts()
+    visit.set_clock(8.5)
+    assert visit.page.locator('[data-part="moment"] tbody tr').count() == 6
+    visit.check(path)
+    visit.page.context.close()
+
+
+def test_several_runs_stand_side_by_side(browser: Browser, tmp_path: Path, day: Path) -> None:
+    alone = finished("vehicles.count=0", "strategies=[two_level]", "hours=30", "roads=[]")
+    path = tmp_path / "page.html"
+    write_report([day, alone], path, audit=False)
+    visit = opened(browser, path)
+    heads = visit.page.locator("#outcome th[scope=colgroup]").all_inner_texts()
+    assert heads == [day.name, alone.name]
+    assert visit.page.locator('[data-part="map"] .cell').count() == 2
+    assert visit.run("hmesh.clock.last") == 30
+    visit.set_clock(29.5)
+    summaries = [read_run(folder).summary for folder in (day, alone)]
+    shown = visit.run(
+        "[...document.querySelectorAll('.headlines data[data-key$=\".peak_kw\"]')]"
+        ".map((e) => Number(e.value))"
+    )
+    names = ("typical", "two_level", "three_level")
+    expected = [summaries[0][name]["peak_kw"] for name in names]
+    assert shown == [*expected, summaries[1]["two_level"]["peak_kw"]]
+    visit.check(path)
+    visit.page.context.close()
+
+
+def test_a_long_run_is_thinned_and_says_so(browser: Browser, tmp_path: Path) -> None:
+    folder = finished(
+        *FEW, "game.solver=exact", "hours=900", "strategies=[typical, two_level]",
+        "record.vehicles=3", "checkpoint_every_h=null",
+    )  # fmt: skip
+    path = tmp_path / "page.html"
+    told = write_report([folder], path, audit=False)
+    assert "A point of a chart is the mean of a day." in told
+    visit = opened(browser, path)
+    visit.set_clock(450)
+    ticks = visit.run("hmesh.charts[0].plot.layout.xaxis.ticktext")
+    assert 3 < len(ticks) < 30
+    assert all(re.fullmatch(r"\d+ (Jan|Feb)", tick) for tick in ticks)
+    visit.check(path)
+    visit.page.context.close()
+
+
+def test_the_clock_shows_summer_time(browser: Browser, tmp_path: Path) -> None:
+    folder = finished(
+        "vehicles.count=0", "strategies=[two_level]", "hours=6", "start=2023-03-26T00:00"
+    )
+    path = tmp_path / "page.html"
+    write_report([folder], path, audit=False)
+    visit = opened(browser, path)
+    visit.set_clock(2.0)
+    assert visit.page.inner_text("#time") == "Sun, 26 Mar 2023, 03:00"
+    ticks = visit.run("[...hmesh.charts[0].plot.layout.xaxis.tickvals]")
+    texts = visit.run("hmesh.charts[0].plot.layout.xaxis.ticktext")
+    told = dict(zip(ticks, texts, strict=True))
+    assert told[1] == "01:00"
+    assert told[2] == "03:00"
+    visit.page.context.close()
+
+
+def test_the_command_writes_page_and_trips(tmp_path: Path) -> None:
+    folder = shutil.copytree(finished(*FEW, "game.solver=exact"), tmp_path / "run")
+    words = ["report", str(folder), "--export", "geojson", "--no-progress"]
+    result = CliRunner().invoke(app, words, prog_name="hmesh")
+    assert result.exit_code == 0, result.output
+    path = folder / "report.html"
+    assert result.output.splitlines()[-2:] == [
+        f"trips: {folder / 'trips.geojson'}",
+        f"page: {path}",
+    ]
+    assert json.loads((folder / "trips.geojson").read_text(encoding="utf-8"))["features"]
+    read_run(folder).check_files()
+    assert 'id="moving"' in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_run_of_100_000_vehicles_is_thinned_and_shown(browser: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    changes = ["vehicles.count=100000", "game.solver=exact", "generation_cost.quadratic=1.0e-5"]
+    start_run(load_scenario("three-communities", [*changes, "plots=false"]), folder)
+    path = tmp_path / "page.html"
+    told = write_report([folder], path, audit=False)
+    assert told[0].startswith("The map draws 3,000 of 100,000 recorded vehicles")
+    assert path.stat().st_size < A_DAY
+    visit = opened(browser, path)
+    visit.set_clock(6.5)
+    visit.page.keyboard.press(" ")
+    visit.wait("hmesh.clock.now > 7")
+    visit.check(path)
+    visit.page.context.close()
