@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from markets.payback import investment_paid_back, saving_implied_by_tax
 
 from .composite_storage_setting import CompositeStorageSetting
+from .house_study import YEAR_H
 from .published_figures import PublishedFigure
 from .study_report import Cell, Column, ReportSection
 
@@ -35,7 +36,8 @@ def losses_implied(
     """
     told = table_5(figures)
     factor = setting.settings.emission_factor
-    generated = float(setting.demand(0).generation_kwh.sum())
+    share_of_year = setting.steps * setting.step_h / YEAR_H
+    generated = float(setting.demand(0).generation_kwh.sum()) / share_of_year
     rows: list[tuple[Cell, ...]] = []
     for case in WITH:
         more_bought = (told[case, CO2] - told["1", CO2]) / factor

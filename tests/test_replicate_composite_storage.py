@@ -1,0 +1,131 @@
+"""The replication of the house with storages: its identities, its claims, and its report."""
+
+import numpy as np
+import pytest
+
+from runs.composite_storage_setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
+from runs.house_study import (
+    by_rules,
+    payback_of,
+    priced,
+    saving_per_year,
+    with_foresight,
+    worth_of,
+)
+from runs.published_figures import published_figures
+from runs.replicate_composite_storage import (
+    CASES,
+    LOW,
+    carbon_tax,
+    compared,
+    foresight_gap,
+    identities,
+    money,
+    replicate_composite_storage,
+    sizes,
+    typical_days,
+)
+from runs.replicate_composite_storage_claims import (
+    exclusions,
+    investments_implied,
+    losses_implied,
+)
+from runs.replicate_composite_storage_inputs import assumptions
+from runs.scenario import Scenario, load_scenario
+from runs.setting import make_setting
+
+FIGURES = published_figures("composite_storage")
+
+
+@pytest.fixture(scope="module")
+def setting() -> CompositeStorageSetting:
+    changes = ("plots=false", "years=null", "hours=672", "start=2017-12-15T00:00")
+    made = make_setting(load_scenario("composite-storage", changes)).composite_storage
+    assert made is not None
+    return made
+
+
+def test_the_parts_of_the_report_agree_with_each_other(setting: CompositeStorageSetting) -> None:
+    low = {case: with_foresight(setting, case, priced(setting, LOW)) for case in CASES.values()}
+    rules = by_rules(setting, tuple(CASES.values()), priced(setting, LOW))
+    high = {
+        case: with_foresight(setting, case, priced(setting, 30.0), 1e-3) for case in CASES.values()
+    }
+    main, _ = compared(FIGURES, setting, low, rules, high)
+    assert len(main.rows) == sum(figure.where == "Table 5" for figure in FIGURES)
+    gap = foresight_gap(low, rules)
+    for dearer in gap.column("dearer [%]"):
+        assert isinstance(dearer, float)
+        assert -0.5 < dearer < 10.0
+    left = identities(setting, low, high)
+    assert max(float(cell or 0.0) for cell in left.column("left over")) < 1e-6
+    told = money(setting, low, rules)
+    for row, case in zip(told.rows, WITH_STORAGE, strict=True):
+        saving = saving_per_year(setting, low[NO_STORAGE], low[case])
+        assert row[2] == pytest.approx(saving / 111)
+        back = payback_of(setting, case, saving)
+        assert row[4] == (pytest.approx(back) if np.isfinite(back) else None)
+        # Paid back within the life is worth something today, and only then.
+        assert (worth_of(setting, case, saving) > 0) == (back < setting.settings.lifetime_years)
+    days = typical_days(setting, low)
+    assert {row[0] for row in days.rows} == {"winter"}
+    taxed = carbon_tax(setting, low)
+    for row in taxed.rows[:3]:
+        # The saving grows by the tax on what is avoided, and a little more by answering to it.
+        assert float(row[5] or 0.0) >= float(row[6] or 0.0) - 1e-6
+
+
+@pytest.mark.slow
+def test_no_search_of_sizes_beats_the_programme(setting: CompositeStorageSetting) -> None:
+    found = sizes(setting)
+    above = [float(cell or 0.0) for cell in found.column("above the exact")]
+    assert above[0] == 0.0
+    assert min(above) >= -1e-9
+
+
+def test_published_statements_exclude_each_other_by_identity(
+    setting: CompositeStorageSetting,
+) -> None:
+    agree = exclusions(FIGURES).column("as published")
+    # Only that payback lengthens with a tax goes with the published emissions.
+    assert agree.count(True) == 1
+    losses = losses_implied(FIGURES, setting)
+    assert losses.column("possible") == [False] * 3
+    investments = investments_implied(FIGURES, 0.035)
+    by_tax = investments.column("then investment [USD/kWh]")
+    assert by_tax[0] == pytest.approx(294, abs=3)
+    assert by_tax[1] == pytest.approx(314, abs=3)
+
+
+def test_every_assumption_names_a_key_that_there_is(setting: CompositeStorageSetting) -> None:
+    known = Scenario.model_fields["composite_storage"]
+    assert known is not None
+    resolved = setting.settings.model_dump()
+    for keys in assumptions(setting).column("key"):
+        for key in str(keys).split(", "):
+            if not key or " " in key or key.startswith("markets."):
+                continue
+            place: object = resolved
+            for part in key.split("."):
+                if part.endswith("*"):
+                    assert isinstance(place, dict)
+                    assert any(name.startswith(part[:-1]) for name in place)
+                elif isinstance(place, tuple | list):
+                    place = place[int(part)]
+                else:
+                    assert isinstance(place, dict)
+                    assert part in place, key
+                    place = place[part]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_study_is_replicated() -> None:
+    report = replicate_composite_storage(lambda done, total: None)
+    assert report.passed, report.verdict
+    feed_in = report.section("feed_in")
+    paybacks = [
+        float(cell) for cell in feed_in.column("2 BESS, rules [a]")[3:-1] if cell is not None
+    ]
+    # Payback lengthens as the tariff falls, as published, while the sun outbids the night.
+    assert paybacks == sorted(paybacks)
