@@ -1,0 +1,89 @@
+"""Notebooks: each asks, draws, answers with what it computed, and is kept without outputs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from runs import builtin_scenarios
+from runs.strategy_names import STRATEGIES_OF
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ANSWER = re.compile(r'Markdown\(\s*f"""\s*\*\*Answer\.\*\*(.*?)"""', re.DOTALL)
+# One that the quick tests execute, too: all of them take long to start.
+QUICK = "three-level-price-game"
+
+
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def code(book: Any) -> list[Any]:
+    return [cell for cell in book.cells if cell.cell_type == "code"]
+
+
+def by_name(path: Path) -> str:
+    return path.stem
+
+
+def test_every_scheme_and_emergence_have_a_notebook() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
+    scenarios = [name for name, _ in builtin_scenarios()]
+    for name in scenarios:
+        assert f'\\"{name}\\"' in text, name
+    assert len(NOTEBOOKS) == len(STRATEGIES_OF) + 1
+
+
+def test_every_notebook_stands_on_the_page() -> None:
+    page = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`notebooks/([\w-]+)\.ipynb`", page)) == {p.stem for p in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+    book = read(path)
+    nbformat.validate(book)
+    for cell in code(book):
+        assert cell.outputs == [], "clear all outputs before you save it for others"
+        assert cell.execution_count is None
+        assert cell.metadata == {}
+    assert set(book.metadata) <= {"kernelspec", "language_info"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+def test_a_notebook_asks_and_answers_with_no_number_typed_in(path: Path) -> None:
+    book = read(path)
+    assert book.cells[0].source.startswith("# ")
+    assert "**Question.**" in book.cells[0].source
+    answer = ANSWER.search(book.cells[-1].source)
+    assert answer is not None
+    typed = re.sub(r"\{[^{}]*\}", "", answer[1])
+    assert "{" in answer[1]
+    assert not re.search(r"\d", typed), typed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if path.stem == QUICK else pytest.mark.slow)
+        for path in NOTEBOOKS
+    ],
+    ids=by_name,
+)
+def test_a_notebook_runs_draws_and_answers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbclient import NotebookClient
+
+    monkeypatch.delenv("HMESH_NOTEBOOKS", raising=False)
+    book = read(path)
+    NotebookClient(book, timeout=280, resources={"metadata": {"path": str(ROOT)}}).execute()
+    shown = [out for cell in code(book) for out in cell.outputs if "data" in out]
+    assert any("image/png" in out.data for out in shown)
+    said = [out for cell in code(book) for out in cell.outputs if out.output_type == "stream"]
+    assert [out.text for out in said if out.name == "stderr"] == []
+    answer = book.cells[-1].outputs[0].data["text/markdown"]
+    assert answer.strip().startswith("**Answer.**")
+    assert re.search(r"\d", answer)
+    assert not re.search(r"\bnan\b|\binf\b|None", answer)
