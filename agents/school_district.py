@@ -156,14 +156,8 @@ class SchoolDistrict(AgentGroup[School]):
         own = self.population
         energy = school_response(
             price, own["lam"], own["theta"], own["average_price"], own["stored_kwh"],
-            own["upper_kwh"], saturates=True,
+            own["upper_kwh"], saturates=own["saturates"],
         )  # fmt: skip
-        if not own["saturates"].all():
-            printed = school_response(
-                price, own["lam"], own["theta"], own["average_price"], own["stored_kwh"],
-                own["upper_kwh"], saturates=False,
-            )  # fmt: skip
-            energy = np.where(own["saturates"], energy, printed)
         for row in self.self_willed.tolist():
             school, most = self[row], float(own["upper_kwh"][row])
             answer = school.respond(price)

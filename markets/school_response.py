@@ -41,7 +41,7 @@ def school_response(
     stored_kwh: FloatOrArray,
     upper_kwh: FloatOrArray,
     *,
-    saturates: bool = True,
+    saturates: bool | NDArray[np.bool_] = True,
 ) -> NDArray[np.float64]:
     """Return the energy that a school sells at an incentive price.
 
@@ -60,7 +60,7 @@ def school_response(
         Energy the satisfaction counts [kWh].
     upper_kwh : float or array, shape (n,)
         Most that rating, stores and reserve allow in this step [kWh], at least 0.
-    saturates : bool, optional
+    saturates : bool or array of bool, shape (n,), optional
         As in :func:`satisfaction`; then nothing is sold below the average price, and a school that
         holds more than it values sells the surplus from the average price on.
 
@@ -77,4 +77,4 @@ def school_response(
     sold = 0.0 - best_response(
         price, np.add(lam, average_price), theta, stored_kwh, np.negative(upper_kwh), 0.0
     )
-    return np.where(np.less(price, average_price), 0.0, sold) if saturates else sold
+    return np.where(np.less(price, average_price) & saturates, 0.0, sold)

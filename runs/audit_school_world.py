@@ -95,8 +95,6 @@ class SchoolWorld:
         self.figures = {name: np.zeros(premises.steps) for name in names}
         self._night: tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]] | None = None
         self._drawn: list[NDArray[np.float64]] = []
-        # Totals of the system's load, which the flatness of a schedule is measured against.
-        self._scale = 1.0
 
     def step(self, step: int, rows: Columns) -> None:
         """Check a step and go on to the next."""
@@ -281,24 +279,21 @@ class SchoolWorld:
         settings, terms = self.premises.scenario.game, game.terms
         cost = float(terms.additional_cost(price, bought))
         here = self.premises.places.label("", step, [self.premises.strategies[self.s]])
-        if settings.solver == "closed_form":
-            exact, room = solve_closed_form(game).additional_cost, 0.0
-        elif settings.solver == "grid":
-            exact = solve_grid(game, settings.grid_step, settings.grid_zooms).additional_cost
-            room = 0.0
+        room, solver = 0.0, settings.solver
+        if solver == "closed_form":
+            best = solve_closed_form(game).additional_cost
+        elif solver == "grid":
+            best = solve_grid(game, settings.grid_step, settings.grid_zooms).additional_cost
         else:
-            exact, room = solve_exact(game).additional_cost, 0.0
-        if settings.solver == "negotiate":
+            best = solve_exact(game).additional_cost
+        if solver == "negotiate":
             # A price that is off by the tolerance pays more for all, and buys that much more.
             width = settings.tolerance * (terms.highest_price - terms.lowest_price)
             marginal = abs(terms.cost.marginal(terms.peak_kwh)) + abs(price)
             room = width * (float(game.upper_kwh.sum()) + float((1 / game.theta).sum()) * marginal)
-        scale = max(abs(exact), abs(terms.cost_without), 1.0)
-        off = (
-            max(cost - exact - room, 0.0)
-            if settings.solver in ("negotiate", "exact")
-            else abs(cost - exact)
-        )
+        scale = max(abs(best), abs(terms.cost_without), 1.0)
+        # Formula and grid promise their own price, the others that none is better.
+        off = abs(cost - best) if solver in ("closed_form", "grid") else cost - best - room
         # Costs of the whole system are subtracted to find what the peak alone costs.
         rounding = 1e-13 * abs(terms.cost.total(terms.peak_kwh))
         off = max(off - rounding, 0.0)

@@ -27,30 +27,6 @@ def rows(game: IncentiveGame, which: NDArray[np.intp]) -> IncentiveGame:
     return replace(game, **{name: getattr(game, name)[which] for name in COLUMNS})
 
 
-def published(
-    schools: int = 20,
-    required_kwh: float = 1000.0,
-    battery_kwh: float = 200.0,
-    km: float = 70.0,
-    *,
-    capped: bool = True,
-    lam: float | None = None,
-    from_empty: bool = False,
-) -> IncentiveGame:
-    """Return the game of the study's defaults: ten buses a school, after the first round."""
-    cost = GenerationCost(7.2e-6, 0.79)
-    average = cost.average(0.6 * 150_000.0)
-    drawn = np.random.default_rng(7).uniform(1.0, 1.2, 100)[:schools]
-    full = np.ones(schools)
-    held = 10 * ((0.9 if from_empty else 0.7) * battery_kwh - km)
-    able = min(600.0, 10 * (0.7 * battery_kwh - km))
-    terms = IncentiveTerms(cost, 150_000.0, required_kwh, average, 10.0, capped)
-    return IncentiveGame(
-        terms, drawn if lam is None else lam * full, 0.001 * full, average * full,
-        held * full, max(able, 0.0) * full,
-    )  # fmt: skip
-
-
 @st.composite
 def incentive_games(draw: st.DrawFn, *, capped: bool | None = None) -> IncentiveGame:
     """Draw schools of every kind: full, empty, without buses, steep and flat in what they value."""

@@ -6,7 +6,7 @@ import pytest
 from games import SEEDS
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from incentive_games import COLUMNS, but, incentive_games, interior_games, published, rows
+from incentive_games import COLUMNS, but, incentive_games, interior_games, rows
 
 from markets.generation_cost import GenerationCost
 from markets.incentive_game import (
@@ -20,6 +20,7 @@ from markets.incentive_game import (
     solve_grid,
 )
 from markets.supply_curve import supply_curve
+from runs.published_school_day import critical_hour
 
 
 def close(first: float, second: float, tolerance: float = 1e-9) -> bool:
@@ -88,7 +89,7 @@ def test_closed_form_is_exact_where_nothing_binds(game: IncentiveGame) -> None:
 
 
 def test_the_printed_condition_misses_the_optimum_by_what_the_corrected_one_says() -> None:
-    game = published(lam=1.1, required_kwh=40_000.0, capped=False)
+    game = critical_hour(40_000.0, lam=1.1, capped=False)
     game = replace(game, upper_kwh=np.full(20, 1e6))
     found, terms = solve_exact(game), game.terms
     a, b, peak = terms.cost.quadratic, terms.cost.linear, terms.peak_kwh
@@ -184,7 +185,7 @@ def test_schools_with_more_than_they_value_sell_as_much_as_suits_the_utility() -
 
 
 def test_more_supply_than_required_at_the_lowest_price_is_rationed_pro_rata() -> None:
-    game = published(required_kwh=1000.0)
+    game = critical_hour(1000.0)
     game = but(game, lowest_price=3.0)
     for solve in (solve_exact, solve_closed_form, solve_grid):
         found = solve(game)
@@ -292,7 +293,7 @@ def is_worthless(game: IncentiveGame, more: float) -> bool:
 
 @given(st.sampled_from([0.0, 1000.0, 4000.0]), st.booleans())
 def test_nothing_is_bought_where_nothing_is_worth_it(required: float, capped: bool) -> None:
-    game = but(published(required_kwh=required, capped=capped), linear=-1.0, lowest_price=1.438)
+    game = but(critical_hour(required, capped=capped), linear=-1.0, lowest_price=1.438)
     found = solve_exact(game)
     assert found.energy_kwh.tolist() == [0.0] * 20
     assert found.additional_cost == pytest.approx(game.terms.cost_without)
@@ -301,14 +302,14 @@ def test_nothing_is_bought_where_nothing_is_worth_it(required: float, capped: bo
 
 def test_nothing_is_bought_where_nothing_is_required() -> None:
     for solve in (solve_exact, solve_closed_form, solve_grid):
-        found = solve(published(required_kwh=0.0))
+        found = solve(critical_hour(0.0))
         assert found.energy_kwh.sum() == 0.0
         assert found.additional_cost == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("schools", [0, 3])
 def test_schools_without_a_bus_sell_nothing(schools: int) -> None:
-    game = published(schools)
+    game = critical_hour(1000.0, schools=schools)
     game = replace(game, upper_kwh=np.zeros(schools), stored_kwh=np.zeros(schools))
     for solve in (solve_exact, solve_closed_form, solve_grid):
         found = solve(game)
@@ -318,7 +319,7 @@ def test_schools_without_a_bus_sell_nothing(schools: int) -> None:
 
 
 def test_nonsense_is_refused() -> None:
-    game = published()
+    game = critical_hour(1000.0)
     with pytest.raises(ValueError, match="above the highest"):
         but(game, lowest_price=11.0)
     with pytest.raises(ValueError, match="required demand"):
@@ -348,12 +349,10 @@ def test_gap_of_the_grid_falls_fourfold_at_a_smooth_optimum_and_by_half_at_the_c
         assert min(gaps) >= -1e-9
         return float(np.mean(gaps))
 
-    smooth = replace(
-        published(lam=1.1, required_kwh=60_000.0, capped=False), upper_kwh=np.full(20, 1e6)
-    )
+    smooth = replace(critical_hour(60_000.0, lam=1.1, capped=False), upper_kwh=np.full(20, 1e6))
     gaps = [mean_gap(smooth, step) for step in steps]
     for before, after in pairwise(gaps):
         assert 2 < before / after < 8
-    gaps = [mean_gap(published(), step) for step in steps]
+    gaps = [mean_gap(critical_hour(1000.0), step) for step in steps]
     for before, after in pairwise(gaps):
         assert 1.5 < before / after < 3
