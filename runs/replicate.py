@@ -40,10 +40,10 @@ def _composite_storage(progress: Progress) -> StudyReport:
     return replicate_composite_storage(progress)
 
 
-def _community_storage(progress: Progress) -> StudyReport:
+def _community_storage(progress: Progress, data: Path | None = None) -> StudyReport:
     from .replicate_community_storage import replicate_community_storage
 
-    return replicate_community_storage(progress)
+    return replicate_community_storage(progress, data)
 
 
 STUDIES: dict[str, Callable[[Progress], StudyReport]] = {
@@ -56,7 +56,7 @@ STUDIES: dict[str, Callable[[Progress], StudyReport]] = {
 }
 
 # Studies whose conclusions are drawn again for measured loads, where a person has them.
-TAKE_DATA = {"battery_sharing": _battery_sharing}
+TAKE_DATA = {"battery_sharing": _battery_sharing, "community_storage": _community_storage}
 
 
 def replicate(

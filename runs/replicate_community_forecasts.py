@@ -81,8 +81,8 @@ def forecast_errors_section(setting: Setting) -> ReportSection:
         "the days before those. The loads are drawn, not measured, so that MAPE tells what can be "
         "known of them, and not how good a method is elsewhere; 'noise' is the forecaster of the "
         "study, made as good as the published MAPE. MAPE leaves out readings of 0.",
-        "The network of Table 1 is told of in the documentation: on three measured series it "
-        "beats the seasonal naive forecast on its own test split.",
+        "The network of Table 1 needs measured loads: --data FOLDER names a dataset of them, on "
+        "which it is trained and held against naive forecasts.",
         "All errors keep their inequalities." if consistent else "Some errors are inconsistent.",
     )
     return ReportSection(

@@ -7,6 +7,7 @@ scenario `community-storage` stand in for them, with demands scaled to those of 
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -26,6 +27,7 @@ from .replicate_community_forecasts import (
     forecast_errors_section,
     printed_errors_section,
 )
+from .replicate_community_network import network_section
 from .replicate_community_options import options_section
 from .replicate_community_study import forecast_sections
 from .scenario import load_scenario
@@ -36,20 +38,26 @@ TITLE = "A community's storage scheduled on forecasts: published and simulated"
 SCENARIO = "community-storage"
 HOUSES = ("H1", "H2", "H3")
 SEEDS = tuple(range(1, 9))
+# Parts that the training of networks counts for.
+EPOCHS = 50
 # Published to two decimals, with sums that are off by up to 0.05 kWh.
 ROUNDING_KWH = 0.05
 ROUNDING_SHARE = 0.5
 
 
-def replicate_community_storage(progress: Callable[[int, int], None]) -> StudyReport:
+def replicate_community_storage(
+    progress: Callable[[int, int], None], data: Path | None = None
+) -> StudyReport:
     """Simulate the study and set its figures beside those of the source.
 
     Parameters
     ----------
     progress
         Told the parts done and the parts there are.
+    data
+        Dataset of measured loads on which the network of Table 1 is trained, or None.
     """
-    done, total = 0, len(SEEDS) + 5
+    done, total = 0, len(SEEDS) + 5 + (0 if data is None else EPOCHS)
 
     def tick() -> None:
         nonlocal done
@@ -69,6 +77,12 @@ def replicate_community_storage(progress: Callable[[int, int], None]) -> StudyRe
     sections.append(printed_errors_section(figures))
     sections.append(forecast_errors_section(settings[0]))
     tick()
+    if data is not None:
+        before = done
+        sections.append(
+            network_section(data, None, lambda a, b: progress(before + a * EPOCHS // b, total))
+        )
+        done = before + EPOCHS
     sections += [arithmetic(figures), bounds_section(cases)]
     tick()
     sections.append(options_section(figures, cases))

@@ -139,8 +139,8 @@ def _three_households() -> ReportSection:
         f"A worse forecast costs little of the total and much of its rightful sharing: one as good "
         f"as published delivers {_of(rows, PUBLISHED, 3):.1f} % of what a perfect one does and "
         f"gives {_of(rows, PUBLISHED, 4):.0f} % of the energy to others, the worst here "
-        f"{min(totals):.0f} % and {max(moved):.0f} %. What is not told of the level of a day, but "
-        "of its slots alone, does least harm: noise of sigma 1 misses every slot by "
+        f"{min(totals):.0f} % and {max(moved):.0f} %. Errors that are independent from slot to "
+        "slot add up to little over a day: noise of sigma 1 misses every slot by "
         f"{_of(rows, 'noise of sigma 1', 1):.0f} %, and costs less than the day before, which "
         f"misses them by {_of(rows, 'the day before', 1):.0f} %.",
     )
