@@ -87,12 +87,14 @@ def charging_window(
     Returns
     -------
     open, opens : array of bool, shape (steps,)
-        Whether a step starts within the window, and whether none right before it does.
+        Whether a step starts within the window, and whether it is the first of a night; a window
+        of the whole day opens every day.
     """
     hours = np.array([calendar.hour_of_day(step) for step in range(steps)])
     after, before = hours >= from_hour, hours < to_hour
     window = (after & before) if from_hour < to_hour else (after | before)
-    return window, window & ~np.concatenate(([False], window[:-1]))
+    night = np.where(window, calendar.days_of(0, steps) - ~after, -2)
+    return window, window & (night != np.concatenate(([-3], night[:-1])))
 
 
 def _ahead(begins: NDArray[np.float64], opens: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -70,8 +70,9 @@ class SchoolSetting:
 
         Steps on the road and critical ones are none of them.
         """
-        closed = np.flatnonzero(~self.window[step:])
-        end = step + int(closed[0]) if len(closed) else len(self.window)
+        later = slice(step + 1, None)
+        over = np.flatnonzero(~self.window[later] | self.opens[later])
+        end = step + 1 + int(over[0]) if len(over) else len(self.window)
         return np.array(
             [s for s in range(step, end) if self.rounds.share[s] == 0 and not self.is_critical(s)],
             dtype=np.intp,

@@ -70,6 +70,12 @@ def test_a_window_may_pass_midnight_or_not() -> None:
     night, opens = charging_window(calendar, 48, 22.0, 6.0)
     assert np.flatnonzero(night[:24]).tolist() == [0, 1, 2, 3, 4, 5, 22, 23]
     assert np.flatnonzero(opens).tolist() == [0, 22, 46]
+    always, opens = charging_window(calendar, 48, 0.0, 24.0)
+    assert always.all()
+    assert np.flatnonzero(opens).tolist() == [0, 24]
+    wrapped, opens = charging_window(calendar, 72, 12.0, 11.0)
+    assert np.flatnonzero(~wrapped).tolist() == [11, 35, 59]
+    assert np.flatnonzero(opens).tolist() == [0, 12, 36, 60]
     noon, opens = charging_window(calendar, 48, 11.0, 14.0)
     assert np.flatnonzero(noon[:24]).tolist() == [11, 12, 13]
     assert np.flatnonzero(opens).tolist() == [11, 35]
