@@ -149,8 +149,8 @@ class CommercialBuildings:
     def _of_day(self, day: date) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what runs all day, and the scale of what is done when open [kW], (buildings,)."""
         given = self._district
-        # Streams of days are numbered from 1970; the calendar of a run does not come before.
-        number = day.toordinal() - date(1970, 1, 1).toordinal()
+        # Streams of days are numbered from 1970; the numbers of earlier days come round from above.
+        number = (day.toordinal() - date(1970, 1, 1).toordinal()) % 2**32
         turn = 2.0 * np.pi * (day.timetuple().tm_yday - given.hottest_day) / _DAYS_PER_YEAR
         summer = (1.0 + np.cos(turn)) / 2.0
         drawn = self._streams.generator("heat of a day", "building", number).standard_normal()

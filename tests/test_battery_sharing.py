@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from shared_datasets import uk_buildings
 from test_audit_tampering import edit, otherwise
 
 from agents.building_battery import BuildingBattery
@@ -187,6 +188,51 @@ def test_a_battery_may_have_a_will_of_its_own() -> None:
         charged += sharing.charged_kwh
     assert charged[4] == 0.0
     assert (np.delete(charged, 4) > 0).any()
+
+
+def test_flat_meters_empty_buildings_and_missing_hours(tmp_path: Path) -> None:
+    times = pd.date_range("2014-01-13", periods=48, freq="h")
+    hump = 5 + 20 * np.exp(-(((times.hour.to_numpy() - 13) / 4.0) ** 2))
+    loads = {"flat": np.full(48, 9.0), "empty": np.zeros(48), "open": hump}
+    rows = pd.concat(
+        [pd.DataFrame({"time": times, "member": m, "load_kwh": v}) for m, v in loads.items()]
+    )
+    rows.to_csv(tmp_path / "loads.csv", index=False)
+    members = f"[{{kind: building, name: few, file: '{tmp_path / 'loads.csv'}'}}]"
+    changes = [*WEEK, "hours=48", f"communities.district.members={members}"]
+    start_run(load_scenario("battery-sharing", changes), tmp_path / "run")
+    assert audit_run(tmp_path / "run").passed
+    own = table_of(tmp_path / "run", "batteries").set_index("name")["own_capacity_kwh"]
+    # Members stand in the order of the file: a flat or empty load needs no battery of its own.
+    assert own.tolist()[:2] == [0.0, 0.0]
+    assert own.tolist()[2] > 0.0
+    summary = read_run(tmp_path / "run").summary
+    assert (
+        summary["shared_battery"]["load_deviation_kwh"]
+        < summary["no_battery"]["load_deviation_kwh"]
+    )
+    rows[rows.index != 7].to_csv(tmp_path / "loads.csv", index=False)
+    with pytest.raises(InputError, match="has no row for 2014-01-13 07:00"):
+        start_run(load_scenario("battery-sharing", changes), tmp_path / "gaps")
+
+
+def test_measured_buildings_take_their_place(shared: Path, tmp_path: Path) -> None:
+    """One line of the scenario changes; the days on which clocks change are lived through."""
+    if not (shared / "data").is_dir():
+        pytest.skip("the shared data are not here")
+    dataset = uk_buildings(shared / "data", tmp_path / "uk")
+    members = f"[{{kind: building, name: measured, dataset: '{dataset}'}}]"
+    given = [
+        "plots=false", "time_zone=Europe/London", "start='2013-10-25T00:00'", "hours=97",
+        f"communities.district.members={members}", "battery_sharing.dispatch=alike",
+        "battery_sharing.spread=mean_load",
+    ]  # fmt: skip
+    start_run(load_scenario("battery-sharing", given), tmp_path / "run")
+    report = audit_run(tmp_path / "run")
+    assert report.passed, "\n".join(report.lines())
+    summary = read_run(tmp_path / "run").summary
+    within = [summary[name]["load_deviation_daily_rms_kwh"] for name in summary]
+    assert within[0] > max(within[1:])
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,11 @@ def test_more_buildings_and_other_steps_change_only_the_scale(calendar: Calendar
     np.testing.assert_allclose(hour / hour[0], few / few[0])
 
 
+def test_days_before_1970_have_streams_too() -> None:
+    early = CommercialBuildings(Calendar("1968-05-01", "Asia/Tokyo"), Streams(1), 3)
+    assert (early.load_kwh(0) > 0).all()
+
+
 def test_holidays_are_sundays() -> None:
     holidays = Calendar("2013-12-23", "Europe/Berlin", holiday_country="DE")
     buildings = CommercialBuildings(holidays, Streams(1), 39, District(activity_spread=0.0))
