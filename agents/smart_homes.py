@@ -30,8 +30,9 @@ from environment.message_bus import MessageBus
 from environment.storage_bank import StorageBank
 from markets.admission_control import DayPlan, Offer, negotiate_slots, schedule_day
 from markets.home_day import Homes
+from markets.home_layout import Assignment, HomeLayout
 from markets.load_shifting import MOST_CANDIDATES
-from markets.power_flow_assignment import Assignment, HomeLayout, StepFlows, settle_step
+from markets.power_flow_assignment import StepFlows, settle_step
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]

@@ -58,6 +58,8 @@ from .home_energy_rules import HouseState as HouseState
 from .home_energy_rules import TariffSignal as TariffSignal
 from .home_energy_rules import manage_step as manage_step
 from .home_energy_rules import tariff_signals as tariff_signals
+from .home_layout import ASSIGNMENTS as ASSIGNMENTS
+from .home_layout import HomeLayout as HomeLayout
 from .house_dispatch import HouseDemand as HouseDemand
 from .house_dispatch import HouseDevices as HouseDevices
 from .house_dispatch import HouseFlows as HouseFlows
@@ -85,8 +87,6 @@ from .particle_swarm import adaptive_swarm as adaptive_swarm
 from .particle_swarm import pymoo_swarm as pymoo_swarm
 from .payback import discounted_payback as discounted_payback
 from .payback import simple_payback as simple_payback
-from .power_flow_assignment import ASSIGNMENTS as ASSIGNMENTS
-from .power_flow_assignment import HomeLayout as HomeLayout
 from .power_flow_assignment import StepFlows as StepFlows
 from .power_flow_assignment import settle_step as settle_step
 from .power_flow_assignment import storage_edges as storage_edges

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.storage_bank import StorageBank
-from markets.power_flow_assignment import Assignment, HomeLayout, settle_step
+from markets.home_layout import Assignment, HomeLayout
+from markets.power_flow_assignment import settle_step
 
 type Energies = NDArray[np.float64]
 

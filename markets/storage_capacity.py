@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from environment.errors import InputError, Problem
 from environment.storage_bank import StorageBank
 from markets.home_day import Homes, sum_day
-from markets.power_flow_assignment import Assignment, HomeLayout, unbounded_exchange
+from markets.home_layout import Assignment, HomeLayout
+from markets.power_flow_assignment import unbounded_exchange
 
 type Energies = NDArray[np.float64]
 

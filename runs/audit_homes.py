@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .audit_home_rules import check_capacities, check_plans, check_rules
+from .audit_home_days import check_capacities, check_plans
+from .audit_home_rules import check_rules
 from .audit_home_tables import DETAILS, HomeTables, read_groups, read_homes
 from .audit_hours import supplied
 from .audit_premises import EXACT, FILE_GONE, Premises

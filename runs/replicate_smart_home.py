@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.power_flow_assignment import Assignment, HomeLayout
+from markets.home_layout import Assignment, HomeLayout
 from markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity, serves
 
 from .published_figures import PublishedFigure, published_figures

@@ -24,7 +24,7 @@ from environment.grid import Grid
 from environment.population import Population
 from environment.streams import Streams
 from environment.sunshine import ClearSky, MeasuredSky, Orientation
-from markets.power_flow_assignment import HomeLayout
+from markets.home_layout import HomeLayout
 
 from .dataset_files import load_dataset
 from .scenario import Scenario

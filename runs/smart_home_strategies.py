@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from agents.smart_homes import ControlSettings
-from markets.power_flow_assignment import Assignment
+from markets.home_layout import Assignment
 
 from .scenario_smart_homes import SmartHomesSettings
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from environment.smart_home_profiles import smart_home_profile
 from environment.storage_bank import StorageBank
 from markets.home_day import Homes
-from markets.power_flow_assignment import Assignment, HomeLayout
+from markets.home_layout import Assignment, HomeLayout
 
 # Photovoltaics and a fuel cell; an air conditioner before a ventilation fan.
 STUDY_LAYOUT = HomeLayout(

@@ -11,12 +11,9 @@ from smart_homes import STUDY_LAYOUT, random_homes, study_home
 from environment.errors import InputError
 from environment.storage_bank import StorageBank
 from markets.home_day import HomeFlows, Homes, settle_day, sum_day
+from markets.home_layout import ASSIGNMENTS, Assignment, HomeLayout
 from markets.power_flow_assignment import (
-    ASSIGNMENTS,
-    Assignment,
-    HomeLayout,
     StepFlows,
-    check_assignment,
     dispatch,
     settle_step,
     storage_edges,
@@ -407,9 +404,3 @@ def test_mistakes_in_storages_are_told_at_once() -> None:
         StorageBank.of((1, 1), capacity_kwh=np.inf)
     with pytest.raises(InputError, match="soc_min < soc_max"):
         StorageBank.of((1, 1), capacity_kwh=5.0, soc_min=0.9, soc_max=0.5)
-
-
-def test_an_unknown_assignment_is_told_with_the_nearest() -> None:
-    assert check_assignment("mpfa_sg") == "mpfa_sg"
-    with pytest.raises(InputError, match="did you mean 'mpfa_mg'"):
-        check_assignment("MPFA/MG")

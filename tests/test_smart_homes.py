@@ -25,8 +25,8 @@ from environment.storage_bank import StorageBank
 from environment.streams import Streams
 from markets.admission_control import DayPlan, negotiate_slots, schedule_day
 from markets.home_day import Homes, sum_day
+from markets.home_layout import ASSIGNMENTS, Assignment
 from markets.load_shifting import shift_loads
-from markets.power_flow_assignment import ASSIGNMENTS, Assignment
 
 SEEDS = st.integers(0, 2**32 - 1)
 MULTIPLE = st.sampled_from(ASSIGNMENTS[2:])

@@ -11,8 +11,8 @@ from smart_homes import STUDY_LAYOUT, random_homes, study_home, study_window
 from environment.errors import InputError
 from environment.storage_bank import StorageBank
 from markets.home_day import settle_day, sum_day
+from markets.home_layout import ASSIGNMENTS, Assignment
 from markets.load_shifting import shift_loads
-from markets.power_flow_assignment import ASSIGNMENTS, Assignment
 from markets.storage_capacity import (
     StateOfCharge,
     dynamic_capacity,
