@@ -16,6 +16,7 @@ PAGES = (
     "docs/scenario.md",
     "docs/school-terms.md",
     "docs/long-runs.md",
+    "docs/report.md",
     "docs/results.md",
     "docs/extending.md",
     "docs/reproducibility.md",

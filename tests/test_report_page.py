@@ -322,6 +322,25 @@ def test_values_are_told_under_the_pointer_and_a_click_sets_the_clock(
     assert at == pytest.approx(spot[0], abs=2)
 
 
+def test_a_frame_looks_closer_and_two_clicks_back(visit: Visit) -> None:
+    page = visit.page
+    chart = page.locator(".chart").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 300, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 600, box["y"] + 110, steps=4)
+    page.mouse.up()
+    ticks = "hmesh.charts[0].plot.layout.xaxis.ticktext"
+    visit.wait(f"{ticks}.includes('09:30')")
+    first, last = visit.run("hmesh.charts[0].range")
+    assert 4 < first < last < 14
+    page.mouse.dblclick(box["x"] + 300, box["y"] + 100)
+    visit.wait(f"!{ticks}.includes('09:30')")
+    assert visit.run("hmesh.charts[0].range") == [0, 24]
+
+
 def test_another_strategy_changes_map_tables_and_charts(visit: Visit, day: Path) -> None:
     page = visit.page
     visit.set_clock(9.5)

@@ -1,7 +1,6 @@
 """Which charts each scheme adds to those that every run has."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 from runs.pictures.run_data import RunData
 
@@ -16,9 +15,7 @@ def _of_vehicles(data: RunData) -> list[Chart]:
 
 
 # A function for each scheme that has charts of its own, imported when it takes part.
-CHARTS_OF: Mapping[str, Callable[[RunData], list[Chart]]] = MappingProxyType(
-    {"vehicles": _of_vehicles}
-)
+CHARTS_OF: dict[str, Callable[[RunData], list[Chart]]] = {"vehicles": _of_vehicles}
 
 
 def charts(data: RunData) -> list[Chart]:

@@ -72,7 +72,7 @@ class TimeChart {
     const finding = this.chart.findings[this.key] || '';
     this.finding.textContent = finding.slice(0, 1).toUpperCase() + finding.slice(1);
     Plotly.react(this.plot, traces, this.layout(), {
-      responsive: false, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: 'reset',
+      responsive: false, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: 'reset', showTips: false,
     });
     this.traces = traces;
     this.explain(traces);
@@ -124,7 +124,7 @@ class TimeChart {
       dragmode: window.matchMedia('(pointer: coarse)').matches ? false : 'zoom',
       uirevision: 'kept',
       xaxis: {
-        ...axis, range: this.range, minallowed: 0, maxallowed: this.run.steps * this.run.step_h,
+        ...axis, range: [...this.range], minallowed: 0, maxallowed: this.run.steps * this.run.step_h,
         showgrid: !heat, ...this.ticks(),
       },
       yaxis: {
@@ -163,8 +163,8 @@ class TimeChart {
     const range = from === undefined ? whole : [from, to];
     if (this.range.every((end, n) => Math.abs(end - range[n]) < 1e-9)) return;
     this.range = range;
-    Plotly.relayout(this.plot, { 'xaxis.range': this.range, ...Object.fromEntries(Object.entries(this.ticks()).map(([key, value]) => [`xaxis.${key}`, value])) });
-    this.at(this.clock.now);
+    // Once the library is done with the change that it tells of.
+    setTimeout(() => this.draw(), 0);
   }
 
   fit() {

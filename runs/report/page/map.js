@@ -116,7 +116,7 @@ class CommunityMap {
       const length = Math.hypot(to[0] - from[0], to[1] - from[1]) || 1;
       const side = (to[0] - from[0]) / length;
       // Beside the road, so that names below a circle stay free.
-      const off = [72 * Math.abs((to[1] - from[1]) / length), 16 * Math.abs(side)];
+      const off = [92 * Math.abs((to[1] - from[1]) / length), 16 * Math.abs(side)];
       this.write(pen, `${km} km`, (from[0] + to[0]) / 2 + off[0], (from[1] + to[1]) / 2 + off[1], '12px', this.theme.faint);
     }
   }
