@@ -174,7 +174,7 @@ def test_networks_learn_measured_series_and_are_held_against_naive_ones(
     frame.to_csv(folder / "profiles.csv", index=False)
     (folder / "dataset.yaml").write_text(
         "{schema: 1, name: works, time_zone: Asia/Seoul, clock: wall, labels: start, "
-        "resolution: 60, gaps: allow, licence: none, start: '2021-01-04T00:00', end: '2021-01-18T00:00', "
+        "resolution: 60, licence: none, start: '2021-01-04T00:00', end: '2021-01-18T00:00', "
         "tables: {profiles: {files: [profiles.csv]}}}"
     )
     series, day = measured_series(folder)

@@ -133,6 +133,12 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "buildings": "step strategy building load_kwh stored_kwh charged_kwh own_kwh sent_kwh "
         "received_kwh unplaced_kwh",
         "exchanges": "step strategy giver taker sent_kwh received_kwh",
+        "storages": "step strategy storage stored_kwh generation_kwh charge_kwh spilled_kwh "
+        "delivered_kwh alpha",
+        "storage_households": "step strategy household group storage demand_kwh forecast_kwh "
+        "used_kwh average_kwh place granted_kwh drawn_kwh",
+        "storage_plans": "step strategy storage alpha delivered_kwh final_kwh chosen",
+        "storage_courses": "step strategy storage alpha stored_kwh",
         "homes": "home group community member",
         "home_groups": "step strategy group generation_kwh wanted_kwh served_kwh direct_kwh "
         "charged_kwh discharged_kwh losses_kwh curtailed_kwh imported_kwh exported_kwh",
