@@ -4,7 +4,7 @@ Where nothing can be earned by buying and delivering, or charging and dischargin
 a linear programme. In the steps where something could, a binary variable forbids it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,7 @@ def dispatch_exactly(
     prices: HousePrices,
     *,
     start: Stored | None = None,
+    midnight: Stored | None = None,
     annuities: tuple[float, float] | None = None,
     ramp_kw: float | None = None,
     relaxed: bool = False,
@@ -83,6 +84,8 @@ def dispatch_exactly(
     start : Stored, optional
         What the storages hold at first; they may then end as they like. Without it both hold the
         same at every local midnight, and at the end what they held at first.
+    midnight : Stored, optional
+        What they hold at every midnight, where that is not left to the programme either.
     annuities : (float, float), optional
         What a kWh of battery, and of heat in the tank, costs over the steps [money/kWh]; then the
         sizes are chosen too, whatever those of the devices.
@@ -108,6 +111,8 @@ def dispatch_exactly(
     once, ``imp exp = 0``, and ``bc bd = 0`` and ``tc td = 0`` in steps where losses would pay.
     """
     programme = _Programme(demand, devices, prices, start, annuities, ramp_kw)
+    if midnight is not None:
+        programme.hold_at_midnight(midnight)
     if not relaxed:
         programme.forbid_at_once()
     solution = programme.solve(gap, time_limit_s)
@@ -149,6 +154,50 @@ def dispatch_exactly(
         *sizes,
         float(solution.fun),
         float(getattr(solution, "mip_gap", None) or 0.0),
+    )
+
+
+def dispatch_day_by_day(
+    demand: HouseDemand,
+    devices: HouseDevices,
+    prices: HousePrices,
+    midnight: Stored,
+    gap: float = 1e-7,
+) -> ExactDispatch:
+    """Return the cheapest dispatch whose storages hold the same at every midnight, as told.
+
+    Days then have nothing to do with each other, and each is a programme of its own: with binary
+    variables that is much faster than one of all days, which chooses what midnights hold as well.
+
+    Parameters
+    ----------
+    demand, devices, prices
+        The house.
+    midnight : Stored
+        What the storages hold at every midnight, also at first and at the end.
+    gap : float
+        As for `dispatch_exactly`, of every day.
+    """
+    last = np.append(np.flatnonzero(np.diff(demand.day)), demand.steps - 1)
+    days = []
+    first = 0
+    for end in (last + 1).tolist():
+        of_day = replace(
+            prices, purchase=prices.purchase[first:end], feed_in=prices.feed_in[first:end]
+        )
+        there = demand.between(first, end)
+        days.append(dispatch_exactly(there, devices, of_day, midnight=midnight, gap=gap))
+        first = end
+    flows = HouseFlows(
+        **{
+            name: np.concatenate([getattr(day.flows, name) for day in days])
+            for name in HouseFlows.__dataclass_fields__
+        }
+    )
+    cost = float(running_cost(flows, prices).sum())
+    missed = sum(day.gap * abs(day.objective) for day in days)
+    return ExactDispatch(
+        flows, cost, devices.battery_kwh, devices.tank_kwh, cost, missed / max(abs(cost), 1e-9)
     )
 
 
@@ -287,6 +336,13 @@ class _Programme:
         ):
             self._add({name: one, size: each(-limit)}, below, none)
         self._add({"eb": -one, "B": each(devices.soc_min)}, below, none)
+
+    def hold_at_midnight(self, stored: Stored) -> None:
+        """Let the storages hold what is told at the end of every day."""
+        last = np.append(np.flatnonzero(np.diff(self.demand.day)), self.demand.steps - 1)
+        for name, value in (("eb", stored.battery_kwh), ("et", stored.tank_kwh)):
+            at = self._of(name).start + last
+            self.lower[at] = self.upper[at] = value
 
     def forbid_at_once(self) -> None:
         """Forbid to buy and deliver, or to charge and discharge, in steps where it would pay."""

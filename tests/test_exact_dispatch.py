@@ -11,7 +11,12 @@ from storage_houses import CASES, NIGHT, some_days, tariff
 
 from environment.errors import InputError
 from environment.thermal_tank import heat_after
-from markets.exact_dispatch import ExactDispatch, Stored, dispatch_exactly
+from markets.exact_dispatch import (
+    ExactDispatch,
+    Stored,
+    dispatch_day_by_day,
+    dispatch_exactly,
+)
 from markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
@@ -298,6 +303,20 @@ def test_a_known_start_and_a_free_end_cost_no_more_than_equal_midnights() -> Non
     start = Stored(float(equal.flows.stored_kwh[-1]), float(equal.flows.tank_kwh[-1]))
     free = dispatch_exactly(demand, devices, prices, start=start)
     assert free.cost <= equal.cost + 1e-6
+
+
+@pytest.mark.parametrize("feed_in", FEED_INS)
+def test_days_with_told_midnights_are_one_programme_of_all_days(feed_in: float) -> None:
+    demand = some_days(5)
+    prices = tariff(demand.steps, feed_in)
+    devices = CASES["hybrid_storage"]
+    midnight = Stored(0.1 * devices.battery_kwh, 0.0)
+    days = dispatch_day_by_day(demand, devices, prices, midnight)
+    physical(days, demand, devices)
+    whole = dispatch_exactly(demand, devices, prices, midnight=midnight)
+    assert days.cost == pytest.approx(whole.cost, rel=1e-6)
+    assert days.cost >= dispatch_exactly(demand, devices, prices).cost - 1e-6
+    assert days.flows.stored_kwh[23::24] == pytest.approx(midnight.battery_kwh)
 
 
 def test_a_ramp_limits_the_change_of_what_is_drawn() -> None:
