@@ -65,6 +65,12 @@ class SchoolDistrict(AgentGroup[School]):
         # Of no bus at all bincount would return whole numbers.
         return np.bincount(self.school_of, values, len(self)).astype(np.float64, copy=False)
 
+    def each(self, name: str) -> float | NDArray[np.float64]:
+        """Return a constant quantity of the buses; one number if it is the same for all."""
+        common = self.buses.population.common(name)
+        values: NDArray[np.float64] = self.buses.population[name]
+        return values if common is None else common
+
     def begin_step(
         self, share_of_round: float, rounds_ahead: int, supplied: NDArray[np.bool_]
     ) -> None:
@@ -87,28 +93,28 @@ class SchoolDistrict(AgentGroup[School]):
         fleet["reserve_kwh"][:] = kept if self.keeps_reserve else 0.0
         lower, self.charge_kwh = self.exchange_bounds()
         self.sell_kwh = 0.0 - lower
-        least = 0.0 if self.from_empty else fleet["soc_min"]
-        counted = usable_kwh(fleet["energy_kwh"], fleet["capacity_kwh"], least)
+        least = 0.0 if self.from_empty else self.each("soc_min")
+        counted = usable_kwh(fleet["energy_kwh"], self.each("capacity_kwh"), least)
         self.population["stored_kwh"][:] = self.by_school(counted)
         self.population["upper_kwh"][:] = self.by_school(self.sell_kwh)
 
     def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what every bus can exchange in this step at least and at most [kWh]."""
-        return self._bounds(self.buses.population["power_kw"])
+        return self._bounds(self.each("power_kw"))
 
     def _bounds(
         self, power_kw: NDArray[np.float64] | float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        fleet = self.buses.population
+        fleet, each = self.buses.population, self.each
         lower, upper = exchange_bounds(
             fleet["energy_kwh"],
-            fleet["capacity_kwh"],
-            fleet["soc_min"],
-            fleet["soc_max"],
+            each("capacity_kwh"),
+            each("soc_min"),
+            each("soc_max"),
             power_kw,
             self.model.calendar.step_h,
-            fleet["charge_efficiency"],
-            fleet["discharge_efficiency"],
+            each("charge_efficiency"),
+            each("discharge_efficiency"),
             fleet["reserve_kwh"],
             fleet["plugged"],
         )
@@ -198,8 +204,8 @@ class SchoolDistrict(AgentGroup[School]):
         left = charged(
             fleet["energy_kwh"],
             charge_kwh - sold_kwh,
-            fleet["charge_efficiency"],
-            fleet["discharge_efficiency"],
+            self.each("charge_efficiency"),
+            self.each("discharge_efficiency"),
         )
         # Emptied to the last by a sale whose losses round, a battery is empty and not less.
         fleet["energy_kwh"][:] = np.maximum(left - used, 0.0)

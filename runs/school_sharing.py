@@ -91,6 +91,8 @@ class SchoolBusSharing:
         by_school = self.district.by_school
         self.charged_kwh = by_school(self.decision.charge_kwh)
         self.sold_kwh = by_school(self.decision.sold_kwh)
+        # The price of a school that nobody asked is no number, and it sells nothing.
+        self.income = np.where(self.sold_kwh > 0, self.sold_kwh * self.decision.price, 0.0)
         self.replaced_kwh = by_school(self.district.replaced_kwh(self.decision.charge_kwh))
         simulation.draw("school_bus_kwh", self.community, schools.nodes, self.charged_kwh)
         simulation.draw(
@@ -122,15 +124,11 @@ class SchoolBusSharing:
     def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(self.community, values, len(self.setting.communities))
 
-    def _income(self) -> NDArray[np.float64]:
-        """Return what each school is paid by the utility [money], shape (schools,)."""
-        return np.where(self.sold_kwh > 0, self.sold_kwh * np.nan_to_num(self.decision.price), 0.0)
-
     def pay(self) -> None:
         """Let schools pay for what they charge and be paid for what they sell."""
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
         charged, sold = self._of_communities(self.charged_kwh), self._of_communities(self.sold_kwh)
-        income = self._of_communities(self._income())
+        income = self._of_communities(self.income)
         for m in self.simulation.supplied_communities():
             name = self.setting.communities[m]
             schools, aggregator = f"schools@{name}", f"aggregator@{name}"
@@ -146,7 +144,7 @@ class SchoolBusSharing:
         """Return the energies, the bill, and what replacing sold energy costs in the step."""
         price = self.simulation.paid_price()
         replaced = self._of_communities(self.replaced_kwh)
-        income = float(self._income().sum())
+        income = float(self.income.sum())
         cost, drawn = self.setting.cost, float(self.simulation.net_kwh.sum())
         drawn += float(self.simulation.flows.losses_kwh.sum())
         required = max(self.metered_kwh - self.base_kwh, 0.0) if self.critical else 0.0
