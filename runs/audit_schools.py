@@ -43,7 +43,7 @@ class SchoolAudit:
         self.figures_by_step: Figures = {}
         self.figures_of_run: Figures = {}
         self.tallies = SchoolTallies()
-        count = sum(group.schools for group in rules.groups)
+        count = rules.school_count
         recorded = recorded_schools(premises.scenario.record.schools, count)
         setting = premises.setting.school_buses if premises.setting else None
         if setting is None or recorded < count:

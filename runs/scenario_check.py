@@ -67,10 +67,16 @@ def _file_problems(scenario: Scenario) -> Iterator[Problem]:
         yield from error.problems
     calendar = calendar_of(scenario, with_files=False)
     yield from travel_problems(scenario, calendar)
-    for preference, above in ((scenario.vehicles.lam, -inf), (scenario.vehicles.theta, 0.0)):
+    vehicles, schools = scenario.vehicles, scenario.school_buses
+    preferences = [(vehicles.lam, -inf, vehicles.count), (vehicles.theta, 0.0, vehicles.count)]
+    if schools is not None:
+        count, buses = schools.school_count, schools.bus_count
+        preferences += [(schools.lam, -inf, count), (schools.theta, 0.0, count)]
+        preferences.append((schools.round_km, 0.0, buses))
+    for preference, above, count in preferences:
         if isinstance(preference, FromFile):
             try:
-                rows = 1 if preference.drawn else scenario.vehicles.count
+                rows = 1 if preference.drawn else count
                 read_values(scenario.path_of(preference.file), preference.column, rows, above)
             except InputError as error:
                 yield from error.problems

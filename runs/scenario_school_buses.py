@@ -123,6 +123,16 @@ class SchoolBuses(Section):
 
     _ordered = check("incentive_price")(ordered)
 
+    @property
+    def school_count(self) -> int:
+        """How many schools there are."""
+        return sum(group.schools for group in self.groups)
+
+    @property
+    def bus_count(self) -> int:
+        """How many buses they own."""
+        return sum(group.schools * group.buses for group in self.groups)
+
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that schools add under a community."""
         here = any(group.community == community for group in self.groups)

@@ -164,9 +164,7 @@ def _drawn(
     above: float,
 ) -> NDArray[np.float64]:
     """Draw a quantity of every school or bus."""
-    schools = sum(group.schools for group in rules.groups)
-    buses = sum(group.schools * group.buses for group in rules.groups)
-    size = schools if agent_type == "school" else buses
+    size = rules.school_count if agent_type == "school" else rules.bus_count
     draw = streams.generator(purpose, agent_type).random(size)
     preference = getattr(rules, name)
     if isinstance(preference, FromFile):

@@ -11,6 +11,7 @@ from environment.errors import InputError
 from markets.incentive_game import IncentiveGame, IncentiveTerms
 from runs.run import resume_run, start_run
 from runs.scenario import load_scenario
+from runs.scenario_check import check_scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
 
@@ -206,6 +207,28 @@ def test_price_messages_are_counted_as_many_as_there_are_schools(tmp_path: Path)
     answers = told[told["kind"] == "SupplyOffer"]
     assert len(answers) == len(offers)
     assert np.all(answers["sender"] == "schools")
+
+
+def test_values_of_schools_and_buses_may_stand_in_files(tmp_path: Path) -> None:
+    (tmp_path / "worth.csv").write_text("lam,km\n1.0,50\n1.1,60\n1.2,70\n1.3,80\n1.4,90\n")
+    named = f"file: {tmp_path / 'worth.csv'}"
+    changes = [
+        *SMALL, f"school_buses.lam={{distribution: file, {named}, column: lam}}",
+        f"school_buses.round_km={{distribution: file, {named}, column: km, drawn: true}}",
+    ]  # fmt: skip
+    scenario = load_scenario("school-buses", changes)
+    schools = make_setting(scenario).school_buses
+    assert schools is not None
+    assert schools.schools["lam"].tolist() == [1.0, 1.1, 1.2, 1.3, 1.4]
+    assert set(schools.buses["round_km"].tolist()) <= {50.0, 60.0, 70.0, 80.0, 90.0}
+    assert len(scenario.files()) == 1
+    short = f"school_buses.theta={{distribution: file, {named}, column: none}}"
+    few = f"school_buses.round_km={{distribution: file, {named}, column: km}}"
+    with pytest.raises(InputError) as caught:
+        check_scenario("school-buses", [*SMALL, short, few])
+    told = str(caught.value)
+    assert "none" in told
+    assert "12" in told
 
 
 WRONG: list[tuple[str, str]] = [
