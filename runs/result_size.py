@@ -20,9 +20,36 @@ def vehicle_rows(scenario: Scenario) -> int:
     return scenario.steps * len(scenario.strategies) * vehicles
 
 
+def home_rows(scenario: Scenario) -> int:
+    """Return how many rows of single appliances and storages of smart homes a run writes."""
+    if scenario.smart_homes is None or scenario.record.homes == "none":
+        return 0
+    left = scenario.record.homes if isinstance(scenario.record.homes, int) else 2**62
+    devices = 0
+    for group in scenario.smart_homes.groups:
+        homes = min(left, group.count)
+        left -= homes
+        devices += homes * (len(group.appliances) + len(group.storages))
+    return scenario.steps * len(scenario.strategies) * devices
+
+
 def size_note(scenario: Scenario) -> str:
-    """Return a line about rows of single vehicles where they are very many, else nothing."""
-    rows = vehicle_rows(scenario)
+    """Return a line about rows of single vehicles or homes where they are very many."""
+    notes = (_vehicle_note(vehicle_rows(scenario)), _home_note(home_rows(scenario)))
+    return "\n".join(filter(None, notes))
+
+
+def _home_note(rows: int) -> str:
+    if rows <= MANY_ROWS:
+        return ""
+    return (
+        f"home_appliances.parquet and home_storages.parquet will hold {rows:,} rows, and "
+        "home_flows.parquet about as many; with --set record.homes=100 only the first 100 homes "
+        "are written, with =none no home"
+    )
+
+
+def _vehicle_note(rows: int) -> str:
     if rows <= MANY_ROWS:
         return ""
     size_gb = rows * BYTES_PER_VEHICLE_ROW / 1e9

@@ -13,6 +13,7 @@ from smart_home_runs import STREET, finished, write_scenario
 
 from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, resume_run, start_run
+from runs.result_size import size_note
 from runs.result_tables import TABLES, TABLES_OF
 
 HOME_TABLES = TABLES_OF["smart_homes"]
@@ -66,6 +67,17 @@ def test_homes_live_beside_vehicles(tmp_path: Path) -> None:
     # Under a strategy of the vehicles homes follow the first of theirs.
     assert summary["three_level"]["homes"] != summary["mpfa_mg_shifting"]["homes"]
     assert summary["three_level"]["counts"].get("homes_rescheduled", 0) == 0
+
+
+def test_very_many_rows_are_told_of_beforehand() -> None:
+    many = ["smart_homes.groups.0.count=100000", "hours=240"]
+    note = size_note(load_scenario("smart-home", many))
+    rows = 240 * 6 * 100_001 * 4
+    assert note.startswith(
+        f"home_appliances.parquet and home_storages.parquet will hold {rows:,} rows"
+    )
+    for record in ("none", "100"):
+        assert size_note(load_scenario("smart-home", [*many, f"record.homes={record}"])) == ""
 
 
 def test_the_built_in_study_is_the_published_one(tmp_path: Path) -> None:
