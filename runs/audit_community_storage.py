@@ -14,8 +14,9 @@ from .audit_hours import supplied
 from .audit_premises import EXACT, FILE_GONE, Premises
 from .audit_report import Check, Tally
 from .audit_scheme import Figures, Payments
-from .audit_storage_households import HouseholdChecks, StorageTables, read_storage_tables
+from .audit_storage_households import HouseholdChecks
 from .audit_storage_messages import check_messages
+from .audit_storage_tables import StorageTables, read_storage_tables
 from .audit_storage_units import StorageChecks
 from .audit_tables import Columns
 from .community_storage_sharing import UNUSED

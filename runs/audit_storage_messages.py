@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from .audit_premises import EXACT, Premises
 from .audit_report import Check, Tally, relative
-from .audit_storage_households import NOT_RELIABLE, HouseholdChecks, StorageTables
+from .audit_storage_households import NOT_RELIABLE, HouseholdChecks
+from .audit_storage_tables import StorageTables
 from .community_storage_setting import CommunityStorageSetting
 from .run_reader import Run
 
