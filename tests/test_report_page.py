@@ -495,7 +495,7 @@ def test_the_command_writes_page_and_trips(tmp_path: Path) -> None:
 def test_a_run_of_100_000_vehicles_is_thinned_and_shown(browser: Browser, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     changes = ["vehicles.count=100000", "game.solver=exact", "generation_cost.quadratic=1.0e-5"]
-    start_run(load_scenario("three-communities", [*changes, "plots=false"]), folder)
+    start_run(load_scenario("three-communities", [*changes, "plots=false", "hours=12"]), folder)
     path = tmp_path / "page.html"
     told = write_report([folder], path, audit=False)
     assert told[0].startswith("The map draws 3,000 of 100,000 recorded vehicles")

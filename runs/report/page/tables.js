@@ -80,7 +80,7 @@ class ChargingMatrix {
     const rows = run.paths.groups.map((name) => [name, ...run.communities.map(() => '')]);
     const { scroll, cells } = table(heads, rows, 'matrix');
     this.cells = cells;
-    cell.append(scroll, element('p', 'kWh at the plug: charged, or with a minus given back. The darker, the more.', 'note'));
+    cell.append(scroll, element('p', 'kWh at the plug: charged, or with a minus given back. The stronger the colour, the more.', 'note'));
   }
 
   at(now, force) {
