@@ -140,6 +140,13 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "storage_plans": "step strategy storage alpha delivered_kwh final_kwh chosen",
         "storage_courses": "step strategy storage alpha stored_kwh",
         "homes": "home group community member",
+        "storage_houses": "house group community load_scale heat_scale",
+        "house_steps": "step strategy house appliances_kwh heat_kwh generation_kwh import_kwh "
+        "export_kwh charge_kwh discharge_kwh heat_pump_kwh tank_charge_kwh tank_discharge_kwh "
+        "unmet_heat_kwh stored_kwh tank_kwh",
+        "house_sums": "step strategy group appliances_kwh heat_kwh generation_kwh import_kwh "
+        "export_kwh charge_kwh discharge_kwh heat_pump_kwh tank_charge_kwh tank_discharge_kwh "
+        "unmet_heat_kwh stored_kwh tank_kwh",
         "home_groups": "step strategy group generation_kwh wanted_kwh served_kwh direct_kwh "
         "charged_kwh discharged_kwh losses_kwh curtailed_kwh imported_kwh exported_kwh",
         "home_days": "step strategy home steps wanted_slots granted_slots committed_slots "
