@@ -121,7 +121,8 @@ def test_schools_are_seen_to_sell_and_what_they_are_paid() -> None:
     summary = world.summary()["optimal_energy_price"]
     income = sum(e * p for e, p in zip(sold, paid, strict=True) if e > 0)
     assert income == pytest.approx(summary["school_income"])
-    dots = next(s for s in courses.price_chart(world, Look())["series"] if s["type"] == "scatter")
+    series = courses.price_chart(world, Look())["series"]
+    dots = next(one for one in series if one["name"] == "incentive for schools")
     assert [value is not None for value in dots["data"]] == [energy > 0 for energy in sold]
     [stores] = world.stores.values()
     assert len(stores.names) == 20

@@ -156,8 +156,8 @@ def _line(
 
 
 def _dots(name: str, values: Iterable[float | None], colour: str) -> dict[str, Any]:
-    data = [_rounded(value) for value in values]
-    return {"name": name, "type": "scatter", "symbolSize": 7, "data": data, "color": colour}
+    look = {"type": "line", "step": False, "showSymbol": True, "showAllSymbol": True}
+    return _line(name, values, colour, width=0.0) | look | {"symbolSize": 7}
 
 
 def _bar(name: str, values: Iterable[float], colour: str) -> dict[str, Any]:
