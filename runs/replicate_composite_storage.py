@@ -137,7 +137,7 @@ def compared(
         ours = [_found(setting, years, figure.item, figure.metric) for years in (low, rules, high)]
         cells: list[Cell] = [each if np.isfinite(each) else None for each in ours]
         off = ours[0] - figure.value if np.isfinite(ours[0]) else None
-        unit = figure.unit.replace("year", "a")
+        unit = figure.unit.replace("years", "a").replace("year", "a")
         metric = f"{figure.metric} [{unit}]"
         rows.append((figure.item, metric, figure.value, cells[0], off, cells[1], cells[2]))
     rates = [low[CASES[item]].self_consumption for item in ORDER]
