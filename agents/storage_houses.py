@@ -10,7 +10,12 @@ from agents.house_devices import HeatPump, HouseBattery, RooftopPhotovoltaics, T
 from agents.row_agent import AgentGroup
 from agents.storage_household import HomeEnergyManager, StorageHousehold
 from environment.battery import charged, exchange_bounds, usable_kwh
-from environment.house_messages import DeviceSetPoint, GridPurchase, HouseStorageReport, TariffNotice
+from environment.house_messages import (
+    DeviceSetPoint,
+    GridPurchase,
+    HouseStorageReport,
+    TariffNotice,
+)
 from environment.population import Population
 from environment.thermal_tank import heat_after, heat_bounds, kept_share
 from markets.home_energy_rules import (

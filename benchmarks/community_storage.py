@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runs.run import start_run
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
 from runs.setting import make_setting
 
 SIZES = ((3, 1), (100, 1), (1000, 1), (1000, 10))

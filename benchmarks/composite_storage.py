@@ -18,11 +18,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from runs.composite_storage_setting import CompositeStorageSetting
-from runs.house_study import live_by_rules, priced, with_foresight
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
+from runs.schemes.composite_storage_setting import CompositeStorageSetting
 from runs.setting import Setting, make_setting
 from runs.simulation import Simulation
+from runs.studies.house_study import live_by_rules, priced, with_foresight
 
 CASE = "hybrid_storage"
 WEEK_H = 168

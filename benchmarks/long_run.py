@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runs.run import start_run
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
 
 SOLVERS = ("exact", "negotiate")
 YEARS = 5

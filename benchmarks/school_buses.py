@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runs.run import start_run
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
 
 STRATEGIES = ("charge_after_use", "valley_charging", "centralised", "optimal_energy_price")
 SCHOOLS, BUSES = 200, 20

@@ -20,11 +20,11 @@ from rich.progress import track
 from rich.table import Table
 
 from markets.load_shifting_bound import least_waste
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
+from runs.schemes.smart_home_sharing import SmartHomeSharing
+from runs.schemes.smart_home_strategies import STRATEGIES
 from runs.setting import Setting, make_setting
 from runs.simulation import Simulation
-from runs.smart_home_sharing import SmartHomeSharing
-from runs.smart_home_strategies import STRATEGIES
 
 SIZES = (1_000, 10_000, 100_000)
 HOURS = 24

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from runs.run import start_run
-from runs.scenario import load_scenario
-from runs.sweep import run_sweep
+from runs.scenarios.scenario import load_scenario
+from runs.sweeps.sweep import run_sweep
 
 SCENARIO = "three-communities"
 ALONE = 20

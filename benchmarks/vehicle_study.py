@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
 

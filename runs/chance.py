@@ -11,7 +11,7 @@ from agents.row_agent import AgentGroup
 from environment import chance
 from environment.cloudiness import clearness
 from environment.population import Population
-from runs.scenario_chance import Cloudiness, DemandNoise, Outages
+from runs.scenarios.chance import Cloudiness, DemandNoise, Outages
 from runs.setting import Setting
 
 

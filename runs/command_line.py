@@ -72,7 +72,7 @@ def hmesh(
 @app.command()
 def scenarios() -> None:
     """List the built-in scenarios."""
-    from runs.scenario import builtin_scenarios
+    from runs.scenarios.scenario import builtin_scenarios
 
     found = builtin_scenarios()
     width = max(len(name) for name, _ in found)
@@ -94,9 +94,9 @@ def check(
 ) -> None:
     """Find every mistake in a scenario and the files it names, or in a dataset."""
     from runs.dataset_files import check_dataset, dataset_report, is_dataset
-    from runs.result_size import size_note
-    from runs.scenario_check import check_scenario
-    from runs.school_warnings import school_warnings
+    from runs.results.size import size_note
+    from runs.scenarios.check import check_scenario
+    from runs.scenarios.school_warnings import school_warnings
 
     if is_dataset(Path(scenario)):
         for line in dataset_report(check_dataset(Path(scenario))):
@@ -153,7 +153,7 @@ def run(
 ) -> None:
     """Run a scenario and write its results."""
     from runs import load_scenario, start_run
-    from runs.result_size import size_note
+    from runs.results.size import size_note
     from runs.terminal import progress_bar
 
     loaded = load_scenario(scenario, changes or (), seed)
@@ -206,8 +206,8 @@ def replicate(
     """Set published figures beside simulated ones, cell by cell."""
     from rich.console import Console
 
-    from runs.replicate import replicate as replicate_studies
-    from runs.results import refuse_used
+    from runs.results.writer import refuse_used
+    from runs.studies.replicate import replicate as replicate_studies
     from runs.terminal import progress_bar
 
     if out is not None:
@@ -254,8 +254,8 @@ def sweep(
     """Run a scenario with many values and seeds; given again, go on with what is missing."""
     from rich.console import Console
 
-    from runs.sweep import run_sweep
-    from runs.sweep_report import sweep_lines, sweep_table
+    from runs.sweeps.report import sweep_lines, sweep_table
+    from runs.sweeps.sweep import run_sweep
     from runs.terminal import progress_bar
 
     try:
@@ -369,7 +369,7 @@ def _show_results(directory: Path) -> None:
     from rich.console import Console
 
     from runs.plots import draw_plots
-    from runs.run_reader import read_run
+    from runs.results.run_reader import read_run
     from runs.run_summary import notes, summary_table
 
     console, run = Console(), read_run(directory)

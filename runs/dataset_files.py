@@ -10,9 +10,8 @@ from environment.datasets.dataset import Dataset, read_dataset
 from environment.datasets.description import Description
 from environment.datasets.schema import TABLES
 from environment.errors import InputError, Problem, nearest
-
-from .scenario_problems import problems_of
-from .yaml_reader import place, read_yaml
+from runs.scenarios.problems import problems_of
+from runs.scenarios.yaml_reader import place, read_yaml
 
 if TYPE_CHECKING:
     from environment.datasets.readers.foreign import Wishes

@@ -16,8 +16,8 @@ from environment.standard_profiles import StandardProfiles
 from environment.streams import Streams
 from environment.sunshine import ClearSky, Orientation
 from runs.dataset_files import LOAD_TABLES, load_dataset
-from runs.scenario import Scenario
-from runs.scenario_sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
+from runs.scenarios.scenario import Scenario
+from runs.scenarios.sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
 
 
 @dataclass(frozen=True, slots=True)

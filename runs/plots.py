@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .run_reader import read_run
-from .safe_files import beside, unwritable
+from runs.results.run_reader import read_run
+from runs.results.safe_files import beside, unwritable
 
 if TYPE_CHECKING:
-    from .pictures.run_data import RunData
-    from .pictures.sheet import Drawing
+    from runs.pictures.run_data import RunData
+    from runs.pictures.sheet import Drawing
 
     type _Picture = tuple[str, Callable[[RunData], Drawing]]
 
@@ -55,8 +55,8 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     """
     from matplotlib import style as matplotlib_style
 
-    from .pictures.run_data import RunData
-    from .pictures.sheet import style
+    from runs.pictures.run_data import RunData
+    from runs.pictures.sheet import style
 
     data = RunData(read_run(directory))
     folder = data.run.directory / "plots"
@@ -83,9 +83,9 @@ def draw_plots(directory: Path | str) -> list[Plot]:
 
 def _pictures(schemes: Sequence[str], *, drawn: bool) -> "list[_Picture]":
     """Return the pictures of a run; those of the grid where anything is drawn from it."""
-    from .pictures.lines import draw_line_loading
-    from .pictures.load import draw_load, draw_peak_to_average
-    from .pictures.market import draw_prices
+    from runs.pictures.lines import draw_line_loading
+    from runs.pictures.load import draw_load, draw_peak_to_average
+    from runs.pictures.market import draw_prices
 
     pictures: list[_Picture] = [
         ("load", draw_load),
@@ -100,7 +100,7 @@ def _pictures(schemes: Sequence[str], *, drawn: bool) -> "list[_Picture]":
 
 
 def _of_smart_homes() -> "list[_Picture]":
-    from .pictures import smart_homes
+    from runs.pictures import smart_homes
 
     return [
         ("home_energy", smart_homes.draw_home_energy),
@@ -112,8 +112,8 @@ def _of_smart_homes() -> "list[_Picture]":
 
 
 def _of_vehicles() -> "list[_Picture]":
-    from .pictures.fleet import draw_state_of_charge, draw_whereabouts
-    from .pictures.market import draw_charging
+    from runs.pictures.fleet import draw_state_of_charge, draw_whereabouts
+    from runs.pictures.market import draw_charging
 
     return [
         ("charging", draw_charging),
@@ -123,7 +123,7 @@ def _of_vehicles() -> "list[_Picture]":
 
 
 def _of_composite_storage() -> "list[_Picture]":
-    from .pictures import houses
+    from runs.pictures import houses
 
     return [
         ("typical_days", houses.draw_typical_days),
@@ -133,7 +133,7 @@ def _of_composite_storage() -> "list[_Picture]":
 
 
 def _of_battery_sharing() -> "list[_Picture]":
-    from .pictures import batteries, battery_exchange
+    from runs.pictures import batteries, battery_exchange
 
     return [
         ("representative_days", batteries.draw_representative_days),
@@ -145,13 +145,13 @@ def _of_battery_sharing() -> "list[_Picture]":
 
 
 def _of_school_buses() -> "list[_Picture]":
-    from .pictures.schools import draw_bus_power, draw_incentives
+    from runs.pictures.schools import draw_bus_power, draw_incentives
 
     return [("school_buses", draw_bus_power), ("incentive_prices", draw_incentives)]
 
 
 def _of_community_storage() -> "list[_Picture]":
-    from .pictures import community_storage
+    from runs.pictures import community_storage
 
     return [
         ("storage_charging", community_storage.draw_charging),

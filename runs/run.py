@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import load_checkpoint, save_checkpoint
-from .recorder import Recorder
-from .results import ResultsWriter
-from .scenario import Scenario, scenario_hash
-from .setting import make_setting
-from .simulation import Simulation
+from runs.results.checkpoint import load_checkpoint, save_checkpoint
+from runs.results.recorder import Recorder
+from runs.results.writer import ResultsWriter
+from runs.scenarios.scenario import Scenario, scenario_hash
+from runs.setting import make_setting
+from runs.simulation import Simulation
 
 type Progress = Callable[[int, int], None]
 

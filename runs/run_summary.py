@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .strategy_names import capital, strategy_label, strategy_name
+from runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from rich.table import Table

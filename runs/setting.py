@@ -20,18 +20,18 @@ from environment.trips import TripSource
 from markets.generation_cost import GenerationCost
 from markets.three_level_game import PriceBounds
 from runs.members import Members, make_members
-from runs.scenario import Scenario
-from runs.scenario_calendar import calendar_of
-from runs.scenario_preferences import FromFile, preference_values
+from runs.scenarios.calendar import calendar_of
+from runs.scenarios.preferences import FromFile, preference_values
+from runs.scenarios.scenario import Scenario
 from runs.tariff import measured_tariff
 from runs.travel import growth_of, plans_of, trips_of
 
 if TYPE_CHECKING:
-    from runs.battery_setting import BatterySetting
-    from runs.community_storage_setting import CommunityStorageSetting
-    from runs.composite_storage_setting import CompositeStorageSetting
-    from runs.school_setting import SchoolSetting
-    from runs.smart_home_setting import SmartHomeSetting
+    from runs.schemes.battery_setting import BatterySetting
+    from runs.schemes.community_storage_setting import CommunityStorageSetting
+    from runs.schemes.composite_storage_setting import CompositeStorageSetting
+    from runs.schemes.school_setting import SchoolSetting
+    from runs.schemes.smart_home_setting import SmartHomeSetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def make_setting(scenario: Scenario) -> Setting:
     )
     if scenario.community_storage is None:
         return setting
-    from runs.community_storage_setting import CommunityStorageSetting
+    from runs.schemes.community_storage_setting import CommunityStorageSetting
 
     # Its forecasters have seen the world before the run, which is made of the rest.
     storage = CommunityStorageSetting(setting, scenario.community_storage)
@@ -151,7 +151,7 @@ def _smart_homes(
 ) -> "SmartHomeSetting | None":
     if scenario.smart_homes is None:
         return None
-    from runs.smart_home_setting import make_smart_home_setting
+    from runs.schemes.smart_home_setting import make_smart_home_setting
 
     return make_smart_home_setting(scenario.smart_homes, scenario, calendar, streams, grid)
 
@@ -161,7 +161,7 @@ def _composite_storage(
 ) -> "CompositeStorageSetting | None":
     if scenario.composite_storage is None:
         return None
-    from runs.composite_storage_setting import CompositeStorageSetting
+    from runs.schemes.composite_storage_setting import CompositeStorageSetting
 
     return CompositeStorageSetting(scenario.composite_storage, scenario, calendar, streams, grid)
 
@@ -171,7 +171,7 @@ def _battery_sharing(
 ) -> "BatterySetting | None":
     if scenario.battery_sharing is None:
         return None
-    from runs.battery_setting import make_battery_setting
+    from runs.schemes.battery_setting import make_battery_setting
 
     return make_battery_setting(scenario.battery_sharing, scenario, calendar, members)
 
@@ -182,7 +182,7 @@ def _school_buses(
     if scenario.school_buses is None:
         return None
     # Slow to import, and not needed where there are no schools.
-    from runs.school_setting import make_school_setting
+    from runs.schemes.school_setting import make_school_setting
 
     return make_school_setting(scenario.school_buses, scenario, calendar, streams, members, grid)
 

@@ -16,10 +16,11 @@ from environment.message_bus import MessageBus
 from environment.world import World
 from runs.chance import Chance
 from runs.meters import read_meters
-from runs.scheme import Scheme, make_scheme
+from runs.schemes.makers import make_scheme
+from runs.schemes.scheme import Scheme
+from runs.schemes.vehicle_sharing import VehicleSharing
 from runs.setting import Setting
 from runs.totals import CalendarTotals, Totals
-from runs.vehicle_sharing import VehicleSharing
 
 AT_BOUND = 1e-9
 A_DAY_H = 24.0

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from environment.calendar import Calendar
 from environment.errors import InputError, Problem
 from runs.dataset_files import load_dataset
-from runs.scenario import Scenario
+from runs.scenarios.scenario import Scenario
 
 
 def measured_tariff(scenario: Scenario, calendar: Calendar) -> NDArray[np.float64] | None:

@@ -18,8 +18,8 @@ from environment.streams import Streams
 from environment.travel_day import Discrete, Distribution, Histogram, Purpose, TravelDay
 from environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
 from environment.trips import TripSource
-from runs.scenario import Scenario
-from runs.scenario_travel import DiaryTravel, DrawnTravel, PurposeSettings, TravelDaySettings
+from runs.scenarios.scenario import Scenario
+from runs.scenarios.travel import DiaryTravel, DrawnTravel, PurposeSettings, TravelDaySettings
 
 
 def plans_of(scenario: Scenario) -> DayPlans:

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from environment.errors import InputError
 from runs import Run, audit_run, load_scenario, start_run
-from runs.audit_equilibrium import EquilibriumAudit, StepOfVehicles
-from runs.audit_premises import premises_of
+from runs.audits.equilibrium import EquilibriumAudit, StepOfVehicles
+from runs.audits.premises import premises_of
 
 KEPT = [*FEW, "messages.keep=all", "hours=10", "start='2023-01-16T06:00'"]
 OUTAGES = "{mean_time_between_failures_h: 8, mean_time_to_repair_h: 3}"
@@ -231,6 +231,6 @@ def test_the_report_is_a_table_and_plain_lines(capsys: pytest.CaptureFixture[str
 def test_blocks_of_steps_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     directory = finished(*KEPT)
     whole = audit_run(directory)
-    monkeypatch.setattr("runs.audit.ROWS_AT_ONCE", 70)
-    monkeypatch.setattr("runs.audit_tables.ROWS_PER_BATCH", 17)
+    monkeypatch.setattr("runs.audits.audit.ROWS_AT_ONCE", 70)
+    monkeypatch.setattr("runs.audits.tables.ROWS_PER_BATCH", 17)
     assert audit_run(directory) == whole

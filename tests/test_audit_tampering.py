@@ -13,7 +13,7 @@ import pytest
 from audited_runs import FEW, FILES, finished, outcome
 
 from runs import TABLES, audit_run
-from runs.result_tables import tables_with
+from runs.results.tables import tables_with
 
 TAMPERED = [
     *FEW,

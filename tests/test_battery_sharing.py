@@ -13,7 +13,7 @@ from test_audit_tampering import edit, otherwise
 from agents.building_battery import BuildingBattery
 from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, start_run
-from runs.battery_sharing import BatterySharing
+from runs.schemes.battery_sharing import BatterySharing
 from runs.setting import make_setting
 from runs.simulation import Simulation
 

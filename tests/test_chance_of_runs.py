@@ -10,8 +10,8 @@ import yaml
 
 from environment import InputError
 from runs import draw_plots, load_scenario, notes, read_run, read_yaml, resume_run, start_run
-from runs.audit import audit_run
-from runs.scenario import Scenario
+from runs.audits.audit import audit_run
+from runs.scenarios.scenario import Scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
 

@@ -103,7 +103,7 @@ def test_mistakes_in_every_file_are_told_at_once(tmp_path: Path) -> None:
     start = runs.load_scenario(NAME).start
     (tmp_path / "loads.csv").write_text(f"time,member,load_kwh\n{start},m,many\n")
     scenario = tmp_path / "scenario.yaml"
-    text = Path(f"runs/scenarios/{NAME}.yaml").read_text()
+    text = Path(f"runs/scenarios/built_in/{NAME}.yaml").read_text()
     text = text.replace("day_plans: null", "day_plans: plans.csv")
     members = "{kind: household, name: households, count: 1000, annual_kwh: 4800, profile: h0}"
     assert members in text

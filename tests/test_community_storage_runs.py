@@ -19,7 +19,7 @@ import environment
 from agents.community_storage import ServedHousehold
 from environment.errors import InputError
 from runs import TABLES, audit_run, load_scenario, resume_run, start_run
-from runs.result_tables import TABLES_OF
+from runs.results.tables import TABLES_OF
 from runs.setting import make_setting
 from runs.simulation import Simulation
 
@@ -280,7 +280,7 @@ def test_history_is_seen_in_files_and_its_lack_is_told(tmp_path: Path) -> None:
         ]
         (tmp_path / "loads.csv").write_text("\n".join(lines))
 
-    shipped = Path(__file__).parents[1] / "runs" / "scenarios" / f"{NAME}.yaml"
+    shipped = Path(__file__).parents[1] / "runs" / "scenarios" / "built_in" / f"{NAME}.yaml"
     path = tmp_path / "mine.yaml"
     text = shipped.read_text()
     path.write_text(text)

@@ -23,7 +23,7 @@ from environment.retail_tariff import (
     time_of_use,
 )
 from runs import audit_run, load_scenario, start_run
-from runs.result_tables import TABLES, TABLES_OF
+from runs.results.tables import TABLES, TABLES_OF
 from runs.setting import make_setting
 from runs.simulation import Simulation
 
@@ -224,7 +224,8 @@ def test_measured_prices_below_zero_are_used_as_they_are(tmp_path: Path) -> None
     price = np.where(np.arange(48) % 24 == 3, -5.0, 20.0)
     pd.DataFrame({"time": times, "price": price}).to_csv(folder / "market.csv", index=False)
     (folder / "dataset.yaml").write_text(
-        "schema: 1\nname: prices\ntime_zone: Asia/Tokyo\nclock: wall\nlabels: start\ncurrency: JPY\nresolution: 60\n"
+        "schema: 1\nname: prices\ntime_zone: Asia/Tokyo\nclock: wall\nlabels: start\n"
+        "currency: JPY\nresolution: 60\n"
         "start: 2017-04-01T00:00\nend: 2017-04-03T00:00\nlicence: made for a test\n"
         "tables:\n  market: market.csv\n"
     )

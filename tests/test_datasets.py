@@ -26,7 +26,7 @@ from environment.datasets.flaws import scaled_copies
 from environment.errors import InputError
 from runs.command_line import app
 from runs.dataset_files import check_dataset, load_dataset
-from runs.yaml_reader import read_yaml
+from runs.scenarios.yaml_reader import read_yaml
 
 DAY = 24
 

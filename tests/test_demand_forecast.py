@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
 from runs.setting import Setting, make_setting
 from runs.simulation import Simulation
 

@@ -13,7 +13,7 @@ from agents.electric_vehicle import ElectricVehicle
 from agents.fleet import Fleet
 from environment.battery import charged
 from environment.population import Population
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
 

@@ -9,9 +9,11 @@ from rich.console import Console
 
 from environment import InputError
 from runs import STUDIES, ReportSection, StudyReport
-from runs.published_figures import published_figures
-from runs.replicate import replicate
-from runs.replicate_vehicles import (
+from runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
+from runs.studies.published_figures import published_figures
+from runs.studies.replicate import replicate
+from runs.studies.report import Bars, Column
+from runs.studies.vehicles import (
     BILL,
     IMPOSSIBLE,
     PAR,
@@ -21,9 +23,7 @@ from runs.replicate_vehicles import (
     replicate_vehicles,
     simulated_days,
 )
-from runs.replicate_vehicles_inputs import mean_load_kw
-from runs.study_days import case_study, live_day, reductions, repeating_day, scaled_loads
-from runs.study_report import Bars, Column
+from runs.studies.vehicles_inputs import mean_load_kw
 
 FIGURES = published_figures("vehicles")
 

@@ -7,12 +7,12 @@ import pytest
 from shared_datasets import uk_buildings
 
 from environment.errors import InputError
-from runs.battery_study import BatteryStudy, BuildingYear, measured_year, synthetic_year
-from runs.published_figures import published_figures
-from runs.replicate import replicate
-from runs.replicate_battery_curves import curve, representative
-from runs.replicate_battery_sharing import compared, conclusions, replicate_battery_sharing
-from runs.replicate_battery_spread import capacities, closing_days, closing_shares, emergent
+from runs.studies.battery_curves import curve, representative
+from runs.studies.battery_sharing import compared, conclusions, replicate_battery_sharing
+from runs.studies.battery_spread import capacities, closing_days, closing_shares, emergent
+from runs.studies.battery_study import BatteryStudy, BuildingYear, measured_year, synthetic_year
+from runs.studies.published_figures import published_figures
+from runs.studies.replicate import replicate
 
 # What an independent implementation found on other synthetic loads, beside what was published:
 # ours are to be as near at least.

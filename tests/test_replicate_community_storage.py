@@ -9,13 +9,12 @@ import pytest
 from environment.forecasters import NoisyActual
 from environment.lstm_forecaster import LstmSettings
 from runs import load_scenario
-from runs.community_storage_case import StorageCase, cases_of
-from runs.published_figures import published_figures
-from runs.replicate import STUDIES
-from runs.replicate_community_forecasts import forecast_errors_section, printed_errors_section
-from runs.replicate_community_network import measured_series, network_section
-from runs.replicate_community_options import options_section
-from runs.replicate_community_storage import (
+from runs.setting import make_setting
+from runs.simulation import Simulation
+from runs.studies.community_forecasts import forecast_errors_section, printed_errors_section
+from runs.studies.community_network import measured_series, network_section
+from runs.studies.community_options import options_section
+from runs.studies.community_storage import (
     HOUSES,
     arithmetic,
     bounds_section,
@@ -24,9 +23,10 @@ from runs.replicate_community_storage import (
     scaled_case,
     study_setting,
 )
-from runs.replicate_community_study import moved_share
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.studies.community_storage_case import StorageCase, cases_of
+from runs.studies.community_study import moved_share
+from runs.studies.published_figures import published_figures
+from runs.studies.replicate import STUDIES
 
 FIGURES = {(f.where, f.item, f.metric): f for f in published_figures("community_storage")}
 

@@ -3,18 +3,10 @@
 import numpy as np
 import pytest
 
-from runs.composite_storage_setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
-from runs.house_study import (
-    by_rules,
-    payback_of,
-    priced,
-    saving_per_year,
-    with_foresight,
-    with_foresight_of_a_day,
-    worth_of,
-)
-from runs.published_figures import published_figures
-from runs.replicate_composite_storage import (
+from runs.scenarios.scenario import Scenario, load_scenario
+from runs.schemes.composite_storage_setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
+from runs.setting import make_setting
+from runs.studies.composite_storage import (
     CASES,
     LOW,
     carbon_tax,
@@ -26,14 +18,22 @@ from runs.replicate_composite_storage import (
     sizes,
     typical_days,
 )
-from runs.replicate_composite_storage_claims import (
+from runs.studies.composite_storage_claims import (
     exclusions,
     investments_implied,
     losses_implied,
 )
-from runs.replicate_composite_storage_inputs import assumptions
-from runs.scenario import Scenario, load_scenario
-from runs.setting import make_setting
+from runs.studies.composite_storage_inputs import assumptions
+from runs.studies.house_study import (
+    by_rules,
+    payback_of,
+    priced,
+    saving_per_year,
+    with_foresight,
+    with_foresight_of_a_day,
+    worth_of,
+)
+from runs.studies.published_figures import published_figures
 
 FIGURES = published_figures("composite_storage")
 

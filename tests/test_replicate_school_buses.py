@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from markets.incentive_game import solve_closed_form, solve_exact
-from runs.published_figures import published_figures
-from runs.published_school_day import (
+from runs.studies.published_figures import published_figures
+from runs.studies.published_school_day import (
     SEASONS,
     critical_hour,
     published_day,
     season_load,
 )
-from runs.replicate_school_buses import (
+from runs.studies.report import StudyReport
+from runs.studies.school_buses import (
     BATTERY,
     BILL_CUT,
     COST_CUT,
@@ -24,8 +25,7 @@ from runs.replicate_school_buses import (
     replicate_school_buses,
     saving,
 )
-from runs.replicate_school_buses_sensitivity import best_battery
-from runs.study_report import StudyReport
+from runs.studies.school_buses_sensitivity import best_battery
 
 FIGURES = published_figures("school_buses")
 

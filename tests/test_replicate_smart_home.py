@@ -1,8 +1,8 @@
 import pytest
 
-from runs.published_figures import published_figures
-from runs.replicate_smart_home import SEASONS, STRATEGY, replicate_smart_home, study_days
-from runs.study_report import StudyReport
+from runs.studies.published_figures import published_figures
+from runs.studies.report import StudyReport
+from runs.studies.smart_home import SEASONS, STRATEGY, replicate_smart_home, study_days
 
 
 @pytest.fixture(scope="module")

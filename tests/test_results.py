@@ -24,7 +24,7 @@ from runs import (
     results,
     scenario_hash,
 )
-from runs.result_tables import tables_with
+from runs.results.tables import tables_with
 
 SCENARIO = load_scenario("three-communities", ["vehicles.count=50", "start=2024-01-15T01:00"])
 COMMUNITIES = ["homes", "malls", "offices"]

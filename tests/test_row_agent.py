@@ -9,7 +9,7 @@ from agents.consumer import Building, Consumer, Household
 from agents.electric_vehicle import ElectricVehicle
 from agents.row_agent import AgentGroup, Column, RowAgent
 from environment.population import Population
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
 

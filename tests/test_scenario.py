@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from environment import InputError
 from runs import Scenario, builtin_scenarios, load_scenario, read_yaml, scenario_hash
-from runs.scenario_sections import FileMembers, ProfileMembers
+from runs.scenarios.sections import FileMembers, ProfileMembers
 
 NAME = "three-communities"
-FILE = Path("runs/scenarios/three-communities.yaml")
+FILE = Path("runs/scenarios/built_in/three-communities.yaml")
 
 
 def problems(*overrides: str) -> list[str]:

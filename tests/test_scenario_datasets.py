@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, start_run
 from runs.command_line import app
-from runs.scenario_check import check_scenario
-from runs.scenario_sections import DatasetMembers
+from runs.scenarios.check import check_scenario
+from runs.scenarios.sections import DatasetMembers
 
 HOURS = 48
 

@@ -11,7 +11,7 @@ from test_audit_tampering import edit, otherwise
 
 from runs import TABLES, audit_run
 from runs.run import start_run
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
 
 SMALL = (
     "hours=33", "plots=false",

@@ -10,8 +10,8 @@ import pytest
 from environment.errors import InputError
 from markets.incentive_game import IncentiveGame, IncentiveTerms
 from runs.run import resume_run, start_run
-from runs.scenario import load_scenario
-from runs.scenario_check import check_scenario
+from runs.scenarios.check import check_scenario
+from runs.scenarios.scenario import load_scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
 

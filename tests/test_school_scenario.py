@@ -12,9 +12,9 @@ from environment.errors import InputError
 from environment.travel_day import TravelDay
 from runs import audit_run, load_scenario, read_yaml, scenario_hash, start_run
 from runs.command_line import app
-from runs.scenario import Scenario
-from runs.scenario_calendar import calendar_of
-from runs.scenario_check import check_setting
+from runs.scenarios.calendar import calendar_of
+from runs.scenarios.check import check_setting
+from runs.scenarios.scenario import Scenario
 from runs.setting import make_setting
 
 # From the last two days of the winter break over a weekend to the first two days with school.

@@ -11,7 +11,7 @@ from shared_datasets import SHARED
 
 from runs import audit_run, read_run, start_run
 from runs.dataset_files import check_dataset
-from runs.scenario_check import check_scenario
+from runs.scenarios.check import check_scenario
 
 # What the notes beside the data tell of them, as a check should find it.
 TOLD = {

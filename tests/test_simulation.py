@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from markets.three_level_game import PriceBounds, follow_exact
-from runs.scenario import load_scenario
+from runs.scenarios.scenario import load_scenario
+from runs.schemes.vehicle_strategies import game_of
 from runs.setting import make_setting
 from runs.simulation import Simulation
-from runs.vehicle_strategies import game_of
 
 COMMUNITIES = ("homes", "malls", "offices")
 STRATEGIES = ("typical", "two_level", "three_level")

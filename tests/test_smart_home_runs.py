@@ -13,8 +13,8 @@ from smart_home_runs import STREET, finished, write_scenario
 
 from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, resume_run, start_run
-from runs.result_size import size_note
-from runs.result_tables import TABLES, TABLES_OF
+from runs.results.size import size_note
+from runs.results.tables import TABLES, TABLES_OF
 
 HOME_TABLES = TABLES_OF["smart_homes"]
 

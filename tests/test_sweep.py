@@ -20,8 +20,8 @@ from environment import InputError
 from runs import Scenario, Sweep, read_run, run_sweep
 from runs.command_line import app
 from runs.simulation import Simulation
-from runs.sweep_statistics import paired_difference, statistics
-from runs.sweep_workers import LocalWorkers
+from runs.sweeps.statistics import paired_difference, statistics
+from runs.sweeps.workers import LocalWorkers
 
 NAME = "three-communities"
 SMALL = ("vehicles.count=20", "hours=3", "checkpoint_every_h=1", "strategies=[typical,two_level]")
@@ -259,7 +259,7 @@ def test_an_interrupted_sweep_goes_on_by_the_same_command(
 def test_a_run_stops_when_its_permit_is_gone(
     finished: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.sweep_task.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("runs.sweeps.task.LOOK_EVERY_S", 0.0)
     step, steps = Simulation.step, 0
 
     def forbidding(simulation: Simulation) -> None:

@@ -38,7 +38,7 @@ def test_without_dask_it_is_told_what_to_install(
 
 
 def test_dask_is_imported_only_where_a_cluster_is_asked_for() -> None:
-    code = "import runs.sweep, sys; assert not {'dask', 'distributed'} & set(sys.modules)"
+    code = "import runs.sweeps.sweep, sys; assert not {'dask', 'distributed'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -46,7 +46,7 @@ def test_dask_is_imported_only_where_a_cluster_is_asked_for() -> None:
 def test_a_scheduler_that_does_not_answer_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.sweep_workers.CONNECT_S", 0.5)
+    monkeypatch.setattr("runs.sweeps.workers.CONNECT_S", 0.5)
     with pytest.raises(InputError, match="no Dask scheduler answers at"):
         sweep(tmp_path, scheduler="tcp://127.0.0.1:1")
 

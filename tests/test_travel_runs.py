@@ -63,7 +63,9 @@ CHANGES = (
 
 
 def scenario_file(tmp_path: Path, travel: str) -> str:
-    built_in = Path(__file__).parents[1] / "runs" / "scenarios" / "three-communities.yaml"
+    built_in = (
+        Path(__file__).parents[1] / "runs" / "scenarios" / "built_in" / "three-communities.yaml"
+    )
     text = built_in.read_text().replace("travel:\n  kind: plans", TRAVEL[travel])
     (tmp_path / "tours.csv").write_text(TOURS)
     (tmp_path / "diaries.csv").write_text(DIARIES)

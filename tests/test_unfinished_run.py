@@ -7,9 +7,9 @@ import pytest
 from environment import InputError
 from runs import TABLES, load_scenario, read_run, results, resume_run, start_run
 from runs.pictures.run_data import RunData
-from runs.result_tables import tables_with
-from runs.safe_files import sha256
-from runs.unfinished_run import read_any_run
+from runs.results.safe_files import sha256
+from runs.results.tables import tables_with
+from runs.results.unfinished_run import read_any_run
 from tests.audited_runs import FEW
 from tests.interrupted_runs import interrupted
 

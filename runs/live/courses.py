@@ -4,19 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from runs.pictures.sheet import group_colour, strategy_colour
-from runs.simulation import ENERGIES
-from runs.strategy_names import strategy_label
-
-from .look import (
+from runs.live.look import (
     ENERGY_COLOURS,
     ENERGY_NAMES,
     SCHEME_NAMES,
     Look,
     Option,
 )
-from .readings import Reading
-from .world import STEPS_SHOWN, LiveWorld
+from runs.live.readings import Reading
+from runs.live.world import STEPS_SHOWN, LiveWorld
+from runs.pictures.sheet import group_colour, strategy_colour
+from runs.simulation import ENERGIES
+from runs.strategy_names import strategy_label
 
 # More lines than these say nothing.
 MOST_COMMUNITIES = 8

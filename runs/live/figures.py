@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from runs.live.look import ENERGY_NAMES
+from runs.live.world import LiveWorld
 from runs.run_summary import notes, summary_table
 from runs.simulation import ENERGIES
 from runs.strategy_names import strategy_label
-
-from .look import ENERGY_NAMES
-from .world import LiveWorld
 
 
 @dataclass(frozen=True, slots=True)

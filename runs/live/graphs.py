@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from .look import SCALE, Look, Option, line_colour
-from .readings import Reading, Stores
-from .roadmap import OnTheRoad
-from .world import LiveWorld
+from runs.live.look import SCALE, Look, Option, line_colour
+from runs.live.readings import Reading, Stores
+from runs.live.roadmap import OnTheRoad
+from runs.live.world import LiveWorld
 
 SMALLEST, LARGEST = 12.0, 46.0
 # Where storages stand around a community, to the side and above, and its label below them [px]:

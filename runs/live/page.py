@@ -9,10 +9,10 @@ import solara.lab
 from mesa.visualization import Slider, SolaraViz
 from mesa.visualization.utils import update_counter
 
-from . import courses, figures, graphs
-from .look import Look, Option
-from .source import Source
-from .world import LiveWorld
+from runs.live import courses, figures, graphs
+from runs.live.look import Look, Option
+from runs.live.source import Source
+from runs.live.world import LiveWorld
 
 # Two steps a second: slow enough to be followed, and for a slow browser to keep up.
 PLAY_INTERVAL_MS = 500

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from runs.scenario import Scenario
+from runs.scenarios.scenario import Scenario
 
 STEPS_UP = 20
 SHARE_STEP = 0.05

@@ -9,8 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from environment.errors import InputError, Problem
-
-from .source import Source
+from runs.live.source import Source
 
 HOST = "localhost"
 NEEDED = ("solara", "solara-assets", "altair")
@@ -65,7 +64,7 @@ def make_server(source: Source, port: int = 0) -> Any:
 
     from solara.server.starlette import ServerStarlette
 
-    from . import page
+    from runs.live import page
 
     page.show(source)
     if "__default__" in app.apps:

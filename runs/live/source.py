@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from environment.errors import InputError, Problem, nearest
-from runs.scenario import Scenario, load_scenario
+from runs.live.parameters import Parameter, parameters_of
+from runs.scenarios.scenario import Scenario, load_scenario
 from runs.strategy_names import strategy_label
-
-from .parameters import Parameter, parameters_of
 
 
 @dataclass(frozen=True, slots=True)

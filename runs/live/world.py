@@ -6,13 +6,12 @@ from typing import Any
 import mesa
 
 from environment.errors import InputError, Problem
+from runs.live.parameters import Parameter
+from runs.live.readings import Reading, Stores, read, stores_of
+from runs.live.roadmap import OnTheRoad, Roads
+from runs.live.source import Source
 from runs.setting import make_setting
 from runs.simulation import Simulation
-
-from .parameters import Parameter
-from .readings import Reading, Stores, read, stores_of
-from .roadmap import OnTheRoad, Roads
-from .source import Source
 
 # Two weeks of hours: what charts show of a long run.
 STEPS_SHOWN = 336

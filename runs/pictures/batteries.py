@@ -5,11 +5,9 @@ import numpy as np
 from environment.streams import Streams
 from markets.battery_sizing import Sizing
 from markets.representative_days import representative_days
-from runs.strategy_names import capital, strategy_label, strategy_name
-
-from .battery_data import BatteryData
-from .run_data import RunData
-from .sheet import (
+from runs.pictures.battery_data import BatteryData
+from runs.pictures.run_data import RunData
+from runs.pictures.sheet import (
     INK,
     Drawing,
     draw_line,
@@ -20,6 +18,7 @@ from .sheet import (
     sheet,
     strategy_colour,
 )
+from runs.strategy_names import capital, strategy_label, strategy_name
 
 DAYS_SHOWN = 4
 POINTS = 41

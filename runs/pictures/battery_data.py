@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from markets.load_levelling import Equipment, Windows
-from runs.battery_study import HOURS, SATURDAY, closed_weekdays
-
-from .run_data import RunData, codes_of
+from runs.pictures.run_data import RunData, codes_of
+from runs.studies.battery_study import HOURS, SATURDAY, closed_weekdays
 
 
 class BatteryData:

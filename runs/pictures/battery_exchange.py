@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.strategy_names import capital, strategy_label, strategy_name
-
-from .battery_data import BatteryData
-from .run_data import RunData
-from .sheet import (
+from runs.pictures.battery_data import BatteryData
+from runs.pictures.run_data import RunData
+from runs.pictures.sheet import (
     FIXED,
     INK,
     ROAD,
@@ -21,6 +19,7 @@ from .sheet import (
     sheet,
     strategy_colour,
 )
+from runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.strategy_names import strategy_label, strategy_name
-
-from .run_data import RunData
-from .sheet import (
+from runs.pictures.run_data import RunData
+from runs.pictures.sheet import (
     ROAD,
     Drawing,
     draw_area,
@@ -20,7 +18,8 @@ from .sheet import (
     stack,
     strategy_colour,
 )
-from .timeline import MEAN_DAY_FROM_H
+from runs.pictures.timeline import MEAN_DAY_FROM_H
+from runs.strategy_names import strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -7,10 +7,17 @@ from numpy.typing import NDArray
 
 from environment.calendar import Calendar
 from markets.payback import discounted_payback
+from runs.pictures.run_data import RunData
+from runs.pictures.sheet import (
+    INK,
+    Drawing,
+    energy_text,
+    legend_line,
+    panel_title,
+    sheet,
+    strategy_colour,
+)
 from runs.strategy_names import STRATEGIES_OF, strategy_label, strategy_name
-
-from .run_data import RunData
-from .sheet import INK, Drawing, energy_text, legend_line, panel_title, sheet, strategy_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from environment.calendar import Calendar
 from environment.growth import Growth
-from runs.run_reader import Run
-from runs.scenario import Scenario
-
-from .timeline import Timeline
+from runs.pictures.timeline import Timeline
+from runs.results.run_reader import Run
+from runs.scenarios.scenario import Scenario
 
 MOST_GROUPS = 6
 ROWS_AT_ONCE = 10_000_000

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.strategy_names import capital, strategy_label, strategy_name
-
-from .run_data import RunData
-from .sheet import (
+from runs.pictures.run_data import RunData
+from runs.pictures.sheet import (
     BAND,
     INK,
     Drawing,
@@ -22,6 +20,7 @@ from .sheet import (
     sheet,
     strategy_colour,
 )
+from runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .timeline import Timeline
+    from runs.pictures.timeline import Timeline
 
 WIDTH_IN = 10.0
 DOTS_PER_IN = 160

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.smart_home_records import CURTAILED, GRID
-from runs.strategy_names import capital, strategy_label, strategy_name
-
-from .run_data import RunData, codes_of
-from .sheet import (
+from runs.pictures.run_data import RunData, codes_of
+from runs.pictures.sheet import (
     FIXED,
     INK,
     Drawing,
@@ -25,6 +22,8 @@ from .sheet import (
     stack,
     strategy_colour,
 )
+from runs.schemes.smart_home_records import CURTAILED, GRID
+from runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.safe_files import beside, unwritable
+from runs.pictures.sheet import legend_line, panel_title, sheet, strategy_colour, style
+from runs.results.safe_files import beside, unwritable
 from runs.strategy_names import strategy_label, strategy_name
-from runs.sweep_plan import value_text
-from runs.sweep_statistics import statistics
-from runs.sweep_tables import Ensemble
-
-from .sheet import legend_line, panel_title, sheet, strategy_colour, style
+from runs.sweeps.plan import value_text
+from runs.sweeps.statistics import statistics
+from runs.sweeps.tables import Ensemble
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

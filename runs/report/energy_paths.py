@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from environment.energy_origin import shares_after_charging
 from runs.pictures.run_data import RunData
-
-from .window import Window
+from runs.report.window import Window
 
 MOST_CELLS = 20_000_000
 MOST_GROUPS = 12

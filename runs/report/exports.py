@@ -5,10 +5,9 @@ from pathlib import Path
 
 from environment.errors import InputError, Problem, nearest
 from runs.pictures.run_data import RunData
-from runs.unfinished_run import read_any_run
-
-from .trip_files import TRIP_FILES
-from .trip_film import FORMATS, write_film
+from runs.report.trip_files import TRIP_FILES
+from runs.report.trip_film import FORMATS, write_film
+from runs.results.unfinished_run import read_any_run
 
 
 def export_trips(directory: Path | str, formats: Sequence[str]) -> list[Path]:

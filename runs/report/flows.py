@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.pictures.run_data import RunData
-
-from .energy_paths import EnergyPaths
-from .payments import traded_kwh
-from .window import Window
+from runs.report.energy_paths import EnergyPaths
+from runs.report.payments import traded_kwh
+from runs.report.window import Window
 
 MOST_FLOWS = 150_000
 LEAST_KWH = 0.01

@@ -7,10 +7,9 @@ from runs.pictures.lines import MOST_LINES, OVERLOAD, loading_finding
 from runs.pictures.load import load_finding
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import energy_text, group_colour, power_text, power_unit, strategy_colour
-from runs.result_tables import TABLES
+from runs.report.chart import ALL, INK, QUIET, Chart, Trace, band, course, limits, stacked
+from runs.results.tables import TABLES
 from runs.strategy_names import strategy_label
-
-from .chart import ALL, INK, QUIET, Chart, Trace, band, course, limits, stacked
 
 # The parts of a load in the order in which they are stacked; others follow.
 _PART_COLOURS = {

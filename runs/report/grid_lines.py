@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from runs.pictures.run_data import RunData
-
-from .window import Window
+from runs.report.window import Window
 
 MOST_LINES = 60
 _UTILITY, _FEEDER = "utility", "/feeder"

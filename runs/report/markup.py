@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from runs.audit_report import AuditReport
+from runs.audits.report import AuditReport
 from runs.pictures.run_data import RunData
+from runs.report.headlines import Figure, headline
 from runs.run_summary import notes, summary_table
 from runs.strategy_names import strategy_label
-
-from .headlines import Figure, headline
 
 
 def headlines(data: RunData) -> str:

@@ -7,17 +7,16 @@ import numpy as np
 
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import group_colour, strategy_colour
-from runs.result_tables import TABLES
+from runs.report.energy_paths import EnergyPaths, energy_paths
+from runs.report.flows import flows
+from runs.report.grid_lines import grid_lines
+from runs.report.payments import payments
+from runs.report.places import ON_SCREEN, place_communities, road_graph, routes
+from runs.report.scheme_charts import charts
+from runs.report.vehicle_traces import vehicle_traces
+from runs.report.window import Window
+from runs.results.tables import TABLES
 from runs.strategy_names import strategy_label
-
-from .energy_paths import EnergyPaths, energy_paths
-from .flows import flows
-from .grid_lines import grid_lines
-from .payments import payments
-from .places import ON_SCREEN, place_communities, road_graph, routes
-from .scheme_charts import charts
-from .vehicle_traces import vehicle_traces
-from .window import Window
 
 _ALWAYS = ("net_kwh", "community_price", "utility_price")
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.pictures.run_data import RunData, codes_of
-
-from .window import Window
+from runs.report.window import Window
 
 MOST_ROWS = 30
 

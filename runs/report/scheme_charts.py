@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 from runs.pictures.run_data import RunData
-
-from .chart import Chart
-from .general_charts import general_charts
+from runs.report.chart import Chart
+from runs.report.general_charts import general_charts
 
 
 def _of_vehicles(data: RunData) -> list[Chart]:
-    from .vehicle_charts import vehicle_charts
+    from runs.report.vehicle_charts import vehicle_charts
 
     return vehicle_charts(data)
 

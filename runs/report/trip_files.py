@@ -8,9 +8,8 @@ from types import MappingProxyType
 from typing import Any, TextIO
 
 from runs.pictures.run_data import RunData
-from runs.safe_files import beside
-
-from .trip_paths import Trip, on_earth, trips
+from runs.report.trip_paths import Trip, on_earth, trips
+from runs.results.safe_files import beside
 
 _SECONDS = 3600.0
 

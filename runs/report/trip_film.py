@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from environment.errors import InputError, Problem
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import power_text
-from runs.safe_files import beside
+from runs.report.places import ON_SCREEN, place_communities, road_graph, routes
+from runs.report.trip_paths import along
+from runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
+from runs.report.window import Window, window_of
+from runs.results.safe_files import beside
 from runs.strategy_names import strategy_label
-
-from .places import ON_SCREEN, place_communities, road_graph, routes
-from .trip_paths import along
-from .vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
-from .window import Window, window_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from environment.errors import InputError, Problem
 from runs.pictures.run_data import RunData
-
-from .places import TO_SCALE, place_communities, road_graph, routes
-from .vehicle_traces import trip_columns
+from runs.report.places import TO_SCALE, place_communities, road_graph, routes
+from runs.report.vehicle_traces import trip_columns
 
 _KM_PER_DEGREE = 111.195
 

@@ -5,8 +5,7 @@ import numpy as np
 from runs.pictures.fleet import SHARES
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import group_colour, strategy_colour
-
-from .chart import ALL, QUIET, Chart, Trace, band, course, stacked
+from runs.report.chart import ALL, QUIET, Chart, Trace, band, course, stacked
 
 
 def vehicle_charts(data: RunData) -> list[Chart]:

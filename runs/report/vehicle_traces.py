@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.pictures.run_data import RunData, codes_of
-
-from .window import Window
+from runs.report.window import Window
 
 ON_THE_ROAD = 65_535
 NOT_THERE = 65_534

@@ -8,17 +8,16 @@ from string import Template
 from typing import Any
 
 from environment.errors import InputError, Problem
-from runs.audit import audit_run, no_progress
-from runs.audit_report import AuditReport
+from runs.audits.audit import audit_run, no_progress
+from runs.audits.report import AuditReport
 from runs.pictures.run_data import RunData
-from runs.run_reader import Run
-from runs.safe_files import beside
-from runs.unfinished_run import read_any_run
-
-from . import markup
-from .packing import Packer
-from .payload import payload
-from .window import thinning, window_of
+from runs.report import markup
+from runs.report.packing import Packer
+from runs.report.payload import payload
+from runs.report.window import thinning, window_of
+from runs.results.run_reader import Run
+from runs.results.safe_files import beside
+from runs.results.unfinished_run import read_any_run
 
 MOST_RUNS = 6
 _PAGE = Path(__file__).parent / "page"

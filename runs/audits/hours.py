@@ -1,0 +1,158 @@
+"""Whether the energy of every step goes where it has to, and prices follow their rules."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.members import Energies
+from runs.audits.premises import EXACT, FILE_GONE, Premises
+from runs.audits.report import Check, Tally, relative
+from runs.audits.scheme import SchemeAudit, parts, total
+from runs.audits.tables import Columns, TableReader, framed
+from runs.results.run_reader import Run
+
+
+def read_hours(run: Run, premises: Premises) -> Columns:
+    """Return hours.parquet, every column of shape (steps, strategies, communities).
+
+    Raises
+    ------
+    DamagedTableError
+        If rows are missing, stand there twice or belong nowhere.
+    """
+    names = {"strategy": premises.strategies, "community": premises.communities}
+    rows = TableReader(run, "hours", names, premises.start_ms).rest()
+    return framed("hours", rows, {"step": range(premises.steps), **names})
+
+
+def supplied(hours: Columns) -> NDArray[np.bool_]:
+    """Return where there is a price, and so supply, of the shape of the hours."""
+    return ~np.isnan(hours["community_price"])
+
+
+def check_hours(
+    premises: Premises,
+    hours: Columns,
+    energies: Energies,
+    out: NDArray[np.bool_],
+    schemes: Sequence[SchemeAudit] = (),
+) -> list[Check]:
+    """Check what the rows of hours.parquet say by themselves.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    hours
+        As `read_hours` gives it.
+    energies, out
+        As `member_energies` and `feeders_out` give them.
+    schemes
+        The audits of the schemes.
+    """
+    label = premises.places.label(premises.communities)
+    time = Tally("hours: each step at its time", 1e-6, "h")
+    start_h = np.arange(premises.steps)[:, None, None] * premises.step_h
+    time.add(np.abs(hours["time"] - start_h), label)
+    supply = Tally("hours: supply fails where chance has it", 0.0)
+    supply.add((supplied(hours) == out[:, None]).astype(np.float64), label)
+    balance = Tally("energy: each community draws what it uses", EXACT, "of the energy")
+    used = (
+        hours["fixed_load_kwh"]
+        + hours["generation_kwh"]
+        + hours["home_storage_kwh"]
+        + hours["shared_storage_kwh"]
+        - hours["school_bus_kwh"]
+        + hours["ev_kwh"]
+    )
+    balance.add(relative(hours["net_kwh"], used), label)
+    members = _members(premises, hours, energies, out, schemes)
+    tallies = (time, supply, balance, members, _storage(premises, hours, schemes))
+    return [*(tally.check() for tally in tallies), *_prices(premises, hours)]
+
+
+def _storage(premises: Premises, hours: Columns, schemes: Sequence[SchemeAudit]) -> Tally:
+    """Hold what schemes store and deliver against what their own tables say."""
+    tally = Tally("energy: storage exchanges what its scheme has it", EXACT, "of the energy")
+    for column in ("home_storage_kwh", "shared_storage_kwh", "school_bus_kwh"):
+        expected = total(parts(schemes, column), hours[column])
+        label = premises.places.label([f"{name}, {column}" for name in premises.communities])
+        tally.add(relative(hours[column], expected), label)
+    return tally
+
+
+def _members(
+    premises: Premises,
+    hours: Columns,
+    energies: Energies,
+    out: NDArray[np.bool_],
+    schemes: Sequence[SchemeAudit],
+) -> Tally:
+    """Hold what members use, generate and do without against what they should."""
+    tally = Tally("energy: members use and generate what they should", EXACT, "of the energy")
+    for m, name in enumerate(premises.communities):
+        groups = [energy for (community, _), energy in energies.items() if community == name]
+        known = [energy for energy in groups if energy is not None]
+        if len(known) < len(groups):
+            tally.tell(f"in {name} {FILE_GONE}")
+            continue
+        dark = out[:, m]
+        expected = {
+            "fixed_load_kwh": np.where(dark, 0.0, sum(energy.load for energy in known)),
+            "generation_kwh": -np.where(dark, 0.0, sum(energy.generated for energy in known)),
+            "unserved_kwh": np.where(dark, sum(energy.consumed for energy in known), 0.0),
+        }
+        for column, values in expected.items():
+            of_schemes = total(parts(schemes, column), hours["net_kwh"])[:, :, m]
+            off = relative(hours[column][:, :, m], values[:, None] + of_schemes)
+            tally.add(off[:, :, None], premises.places.label([f"{name}, {column}"]))
+    return tally
+
+
+def _prices(premises: Premises, hours: Columns) -> list[Check]:
+    """Check the prices that follow from a rule, and that none leaves its bounds."""
+    bounds = premises.bounds
+    within = Tally("prices: within their bounds", EXACT, "money/kWh")
+    one = Tally("prices: the utility asks the same of all", 0.0, "money/kWh")
+    tariff = Tally("prices: the utility's tariff (two_level)", EXACT, "money/kWh")
+    retail = Tally("prices: the retail rule (typical)", EXACT, "of the price")
+    asked, there = hours["utility_price"], supplied(hours)
+    one.add(asked - asked.min(axis=2, keepdims=True), premises.places.label(premises.communities))
+    follows = premises.vehicle_strategies
+    for s, strategy in enumerate(follows):
+        label = premises.places.label(premises.communities, strategies=[premises.strategies[s]])
+        q = asked[:, s : s + 1]
+        # Where there is no supply there is no price either, and the utility's stands for it.
+        p = np.where(there[:, s : s + 1], hours["community_price"][:, s : s + 1], q)
+        if strategy == "typical":
+            demand = hours["net_kwh"][:, s].sum(axis=1)
+            cost = premises.cost
+            average = premises.scenario.prices.retail == "average"
+            with np.errstate(divide="ignore", invalid="ignore"):
+                due = cost.average(demand) if average else cost.marginal(demand)
+            # Where nobody consumes there is no cost per kWh, and the marginal one stands for it.
+            due = np.where(demand == 0, cost.marginal(demand), due)
+            for price in (q, p):
+                retail.add(relative(price, due[:, None, None]), label)
+            continue
+        beyond = _outside(p, bounds.aggregator_lower, bounds.aggregator_upper)
+        within.add(np.where(there[:, s : s + 1], beyond, 0.0), label)
+        if strategy == "two_level":
+            rule = premises.tariff()
+            if rule is None:
+                tariff.tell(FILE_GONE)
+            else:
+                tariff.add(np.abs(q - rule[:, None, None]), label)
+        else:
+            within.add(_outside(q, bounds.utility_lower, bounds.utility_upper), label)
+    tallies = [one]
+    tallies += [within] if set(follows) != {"typical"} else []
+    tallies += [tariff] if "two_level" in follows else []
+    tallies += [retail] if "typical" in follows else []
+    return [tally.check() for tally in tallies]
+
+
+def _outside(price: NDArray[np.float64], lowest: float, highest: float) -> NDArray[np.float64]:
+    outside: NDArray[np.float64] = np.maximum(np.maximum(lowest - price, price - highest), 0.0)
+    return np.where(np.isnan(price), np.nan, outside)

@@ -1,0 +1,163 @@
+"""Whether the lines of the grid carry what the communities take, and lose what they must."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.members import Energies
+from runs.audits.premises import EXACT, Premises
+from runs.audits.report import Check, Tally, relative
+from runs.audits.scheme import SchemeAudit
+from runs.audits.tables import Columns, TableReader, framed
+from runs.results.run_reader import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the tree that the scenario describes.
+
+    Attributes
+    ----------
+    parent, node
+        Its two ends.
+    community
+        The community it belongs to.
+    group
+        The group of members, or "charging", that it alone feeds; "" where lines go on from it.
+    rating_kw
+        What it may carry [kW].
+    loss_rate
+        Energy lost for each kWh that arrives [1].
+    """
+
+    parent: str
+    node: str
+    community: str
+    group: str
+    rating_kw: float
+    loss_rate: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What the results call it."""
+        return f"{self.parent} - {self.node}"
+
+
+def lines_of(premises: Premises) -> list[Line]:
+    """Return the lines from the utility to every connection."""
+    lines = []
+    for name, community in premises.scenario.communities.items():
+        feeder, rating = f"{name}/feeder", community.feeder.rating_kw
+        lines += [
+            Line("utility", feeder, name, "", rating, community.feeder.loss_rate),
+            Line(feeder, name, name, "", rating),
+            *(
+                Line(name, f"{name}/{group}", name, group, rating)
+                for group in premises.scenario.connections(name)
+            ),
+        ]
+    return lines
+
+
+def read_lines(run: Run, premises: Premises) -> Columns:
+    """Return lines.parquet, every column of shape (steps, strategies, lines).
+
+    Raises
+    ------
+    DamagedTableError
+        If rows are missing, stand there twice or belong nowhere.
+    """
+    names = {
+        "strategy": premises.strategies,
+        "line": [line.name for line in lines_of(premises)],
+    }
+    rows = TableReader(run, "lines", names, premises.start_ms).rest()
+    return framed("lines", rows, {"step": range(premises.steps), **names})
+
+
+def check_lines(
+    premises: Premises,
+    hours: Columns,
+    flows: Columns,
+    energies: Energies,
+    out: NDArray[np.bool_],
+    schemes: Sequence[SchemeAudit] = (),
+) -> list[Check]:
+    """Check lines.parquet against hours.parquet and the scenario.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    hours, flows
+        As `read_hours` and `read_lines` give them.
+    energies, out
+        As `member_energies` and `feeders_out` give them.
+    schemes
+        The audits of the schemes.
+    """
+    lines = lines_of(premises)
+    label = premises.places.label([line.name for line in lines])
+    carried = Tally("lines: each carries what is taken beyond it", EXACT, "of the energy")
+    taken = _taken(premises, lines, hours, flows, energies, out, schemes)
+    carried.add(relative(flows["received_kwh"], taken), label)
+    losses = Tally("lines: losses as rated", EXACT, "of the energy")
+    rate = np.array([line.loss_rate for line in lines])
+    losses.add(relative(flows["losses_kwh"], rate * np.abs(flows["received_kwh"])), label)
+    losses.add(relative(flows["sent_kwh"], flows["received_kwh"] + flows["losses_kwh"]), label)
+    loading = Tally("lines: loading is power over rating", EXACT, "1")
+    rating_kwh = np.array([line.rating_kw for line in lines]) * premises.step_h
+    most = np.maximum(np.abs(flows["sent_kwh"]), np.abs(flows["received_kwh"]))
+    loading.add(relative(flows["loading"], most / rating_kwh), label)
+    return [carried.check(), losses.check(), loading.check(), _supplied(premises, hours, flows)]
+
+
+def _taken(
+    premises: Premises,
+    lines: list[Line],
+    hours: Columns,
+    flows: Columns,
+    energies: Energies,
+    out: NDArray[np.bool_],
+    schemes: Sequence[SchemeAudit],
+) -> NDArray[np.float64]:
+    """Return what has to arrive at the far end of every line [kWh], shaped as the lines."""
+    place = {name: m for m, name in enumerate(premises.communities)}
+    beyond: dict[str, list[int]] = {}
+    for k, line in enumerate(lines):
+        beyond.setdefault(line.parent, []).append(k)
+    of_schemes: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for scheme in schemes:
+        for place_of, drawn_kwh in scheme.drawn_kwh().items():
+            of_schemes[place_of] = of_schemes.get(place_of, 0.0) + drawn_kwh
+    taken = np.empty_like(flows["received_kwh"])
+    for k, line in enumerate(lines):
+        m = place[line.community]
+        if not line.group:
+            taken[:, :, k] = flows["sent_kwh"][:, :, beyond.get(line.node, [])].sum(axis=2)
+        elif line.group == "charging":
+            taken[:, :, k] = hours["ev_kwh"][:, :, m]
+        elif (line.community, line.group) not in energies:
+            taken[:, :, k] = of_schemes[line.community, line.group]
+        elif (energy := energies[line.community, line.group]) is not None:
+            drawn = np.where(out[:, m], 0.0, energy.load - energy.generated)
+            more = of_schemes.get((line.community, line.group), 0.0)
+            taken[:, :, k] = drawn[:, None] + more
+        else:
+            # What is not known has to be what the others of the community leave.
+            others = [i for i in beyond[line.community] if i != k]
+            others_kwh = flows["received_kwh"][:, :, others].sum(axis=2)
+            taken[:, :, k] = hours["net_kwh"][:, :, m] - others_kwh
+    return taken
+
+
+def _supplied(premises: Premises, hours: Columns, flows: Columns) -> Check:
+    """Check that the utility sends what everybody draws and what is lost on the way."""
+    tally = Tally("energy: supplied is drawn and lost", EXACT, "of the energy")
+    root = [k for k, line in enumerate(lines_of(premises)) if line.parent == "utility"]
+    sent = flows["sent_kwh"][:, :, root].sum(axis=2)
+    needed = hours["net_kwh"].sum(axis=2) + flows["losses_kwh"].sum(axis=2)
+    tally.add(relative(sent, needed), premises.places.label())
+    return tally.check()

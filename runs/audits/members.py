@@ -1,0 +1,235 @@
+"""What members use and generate whatever the price, worked out anew: profiles, files, sun, chance.
+
+Every draw is made again from its own stream.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.chance import (
+    alternated,
+    correlation_over,
+    growth_factor,
+    next_normal,
+    noise_factor,
+    unavailability,
+)
+from environment.cloudiness import clearness
+from environment.standard_profiles import StandardProfiles
+from environment.streams import Streams
+from environment.sunshine import ClearSky, Orientation
+from runs.audits.premises import Premises
+from runs.members import businesses_of, measured_in, measured_loads
+from runs.scenarios.chance import Outages
+from runs.scenarios.sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
+
+type Group = ProfileMembers | FileMembers | DatasetMembers | BusinessMembers
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEnergy:
+    """What a group of members would use and generate with supply in every step [kWh].
+
+    Attributes
+    ----------
+    load
+        What they use, shape (steps,).
+    consumed
+        Likewise, those left out that feed in, shape (steps,).
+    generated
+        What their photovoltaics deliver, at least 0, shape (steps,).
+    """
+
+    load: NDArray[np.float64]
+    consumed: NDArray[np.float64]
+    generated: NDArray[np.float64]
+
+
+type Energies = Mapping[tuple[str, str], GroupEnergy | None]
+
+
+def member_energies(premises: Premises) -> Energies:
+    """Return what every group of members would use and generate with supply.
+
+    Returns
+    -------
+    mapping
+        By community and name of the group; None where the loads stand in a file that is gone or
+        has changed.
+    """
+    scenario, steps = premises.scenario, premises.steps
+    groups: dict[tuple[str, str], Group] = {
+        (community, group.name): group
+        for community, section in scenario.communities.items()
+        for group in section.members
+    }
+    profiles = list(
+        dict.fromkeys(g.profile for g in groups.values() if isinstance(g, ProfileMembers))
+    )
+    standard = StandardProfiles(premises.calendar, profiles)
+    power_kw = np.array([standard.power_kw(step) for step in range(steps)])
+    measured = [g for g in groups.values() if isinstance(g, FileMembers | DatasetMembers)]
+    tables = {
+        measured_in(group): measured_loads(scenario, premises.calendar, group)
+        for group in {measured_in(group): group for group in measured}.values()
+        if _readable(premises, group)
+    }
+    clear = sky_clearness(premises)
+    energies: dict[tuple[str, str], GroupEnergy | None] = {}
+    for key, group in groups.items():
+        if isinstance(group, ProfileMembers):
+            each_kwh = power_kw[:, [profiles.index(group.profile)]] * premises.step_h
+            each_kwh = each_kwh * (group.annual_kwh / 1000.0)
+            count, followed = group.count, np.zeros(steps)
+        elif isinstance(group, BusinessMembers):
+            buildings = businesses_of(scenario, premises.calendar, "/".join(key), group)
+            each_kwh = np.array([buildings.load_kwh(step) for step in range(steps)])
+            count, followed = group.businesses, np.zeros(steps)
+        elif measured_in(group) in tables:
+            table = tables[measured_in(group)]
+            chosen = table.members if group.members is None else group.members
+            columns = [table.members.index(member) for member in chosen]
+            each_kwh, count = group.scale * table.load_kwh[:, columns], len(columns)
+            generation = table.generation_kwh
+            followed = np.zeros(steps)
+            if generation is not None:
+                followed = group.scale * generation[:, columns].sum(axis=1)
+        else:
+            energies[key] = None
+            continue
+        load, consumed = _varied(premises, key, group.kind, each_kwh, count)
+        sun = count * _sunshine(premises, group) * clear[key[0]]
+        energies[key] = GroupEnergy(load, consumed, sun + followed)
+    return energies
+
+
+def _readable(premises: Premises, group: FileMembers | DatasetMembers) -> bool:
+    """Return whether what a group was measured in still holds what the run read."""
+    if isinstance(group, FileMembers):
+        return group.file in premises.files
+    folder = f"{group.dataset}/"
+    named = [file for file in premises.scenario.files() if file.startswith(folder)]
+    return premises.files.issuperset(named)
+
+
+def feeders_out(premises: Premises) -> NDArray[np.bool_]:
+    """Return which communities are without supply in each step, shape (steps, communities)."""
+    given, streams = premises.scenario.chance.feeder_outages, Streams(premises.scenario.seed)
+    out = np.zeros((premises.steps, len(premises.communities)), dtype=bool)
+    if given is None:
+        return out
+    for step in range(premises.steps):
+        draws = [
+            streams.generator("feeder outages", name, step).random()
+            for name in premises.communities
+        ]
+        out[step] = _failed(out[step - 1], np.array(draws), given, premises.step_h, step)
+    return out
+
+
+class ChargerOutages:
+    """Which chargers have failed, followed step by step.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    """
+
+    def __init__(self, premises: Premises) -> None:
+        self.premises = premises
+        self._out = np.zeros(premises.recorded, dtype=bool)
+        self._streams = Streams(premises.scenario.seed)
+
+    def block(self, first: int, last: int) -> NDArray[np.bool_]:
+        """Return what is out in the next steps, shape (last - first, recorded vehicles)."""
+        given = self.premises.scenario.chance.charger_outages
+        out = np.zeros((last - first, len(self._out)), dtype=bool)
+        if given is None:
+            return out
+        for step in range(first, last):
+            stream = self._streams.generator("charger outages", "electric vehicle", step)
+            draw = stream.random(len(self._out))
+            self._out = _failed(self._out, draw, given, self.premises.step_h, step)
+            out[step - first] = self._out
+        return out
+
+
+def _failed(
+    out: NDArray[np.bool_],
+    draw: NDArray[np.float64],
+    given: Outages,
+    step_h: float,
+    step: int,
+) -> NDArray[np.bool_]:
+    up_h, down_h = given.mean_time_between_failures_h, given.mean_time_to_repair_h
+    if step == 0:
+        return draw < unavailability(up_h, down_h)
+    return alternated(out, draw, step_h, up_h, down_h)
+
+
+def _varied(
+    premises: Premises,
+    key: tuple[str, str],
+    kind: str,
+    each_kwh: NDArray[np.float64],
+    count: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the load of a group, grown and noisy, and that of its members that do not feed in.
+
+    The columns of ``each_kwh`` are the members, or one for all of them.
+    """
+    scenario = premises.scenario
+    growth = getattr(scenario.growth.demand_per_year, kind)
+    noise = getattr(scenario.chance.demand_noise, kind)
+    hours = (np.arange(premises.steps) * premises.step_h).tolist()
+    grown = np.array([growth_factor(growth, hour) for hour in hours])
+    if noise is None:
+        alike = count if each_kwh.shape[1] == 1 else 1
+        total = each_kwh.sum(axis=1), np.maximum(each_kwh, 0.0).sum(axis=1)
+        return grown * alike * total[0], grown * alike * total[1]
+    streams = Streams(scenario.seed)
+    correlation = correlation_over(premises.step_h, noise.correlation_h)
+    load, consumed = np.empty(premises.steps), np.empty(premises.steps)
+    normal = np.empty(0)
+    for step in range(premises.steps):
+        stream = streams.generator("demand noise", f"{kind} {'/'.join(key)}", step)
+        draw = stream.standard_normal(count)
+        normal = next_normal(normal, draw, correlation) if step else draw
+        each = grown[step] * each_kwh[step] * noise_factor(normal, noise.sigma)
+        load[step], consumed[step] = each.sum(), np.maximum(each, 0.0).sum()
+    return load, consumed
+
+
+def _sunshine(premises: Premises, group: Group) -> NDArray[np.float64]:
+    """Return what the modules of one member deliver under a clear sky [kWh], shape (steps,)."""
+    place = premises.scenario.location
+    if place is None or not group.pv_kw:
+        return np.zeros(premises.steps)
+    modules = Orientation(group.pv_tilt, group.pv_azimuth, group.pv_performance_ratio)
+    sky = ClearSky(premises.calendar, place.latitude, place.longitude, place.altitude_m, [modules])
+    each_kw = [float(sky.generation_kwh(step)[0]) for step in range(premises.steps)]
+    return group.pv_kw * np.array(each_kw)
+
+
+def sky_clearness(premises: Premises) -> dict[str, NDArray[np.float64]]:
+    """Return what clouds let through in every step, by community, each of shape (steps,)."""
+    given, steps = premises.scenario.chance.cloudiness, premises.steps
+    if given is None or not premises.scenario.sunlit:
+        return {name: np.ones(steps) for name in premises.communities}
+    streams = Streams(premises.scenario.seed)
+    correlation = correlation_over(premises.step_h, given.correlation_h)
+    skies: dict[str, NDArray[np.float64]] = {}
+    for name in ("all communities",) if given.common else premises.communities:
+        normal = np.empty(steps)
+        for step in range(steps):
+            draw = streams.generator("cloudiness", name, step).standard_normal(1)
+            before = normal[step - 1 : step]
+            normal[step] = (next_normal(before, draw, correlation) if step else draw)[0]
+        skies[name] = clearness(normal, given.mean, given.deviation)
+    return {
+        name: skies["all communities" if given.common else name] for name in premises.communities
+    }

@@ -1,0 +1,272 @@
+"""Whether the kept messages say what was decided, and followers answer as they must."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.three_level_game import Game, response_maps
+from markets.vehicle_response import best_response
+from runs.audits.equilibrium import StepOfVehicles
+from runs.audits.premises import EXACT, Premises
+from runs.audits.report import Check, Label, Tally, relative
+from runs.audits.scheme import SchemeAudit
+from runs.audits.tables import Columns, DamagedTableError, TableReader
+from runs.results.run_reader import Run
+
+KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
+OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))
+
+
+def message_reader(
+    run: Run, premises: Premises, schemes: Sequence[SchemeAudit] = ()
+) -> TableReader:
+    """Open messages.parquet; parties are aggregators, their vehicles, the utility, all vehicles.
+
+    The kinds of messages and the parties of schemes follow after those of the vehicles.
+
+    Raises
+    ------
+    DamagedTableError
+        If it is missing, cannot be read or has other columns.
+    """
+    communities = premises.communities
+    everyone = [f"vehicles@{name}" for name in communities]
+    others = [party for scheme in schemes for party in scheme.parties]
+    parties = list(dict.fromkeys([*communities, *everyone, "utility", "vehicles", *others]))
+    names = {
+        "strategy": premises.strategies,
+        "kind": kinds_with(schemes),
+        "sender": parties,
+        "receiver": parties,
+    }
+    return TableReader(run, "messages", names, premises.start_ms)
+
+
+def kinds_with(schemes: Sequence[SchemeAudit]) -> list[str]:
+    """Return the kinds of messages of a run, those of vehicles first."""
+    others = [kind for scheme in schemes for kind in scheme.message_kinds]
+    return list(dict.fromkeys([*KINDS, *others]))
+
+
+def by_step(
+    reader: TableReader, premises: Premises, first: int, last: int
+) -> Iterator[tuple[int, int, Columns]]:
+    """Give the messages of each step and strategy, in the order of the run.
+
+    Raises
+    ------
+    DamagedTableError
+        If they stand in another order, or belong nowhere.
+    """
+    rows = reader.before("step", last)
+    count = len(premises.strategies)
+    place = (rows["step"] - first) * count + rows["strategy"]
+    if (np.diff(place) < 0).any() or (place < 0).any():
+        raise DamagedTableError("messages", "steps or strategies are out of order")
+    cuts = np.searchsorted(place, np.arange((last - first) * count + 1))
+    for k in range((last - first) * count):
+        here = slice(cuts[k], cuts[k + 1])
+        step, strategy = divmod(k, count)
+        yield first + step, strategy, {name: values[here] for name, values in rows.items()}
+
+
+class MessageAudit:
+    """Checks messages.parquet step by step.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    hours
+        The columns of hours.parquet.
+
+    Attributes
+    ----------
+    kinds
+        Kinds of messages, those of vehicles first; what others say is counted here, and checked by
+        the audits of their schemes.
+    sent
+        Messages of each kind that were kept, shape (strategies, kinds).
+    """
+
+    def __init__(
+        self, premises: Premises, hours: Columns, schemes: Sequence[SchemeAudit] = ()
+    ) -> None:
+        self.kinds = kinds_with(schemes)
+        self.premises = premises
+        self._hours = hours
+        self._aggregators = len(premises.communities)
+        self._utility = 2 * self._aggregators
+        self.sent = np.zeros((len(premises.strategies), len(self.kinds)), dtype=np.int64)
+        self._sent_by = Tally("messages: from whom and when they may be", EXACT, "steps")
+        self._said = Tally("messages: what was decided is what was said", EXACT, "of the value")
+        self._answers = Tally("messages: offers are answered as they must", 1e-6, "of the energy")
+        if not premises.reliable:
+            self._answers.tell("messages may be lost or late")
+        elif not premises.all_recorded:
+            self._answers.tell(premises.not_all_recorded)
+
+    def add(
+        self,
+        step: int,
+        strategy: int,
+        rows: Columns,
+        seen: StepOfVehicles | None,
+        game: Game | None,
+    ) -> None:
+        """Check the messages of a step and a strategy.
+
+        Parameters
+        ----------
+        step, strategy
+            Where they belong, by number.
+        rows
+            The messages, in the order in which they were sent.
+        seen, game
+            What the vehicles decide, None where not all are written down or nobody bargains.
+        """
+        if self.premises.scenario.messages.keep == "none":
+            if len(rows["step"]):
+                raise DamagedTableError("messages", "there are messages, and none was to be kept")
+            return
+        label = self.premises.places.label("", step, [self.premises.strategies[strategy]])
+        np.add.at(self.sent[strategy], rows["kind"], rows["count"])
+        if not self.premises.has_vehicles:
+            return
+        of_vehicles = rows["kind"] < len(KINDS)
+        rows = {name: values[of_vehicles] for name, values in rows.items()}
+        self._sent_by.add(self._misplaced(rows)[None, None, :], _line(label), step)
+        self._add_decisions(step, strategy, rows, label)
+        if seen is not None and game is not None and self.premises.reliable:
+            off = [
+                *self._leaders_answers(rows, seen.community_price, game),
+                *self._vehicles_answers(rows, seen),
+            ]
+            values = np.concatenate([np.zeros(0), *off])
+            self._answers.add(values[None, None, :], _line(label), step)
+
+    def checks(self) -> list[Check]:
+        """Return what was found."""
+        if self.premises.scenario.messages.keep == "none":
+            self._said.tell("no message was kept")
+            return [self._said.check()]
+        return [tally.check() for tally in (self._sent_by, self._said, self._answers)]
+
+    def _misplaced(self, rows: Columns) -> NDArray[np.float64]:
+        """Return 1 for messages of a sender, receiver or time that cannot be, else 0."""
+        count, utility = self._aggregators, self._utility
+        kind, sender, receiver = rows["kind"], rows["sender"], rows["receiver"]
+        leader = np.where(kind == BID, receiver, sender)
+        follower = np.where(kind == BID, sender, receiver)
+        from_utility = (leader == utility) & (follower < count)
+        from_aggregator = (leader < count) & (follower == leader + count)
+        plug_in = (sender == utility + 1) & (receiver == utility)
+        right = np.where(kind == PLUG_IN, plug_in, from_utility | from_aggregator)
+        # Messages are sent at once or when earlier ones have arrived.
+        messages = self.premises.scenario.messages
+        waits = rows["time"] / (messages.latency_h or 1.0)
+        whole = (np.abs(waits - np.rint(waits)) <= 1e-6) | (messages.latency == "exponential")
+        right &= whole & (rows["round"] >= 0) & (rows["time"] >= 0)
+        right &= (rows["time"] == 0) | (messages.latency_h > 0)
+        return np.where(right, 0.0, 1.0)
+
+    def _add_decisions(self, step: int, strategy: int, rows: Columns, label: Label) -> None:
+        """Hold announced prices and energies plugged in against hours.parquet."""
+        hours = {name: values[step, strategy] for name, values in self._hours.items()}
+        utility, count = self._utility, self._aggregators
+        everything = self.premises.scenario.messages.keep == "all"
+        if self.premises.vehicle_strategies[strategy] == "typical":
+            plugged = rows["value"][rows["kind"] == PLUG_IN]
+            if everything or len(plugged):
+                self._said.add(_one(plugged, hours["ev_kwh"].sum())[None, None], label, step)
+            return
+        announced = rows["kind"] == ANNOUNCEMENT
+        for m in range(count):
+            heard = rows["value"][announced & (rows["sender"] == utility) & (rows["receiver"] == m)]
+            supplied = not np.isnan(hours["community_price"][m])
+            if supplied or len(heard):
+                self._said.add(_one(heard, hours["utility_price"][m])[None, None], label, step)
+            own = announced & (rows["sender"] == m)
+            if (everything and hours["vehicles_present"][m]) or own.any():
+                said = _one(rows["value"][own], hours["community_price"][m])
+                self._said.add(said[None, None], label, step)
+                addressed = _one(rows["count"][own], hours["vehicles_present"][m])
+                self._said.add(addressed[None, None], label, step)
+
+    def _leaders_answers(
+        self, rows: Columns, prices: NDArray[np.float64], game: Game
+    ) -> Iterator[NDArray[np.float64]]:
+        """Compare what each aggregator tells the utility with the best it could do."""
+        maps, bounds = response_maps(game), game.bounds
+        pairs = [_pairs(rows, self._utility, m) for m in range(len(maps))]
+        # Communities without supply are not asked.
+        asked = rows["value"][max((offers for offers, _ in pairs), key=len)]
+        for m, answer in enumerate(maps):
+            offers, bids = pairs[m]
+            if np.isnan(prices[m]) and len(offers) == len(bids) == 0:
+                continue
+            price = rows["value"][offers]
+            # The utility asks the same of all, within its bounds.
+            if not np.array_equal(price, asked) or not _within(
+                price, bounds.utility_lower, bounds.utility_upper
+            ):
+                yield np.array([np.inf])
+                continue
+            if answer is None:
+                expected = np.full(len(price), game.kinks[m].saturated_kwh)
+            else:
+                expected = answer.demand_kwh(price)
+            yield _compared(rows, offers, bids, expected)
+
+    def _vehicles_answers(
+        self, rows: Columns, seen: StepOfVehicles
+    ) -> Iterator[NDArray[np.float64]]:
+        """Compare what the vehicles of each community tell its aggregator with their best."""
+        for m in range(self._aggregators):
+            offers, bids = _pairs(rows, m, m + self._aggregators)
+            mine = seen.where == m
+            columns = (seen.lam, seen.theta, seen.usable_kwh, seen.lower_kwh, seen.upper_kwh)
+            price, bounds = rows["value"][offers], self.premises.bounds
+            if not _within(price, bounds.aggregator_lower, bounds.aggregator_upper):
+                yield np.array([np.inf])
+                continue
+            energy = best_response(price[:, None], *(column[mine] for column in columns))
+            yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
+
+
+def _pairs(rows: Columns, leader: int, follower: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows of a leader's offers, and of the answers to them."""
+    offers = (rows["kind"] == OFFER) & (rows["sender"] == leader) & (rows["receiver"] == follower)
+    bids = (rows["kind"] == BID) & (rows["sender"] == follower) & (rows["receiver"] == leader)
+    return np.flatnonzero(offers), np.flatnonzero(bids)
+
+
+def _compared(
+    rows: Columns,
+    offers: NDArray[np.intp],
+    bids: NDArray[np.intp],
+    expected_kwh: NDArray[np.float64],
+    count: int = 1,
+) -> NDArray[np.float64]:
+    """Return how far answers are off, infinite where offer and answer do not belong together."""
+    if len(offers) != len(bids):
+        return np.array([np.inf])
+    together = (rows["round"][offers] == rows["round"][bids]) & (bids > offers)
+    together &= (rows["count"][offers] == count) & (rows["count"][bids] == count)
+    return np.where(together, relative(rows["value"][bids], expected_kwh), np.inf)
+
+
+def _within(price: NDArray[np.float64], lowest: float, highest: float) -> bool:
+    return bool(((price >= lowest - EXACT) & (price <= highest + EXACT)).all())
+
+
+def _one(values: NDArray[np.float64], expected: float) -> NDArray[np.float64]:
+    """Return how far the only value is off, infinite where there is another number of them."""
+    if len(values) != 1:
+        return np.array([np.inf])
+    return relative(values, np.array([expected]))
+
+
+def _line(label: Label) -> Label:
+    return lambda place: label(place[:2])

@@ -1,0 +1,241 @@
+"""Whether everybody pays for what was delivered, at the price of the step, and nothing is left."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.hours import supplied
+from runs.audits.premises import EXACT, Premises
+from runs.audits.report import Check, Tally, relative
+from runs.audits.scheme import Payments, SchemeAudit, direct_kwh, parts, received, total
+from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from runs.results.run_reader import Run
+
+_ALWAYS = ("fixed_load", "wholesale")
+_OF_VEHICLES = ("vehicle_charging", "vehicle_discharging")
+_GENERATION = "generation"
+
+
+def read_ledger(
+    run: Run,
+    premises: Premises,
+    there: NDArray[np.bool_],
+    of_schemes: Sequence[Payments] = (),
+) -> dict[str, Columns]:
+    """Return ledger.parquet by kind of payment.
+
+    Parameters
+    ----------
+    run, premises
+        The run, and what its scenario settles.
+    there
+        Where there is supply, of shape (steps, strategies, communities); nobody pays elsewhere.
+    of_schemes
+        The payments of schemes.
+
+    Returns
+    -------
+    dict
+        For each kind its columns, of the shape of ``there``, 0 where nobody pays; for generation,
+        which has one payment a step, of shape (steps, strategies, 1).
+
+    Raises
+    ------
+    DamagedTableError
+        If a payment is missing, stands there twice or is owed by nobody.
+    """
+    sold = (*_ALWAYS, *(("photovoltaics",) if premises.photovoltaics else ()))
+    sold += _OF_VEHICLES if premises.has_vehicles else ()
+    payments = [
+        (kind, *_parties(kind, community)) for kind in sold for community in premises.communities
+    ]
+    payments += [
+        (paid.kind, paid.payer.format(community=name), paid.payee.format(community=name))
+        for paid in of_schemes
+        for name in premises.communities
+    ]
+    payments.append((_GENERATION, "utility", "generators"))
+    sold += tuple(paid.kind for paid in of_schemes)
+    kinds = [*sold, _GENERATION]
+    parties = list(dict.fromkeys(party for _, *both in payments for party in both))
+    names = {
+        "strategy": premises.strategies, "kind": kinds, "payer": parties, "payee": parties,
+    }  # fmt: skip
+    rows = TableReader(run, "ledger", names, premises.start_ms).rest()
+    place = {name: k for k, name in enumerate(parties)}
+    known = np.array([(kinds.index(k), place[a], place[b]) for k, a, b in payments])
+    many = np.array([len(parties) ** 2, len(parties), 1])
+    found = np.stack([rows.pop(name) for name in ("kind", "payer", "payee")], axis=1) @ many
+    order = np.argsort(known @ many)
+    sorted_known = (known @ many)[order]
+    at = np.minimum(np.searchsorted(sorted_known, found), len(payments) - 1)
+    if (sorted_known[at] != found).any():
+        row = int(np.argmax(sorted_known[at] != found))
+        raise DamagedTableError("ledger", f"row {row} is a payment that nobody owes")
+    rows["payment"] = order[at]
+    paid = framed(
+        "ledger",
+        rows,
+        {
+            "step": range(premises.steps),
+            "strategy": premises.strategies,
+            "payment": [", ".join(payment) for payment in payments],
+        },
+        np.concatenate(
+            [there] * (len(sold) - len(of_schemes))
+            + [paid.there for paid in of_schemes]
+            + [np.ones_like(there[:, :, :1])],
+            axis=2,
+        ),
+    )
+    count = len(premises.communities)
+    return {
+        kind: {name: values[:, :, k * count : (k + 1) * count] for name, values in paid.items()}
+        for k, kind in enumerate(kinds)
+    }
+
+
+def check_money(
+    premises: Premises,
+    hours: Columns,
+    flows: Columns,
+    ledger: dict[str, Columns],
+    charged_kwh: NDArray[np.float64] | None,
+    schemes: Sequence[SchemeAudit] = (),
+) -> list[Check]:
+    """Check the payments against the energies, the prices and each other.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    hours, flows, ledger
+        As `read_hours`, `read_lines` and `read_ledger` give them.
+    charged_kwh
+        What the vehicles of each community charge, of the shape of the hours, None where not
+        every vehicle is written down.
+    schemes
+        The audits of the schemes.
+    """
+    generated_kwh = hours["net_kwh"].sum(axis=2) + flows["losses_kwh"].sum(axis=2)
+    cost = premises.cost.total(generated_kwh)
+    energies, prices = _energies(premises, hours, ledger, charged_kwh, schemes)
+    paid = ledger[_GENERATION]
+    here = premises.places.label([_GENERATION])
+    energies.add(relative(paid["energy_kwh"], generated_kwh[:, :, None]), here)
+    generation = Tally("money: generation costs what it should", EXACT, "of the amount")
+    generation.add(relative(paid["amount"], cost[:, :, None]), here)
+    generation.add(
+        relative(paid["price"] * paid["energy_kwh"], cost[:, :, None] * _some(paid)), here
+    )
+    amounts = Tally("money: each amount is price times energy", EXACT, "of the amount")
+    # A charge that is due whatever is used has no price per energy; `_due` holds its amount.
+    charges = {
+        paid.kind for each in schemes for paid in each.payments() if not paid.energy_kwh.any()
+    }
+    for kind in ledger.keys() - {_GENERATION} - charges:
+        rows = ledger[kind]
+        items = [f"{kind}, {name}" for name in premises.communities]
+        off = relative(rows["amount"], rows["price"] * rows["energy_kwh"])
+        amounts.add(off, premises.places.label(items))
+    circle = Tally("money: paid is earned, step by step", EXACT, "of the amount")
+    circle.add(_left_over(hours, ledger, cost, schemes), premises.places.label())
+    tallies = [energies, prices, amounts, generation, circle]
+    return [tally.check() for tally in (*tallies, *_due(premises, ledger, schemes))]
+
+
+def _due(
+    premises: Premises, ledger: dict[str, Columns], schemes: Sequence[SchemeAudit]
+) -> list[Tally]:
+    """Hold the payments of schemes against what they should be."""
+    payments = [paid for scheme in schemes for paid in scheme.payments()]
+    if not payments:
+        return []
+    tally = Tally("money: schemes pay what they should", EXACT, "of the amount")
+    for paid in payments:
+        rows = ledger[paid.kind]
+        label = premises.places.label([f"{paid.kind}, {name}" for name in premises.communities])
+        for due, told in ((paid.energy_kwh, "energy_kwh"), (paid.amount, "amount")):
+            tally.add(np.where(paid.there, relative(rows[told], due), 0.0), label)
+    return [tally]
+
+
+def _energies(
+    premises: Premises,
+    hours: Columns,
+    ledger: dict[str, Columns],
+    charged_kwh: NDArray[np.float64] | None,
+    schemes: Sequence[SchemeAudit],
+) -> tuple[Tally, Tally]:
+    """Hold energies and prices of the payments against those of the hours."""
+    energies = Tally("money: paid for what was delivered", EXACT, "of the energy")
+    prices = Tally("money: paid at the prices of the step", 0.0, "money/kWh")
+    of_schemes = {paid.kind for scheme in schemes for paid in scheme.payments()}
+    metered = {
+        column: hours[column] - total(parts(schemes, column), hours[column])
+        for column in ("fixed_load_kwh", "generation_kwh")
+    }
+    delivered = {
+        "fixed_load": metered["fixed_load_kwh"],
+        "wholesale": hours["net_kwh"] - direct_kwh(schemes, hours),
+        "photovoltaics": -metered["generation_kwh"],
+    }
+    there = supplied(hours)
+    if not premises.has_vehicles:
+        pass
+    elif charged_kwh is None:
+        energies.tell(f"charging less discharging alone, since {premises.not_all_recorded}")
+        charging = ledger["vehicle_charging"]["energy_kwh"]
+        discharging = ledger["vehicle_discharging"]["energy_kwh"]
+        label = premises.places.label(premises.communities)
+        energies.add(relative(charging - discharging, hours["ev_kwh"]), label)
+        energies.add(np.maximum(np.maximum(-charging, -discharging), 0.0), label)
+    else:
+        delivered["vehicle_charging"] = charged_kwh
+        delivered["vehicle_discharging"] = charged_kwh - hours["ev_kwh"]
+    for kind in ledger.keys() - {_GENERATION} - of_schemes:
+        items = [f"{kind}, {name}" for name in premises.communities]
+        label = premises.places.label(items)
+        if kind in delivered:
+            energies.add(relative(ledger[kind]["energy_kwh"], delivered[kind]), label)
+        price = hours["utility_price" if kind == "wholesale" else "community_price"]
+        prices.add(np.where(there, np.abs(ledger[kind]["price"] - price), 0.0), label)
+    return energies, prices
+
+
+def _left_over(
+    hours: Columns,
+    ledger: dict[str, Columns],
+    cost: NDArray[np.float64],
+    schemes: Sequence[SchemeAudit],
+) -> NDArray[np.float64]:
+    """Return everybody's payments less profits and cost, as a share of them."""
+    paid = {kind: ledger[kind]["amount"].sum(axis=2) for kind in ledger}
+    bill = paid["fixed_load"] - paid.get("photovoltaics", 0.0)
+    if "vehicle_charging" in paid:
+        bill += paid["vehicle_charging"] - paid["vehicle_discharging"]
+    direct = received(schemes, hours, "utility").sum(axis=2)
+    bill += direct + received(schemes, hours, "aggregator").sum(axis=2)
+    bought = hours["net_kwh"] - direct_kwh(schemes, hours)
+    price = np.where(supplied(hours), hours["community_price"], 0.0)
+    margin = price - hours["utility_price"]
+    aggregators = (margin * bought).sum(axis=2)
+    utility = (hours["utility_price"] * bought).sum(axis=2) + direct - cost
+    return relative(bill, aggregators + utility + paid[_GENERATION])
+
+
+def _some(paid: Columns) -> NDArray[np.bool_]:
+    some: NDArray[np.bool_] = paid["energy_kwh"] != 0
+    return some
+
+
+def _parties(kind: str, community: str) -> tuple[str, str]:
+    aggregator, vehicles = f"aggregator@{community}", f"vehicles@{community}"
+    return {
+        "vehicle_charging": (vehicles, aggregator),
+        "vehicle_discharging": (aggregator, vehicles),
+        "fixed_load": (f"consumers@{community}", aggregator),
+        "wholesale": (aggregator, "utility"),
+        "photovoltaics": (aggregator, f"consumers@{community}"),
+    }[kind]

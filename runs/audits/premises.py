@@ -1,0 +1,173 @@
+"""What the scenario of a run settles before anybody acts, worked out anew for an audit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+from markets.generation_cost import GenerationCost
+from markets.three_level_game import PriceBounds
+from runs.audits.report import Places
+from runs.results.run_reader import Run
+from runs.results.safe_files import sha256
+from runs.scenarios.calendar import calendar_of
+from runs.scenarios.scenario import Scenario
+from runs.setting import Setting, make_setting
+from runs.strategy_names import strategy_within
+from runs.travel import growth_of
+
+EXACT = 1e-9
+FILE_GONE = "a file that the scenario names is gone or has changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What is given, whatever the run did.
+
+    Attributes
+    ----------
+    scenario
+        The scenario that run.json tells.
+    calendar
+        Its calendar.
+    recorded
+        How many vehicles, counted from the first, are written down as soon as they are there.
+    all_there
+        How many vehicles there are in every step, shape (steps,).
+    cost, bounds
+        What generation costs in a step, and what may be asked.
+    files
+        The files that the scenario names and that still hold what the run read.
+    setting
+        The world of the scenario before anybody acts in it; None where one of its files does not
+        hold any more what the run read.
+    """
+
+    scenario: Scenario
+    calendar: Calendar
+    recorded: int
+    all_there: NDArray[np.int64]
+    cost: GenerationCost
+    bounds: PriceBounds
+    files: frozenset[str]
+    setting: Setting | None
+
+    @property
+    def communities(self) -> list[str]:
+        """Names of the communities."""
+        return list(self.scenario.communities)
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Names of the strategies."""
+        return self.scenario.strategies
+
+    @property
+    def vehicle_strategies(self) -> tuple[str, ...]:
+        """What the vehicles do under each strategy; typical charging prices also without them."""
+        return tuple(strategy_within("vehicles", strategy) for strategy in self.strategies)
+
+    @property
+    def has_vehicles(self) -> bool:
+        """Whether vehicles take part."""
+        return "vehicles" in self.scenario.schemes
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return self.scenario.steps
+
+    @property
+    def step_h(self) -> float:
+        """Length of a step [h]."""
+        return self.calendar.step_h
+
+    @property
+    def start_ms(self) -> float:
+        """When the run started, in milliseconds since 1970 UTC."""
+        return round(self.calendar.start.timestamp() * 1000)
+
+    @property
+    def places(self) -> Places:
+        """What names a place in a table."""
+        return Places(self.calendar, self.strategies)
+
+    @property
+    def there(self) -> NDArray[np.int64]:
+        """How many of the recorded vehicles there are in every step, shape (steps,)."""
+        return np.minimum(self.all_there, self.recorded)
+
+    @property
+    def all_recorded(self) -> bool:
+        """Whether every vehicle is written down."""
+        return self.recorded == int(self.all_there[-1])
+
+    @property
+    def not_all_recorded(self) -> str:
+        """What to tell where every vehicle is needed."""
+        count = self.all_there[-1]
+        return f"only {self.recorded:,} of {count:,} vehicles are written down"
+
+    @property
+    def reliable(self) -> bool:
+        """Whether every message is heard in time."""
+        messages = self.scenario.messages
+        never_late = messages.deadline_h is None or messages.latency_h == 0
+        return messages.loss_rate == 0 and never_late
+
+    @property
+    def photovoltaics(self) -> bool:
+        """Whether anybody generates."""
+        return self.scenario.photovoltaics
+
+    def tariff(self) -> NDArray[np.float64] | None:
+        """Return the time-of-use price of every step [money/kWh], shape (steps,).
+
+        None where it stands in a dataset that does not hold any more what the run read.
+        """
+        rule = self.scenario.prices.time_of_use
+        if rule.dataset is not None:
+            return None if self.setting is None else self.setting.tariff
+        hour = np.array([self.calendar.hour_of_day(step) for step in range(self.steps)])
+        after, before = hour >= rule.from_hour, hour < rule.to_hour
+        on_peak = after & before if rule.from_hour <= rule.to_hour else after | before
+        return np.where(on_peak, rule.on_peak, rule.off_peak)
+
+
+def premises_of(run: Run) -> Premises:
+    """Work out what the scenario of a run settles.
+
+    Raises
+    ------
+    InputError
+        If run.json describes no scenario.
+    """
+    scenario = Scenario.from_resolved(run.info["scenario"])
+    files = frozenset(file for file in scenario.files() if _unchanged(run, scenario, file))
+    all_files = files.issuperset(scenario.files())
+    calendar = calendar_of(scenario, with_files=all_files)
+    growth, cost, step_h = growth_of(scenario, calendar), scenario.generation_cost, scenario.step_h
+    constant = np.full(scenario.steps, scenario.vehicles.count)
+    all_there = growth.in_steps(scenario.steps) if growth else constant
+    count = int(all_there[-1])
+    wanted = scenario.record.vehicles
+    recorded = min(wanted, count) if isinstance(wanted, int) else count
+    return Premises(
+        scenario=scenario,
+        calendar=calendar,
+        recorded=0 if wanted == "none" else recorded,
+        all_there=all_there,
+        # In h hours the mean power e / h costs h (a (e/h)^2 + b e/h + c).
+        cost=GenerationCost(cost.quadratic / step_h, cost.linear, cost.fixed * step_h),
+        bounds=PriceBounds(*scenario.prices.utility, *scenario.prices.aggregator),
+        files=files,
+        setting=make_setting(scenario) if all_files else None,
+    )
+
+
+def _unchanged(run: Run, scenario: Scenario, file: str) -> bool:
+    """Whether a file that the scenario names still holds what the run read."""
+    digests = run.info["scenario"].get("files", {}).get("sha256", {})
+    path = scenario.path_of(file)
+    return path.is_file() and sha256(path) == digests.get(file)

@@ -1,0 +1,117 @@
+"""What the audit of a scheme adds to that of the world, so that one audit holds any of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.report import Check
+from runs.audits.tables import Columns
+
+# Each of shape (steps, strategies), or (strategies,) for a figure of the whole run.
+type Figures = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """Payments of one kind, at most one for every step, strategy and community.
+
+    Attributes
+    ----------
+    kind
+        What is paid for.
+    payer, payee
+        Who pays whom, with ``{community}`` for the name of the community.
+    energy_kwh, amount
+        What should be paid for, and how much, of the shape of the hours.
+    there
+        Where there should be a payment, of the same shape.
+    """
+
+    kind: str
+    payer: str
+    payee: str
+    energy_kwh: NDArray[np.float64]
+    amount: NDArray[np.float64]
+    there: NDArray[np.bool_]
+
+    def received_by(self, party: str) -> NDArray[np.float64]:
+        """Return what a party receives by it, what it pays subtracted, of the shape of the hours.
+
+        Parameters
+        ----------
+        party
+            "utility" or "aggregator".
+        """
+        paid = np.where(self.there, self.amount, 0.0)
+        sides = (self.payee.partition("@")[0] == party) - (self.payer.partition("@")[0] == party)
+        received: NDArray[np.float64] = paid * float(sides)
+        return received
+
+
+class SchemeAudit(Protocol):
+    """The audit of a scheme: what its tables say, and what that comes to for all others.
+
+    "Of the shape of the hours" is (steps, strategies, communities).
+
+    Attributes
+    ----------
+    message_kinds, parties
+        Kinds of its messages, and who sends and receives them beside utility and aggregators.
+    """
+
+    message_kinds: Sequence[str]
+    parties: Sequence[str]
+
+    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what it adds to columns of hours.parquet [kWh], of the shape of the hours."""
+        ...
+
+    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return what it draws at connections of the grid [kWh].
+
+        Returns
+        -------
+        mapping
+            By community and name of the connection, each of shape (steps, strategies).
+        """
+        ...
+
+    def direct_kwh(self) -> NDArray[np.float64]:
+        """Return what it settles with the utility [kWh], of the shape of the hours."""
+        ...
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what should stand in the ledger because of it."""
+        ...
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return its figures of the summary: those that add up over steps, and of the run."""
+        ...
+
+    def checks(self) -> Iterator[Check]:
+        """Check its own tables; raise DamagedTableError where they cannot be read."""
+        ...
+
+
+def total(arrays: Iterator[NDArray[np.float64]], like: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the sum of some arrays of one shape, zeros where there are none."""
+    return sum(arrays, np.zeros(like.shape))
+
+
+def parts(schemes: Sequence[SchemeAudit], column: str) -> Iterator[NDArray[np.float64]]:
+    """Return what schemes add to a column of hours.parquet [kWh], of the shape of the hours."""
+    return (part[column] for part in (scheme.hour_kwh() for scheme in schemes) if column in part)
+
+
+def direct_kwh(schemes: Sequence[SchemeAudit], hours: Columns) -> NDArray[np.float64]:
+    """Return what schemes settle with the utility [kWh], of the shape of the hours."""
+    return total((scheme.direct_kwh() for scheme in schemes), hours["net_kwh"])
+
+
+def received(schemes: Sequence[SchemeAudit], hours: Columns, party: str) -> NDArray[np.float64]:
+    """Return what schemes pay to "utility" or "aggregator", of the shape of the hours."""
+    payments = (paid for scheme in schemes for paid in scheme.payments())
+    return total((paid.received_by(party) for paid in payments), hours["net_kwh"])

@@ -1,0 +1,240 @@
+"""Whether summary.json says what the tables come to, in all and for each part of the calendar."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.hours import supplied
+from runs.audits.lines import lines_of
+from runs.audits.members import Energies
+from runs.audits.messages import MessageAudit
+from runs.audits.premises import EXACT, Premises
+from runs.audits.report import Check, Label, Tally
+from runs.audits.scheme import Figures, SchemeAudit, direct_kwh, parts, received, total
+from runs.audits.tables import Columns
+from runs.audits.vehicles import AT_BOUND, VehicleAudit
+from runs.results.run_reader import Run
+from runs.totals import parts_of_calendar
+
+_A_DAY_H = 24.0
+_OVERLOADED = "overloaded_steps."
+
+
+def check_summary(
+    run: Run, premises: Premises, hours: Columns, by_step: Figures, of_run: Figures
+) -> Check:
+    """Compare every figure of the summary that the tables settle.
+
+    Parameters
+    ----------
+    run
+        The run.
+    premises
+        What the scenario settles.
+    hours
+        The columns of hours.parquet.
+    by_step
+        Figures that add up over the steps, each of shape (steps, strategies).
+    of_run
+        Figures of the whole run, each of shape (strategies,); NaN where the summary says null.
+    """
+    figures = _figures(premises, hours, by_step, np.arange(premises.steps)) | of_run
+    if premises.scenario.hours > _A_DAY_H:
+        for part, steps in _parts(premises).items():
+            added = _figures(premises, hours, by_step, np.array(steps))
+            figures |= {f"{part}.{name}": values for name, values in added.items()}
+    tally = Tally("summary: as the tables have it", EXACT, "of the figure")
+    unknown: dict[str, None] = {}
+    for s, strategy in enumerate(premises.strategies):
+        told = dict(_flat(run.summary.get(strategy, {})))
+        expected = {name: float(values[s]) for name, values in figures.items()}
+        names = [name for name in expected if name in told or expected[name] != 0]
+        names += [name for name in told if _OVERLOADED in name and name not in expected]
+        off = np.array([_off(told.get(name, "-"), expected.get(name, 0.0)) for name in names])
+        tally.add(off, _label(strategy, names), None)
+        unknown |= dict.fromkeys(name for name in told if name not in expected)
+    others = sorted(set(run.summary) - set(premises.strategies))
+    tally.add(np.full(len(others), np.inf), lambda at: others[at[0]], None)
+    left_out = [name for name in unknown if _OVERLOADED not in name and not name.startswith("by_")]
+    if left_out:
+        tally.tell(f"the tables do not settle {', '.join(left_out)}")
+    return tally.check()
+
+
+def figures_of_tables(
+    premises: Premises,
+    hours: Columns,
+    flows: Columns,
+    energies: Energies,
+    schemes: Sequence[SchemeAudit] = (),
+) -> Figures:
+    """Work out step by step the figures that hours.parquet, lines.parquet and members settle."""
+    net, q = hours["net_kwh"], hours["utility_price"]
+    p = np.where(supplied(hours), hours["community_price"], 0.0)
+    losses = flows["losses_kwh"].sum(axis=2)
+    cost = premises.cost.total(net.sum(axis=2) + losses)
+    bought = net - direct_kwh(schemes, hours)
+    fixed, generation = (
+        hours[column] - total(parts(schemes, column), net)
+        for column in ("fixed_load_kwh", "generation_kwh")
+    )
+    direct_income = received(schemes, hours, "utility").sum(axis=2)
+    figures: Figures = {
+        "fixed_load_kwh": fixed.sum(axis=2),
+        "generation_kwh": generation.sum(axis=2),
+        "unserved_kwh": hours["unserved_kwh"].sum(axis=2),
+        "losses_kwh": losses,
+        "fixed_load_bill": (p * fixed).sum(axis=2),
+        "generation_income": (p * -generation).sum(axis=2),
+        "aggregator_profit": ((p - q) * bought).sum(axis=2),
+        "utility_profit": (q * bought).sum(axis=2) + direct_income - cost,
+        "generation_cost": cost,
+    }
+    if premises.has_vehicles:
+        figures["vehicle_kwh"] = hours["ev_kwh"].sum(axis=2)
+        figures["ev_bill"] = (p * hours["ev_kwh"]).sum(axis=2)
+    if all(energy is not None for energy in energies.values()):
+        sun = np.zeros((premises.steps, 1, len(premises.communities)))
+        for (community, _), energy in energies.items():
+            if energy is not None:
+                sun[:, 0, premises.communities.index(community)] += energy.generated
+        figures["curtailed_kwh"] = np.where(supplied(hours), 0.0, sun).sum(axis=2)
+    overloaded = flows["loading"] > 1.0 + AT_BOUND
+    for k, line in enumerate(lines_of(premises)):
+        figures[f"{_OVERLOADED}{line.name}"] = overloaded[:, :, k]
+    return figures | _counts(premises, hours)
+
+
+def _counts(premises: Premises, hours: Columns) -> Figures:
+    bounds, p, q = premises.bounds, hours["community_price"], hours["utility_price"][:, :, 0]
+    there = supplied(hours)
+    exported: Figures = {
+        "counts.feeders_out": (~there).sum(axis=2),
+        "counts.communities_exporting": (hours["net_kwh"] < 0).sum(axis=2),
+        "counts.system_exporting": hours["net_kwh"].sum(axis=2) < 0,
+    }
+    if not premises.has_vehicles:
+        return exported
+    answers = hours["vehicles_present"] > 0
+    follows = premises.vehicle_strategies
+    bargains = np.array([name != "typical" for name in follows])[:, None] & answers
+    searches = np.array([name == "three_level" for name in follows])
+    at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
+    at_upper, at_lower = (
+        p >= bounds.aggregator_upper - AT_BOUND,
+        p <= (bounds.aggregator_lower + AT_BOUND),
+    )
+    return exported | {
+        "counts.community_price_at_upper_bound": (bargains & at_upper).sum(axis=2),
+        "counts.community_price_at_lower_bound": (bargains & at_lower).sum(axis=2),
+        "counts.communities_without_vehicles": (~answers & there).sum(axis=2),
+        "counts.utility_price_at_bound": at_end & searches,
+    }
+
+
+def figures_of_vehicles(premises: Premises, vehicles: VehicleAudit) -> tuple[Figures, Figures]:
+    """Work out the figures that need every vehicle written down, by step and of the run."""
+    charged = vehicles.charged_kwh.sum(axis=2)
+    settings = premises.scenario.vehicles
+    there = premises.all_there
+    stored, count = vehicles.stored_kwh[:, : there[-1]], there[-1]
+    start_kwh = settings.soc_start * settings.capacity_kwh
+    soc = stored / settings.capacity_kwh
+    joined = np.diff(there, prepend=there[0])[:, None] * np.ones(len(premises.strategies))
+    by_step = vehicles.counts | {
+        "vehicle_charged_kwh": charged,
+        "vehicle_discharged_kwh": charged - vehicles.exchanged_kwh.sum(axis=2),
+        "joined_kwh": joined * start_kwh,
+        "counts.vehicles_joined": joined,
+    }
+    of_run = {
+        "stored_change_kwh": stored.sum(axis=1) - settings.count * start_kwh,
+        "final_mean_soc": soc.mean(axis=1) if count else np.full(len(stored), np.nan),
+    }
+    plugged = by_step.pop("plugged_in", None)
+    if plugged is not None:
+        typical = np.array([name == "typical" for name in premises.vehicle_strategies])
+        of_run["messages.PlugIn.sent"] = np.where(typical, plugged.sum(axis=0), 0)
+    return by_step, of_run
+
+
+def figures_of_messages(
+    premises: Premises, messages: MessageAudit, unattained: NDArray[np.float64] | None
+) -> tuple[Figures, Figures]:
+    """Work out the figures that messages settle, by step and of the run.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    messages
+        What the kept messages come to.
+    unattained
+        Where the best price of the utility is not attained, shape (steps, strategies); None
+        without vehicles.
+    """
+    nothing = np.zeros((premises.steps, len(premises.strategies)))
+    by_step: Figures = {}
+    of_run: Figures = {"money_imbalance": nothing[0]}
+    if premises.scenario.messages.keep == "all":
+        for k, kind in enumerate(messages.kinds):
+            of_run[f"messages.{kind}.sent"] = messages.sent[:, k]
+    if premises.reliable:
+        by_step["counts.fallbacks"] = nothing
+        for kind in messages.kinds:
+            of_run[f"messages.{kind}.lost"] = of_run[f"messages.{kind}.late"] = nothing[0]
+    solver = premises.scenario.game.solver
+    if unattained is None:
+        return by_step, of_run
+    if solver == "exact" and premises.all_recorded:
+        by_step["counts.unattained_optima"] = unattained
+    elif solver in ("grid", "closed_form"):
+        by_step["counts.unattained_optima"] = nothing
+    return by_step, of_run
+
+
+def _figures(
+    premises: Premises, hours: Columns, by_step: Figures, steps: NDArray[np.intp]
+) -> Figures:
+    """Return the figures of some steps, each of shape (strategies,)."""
+    demand = hours["net_kwh"][steps].sum(axis=2)
+    mean, peak = demand.mean(axis=0), demand.max(axis=0)
+    return {
+        "peak_kw": peak / premises.step_h,
+        "peak_step": steps[demand.argmax(axis=0)],
+        "mean_kw": mean / premises.step_h,
+        "par": np.divide(peak, mean, where=mean > 0, out=np.full_like(mean, np.nan)),
+        **{name: values[steps].sum(axis=0) for name, values in by_step.items()},
+    }
+
+
+def _parts(premises: Premises) -> dict[str, list[int]]:
+    """Return the steps of each part of the calendar."""
+    parts: dict[str, list[int]] = {}
+    for step in range(premises.steps):
+        for kind, part in parts_of_calendar(premises.calendar.date_of(step)).items():
+            parts.setdefault(f"by_{kind}.{part}", []).append(step)
+    return parts
+
+
+def _label(strategy: str, names: list[str]) -> Label:
+    return lambda place: f"{strategy}, {names[place[0]]}"
+
+
+def _flat(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, held in value.items():
+        if isinstance(held, Mapping):
+            yield from _flat(held, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", held
+
+
+def _off(told: Any, expected: float) -> float:
+    """Return how far a figure is off, as a share of it; infinite where it is none."""
+    if told is None or np.isnan(expected):
+        return 0.0 if told is None and np.isnan(expected) else np.inf
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        return np.inf
+    return abs(told - expected) / max(abs(told), abs(expected), 1.0)

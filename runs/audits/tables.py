@@ -1,0 +1,248 @@
+"""The tables of a finished run as arrays, taken in whole or a part at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.results.run_reader import Run
+from runs.results.tables import TABLES, Column, arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_PER_BATCH = 2**16
+_MILLISECONDS_PER_HOUR = 3_600_000.0
+
+type Columns = dict[str, NDArray[Any]]
+
+
+class DamagedTableError(Exception):
+    """A table that does not hold what tables of its name hold.
+
+    Parameters
+    ----------
+    table
+        Its name.
+    message
+        What is wrong with it.
+    """
+
+    def __init__(self, table: str, message: str) -> None:
+        self.table = table
+        super().__init__(f"{table}.parquet: {message}")
+
+
+class TableReader:
+    """Reads a table in the order of its rows.
+
+    Names become their position in the list of those that may stand there, -1 where there is none;
+    times become hours since the start of the run; a number that is left out becomes NaN.
+
+    Parameters
+    ----------
+    run
+        The run.
+    table
+        The name of the table.
+    names
+        Which names each column of names may hold; columns that are not listed are not read.
+    start_ms
+        When the run started, in milliseconds since 1970 UTC.
+
+    Attributes
+    ----------
+    rows
+        How many rows it has.
+
+    Raises
+    ------
+    DamagedTableError
+        Here or while reading: if the file is missing, cannot be read, lacks a column, or a column
+        holds what it may not.
+    """
+
+    def __init__(
+        self, run: Run, table: str, names: Mapping[str, Sequence[str]], start_ms: float
+    ) -> None:
+        self.table = table
+        self._columns = [c for c in TABLES[table] if c.kind != "name" or c.name in names]
+        self._codes = {column: _positions(known) for column, known in names.items()}
+        self._start_ms = start_ms
+        file = self._open(run)
+        self.rows: int = file.metadata.num_rows
+        wanted = [column.name for column in self._columns]
+        self._batches: Iterator[pa.RecordBatch] = file.iter_batches(ROWS_PER_BATCH, columns=wanted)
+        self._any = wanted[0]
+        self._held = [self._empty()]
+
+    def take(self, count: int) -> Columns:
+        """Return the next rows, as many as asked for.
+
+        Raises
+        ------
+        DamagedTableError
+            If there are not so many.
+        """
+        while sum(len(part[self._any]) for part in self._held) < count:
+            if not self._load():
+                raise DamagedTableError(self.table, f"rows are missing, there are {self.rows:,}")
+        return self._split(count)
+
+    def before(self, column: str, bound: float) -> Columns:
+        """Return the next rows up to the first whose value in a column reaches a bound."""
+        searched = 0
+        while True:
+            for part in self._held:
+                reached = part[column] >= bound
+                if reached.any():
+                    return self._split(searched + int(np.argmax(reached)))
+                searched += len(reached)
+            self._held = [self._joined()]
+            searched = 0
+            if not self._load():
+                return self._split(len(self._held[0][column]))
+
+    def rest(self) -> Columns:
+        """Return all rows that are left."""
+        while self._load():
+            pass
+        joined = self._joined()
+        self._held = [self._empty()]
+        return joined
+
+    def _open(self, run: Run) -> Any:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            file = pq.ParquetFile(run.directory / f"{self.table}.parquet")
+        except (OSError, pa.ArrowException) as error:
+            raise DamagedTableError(self.table, f"cannot be read: {error}") from None
+        present = file.schema_arrow
+        for wanted in arrow_schema(self.table, run.info["time_zone"]):
+            index = present.get_field_index(wanted.name)
+            if index < 0:
+                raise DamagedTableError(self.table, f"column {wanted.name} is missing")
+            if present.field(index).type != wanted.type:
+                message = f"column {wanted.name} holds {present.field(index).type}"
+                raise DamagedTableError(self.table, message)
+        return file
+
+    def _load(self) -> bool:
+        import pyarrow as pa
+
+        try:
+            batch = next(self._batches, None)
+        except (OSError, pa.ArrowException) as error:
+            raise DamagedTableError(self.table, f"cannot be read: {error}") from None
+        if batch is None:
+            return False
+        self._held.append({c.name: self._decoded(c, batch.column(c.name)) for c in self._columns})
+        return True
+
+    def _decoded(self, column: Column, values: "pa.Array") -> NDArray[Any]:
+        if values.null_count and not column.optional:
+            raise DamagedTableError(self.table, f"column {column.name} has empty places")
+        if column.kind == "name":
+            return self._coded(column, values)
+        if column.kind == "number":
+            numbers: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
+            allowed = np.isfinite(numbers) | (np.isnan(numbers) & column.optional)
+            if not allowed.all():
+                told = numbers[~allowed][0]
+                raise DamagedTableError(self.table, f"column {column.name} holds {told}")
+            return numbers
+        if column.kind == "time":
+            milliseconds = values.cast("int64").to_numpy()
+            hours: NDArray[np.float64] = (milliseconds - self._start_ms) / _MILLISECONDS_PER_HOUR
+            return hours
+        whole: NDArray[np.int64] = values.to_numpy()
+        return whole
+
+    def _coded(self, column: Column, values: "pa.DictionaryArray") -> NDArray[np.int64]:
+        known = self._codes[column.name]
+        texts = values.dictionary.to_pylist()
+        codes = np.array([*(known.get(text, -2) for text in texts), -1], dtype=np.int64)
+        found: NDArray[np.int64] = codes[
+            values.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+        ]
+        if (found == -2).any():
+            row = int(np.argmax(found == -2))
+            raise DamagedTableError(self.table, f"column {column.name} holds {values[row]}")
+        return found
+
+    def _empty(self) -> Columns:
+        whole = {"name": np.int64, "whole": np.int64}
+        return {c.name: np.empty(0, whole.get(c.kind, np.float64)) for c in self._columns}
+
+    def _joined(self) -> Columns:
+        return {
+            c.name: np.concatenate([part[c.name] for part in self._held]) for c in self._columns
+        }
+
+    def _split(self, count: int) -> Columns:
+        joined = self._joined()
+        self._held = [{name: values[count:] for name, values in joined.items()}]
+        return {name: values[:count] for name, values in joined.items()}
+
+
+def framed(
+    table: str,
+    columns: Columns,
+    keys: Mapping[str, range | Sequence[str]],
+    expected: NDArray[np.bool_] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Put the rows of a table where their keys say.
+
+    Parameters
+    ----------
+    table
+        The name of the table.
+    columns
+        Its rows, one for every combination of the keys.
+    keys
+        Columns that together name a row, such as step, strategy and community, each with what it
+        may hold: a range of numbers, or the names that its numbers stand for.
+    expected
+        Which combinations have a row, all of them unless given.
+
+    Returns
+    -------
+    dict
+        For every other column an array with one axis for each key, 0 where no row is expected.
+
+    Raises
+    ------
+    DamagedTableError
+        If a row is missing, stands there twice or belongs nowhere.
+    """
+    sizes = tuple(len(held) for held in keys.values())
+    values = []
+    for key, held in keys.items():
+        value = columns[key] - (held.start if isinstance(held, range) else 0)
+        nowhere = (value < 0) | (value >= len(held))
+        if nowhere.any():
+            told = columns[key][int(np.argmax(nowhere))]
+            raise DamagedTableError(table, f"there is a row with {key} {told}")
+        values.append(value)
+    position = np.ravel_multi_index(tuple(values), sizes)
+    times = np.bincount(position, minlength=int(np.prod(sizes)))
+    due = 1 if expected is None else expected.ravel()
+    if (times != due).any():
+        wrong = int(np.argmax(times != due))
+        place = zip(keys.items(), np.unravel_index(wrong, sizes), strict=True)
+        told = ", ".join(f"{key} {held[int(i)]}" for (key, held), i in place)
+        right = np.broadcast_to(due, len(times))[wrong]
+        raise DamagedTableError(table, f"{times[wrong]} rows in place of {int(right)} for {told}")
+    placed = {}
+    for name in columns.keys() - keys.keys():
+        flat = np.zeros(len(times), columns[name].dtype)
+        flat[position] = columns[name]
+        placed[name] = flat.reshape(sizes)
+    return placed
+
+
+def _positions(names: Sequence[str]) -> dict[str, int]:
+    return {name: position for position, name in enumerate(names)}

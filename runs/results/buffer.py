@@ -1,0 +1,174 @@
+"""Rows of one table, gathered until there are enough to write."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.results.tables import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MILLISECONDS_PER_HOUR = 3_600_000
+_DTYPES = {"number": np.float64, "whole": np.int64, "time": np.int64, "name": np.int32}
+_FEW_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Names of many rows, told by their position in a short list.
+
+    Attributes
+    ----------
+    codes
+        Position of each row's name, -1 where it has none, shape (rows,).
+    names
+        The names.
+    """
+
+    codes: NDArray[np.integer[Any]]
+    names: Sequence[str]
+
+
+class TableBuffer:
+    """Rows of a table, in one array for each column that has room for more.
+
+    Parameters
+    ----------
+    table
+        The name of the table, for errors.
+    columns
+        Its columns.
+    start_ms
+        The start of the run, in milliseconds since 1970 UTC.
+    """
+
+    def __init__(self, table: str, columns: Sequence[Column], start_ms: int) -> None:
+        self.table = table
+        self.columns = tuple(columns)
+        self._column_names = {column.name for column in columns}
+        self._start_ms = start_ms
+        self._room = _FEW_ROWS
+        self._arrays: dict[str, NDArray[Any]] = {
+            column.name: np.empty(self._room, _DTYPES[column.kind]) for column in columns
+        }
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self.rows = 0
+        self._names: dict[str, dict[str, int]] = {
+            column.name: {} for column in self.columns if column.kind == "name"
+        }
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        """Append rows.
+
+        Parameters
+        ----------
+        values
+            For every column an array, a list or one value for all rows; for names also `Coded`;
+            for times the hours since the start of the run. NaN and None are empty.
+
+        Raises
+        ------
+        ValueError
+            When a column is missing, unknown, empty though it may not be, or of another length
+            or kind.
+        """
+        if self._column_names != values.keys():
+            raise ValueError(
+                f"the table {self.table} is given "
+                f"without {sorted(self._column_names - values.keys())} "
+                f"and with unknown {sorted(values.keys() - self._column_names)}"
+            )
+        pieces = [self._piece(column, values[column.name]) for column in self.columns]
+        lengths = {piece.size for piece in pieces if piece.ndim} or {1}
+        if len(lengths) > 1:
+            raise ValueError(f"the columns of {self.table} have {sorted(lengths)} rows")
+        (rows,) = lengths
+        begin, end = self.rows, self.rows + rows
+        if end > self._room:
+            self._make_room(end)
+        for array, piece in zip(self._arrays.values(), pieces, strict=True):
+            array[begin:end] = piece
+        self.rows = end
+
+    def state(self) -> dict[str, Any]:
+        """Return the rows as arrays and names, for a checkpoint."""
+        held = {name: array[: self.rows].copy() for name, array in self._arrays.items()}
+        names = {name: tuple(codes) for name, codes in self._names.items()}
+        return {"rows": self.rows, "columns": held, "names": names}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over an earlier `state`."""
+        self.clear()
+        rows = state["rows"]
+        if rows > self._room:
+            self._make_room(rows)
+        for name, array in self._arrays.items():
+            array[:rows] = state["columns"][name]
+        self.rows = rows
+        for name, known in state["names"].items():
+            self._names[name] = {text: code for code, text in enumerate(known)}
+
+    def arrow(self, schema: "pa.Schema") -> "pa.Table":
+        """Return the rows as an Arrow table."""
+        import pyarrow as pa
+
+        arrays = []
+        for column, field in zip(self.columns, schema, strict=True):
+            values = self._arrays[column.name][: self.rows]
+            if column.kind == "name":
+                codes = pa.array(values, mask=values < 0 if column.optional else None)
+                names = pa.array(list(self._names[column.name]), pa.string())
+                arrays.append(pa.DictionaryArray.from_arrays(codes, names))
+            else:
+                # from_pandas: NaN becomes an empty place.
+                arrays.append(pa.array(values, field.type, from_pandas=column.optional))
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _make_room(self, rows: int) -> None:
+        """Give every column room for so many rows, or for twice as many as now."""
+        self._room = max(rows, 2 * self._room)
+        for name, array in self._arrays.items():
+            self._arrays[name] = larger = np.empty(self._room, array.dtype)
+            larger[: self.rows] = array[: self.rows]
+
+    def _piece(self, column: Column, value: Any) -> NDArray[Any]:
+        """Return the values of a column as numbers that its array can hold."""
+        kind, optional = column.kind, column.optional
+        if kind == "name":
+            codes = self._codes(column.name, value)
+            if not optional and codes.size and codes.min() < 0:
+                raise ValueError(f"{self.table}.{column.name} has rows without a name")
+            return codes
+        numbers = np.asarray(value)
+        if numbers.size == 0 or (optional and numbers.dtype == object):
+            numbers = numbers.astype(_DTYPES[kind])
+        if numbers.dtype.kind not in ("iu" if kind == "whole" else "iuf") or numbers.ndim > 1:
+            raise ValueError(f"{self.table}.{column.name} cannot hold {value!r}")
+        if not optional and numbers.dtype.kind == "f" and np.isnan(numbers).any():
+            raise ValueError(f"{self.table}.{column.name} has rows that are NaN")
+        if kind == "time":
+            since_start = np.rint(numbers * _MILLISECONDS_PER_HOUR)
+            return np.asarray(since_start.astype(np.int64) + self._start_ms)
+        return numbers
+
+    def _codes(self, column: str, value: Any) -> NDArray[np.int32]:
+        known = self._names[column]
+        if isinstance(value, str):
+            return np.array(known.setdefault(value, len(known)), dtype=np.int32)
+        if isinstance(value, Coded):
+            own = [known.setdefault(name, len(known)) for name in value.names]
+            codes: NDArray[np.int32] = np.array([*own, -1], dtype=np.int32)[value.codes]
+            return codes
+        if value is None:
+            return np.array(-1, dtype=np.int32)
+        return np.array(
+            [-1 if name is None else known.setdefault(name, len(known)) for name in value],
+            dtype=np.int32,
+        )

@@ -1,0 +1,81 @@
+"""What a simulation writes down in every step."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runs.results.buffer import Coded
+from runs.results.writer import ResultsWriter
+
+if TYPE_CHECKING:
+    from runs.setting import Setting
+    from runs.simulation import Simulation
+
+
+class Recorder:
+    """Writes the rows of every step to the results of a run.
+
+    Parameters
+    ----------
+    writer : ResultsWriter
+        Where the rows go.
+    setting : Setting
+        What all strategies share.
+    """
+
+    def __init__(self, writer: ResultsWriter, setting: "Setting") -> None:
+        self.writer = writer
+        self.setting = setting
+        self._communities = np.arange(len(setting.communities))
+        self._lines = [" - ".join(line) for line in setting.grid.lines]
+
+    def start(self, simulation: "Simulation") -> None:
+        """Write what never changes, before the first step."""
+        for scheme in simulation.schemes.values():
+            scheme.record_start(self.writer)
+
+    def __call__(self, simulation: "Simulation") -> None:
+        """Write the step that a simulation is in, before its batteries move."""
+        self._write_hours(simulation)
+        self._write_lines(simulation)
+        for scheme in simulation.schemes.values():
+            scheme.record(self.writer)
+        about = {"strategy": simulation.strategy}
+        ledger = simulation.ledger.drain()
+        self.writer.add("ledger", ledger | about)
+        log = simulation.bus.drain_log()
+        if log["step"]:
+            self.writer.add("messages", log | about)
+
+    def _write_hours(self, simulation: "Simulation") -> None:
+        decision = simulation.vehicles.decision
+        self.writer.add(
+            "hours",
+            {
+                "step": simulation.step_index,
+                "time": simulation.step_index * simulation.step_h,
+                "strategy": simulation.strategy,
+                "community": Coded(self._communities, self.setting.communities),
+                **simulation.hour_kwh,
+                "net_kwh": simulation.net_kwh,
+                "community_price": decision.community_price,
+                "utility_price": decision.utility_price,
+                "vehicles_present": simulation.vehicles.present,
+                "unserved_kwh": simulation.meters.unserved_kwh,
+            },
+        )
+
+    def _write_lines(self, simulation: "Simulation") -> None:
+        flows = simulation.flows
+        self.writer.add(
+            "lines",
+            {
+                "step": simulation.step_index,
+                "strategy": simulation.strategy,
+                "line": Coded(np.arange(len(self._lines)), self._lines),
+                "sent_kwh": flows.sent_kwh,
+                "received_kwh": flows.received_kwh,
+                "losses_kwh": flows.losses_kwh,
+                "loading": simulation.loading,
+            },
+        )

@@ -1,0 +1,93 @@
+"""The results of an interrupted run, as far as its last checkpoint goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from environment.errors import InputError, Problem
+from runs.results.buffer import TableBuffer
+from runs.results.checkpoint import load_checkpoint
+from runs.results.run_reader import Run, read_run
+from runs.results.tables import TABLES, arrow_schema
+from runs.results.writer import ResultsWriter
+from runs.scenarios.scenario import scenario_hash
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class UnfinishedRun(Run):
+    """The steps of an interrupted run that its last checkpoint holds; nothing is changed on disk.
+
+    Attributes
+    ----------
+    directory
+        The folder.
+    info
+        What run.json says, with the steps of the checkpoint as ``steps_total`` and those of the
+        whole run as ``steps_planned``.
+    """
+
+    state: dict[str, Any] = field(repr=False)
+    writer: ResultsWriter = field(repr=False)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What the run comes to so far, strategy by strategy."""
+        from runs.setting import make_setting
+        from runs.simulation import Simulation
+
+        setting = make_setting(self.writer.scenario)
+        summary = {}
+        for strategy, state in self.state["strategies"].items():
+            simulation = Simulation(setting, strategy)
+            simulation.restore(state)
+            summary[strategy] = simulation.summary()
+        return summary
+
+    def table(
+        self, name: str, columns: Sequence[str] | None = None, filters: Any = None
+    ) -> "pa.Table":
+        """Read the rows that a table has so far; see `Run.table`."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = arrow_schema(name, self.info["time_zone"])
+        wanted = list(schema.names if columns is None else columns)
+        held = self.state["writer"].get(name)
+        if held is None:
+            path = self.directory / f"{name}.parquet"
+            raise InputError([Problem(str(path), "the run writes no such table")])
+        buffer = TableBuffer(name, TABLES[name], 0)
+        buffer.restore(held)
+        rest = buffer.arrow(schema)
+        if filters is not None:
+            rest = rest.filter(pq.filters_to_expression(filters))
+        parts = [
+            pq.read_table(path, columns=wanted, filters=filters)
+            for path in self.writer.parts_until(name, held["parts"])
+        ]
+        return pa.concat_tables([*parts, rest.select(wanted)]).unify_dictionaries()
+
+
+def read_any_run(directory: Path | str) -> Run:
+    """Open the folder of a run, or what an interrupted one has so far.
+
+    Raises
+    ------
+    InputError
+        When it holds no run, one that has no step yet, or one whose checkpoint is damaged.
+    """
+    run = read_run(directory)
+    if run.complete:
+        return run
+    writer = ResultsWriter.resume(run.directory)
+    steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
+    if steps == 0:
+        message = f"no step of the run is done yet; hmesh resume {run.directory}"
+        raise InputError([Problem(str(run.directory), message)])
+    told = {"steps_total": steps, "steps_planned": run.info["steps_total"]}
+    return UnfinishedRun(run.directory, run.info | told, state, writer)

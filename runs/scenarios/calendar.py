@@ -1,0 +1,80 @@
+"""The calendar of a scenario, with its public holidays and school terms."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+
+from environment.calendar import Calendar
+from environment.errors import InputError
+from environment.school_terms import SchoolTerms
+from runs.scenarios.scenario import Scenario
+from runs.scenarios.school import timetable_of
+
+
+def calendar_of(scenario: Scenario, *, with_files: bool = True) -> Calendar:
+    """Return the calendar of a scenario.
+
+    Parameters
+    ----------
+    scenario
+        The scenario.
+    with_files
+        Whether the files that it names can be read; without them a timetable tells no school terms.
+
+    Raises
+    ------
+    InputError
+        If the timetable that tells the school terms cannot be used.
+    """
+    holidays = scenario.holidays
+    known = with_files or timetable_of(scenario.school_terms) is None
+    return Calendar(
+        scenario.start,
+        scenario.time_zone,
+        scenario.step_h,
+        holidays.country if holidays else None,
+        holidays.subdivision if holidays else None,
+        school_terms_of(scenario) if known else None,
+    )
+
+
+def school_terms_of(
+    scenario: Scenario, days_off: Iterable[date] | None = None
+) -> SchoolTerms | None:
+    """Return when there is school in a scenario; None where it does not tell.
+
+    Parameters
+    ----------
+    scenario
+        The scenario.
+    days_off
+        Days off in place of the scenario's.
+
+    Raises
+    ------
+    InputError
+        If the timetable cannot be used.
+    """
+    settings = scenario.school_terms
+    if settings is None:
+        return None
+    off = settings.off if days_off is None else frozenset(days_off)
+    if settings.built_in is not None:
+        return SchoolTerms.built_in(settings.built_in, off, settings.extra)
+    if settings.gtfs is None:
+        return SchoolTerms(settings.pairs, None, off, settings.extra)
+    # Slow to import, and not needed where no timetable is named.
+    from environment.datasets.gtfs_terms import read_gtfs_terms
+
+    folder = scenario.path_of(settings.gtfs)
+    try:
+        return read_gtfs_terms(folder, settings.services, off, settings.extra)
+    except InputError as error:
+        raise InputError(
+            [
+                replace(problem, place=f"school_terms.{problem.place}")
+                if problem.place.startswith("services.")
+                else problem
+                for problem in error.problems
+            ]
+        ) from None

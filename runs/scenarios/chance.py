@@ -1,0 +1,151 @@
+"""What a scenario leaves to chance, and how its demand grows; all of it is off where not given."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo
+from pydantic import field_validator as check
+
+from environment.errors import InputError, Problem
+from runs.scenarios.base import NotNegative, Positive, Section, refuse
+
+Growth = Annotated[float, Field(gt=-1, le=10)]
+
+
+class DemandNoise(Section):
+    """Noise of loads: each is multiplied by a lognormal factor of mean 1 that changes in time.
+
+    The factor is exp(sigma z - sigma^2/2), z a stationary normal process of the first order whose
+    correlation over a step is exp(-step_h / correlation_h).
+    """
+
+    sigma: Annotated[float, Field(ge=0, le=3)] = Field(
+        description="standard deviation of the logarithm of a load [1]"
+    )
+    correlation_h: NotNegative = Field(
+        default=24.0, description="time after which the correlation has fallen to 1/e [h]"
+    )
+
+
+class DemandNoises(Section):
+    """The noise of the load of every member, by kind."""
+
+    household: DemandNoise | None = Field(default=None, description="of households, or null")
+    building: DemandNoise | None = Field(default=None, description="of buildings, or null")
+
+
+class Cloudiness(Section):
+    """The clearness of the sky, the share of clear-sky generation that clouds let through.
+
+    Its distribution is a beta distribution, its memory that of a stationary normal process of the
+    first order whose correlation over a step is exp(-step_h / correlation_h).
+    """
+
+    mean: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.6, description="mean clearness [1]")
+    deviation: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        default=0.25, description="standard deviation of the clearness [1]"
+    )
+    correlation_h: NotNegative = Field(
+        default=6.0, description="time after which the correlation has fallen to 1/e [h]"
+    )
+    common: bool = Field(default=True, description="whether all communities have one sky")
+
+    @check("deviation")
+    @classmethod
+    def _possible(cls, deviation: float, info: ValidationInfo) -> float:
+        mean = info.data.get("mean")
+        if mean is not None and deviation**2 >= mean * (1 - mean):
+            most = (mean * (1 - mean)) ** 0.5
+            raise refuse(
+                f"no share of mean {mean:g} deviates by {deviation:g}",
+                allowed=f"below {most:.4g}",
+            )
+        return deviation
+
+
+class Outages(Section):
+    """Failures and repairs; times up and out are geometric, whole steps with the given means.
+
+    They are out for mean_time_to_repair_h of every mean_time_between_failures_h +
+    mean_time_to_repair_h, also at the start.
+    """
+
+    mean_time_between_failures_h: Positive = Field(
+        description="mean time from a repair to the next failure, at least a step [h]"
+    )
+    mean_time_to_repair_h: Positive = Field(
+        description="mean time from a failure to its repair, at least a step [h]"
+    )
+
+
+class Chances(Section):
+    """What is left to chance in the course of a run."""
+
+    demand_noise: DemandNoises = Field(
+        default=DemandNoises(), description="noise of the members' loads"
+    )
+    cloudiness: Cloudiness | None = Field(
+        default=None, description="clouds before the photovoltaics, or null for a clear sky"
+    )
+    charger_outages: Outages | None = Field(
+        default=None, description="failures of the vehicles' chargers, or null for none"
+    )
+    feeder_outages: Outages | None = Field(
+        default=None, description="failures of the communities' feeders, or null for none"
+    )
+
+    @property
+    def outages(self) -> bool:
+        """Whether anything fails."""
+        return self.charger_outages is not None or self.feeder_outages is not None
+
+    def times_below(self, step_h: float) -> list[Problem]:
+        """Return a problem for each time of outages that is shorter than a step."""
+        outages = {"charger_outages": self.charger_outages, "feeder_outages": self.feeder_outages}
+        return [
+            Problem(f"{name}.{key}", f"{time_h:g} h is shorter than a step", f"{step_h:g} or more")
+            for name, given in outages.items()
+            if given is not None
+            for key, time_h in given
+            if time_h < step_h
+        ]
+
+
+class DemandGrowth(Section):
+    """How much the loads grow in a year of 8,760 hours, by kind."""
+
+    household: Growth = Field(default=0.0, description="growth of households' loads [1/year]")
+    building: Growth = Field(default=0.0, description="growth of buildings' loads [1/year]")
+
+
+class GrowthSettings(Section):
+    """What grows over the years, compounding at every moment from the start of the run."""
+
+    demand_per_year: DemandGrowth = Field(default=DemandGrowth(), description="growth of loads")
+    vehicles_per_year: Annotated[float, Field(ge=0, le=10_000_000)] = Field(
+        default=0.0, description="vehicles that join the fleet in a year [1/year]"
+    )
+    vehicles_join: Literal["month", "day"] = Field(
+        default="month", description="whether they join on the first of a month or any day"
+    )
+
+
+class Location(Section):
+    """Where the communities are, for the height of the sun."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)] = Field(
+        description="latitude, north positive [deg]"
+    )
+    longitude: Annotated[float, Field(ge=-180, le=180)] = Field(
+        description="longitude, east positive [deg]"
+    )
+    altitude_m: Annotated[float, Field(ge=-500, le=9000)] = Field(
+        default=0.0, description="height above the sea [m]"
+    )
+
+
+def refuse_short_outages(chances: Chances, info: ValidationInfo) -> Chances:
+    """Return what is left to chance if no outage is shorter than a step."""
+    step_h = info.data.get("step_h")
+    if step_h is not None and (problems := chances.times_below(step_h)):
+        raise InputError(problems)
+    return chances

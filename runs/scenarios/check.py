@@ -1,0 +1,91 @@
+"""A scenario checked together with the files it names, before anything is run."""
+
+from collections.abc import Iterator, Sequence
+from math import inf
+
+from environment.errors import InputError, Problem
+from runs.scenarios.preferences import FromFile
+from runs.scenarios.scenario import Scenario, load_scenario
+from runs.scenarios.sections import DatasetMembers, FileMembers
+
+
+def check_scenario(
+    name_or_path: str, overrides: Sequence[str] = (), seed: int | None = None
+) -> Scenario:
+    """Read a scenario and everything it names.
+
+    Parameters
+    ----------
+    name_or_path, overrides, seed
+        As `runs.load_scenario` takes them.
+
+    Returns
+    -------
+    Scenario
+        The scenario, which can be run.
+
+    Raises
+    ------
+    InputError
+        When it cannot: every problem of the scenario or else of all its files at once.
+    """
+    scenario = load_scenario(name_or_path, overrides, seed)
+    check_setting(scenario)
+    return scenario
+
+
+def check_setting(scenario: Scenario) -> None:
+    """Make the world of a scenario, to see whether it can be made.
+
+    Raises
+    ------
+    InputError
+        When it cannot: every problem of all files the scenario names.
+    """
+    from runs.setting import make_setting
+
+    try:
+        make_setting(scenario)
+    except InputError as first:
+        # Making the setting stops at the first file; the others may have mistakes too.
+        found = dict.fromkeys((*_file_problems(scenario), *first.problems))
+        raise InputError(list(found)) from None
+
+
+def _file_problems(scenario: Scenario) -> Iterator[Problem]:
+    from environment.value_file import read_values
+    from runs.members import measured_in, measured_loads
+    from runs.scenarios.calendar import calendar_of, school_terms_of
+    from runs.tariff import measured_tariff
+    from runs.travel import travel_problems
+
+    try:
+        school_terms_of(scenario)
+    except InputError as error:
+        yield from error.problems
+    calendar = calendar_of(scenario, with_files=False)
+    yield from travel_problems(scenario, calendar)
+    vehicles, schools = scenario.vehicles, scenario.school_buses
+    preferences = [(vehicles.lam, -inf, vehicles.count), (vehicles.theta, 0.0, vehicles.count)]
+    if schools is not None:
+        count, buses = schools.school_count, schools.bus_count
+        preferences += [(schools.lam, -inf, count), (schools.theta, 0.0, count)]
+        preferences.append((schools.round_km, 0.0, buses))
+    for preference, above, count in preferences:
+        if isinstance(preference, FromFile):
+            try:
+                rows = 1 if preference.drawn else count
+                read_values(scenario.path_of(preference.file), preference.column, rows, above)
+            except InputError as error:
+                yield from error.problems
+    groups = (group for community in scenario.communities.values() for group in community.members)
+    measured = (group for group in groups if isinstance(group, FileMembers | DatasetMembers))
+    for group in {measured_in(group): group for group in measured}.values():
+        try:
+            measured_loads(scenario, calendar, group)
+        except InputError as error:
+            yield from error.problems
+    try:
+        measured_tariff(scenario, calendar)
+    except InputError as error:
+        yield from error.problems

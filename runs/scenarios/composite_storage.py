@@ -1,0 +1,377 @@
+"""The houses with storages of a scenario: needs, devices, sizes, tariff and what money costs."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic import field_validator as check
+
+from environment.errors import InputError, Problem, nearest
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Count,
+    Efficiency,
+    LossRate,
+    Money,
+    NotNegative,
+    Positive,
+    Section,
+    Share,
+    existing,
+    existing_dataset,
+    refuse,
+)
+
+
+class _Measured(Section):
+    """A series that a file or a dataset measured."""
+
+    file: str | None = Field(
+        default=None, description="CSV or Parquet file of loads that measured it, or null"
+    )
+    dataset: str | None = Field(default=None, description="folder of a dataset, or null")
+    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
+        default=None, description="which members of it, a house each, or null for all"
+    )
+    scale: Positive = Field(default=1.0, description="factor on what was measured [1]")
+
+    @check("file")
+    @classmethod
+    def _existing_table(cls, file: str | None, info: ValidationInfo) -> str | None:
+        return None if file is None else existing(file, info, (".csv", ".parquet"))
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @property
+    def measured(self) -> bool:
+        """Whether a file or dataset tells it."""
+        return self.file is not None or self.dataset is not None
+
+    def _one_source(self, other: str, given: float | None) -> None:
+        sources = [
+            name
+            for name, value in (("file", self.file), ("dataset", self.dataset), (other, given))
+            if value is not None
+        ]
+        if len(sources) != 1:
+            told = " and ".join(sources) or "nothing"
+            raise refuse(f"it follows {told}", allowed=f"one of {other}, file and dataset")
+
+
+class HouseNeed(_Measured):
+    """What appliances, or heating, of a house need."""
+
+    annual_kwh: Positive | None = Field(
+        default=None, description="need of a year that follows the built-in shape [kWh]"
+    )
+
+    @model_validator(mode="after")
+    def _follows_something(self) -> Self:
+        self._one_source("annual_kwh", self.annual_kwh)
+        return self
+
+
+class HousePhotovoltaics(_Measured):
+    """What generates on the roof of a house."""
+
+    pv_kw: NotNegative | None = Field(default=None, description="peak power of the modules [kW]")
+    tilt: Annotated[float, Field(ge=0, le=90)] = Field(
+        default=25.0, description="tilt of the modules from the horizontal [deg]"
+    )
+    azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
+        default=180.0, description="where the modules face, clockwise from north [deg]"
+    )
+    performance_ratio: Efficiency = Field(
+        default=0.86, description="energy delivered per energy that the peak power promises [1]"
+    )
+    clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.56, description="mean share of the clear sky's sunshine in a day [1]"
+    )
+    clearness_deviation: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        default=0.27, description="standard deviation of this share from day to day [1]"
+    )
+
+    @model_validator(mode="after")
+    def _follows_something(self) -> Self:
+        self._one_source("pv_kw", self.pv_kw)
+        most = (self.clearness * (1 - self.clearness)) ** 0.5
+        if self.clearness_deviation >= most:
+            raise refuse(
+                f"days cannot vary by {self.clearness_deviation:g} about {self.clearness:g}",
+                place="clearness_deviation",
+                allowed=f"below {most:.3g}",
+            )
+        return self
+
+
+class StorageHouseGroup(Section):
+    """Houses of one community that are described together."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of these houses in the results"
+    )
+    community: str = Field(description="community in which they stand")
+    count: Count = Field(
+        default=1, description="how many houses; of measured appliances, one each member"
+    )
+    variation: LossRate = Field(
+        default=0.0,
+        description="by what share the needs of houses lie above or below, drawn for each [1]",
+    )
+    appliances: HouseNeed = Field(
+        default=HouseNeed(annual_kwh=5500.0), description="electricity of the appliances"
+    )
+    heat: HouseNeed = Field(
+        default=HouseNeed(annual_kwh=9300.0), description="heat of rooms and hot water"
+    )
+    photovoltaics: HousePhotovoltaics = Field(
+        default=HousePhotovoltaics(pv_kw=5.0), description="generation on the roof"
+    )
+
+
+class StorageSizes(Section):
+    """The storages of each house in one case."""
+
+    battery_kwh: NotNegative = Field(default=0.0, description="size of the battery [kWh]")
+    tank_kwh: NotNegative = Field(
+        default=0.0, description="size of the thermal tank, in the unit of tank_unit [kWh]"
+    )
+
+
+class CaseSizes(Section):
+    """The storages of each house under each strategy but the first, which has none."""
+
+    house_battery: StorageSizes = Field(
+        default=StorageSizes(battery_kwh=8.2), description="case 2, a battery alone"
+    )
+    thermal_tank: StorageSizes = Field(
+        default=StorageSizes(tank_kwh=4.7), description="case 3, a tank alone"
+    )
+    hybrid_storage: StorageSizes = Field(
+        default=StorageSizes(battery_kwh=5.6, tank_kwh=3.4), description="case 4, both"
+    )
+
+
+class HouseDeviceSettings(Section):
+    """What the devices of every house can do."""
+
+    heat_pump_kw: Positive = Field(
+        default=1.5, description="most electricity the heat pump takes [kW]"
+    )
+    cop: Positive = Field(default=3.0, description="heat the heat pump makes per electricity [1]")
+    battery_power_per_kwh: Positive = Field(
+        default=0.5, description="rating of the battery per size, both ways [kW/kWh]"
+    )
+    battery_efficiency: Efficiency = Field(
+        default=0.95, description="of charging, and of discharging the battery [1]"
+    )
+    soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [1]")
+    soc_max: Share = Field(default=0.9, description="highest state of charge [1]")
+    tank_power_per_kwh: Positive = Field(
+        default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"
+    )
+    tank_efficiency: Efficiency = Field(
+        default=0.98, description="of filling, and of drawing from the tank [1]"
+    )
+    tank_loss_per_h: LossRate = Field(
+        default=0.01, description="share of the stored heat lost in an hour [1/h]"
+    )
+    battery_wear: NotNegative = Field(
+        default=1.443, description="upkeep of the battery per energy discharged [money/kWh]"
+    )
+    tank_wear: NotNegative = Field(
+        default=0.777, description="upkeep of the tank per heat drawn [money/kWh]"
+    )
+
+    @check("soc_max")
+    @classmethod
+    def _above_lowest(cls, soc_max: float, info: ValidationInfo) -> float:
+        soc_min = info.data.get("soc_min", -1.0)
+        if soc_max <= soc_min:
+            raise refuse(
+                f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
+                allowed=f"a state of charge above {soc_min:g}, to 1",
+            )
+        return soc_max
+
+
+class HouseTariff(Section):
+    """What houses pay and are paid."""
+
+    time_of_use: str | None = Field(
+        default="kyushu", description="built-in tariff of purchases, or null"
+    )
+    dataset: str | None = Field(
+        default=None, description="or the folder of a dataset whose market asks the price"
+    )
+    column: str = Field(default="price", description="column of its table market")
+    feed_in: Money | None = Field(
+        default=None, description="price paid for what is delivered [money/kWh], or null"
+    )
+    feed_in_year: int | None = Field(
+        default=None, description="or the year whose feed-in tariff is paid"
+    )
+    base_charge_per_month: NotNegative = Field(
+        default=1650.0, description="base charge of a month [money]"
+    )
+
+    @check("time_of_use")
+    @classmethod
+    def _known_tariff(cls, name: str | None) -> str | None:
+        if name is not None:
+            from environment.retail_tariff import time_of_use_names
+
+            known = time_of_use_names()
+            if name not in known:
+                raise refuse(
+                    f"no time-of-use tariff is called {name!r}",
+                    allowed=", ".join(known),
+                    suggestion=nearest(name, known),
+                )
+        return name
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.time_of_use is None) == (self.dataset is None):
+            raise refuse("time_of_use or dataset tells the price", allowed="one of them, not both")
+        if (self.feed_in is None) == (self.feed_in_year is None):
+            raise refuse("feed_in or feed_in_year tells the price", allowed="one of them, not both")
+        if self.feed_in_year is not None:
+            from environment.retail_tariff import feed_in_of
+
+            feed_in_of(self.feed_in_year)
+        return self
+
+    @property
+    def feed_in_price(self) -> float:
+        """Price paid for what is delivered [money/kWh]."""
+        from environment.retail_tariff import feed_in_of
+
+        if self.feed_in_year is not None:
+            return feed_in_of(self.feed_in_year)
+        assert self.feed_in is not None
+        return self.feed_in
+
+
+class CompositeStorage(Section):
+    """Houses with photovoltaics, heat pump, battery and thermal tank, and their managers."""
+
+    manager: Literal["rule_based", "foresight"] = Field(
+        default="rule_based",
+        description="how houses are managed: hour by hour, or knowing the whole run ahead",
+    )
+    groups: Annotated[tuple[StorageHouseGroup, ...], AS_TUPLE] = Field(description="houses")
+    sizes: CaseSizes = Field(default=CaseSizes(), description="storages of the cases")
+    tank_unit: Literal["electric", "heat"] = Field(
+        default="electric",
+        description="whether tanks are sized by the electricity that fills them, or by their heat",
+    )
+    devices: HouseDeviceSettings = Field(
+        default=HouseDeviceSettings(), description="the devices of every house"
+    )
+    tariff: HouseTariff = Field(
+        default=HouseTariff(feed_in=7.0), description="what houses pay and are paid"
+    )
+    emission_factor: NotNegative = Field(
+        default=0.347, description="emissions of what is bought [kg/kWh]"
+    )
+    carbon_tax: NotNegative = Field(default=0.0, description="tax on emissions [money/kg]")
+    battery_price_per_kwh: NotNegative = Field(
+        default=32_634.0, description="price of a battery per size [money/kWh]"
+    )
+    tank_price_per_kwh: NotNegative = Field(
+        default=26_640.0,
+        description="price of a tank per size, in the unit of tank_unit [money/kWh]",
+    )
+    interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.035, description="interest of a year [1]"
+    )
+    lifetime_years: Positive = Field(default=15.0, description="life of the storages [a]")
+    memory: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.3, description="weight of the last day in what a manager expects of the next [1]"
+    )
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return the nodes of the grid that houses add under a community."""
+        return tuple(group.name for group in self.groups if group.community == community)
+
+    def tank_heat_kwh(self, tank_kwh: float) -> float:
+        """Return the heat that a tank of a size in the scenario's unit holds [kWh]."""
+        return tank_kwh * self.devices.cop if self.tank_unit == "electric" else tank_kwh
+
+    @property
+    def own_files(self) -> list[str]:
+        """Files with measured needs."""
+        return [each.file for each in self._sources() if each.file is not None]
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Datasets with measured needs or prices, and the tables they are read for."""
+        used: dict[str, tuple[str, ...]] = {
+            each.dataset: ("members", "profiles")
+            for each in self._sources()
+            if each.dataset is not None
+        }
+        if (market := self.tariff.dataset) is not None:
+            used[market] = (*used.get(market, ()), "market")
+        return used
+
+    @property
+    def sunlit(self) -> bool:
+        """Whether the sky above the houses is needed."""
+        return any(group.photovoltaics.pv_kw for group in self.groups)
+
+    def _sources(self) -> list[_Measured]:
+        return [
+            source
+            for group in self.groups
+            for source in (group.appliances, group.heat, group.photovoltaics)
+        ]
+
+    @check("groups")
+    @classmethod
+    def _distinct(cls, groups: tuple[StorageHouseGroup, ...]) -> tuple[StorageHouseGroup, ...]:
+        names = [group.name for group in groups]
+        problems = [
+            Problem(f"{index}.name", f"another group is called {name!r} too", "a name of its own")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        if not groups:
+            raise refuse("there is no house")
+        if problems:
+            raise InputError(problems)
+        return groups
+
+
+def between_houses_and_communities(
+    cls: type, houses: CompositeStorage | None, info: ValidationInfo
+) -> CompositeStorage | None:
+    """Refuse houses where there is no community, or whose name is taken there."""
+    communities = info.data.get("communities")
+    if houses is None or communities is None:
+        return houses
+    problems = []
+    for g, group in enumerate(houses.groups):
+        if group.community not in communities:
+            problems.append(
+                Problem(
+                    f"groups.{g}.community",
+                    f"no community is called {group.community!r}",
+                    ", ".join(communities),
+                    nearest(group.community, communities),
+                )
+            )
+        elif any(member.name == group.name for member in communities[group.community].members):
+            message = f"members of {group.community} are called {group.name!r}"
+            problems.append(Problem(f"groups.{g}.name", message, "a name of its own"))
+    if problems:
+        raise InputError(problems)
+    return houses

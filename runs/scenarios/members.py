@@ -1,0 +1,128 @@
+"""The members of a community as a scenario tells of them: by profile, by file or by dataset."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag, ValidationInfo
+from pydantic import field_validator as check
+
+from environment.errors import nearest
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Count,
+    Efficiency,
+    NotNegative,
+    Positive,
+    Section,
+    existing,
+    existing_dataset,
+    refuse,
+)
+
+
+class _Members(Section):
+    kind: Literal["household", "building"] = Field(description="what the members are")
+    name: str = Field(min_length=1, description="name of these members in the results")
+    pv_kw: NotNegative = Field(
+        default=0.0, description="peak power of the photovoltaics of each member [kW]"
+    )
+    pv_tilt: Annotated[float, Field(ge=0, le=90)] = Field(
+        default=30.0, description="tilt of the modules from the horizontal [deg]"
+    )
+    pv_azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
+        default=180.0, description="where the modules face, clockwise from north [deg]"
+    )
+    pv_performance_ratio: Efficiency = Field(
+        default=0.86, description="energy delivered per energy that the peak power promises [1]"
+    )
+
+    @check("name")
+    @classmethod
+    def _not_taken(cls, name: str) -> str:
+        if name in ("charging", "feeder", "schools"):
+            raise refuse(f"{name!r} is the name of another part of the grid")
+        return name
+
+
+class ProfileMembers(_Members):
+    """Members whose load follows a standard load profile."""
+
+    count: Count = Field(default=1, description="how many of them")
+    annual_kwh: Positive = Field(description="consumption of each in a year [kWh]")
+    profile: str = Field(description="standard load profile")
+
+    @check("profile")
+    @classmethod
+    def _known_profile(cls, profile: str) -> str:
+        from environment.standard_profiles import PROFILES
+
+        if profile not in PROFILES:
+            raise refuse(
+                f"no standard load profile is called {profile!r}",
+                allowed=", ".join(PROFILES),
+                suggestion=nearest(profile, PROFILES),
+            )
+        return profile
+
+
+class FileMembers(_Members):
+    """Members whose load stands in a file; each distinct member of the file becomes one."""
+
+    file: str = Field(description="CSV or Parquet file, relative to the scenario's folder")
+    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
+        default=None, description="which members of the file, or null for all"
+    )
+    scale: Positive = Field(default=1.0, description="factor on the loads [1]")
+
+    @check("file")
+    @classmethod
+    def _existing_table(cls, file: str, info: ValidationInfo) -> str:
+        return existing(file, info, (".csv", ".parquet"))
+
+
+class DatasetMembers(_Members):
+    """Members measured in a dataset, their loads and what their photovoltaics generated."""
+
+    dataset: str = Field(description="folder of a dataset, relative to the scenario's folder")
+    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
+        default=None, description="which members or regions of the dataset, or null for all"
+    )
+    scale: Positive = Field(default=1.0, description="factor on the loads and generation [1]")
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str, info: ValidationInfo) -> str:
+        return existing_dataset(dataset, info)
+
+
+class BusinessMembers(_Members):
+    """Commercial buildings made from standard load profiles, closed on some days."""
+
+    kind: Literal["building"] = Field(description="what the members are")
+    businesses: Count = Field(description="how many of them")
+    peak_kw: Positive = Field(
+        default=44_300.0, description="highest hour of all together in the first year [kW]"
+    )
+    size_spread: NotNegative = Field(
+        default=0.8, description="standard deviation of the logarithm of their sizes [1]"
+    )
+    activity_spread: NotNegative = Field(
+        default=0.15, description="likewise of what each does from day to day [1]"
+    )
+
+
+_SOURCES = {"dataset": "from dataset", "file": "from file", "businesses": "of businesses"}
+
+
+def _source_of_members(value: object) -> str:
+    given = value if isinstance(value, Mapping) else vars(value)
+    return next((source for key, source in _SOURCES.items() if key in given), "from profile")
+
+
+Members = Annotated[
+    Annotated[ProfileMembers, Tag("from profile")]
+    | Annotated[FileMembers, Tag("from file")]
+    | Annotated[DatasetMembers, Tag("from dataset")]
+    | Annotated[BusinessMembers, Tag("of businesses")],
+    Discriminator(_source_of_members),
+]

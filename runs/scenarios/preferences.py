@@ -1,0 +1,244 @@
+"""How the preferences of vehicles differ: the distributions from which they are drawn."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo
+from pydantic import field_validator as check
+
+from environment import distributions
+from environment.errors import nearest
+from environment.value_file import read_values
+from runs.scenarios.base import Interval, Money, Positive, Section, existing, ordered, refuse
+
+MOST_DEVIATIONS = 8.0
+
+
+def _above(lower: str) -> Any:
+    """Return the check that a bound is not below another one that was given before it."""
+
+    def bound(cls: type, value: float | None, info: ValidationInfo) -> float | None:
+        least = info.data.get(lower)
+        if value is not None and least is not None and value < least:
+            raise refuse(f"{value:g} is below {lower} {least:g}", allowed=f"{least:g} or more")
+        return value
+
+    return classmethod(bound)
+
+
+class Constant(Section):
+    """The same value for every vehicle."""
+
+    distribution: Literal["constant"] = Field(description="name of the distribution")
+    value: Money = Field(description="the value, in the unit of the quantity")
+
+    @property
+    def lowest(self) -> float:
+        """Lowest value possible."""
+        return self.value
+
+    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a value for each uniform draw."""
+        return np.full(len(u), self.value)
+
+
+class Uniform(Section):
+    """Every value between two bounds is equally likely."""
+
+    distribution: Literal["uniform"] = Field(description="name of the distribution")
+    low: Money = Field(description="lowest value, in the unit of the quantity")
+    high: Money = Field(description="highest value, in the unit of the quantity")
+
+    _ordered = check("high")(_above("low"))
+
+    @property
+    def lowest(self) -> float:
+        """Lowest value possible."""
+        return self.low
+
+    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a value for each uniform draw."""
+        return distributions.uniform(u, self.low, self.high)
+
+
+class Normal(Section):
+    """A normal distribution, cut off at bounds where they are given."""
+
+    distribution: Literal["normal"] = Field(description="name of the distribution")
+    mean: Money = Field(description="mean before it is cut, in the unit of the quantity")
+    deviation: Positive = Field(
+        description="standard deviation before it is cut, in the unit of the quantity"
+    )
+    low: Money | None = Field(default=None, description="lowest value left, or null")
+    high: Money | None = Field(default=None, description="highest value left, or null")
+
+    @check("low")
+    @classmethod
+    def _below_what_is_likely(cls, low: float | None, info: ValidationInfo) -> float | None:
+        if low is not None and {"mean", "deviation"} <= info.data.keys():
+            highest = info.data["mean"] + MOST_DEVIATIONS * info.data["deviation"]
+            if low > highest:
+                raise refuse(f"hardly anything lies above {low:g}", allowed=f"{highest:g} or less")
+        return low
+
+    @check("high")
+    @classmethod
+    def _above_what_is_likely(cls, high: float | None, info: ValidationInfo) -> float | None:
+        low = info.data.get("low")
+        if high is not None and low is not None and high <= low:
+            raise refuse(f"nothing lies between low {low:g} and high {high:g}")
+        if high is not None and {"mean", "deviation"} <= info.data.keys():
+            lowest = info.data["mean"] - MOST_DEVIATIONS * info.data["deviation"]
+            if high < lowest:
+                raise refuse(f"hardly anything lies below {high:g}", allowed=f"{lowest:g} or more")
+        return high
+
+    @property
+    def lowest(self) -> float:
+        """Lowest value possible."""
+        return -np.inf if self.low is None else self.low
+
+    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a value for each uniform draw."""
+        high = np.inf if self.high is None else self.high
+        return distributions.truncated_normal(u, self.mean, self.deviation, self.lowest, high)
+
+
+class Lognormal(Section):
+    """A distribution above 0 whose logarithm is normal."""
+
+    distribution: Literal["lognormal"] = Field(description="name of the distribution")
+    mean: Positive = Field(description="mean of the values, in the unit of the quantity")
+    deviation: Positive = Field(
+        description="standard deviation of the values, in the unit of the quantity"
+    )
+
+    @property
+    def lowest(self) -> float:
+        """A bound that is above 0 and below every value worth the name."""
+        return float(np.nextafter(0.0, 1.0))
+
+    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a value for each uniform draw."""
+        return distributions.lognormal(u, self.mean, self.deviation)
+
+
+class Triangular(Section):
+    """A density that rises evenly to its mode and falls evenly from it."""
+
+    distribution: Literal["triangular"] = Field(description="name of the distribution")
+    low: Money = Field(description="lowest value, in the unit of the quantity")
+    mode: Money = Field(description="most likely value, in the unit of the quantity")
+    high: Money = Field(description="highest value, in the unit of the quantity")
+
+    _mode = check("mode")(_above("low"))
+    _high = check("high")(_above("mode"))
+
+    @property
+    def lowest(self) -> float:
+        """Lowest value possible."""
+        return self.low
+
+    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a value for each uniform draw."""
+        return distributions.triangular(u, self.low, self.mode, self.high)
+
+
+class FromFile(Section):
+    """Values that stand in a file, vehicle after vehicle or drawn from all of them."""
+
+    distribution: Literal["file"] = Field(description="name of the distribution")
+    file: str = Field(description="CSV file, relative to the scenario's folder")
+    column: str = Field(description="its column of values, in the unit of the quantity")
+    drawn: bool = Field(
+        default=False,
+        description="true: each vehicle draws one of the rows; false: vehicle n has row n",
+    )
+
+    @check("file")
+    @classmethod
+    def _existing_table(cls, file: str, info: ValidationInfo) -> str:
+        return existing(file, info, (".csv",))
+
+    def read(self, path: Path, u: NDArray[np.float64], above: float) -> NDArray[np.float64]:
+        """Return a value for each uniform draw.
+
+        Raises
+        ------
+        InputError
+            If the file has no such column, a row without a number above ``above``, or fewer rows
+            than values where each vehicle has its own.
+        """
+        values = read_values(path, self.column, 1 if self.drawn else len(u), above)
+        return distributions.drawn_from(u, values) if self.drawn else values[: len(u)]
+
+
+Drawn = Constant | Uniform | Normal | Lognormal | Triangular
+Distribution = (
+    Annotated[Constant, Tag("constant")]
+    | Annotated[Uniform, Tag("uniform")]
+    | Annotated[Normal, Tag("normal")]
+    | Annotated[Lognormal, Tag("lognormal")]
+    | Annotated[Triangular, Tag("triangular")]
+    | Annotated[FromFile, Tag("file")]
+)
+NAMES = ("constant", "uniform", "normal", "lognormal", "triangular", "file")
+
+
+def _form(value: object) -> str:
+    """Return in which of its forms a preference is given."""
+    if isinstance(value, Mapping):
+        return str(value.get("distribution"))
+    if isinstance(value, list | tuple):
+        return "interval"
+    return str(getattr(value, "distribution", "number"))
+
+
+def _known(value: object) -> object:
+    """Refuse a section that names none of the distributions."""
+    if isinstance(value, Mapping) and value.get("distribution") not in NAMES:
+        name = value.get("distribution")
+        raise refuse(
+            f"there is no distribution {name!r}" if name else "no distribution is named",
+            place="distribution",
+            allowed=", ".join(NAMES),
+            suggestion=nearest(str(name), NAMES),
+        )
+    return value
+
+
+def _positive(value: Any) -> Any:
+    """Refuse values that may be 0 or below."""
+    lowest = value[0] if isinstance(value, tuple) else getattr(value, "lowest", 1.0)
+    if lowest <= 0:
+        shown = "without bound" if lowest == -np.inf else f"{lowest:g}"
+        raise refuse(f"the lowest value is {shown}", allowed="a lowest value above 0")
+    return value
+
+
+_Ordered = Annotated[Interval, AfterValidator(ordered)]
+Preference = Annotated[
+    Annotated[_Ordered, Tag("interval")] | Annotated[Money, Tag("number")] | Distribution,
+    Discriminator(_form),
+    BeforeValidator(_known),
+]
+PositivePreference = Annotated[
+    Annotated[_Ordered, Tag("interval")] | Annotated[Positive, Tag("number")] | Distribution,
+    Discriminator(_form),
+    BeforeValidator(_known),
+    AfterValidator(_positive),
+]
+
+
+def preference_values(
+    preference: float | tuple[float, float] | Drawn, u: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return a value for each uniform draw; a pair of bounds is a uniform distribution."""
+    if isinstance(preference, tuple):
+        return distributions.uniform(u, *preference)
+    if isinstance(preference, float):
+        return np.full(len(u), preference)
+    return preference.values(u)

@@ -1,0 +1,588 @@
+"""A scenario: everything that a run depends on, read, checked and told back."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from datetime import datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
+from pydantic import field_validator as check
+
+from environment.errors import InputError, Problem, nearest
+from runs.dataset_files import LOAD_TABLES, dataset_files
+from runs.scenarios.battery_sharing import BatterySharing
+from runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
+from runs.scenarios.community_storage import CommunityStorage, between_storages_and_communities
+from runs.scenarios.composite_storage import CompositeStorage, between_houses_and_communities
+from runs.scenarios.overrides import SOURCE, override
+from runs.scenarios.preferences import FromFile
+from runs.scenarios.problems import Keys, problems_of
+from runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
+from runs.scenarios.school_buses import SchoolBuses, between_terms_and_communities
+from runs.scenarios.sections import (
+    Community,
+    DatasetMembers,
+    FileMembers,
+    GameSettings,
+    GenerationCost,
+    Holidays,
+    MessageSettings,
+    Positive,
+    PriceRules,
+    Record,
+    Road,
+    Section,
+    Vehicles,
+    refuse,
+)
+from runs.scenarios.smart_homes import SmartHomesSettings, between_homes_and_communities
+from runs.scenarios.travel import PlannedTravel, Travel, between, files_of
+from runs.scenarios.yaml_reader import place, read_yaml
+from runs.strategy_names import STRATEGIES_OF, Strategy, scheme_of
+
+BUILT_IN = Path(__file__).parent / "built_in"
+
+
+class Scenario(Section):
+    """Everything that a run depends on; the same scenario and seed give the same results."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="short name of letters, digits, points, hyphens and underscores",
+    )
+    description: str = Field(default="", description="one line on what the scenario shows")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=1, description="every draw follows from it"
+    )
+    time_zone: str = Field(description="IANA name of the time zone")
+    start: str = Field(description="local time as 2024-01-15T01:00")
+    step_h: Annotated[float, Field(gt=0, le=24)] = Field(
+        default=1.0, description="length of a step, a whole part or multiple of an hour [h]"
+    )
+    years: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="length of the run in calendar years, in place of hours, or null"
+    )
+    hours: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
+        default=24.0, description="length of the run, a whole number of steps [h]"
+    )
+    currency: str = Field(
+        default="JPY", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of three capital letters"
+    )
+    holidays: Holidays | None = Field(default=None, description="public holidays, or null for none")
+    school_terms: SchoolTermSettings | None = Field(
+        default=None, description="when there is school, or null where nothing needs it"
+    )
+    strategies: Annotated[tuple[Strategy, ...], Field(strict=False)] = Field(
+        default=("typical", "two_level", "three_level"), description="strategies run side by side"
+    )
+    generation_cost: GenerationCost = Field(
+        default=GenerationCost(), description="cost of generation"
+    )
+    prices: PriceRules = Field(default=PriceRules(), description="bounds and rules of the prices")
+    game: GameSettings = Field(default=GameSettings(), description="how prices are found")
+    communities: dict[str, Community] = Field(description="communities by name")
+    roads: Annotated[tuple[Road, ...], Field(strict=False)] = Field(
+        default=(), description="roads between communities"
+    )
+    vehicles: Vehicles = Field(
+        default=Vehicles(count=0), description="electric vehicles, none if left out"
+    )
+    smart_homes: SmartHomesSettings | None = Field(
+        default=None, description="homes that settle their own power flow, or null for none"
+    )
+    composite_storage: CompositeStorage | None = Field(
+        default=None,
+        description="houses with battery and thermal tank, or null for none",
+    )
+    battery_sharing: BatterySharing | None = Field(
+        default=None, description="batteries of buildings that share, or null for none"
+    )
+    community_storage: CommunityStorage | None = Field(
+        default=None, description="storages that communities share, or null for none"
+    )
+    school_buses: SchoolBuses | None = Field(
+        default=None, description="electric school buses, or null for none"
+    )
+    location: Location | None = Field(
+        default=None, description="where the communities are, or null where nothing needs it"
+    )
+    travel: Travel = Field(default=PlannedTravel(), description="how vehicles travel")
+    chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
+    growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
+    messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
+    record: Record = Field(default=Record(), description="what is written beside the hours")
+    checkpoint_every_h: Positive | None = Field(
+        default=168.0, description="simulated time between checkpoints [h], or null for none"
+    )
+    plots: bool = Field(default=True, description="whether figures are drawn at the end")
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of the run."""
+        return round(self.hours / self.step_h)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the folder from which the files of the scenario are seen, if it names any."""
+        if self._own_files() or self.datasets() or timetable_of(self.school_terms):
+            self._folder = Path((context or {}).get("folder", "")).resolve()
+
+    def path_of(self, file: str) -> Path:
+        """Return where a file that the scenario names lies."""
+        return self._folder / file
+
+    def files(self) -> list[str]:
+        """Return the files that the scenario names, each once, and those of its folders."""
+        named = self._own_files() + timetable_files(self.school_terms, self.path_of)
+        for dataset, tables in self.datasets().items():
+            files = dataset_files(self.path_of(dataset), tables)
+            named += [f"{dataset}/{file}" for file in files]
+        return list(dict.fromkeys(named))
+
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Return the datasets that the scenario names, with the tables that it uses."""
+        used: dict[str, tuple[str, ...]] = {}
+        for community in self.communities.values():
+            for group in community.members:
+                if isinstance(group, DatasetMembers):
+                    used[group.dataset] = LOAD_TABLES
+        if (homes := self.smart_homes) is not None:
+            for measured in (group.dataset for group in homes.groups):
+                if measured is not None:
+                    used[measured] = (*used.get(measured, ()), "members", "profiles")
+            if homes.weather is not None:
+                used[homes.weather] = (*used.get(homes.weather, ()), "weather")
+        if (houses := self.composite_storage) is not None:
+            for folder, tables in houses.datasets.items():
+                used[folder] = (*used.get(folder, ()), *tables)
+        if (dataset := self.prices.time_of_use.dataset) is not None:
+            used[dataset] = (*used.get(dataset, ()), "market")
+        return used
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The schemes that take part, in the order of the hour."""
+        return tuple(scheme for scheme in STRATEGIES_OF if self._takes_part(scheme))
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return what is connected to the grid in a community, by name."""
+        names = [group.name for group in self.communities[community].members]
+        for scheme in self.schemes:
+            if scheme == "vehicles":
+                names.append("charging")
+            else:
+                names += getattr(self, scheme).connections(community)
+        return tuple(names)
+
+    def _takes_part(self, scheme: str) -> bool:
+        if scheme != "vehicles":
+            return getattr(self, scheme) is not None
+        compared = any(scheme_of(strategy) == scheme for strategy in self.strategies)
+        return compared or bool(self.vehicles.count or self.growth.vehicles_per_year)
+
+    @property
+    def photovoltaics(self) -> bool:
+        """Whether members may generate energy."""
+        groups = (group for community in self.communities.values() for group in community.members)
+        return any(group.pv_kw or isinstance(group, DatasetMembers) for group in groups)
+
+    @property
+    def sunlit(self) -> bool:
+        """Whether what anybody generates follows from the sky over a community."""
+        groups = (group for community in self.communities.values() for group in community.members)
+        storages = self.community_storage
+        return any(group.pv_kw for group in groups) or bool(storages and storages.has_plants)
+
+    def _own_files(self) -> list[str]:
+        groups = (group for community in self.communities.values() for group in community.members)
+        named = [group.file for group in groups if isinstance(group, FileMembers)]
+        if self.vehicles.day_plans is not None:
+            named.append(self.vehicles.day_plans)
+        preferences = [self.vehicles.lam, self.vehicles.theta]
+        if (buses := self.school_buses) is not None:
+            preferences += [buses.lam, buses.theta, buses.round_km]
+        if (homes := self.smart_homes) is not None:
+            preferences += [device.scale for group in homes.groups for device in group.devices]
+        named += [given.file for given in preferences if isinstance(given, FromFile)]
+        named += files_of(self.travel)
+        if (houses := self.composite_storage) is not None:
+            named += houses.own_files
+        return list(dict.fromkeys(named))
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the scenario as plain data with everything filled in.
+
+        The files it names are given with their folder and the digest of their content.
+
+        Returns
+        -------
+        dict
+            Text, numbers, lists and dicts only; `from_resolved` reads it back.
+        """
+        resolved = self.model_dump(mode="json")
+        files = self.files()
+        if files:
+            digests = {file: _sha256(self.path_of(file)) for file in files}
+            resolved["files"] = {"folder": str(self._folder), "sha256": digests}
+        return resolved
+
+    @classmethod
+    def from_resolved(cls, resolved: Mapping[str, Any]) -> Self:
+        """Return the scenario that `resolved` described.
+
+        Parameters
+        ----------
+        resolved
+            What `resolved` returned. The files it names need not be there.
+
+        Raises
+        ------
+        InputError
+            When it describes no scenario.
+        """
+        given = dict(resolved)
+        files = given.pop("files", {})
+        context = {"folder": Path(files.get("folder", ""))}
+        try:
+            return cls.model_validate(given, context=context)
+        except ValidationError as error:
+            problems = problems_of(error, cls, lambda keys: place("run.json", ("scenario", *keys)))
+            raise InputError(problems) from None
+
+    @model_validator(mode="after")
+    def _strategies_of_schemes_there(self) -> Self:
+        problems = [
+            Problem(
+                f"strategies.{index}",
+                f"{strategy!r} is a strategy of {scheme}, which the scenario leaves out",
+                f"a section {scheme}, or strategies of {', '.join(self.schemes) or 'vehicles'}",
+            )
+            for index, strategy in enumerate(self.strategies)
+            if (scheme := scheme_of(strategy)) is not None and scheme not in self.schemes
+        ]
+        if problems:
+            raise InputError(problems)
+        return self
+
+    @check("time_zone")
+    @classmethod
+    def _known_zone(cls, time_zone: str) -> str:
+        zones = _time_zones()
+        if time_zone not in zones:
+            suggestion = nearest(time_zone, zones)
+            raise refuse(f"no time zone is called {time_zone!r}", suggestion=suggestion)
+        return time_zone
+
+    @check("start")
+    @classmethod
+    def _existing_time(cls, start: str, info: ValidationInfo) -> str:
+        try:
+            time = datetime.fromisoformat(start)
+        except ValueError:
+            raise refuse(f"{start!r} is no time") from None
+        if time.tzinfo is not None:
+            raise refuse(f"{start!r} carries an offset; time_zone tells it")
+        if "time_zone" in info.data:
+            from datetime import UTC
+            from zoneinfo import ZoneInfo
+
+            zone = ZoneInfo(info.data["time_zone"])
+            there = time.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+            if there.replace(tzinfo=None) != time:
+                raise refuse(
+                    f"{start!r} is skipped in {zone.key}, where the clocks go forward then",
+                    suggestion=there.replace(tzinfo=None).isoformat(timespec="minutes"),
+                )
+        return time.isoformat(timespec="auto" if time.second or time.microsecond else "minutes")
+
+    @check("step_h")
+    @classmethod
+    def _part_or_multiple_of_an_hour(cls, step_h: float) -> float:
+        parts = round(1 / step_h) if step_h < 1 else 0
+        step = 1 / parts if parts else float(round(step_h))
+        if abs(step - step_h) > 1e-6 * step_h:
+            raise refuse(
+                f"steps of {step_h:g} h meet neither every hour nor a whole number of hours",
+                allowed="1/2, 1/4, 1/12 ... of an hour or 1, 2, 3 ... hours",
+            )
+        return step
+
+    @check("hours")
+    @classmethod
+    def _whole_steps(cls, hours: float, info: ValidationInfo) -> float:
+        if info.data.get("years") and {"start", "time_zone"} <= info.data.keys():
+            hours = _hours_of_years(info.data["start"], info.data["time_zone"], info.data["years"])
+        step_h = info.data.get("step_h", hours)
+        steps = round(hours / step_h)
+        if steps < 1 or abs(steps * step_h - hours) > 1e-9 * hours:
+            below, above = max(hours // step_h, 1) * step_h, (hours // step_h + 1) * step_h
+            raise refuse(
+                f"{hours:g} h is no whole number of steps of {step_h:g} h",
+                allowed=f"a multiple of {step_h:g}, such as {below:g} or {above:g}",
+            )
+        return hours
+
+    @check("strategies")
+    @classmethod
+    def _each_once(cls, strategies: tuple[str, ...]) -> tuple[str, ...]:
+        if not strategies:
+            raise refuse("no strategy is named")
+        twice = [
+            Problem(str(index), f"{name!r} is named twice", "each strategy once")
+            for index, name in enumerate(strategies)
+            if name in strategies[:index]
+        ]
+        if twice:
+            raise InputError(twice)
+        return strategies
+
+    @check("prices")
+    @classmethod
+    def _tariff_within_bounds(cls, prices: PriceRules, info: ValidationInfo) -> PriceRules:
+        if "two_level" not in info.data.get("strategies", ()):
+            return prices
+        highest = prices.aggregator[1]
+        tariff = prices.time_of_use
+        if tariff.dataset is not None:
+            return prices
+        problems = [
+            Problem(
+                f"time_of_use.{name}",
+                f"{price:g} is above the highest community price, which would force a loss",
+                f"at most {highest:g}, the upper bound of prices.aggregator",
+            )
+            for name, price in (("on_peak", tariff.on_peak), ("off_peak", tariff.off_peak))
+            if price > highest
+        ]
+        if problems:
+            raise InputError(problems)
+        return prices
+
+    _chance = check("chance")(refuse_short_outages)
+
+    @check(
+        "smart_homes", "composite_storage", "battery_sharing", "community_storage", "school_buses",
+        check_fields=False,
+    )  # fmt: skip
+    @classmethod
+    def _there_if_compared(cls, section: Any, info: ValidationInfo) -> Any:
+        scheme = str(info.field_name)
+        compared = [name for name in info.data.get("strategies", ()) if scheme_of(name) == scheme]
+        if section is None and compared:
+            raise refuse(
+                f"is missing, and the strategy {compared[0]!r} is one of it",
+                allowed=f"a section {scheme}, or strategies without {', '.join(compared)}",
+            )
+        return section
+
+    _homes = check("smart_homes")(between_homes_and_communities)
+    _houses = check("composite_storage")(between_houses_and_communities)
+    _storages = check("community_storage")(between_storages_and_communities)
+    _schools = check("school_buses")(between_terms_and_communities)
+
+    @check("location")
+    @classmethod
+    def _known_for_the_sun(cls, location: Location | None, info: ValidationInfo) -> Location | None:
+        communities = info.data.get("communities", {})
+        if location is None and any(
+            group.pv_kw for community in communities.values() for group in community.members
+        ):
+            raise refuse("members have photovoltaics", allowed="their latitude and longitude")
+        storages: CommunityStorage | None = info.data.get("community_storage")
+        if location is None and storages is not None and storages.has_plants:
+            raise refuse("storages have plants", allowed="their latitude and longitude")
+        houses: CompositeStorage | None = info.data.get("composite_storage")
+        if location is None and houses is not None and houses.sunlit:
+            raise refuse("houses have photovoltaics", allowed="their latitude and longitude")
+        return location
+
+    @check("communities")
+    @classmethod
+    def _names(cls, communities: dict[str, Community]) -> dict[str, Community]:
+        if not communities:
+            raise refuse("there is no community")
+        problems = [
+            Problem(name, f"{name!r} is no name of a community", "letters, digits, - and _")
+            for name in communities
+            if not name.replace("-", "_").isidentifier() or name == "utility"
+        ]
+        if problems:
+            raise InputError(problems)
+        return communities
+
+    @check("travel")
+    @classmethod
+    def _travels_between_communities(cls, travel: Travel, info: ValidationInfo) -> Travel:
+        communities = info.data.get("communities")
+        return travel if communities is None else between(travel, communities)
+
+    @check("roads")
+    @classmethod
+    def _between_communities(
+        cls, roads: tuple[Road, ...], info: ValidationInfo
+    ) -> tuple[Road, ...]:
+        communities = info.data.get("communities")
+        if communities is None:
+            return roads
+        problems = [
+            Problem(
+                f"{index}.between.{side}",
+                f"no community is called {name!r}",
+                ", ".join(communities),
+                nearest(name, communities),
+            )
+            for index, road in enumerate(roads)
+            for side, name in enumerate(road.between)
+            if name not in communities
+        ]
+        ends = [frozenset(road.between) for road in roads]
+        for index, both in enumerate(ends):
+            here = f"{index}.between"
+            if len(both) == 1:
+                problems.append(Problem(here, "a road to where it begins", "two communities"))
+            elif both in ends[:index]:
+                problems.append(Problem(here, "this road is given twice", "each road once"))
+        if problems:
+            raise InputError(problems)
+        return roads
+
+
+def load_scenario(
+    name_or_path: str, overrides: Sequence[str] = (), seed: int | None = None
+) -> Scenario:
+    """Read a scenario, change it, and check it.
+
+    Parameters
+    ----------
+    name_or_path
+        The name of a built-in scenario, or the path of a YAML file.
+    overrides
+        Changes such as `vehicles.count=500`; the value is YAML, a part of a list is named by its
+        position from 0.
+    seed
+        The seed in place of the scenario's.
+
+    Returns
+    -------
+    Scenario
+        The scenario with everything filled in.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read or is wrong: every problem at once, each with its file and key.
+    """
+    path = _find(name_or_path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError([Problem(path.name, f"cannot be read: {error}")]) from None
+    given = deepcopy(_content(text, path.name))
+    if not isinstance(given, dict):
+        sections = ", ".join(Scenario.model_fields)
+        raise InputError([Problem(path.name, "is not a scenario", f"the keys {sections}")])
+    changed, problems = override(given, overrides)
+    if seed is not None:
+        given["seed"] = seed
+
+    def name_place(keys: Keys) -> str:
+        if seed is not None and keys == ("seed",):
+            return "--seed"
+        by_hand = any(keys[: len(change)] == change for change in changed)
+        return place(SOURCE if by_hand else path.name, keys)
+
+    context = {"folder": path.parent, "check_files_in": path.parent}
+    try:
+        scenario = Scenario.model_validate(given, context=context)
+    except ValidationError as error:
+        problems += problems_of(error, Scenario, name_place)
+    if problems:
+        raise InputError(problems)
+    return scenario
+
+
+def builtin_scenarios() -> list[tuple[str, str]]:
+    """Return the name and the description of every scenario that comes with hMESH."""
+    found = []
+    for path in sorted(BUILT_IN.glob("*.yaml")):
+        given = read_yaml(path.read_text(encoding="utf-8"), path.name)
+        found.append((path.stem, str(given["description"])))
+    return found
+
+
+def scenario_hash(resolved: Mapping[str, Any]) -> str:
+    """Return the digest of a scenario and of the content of its files.
+
+    Parameters
+    ----------
+    resolved
+        What `Scenario.resolved` returned. Where the files lie does not count.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    counted = dict(resolved)
+    if "files" in counted:
+        counted["files"] = counted["files"]["sha256"]
+    text = json.dumps(counted, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hours_of_years(start: str, time_zone: str, years: int) -> float:
+    """Return how long it takes until the clocks show the start again, years later [h]."""
+    from datetime import UTC, timedelta
+    from zoneinfo import ZoneInfo
+
+    begin = datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(time_zone))
+    try:
+        end = begin.replace(year=begin.year + years)
+    except ValueError:
+        # A run that begins on 29 February ends on 1 March of a common year.
+        end = begin.replace(year=begin.year + years, month=3, day=1)
+    return (end.astimezone(UTC) - begin.astimezone(UTC)) / timedelta(hours=1)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    from zoneinfo import available_timezones
+
+    return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=1)
+def _content(text: str, name: str) -> Any:
+    """Return what a file says, read once for all the changes that are made to it."""
+    return read_yaml(text, name)
+
+
+def _find(name_or_path: str) -> Path:
+    built_in = BUILT_IN / f"{name_or_path}.yaml"
+    if name_or_path.replace("-", "").isalnum() and built_in.is_file():
+        return built_in
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    names = [name for name, _ in builtin_scenarios()]
+    suggestion = nearest(name_or_path, names)
+    if path.suffix in (".yaml", ".yml") and path.parent.is_dir():
+        beside = {entry.name for entry in path.parent.glob(f"*{path.suffix}")}
+        near = nearest(path.name, beside)
+        suggestion = str(path.parent / near) if near else suggestion
+    allowed = f"a YAML file or one of {', '.join(names)}"
+    message = "is a folder" if path.is_dir() else "there is no such scenario or file"
+    raise InputError([Problem(name_or_path, message, allowed, suggestion)])
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError([Problem(str(path), f"cannot be read: {error.strerror}")]) from None

@@ -1,0 +1,223 @@
+"""The school buses of a scenario: schools, their buses, and how critical hours are met."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo
+from pydantic import field_validator as check
+
+from environment.errors import InputError, Problem, nearest
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Efficiency,
+    Interval,
+    Money,
+    NotNegative,
+    Positive,
+    Section,
+    Share,
+    ordered,
+    refuse,
+)
+from runs.scenarios.preferences import PositivePreference, Preference
+
+ClockHour = Annotated[float, Field(ge=0, le=24)]
+Round = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
+CONNECTION = "schools"
+
+
+class SchoolGroup(Section):
+    """Schools of one community that own equally many buses."""
+
+    name: str = Field(min_length=1, description="name of these schools in the results")
+    community: str = Field(description="community in which they stand")
+    schools: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1, description="how many schools"
+    )
+    buses: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=10, description="buses of each school; 0 for schools that own none"
+    )
+
+
+class CriticalHours(Section):
+    """The hours in which the utility needs help: those above a base demand."""
+
+    base_kw: Positive | None = Field(
+        default=None, description="demand the utility meets without help [kW], or null"
+    )
+    share_of_peak: Share | None = Field(
+        default=None, description="or the same as a share of the day's forecast peak [1], or null"
+    )
+
+    @check("share_of_peak")
+    @classmethod
+    def _one_of_two(cls, share: float | None, info: ValidationInfo) -> float | None:
+        if (share is None) == (info.data.get("base_kw") is None):
+            raise refuse("one of base_kw and share_of_peak tells the base", allowed="one of them")
+        return share
+
+
+class SchoolBuses(Section):
+    """Electric school buses, and the trade of their energy in critical hours."""
+
+    groups: Annotated[tuple[SchoolGroup, ...], AS_TUPLE] = Field(description="schools")
+    rounds: Annotated[tuple[Round, ...], AS_TUPLE] = Field(
+        default=((6.0, 8.0), (15.0, 17.0)),
+        description="clock hours from and to for each round of a school day [h]",
+    )
+    round_km: PositivePreference = Field(
+        default=70.0, description="length of a bus's round; two bounds are drawn between [km]"
+    )
+    capacity_kwh: Positive = Field(default=200.0, description="capacity of a battery [kWh]")
+    power_kw: Positive = Field(default=60.0, description="highest power at the plug [kW]")
+    consumption_kwh_per_km: NotNegative = Field(
+        default=1.0, description="consumption driving [kWh/km]"
+    )
+    soc_min: Share = Field(default=0.2, description="lowest state of charge for discharging [1]")
+    soc_max: Share = Field(default=0.9, description="highest state of charge for charging [1]")
+    soc_start: Share = Field(default=0.9, description="state of charge at the start [1]")
+    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
+    discharge_efficiency: Efficiency = Field(
+        default=1.0, description="delivered per energy taken out [1]"
+    )
+    lam: Preference = Field(
+        default=(1.0, 1.2),
+        description="satisfaction of a school's first kWh; two bounds are drawn between "
+        "[money/kWh]",
+    )
+    theta: PositivePreference = Field(
+        default=0.001, description="fall of satisfaction per kWh a school holds [money/kWh^2]"
+    )
+    saturates: bool = Field(
+        default=True, description="whether energy beyond lam / theta is worth nothing more"
+    )
+    origin: Literal["reserve", "empty"] = Field(
+        default="reserve",
+        description="from where satisfaction counts energy: the lowest state of charge or empty",
+    )
+    reserve: bool = Field(
+        default=True, description="keep back the energy of the rounds ahead of the next charging"
+    )
+    average_price_start: Money = Field(
+        default=1.44, description="average price of the energy stored at the start [money/kWh]"
+    )
+    charging_window: Round = Field(
+        default=(22.0, 6.0),
+        description="clock hours between which valleys are filled, past midnight where to lies "
+        "before from [h]",
+    )
+    critical: CriticalHours = Field(description="when the utility needs help")
+    incentive_price: Interval = Field(
+        default=(1.0, 10.0), description="lowest and highest incentive price [money/kWh]"
+    )
+    capped: bool = Field(
+        default=True, description="whether the utility buys no more than the required demand"
+    )
+    centralised_margin: NotNegative = Field(
+        default=0.4,
+        description="what centralised control pays above the average price of stored energy "
+        "[money/kWh]",
+    )
+
+    _ordered = check("incentive_price")(ordered)
+
+    @property
+    def school_count(self) -> int:
+        """How many schools there are."""
+        return sum(group.schools for group in self.groups)
+
+    @property
+    def bus_count(self) -> int:
+        """How many buses they own."""
+        return sum(group.schools * group.buses for group in self.groups)
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return the nodes of the grid that schools add under a community."""
+        here = any(group.community == community for group in self.groups)
+        return (CONNECTION,) if here else ()
+
+    @check("groups")
+    @classmethod
+    def _distinct_names(cls, groups: tuple[SchoolGroup, ...]) -> tuple[SchoolGroup, ...]:
+        names = [group.name for group in groups]
+        problems = [
+            Problem(f"{index}.name", f"another group is called {name!r} too", "a name of its own")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        if not groups:
+            raise refuse("there is no school")
+        if problems:
+            raise InputError(problems)
+        return groups
+
+    @check("rounds")
+    @classmethod
+    def _one_after_another(
+        cls, rounds: tuple[tuple[float, float], ...]
+    ) -> tuple[tuple[float, float], ...]:
+        problems = _backward(rounds)
+        problems += [
+            Problem(f"{k + 1}", f"begins at {later[0]:g}, before the one before ends", "in order")
+            for k, (sooner, later) in enumerate(pairwise(rounds))
+            if later[0] < sooner[1]
+        ]
+        if problems:
+            raise InputError(problems)
+        return rounds
+
+    @check("soc_max")
+    @classmethod
+    def _above_lowest(cls, soc_max: float, info: ValidationInfo) -> float:
+        soc_min = info.data.get("soc_min", -1.0)
+        if soc_max <= soc_min:
+            raise refuse(
+                f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
+                allowed=f"a state of charge above {soc_min:g}, to 1",
+            )
+        return soc_max
+
+    @check("charging_window")
+    @classmethod
+    def _some_hours(cls, window: tuple[float, float]) -> tuple[float, float]:
+        if window[0] == window[1]:
+            raise refuse(
+                f"the window opens and closes at {window[0]:g}",
+                allowed="two hours; [0, 24] is the whole day",
+            )
+        return window
+
+
+def between_terms_and_communities(
+    schools: SchoolBuses | None, info: ValidationInfo
+) -> SchoolBuses | None:
+    """Return the school buses where school terms and communities are told that they need."""
+    if schools is None:
+        return None
+    problems = []
+    if info.data.get("school_terms", ...) is None:
+        allowed = "a section school_terms, such as {built_in: michigan}"
+        problems.append(Problem("", "buses drive on school days, which nothing tells", allowed))
+    communities = info.data.get("communities", {group.community for group in schools.groups})
+    problems += [
+        Problem(
+            f"groups.{index}.community",
+            f"no community is called {group.community!r}",
+            ", ".join(communities),
+            nearest(group.community, communities),
+        )
+        for index, group in enumerate(schools.groups)
+        if group.community not in communities
+    ]
+    if problems:
+        raise InputError(problems)
+    return schools
+
+
+def _backward(rounds: Sequence[tuple[float, float]]) -> list[Problem]:
+    return [
+        Problem(f"{k}", f"ends at {last:g}, not after it begins at {first:g}", "[from, to]")
+        for k, (first, last) in enumerate(rounds)
+        if last <= first
+    ]

@@ -1,0 +1,296 @@
+"""The sections of a scenario: what each may hold, its unit and its bounds."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo
+from pydantic import field_validator as check
+
+from environment.errors import InputError, Problem, nearest
+from runs.scenarios.base import AS_TUPLE, Efficiency, Money, NotNegative, Share, existing_dataset
+from runs.scenarios.base import Interval as Interval
+from runs.scenarios.base import LossRate as LossRate
+from runs.scenarios.base import Positive as Positive
+from runs.scenarios.base import Section as Section
+from runs.scenarios.base import existing as existing
+from runs.scenarios.base import ordered as ordered
+from runs.scenarios.base import refuse as refuse
+from runs.scenarios.members import BusinessMembers as BusinessMembers
+from runs.scenarios.members import DatasetMembers as DatasetMembers
+from runs.scenarios.members import FileMembers as FileMembers
+from runs.scenarios.members import Members
+from runs.scenarios.members import ProfileMembers as ProfileMembers
+from runs.scenarios.preferences import PositivePreference, Preference
+
+
+class Holidays(Section):
+    """The public holidays, which count as Sundays."""
+
+    country: str = Field(description="ISO 3166-1 code of the country")
+    subdivision: str | None = Field(
+        default=None, description="code of the state or province, or null"
+    )
+
+    @check("country")
+    @classmethod
+    def _known_country(cls, country: str) -> str:
+        import holidays
+
+        loader = holidays.registry.EntityLoader
+        if len(country) == 2 and isinstance(getattr(holidays, country, None), loader):
+            return country  # found without the second that listing all of them takes
+        countries = holidays.list_supported_countries()
+        if country in countries:
+            return country
+        codes = {name: code for name, code, *_ in holidays.registry.COUNTRIES.values()}
+        near = nearest(country, [*countries, *codes])
+        raise refuse(f"no holidays are known of {country!r}", suggestion=codes.get(near, near))
+
+    @check("subdivision")
+    @classmethod
+    def _known_subdivision(cls, subdivision: str | None, info: ValidationInfo) -> str | None:
+        if subdivision is None or "country" not in info.data:
+            return subdivision
+        import holidays
+
+        country = info.data["country"]
+        known = holidays.list_supported_countries().get(country, [])
+        if subdivision not in known:
+            raise refuse(
+                f"{country} has no subdivision {subdivision!r}",
+                allowed=", ".join(known) or "null",
+                suggestion=nearest(subdivision, known),
+            )
+        return subdivision
+
+
+class GenerationCost(Section):
+    """Cost of generation per hour, quadratic * e^2 + linear * e + fixed of the energy e."""
+
+    quadratic: NotNegative = Field(default=5.0e-4, description="a [money/kWh^2]")
+    linear: Money = Field(default=10.14, description="b [money/kWh]")
+    fixed: Money = Field(default=0.0, description="c [money/h]")
+
+
+class TimeOfUse(Section):
+    """The tariff of the two-level strategy; on-peak is from_hour <= clock hour < to_hour."""
+
+    on_peak: Money = Field(default=36.0, description="price in the on-peak hours [money/kWh]")
+    off_peak: Money = Field(default=23.0, description="price in all other hours [money/kWh]")
+    from_hour: Annotated[float, Field(ge=0, le=24)] = Field(
+        default=9.0, description="clock hour at which on-peak begins [h]"
+    )
+    to_hour: Annotated[float, Field(ge=0, le=24)] = Field(
+        default=22.0,
+        description="clock hour at which on-peak ends, before from_hour past midnight [h]",
+    )
+
+    dataset: str | None = Field(
+        default=None, description="folder of a dataset whose market sets the tariff, or null"
+    )
+    column: Literal["price", "feed_in"] = Field(
+        default="price", description="column of its table market that is the tariff"
+    )
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @check("to_hour")
+    @classmethod
+    def _some_hours(cls, to_hour: float, info: ValidationInfo) -> float:
+        if info.data.get("from_hour") == to_hour:
+            raise refuse(
+                f"on-peak begins and ends at {to_hour:g}",
+                allowed="another hour than from_hour; 0 and 24 are the whole day",
+            )
+        return to_hour
+
+
+class PriceRules(Section):
+    """The bounds of the prices and the rules where no game sets them."""
+
+    utility: Interval = Field(
+        default=(0.0, 70.0), description="lowest and highest utility price [money/kWh]"
+    )
+    aggregator: Interval = Field(
+        default=(0.0, 70.0), description="lowest and highest community price [money/kWh]"
+    )
+    without_vehicles: Literal["pass_through", "profit_max"] = Field(
+        default="pass_through", description="how a community without vehicles sets its price"
+    )
+    retail: Literal["marginal", "average"] = Field(
+        default="marginal", description="which generation cost typical charging pays"
+    )
+    time_of_use: TimeOfUse = Field(
+        default=TimeOfUse(), description="utility price of the two-level game"
+    )
+
+    _ordered = check("utility", "aggregator")(ordered)
+
+    @check("aggregator")
+    @classmethod
+    def _no_forced_loss(
+        cls, aggregator: tuple[float, float], info: ValidationInfo
+    ) -> tuple[float, float]:
+        utility = info.data.get("utility", aggregator)
+        if utility[1] > aggregator[1]:
+            raise refuse(
+                f"the highest price {aggregator[1]:g} is below the utility's {utility[1]:g}, "
+                "which would force a loss on the aggregator",
+                allowed=f"a highest price of at least {utility[1]:g}",
+            )
+        return aggregator
+
+
+class GameSettings(Section):
+    """How the price of the game is found."""
+
+    solver: Literal["negotiate", "grid", "closed_form", "exact"] = Field(
+        default="negotiate", description="how leaders find their price"
+    )
+    tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
+        default=1.0e-6, description="accuracy of a negotiated price [share of the price range]"
+    )
+    grid_step: Positive = Field(
+        default=0.1, description="first step of the enumeration [money/kWh]"
+    )
+    grid_zooms: Annotated[int, Field(ge=0, le=12)] = Field(
+        default=3, description="how often the enumeration is refined tenfold around its best price"
+    )
+
+
+class Feeder(Section):
+    """The line from the utility to a community."""
+
+    length_km: NotNegative = Field(default=1.0, description="length of the line [km]")
+    rating_kw: Positive = Field(default=10_000.0, description="power the line may carry [kW]")
+    loss_rate: LossRate = Field(default=0.0, description="share of the energy lost on the way [1]")
+
+
+class Community(Section):
+    """A community: who lives and works there, and the line that feeds it."""
+
+    members: Annotated[tuple[Members, ...], AS_TUPLE] = Field(
+        description="groups of households and buildings"
+    )
+    feeder: Feeder = Field(default=Feeder(), description="the line from the utility")
+
+    @check("members")
+    @classmethod
+    def _distinct_names(cls, members: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [member.name for member in members]
+        problems = [
+            Problem(f"{index}.name", f"another group is called {name!r} too", "a name of its own")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        if problems:
+            raise InputError(problems)
+        return members
+
+
+class Road(Section):
+    """A road between two communities."""
+
+    between: Annotated[tuple[str, str], AS_TUPLE] = Field(description="its two communities")
+    km: Positive = Field(description="length of the road [km]")
+
+
+class Vehicles(Section):
+    """The electric vehicles, alike but for their day plans and satisfaction."""
+
+    count: Annotated[int, Field(ge=0, le=10_000_000)] = Field(description="how many vehicles")
+    day_plans: str | None = Field(
+        default=None, description="CSV file of day plans, or null for the ten published ones"
+    )
+    capacity_kwh: Positive = Field(default=40.0, description="capacity of a battery [kWh]")
+    power_kw: Positive = Field(default=7.0, description="highest power at the plug [kW]")
+    consumption_kwh_per_km: NotNegative = Field(
+        default=0.16, description="consumption driving [kWh/km]"
+    )
+    soc_min: Share = Field(default=0.2, description="lowest state of charge for discharging [1]")
+    soc_max: Share = Field(default=0.9, description="highest state of charge for charging [1]")
+    soc_start: Share = Field(default=0.5, description="state of charge at the start [1]")
+    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
+    discharge_efficiency: Efficiency = Field(
+        default=1.0, description="delivered per energy taken out [1]"
+    )
+    lam: Preference = Field(
+        default=(50.0, 70.0),
+        description="satisfaction of the first kWh; two bounds are drawn between [money/kWh]",
+    )
+    theta: PositivePreference = Field(
+        default=2.0, description="fall of satisfaction per kWh stored [money/kWh^2]"
+    )
+    trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
+
+    @check("day_plans")
+    @classmethod
+    def _existing_plans(cls, file: str | None, info: ValidationInfo) -> str | None:
+        return None if file is None else existing(file, info, (".csv",))
+
+    @check("soc_max")
+    @classmethod
+    def _above_lowest(cls, soc_max: float, info: ValidationInfo) -> float:
+        soc_min = info.data.get("soc_min", -1.0)
+        if soc_max <= soc_min:
+            raise refuse(
+                f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
+                allowed=f"a state of charge above {soc_min:g}, to 1",
+            )
+        return soc_max
+
+    @check("soc_start")
+    @classmethod
+    def _within_limits(cls, soc_start: float, info: ValidationInfo) -> float:
+        lowest, highest = info.data.get("soc_min", 0.0), info.data.get("soc_max", 1.0)
+        if not lowest <= soc_start <= highest:
+            raise refuse(
+                f"soc_start {soc_start:g} is outside the limits of the state of charge",
+                allowed=f"from soc_min {lowest:g} to soc_max {highest:g}",
+            )
+        return soc_start
+
+
+class MessageSettings(Section):
+    """How messages travel within a step, and which are kept."""
+
+    latency_h: NotNegative = Field(default=0.0, description="mean time a message takes [h]")
+    latency: Literal["constant", "exponential"] = Field(
+        default="constant", description="whether all messages take this time, or each its own"
+    )
+    loss_rate: LossRate = Field(default=0.0, description="share of the messages lost [1]")
+    deadline_h: Positive | None = Field(
+        default=None, description="time within a step after which nobody waits [h], or null"
+    )
+    keep: Literal["none", "leaders", "all"] = Field(
+        default="none", description="whose messages are written to the results"
+    )
+
+
+class Record(Section):
+    """What is written to the results beside the hours of the communities."""
+
+    vehicles: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+        default="all",
+        description="which vehicles are written at every step: all, none or the first N",
+    )
+    buildings: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+        default="all",
+        description="which buildings with batteries are written at every step: all, none or the "
+        "first N",
+    )
+    schools: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+        default="all",
+        description="which schools are written at every step: all, none or the first N",
+    )
+    homes: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+        default="all",
+        description="which smart homes are written at every step: all, none or the first N",
+    )
+    houses: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+        default="all",
+        description="which houses with storages are written at every step: all, none or the "
+        "first N",
+    )

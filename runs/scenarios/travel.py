@@ -1,0 +1,338 @@
+"""How vehicles travel: by day plans, drawn for every day, or dealt from people's diaries."""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo
+from pydantic import field_validator as check
+
+from environment import distributions
+from environment.errors import InputError, Problem, nearest
+from runs.scenarios.base import AS_TUPLE, NotNegative, Positive, Section, Share, existing, refuse
+from runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
+
+TABLES = (".csv", ".parquet")
+KINDS = ("plans", "drawn", "diaries")
+
+Number = Annotated[float, Field(ge=-1e6, le=1e6)]
+Hour = Annotated[float, Field(ge=0, le=24)]
+Numbers = Annotated[tuple[Number, ...], AS_TUPLE]
+Shares = Annotated[tuple[NotNegative, ...], AS_TUPLE]
+Destinations = dict[str, NotNegative]
+Kind = Literal["weekday", "saturday", "sunday", "holiday", "school_holiday", "every"]
+
+
+def _some(shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Refuse shares of nothing."""
+    if sum(shares) <= 0:
+        raise refuse("no share is above 0")
+    return shares
+
+
+def _towards(shares: Destinations) -> Destinations:
+    """Refuse shares of nothing where some are given."""
+    if shares:
+        _some(tuple(shares.values()))
+    return shares
+
+
+class Gamma(Section):
+    """A gamma distribution, above 0."""
+
+    distribution: Literal["gamma"] = Field(description="name of the distribution")
+    mean: Positive = Field(description="mean of the values, in the unit of the quantity")
+    deviation: Positive = Field(
+        description="standard deviation of the values, in the unit of the quantity"
+    )
+
+    @property
+    def lowest(self) -> float:
+        """Lowest value possible."""
+        return 0.0
+
+    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a value for each uniform draw."""
+        return distributions.gamma(u, self.mean, self.deviation)
+
+
+class Bins(Section):
+    """Shares of the values between edges, spread evenly within each bin."""
+
+    distribution: Literal["histogram"] = Field(description="name of the distribution")
+    edges: Numbers = Field(description="edges of the bins, ascending, in the unit of the quantity")
+    shares: Shares = Field(description="share of the values in each bin, of any sum [1]")
+
+    @check("edges")
+    @classmethod
+    def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        if len(edges) < 2 or any(b <= a for a, b in pairwise(edges)):
+            raise refuse("the edges do not ascend", allowed="two or more, each above the last")
+        return edges
+
+    @check("shares")
+    @classmethod
+    def _one_each(cls, shares: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        bins = len(info.data.get("edges", ())) - 1
+        if bins > 0 and len(shares) != bins:
+            raise refuse(f"there are {len(shares)} shares of {bins} bins", allowed=f"{bins}")
+        return _some(shares)
+
+    @property
+    def lowest(self) -> float:
+        """Lowest value possible."""
+        return self.edges[0]
+
+    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a value for each uniform draw."""
+        return distributions.histogram(u, np.array(self.edges), np.array(self.shares))
+
+
+NAMES = ("constant", "uniform", "normal", "lognormal", "triangular", "gamma", "histogram")
+
+
+def _form(value: object) -> str:
+    if isinstance(value, Mapping):
+        return str(value.get("distribution"))
+    return str(getattr(value, "distribution", "number"))
+
+
+def _known(value: object) -> object:
+    if isinstance(value, Mapping) and value.get("distribution") not in NAMES:
+        name = str(value.get("distribution"))
+        message = f"there is no distribution {name!r}"
+        near = nearest(name, NAMES)
+        raise refuse(message, place="distribution", allowed=", ".join(NAMES), suggestion=near)
+    return value
+
+
+Distribution = Annotated[
+    Annotated[float, Tag("number")]
+    | Annotated[Constant, Tag("constant")]
+    | Annotated[Uniform, Tag("uniform")]
+    | Annotated[Normal, Tag("normal")]
+    | Annotated[Lognormal, Tag("lognormal")]
+    | Annotated[Triangular, Tag("triangular")]
+    | Annotated[Gamma, Tag("gamma")]
+    | Annotated[Bins, Tag("histogram")],
+    Discriminator(_form),
+    BeforeValidator(_known),
+]
+
+
+def _not_negative(value: Any) -> Any:
+    """Refuse a distribution whose values may be below 0."""
+    lowest = getattr(value, "lowest", value if isinstance(value, float) else 0.0)
+    if lowest < 0:
+        shown = "without bound" if lowest == -np.inf else f"{lowest:g}"
+        raise refuse(f"the lowest value is {shown}", allowed="a lowest value of at least 0")
+    return value
+
+
+class PurposeSettings(Section):
+    """What vehicles stop for, where, and for how long."""
+
+    share: NotNegative = Field(
+        default=1.0, description="share of the stops, among the purposes possible at their hour [1]"
+    )
+    from_h: Hour = Field(default=0.0, description="clock hour from which one departs for it [h]")
+    to_h: Hour = Field(
+        default=24.0, description="clock hour until which, before from_h past midnight [h]"
+    )
+    stay_h: Distribution | None = Field(
+        default=None, description="how long a stop lasts [h], or null to fit it"
+    )
+    to: Destinations = Field(
+        default={}, description="share of each destination [1]; none given: all other communities"
+    )
+    between: dict[str, Destinations] = Field(
+        default={}, description="shares of destinations by origin, in place of to [1]"
+    )
+
+    _stay = check("stay_h")(_not_negative)
+    _to = check("to")(_towards)
+
+    @check("between")
+    @classmethod
+    def _each(cls, between: dict[str, Destinations]) -> dict[str, Destinations]:
+        for origin, shares in between.items():
+            if sum(shares.values()) <= 0:
+                raise refuse("no share is above 0", place=origin)
+        return between
+
+
+class TravelDaySettings(Section):
+    """How vehicles travel on one kind of day; what is null is fitted."""
+
+    travels: Share | None = Field(
+        default=None, description="probability that a vehicle travels [1]; null: fitted, else 1"
+    )
+    stops: Shares | None = Field(
+        default=None, description="share of tours with 1, 2, 3 ... stops [1], or null to fit it"
+    )
+    departs_h: Distribution | None = Field(
+        default=None, description="clock hour of the first departure [h], or null to fit it"
+    )
+    trip_km: Distribution | None = Field(
+        default=None, description="length of a trip [km]; null: fitted, else that of the road"
+    )
+    purposes: dict[str, PurposeSettings] = Field(
+        default={}, description="what stops are for, by name; none given: one purpose, fitted"
+    )
+
+    @check("stops")
+    @classmethod
+    def _few(cls, stops: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if stops is not None and len(stops) > 20:
+            raise refuse(f"there are {len(stops)} numbers of stops", allowed="at most 20")
+        return None if stops is None else _some(stops)
+
+    _length = check("trip_km")(_not_negative)
+
+
+class FitSettings(Section):
+    """Tables to which everything about travel is fitted that is not given."""
+
+    day_plans: bool = Field(default=False, description="whether to fit the day plans of vehicles")
+    tours: str | None = Field(
+        default=None,
+        description="CSV or Parquet file of tours: distance_km, travel_time_min, dwell_time_min, "
+        "trips_in_tour; or null",
+    )
+    departures: str | None = Field(
+        default=None, description="CSV or Parquet file with a column of local times, or null"
+    )
+    departures_column: str = Field(default="plug_out_local", description="name of that column")
+
+    @check("tours", "departures")
+    @classmethod
+    def _existing(cls, file: str | None, info: ValidationInfo) -> str | None:
+        return None if file is None else existing(file, info, TABLES)
+
+
+class PlannedTravel(Section):
+    """Vehicles follow day plans."""
+
+    kind: Literal["plans", "drawn", "diaries"] = Field(
+        default="plans", description="where the trips of a day come from"
+    )
+
+
+class DrawnTravel(Section):
+    """The trips of every vehicle and day are drawn."""
+
+    kind: Literal["drawn"] = Field(description="where the trips of a day come from")
+    home: Destinations = Field(
+        default={}, description="share of the vehicles at home in each community [1]"
+    )
+    speed_km_h: Positive | None = Field(
+        default=None, description="speed on the road [km/h], or null to fit it"
+    )
+    day_begins_h: Annotated[float, Field(ge=0, le=12)] = Field(
+        default=4.0, description="clock hour by which every vehicle of the day before is home [h]"
+    )
+    fit: FitSettings = Field(default=FitSettings(), description="tables to fit to")
+    days: dict[Kind, TravelDaySettings] = Field(
+        default={},
+        description="weekday, saturday, sunday, holiday (as sunday where not given), "
+        "school_holiday (as weekday where not given) or every",
+    )
+
+    _home = check("home")(_towards)
+
+    @check("days")
+    @classmethod
+    def _all_known(
+        cls, days: dict[Kind, TravelDaySettings], info: ValidationInfo
+    ) -> dict[Kind, TravelDaySettings]:
+        fit = info.data.get("fit")
+        if fit is None or fit.day_plans:
+            return days
+        problems = []
+        if not days:
+            problems.append(Problem("", "no kind of day is given", "every, weekday, ..."))
+        for kind, day in days.items():
+            if day.stops is None and fit.tours is None:
+                problems.append(Problem(f"{kind}.stops", "is missing", "shares, or fit.tours"))
+            if day.departs_h is None and fit.departures is None:
+                allowed = "a distribution, or fit.departures"
+                problems.append(Problem(f"{kind}.departs_h", "is missing", allowed))
+            unknown = [name for name, each in day.purposes.items() if each.stay_h is None]
+            if fit.tours is None and not day.purposes:
+                problems.append(Problem(f"{kind}.purposes", "is missing", "one, or fit.tours"))
+            if fit.tours is None:
+                problems += [
+                    Problem(f"{kind}.purposes.{name}.stay_h", "is missing", "hours, or fit.tours")
+                    for name in unknown
+                ]
+        if fit.tours is None and info.data.get("speed_km_h", 0.0) is None:
+            problems.append(Problem("", "no speed_km_h is given", "speed_km_h, or fit.tours"))
+        if not info.data.get("home", True):
+            problems.append(Problem("", "no home is given", "home, or fit.day_plans: true"))
+        if problems:
+            raise InputError(problems)
+        return days
+
+
+class DiaryTravel(Section):
+    """Every vehicle is dealt the trips of a day from people's diaries."""
+
+    kind: Literal["diaries"] = Field(description="where the trips of a day come from")
+    file: str = Field(description="CSV or Parquet file of trips, relative to the scenario's folder")
+    deal: Literal["daily", "once"] = Field(
+        default="daily", description="daily: another diary every day; once: a person's for good"
+    )
+
+    @check("file")
+    @classmethod
+    def _existing(cls, file: str, info: ValidationInfo) -> str:
+        return existing(file, info, TABLES)
+
+
+def _travel_kind(value: object) -> str:
+    kind = value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
+    return kind if kind in KINDS else "plans"
+
+
+Travel = Annotated[
+    Annotated[PlannedTravel, Tag("plans")]
+    | Annotated[DrawnTravel, Tag("drawn")]
+    | Annotated[DiaryTravel, Tag("diaries")],
+    Discriminator(_travel_kind),
+]
+
+
+def files_of(travel: Travel) -> list[str]:
+    """Return the files that travel names."""
+    if isinstance(travel, DiaryTravel):
+        return [travel.file]
+    if isinstance(travel, DrawnTravel):
+        return [file for file in (travel.fit.tours, travel.fit.departures) if file is not None]
+    return []
+
+
+def between(travel: Travel, communities: Mapping[str, Any]) -> Travel:
+    """Return how vehicles travel; refuse places that are no communities."""
+    problems = [
+        Problem(place, f"no community is called {name!r}", ", ".join(communities), near)
+        for place, name in (_places(travel) if isinstance(travel, DrawnTravel) else ())
+        if name not in communities
+        for near in (nearest(name, communities),)
+    ]
+    if problems:
+        raise InputError(problems)
+    return travel
+
+
+def _places(travel: DrawnTravel) -> Iterator[tuple[str, str]]:
+    """Yield every name of a community with the place where it stands."""
+    yield from ((f"home.{name}", name) for name in travel.home)
+    for kind, day in travel.days.items():
+        for called, purpose in day.purposes.items():
+            here = f"days.{kind}.purposes.{called}"
+            yield from ((f"{here}.to.{name}", name) for name in purpose.to)
+            for origin, shares in purpose.between.items():
+                yield f"{here}.between.{origin}", origin
+                yield from ((f"{here}.between.{origin}.{name}", name) for name in shares)

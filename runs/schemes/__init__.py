@@ -1,0 +1,1 @@
+"""How each scheme takes part in a simulation."""

@@ -1,0 +1,1 @@
+"""A scenario with many values and seeds."""

@@ -1,0 +1,389 @@
+"""What a sweep runs: every point with every seed, all checked before anything is run."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from environment.errors import InputError, Problem, nearest, shortened
+from environment.streams import Streams
+from runs.scenarios.check import check_setting
+from runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
+from runs.sweeps.values import Sample, Variation, read_seeds, read_variation, value_of
+
+SCHEMA = 1
+SAMPLES: tuple[Sample, ...] = ("grid", "latin")
+MOST_POINTS = 100_000
+NAME_CHARACTERS = 100
+HASH_DIGITS = 12
+
+# A thousand runs with every vehicle and every picture fill a disk; --set asks for them.
+_DEFAULTS = ("record.vehicles=none", "plots=false")
+
+# What two points may differ in without another world having to be made to check them.
+_NOT_OF_THE_SETTING = (
+    "name", "description", "seed", "currency", "strategies", "generation_cost", "prices", "game",
+    "messages", "record", "checkpoint_every_h", "plots",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One choice of values for the varied keys.
+
+    Attributes
+    ----------
+    values
+        The value of every varied key, as the scenario understands it.
+    resolved
+        The scenario as plain data, which every seed but its own is put into.
+    """
+
+    values: dict[str, Any]
+    resolved: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run of a sweep: the point with its number, the seed, and the name of its folder."""
+
+    name: str
+    number: int
+    seed: int
+    point: Point
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The scenario of the run as plain data."""
+        return self.point.resolved | {"seed": self.seed}
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """All runs of a sweep, in an order that depends on nothing but what was asked for.
+
+    Attributes
+    ----------
+    scenario
+        The scenario that is varied, as plain data.
+    keys
+        The varied keys.
+    sample
+        How points were chosen.
+    points, seeds
+        Every point is run with every seed, the same ones.
+    """
+
+    scenario: dict[str, Any]
+    keys: tuple[str, ...]
+    sample: Sample
+    points: tuple[Point, ...]
+    seeds: tuple[int, ...]
+
+    @cached_property
+    def short_keys(self) -> dict[str, str]:
+        """The last part of every varied key, or all of it where two end alike."""
+        last = [key.rpartition(".")[2] for key in self.keys]
+        return {
+            key: name if last.count(name) == 1 else key
+            for key, name in zip(self.keys, last, strict=True)
+        }
+
+    @cached_property
+    def runs(self) -> tuple[PlannedRun, ...]:
+        """The runs, point by point and seed by seed."""
+        return tuple(
+            PlannedRun(self._name(point, seed), number, seed, point)
+            for number, point in enumerate(self.points)
+            for seed in self.seeds
+        )
+
+    def values(self, key: str) -> list[Any]:
+        """Return the different values of a key, in the order of the points."""
+        return _distinct(point.values[key] for point in self.points)
+
+    def label(self, key: str, value: Any) -> str:
+        """Return a key and its value as short as the plan allows."""
+        return f"{self.short_keys[key]}={value_text(value)}"
+
+    def described(self) -> dict[str, Any]:
+        """Return the plan as plain data, as sweep.json tells it."""
+        return {
+            "schema": SCHEMA,
+            "scenario": self.scenario,
+            "sample": self.sample,
+            "vary": {key: self.values(key) for key in self.keys},
+            "seeds": list(self.seeds),
+            "points": [point.values for point in self.points],
+            "runs": [
+                {"directory": f"runs/{run.name}", "point": run.number, "seed": run.seed}
+                for run in self.runs
+            ],
+        }
+
+    def _name(self, point: Point, seed: int) -> str:
+        parts = [self.label(key, value) for key, value in point.values.items()]
+        told = re.sub(r"[^A-Za-z0-9.+=_-]+", "-", "_".join([*parts, f"seed={seed}"]))
+        digest = scenario_hash(point.resolved | {"seed": seed})
+        return f"{told[:NAME_CHARACTERS].rstrip('.-')}_{digest[:HASH_DIGITS]}"
+
+
+def value_text(value: Any) -> str:
+    """Return a value as a reader expects it in a table or a name."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def make_plan(
+    scenario: str,
+    vary: Sequence[str] = (),
+    seeds: str | int | Sequence[int] | None = None,
+    changes: Sequence[str] = (),
+    sample: str = "grid",
+    points: int | None = None,
+) -> SweepPlan:
+    """Plan a sweep and check every point of it.
+
+    Parameters
+    ----------
+    scenario
+        The name of a built-in scenario, or the path of a YAML file.
+    vary
+        Each `key=a,b,c` or `key=lowest:highest:number`; for a Latin hypercube also
+        `key=lowest:highest`.
+    seeds
+        How many, or which; None for the scenario's own.
+    changes
+        Changes of the scenario that all points share, such as `hours=48`.
+    sample
+        "grid" for all combinations of values, "latin" for a Latin hypercube.
+    points
+        How many points a Latin hypercube has.
+
+    Raises
+    ------
+    InputError
+        When something is wrong: every problem of all points at once.
+    """
+    problems = _sample_problems(sample, points)
+    kind: Sample = "latin" if sample == "latin" else "grid"
+    changes = [*_DEFAULTS, *changes]
+    base = load_scenario(scenario, changes).resolved()
+    variations, found = _read_all(vary, base, kind)
+    problems += found
+    chosen_seeds: tuple[int, ...] = ()
+    try:
+        chosen_seeds = read_seeds(seeds, base["seed"])
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    if kind == "grid":
+        chosen = _grid(variations)
+    else:
+        chosen = _latin_hypercube(variations, points or 1, base["seed"])
+    keys = tuple(variation.key for variation in variations)
+    made = _checked(scenario, changes, keys, chosen)
+    return SweepPlan(base, keys, kind, made, chosen_seeds)
+
+
+def plan_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return in words everything in which a plan differs from an earlier one.
+
+    Parameters
+    ----------
+    before, now
+        What `SweepPlan.described` returned.
+    """
+    if before.get("schema") != now["schema"]:
+        return [f"schema {before.get('schema')!r} there, {now['schema']} now"]
+    varied = {**before["vary"], **now["vary"]}
+    old, new = (_flat(_without_places(plan["scenario"])) for plan in (before, now))
+    told = [
+        f"{key} is {_shown(old, key)} there, {_shown(new, key)} now"
+        for key in dict.fromkeys((*old, *new))
+        # The scenario's own value of a varied key never counts.
+        if not _within(key, varied) and old.get(key) != new.get(key)
+    ]
+    if before["sample"] != now["sample"]:
+        told.append(f"sample is {before['sample']} there, {now['sample']} now")
+    for key in varied:
+        values = [
+            ", ".join(map(value_text, plan["vary"][key])) if key in plan["vary"] else "not varied"
+            for plan in (before, now)
+        ]
+        if values[0] != values[1]:
+            told.append(f"{key} varies over {_short(values[0])} there, {_short(values[1])} now")
+    if before["seeds"] != now["seeds"]:
+        seeds = [
+            f"{len(plan['seeds'])} ({_short(', '.join(map(str, plan['seeds'])))})"
+            for plan in (before, now)
+        ]
+        told.append(f"seeds are {seeds[0]} there, {seeds[1]} now")
+    if not told and before["points"] != now["points"]:
+        told.append(f"points are {len(before['points'])} there, {len(now['points'])} others now")
+    if not told and before["runs"] != now["runs"]:
+        told.append("the runs are others, since a file that a point names has changed")
+    return told
+
+
+def _sample_problems(sample: str, points: int | None) -> list[Problem]:
+    if sample not in SAMPLES:
+        near = nearest(sample, SAMPLES)
+        return [Problem("--sample", f"{sample!r} is no way to sample", ", ".join(SAMPLES), near)]
+    if sample == "grid":
+        if points is None:
+            return []
+        message = "a grid has as many points as its values make"
+        return [Problem("--points", message, "--points with --sample latin")]
+    if points is None or not 1 <= points <= MOST_POINTS:
+        message = "is missing" if points is None else f"{points:,} points cannot be made"
+        return [Problem("--points", message, f"1 to {MOST_POINTS:,} points of a Latin hypercube")]
+    return []
+
+
+def _read_all(
+    vary: Sequence[str], base: Mapping[str, Any], sample: Sample
+) -> tuple[list[Variation], list[Problem]]:
+    variations: list[Variation] = []
+    problems: list[Problem] = []
+    for text in vary:
+        try:
+            variation = read_variation(text, base, sample)
+        except InputError as error:
+            problems += error.problems
+            continue
+        if variation.key in [other.key for other in variations]:
+            place = f"--vary: {variation.key}"
+            problems.append(
+                Problem(place, "is varied twice", "each key once, all its values in it")
+            )
+        variations.append(variation)
+    if sample == "latin" and not vary:
+        problems.append(Problem("--vary", "a Latin hypercube varies at least one key"))
+    return variations, problems
+
+
+def _grid(variations: Sequence[Variation]) -> list[tuple[str, ...]]:
+    number = 1
+    for variation in variations:
+        number *= len(variation.texts)
+    if number > MOST_POINTS:
+        message = f"all combinations of the values are {number:,} points"
+        raise InputError([Problem("--vary", message, f"at most {MOST_POINTS:,}")])
+    return list(itertools.product(*(variation.texts for variation in variations)))
+
+
+def _latin_hypercube(
+    variations: Sequence[Variation], number: int, seed: int
+) -> list[tuple[str, ...]]:
+    """Draw points whose values of each key cover its range evenly, one in each equal part."""
+    from scipy.stats import qmc
+
+    columns = []
+    for variation in variations:
+        # A stream for each key, so that a further key leaves the values of the others alone.
+        stream = Streams(seed).generator("latin hypercube", variation.key)
+        shares = qmc.LatinHypercube(d=1, rng=stream).random(number)[:, 0]
+        columns.append([_drawn(variation, share) for share in shares])
+    return _distinct(zip(*columns, strict=True))
+
+
+def _drawn(variation: Variation, share: np.float64) -> str:
+    """Return the value that stands at a share of a range or a list, 0 <= share < 1."""
+    if variation.texts:
+        return variation.texts[int(share * len(variation.texts))]
+    lowest, highest = variation.lowest, variation.highest
+    if variation.whole:
+        return str(int(lowest) + int(share * (highest - lowest + 1)))
+    # Six digits are told apart and read more easily than sixteen.
+    value = float(f"{lowest + share * (highest - lowest):.6g}")
+    return repr(min(max(value, lowest), highest))
+
+
+def _checked(
+    scenario: str,
+    changes: Sequence[str],
+    keys: Sequence[str],
+    chosen: Sequence[tuple[str, ...]],
+) -> tuple[Point, ...]:
+    """Make every point, or tell what is wrong with any of them."""
+    problems: dict[Problem, None] = {}
+    made: dict[str, Point] = {}
+    settings: dict[str, Scenario] = {}
+    for texts in chosen:
+        own = [f"{key}={text}" for key, text in zip(keys, texts, strict=True)]
+        try:
+            loaded = load_scenario(scenario, [*changes, *own])
+        except InputError as error:
+            problems.update(dict.fromkeys(_placed(problem, keys) for problem in error.problems))
+            continue
+        resolved = loaded.resolved()
+        values = {key: value_of(resolved, key) for key in keys}
+        made.setdefault(scenario_hash(resolved), Point(values, resolved))
+        part = {key: resolved[key] for key in resolved if key not in _NOT_OF_THE_SETTING}
+        settings.setdefault(json.dumps(part), loaded)
+    for loaded in settings.values() if not problems else ():
+        try:
+            check_setting(loaded)
+        except InputError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise InputError(shortened(list(problems)))
+    return tuple(made.values())
+
+
+def _placed(problem: Problem, keys: Sequence[str]) -> Problem:
+    """Return a problem placed where the person gave the value."""
+    _source, colon, key = problem.place.partition(": ")
+    if colon and _within(key, keys):
+        return replace(problem, place=f"--vary: {key}")
+    return problem
+
+
+def _within(key: str, sections: Iterable[str]) -> bool:
+    return any(f"{key}.".startswith(f"{section}.") for section in sections)
+
+
+def _without_places(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scenario without where its files lie, which does not count."""
+    if "files" not in scenario:
+        return dict(scenario)
+    return {**scenario, "files": scenario["files"]["sha256"]}
+
+
+def _flat(value: Any, above: str = "") -> dict[str, Any]:
+    """Return all single values of nested data by their dotted path."""
+    parts: Any = ()
+    if isinstance(value, Mapping):
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = enumerate(value)
+    found: dict[str, Any] = {}
+    for key, part in parts:
+        found |= _flat(part, f"{above}.{key}" if above else str(key))
+    return found if parts else {above: value}
+
+
+def _shown(flat: Mapping[str, Any], key: str) -> str:
+    return value_text(flat[key]) if key in flat else "not given"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Return values, each once, in the order of their first appearance."""
+    kept: dict[str, Any] = {}
+    for value in values:
+        kept.setdefault(json.dumps(value), value)
+    return list(kept.values())

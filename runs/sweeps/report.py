@@ -1,0 +1,122 @@
+"""What a sweep came to, in a short table and a few lines."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runs.strategy_names import strategy_label, strategy_name
+from runs.sweeps.plan import value_text
+from runs.sweeps.statistics import paired_difference, statistics
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from runs.sweeps.sweep import Sweep
+    from runs.sweeps.tables import Ensemble
+
+MOST_ROWS = 24
+MOST_FAILURES = 10
+
+_COLUMNS = (
+    ("peak_kw", "peak\n[kW]"),
+    ("par", "peak to\naverage [-]"),
+    ("ev_bill", "vehicles'\nbill [{currency}]"),
+    ("school_bill", "schools'\nbill [{currency}]"),
+    ("utility_profit", "utility's\nprofit [{currency}]"),
+)
+
+
+def sweep_table(ensemble: "Ensemble") -> "Table":
+    """Return a row for each point and strategy: means over seeds with half their intervals.
+
+    Parameters
+    ----------
+    ensemble
+        The numbers of the runs; where there are many points, the table shows the first.
+    """
+    from rich import box
+    from rich.table import Table
+
+    plan = ensemble.plan
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for key in plan.keys:
+        table.add_column(plan.short_keys[key], justify="right", no_wrap=True)
+    table.add_column("strategy", no_wrap=True)
+    shown = [(name, head) for name, head in _COLUMNS if name in ensemble.quantities]
+    for _, head in shown:
+        table.add_column(head.format(currency=ensemble.currency), justify="right", no_wrap=True)
+    cells = np.argwhere(ensemble.present.any(axis=1)).tolist()
+    for point, strategy in cells[:MOST_ROWS]:
+        values = plan.points[point].values
+        numbers = [statistics(ensemble.of(name)[point, :, strategy][:, None]) for name, _ in shown]
+        table.add_row(
+            *(value_text(values[key]) for key in plan.keys),
+            strategy_label(ensemble.strategies[strategy]).partition(" ")[0],
+            *(_with_interval(float(n.mean[0]), float(n.half_width[0])) for n in numbers),
+        )
+    if len(cells) > MOST_ROWS:
+        table.caption = f"and {len(cells) - MOST_ROWS:,} more rows in summary.csv"
+    return table
+
+
+def sweep_lines(sweep: "Sweep") -> Iterator[str]:
+    """Yield what a reader of the table must know: findings, what pairing saved, and failures."""
+    for plot in sweep.plots:
+        yield f"{plot.key}: {plot.finding}"
+    yield from _saved(sweep.ensemble)
+    runs, failed = len(sweep.plan.runs), len(sweep.failures)
+    there = f", {sweep.found:,} of them were there before" if sweep.found else ""
+    yield f"{runs - failed:,} of {runs:,} runs are finished{there}"
+    for failure in sweep.failures[:MOST_FAILURES]:
+        yield f"failed: {failure.name}: {failure.error}"
+    if failed > MOST_FAILURES:
+        yield f"failed: and {failed - MOST_FAILURES:,} more, all in failures.json"
+    if failed:
+        yield "the same command tries the failed runs again"
+
+
+# What differences are told of: the bill of those whom the run is about.
+_BILLS = {"ev_bill": "the vehicles' bill", "school_bill": "the schools' bill"}
+
+
+def _saved(ensemble: "Ensemble") -> Iterator[str]:
+    """Tell what common random numbers did to differences between values of a key."""
+    pairs = [found for found in ensemble.comparisons() if found.cell[1] == found.reference[1]]
+    if not pairs or len(ensemble.plan.seeds) < 2:
+        return
+    told = []
+    quantity = next((name for name in _BILLS if name in ensemble.quantities), "generation_cost")
+    for s, strategy in enumerate(ensemble.strategies):
+        shares = [
+            _share(ensemble, quantity, pair.cell, pair.reference)
+            for pair in pairs
+            if pair.cell[1] == s
+        ]
+        known = [share for share in shares if np.isfinite(share)]
+        if known:
+            told.append(f"{float(np.median(known)):.0%} under {strategy_name(strategy)}")
+    if told:
+        shares_told = ", ".join(told).replace("%", " %")
+        yield (
+            "Common random numbers save this share of the variance of differences in "
+            f"{_BILLS.get(quantity, 'the cost of generation')}: {shares_told}"
+        )
+
+
+def _share(
+    ensemble: "Ensemble", quantity: str, cell: tuple[int, int], reference: tuple[int, int]
+) -> float:
+    bill = ensemble.of(quantity)
+    first, second = (bill[point, :, strategy][:, None] for point, strategy in (cell, reference))
+    saved = paired_difference(first, second).variance_saved
+    return float("nan") if saved is None else float(saved[0])
+
+
+def _with_interval(mean: float, half_width: float) -> str:
+    """Return a mean with as many digits as its interval makes sense of."""
+    if not np.isfinite(mean):
+        return "-"
+    digits = 0 if abs(mean) >= 100 else 1 if abs(mean) >= 10 else 3
+    text = f"{mean:,.{digits}f}"
+    return f"{text} ± {half_width:,.{digits}f}" if np.isfinite(half_width) else text

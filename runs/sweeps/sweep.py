@@ -1,0 +1,301 @@
+"""A sweep: a scenario run with many values and seeds, and what all its runs come to."""
+
+import json
+import secrets
+import shutil
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from environment.errors import InputError, Problem
+from runs.results.safe_files import unwritable, write_json
+from runs.sweeps.plan import HASH_DIGITS, PlannedRun, SweepPlan, make_plan, plan_differences
+from runs.sweeps.task import Outcome, Task, held, is_finished
+from runs.sweeps.values import as_text
+from runs.sweeps.workers import DaskWorkers, HereWorkers, LocalWorkers, Workers, usable_processors
+
+if TYPE_CHECKING:
+    from runs.pictures.sweep import SweepPlot
+    from runs.sweeps.tables import Ensemble
+
+type Progress = Callable[[int, int], None]
+
+TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that failed, with its error in one line and the traceback of its last try."""
+
+    name: str
+    error: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A sweep that has come to its end.
+
+    Attributes
+    ----------
+    directory
+        Its folder.
+    plan
+        Its runs.
+    found
+        How many runs were finished before.
+    failures
+        The runs that failed.
+    ensemble
+        The numbers of all runs.
+    plots
+        The figures, one for each varied key.
+    """
+
+    directory: Path
+    plan: SweepPlan
+    found: int
+    failures: tuple[Failure, ...]
+    ensemble: "Ensemble"
+    plots: "tuple[SweepPlot, ...]"
+
+
+def run_sweep(
+    scenario: str,
+    vary: Mapping[str, str | Sequence[Any]] | Sequence[str],
+    directory: Path | str,
+    *,
+    seeds: str | int | Sequence[int] | None = None,
+    changes: Sequence[str] = (),
+    sample: str = "grid",
+    points: int | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Sweep:
+    """Run a scenario with many values and seeds, and put together what comes out.
+
+    Given again after an interruption it makes what is missing, and nothing else. A script that
+    uses several workers calls it below ``if __name__ == "__main__":``, since every worker reads
+    the script once more.
+
+    Parameters
+    ----------
+    scenario
+        The name of a built-in scenario, or the path of a YAML file.
+    vary
+        The values of each varied key, a list or text such as "1:3:5"; or texts such as
+        "vehicles.count=100,200".
+    directory
+        The folder of the sweep.
+    seeds
+        How many, or which; None for the scenario's own.
+    changes
+        Changes of the scenario that all runs share, such as "hours=48".
+    sample
+        "grid" for all combinations of values, "latin" for a Latin hypercube.
+    points
+        How many points a Latin hypercube has.
+    workers
+        How many processes; as many as there are processors if not given.
+    scheduler
+        Address of a Dask scheduler, in place of processes of this machine.
+    progress
+        Told the runs done and all runs.
+
+    Returns
+    -------
+    Sweep
+        What became of it.
+
+    Raises
+    ------
+    InputError
+        When something asked for is wrong, before anything is run.
+    KeyboardInterrupt
+        If interrupted; the same call goes on.
+    """
+    texts = [as_text(*item) for item in vary.items()] if isinstance(vary, Mapping) else vary
+    _check_workers(workers, scheduler)
+    plan = make_plan(scenario, texts, seeds, changes, sample, points)
+    directory = Path(directory)
+    with _opened(directory, plan):
+        missing = [run for run in plan.runs if not _is_there(directory, run)]
+        found = len(plan.runs) - len(missing)
+        failures: list[Failure] = []
+        progress(found, len(plan.runs))
+        if missing:
+            here = min(workers or usable_processors(), len(missing))
+            with _started(directory, here, scheduler) as (pool, permit):
+                tasks = {run.name: _task(directory, run, permit) for run in missing}
+                failures = _make(pool, tasks, lambda n: progress(found + n, len(plan.runs)))
+        ensemble, plots = _put_together(directory, plan, failures)
+    return Sweep(directory, plan, found, tuple(failures), ensemble, plots)
+
+
+def _make(
+    pool: Workers, tasks: Mapping[str, Task], progress: Callable[[int], None]
+) -> list[Failure]:
+    """Make all runs, in whatever order they end; a failed one is tried once more."""
+    waiting, suspects = deque(tasks), deque[str]()
+    tries = Counter[str]()
+    busy: dict[str, bool] = {}  # by name, whether the run has the workers for itself
+    failed: dict[str, Failure] = {}
+    done = 0
+    while waiting or suspects or busy:
+        while waiting and len(busy) < pool.room:
+            name = waiting.popleft()
+            busy[name] = False
+            pool.submit(replace(tasks[name], afresh=tries[name] > 0))
+        if suspects and not busy:
+            name = suspects.popleft()
+            busy[name] = True
+            pool.submit(replace(tasks[name], afresh=tries[name] > 0))
+        outcome = pool.next_outcome()
+        alone = busy.pop(outcome.name)
+        if outcome.status == "stopped":
+            raise KeyboardInterrupt
+        if outcome.status == "lost" and not alone:
+            # Its worker died, perhaps through another's fault; alone it shows its own.
+            suspects.append(outcome.name)
+            continue
+        if outcome.status != "done":
+            tries[outcome.name] += 1
+            if tries[outcome.name] < TRIES:
+                (suspects if alone else waiting).append(outcome.name)
+                continue
+            failed[outcome.name] = _failure(outcome)
+        done += 1
+        progress(done)
+    return [failed[name] for name in tasks if name in failed]
+
+
+def _failure(outcome: Outcome) -> Failure:
+    error = outcome.error
+    if outcome.status == "lost":
+        error = "its worker died; the system may have ended it for want of memory"
+    return Failure(outcome.name, error, outcome.traceback)
+
+
+def _task(directory: Path, run: PlannedRun, permit: Path) -> Task:
+    return Task(
+        name=run.name,
+        directory=(directory / "runs" / run.name).resolve(),
+        resolved=run.resolved,
+        digest=_digest(run),
+        permit=permit,
+        lock=(directory / ".locks" / run.name).resolve(),
+    )
+
+
+def _digest(run: PlannedRun) -> str:
+    return run.name[-HASH_DIGITS:]
+
+
+def _is_there(directory: Path, run: PlannedRun) -> bool:
+    return is_finished(directory / "runs" / run.name, _digest(run))
+
+
+def _check_workers(workers: int | None, scheduler: str | None) -> None:
+    if workers is not None and workers < 1:
+        message = f"{workers} workers do nothing"
+        raise InputError([Problem("--workers", message, "a whole number of at least 1")])
+    if workers is not None and scheduler is not None:
+        message = "a cluster has workers of its own"
+        raise InputError([Problem("--workers", message, "--workers or --scheduler, not both")])
+
+
+@contextmanager
+def _opened(directory: Path, plan: SweepPlan) -> Iterator[None]:
+    """Have the folder of a sweep for oneself, with its plan in it."""
+    path = directory / "sweep.json"
+    if not path.is_file():
+        _refuse_used(directory)
+    try:
+        (directory / "runs").mkdir(parents=True, exist_ok=True)
+        (directory / ".locks").mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(directory, error) from None
+
+    def refuse() -> None:
+        raise InputError([Problem(str(directory), "another sweep is running in this folder")])
+
+    with held(directory / ".lock", refuse):
+        described = plan.described()
+        if path.is_file():
+            _refuse_other(path, described)
+        else:
+            write_json(path, described)
+        # Runs that an earlier, killed sweep left behind end when their permits are gone.
+        for old in directory.glob(".permit-*"):
+            old.unlink()
+        yield
+        shutil.rmtree(directory / ".locks", ignore_errors=True)
+
+
+def _refuse_used(directory: Path) -> None:
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise InputError([Problem(str(directory), "is a file", "a new or empty folder")])
+    # What a sweep that was killed at its very beginning leaves.
+    ours = {".lock", ".locks", "runs", ".sweep.json.new"}
+    held_already = {entry.name for entry in directory.iterdir()} - ours
+    if held_already or any((directory / "runs").glob("*")):
+        message = "holds something that is no sweep"
+        raise InputError([Problem(str(directory), message, "a new or empty folder")])
+
+
+def _refuse_other(path: Path, described: Mapping[str, Any]) -> None:
+    """Refuse a folder whose plan differs, with all differences."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        told = plan_differences(before, json.loads(json.dumps(described)))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
+    if told:
+        raise InputError(
+            [
+                Problem(str(path), f"this folder holds another sweep: {difference}", "a new folder")
+                for difference in told
+            ]
+        )
+
+
+@contextmanager
+def _started(directory: Path, number: int, scheduler: str | None) -> Iterator[tuple[Workers, Path]]:
+    """Have workers, and a permit without which their runs do not go on."""
+    pool: Workers
+    if scheduler is not None:
+        pool = DaskWorkers(scheduler, directory.resolve())
+    elif number == 1:
+        pool = HereWorkers()
+    else:
+        pool = LocalWorkers(number)
+    permit = (directory / f".permit-{secrets.token_hex(8)}").resolve()
+    permit.touch()
+    try:
+        yield pool, permit
+    finally:
+        permit.unlink(missing_ok=True)
+        pool.close()
+
+
+def _put_together(
+    directory: Path, plan: SweepPlan, failures: Sequence[Failure]
+) -> "tuple[Ensemble, tuple[SweepPlot, ...]]":
+    """Write the tables and draw the figures of all runs that are finished."""
+    from runs.pictures.sweep import draw_sweep
+    from runs.sweeps.tables import read_ensemble, write_tables
+
+    listed = directory / "failures.json"
+    if failures:
+        write_json(listed, {failure.name: asdict(failure) for failure in failures})
+    else:
+        listed.unlink(missing_ok=True)
+    ensemble = read_ensemble(directory, plan, {failure.name for failure in failures})
+    write_tables(directory, ensemble)
+    return ensemble, tuple(draw_sweep(directory, ensemble))

@@ -1,0 +1,196 @@
+"""One run of a sweep, wherever it is made: begun, resumed or found finished, and safe to kill."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from environment.errors import InputError, Problem
+
+LOOK_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A run to be made.
+
+    Attributes
+    ----------
+    name
+        Its name in the sweep.
+    directory
+        Its folder.
+    resolved
+        Its scenario as plain data.
+    digest
+        How the digest of its scenario begins.
+    permit
+        The file whose presence lets it go on; one that is gone stops it.
+    lock
+        The file that it holds, so that no folder is ever written by two.
+    afresh
+        Whether an unfinished run in the folder is dropped instead of resumed.
+    """
+
+    name: str
+    directory: Path
+    resolved: dict[str, Any]
+    digest: str
+    permit: Path
+    lock: Path
+    afresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a task: `lost` means that its worker died, perhaps through another one."""
+
+    name: str
+    status: Literal["done", "failed", "stopped", "lost"]
+    error: str = ""
+    traceback: str = ""
+
+
+class Stopped(Exception):
+    """The sweep does not want this run any more, at least not now."""
+
+
+def execute(task: Task) -> Outcome:
+    """Bring a run to its end; whatever goes wrong is told, not raised."""
+    try:
+        look = _looking_at(task.permit)
+        look()
+        with held(task.lock, look):
+            _finish(task, look)
+    except (Stopped, KeyboardInterrupt):
+        return Outcome(task.name, "stopped")
+    except Exception as error:
+        told = " ".join(str(error).split())
+        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        return Outcome(task.name, "failed", f"{kind}{told}", traceback.format_exc())
+    return Outcome(task.name, "done")
+
+
+def is_finished(directory: Path, digest: str) -> bool:
+    """Return whether a folder holds the finished run whose digest begins as told."""
+    return _complete(directory, digest) and _drawn(directory)
+
+
+@contextmanager
+def held(path: Path, while_waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock that the system gives back when its holder dies.
+
+    Parameters
+    ----------
+    path
+        The file that is locked.
+    while_waiting
+        Called now and then as long as another holds it.
+    """
+    if os.name != "posix":  # the lock of the sweep's folder has to do there
+        yield
+        return
+    import fcntl
+
+    with path.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                while_waiting()
+                time.sleep(LOOK_EVERY_S)
+            else:
+                break
+        yield
+
+
+def _finish(task: Task, look: Callable[[], None]) -> None:
+    from runs.plots import draw_plots
+    from runs.run import resume_run, start_run
+    from runs.scenarios.scenario import Scenario, scenario_hash
+
+    def progress(done: int, total: int) -> None:
+        try:
+            look()
+        except Stopped:
+            # The run then keeps its state before it ends; only the main thread can ask it to.
+            if threading.current_thread() is not threading.main_thread():
+                raise
+            signal.raise_signal(signal.SIGINT)
+
+    if not _complete(task.directory, task.digest):
+        if not task.afresh and _resumable(task.directory):
+            resume_run(task.directory, progress)
+        else:
+            shutil.rmtree(task.directory, ignore_errors=True)
+            scenario = Scenario.from_resolved(task.resolved)
+            files = scenario.files()
+            if files and not scenario_hash(scenario.resolved()).startswith(task.digest):
+                message = f"one of the files {', '.join(files)} has changed since the sweep began"
+                raise InputError([Problem(task.name, message)])
+            start_run(scenario, task.directory, progress)
+    if not _drawn(task.directory):
+        draw_plots(task.directory)
+
+
+def _complete(directory: Path, digest: str) -> bool:
+    from runs.results.run_reader import read_run
+    from runs.scenarios.scenario import scenario_hash
+
+    if not _begun(directory):
+        return False
+    try:
+        run = read_run(directory)
+    except (InputError, ValueError):
+        return False
+    there = run.complete and (directory / "summary.json").is_file()
+    return there and scenario_hash(run.info["scenario"]).startswith(digest)
+
+
+def _begun(directory: Path) -> bool:
+    """Return whether a folder holds a run; to ask is quicker than to be told of a similar one."""
+    return (directory / "run.json").is_file()
+
+
+def _drawn(directory: Path) -> bool:
+    """Return whether a finished run has its pictures, if it shall have any."""
+    from runs.results.run_reader import read_run
+
+    return not read_run(directory).info["scenario"]["plots"] or (directory / "plots").is_dir()
+
+
+def _resumable(directory: Path) -> bool:
+    """Return whether a folder holds an unfinished run with a state from which it can go on."""
+    from runs.results.checkpoint import load_checkpoint
+    from runs.results.writer import ResultsWriter
+    from runs.scenarios.scenario import scenario_hash
+
+    if not _begun(directory):
+        return False
+    try:
+        writer = ResultsWriter.resume(directory)
+        load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
+    except (InputError, ValueError):
+        return False
+    return True
+
+
+def _looking_at(permit: Path) -> Callable[[], None]:
+    """Return what raises Stopped once the permit is gone, and is quick to ask."""
+    next_look = 0.0
+
+    def look() -> None:
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + LOOK_EVERY_S
+            if not permit.exists():
+                raise Stopped
+
+    return look

@@ -1,0 +1,244 @@
+"""Where the runs of a sweep are made: here, in processes of this machine, or on a Dask cluster."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from environment.errors import InputError, Problem
+from runs.sweeps.task import Outcome, Task, execute
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from pathlib import Path
+
+CONNECT_S = 10.0
+
+
+class Workers(Protocol):
+    """Where runs are made; the sweep never gives it more of them than it has room for."""
+
+    @property
+    def room(self) -> int:
+        """How many runs it takes at a time."""
+        ...
+
+    def submit(self, task: Task) -> None:
+        """Take a run."""
+        ...
+
+    def next_outcome(self) -> Outcome:
+        """Wait until a run that was taken has ended."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go; runs under way stop once their permit is gone."""
+        ...
+
+
+class HereWorkers:
+    """One run after the other in this process."""
+
+    room = 1
+
+    def __init__(self) -> None:
+        self._tasks: list[Task] = []
+
+    def submit(self, task: Task) -> None:
+        """Take a run."""
+        self._tasks.append(task)
+
+    def next_outcome(self) -> Outcome:
+        """Make a run that was taken."""
+        return execute(self._tasks.pop(0))
+
+    def close(self) -> None:
+        """Forget the runs that were taken and not made."""
+        self._tasks.clear()
+
+
+class LocalWorkers:
+    """Processes of this machine, each used for many runs.
+
+    A process that dies takes the pool with it; then a new one is made, and the runs that were
+    under way are told lost.
+
+    Parameters
+    ----------
+    number
+        How many processes.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._pool: ProcessPoolExecutor | None = None
+        self._futures: dict[Future[Outcome], str] = {}
+
+    @property
+    def room(self) -> int:
+        """How many runs are made at a time."""
+        return self._number
+
+    def submit(self, task: Task) -> None:
+        """Give a run to a process."""
+        from concurrent.futures.process import BrokenProcessPool
+
+        with _interrupts_blocked():
+            try:
+                future = self._new_or_old_pool().submit(execute, task)
+            except BrokenProcessPool:
+                self._pool = None
+                future = self._new_or_old_pool().submit(execute, task)
+        self._futures[future] = task.name
+
+    def next_outcome(self) -> Outcome:
+        """Wait until a run has ended."""
+        from concurrent.futures import FIRST_COMPLETED, wait
+        from concurrent.futures.process import BrokenProcessPool
+
+        done = wait(self._futures, return_when=FIRST_COMPLETED).done
+        future = done.pop()
+        name = self._futures.pop(future)
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            return Outcome(name, "lost")
+
+    def close(self) -> None:
+        """Wait until the processes have ended."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self._pool = None
+
+    def _new_or_old_pool(self) -> "ProcessPoolExecutor":
+        if self._pool is None:
+            from concurrent.futures import ProcessPoolExecutor
+            from multiprocessing import get_context
+
+            # A process spawned anew shares no lock and no thread with this one.
+            self._pool = ProcessPoolExecutor(self._number, get_context("spawn"), _begin_worker)
+        return self._pool
+
+
+class DaskWorkers:
+    """The workers of a Dask cluster that see this machine's folders.
+
+    Parameters
+    ----------
+    address
+        Address of its scheduler, such as "tcp://node1:8786".
+    directory
+        The folder of the sweep.
+
+    Raises
+    ------
+    InputError
+        When Dask is not installed, nobody answers there, there is no worker, or the workers do
+        not see the folder or hMESH.
+    """
+
+    def __init__(self, address: str, directory: "Path") -> None:
+        try:
+            from distributed import Client, as_completed
+        except ImportError:
+            remedy = "install hMESH with its extra: pip install 'hmesh[cluster]'"
+            message = f"Dask is not installed; {remedy}"
+            raise InputError([Problem("--scheduler", message)]) from None
+        try:
+            self._client = Client(address, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            message = f"no Dask scheduler answers at {address} ({error})"
+            remedy = "the address that dask scheduler prints, such as tcp://node1:8786"
+            raise InputError([Problem("--scheduler", message, remedy)]) from None
+        self._futures: dict[Any, str] = {}
+        self._completed = as_completed(loop=self._client.loop)
+        try:
+            self._check(address, directory)
+        except BaseException:
+            self._client.close()
+            raise
+
+    @property
+    def room(self) -> int:
+        """Two runs for each thread, so that none waits for the next."""
+        threads: dict[str, int] = self._client.nthreads()
+        return max(2 * sum(threads.values()), 1)
+
+    def submit(self, task: Task) -> None:
+        """Give a run to the cluster."""
+        future = self._client.submit(execute, task, pure=False)
+        self._futures[future] = task.name
+        self._completed.add(future)
+
+    def next_outcome(self) -> Outcome:
+        """Wait until a run has ended; Dask itself makes it again when a worker dies."""
+        future = next(self._completed)
+        name = self._futures.pop(future)
+        try:
+            outcome: Outcome = future.result()
+        except Exception as error:
+            return Outcome(name, "failed", f"{type(error).__name__}: {error}")
+        return outcome
+
+    def close(self) -> None:
+        """Take back what no worker has begun."""
+        self._client.cancel(list(self._futures), force=True)
+        self._client.close()
+
+    def _check(self, address: str, directory: "Path") -> None:
+        if not self._client.nthreads():
+            self._client.wait_for_workers(1, timeout=CONNECT_S)
+        try:
+            seen = self._client.run(_sees, str(directory))
+        except Exception as error:
+            message = f"the workers of {address} cannot use hMESH ({error})"
+            raise InputError([Problem("--scheduler", message, "hMESH installed there")]) from None
+        blind = [worker for worker, sees in seen.items() if not sees]
+        if blind:
+            message = f"{len(blind)} workers of {address} do not see the folder, such as {blind[0]}"
+            raise InputError([Problem(str(directory), message, "a folder that all machines share")])
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _sees(directory: str) -> bool:
+    """Return whether this worker sees the sweep in a folder."""
+    return os.path.isfile(os.path.join(directory, "sweep.json"))
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the run under way, and end when the sweep is gone."""
+    from multiprocessing import parent_process
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+        # Nobody is left to hear of the run; it can be resumed, as after any other end.
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let processes begin without hearing Ctrl-C, which waits until this is over."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
