@@ -21,9 +21,9 @@ from runs import (
     ResultsWriter,
     load_scenario,
     read_run,
-    results,
     scenario_hash,
 )
+from runs.results import writer as results
 from runs.results.tables import tables_with
 
 SCENARIO = load_scenario("three-communities", ["vehicles.count=50", "start=2024-01-15T01:00"])

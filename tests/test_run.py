@@ -101,7 +101,8 @@ LONG = """
 import sys
 from pathlib import Path
 import psutil
-from runs import load_scenario, results, start_run
+from runs import load_scenario, start_run
+from runs.results import writer as results
 
 results.ROWS_PER_PART = 1000
 directory, process = Path(sys.argv[1]), psutil.Process()

@@ -263,7 +263,7 @@ def test_what_cannot_be_is_refused_with_its_place(change: str, told: str) -> Non
 def test_the_game_of_a_run_is_the_game_of_its_schools(
     monkeypatch: pytest.MonkeyPatch, worlds: dict[str, Simulation]
 ) -> None:
-    from runs import school_strategies
+    from runs.schemes import school_strategies
 
     games: list[IncentiveGame] = []
     solve = school_strategies.solve_exact

@@ -168,7 +168,9 @@ def test_two_sweeps_never_share_a_folder(tmp_path: Path) -> None:
 def in_a_fork(work: Callable[[], object]) -> int:
     """Do work in a process of its own and return how it ended."""
     with warnings.catch_warnings():
+        # Other tests of this process may have started threads, which the work needs none of.
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         process = os.fork()
     if process == 0:
         try:

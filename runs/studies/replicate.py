@@ -102,6 +102,8 @@ def replicate(
         return lambda done, total: progress(before * total + done, len(wanted) * total)
 
     return [
-        TAKE_DATA[name](part(before), data) if name in TAKE_DATA else STUDIES[name](part(before))
+        STUDIES[name](part(before))
+        if data is None or name not in TAKE_DATA
+        else TAKE_DATA[name](part(before), data)
         for before, name in enumerate(wanted)
     ]
