@@ -62,7 +62,9 @@ def forecast_errors(forecast: NDArray[np.float64], actual: NDArray[np.float64]) 
     came = actual[there]
     error = np.abs(forecast[there] - came)
     counted = came != 0
-    shares = error[counted] / np.abs(came[counted])
+    # Of next to nothing an error may be an infinite share.
+    with np.errstate(over="ignore"):
+        shares = error[counted] / np.abs(came[counted])
     return ForecastErrors(
         mse=float((error**2).mean()),
         mae=float(error.mean()),

@@ -56,7 +56,7 @@ def forecasters(past: Floats) -> list[Forecaster]:
 
 @given(
     errors=st.lists(st.floats(-5, 5), min_size=1, max_size=30),
-    actual=st.lists(st.floats(0, 5) | st.just(0.0), min_size=30, max_size=30),
+    actual=st.lists(st.floats(1e-9, 5) | st.just(0.0), min_size=30, max_size=30),
 )
 def test_errors_are_what_they_are_called_and_consistent(
     errors: list[float], actual: list[float]
@@ -72,6 +72,10 @@ def test_errors_are_what_they_are_called_and_consistent(
         assert found.mape == pytest.approx((off[came != 0] / came[came != 0]).mean())
     else:
         assert np.isnan(found.mape)
+
+
+def test_an_error_of_next_to_nothing_is_an_infinite_share() -> None:
+    assert forecast_errors(np.array([1.0]), np.array([5e-324])).mape == np.inf
 
 
 def test_published_errors_need_an_error_that_cannot_be() -> None:
