@@ -1,7 +1,8 @@
 """What all sections of a scenario are made of: strict reading, kinds of numbers, refusals."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
@@ -82,3 +83,25 @@ def existing_dataset(folder: str, info: ValidationInfo) -> str:
             suggestion=suggestion,
         )
     return folder
+
+
+def misplaced_groups(groups: Iterable[Any], communities: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with where a scheme's groups live, and with what they are called there.
+
+    Parameters
+    ----------
+    groups
+        Each with the name of its community and a name of its own.
+    communities
+        The communities of the scenario by name.
+    """
+    problems = []
+    for g, group in enumerate(groups):
+        if group.community not in communities:
+            message = f"no community is called {group.community!r}"
+            near = nearest(group.community, communities)
+            problems.append(Problem(f"groups.{g}.community", message, ", ".join(communities), near))
+        elif any(member.name == group.name for member in communities[group.community].members):
+            message = f"members of {group.community} are called {group.name!r}"
+            problems.append(Problem(f"groups.{g}.name", message, "a name of its own"))
+    return problems

@@ -18,6 +18,7 @@ from runs.scenarios.base import (
     Share,
     existing,
     existing_dataset,
+    misplaced_groups,
     refuse,
 )
 
@@ -358,20 +359,7 @@ def between_houses_and_communities(
     communities = info.data.get("communities")
     if houses is None or communities is None:
         return houses
-    problems = []
-    for g, group in enumerate(houses.groups):
-        if group.community not in communities:
-            problems.append(
-                Problem(
-                    f"groups.{g}.community",
-                    f"no community is called {group.community!r}",
-                    ", ".join(communities),
-                    nearest(group.community, communities),
-                )
-            )
-        elif any(member.name == group.name for member in communities[group.community].members):
-            message = f"members of {group.community} are called {group.name!r}"
-            problems.append(Problem(f"groups.{g}.name", message, "a name of its own"))
+    problems = misplaced_groups(houses.groups, communities)
     if problems:
         raise InputError(problems)
     return houses

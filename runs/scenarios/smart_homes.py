@@ -15,6 +15,7 @@ from runs.scenarios.base import (
     Section,
     Share,
     existing_dataset,
+    misplaced_groups,
     refuse,
 )
 from runs.scenarios.preferences import PositivePreference
@@ -355,25 +356,7 @@ def between_homes_and_communities(
     communities = info.data.get("communities")
     if homes is None or communities is None:
         return homes
-    problems = []
-    for g, group in enumerate(homes.groups):
-        if group.community not in communities:
-            problems.append(
-                Problem(
-                    f"groups.{g}.community",
-                    f"no community is called {group.community!r}",
-                    ", ".join(communities),
-                    nearest(group.community, communities),
-                )
-            )
-        elif any(member.name == group.name for member in communities[group.community].members):
-            problems.append(
-                Problem(
-                    f"groups.{g}.name",
-                    f"members of {group.community} are called {group.name!r}",
-                    "a name of its own",
-                )
-            )
+    problems = misplaced_groups(homes.groups, communities)
     if problems:
         raise InputError(problems)
     return homes
