@@ -18,6 +18,7 @@ DAY_KINDS: tuple[DayKind, ...] = ("weekday", "saturday", "sunday", "holiday", "s
 # Who tells nothing about a kind of day means what is told about the one that it is like.
 LIKE_KIND: dict[DayKind, DayKind] = {"holiday": "sunday", "school_holiday": "weekday"}
 _MICROSECONDS_PER_HOUR = 3.6e9
+_MOST_TIMES = 512
 
 
 class Calendar:
@@ -84,10 +85,17 @@ class Calendar:
         self._start_utc = begin.astimezone(UTC)
         self._holidays: dict[int, frozenset[date]] = {}
         self._school_days: dict[int, NDArray[np.bool_]] = {}
+        self._times: dict[int, datetime] = {}
 
     def time_of(self, step: int) -> datetime:
         """Return the local time at which a step starts, with its time zone."""
-        return (self._start_utc + timedelta(hours=step * self.step_h)).astimezone(self.zone)
+        # Much is asked of the same few steps in a row.
+        if step not in self._times:
+            if len(self._times) >= _MOST_TIMES:
+                self._times.clear()
+            since_start = timedelta(hours=step * self.step_h)
+            self._times[step] = (self._start_utc + since_start).astimezone(self.zone)
+        return self._times[step]
 
     def hour_of_day(self, step: int) -> float:
         """Return what the local clock shows as a step starts [h], at least 0 and below 24."""

@@ -147,17 +147,19 @@ class StandardProfiles:
         NDArray[np.float64]
             Mean power [kW], shape (profiles,).
         """
-        begins = self._calendar.time_of(step)
-        ends = self._calendar.time_of(step + 1).astimezone(UTC)
-        day = begins.date()
+        if not self.names:
+            return np.zeros(0)
+        local = self._calendar.time_of(step)
+        begins, ends = (time.astimezone(UTC) for time in (local, self._calendar.time_of(step + 1)))
+        day = local.date()
         # Where the clocks are put back across midnight, a date may begin within the one before.
-        if self._midnight(day) > begins.astimezone(UTC):
+        if self._midnight(day) > begins:
             day -= _DAY
         energy_kwh = np.zeros(len(self.names))
         while self._midnight(day) < ends:
-            energy_kwh += self._energy_kwh(day, begins.astimezone(UTC), ends)
+            energy_kwh += self._energy_kwh(day, begins, ends)
             day += _DAY
-        return energy_kwh / _hours(begins.astimezone(UTC), ends)
+        return energy_kwh / _hours(begins, ends)
 
     def _energy_kwh(self, day: date, begins: datetime, ends: datetime) -> NDArray[np.float64]:
         """Return the energy between two times, as far as they lie within a day [profiles]."""

@@ -19,6 +19,9 @@ from runs.dataset_files import LOAD_TABLES, load_dataset
 from runs.scenarios.scenario import Scenario
 from runs.scenarios.sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
 
+# A day of quarter hours, whose clocks may be put back.
+MOST_STEPS_KEPT = 100
+
 
 @dataclass(frozen=True, slots=True)
 class LoadSources:
@@ -32,14 +35,16 @@ class LoadSources:
 
     def load_kwh(self, step: int) -> NDArray[np.float64]:
         """Return the load of every source in a step [kWh], shape (sources,); it is read only."""
-        # The worlds of all strategies ask for the same step, one after another.
+        # The worlds of all strategies ask for the same step, one after another, and forecasts
+        # for all steps of a day before it is lived.
         if step not in self._last:
             profiles = self.profiles.power_kw(step) * self.step_h
             measured = (table.load_kwh[step] for table in self.tables)
             businesses = (buildings.load_kwh(step) for buildings in self.businesses)
             load = np.concatenate([profiles, *measured, *businesses])
             load.flags.writeable = False
-            self._last.clear()
+            if len(self._last) >= MOST_STEPS_KEPT:
+                del self._last[next(iter(self._last))]
             self._last[step] = load
         return self._last[step]
 

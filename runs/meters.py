@@ -68,6 +68,8 @@ def read_meters(
     measured = members.sources.generation_kwh(step)
     sun = None if members.clear_sky is None else members.clear_sky.generation_kwh(step)
     for kind, group in consumers.items():
+        if not len(group):
+            continue
         columns = group.population
         where, at = columns["community"], members.nodes[kind]
         load = columns["load_kwh"]

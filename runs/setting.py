@@ -1,6 +1,7 @@
 """What all strategies of a run share: places, loads, vehicles and rules, made from a scenario."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from runs.schemes.smart_home_setting import SmartHomeSetting
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setting:
     """The world of a scenario before anybody acts in it.
 
@@ -83,7 +84,7 @@ class Setting:
     battery_sharing: "BatterySetting | None" = None
     composite_storage: "CompositeStorageSetting | None" = None
 
-    @property
+    @cached_property
     def has_vehicles(self) -> bool:
         """Whether vehicles take part."""
         return "vehicles" in self.scenario.schemes

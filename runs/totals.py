@@ -1,6 +1,7 @@
 """What a strategy adds up to over a run, in a few numbers that grow with it."""
 
 from collections import Counter
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -66,13 +67,28 @@ class Totals:
         self.supplied_kwh += demand_kwh
         if demand_kwh > self.peak_kwh:
             self.peak_kwh, self.peak_step = demand_kwh, step
+        self._add_parts(sums, counts, worst)
+        for line in overloaded:
+            self.overloads[line] += 1
+
+    def merge(self, later: "Totals") -> None:
+        """Add what later steps come to together."""
+        self.steps += later.steps
+        self.supplied_kwh += later.supplied_kwh
+        if later.peak_kwh > self.peak_kwh:
+            self.peak_kwh, self.peak_step = later.peak_kwh, later.peak_step
+        self._add_parts(later.sums, later.counts, later.worst)
+        self.overloads.update(later.overloads)
+
+    def _add_parts(
+        self, sums: dict[str, float], counts: dict[str, int], worst: dict[str, float]
+    ) -> None:
         for name, value in sums.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         for name, count in counts.items():
-            self.counts[name] += count
+            self.counts[name] = self.counts.get(name, 0) + count
         for name, value in worst.items():
             self.worst[name] = max(self.worst.get(name, 0.0), value)
-        self.overloads.update(overloaded)
 
     def peak_to_average_ratio(self) -> float | None:
         """Return the highest over the mean demand; None where the mean is not above 0."""
@@ -127,47 +143,59 @@ def parts_of_calendar(day: date) -> dict[str, str]:
 class CalendarTotals:
     """Running totals of a strategy for every year, season and weekday.
 
+    A date belongs to one part of each kind, so its steps are added up first.
+
     Attributes
     ----------
     parts : dict
-        Totals by kind of part (year, season, weekday) and by part.
+        Totals by kind of part (year, season, weekday) and by part, of all dates before today.
+    today : date or None
+        The date of the last step.
+    of_today : Totals
+        What its steps come to so far.
     """
 
     parts: dict[str, dict[str, Totals]] = field(default_factory=dict)
-    _today: date | None = field(default=None, init=False, repr=False)
-    _parts_of_today: list[Totals] = field(default_factory=list, init=False, repr=False)
+    today: date | None = None
+    of_today: Totals = field(default_factory=Totals)
 
     def add(self, day: date, *step: Any) -> None:
-        """Add a step to the parts of the calendar it belongs to."""
-        if day != self._today:
-            self._today = day
-            self._parts_of_today = [
-                self.parts.setdefault(kind, {}).setdefault(part, Totals())
-                for kind, part in parts_of_calendar(day).items()
-            ]
-        for totals in self._parts_of_today:
-            totals.add(*step)
+        """Add a step to its date."""
+        if day != self.today:
+            self._end_today(self.parts)
+            self.today, self.of_today = day, Totals()
+        self.of_today.add(*step)
+
+    def _end_today(self, parts: dict[str, dict[str, Totals]]) -> None:
+        """Add today to the parts of the calendar it belongs to."""
+        if self.today is not None:
+            for kind, part in parts_of_calendar(self.today).items():
+                parts.setdefault(kind, {}).setdefault(part, Totals()).merge(self.of_today)
 
     def summary(self, step_h: float) -> dict[str, Any]:
-        """Return the totals by kind of part and by part."""
+        """Return the totals by kind of part and by part, today's among them."""
+        parts = deepcopy(self.parts)
+        self._end_today(parts)
         return {
-            f"by_{kind}": {part: totals.summary(step_h) for part, totals in parts.items()}
-            for kind, parts in self.parts.items()
+            f"by_{kind}": {part: totals.summary(step_h) for part, totals in held.items()}
+            for kind, held in parts.items()
         }
 
     def state(self) -> dict[str, Any]:
         """Return all that `restored` needs, fit for JSON."""
-        return {
-            kind: {part: totals.state() for part, totals in parts.items()}
-            for kind, parts in self.parts.items()
+        parts = {
+            kind: {part: totals.state() for part, totals in held.items()}
+            for kind, held in self.parts.items()
         }
+        today = None if self.today is None else self.today.isoformat()
+        return {"parts": parts, "today": today, "of_today": self.of_today.state()}
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> "CalendarTotals":
         """Return totals that go on from an earlier `state`."""
-        return cls(
-            {
-                kind: {part: Totals.restored(held) for part, held in parts.items()}
-                for kind, parts in state.items()
-            }
-        )
+        parts = {
+            kind: {part: Totals.restored(totals) for part, totals in held.items()}
+            for kind, held in state["parts"].items()
+        }
+        today = None if state["today"] is None else date.fromisoformat(state["today"])
+        return cls(parts, today, Totals.restored(state["of_today"]))

@@ -45,11 +45,14 @@ class BuildingForecast:
         self._growth = scenario.growth.demand_per_year.building
         self._days = calendar.days_of(0, scenario.steps)
         self._last: tuple[int, NDArray[np.float64]] | None = None
+        self._today = range(0)
 
     def day(self, step: int) -> range:
         """Return the steps of the run on the date of a step."""
-        first, last = np.searchsorted(self._days, [self._days[step], self._days[step] + 1])
-        return range(int(first), int(last))
+        if step not in self._today:
+            first, last = np.searchsorted(self._days, [self._days[step], self._days[step] + 1])
+            self._today = range(int(first), int(last))
+        return self._today
 
     def days(self) -> list[range]:
         """Return the steps of every date of the run."""

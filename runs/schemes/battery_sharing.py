@@ -70,6 +70,7 @@ class BatterySharing:
         count = len(self.batteries)
         self._plan_kwh = np.zeros((count, 0))
         self._day: range | None = None
+        self._windows = self.shared.windows(range(0))
         self._exchanged = _DayOfOrders(count)
 
     def _batteries(self) -> Population:
@@ -103,7 +104,7 @@ class BatterySharing:
     def _begin_day(self, step: int) -> None:
         """Let buildings forecast, and coordinators plan, what is left of the date of a step."""
         self._day = self.shared.forecast.day(step)
-        windows = self.shared.windows(self._day)
+        windows = self._windows = self.shared.windows(self._day)
         forecast = self.shared.forecast.load_kwh(step)
         if self.strategy == "own_battery":
             self._plan_kwh = self._alone(forecast, windows)
@@ -156,7 +157,7 @@ class BatterySharing:
         if self.strategy != "priced_battery":
             planned: NDArray[np.float64] = self._plan_kwh[rows, at]
             return planned
-        windows, bank = self.shared.windows(self._day), self.banks[place]
+        windows, bank = self._windows, self.banks[place]
         load = float(self.load_kwh[rows].sum())
         reading = MeterReading(
             step=simulation.step_index, round=0, sender=METER,
@@ -283,7 +284,9 @@ class BatterySharing:
         """Go on from an earlier `state`."""
         self.batteries.restore(state["batteries"])
         self._plan_kwh = state["plan_kwh"]
-        self._day = None if state["day"] is None else range(*state["day"])
+        if state["day"] is not None:
+            self._day = range(*state["day"])
+            self._windows = self.shared.windows(self._day)
         self.deviation = RunningDeviation.restored(state["deviation"])
         self._exchanged.restore(state["exchanged"])
 

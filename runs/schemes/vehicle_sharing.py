@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.fleet import Fleet
+from agents.fleet import Fleet, ParkedVehicles
 from environment.traffic import ON_THE_ROAD, Traffic
 from runs.schemes.vehicle_records import write_fleet, write_step, write_trips
 from runs.schemes.vehicle_strategies import STRATEGIES, Decision
@@ -67,14 +67,21 @@ class VehicleSharing:
             keep_reserve=reserve,
         )
         self.traffic.begin()
+        self.parked: list[ParkedVehicles] = []
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """See where the vehicles are, and what every battery could do."""
+        self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
+        self.present = np.array([len(parked) for parked in self.parked])
+        self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
+        self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
 
     def act(self) -> None:
         """See what every battery could do, and let the vehicles exchange energy."""
         simulation = self.simulation
-        self.parked = [self.fleet.parked_in(m) for m in range(len(simulation.aggregators))]
-        self.present = np.array([len(parked) for parked in self.parked])
-        self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
-        self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
+        if len(self.fleet):
+            self._look_around()
         self.passive_kwh = simulation.net_kwh.copy()
         self.decision = self.decide(simulation)
         exchange = self.decision.exchange_kwh
