@@ -105,13 +105,14 @@ def match_exchange(
     Orders
         As much as is both there and needed.
     """
-    givers = np.argsort(-surplus_kwh, kind="stable")[: np.count_nonzero(surplus_kwh > 0.0)]
-    takers = np.argsort(-need_kwh, kind="stable")[: np.count_nonzero(need_kwh > 0.0)]
-    offered = np.cumsum(surplus_kwh[givers])
-    wanted = np.cumsum(need_kwh[takers] / (1.0 - line_loss_rate))
-    if not (offered.size and wanted.size):
+    giving, taking = np.count_nonzero(surplus_kwh > 0.0), np.count_nonzero(need_kwh > 0.0)
+    if not (giving and taking):
         nobody = np.empty(0, dtype=np.intp)
         return Orders(nobody, nobody, np.empty(0), np.empty(0))
+    givers = np.argsort(-surplus_kwh, kind="stable")[:giving]
+    takers = np.argsort(-need_kwh, kind="stable")[:taking]
+    offered = np.cumsum(surplus_kwh[givers])
+    wanted = np.cumsum(need_kwh[takers] / (1.0 - line_loss_rate))
     total = min(offered[-1], wanted[-1])
     ends = np.unique(np.minimum(np.concatenate([offered, wanted]), total))
     begins = np.concatenate([[0.0], ends[:-1]])

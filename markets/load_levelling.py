@@ -302,9 +302,10 @@ def answer_to_prices(
         Energy at the plug [kWh], positive when charging; 0 without prices. Where all have the
         same rating per capacity, the answers add up to the schedule of :func:`level_load`.
     """
-    wanted = np.zeros(np.broadcast_shapes(*map(np.shape, (load_kwh, share, valley_kwh))))
     if charging:
         wanted = np.clip(share * (valley_kwh - load_kwh), 0.0, rated_kwh)
     elif discharging:
-        wanted = -np.clip(share * (load_kwh - peak_kwh), 0.0, rated_kwh)
-    return np.nan_to_num(wanted)
+        wanted = 0.0 - np.clip(share * (load_kwh - peak_kwh), 0.0, rated_kwh)
+    else:
+        return np.zeros(np.broadcast_shapes(*map(np.shape, (load_kwh, share, valley_kwh))))
+    return np.where(np.isnan(wanted), 0.0, wanted)
