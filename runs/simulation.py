@@ -60,6 +60,10 @@ class Simulation(World):
         What of it its drawer settles with the utility, not with the aggregator [kWh].
     direct_income : float
         What the utility receives for that in the step, what it pays subtracted [money].
+    supplied : array of bool, shape (communities,)
+        Whether the feeder of each community works in the step.
+    supplied_communities : list of int
+        The communities that take part in the step: all whose feeders work.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class Simulation(World):
             self.setting.members, self.consumers, self.chance, self.step_index, len(self.grid.nodes)
         )
         self.supplied = ~self.chance.feeder_out
+        self.supplied_communities: list[int] = np.flatnonzero(self.supplied).tolist()
         places = len(self.setting.communities)
         self.hour_kwh = {name: np.zeros(places) for name in ENERGIES}
         self.hour_kwh["fixed_load_kwh"] += self.meters.fixed_kwh
@@ -159,11 +164,6 @@ class Simulation(World):
         if direct:
             self.direct_kwh += drawn
         self.meters.node_kwh[:] += np.bincount(nodes, energy_kwh, len(self.grid.nodes))
-
-    def supplied_communities(self) -> list[int]:
-        """Return the communities that take part in this step: all whose feeders work."""
-        communities: list[int] = np.flatnonzero(self.supplied).tolist()
-        return communities
 
     def paid_price(self) -> NDArray[np.float64]:
         """Return what every community pays [money/kWh], 0 where nothing can be exchanged."""
@@ -217,7 +217,7 @@ class Simulation(World):
             scheme.pay()
         pay, step, decision = self.ledger.pay, self.step_index, self.vehicles.decision
         photovoltaics = self.setting.scenario.photovoltaics
-        for m in self.supplied_communities():
+        for m in self.supplied_communities:
             name = self.setting.communities[m]
             price = float(decision.community_price[m])
             members, aggregator = f"consumers@{name}", f"aggregator@{name}"

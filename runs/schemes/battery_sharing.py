@@ -95,7 +95,7 @@ class BatterySharing:
         if self.strategy != "no_battery":
             if self._day is None or step not in self._day:
                 self._begin_day(step)
-            for place in simulation.supplied_communities():
+            for place in simulation.supplied_communities:
                 if len(self.banks[place]):
                     self._share(place)
         drawn = self.charged_kwh - self.own_kwh - self.received_kwh
@@ -197,7 +197,7 @@ class BatterySharing:
             self._of_communities(energy) for energy in (self.charged_kwh, self.received_kwh)
         )
         covered = self._of_communities(self.own_kwh) + received
-        for m in simulation.supplied_communities():
+        for m in simulation.supplied_communities:
             name = self.setting.communities[m]
             price = float(simulation.vehicles.decision.community_price[m])
             batteries, buildings = f"batteries@{name}", f"consumers@{name}"

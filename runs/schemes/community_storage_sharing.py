@@ -183,7 +183,7 @@ class CommunityStorageSharing:
             return
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
         delivered = self._of_communities(self.delivered_kwh)
-        for m in self.simulation.supplied_communities():
+        for m in self.simulation.supplied_communities:
             if m in self.shared.community:
                 name = self.setting.communities[m]
                 price = float(self.simulation.vehicles.decision.community_price[m])

@@ -128,7 +128,7 @@ class SchoolBusSharing:
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
         charged, sold = self._of_communities(self.charged_kwh), self._of_communities(self.sold_kwh)
         income = self._of_communities(self.income)
-        for m in self.simulation.supplied_communities():
+        for m in self.simulation.supplied_communities:
             name = self.setting.communities[m]
             schools, aggregator = f"schools@{name}", f"aggregator@{name}"
             price = float(self.simulation.vehicles.decision.community_price[m])

@@ -255,7 +255,7 @@ class SmartHomeSharing:
         imported, exported = self._traded()
         price = self.simulation.vehicles.decision.community_price
         connected = {group.community for group in self.setting.groups if group.node >= 0}
-        for m in sorted(connected.intersection(self.simulation.supplied_communities())):
+        for m in sorted(connected.intersection(self.simulation.supplied_communities)):
             name = self.simulation.setting.communities[m]
             homes, aggregator = f"homes@{name}", f"aggregator@{name}"
             pay(step, "home_supply", homes, aggregator, float(imported[m]), float(price[m]))

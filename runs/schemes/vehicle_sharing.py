@@ -40,8 +40,8 @@ class VehicleSharing:
         What was decided in the step.
     passive_kwh : array, shape (communities,)
         What each community draws whatever the price of the step [kWh].
-    vehicle_kwh : array, shape (communities,)
-        What the vehicles of each community exchange in the step [kWh].
+    vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
+        What the vehicles of each community exchange in the step, charge and discharge [kWh].
     """
 
     decision: Decision
@@ -86,7 +86,9 @@ class VehicleSharing:
         self.decision = self.decide(simulation)
         exchange = self.decision.exchange_kwh
         self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
+        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
         self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
+        self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
         if self.setting.has_vehicles:
             communities = np.arange(len(self.vehicle_kwh))
             simulation.draw("ev_kwh", communities, self.setting.connections, self.vehicle_kwh)
@@ -101,25 +103,23 @@ class VehicleSharing:
     def pay(self) -> None:
         """Let vehicles pay for what they charge and be paid for what they discharge."""
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
-        for m in self.simulation.supplied_communities():
+        for m in self.simulation.supplied_communities:
             name = self.setting.communities[m]
             price = float(self.decision.community_price[m])
             vehicles, aggregator = f"vehicles@{name}", f"aggregator@{name}"
-            charged = float(self.charged_kwh[m])
-            discharged = charged - float(self.vehicle_kwh[m])
+            charged, discharged = float(self.charged_kwh[m]), float(self.discharged_kwh[m])
             pay(step, "vehicle_charging", vehicles, aggregator, charged, price)
             pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
 
     def sums(self) -> dict[str, float]:
         """Return the energies and the bill of the step."""
-        vehicle_kwh, charged = self.vehicle_kwh, self.charged_kwh
         sums = {
-            "vehicle_kwh": float(vehicle_kwh.sum()),
-            "vehicle_charged_kwh": float(charged.sum()),
-            "vehicle_discharged_kwh": float((charged - vehicle_kwh).sum()),
+            "vehicle_kwh": float(self.vehicle_kwh.sum()),
+            "vehicle_charged_kwh": float(self.charged_kwh.sum()),
+            "vehicle_discharged_kwh": float(self.discharged_kwh.sum()),
             "driven_km": float(self.fleet.population["driven_km"][self.on_the_road].sum()),
             "unmet_trip_kwh": float(self.unmet_kwh.sum()),
-            "ev_bill": float((self.simulation.paid_price() * vehicle_kwh).sum()),
+            "ev_bill": float((self.simulation.paid_price() * self.vehicle_kwh).sum()),
         }
         if self.traffic.trips.growth is not None:
             sums["joined_kwh"] = self.traffic.joined_kwh

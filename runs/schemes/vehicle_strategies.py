@@ -153,7 +153,7 @@ def game_of(simulation: "Simulation") -> Game:
 def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     """Bargain by messages alone; the utility looks for its price unless a tariff sets it."""
     utility, bus, step = simulation.utility, simulation.bus, simulation.step_index
-    taking_part = simulation.supplied_communities()
+    taking_part = simulation.supplied_communities
     aggregators = [simulation.aggregators[m] for m in taking_part]
     utility.begin_step(step)
     opened_h = closed_h = bus.now_h
@@ -185,7 +185,7 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
 def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
     """Announce prices that were computed from everybody's parameters."""
     utility, step = simulation.utility, simulation.step_index
-    taking_part = simulation.supplied_communities()
+    taking_part = simulation.supplied_communities
     utility.begin_step(step)
     utility.announce(outcome.utility_price, [simulation.aggregators[m] for m in taking_part])
     exchange = [np.zeros(len(parked)) for parked in simulation.vehicles.parked]
