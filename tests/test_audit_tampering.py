@@ -112,6 +112,34 @@ def test_the_right_check_catches_it(tmp_path: Path, place: tuple[str, str], name
     assert name in audit_run(directory).failed
 
 
+MANY = [
+    "vehicles.count=100000",
+    "communities.homes.members.0.count=50000",
+    "strategies=[two_level]",
+    "game.solver=exact",
+    "generation_cost.quadratic=1.0e-5",
+    "start='2023-01-16T22:00'",
+    "hours=2",
+    "plots=false",
+]
+
+
+def test_in_a_large_fleet_rounding_passes_and_a_millionth_of_a_kwh_does_not(tmp_path: Path) -> None:
+    """Nobody discharges at night, and the sum over all says so to the last digit."""
+    directory = shutil.copytree(finished(*MANY), tmp_path / "run")
+    report = audit_run(directory)
+    assert report.passed, "\n".join(report.lines())
+    payments = pq.read_table(directory / "ledger.parquet").to_pylist()
+    none = [
+        row
+        for row, paid in enumerate(payments)
+        if paid["kind"] == "vehicle_discharging" and paid["energy_kwh"] == 0.0
+    ]
+    assert none
+    edit(directory, "ledger", "energy_kwh", lambda row, value: value + 1e-6 * (row == none[0]))
+    assert "money: paid for what was delivered" in audit_run(directory).failed
+
+
 @pytest.mark.parametrize("table", FILLED)
 def test_a_changed_file_fails_by_its_digest(tmp_path: Path, table: str) -> None:
     directory = shutil.copytree(finished(*TAMPERED), tmp_path / "run")

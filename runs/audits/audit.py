@@ -126,16 +126,16 @@ def _tables(run: Run, premises: Premises, progress: Callable[[int, int], None]) 
         yield check_fleet(premises, fleet)
         of_vehicles = _OfVehicles(run, premises, hours, fleet, out)
     _step_by_step(premises, hours, of_vehicles, messages, reader, progress)
-    charged_kwh = unattained = None
+    exchanged = unattained = None
     if of_vehicles is not None:
         yield from of_vehicles.checks()
-        charged_kwh = of_vehicles.vehicles.charged_kwh if premises.all_recorded else None
+        exchanged = of_vehicles.vehicles if premises.all_recorded else None
         unattained = of_vehicles.equilibrium.unattained
     for scheme in schemes:
         yield from scheme.checks()
     payments = [paid for scheme in schemes for paid in scheme.payments()]
     ledger = read_ledger(run, premises, supplied(hours), payments)
-    yield from check_money(premises, hours, flows, ledger, charged_kwh, schemes)
+    yield from check_money(premises, hours, flows, ledger, exchanged, schemes)
     yield from messages.checks()
     by_step, of_run = figures_of_messages(premises, messages, unattained)
     by_step |= figures_of_tables(premises, hours, flows, energies, schemes)

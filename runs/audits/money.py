@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from runs.audits.hours import supplied
 from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, relative
+from runs.audits.report import Check, Tally, off_balance, relative
 from runs.audits.scheme import Payments, SchemeAudit, direct_kwh, parts, received, total
 from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from runs.audits.vehicles import VehicleAudit
 from runs.results.run_reader import Run
 
 _ALWAYS = ("fixed_load", "wholesale")
@@ -101,7 +102,7 @@ def check_money(
     hours: Columns,
     flows: Columns,
     ledger: dict[str, Columns],
-    charged_kwh: NDArray[np.float64] | None,
+    vehicles: VehicleAudit | None,
     schemes: Sequence[SchemeAudit] = (),
 ) -> list[Check]:
     """Check the payments against the energies, the prices and each other.
@@ -112,15 +113,15 @@ def check_money(
         What the scenario settles.
     hours, flows, ledger
         As `read_hours`, `read_lines` and `read_ledger` give them.
-    charged_kwh
-        What the vehicles of each community charge, of the shape of the hours, None where not
-        every vehicle is written down.
+    vehicles
+        What the vehicles of each community charge and discharge, None where not every vehicle is
+        written down.
     schemes
         The audits of the schemes.
     """
     generated_kwh = hours["net_kwh"].sum(axis=2) + flows["losses_kwh"].sum(axis=2)
     cost = premises.cost.total(generated_kwh)
-    energies, prices = _energies(premises, hours, ledger, charged_kwh, schemes)
+    energies, prices = _energies(premises, hours, ledger, vehicles, schemes)
     paid = ledger[_GENERATION]
     here = premises.places.label([_GENERATION])
     energies.add(relative(paid["energy_kwh"], generated_kwh[:, :, None]), here)
@@ -165,7 +166,7 @@ def _energies(
     premises: Premises,
     hours: Columns,
     ledger: dict[str, Columns],
-    charged_kwh: NDArray[np.float64] | None,
+    vehicles: VehicleAudit | None,
     schemes: Sequence[SchemeAudit],
 ) -> tuple[Tally, Tally]:
     """Hold energies and prices of the payments against those of the hours."""
@@ -184,16 +185,16 @@ def _energies(
     there = supplied(hours)
     if not premises.has_vehicles:
         pass
-    elif charged_kwh is None:
+    elif vehicles is None:
         energies.tell(f"charging less discharging alone, since {premises.not_all_recorded}")
         charging = ledger["vehicle_charging"]["energy_kwh"]
         discharging = ledger["vehicle_discharging"]["energy_kwh"]
         label = premises.places.label(premises.communities)
-        energies.add(relative(charging - discharging, hours["ev_kwh"]), label)
+        energies.add(off_balance(hours["ev_kwh"], charging, discharging), label)
         energies.add(np.maximum(np.maximum(-charging, -discharging), 0.0), label)
     else:
-        delivered["vehicle_charging"] = charged_kwh
-        delivered["vehicle_discharging"] = charged_kwh - hours["ev_kwh"]
+        delivered["vehicle_charging"] = vehicles.charged_kwh
+        delivered["vehicle_discharging"] = vehicles.discharged_kwh
     for kind in ledger.keys() - {_GENERATION} - of_schemes:
         items = [f"{kind}, {name}" for name in premises.communities]
         label = premises.places.label(items)

@@ -274,3 +274,29 @@ def relative(value: NDArray[Any], expected: NDArray[Any], least: float = 1.0) ->
     scale = np.maximum(np.maximum(np.abs(value), np.abs(expected)), least)
     deviation: NDArray[Any] = np.abs(value - expected) / scale
     return deviation
+
+
+def off_balance(
+    value: NDArray[Any], taken: NDArray[Any], given: NDArray[Any], least: float = 1.0
+) -> NDArray[Any]:
+    """Return how far values are from what is taken less what is given, as a share of what moves.
+
+    What is left of two large sums is as uncertain as they are, however little it is.
+
+    Parameters
+    ----------
+    value
+        What stands in the results.
+    taken, given
+        What should make it up, at least 0 (shapes that broadcast).
+    least
+        What is small enough to be told as it is.
+
+    Returns
+    -------
+    array
+        Shares [1].
+    """
+    moved = np.maximum(np.abs(taken) + np.abs(given), np.maximum(np.abs(value), least))
+    deviation: NDArray[Any] = np.abs(value - (taken - given)) / moved
+    return deviation

@@ -136,7 +136,6 @@ def _counts(premises: Premises, hours: Columns) -> Figures:
 
 def figures_of_vehicles(premises: Premises, vehicles: VehicleAudit) -> tuple[Figures, Figures]:
     """Work out the figures that need every vehicle written down, by step and of the run."""
-    charged = vehicles.charged_kwh.sum(axis=2)
     settings = premises.scenario.vehicles
     there = premises.all_there
     stored, count = vehicles.stored_kwh[:, : there[-1]], there[-1]
@@ -144,8 +143,8 @@ def figures_of_vehicles(premises: Premises, vehicles: VehicleAudit) -> tuple[Fig
     soc = stored / settings.capacity_kwh
     joined = np.diff(there, prepend=there[0])[:, None] * np.ones(len(premises.strategies))
     by_step = vehicles.counts | {
-        "vehicle_charged_kwh": charged,
-        "vehicle_discharged_kwh": charged - vehicles.exchanged_kwh.sum(axis=2),
+        "vehicle_charged_kwh": vehicles.charged_kwh.sum(axis=2),
+        "vehicle_discharged_kwh": vehicles.discharged_kwh.sum(axis=2),
         "joined_kwh": joined * start_kwh,
         "counts.vehicles_joined": joined,
     }

@@ -9,7 +9,7 @@ from environment.battery import charged, exchange_bounds
 from markets.vehicle_response import best_response
 from runs.audits.members import ChargerOutages
 from runs.audits.premises import EXACT, FILE_GONE, Premises
-from runs.audits.report import Check, Label, Tally, relative
+from runs.audits.report import Check, Label, Tally, off_balance
 from runs.audits.tables import Columns
 from runs.audits.traffic import Travel
 
@@ -30,8 +30,8 @@ class VehicleAudit:
 
     Attributes
     ----------
-    charged_kwh, exchanged_kwh, present
-        What the recorded vehicles of each community charge and exchange, and how many are plugged
+    charged_kwh, discharged_kwh, present
+        What the recorded vehicles of each community charge and discharge, and how many are plugged
         in there, of the shape of the hours.
     counts
         Figures of the summary that follow from the vehicles, each of shape (steps, strategies).
@@ -51,7 +51,7 @@ class VehicleAudit:
         self._feeders_out = out
         self._chargers = ChargerOutages(premises)
         shape = hours["ev_kwh"].shape
-        self.charged_kwh, self.exchanged_kwh = np.zeros(shape), np.zeros(shape)
+        self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
         self.present = np.zeros(shape, dtype=np.int64)
         self.counts: dict[str, NDArray[np.float64]] = {}
         vehicles = premises.scenario.vehicles
@@ -237,8 +237,8 @@ class VehicleAudit:
         plugged = rows["plugged"] == 1
         present = self._by_community(rows, None)
         self.present[here] = present
-        self.exchanged_kwh[here] = self._by_community(rows, energy)
         self.charged_kwh[here] = self._by_community(rows, np.maximum(energy, 0.0))
+        self.discharged_kwh[here] = self._by_community(rows, np.maximum(-energy, 0.0))
         saturated = (lower < upper) & ((energy <= lower) | (energy >= upper))
         stuck = self._by_community(rows, saturated.astype(np.float64)) == present
         passive = self._hours["net_kwh"][here] - self._hours["ev_kwh"][here]
@@ -281,7 +281,9 @@ class VehicleAudit:
         )
         if self.premises.all_recorded:
             present.add(np.abs(self._hours["vehicles_present"] - self.present), label)
-            energy.add(relative(self._hours["ev_kwh"], self.exchanged_kwh), label)
+            energy.add(
+                off_balance(self._hours["ev_kwh"], self.charged_kwh, self.discharged_kwh), label
+            )
         else:
             present.tell(self.premises.not_all_recorded)
             energy.tell(self.premises.not_all_recorded)

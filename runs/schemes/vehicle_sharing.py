@@ -9,6 +9,7 @@ from agents.fleet import Fleet, ParkedVehicles
 from environment.traffic import ON_THE_ROAD, Traffic
 from runs.schemes.vehicle_records import write_fleet, write_step, write_trips
 from runs.schemes.vehicle_strategies import STRATEGIES, Decision
+from runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
     from runs.results.writer import ResultsWriter
@@ -50,7 +51,7 @@ class VehicleSharing:
         setting = simulation.setting
         self.simulation = simulation
         self.setting = setting
-        self.strategy = simulation.strategy if simulation.strategy in STRATEGIES else "typical"
+        self.strategy = strategy_within("vehicles", simulation.strategy)
         self.decide = STRATEGIES[self.strategy]().decide
         reserve = setting.scenario.vehicles.trip_reserve
         self.fleet = Fleet(
