@@ -4,8 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -14,6 +13,12 @@ from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
 from runs.dataset_files import LOAD_TABLES, dataset_files
+from runs.scenarios.agreement import (
+    each_once,
+    known_for_the_sun,
+    tariff_within_bounds,
+    there_if_compared,
+)
 from runs.scenarios.battery_sharing import BatterySharing
 from runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
 from runs.scenarios.community_storage import CommunityStorage, between_storages_and_communities
@@ -37,14 +42,22 @@ from runs.scenarios.sections import (
     Road,
     Section,
     Vehicles,
-    refuse,
+    between_communities,
+    names_of_places,
 )
 from runs.scenarios.smart_homes import SmartHomesSettings, between_homes_and_communities
+from runs.scenarios.time_span import (
+    existing_time,
+    known_zone,
+    part_or_multiple_of_an_hour,
+    whole_steps,
+)
 from runs.scenarios.travel import PlannedTravel, Travel, between, files_of
 from runs.scenarios.yaml_reader import place, read_yaml
 from runs.strategy_names import STRATEGIES_OF, Strategy, scheme_of
 
 BUILT_IN = Path(__file__).parent / "built_in"
+SCHEME_SECTIONS = tuple(scheme for scheme in STRATEGIES_OF if scheme != "vehicles")
 
 
 class Scenario(Section):
@@ -269,187 +282,27 @@ class Scenario(Section):
             raise InputError(problems)
         return self
 
-    @check("time_zone")
-    @classmethod
-    def _known_zone(cls, time_zone: str) -> str:
-        zones = _time_zones()
-        if time_zone not in zones:
-            suggestion = nearest(time_zone, zones)
-            raise refuse(f"no time zone is called {time_zone!r}", suggestion=suggestion)
-        return time_zone
-
-    @check("start")
-    @classmethod
-    def _existing_time(cls, start: str, info: ValidationInfo) -> str:
-        try:
-            time = datetime.fromisoformat(start)
-        except ValueError:
-            raise refuse(f"{start!r} is no time") from None
-        if time.tzinfo is not None:
-            raise refuse(f"{start!r} carries an offset; time_zone tells it")
-        if "time_zone" in info.data:
-            from datetime import UTC
-            from zoneinfo import ZoneInfo
-
-            zone = ZoneInfo(info.data["time_zone"])
-            there = time.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
-            if there.replace(tzinfo=None) != time:
-                raise refuse(
-                    f"{start!r} is skipped in {zone.key}, where the clocks go forward then",
-                    suggestion=there.replace(tzinfo=None).isoformat(timespec="minutes"),
-                )
-        return time.isoformat(timespec="auto" if time.second or time.microsecond else "minutes")
-
-    @check("step_h")
-    @classmethod
-    def _part_or_multiple_of_an_hour(cls, step_h: float) -> float:
-        parts = round(1 / step_h) if step_h < 1 else 0
-        step = 1 / parts if parts else float(round(step_h))
-        if abs(step - step_h) > 1e-6 * step_h:
-            raise refuse(
-                f"steps of {step_h:g} h meet neither every hour nor a whole number of hours",
-                allowed="1/2, 1/4, 1/12 ... of an hour or 1, 2, 3 ... hours",
-            )
-        return step
-
-    @check("hours")
-    @classmethod
-    def _whole_steps(cls, hours: float, info: ValidationInfo) -> float:
-        if info.data.get("years") and {"start", "time_zone"} <= info.data.keys():
-            hours = _hours_of_years(info.data["start"], info.data["time_zone"], info.data["years"])
-        step_h = info.data.get("step_h", hours)
-        steps = round(hours / step_h)
-        if steps < 1 or abs(steps * step_h - hours) > 1e-9 * hours:
-            below, above = max(hours // step_h, 1) * step_h, (hours // step_h + 1) * step_h
-            raise refuse(
-                f"{hours:g} h is no whole number of steps of {step_h:g} h",
-                allowed=f"a multiple of {step_h:g}, such as {below:g} or {above:g}",
-            )
-        return hours
-
-    @check("strategies")
-    @classmethod
-    def _each_once(cls, strategies: tuple[str, ...]) -> tuple[str, ...]:
-        if not strategies:
-            raise refuse("no strategy is named")
-        twice = [
-            Problem(str(index), f"{name!r} is named twice", "each strategy once")
-            for index, name in enumerate(strategies)
-            if name in strategies[:index]
-        ]
-        if twice:
-            raise InputError(twice)
-        return strategies
-
-    @check("prices")
-    @classmethod
-    def _tariff_within_bounds(cls, prices: PriceRules, info: ValidationInfo) -> PriceRules:
-        if "two_level" not in info.data.get("strategies", ()):
-            return prices
-        highest = prices.aggregator[1]
-        tariff = prices.time_of_use
-        if tariff.dataset is not None:
-            return prices
-        problems = [
-            Problem(
-                f"time_of_use.{name}",
-                f"{price:g} is above the highest community price, which would force a loss",
-                f"at most {highest:g}, the upper bound of prices.aggregator",
-            )
-            for name, price in (("on_peak", tariff.on_peak), ("off_peak", tariff.off_peak))
-            if price > highest
-        ]
-        if problems:
-            raise InputError(problems)
-        return prices
-
-    _chance = check("chance")(refuse_short_outages)
-
-    @check(
-        "smart_homes", "composite_storage", "battery_sharing", "community_storage", "school_buses",
-        check_fields=False,
-    )  # fmt: skip
-    @classmethod
-    def _there_if_compared(cls, section: Any, info: ValidationInfo) -> Any:
-        scheme = str(info.field_name)
-        compared = [name for name in info.data.get("strategies", ()) if scheme_of(name) == scheme]
-        if section is None and compared:
-            raise refuse(
-                f"is missing, and the strategy {compared[0]!r} is one of it",
-                allowed=f"a section {scheme}, or strategies without {', '.join(compared)}",
-            )
-        return section
-
+    _known_zone = check("time_zone")(known_zone)
+    _existing_time = check("start")(existing_time)
+    _step = check("step_h")(part_or_multiple_of_an_hour)
+    _whole_steps = check("hours")(whole_steps)
+    _each_once = check("strategies")(each_once)
+    _tariff = check("prices")(tariff_within_bounds)
+    _names = check("communities")(names_of_places)
+    _roads = check("roads")(between_communities)
+    _compared = check(*SCHEME_SECTIONS, check_fields=False)(there_if_compared)
     _homes = check("smart_homes")(between_homes_and_communities)
     _houses = check("composite_storage")(between_houses_and_communities)
     _storages = check("community_storage")(between_storages_and_communities)
     _schools = check("school_buses")(between_terms_and_communities)
-
-    @check("location")
-    @classmethod
-    def _known_for_the_sun(cls, location: Location | None, info: ValidationInfo) -> Location | None:
-        communities = info.data.get("communities", {})
-        if location is None and any(
-            group.pv_kw for community in communities.values() for group in community.members
-        ):
-            raise refuse("members have photovoltaics", allowed="their latitude and longitude")
-        storages: CommunityStorage | None = info.data.get("community_storage")
-        if location is None and storages is not None and storages.has_plants:
-            raise refuse("storages have plants", allowed="their latitude and longitude")
-        houses: CompositeStorage | None = info.data.get("composite_storage")
-        if location is None and houses is not None and houses.sunlit:
-            raise refuse("houses have photovoltaics", allowed="their latitude and longitude")
-        return location
-
-    @check("communities")
-    @classmethod
-    def _names(cls, communities: dict[str, Community]) -> dict[str, Community]:
-        if not communities:
-            raise refuse("there is no community")
-        problems = [
-            Problem(name, f"{name!r} is no name of a community", "letters, digits, - and _")
-            for name in communities
-            if not name.replace("-", "_").isidentifier() or name == "utility"
-        ]
-        if problems:
-            raise InputError(problems)
-        return communities
+    _location = check("location")(known_for_the_sun)
+    _chance = check("chance")(refuse_short_outages)
 
     @check("travel")
     @classmethod
     def _travels_between_communities(cls, travel: Travel, info: ValidationInfo) -> Travel:
         communities = info.data.get("communities")
         return travel if communities is None else between(travel, communities)
-
-    @check("roads")
-    @classmethod
-    def _between_communities(
-        cls, roads: tuple[Road, ...], info: ValidationInfo
-    ) -> tuple[Road, ...]:
-        communities = info.data.get("communities")
-        if communities is None:
-            return roads
-        problems = [
-            Problem(
-                f"{index}.between.{side}",
-                f"no community is called {name!r}",
-                ", ".join(communities),
-                nearest(name, communities),
-            )
-            for index, road in enumerate(roads)
-            for side, name in enumerate(road.between)
-            if name not in communities
-        ]
-        ends = [frozenset(road.between) for road in roads]
-        for index, both in enumerate(ends):
-            here = f"{index}.between"
-            if len(both) == 1:
-                problems.append(Problem(here, "a road to where it begins", "two communities"))
-            elif both in ends[:index]:
-                problems.append(Problem(here, "this road is given twice", "each road once"))
-        if problems:
-            raise InputError(problems)
-        return roads
 
 
 def load_scenario(
@@ -533,27 +386,6 @@ def scenario_hash(resolved: Mapping[str, Any]) -> str:
         counted["files"] = counted["files"]["sha256"]
     text = json.dumps(counted, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _hours_of_years(start: str, time_zone: str, years: int) -> float:
-    """Return how long it takes until the clocks show the start again, years later [h]."""
-    from datetime import UTC, timedelta
-    from zoneinfo import ZoneInfo
-
-    begin = datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(time_zone))
-    try:
-        end = begin.replace(year=begin.year + years)
-    except ValueError:
-        # A run that begins on 29 February ends on 1 March of a common year.
-        end = begin.replace(year=begin.year + years, month=3, day=1)
-    return (end.astimezone(UTC) - begin.astimezone(UTC)) / timedelta(hours=1)
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    from zoneinfo import available_timezones
-
-    return frozenset(available_timezones())
 
 
 @lru_cache(maxsize=1)

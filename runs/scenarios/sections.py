@@ -197,6 +197,48 @@ class Road(Section):
     km: Positive = Field(description="length of the road [km]")
 
 
+def names_of_places(communities: dict[str, Community]) -> dict[str, Community]:
+    """Return communities that are called what a place of the grid may be called."""
+    if not communities:
+        raise refuse("there is no community")
+    problems = [
+        Problem(name, f"{name!r} is no name of a community", "letters, digits, - and _")
+        for name in communities
+        if not name.replace("-", "_").isidentifier() or name == "utility"
+    ]
+    if problems:
+        raise InputError(problems)
+    return communities
+
+
+def between_communities(roads: tuple[Road, ...], info: ValidationInfo) -> tuple[Road, ...]:
+    """Return roads between communities that there are, each given once."""
+    communities = info.data.get("communities")
+    if communities is None:
+        return roads
+    problems = [
+        Problem(
+            f"{index}.between.{side}",
+            f"no community is called {name!r}",
+            ", ".join(communities),
+            nearest(name, communities),
+        )
+        for index, road in enumerate(roads)
+        for side, name in enumerate(road.between)
+        if name not in communities
+    ]
+    ends = [frozenset(road.between) for road in roads]
+    for index, both in enumerate(ends):
+        here = f"{index}.between"
+        if len(both) == 1:
+            problems.append(Problem(here, "a road to where it begins", "two communities"))
+        elif both in ends[:index]:
+            problems.append(Problem(here, "this road is given twice", "each road once"))
+    if problems:
+        raise InputError(problems)
+    return roads
+
+
 class Vehicles(Section):
     """The electric vehicles, alike but for their day plans and satisfaction."""
 

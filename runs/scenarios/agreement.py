@@ -1,0 +1,80 @@
+"""What sections of a scenario need of each other, beyond what each of them says by itself."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationInfo
+
+from environment.errors import InputError, Problem
+from runs.scenarios.base import refuse
+from runs.scenarios.chance import Location
+from runs.scenarios.sections import PriceRules
+from runs.strategy_names import scheme_of
+
+if TYPE_CHECKING:
+    from runs.scenarios.community_storage import CommunityStorage
+    from runs.scenarios.composite_storage import CompositeStorage
+
+
+def each_once(strategies: tuple[str, ...]) -> tuple[str, ...]:
+    """Return strategies none of which is named twice."""
+    if not strategies:
+        raise refuse("no strategy is named")
+    twice = [
+        Problem(str(index), f"{name!r} is named twice", "each strategy once")
+        for index, name in enumerate(strategies)
+        if name in strategies[:index]
+    ]
+    if twice:
+        raise InputError(twice)
+    return strategies
+
+
+def there_if_compared(section: Any, info: ValidationInfo) -> Any:
+    """Return the section of a scheme, which is there where a strategy is of that scheme."""
+    scheme = str(info.field_name)
+    compared = [name for name in info.data.get("strategies", ()) if scheme_of(name) == scheme]
+    if section is None and compared:
+        raise refuse(
+            f"is missing, and the strategy {compared[0]!r} is one of it",
+            allowed=f"a section {scheme}, or strategies without {', '.join(compared)}",
+        )
+    return section
+
+
+def tariff_within_bounds(prices: PriceRules, info: ValidationInfo) -> PriceRules:
+    """Return prices among which the tariff of the two-level game forces nobody into a loss."""
+    if "two_level" not in info.data.get("strategies", ()):
+        return prices
+    highest = prices.aggregator[1]
+    tariff = prices.time_of_use
+    if tariff.dataset is not None:
+        return prices
+    problems = [
+        Problem(
+            f"time_of_use.{name}",
+            f"{price:g} is above the highest community price, which would force a loss",
+            f"at most {highest:g}, the upper bound of prices.aggregator",
+        )
+        for name, price in (("on_peak", tariff.on_peak), ("off_peak", tariff.off_peak))
+        if price > highest
+    ]
+    if problems:
+        raise InputError(problems)
+    return prices
+
+
+def known_for_the_sun(location: Location | None, info: ValidationInfo) -> Location | None:
+    """Return where the communities are, which is known where anybody generates by the sun."""
+    if location is not None:
+        return location
+    allowed = "their latitude and longitude"
+    communities = info.data.get("communities", {})
+    if any(group.pv_kw for community in communities.values() for group in community.members):
+        raise refuse("members have photovoltaics", allowed=allowed)
+    storages: CommunityStorage | None = info.data.get("community_storage")
+    if storages is not None and storages.sunlit:
+        raise refuse("storages have plants", allowed=allowed)
+    houses: CompositeStorage | None = info.data.get("composite_storage")
+    if houses is not None and houses.sunlit:
+        raise refuse("houses have photovoltaics", allowed=allowed)
+    return None
