@@ -18,10 +18,11 @@ from runs.report.chart import limits
 from runs.report.energy_paths import energy_paths
 from runs.report.flows import flows
 from runs.report.grid_lines import grid_lines
-from runs.report.headlines import Figure, headline
+from runs.report.headlines import headline
 from runs.report.packing import Packer
 from runs.report.payments import payments, traded_kwh
 from runs.report.places import ON_SCREEN, TO_SCALE, place_communities, road_graph, routes
+from runs.report.scheme_headlines import Figure
 from runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
 from runs.report.window import spread, thinning, window_of
 from tests.audited_runs import FEW, finished

@@ -108,16 +108,29 @@ def _shade_critical(axes: "Axes", data: RunData) -> None:
         axes.axvspan(step * data.step_h, (step + 1) * data.step_h, color=BAND, lw=0, zorder=0)
 
 
+def demand_kw(data: RunData) -> NDArray[np.float64]:
+    """Return the demand that the utility sees when it asks schools, shape (strategies, steps).
+
+    School buses are not part of it, nor are vehicles, which act after them.
+    """
+    seen = data.hours("net_kwh") + data.hours("school_bus_kwh") - data.hours("ev_kwh")
+    demand: NDArray[np.float64] = seen.sum(axis=1) / data.step_h
+    return demand
+
+
+def base_kw(data: RunData) -> NDArray[np.float64]:
+    """Return the demand above which hours are critical, shape (steps,)."""
+    rules = data.scenario["school_buses"]["critical"]
+    if rules["base_kw"] is not None:
+        return np.full(data.steps, float(rules["base_kw"]))
+    demand, days = demand_kw(data)[0], data.timeline.calendar.days_of(0, data.steps)
+    peaks = np.array([demand[days == day].max() for day in range(days[-1] + 1)])
+    return float(rules["share_of_peak"]) * np.asarray(peaks[days], dtype=np.float64)
+
+
 def _critical(data: RunData) -> NDArray[np.bool_]:
     """Return the steps in which any strategy required energy, shape (steps,)."""
-    rules = data.scenario["school_buses"]["critical"]
-    demand = (data.hours("net_kwh") + data.hours("school_bus_kwh"))[0].sum(axis=0) / data.step_h
-    if rules["base_kw"] is not None:
-        return np.asarray(demand > rules["base_kw"])
-    calendar = data.timeline.calendar
-    days = np.array([calendar.day_of(step) for step in range(data.steps)])
-    peaks = np.array([demand[days == day].max() for day in range(days[-1] + 1)])
-    return np.asarray(demand > rules["share_of_peak"] * peaks[days])
+    return np.asarray(demand_kw(data)[0] > base_kw(data))
 
 
 def _power_finding(data: RunData) -> str:

@@ -52,7 +52,9 @@ _STRATEGY_COLOURS = {
     "centralised": "#009E73",
     "optimal_energy_price": "#0072B2",
 }
-_MORE_STRATEGY_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9")
+_MORE_STRATEGY_COLOURS = (
+    "#CC79A7", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#8C8C8C", "#332288",
+)  # fmt: skip
 _GROUP_COLOURS = ("#332288", "#44AA99", "#CC6677", "#999933", "#88CCEE", "#AA4499")
 FIXED = "#8C8C8C"
 FIXED_AREA = BAND = "#DEDEDE"
@@ -107,6 +109,25 @@ class Drawing:
     figure: "Figure | None" = None
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a stack of powers.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    power_kw : array, shape (strategies, ..., steps)
+        Its power, not below zero [kW].
+    colour
+        Its colour.
+    """
+
+    name: str
+    power_kw: NDArray[np.float64]
+    colour: str
+
+
 def style() -> dict[str, Any]:
     """Return the style of all figures, with a font for names that the usual one cannot write."""
     from matplotlib.font_manager import fontManager
@@ -117,11 +138,19 @@ def style() -> dict[str, Any]:
 
 
 def strategy_colour(strategies: Sequence[str], strategy: str) -> str:
-    """Return the colour of a strategy, the same in every figure."""
-    if strategy in _STRATEGY_COLOURS:
-        return _STRATEGY_COLOURS[strategy]
-    others = [name for name in strategies if name not in _STRATEGY_COLOURS]
-    return _MORE_STRATEGY_COLOURS[others.index(strategy) % len(_MORE_STRATEGY_COLOURS)]
+    """Return the colour of a strategy, the same in every figure of a run.
+
+    Where strategies of several schemes are compared, the first has the colour that they share.
+    """
+    colours: dict[str, str] = {}
+    for name in strategies:
+        own = _STRATEGY_COLOURS.get(name)
+        if own and own not in colours.values():
+            colours[name] = own
+    free = [c for c in _MORE_STRATEGY_COLOURS if c not in colours.values()]
+    others = [name for name in strategies if name not in colours]
+    colours |= {name: free[n % len(free)] for n, name in enumerate(others) if free}
+    return colours.get(strategy, _MORE_STRATEGY_COLOURS[0])
 
 
 def group_colour(number: int) -> str:
@@ -148,7 +177,9 @@ def energy_text(energy_kwh: float) -> str:
 def power_text(power_kw: float) -> str:
     """Return a power with its unit."""
     size, unit = power_unit(power_kw)
-    return f"{power_kw / size:,.{0 if size == 1 and abs(power_kw) >= 100 else 1}f} {unit}"
+    # A house has a few kilowatts, and tenths of them make no difference of strategies.
+    digits = 0 if size == 1 and abs(power_kw) >= 100 else 2 if abs(power_kw) < 10 else 1
+    return f"{power_kw / size:,.{digits}f} {unit}"
 
 
 def sheet(

@@ -13,6 +13,7 @@ from runs.pictures.sheet import (
     FIXED,
     INK,
     Drawing,
+    Part,
     change,
     draw_course,
     legend_area,
@@ -63,23 +64,34 @@ def group_energy(data: RunData, column: str) -> NDArray[np.float64]:
     return energy
 
 
-def draw_home_energy(data: RunData) -> Drawing:
-    """Draw what serves homes (up) and where their generation goes (down), by assignment."""
-    groups = groups_of(data)
-    energy = {
+def home_energy(data: RunData) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    """Return what serves homes, and where their generation goes, group by group."""
+    power = {
         name: group_energy(data, f"{name}_kwh") / data.step_h
         for name in ("direct", "discharged", "imported", "wanted", "served", "charged", "exported",
                      "curtailed")
     }  # fmt: skip
-    unmet = np.maximum(energy["wanted"] - energy["served"] - energy["imported"], 0.0)
-    up = (energy["direct"], energy["discharged"], energy["imported"], unmet)
-    down = (energy["charged"], energy["exported"], energy["curtailed"])
-    looks = (
-        ("served straight from generators", DIRECT), ("served from storages", STORED),
-        ("served by the grid", IMPORTED), ("wanted in this step, not served then", UNMET),
-        ("charged into storages", CHARGED), ("fed into the grid", EXPORTED),
-        ("curtailed", LOST),
-    )  # fmt: skip
+    unmet = np.maximum(power["wanted"] - power["served"] - power["imported"], 0.0)
+    up = (
+        Part("served straight from generators", power["direct"], DIRECT),
+        Part("served from storages", power["discharged"], STORED),
+        Part("served by the grid", power["imported"], IMPORTED),
+        Part("wanted in this step, not served then", unmet, UNMET),
+    )
+    down = (
+        Part("charged into storages", power["charged"], CHARGED),
+        Part("fed into the grid", power["exported"], EXPORTED),
+        Part("curtailed", power["curtailed"], LOST),
+    )
+    return up, down
+
+
+def draw_home_energy(data: RunData) -> Drawing:
+    """Draw what serves homes (up) and where their generation goes (down), by assignment."""
+    groups = groups_of(data)
+    shares = home_energy(data)
+    up, down = (tuple(share.power_kw for share in side) for side in shares)
+    looks = [(share.name, share.colour) for side in shares for share in side]
     there = [bool(values.any()) for values in (*up, *down)]
     entries = [legend_area(*look) for look, some in zip(looks, there, strict=True) if some]
     colours = [colour for _, colour in looks]

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.pictures.run_data import RunData
+from runs.pictures.sheet import Part, power_unit, strategy_colour
+from runs.strategy_names import strategy_label
 
 type Trace = dict[str, Any]
 
@@ -101,6 +103,110 @@ def stacked(data: RunData, name: str, values: NDArray[np.float64], colour: str) 
         "line": {"width": 0.5, "shape": "hv", "color": colour}, "fillcolor": colour,
         "stackgroup": "below" if np.nansum(values) < 0 else "above",
     }  # fmt: skip
+
+
+def layers(
+    data: RunData, name: str, values: NDArray[np.float64], colour: str, unit: str
+) -> list[Trace]:
+    """Return what is above and what is below zero of a quantity as layers of a stack."""
+    found: list[Trace] = []
+    for sign in (1.0, -1.0):
+        side = sign * np.maximum(sign * values, 0.0)
+        if side.any():
+            layer = stacked(data, name, side, colour) | {"meta": unit}
+            found.append(layer | {"legendgroup": name, "showlegend": not found})
+    return found
+
+
+def balance(
+    data: RunData,
+    name: str,
+    heading: str,
+    findings: Mapping[str, str],
+    above: Sequence[Part],
+    below: Sequence[Part],
+    note: str = "",
+) -> Chart | None:
+    """Return a chart of powers stacked above and below zero; None where there is none at all."""
+    parts = [*((1.0, part) for part in above), *((-1.0, part) for part in below)]
+    size, unit = power_unit(np.stack([part.power_kw for _, part in parts]))
+    highest, lowest = (
+        sum((part.power_kw for part in side), np.zeros(1)) / size for side in (above, below)
+    )
+    if not (highest.any() or lowest.any()):
+        return None
+    traces: dict[str, list[Trace]] = {strategy: [] for strategy in data.strategies}
+    for sign, part in parts:
+        for strategy, power in zip(data.strategies, part.power_kw, strict=True):
+            traces[strategy] += layers(data, part.name, sign * power / size, part.colour, unit)
+    notes = "; ".join(filter(None, (data.timeline.note, note)))
+    return Chart(
+        name, heading, findings, traces, f"power [{unit}]", limits([highest, -lowest]), notes
+    )
+
+
+def compared(
+    data: RunData,
+    name: str,
+    heading: str,
+    finding: str,
+    values: Mapping[str, NDArray[np.float64]],
+    unit: str,
+    *,
+    highest: float | None = None,
+    note: str = "",
+) -> Chart:
+    """Return a chart with a line for each of some strategies, each of shape (steps,)."""
+    traces: list[Trace] = []
+    for strategy, course_of in values.items():
+        colour = strategy_colour(data.strategies, strategy)
+        traces += course(data, strategy_label(strategy), course_of, colour, meta=unit)
+    room = limits(list(values.values())) if highest is None else (0.0, highest)
+    notes = "; ".join(filter(None, (data.timeline.note_with_range, note)))
+    return Chart(
+        name, heading, {ALL: finding}, {ALL: traces}, f"{heading.lower()} [{unit}]", room, notes,
+    )  # fmt: skip
+
+
+def heat(
+    data: RunData,
+    name: str,
+    heading: str,
+    findings: Mapping[str, str],
+    rows: Sequence[str],
+    values: NDArray[np.float64],
+    unit: str,
+    note: str = "",
+) -> Chart:
+    """Return a picture of rows and time, the darker the more; none for strategies without any.
+
+    Parameters
+    ----------
+    data, name, heading, findings, unit, note
+        As those of a `Chart`.
+    rows
+        Names of the rows, from the top.
+    values : array, shape (strategies, rows, steps)
+        What is shown, not below zero.
+    """
+    means = data.timeline.mean(values)
+    most = float(means.max(initial=0.0)) or 1.0
+    traces = {
+        strategy: []
+        if not means[s].any()
+        else [
+            {
+                "type": "heatmap", "x": data.timeline.edges_h, "z": means[s], "y": list(rows),
+                "zmin": 0.0, "zmax": most, "colorscale": "@amount",
+                "hovertemplate": f"%{{y}}<br><b>%{{z:.3~g}} {unit}</b><extra></extra>",
+                "colorbar": {"thickness": 10, "ticksuffix": f" {unit}", "nticks": 4},
+            }
+        ]
+        for s, strategy in enumerate(data.strategies)
+    }  # fmt: skip
+    layout = {"yaxis": {"autorange": "reversed"}, "rows": len(rows)}
+    notes = "; ".join(filter(None, (data.timeline.note, note)))
+    return Chart(name, heading, findings, traces, "", None, notes, layout)
 
 
 def limits(values: Sequence[NDArray[np.float64]], *, zero: bool = True) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from runs.pictures.lines import MOST_LINES, OVERLOAD, loading_finding
 from runs.pictures.load import load_finding
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import energy_text, group_colour, power_text, power_unit, strategy_colour
-from runs.report.chart import ALL, INK, QUIET, Chart, Trace, band, course, limits, stacked
+from runs.report.chart import ALL, INK, QUIET, Chart, Trace, band, course, layers, limits
 from runs.results.tables import TABLES
 from runs.strategy_names import strategy_label
 
@@ -22,6 +22,7 @@ _PART_COLOURS = {
 }
 _PERCENT = {"thickness": 10, "tickvals": [0, 50, 100], "ticktext": ["0 %", "50 %", "100 %"]}
 _NO_PARTS = ("net_kwh", "unserved_kwh")
+_SINGULAR = ("generation_kwh", "shared_storage_kwh")
 _PART_NAMES = {
     "fixed_load_kwh": "homes and buildings",
     "generation_kwh": "generation",
@@ -67,9 +68,8 @@ def _communities(data: RunData) -> Chart | None:
     for strategy, values in zip(data.strategies, net, strict=True):
         traces[strategy] = []
         for number, group in enumerate(data.groups):
-            look = {"meta": unit}
             traces[strategy] += course(
-                data, group.name, values[number] / size, group_colour(number), **look
+                data, group.name, values[number] / size, group_colour(number), meta=unit
             )
         most = int(values.max(axis=1).argmax())
         when = data.timeline.clock(int(values[most].argmax()))
@@ -104,7 +104,7 @@ def _parts(data: RunData) -> Chart | None:
         traces[strategy] = []
         for name, values in parts.items():
             colour = _PART_COLOURS.get(name, "#999933")
-            traces[strategy] += _layers(data, _called(name), values[s] / size, colour, unit)
+            traces[strategy] += layers(data, _called(name), values[s] / size, colour, unit)
         look = {"line": {"width": 1.6}, "meta": unit}
         traces[strategy] += course(data, "drawn from the utility", net[s] / size, INK, **look)
         findings[strategy] = _largest_part(parts, s, data.step_h)
@@ -118,36 +118,26 @@ def _parts(data: RunData) -> Chart | None:
 
 def _largest_part(parts: dict[str, NDArray[np.float64]], s: int, step_h: float) -> str:
     """Tell what the largest part of a load takes or gives beside the fixed one."""
-    energy = {
-        _called(name): float(values[s].sum()) * step_h
-        for name, values in parts.items()
-        if name != "fixed_load_kwh"
-    }
-    most = max(energy, key=lambda name: abs(energy[name]))
-    verb = "take" if energy[most] >= 0 else "give"
-    return f"{most} {verb} {energy_text(abs(energy[most]))} in all, what they return subtracted"
+    others = {name: values[s] for name, values in parts.items() if name != "fixed_load_kwh"}
+    most = max(others, key=lambda name: abs(float(others[name].sum())))
+    energy = float(others[most].sum()) * step_h
+    if not energy:
+        return f"{_called(most)}: nothing taken or given in all"
+    verb = "take" if energy > 0 else "give"
+    ending = "s" if most in _SINGULAR else ""
+    both = others[most].min() < 0 < others[most].max()
+    less = ", what comes back subtracted" if both else ""
+    return f"{_called(most)} {verb}{ending} {energy_text(abs(energy))} in all{less}"
 
 
 def _called(name: str) -> str:
     return _PART_NAMES.get(name, name.removesuffix("_kwh").replace("_", " "))
 
 
-def _layers(
-    data: RunData, name: str, values: NDArray[np.float64], colour: str, unit: str
-) -> list[Trace]:
-    """Return what is drawn and what is delivered of one part, above and below zero."""
-    layers: list[Trace] = []
-    for sign in (1.0, -1.0):
-        side = sign * np.maximum(sign * values, 0.0)
-        if side.any():
-            layer = stacked(data, name, side, colour) | {"meta": unit}
-            layers.append(layer | {"legendgroup": name, "showlegend": not layers})
-    return layers
-
-
 def _prices(data: RunData) -> Chart | None:
     community, utility = data.hours("community_price"), data.hours("utility_price")[:, 0]
-    if np.isnan(community).all():
+    # Homes without a grid have no price either.
+    if np.isnan(community).all() or not data.hours("net_kwh").any():
         return None
     unit = f"{data.currency}/kWh"
     alone = [(n, group.members[0]) for n, group in enumerate(data.groups) if len(group.members) < 2]

@@ -29,7 +29,7 @@ _SCRIPTS = (
 
 def write_report(
     directories: Sequence[Path | str],
-    out: Path,
+    out: Path | str,
     *,
     audit: bool = True,
     progress: Callable[[int, int], None] = no_progress,
@@ -88,7 +88,7 @@ def write_report(
         arrays=packer.text(),
         script="\n".join(_text(name) for name in _SCRIPTS),
     )
-    with beside(out) as new:
+    with beside(Path(out)) as new:
         new.write_text(page, encoding="utf-8")
     return told
 

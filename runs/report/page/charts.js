@@ -12,7 +12,8 @@ class TimeChart {
     this.line = Object.assign(document.createElement('div'), { className: 'now' });
     this.box.append(this.plot, this.line);
     cell.append(this.finding, this.box, this.legend);
-    if (chart.note) cell.append(Object.assign(document.createElement('p'), { className: 'note', textContent: chart.note }));
+    this.note = Object.assign(document.createElement('p'), { className: 'note', textContent: chart.note });
+    cell.append(this.note);
     this.draw();
     this.plot.on('plotly_relayout', (change) => this.moved(change));
     this.listen();
@@ -45,9 +46,9 @@ class TimeChart {
 
   point(event) {
     const at = this.hours(event);
-    this.tip.hidden = at === null || Boolean(this.rowNames);
-    if (this.tip.hidden) return;
     const valued = this.traces.filter(({ meta }) => meta !== undefined);
+    this.tip.hidden = at === null || !valued.length;
+    if (this.tip.hidden) return;
     const x = valued[0].x;
     let n = 0;
     while (n < x.length - 2 && x[n + 1] <= at) n += 1;
@@ -70,6 +71,9 @@ class TimeChart {
   draw() {
     const traces = (this.chart.traces[this.key] || []).map((trace) => this.trace(trace));
     const finding = this.chart.findings[this.key] || '';
+    // A strategy may have nothing to show; its finding says so.
+    this.box.hidden = this.legend.hidden = !traces.length;
+    this.note.hidden = !traces.length || !this.chart.note;
     this.finding.textContent = finding.slice(0, 1).toUpperCase() + finding.slice(1);
     Plotly.react(this.plot, traces, this.layout(), {
       responsive: false, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: 'reset', showTips: false,
@@ -90,12 +94,13 @@ class TimeChart {
     if (trace.type === 'heatmap') {
       const rows = described.z.shape[0];
       trace.z = Array.from({ length: rows }, (_, row) => part(described.z, row));
-      trace.colorscale = loadingScale();
+      trace.colorscale = described.colorscale === '@loading' ? loadingScale() : amountScale();
       trace.colorbar = { ...trace.colorbar, tickfont: { color: css('ink') }, outlinewidth: 0 };
-      const narrow = this.box.clientWidth < 560;
-      if (narrow) trace.y = trace.y.map((name) => name.split(' - ').pop());
+      this.narrow = this.box.clientWidth < 560;
+      if (this.narrow) trace.y = trace.y.map((name) => name.split(' - ').pop());
       this.rowNames = trace.y;
     }
+    if (trace.mode === 'markers') trace.marker = { color: trace.line.color, size: 7 };
     trace.showlegend = false;
     return Object.assign(trace, { described });
   }
@@ -107,7 +112,7 @@ class TimeChart {
     this.margin = { ...MARGIN };
     if (heat) {
       const longest = Math.max(...this.rowNames.map((name) => name.length));
-      this.margin.l = Math.min(12 + 6.4 * longest, wide * 0.42);
+      this.margin.l = Math.min(12 + (this.narrow ? 5.4 : 6.4) * longest, wide * 0.52);
       this.margin.r = 62;
     }
     this.range ??= [0, this.run.steps * this.run.step_h];
@@ -129,7 +134,7 @@ class TimeChart {
       },
       yaxis: {
         ...axis, fixedrange: true,
-        ...(heat ? { autorange: 'reversed', type: 'category' } : { title: { text: this.chart.unit, font: { size: 12 } }, tickformat: ',~g' }),
+        ...(heat ? { autorange: 'reversed', type: 'category', tickfont: { color: ink, size: this.narrow ? 10 : 12 } } : { title: { text: this.chart.unit, font: { size: 12 } }, tickformat: ',~g' }),
         ...(this.limits && !heat ? { range: this.limits } : {}),
       },
     };

@@ -50,3 +50,8 @@ function loadingScale() {
   const at = (share) => [share / 1.25, loadingColour(share)];
   return [at(0), at(0.5), at(1), [0.8001, loadingColour(2)], [1, loadingColour(2)]];
 }
+
+// Amounts from none to the most there is.
+function amountScale() {
+  return [[0, css('page')], [0.02, loadingColour(0)], [1, loadingColour(1)]];
+}
