@@ -1,6 +1,6 @@
 """What all sections of a scenario are made of: strict reading, kinds of numbers, refusals."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,9 @@ NotNegative = Annotated[float, Field(ge=0, le=1e12)]
 Money = Annotated[float, Field(ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Interval = Annotated[tuple[Money, Money], AS_TUPLE]
+
+# What else than groups is connected to the grid under a community.
+GRID_PARTS = ("charging", "community-storage", "feeder", "schools")
 
 
 class Section(BaseModel):
@@ -85,23 +88,46 @@ def existing_dataset(folder: str, info: ValidationInfo) -> str:
     return folder
 
 
-def misplaced_groups(groups: Iterable[Any], communities: Mapping[str, Any]) -> list[Problem]:
+def of_no_other_part(name: str) -> str:
+    """Return a name that no part of the grid under a community bears already."""
+    if name in GRID_PARTS:
+        raise refuse(
+            f"{name!r} is the name of another part of the grid", allowed="a name of its own"
+        )
+    return name
+
+
+def misplaced_groups(groups: Iterable[Any], info: ValidationInfo) -> list[Problem]:
     """Return what is wrong with where a scheme's groups live, and with what they are called there.
+
+    Each is a place of the grid or stands beside one in the results, so that neither members of its
+    community nor groups of another scheme there may bear its name.
 
     Parameters
     ----------
     groups
         Each with the name of its community and a name of its own.
-    communities
-        The communities of the scenario by name.
+    info
+        What the scenario says in sections before this one.
     """
+    communities = info.data.get("communities")
+    if communities is None:
+        return []
+    taken = {
+        (community, member.name): f"members of {community} are called {member.name!r}"
+        for community, there in communities.items()
+        for member in there.members
+    }
+    for scheme, section in info.data.items():
+        for other in getattr(section, "groups", ()):
+            told = f"a group of {scheme} in {other.community} is called {other.name!r} too"
+            taken.setdefault((other.community, other.name), told)
     problems = []
     for g, group in enumerate(groups):
         if group.community not in communities:
             message = f"no community is called {group.community!r}"
             near = nearest(group.community, communities)
             problems.append(Problem(f"groups.{g}.community", message, ", ".join(communities), near))
-        elif any(member.name == group.name for member in communities[group.community].members):
-            message = f"members of {group.community} are called {group.name!r}"
+        elif message := taken.get((group.community, group.name), ""):
             problems.append(Problem(f"groups.{g}.name", message, "a name of its own"))
     return problems

@@ -19,6 +19,7 @@ from runs.scenarios.base import (
     existing,
     existing_dataset,
     misplaced_groups,
+    of_no_other_part,
     refuse,
 )
 
@@ -130,6 +131,8 @@ class StorageHouseGroup(Section):
     photovoltaics: HousePhotovoltaics = Field(
         default=HousePhotovoltaics(pv_kw=5.0), description="generation on the roof"
     )
+
+    _not_taken = check("name")(of_no_other_part)
 
 
 class StorageSizes(Section):
@@ -356,10 +359,6 @@ def between_houses_and_communities(
     cls: type, houses: CompositeStorage | None, info: ValidationInfo
 ) -> CompositeStorage | None:
     """Refuse houses where there is no community, or whose name is taken there."""
-    communities = info.data.get("communities")
-    if houses is None or communities is None:
-        return houses
-    problems = misplaced_groups(houses.groups, communities)
-    if problems:
+    if houses is not None and (problems := misplaced_groups(houses.groups, info)):
         raise InputError(problems)
     return houses

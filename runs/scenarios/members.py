@@ -16,6 +16,7 @@ from runs.scenarios.base import (
     Section,
     existing,
     existing_dataset,
+    of_no_other_part,
     refuse,
 )
 
@@ -36,12 +37,7 @@ class _Members(Section):
         default=0.86, description="energy delivered per energy that the peak power promises [1]"
     )
 
-    @check("name")
-    @classmethod
-    def _not_taken(cls, name: str) -> str:
-        if name in ("charging", "feeder", "schools"):
-            raise refuse(f"{name!r} is the name of another part of the grid")
-        return name
+    _not_taken = check("name")(of_no_other_part)
 
 
 class ProfileMembers(_Members):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem, nearest
+from environment.errors import InputError, Problem
 from runs.scenarios.base import (
     AS_TUPLE,
     Efficiency,
@@ -17,6 +17,7 @@ from runs.scenarios.base import (
     Positive,
     Section,
     Share,
+    misplaced_groups,
     ordered,
     refuse,
 )
@@ -199,17 +200,7 @@ def between_terms_and_communities(
     if info.data.get("school_terms", ...) is None:
         allowed = "a section school_terms, such as {built_in: michigan}"
         problems.append(Problem("", "buses drive on school days, which nothing tells", allowed))
-    communities = info.data.get("communities", {group.community for group in schools.groups})
-    problems += [
-        Problem(
-            f"groups.{index}.community",
-            f"no community is called {group.community!r}",
-            ", ".join(communities),
-            nearest(group.community, communities),
-        )
-        for index, group in enumerate(schools.groups)
-        if group.community not in communities
-    ]
+    problems += misplaced_groups(schools.groups, info)
     if problems:
         raise InputError(problems)
     return schools

@@ -16,6 +16,7 @@ from runs.scenarios.base import (
     Share,
     existing_dataset,
     misplaced_groups,
+    of_no_other_part,
     refuse,
 )
 from runs.scenarios.preferences import PositivePreference
@@ -235,6 +236,8 @@ class HomeGroupSettings(Section):
         description="the storages of each home"
     )
 
+    _not_taken = check("name")(of_no_other_part)
+
     @check("dataset")
     @classmethod
     def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
@@ -353,10 +356,6 @@ def between_homes_and_communities(
     cls: type, homes: SmartHomesSettings | None, info: ValidationInfo
 ) -> SmartHomesSettings | None:
     """Refuse homes where there is no community, and sunshine where there is no place."""
-    communities = info.data.get("communities")
-    if homes is None or communities is None:
-        return homes
-    problems = misplaced_groups(homes.groups, communities)
-    if problems:
+    if homes is not None and (problems := misplaced_groups(homes.groups, info)):
         raise InputError(problems)
     return homes
