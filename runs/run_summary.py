@@ -67,6 +67,7 @@ COUNTS: dict[str, str | None] = {
         "a household used more in a step than in any step of its history, and was allowed no more"
     ),
     "plants_cut_off": "an outage kept a plant from charging its storage for a step",
+    "plant_readings_filled": "a plant's reading was missing, and filled from those around it",
     "allowances_not_settled": "a plan came to the highest alpha before its allowance had settled",
     "incentive_price_at_bound": "the incentive price stood at one of its bounds",
     "purchases_rationed": "the utility took less than schools offered at its price",

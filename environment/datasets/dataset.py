@@ -22,6 +22,25 @@ MUCH_FILLED = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MeasuredGeneration:
+    """What photovoltaics were measured to generate over the steps of a run.
+
+    Attributes
+    ----------
+    members
+        Whose they are.
+    energy_kwh
+        Energy of each step [kWh], shape (steps, members).
+    filled
+        Where a reading was missing and filled, likewise.
+    """
+
+    members: tuple[str, ...]
+    energy_kwh: NDArray[np.float64]
+    filled: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """What stands in a dataset.
 
@@ -63,6 +82,24 @@ class Dataset:
             pv_kwh = profiles.over("pv_kwh", calendar, steps)[:, there]
             generation_kwh = np.where(np.isnan(pv_kwh), 0.0, pv_kwh) * scale
         return LoadTable(members, load_kwh[:, there] * scale, generation_kwh)
+
+    def generation(self, calendar: Calendar, steps: int) -> MeasuredGeneration:
+        """Return what the photovoltaics of members generate over a run, times their scale.
+
+        Raises
+        ------
+        InputError
+            If none was measured, or the run is not covered.
+        """
+        if "profiles" not in self.series or "pv_kwh" not in self.series["profiles"].values:
+            message = "tells no generation"
+            raise InputError([Problem(str(self.folder), message, "profiles with a column pv_kwh")])
+        profiles = self.series["profiles"]
+        energy_kwh = profiles.over("pv_kwh", calendar, steps)
+        there = ~np.isnan(energy_kwh).any(axis=0)
+        members = tuple(np.array(profiles.keys, dtype=np.object_)[there].tolist())
+        filled = profiles.filled("pv_kwh", calendar, steps)[:, there]
+        return MeasuredGeneration(members, energy_kwh[:, there] * self._scale(members), filled)
 
     def _regions(self, calendar: Calendar, steps: int) -> LoadTable:
         if "system_demand" not in self.series:

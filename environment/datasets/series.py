@@ -69,8 +69,31 @@ class Series:
         InputError
             If the table lacks it, does not cover the run, or is coarser than its steps.
         """
-        if name not in self.values:
-            there = ", ".join(self.values)
+        unit = next(column.unit for column in self.table.columns if column.name == name)
+        return self._resampled(self.values, name, calendar, steps, unit)
+
+    def filled(self, name: str, calendar: Calendar, steps: int) -> NDArray[np.bool_]:
+        """Return in which steps of a run any interval was filled, shape (steps, keys).
+
+        Raises
+        ------
+        InputError
+            As in `over`.
+        """
+        gaps = {key: np.isnan(values).astype(np.float64) for key, values in self.measured.items()}
+        some: NDArray[np.bool_] = self._resampled(gaps, name, calendar, steps, "1") > 0
+        return some
+
+    def _resampled(
+        self,
+        quantities: dict[str, NDArray[np.float64]],
+        name: str,
+        calendar: Calendar,
+        steps: int,
+        unit: str,
+    ) -> NDArray[np.float64]:
+        if name not in quantities:
+            there = ", ".join(quantities)
             raise InputError([Problem(self.place, f"there is no column {name}, but {there}")])
         step_us = round(calendar.step_h * HOUR_US)
         begin_us = microseconds(calendar.time_of(0)) - self.start_us
@@ -88,9 +111,8 @@ class Series:
             message = f"no interval starts with the run, {shown(begin_us + self.start_us, zone)}"
             allowed = f"times every {length(self.interval_us)} from {shown(self.start_us, zone)}"
             raise InputError([Problem(self.place, message, allowed)])
-        unit = next(column.unit for column in self.table.columns if column.name == name)
         # The last interval may end after the run; then an interval is longer than a step.
-        values = self.values[name][int(first) : -int(-past // 1)]
+        values = quantities[name][int(first) : -int(-past // 1)]
         return resampled(values, self.interval_us, step_us, unit, self.place)
 
 

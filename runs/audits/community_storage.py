@@ -124,6 +124,9 @@ class CommunityStorageAudit:
             assert setting.community_storage is not None
             above = demand > setting.community_storage.most_kwh + 1e-9
             figures["counts.demands_above_history"] = spread(above.sum(axis=1)[:, None])
+            plants = setting.community_storage.plants
+            filled = np.array([plants.filled(step) for step in range(shape[0])])
+            figures["counts.plant_readings_filled"] = spread(filled[:, None])
         if self.premises.reliable:
             figures["counts.storage_messages_unheard"] = np.zeros(shape)
         figures |= {name: spread(values) for name, values in self._counted.items()}

@@ -97,11 +97,11 @@ class StorageChecks:
         return tally.check()
 
     def sun(self, label: Label, shared: CommunityStorageSetting, premises: Premises) -> Check:
-        """Hold the generation against that of sun and clouds."""
+        """Hold the generation against that of sun and clouds, or what was measured."""
         tally = Tally("storages: plants generate what the sun gives", EXACT, "of the energy")
         by_name = sky_clearness(premises)
         clear = np.stack([by_name[name] for name in premises.communities], axis=1)
-        sun = np.array([shared.generation_kwh(step, sky) for step, sky in enumerate(clear)])
+        sun = np.array([shared.plants.generation_kwh(step, sky) for step, sky in enumerate(clear)])
         expected = np.where(self.supplied, sun[:, None], 0.0)
         tally.add(relative(self.storages["generation_kwh"], expected), label)
         return tally.check()

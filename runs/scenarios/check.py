@@ -85,6 +85,14 @@ def _file_problems(scenario: Scenario) -> Iterator[Problem]:
             measured_loads(scenario, calendar, group)
         except InputError as error:
             yield from error.problems
+    if (storages := scenario.community_storage) is not None:
+        from runs.schemes.storage_plants import calendar_of_history, measured_plants
+
+        history = calendar_of_history(calendar, storages)
+        try:
+            measured_plants(scenario, storages, *history)
+        except InputError as error:
+            yield from error.problems
     try:
         measured_tariff(scenario, calendar)
     except InputError as error:

@@ -1,7 +1,7 @@
 """A community's storage in a scenario: storages with their plants, households and forecasters."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, ValidationInfo
 from pydantic import field_validator as check
@@ -14,10 +14,13 @@ from runs.scenarios.base import (
     Positive,
     Section,
     Share,
+    existing_dataset,
     refuse,
 )
 
 CONNECTION = "community-storage"
+# Where a measured plant stands in a dataset.
+PLANT_TABLES = ("members", "profiles")
 
 
 class PersistenceForecaster(Section):
@@ -112,9 +115,37 @@ class SharedStorage(Section):
     pv_performance_ratio: Efficiency = Field(
         default=0.86, description="energy delivered per energy that the peak power promises [1]"
     )
+    pv_dataset: str | None = Field(
+        default=None,
+        description="folder of a dataset that measured the plant, in place of pv_kw and the sky, "
+        "or null",
+    )
+    pv_member: str | None = Field(
+        default=None, description="whose photovoltaics of the dataset, or null for the only ones"
+    )
+    pv_scale: Positive = Field(default=1.0, description="factor on what was measured [1]")
     charge_above_kw: Positive = Field(
         default=0.02, description="power of the plant from which the storage is charged [kW]"
     )
+
+    @property
+    def sunlit(self) -> bool:
+        """Whether what its plant generates follows from the sky."""
+        return self.pv_kw > 0 and self.pv_dataset is None
+
+    @check("pv_dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @check("pv_member", "pv_scale")
+    @classmethod
+    def _of_a_dataset(cls, given: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        usual = cls.model_fields[name].default
+        if given != usual and info.data.get("pv_dataset", "") is None:
+            raise refuse("no dataset measured the plant", allowed=f"pv_dataset, or no {name}")
+        return given
 
     @check("soc_max")
     @classmethod
@@ -176,9 +207,15 @@ class CommunityStorage(Section):
         return (CONNECTION,) if here else ()
 
     @property
-    def has_plants(self) -> bool:
-        """Whether any storage has a plant."""
-        return any(storage.pv_kw for storage in self.storages)
+    def sunlit(self) -> bool:
+        """Whether the sky above the plants is needed."""
+        return any(storage.sunlit for storage in self.storages)
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Datasets that measured plants, and the tables they are read for."""
+        named = (storage.pv_dataset for storage in self.storages)
+        return {dataset: PLANT_TABLES for dataset in named if dataset is not None}
 
     def problems(self, members: Mapping[str, tuple[str, ...]]) -> list[Problem]:
         """Return what does not fit the communities.

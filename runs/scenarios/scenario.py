@@ -173,6 +173,9 @@ class Scenario(Section):
         if (houses := self.composite_storage) is not None:
             for folder, tables in houses.datasets.items():
                 used[folder] = (*used.get(folder, ()), *tables)
+        if (storages := self.community_storage) is not None:
+            for folder, tables in storages.datasets.items():
+                used[folder] = (*used.get(folder, ()), *tables)
         if (dataset := self.prices.time_of_use.dataset) is not None:
             used[dataset] = (*used.get(dataset, ()), "market")
         return used
@@ -209,7 +212,7 @@ class Scenario(Section):
         """Whether what anybody generates follows from the sky over a community."""
         groups = (group for community in self.communities.values() for group in community.members)
         storages = self.community_storage
-        return any(group.pv_kw for group in groups) or bool(storages and storages.has_plants)
+        return any(group.pv_kw for group in groups) or bool(storages and storages.sunlit)
 
     def _own_files(self) -> list[str]:
         groups = (group for community in self.communities.values() for group in community.members)

@@ -1,6 +1,6 @@
 """The storages of a scenario before anybody acts: columns, sunshine, history and forecasters."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,6 @@ from environment.day_slots import slot_by_clock, slots_by_clock
 from environment.forecasters import Forecaster
 from environment.population import Population
 from environment.streams import Streams
-from environment.sunshine import ClearSky, Orientation
 from runs.members import make_members
 from runs.scenarios.chance import GrowthSettings
 from runs.scenarios.community_storage import CONNECTION
@@ -21,11 +20,12 @@ from runs.scenarios.community_storage import CommunityStorage as Rules
 from runs.scenarios.scenario import Scenario
 from runs.schemes.forecaster_choice import make_forecaster
 from runs.schemes.pilot_world import PilotWorld, Watched
+from runs.schemes.storage_plants import StoragePlants, calendar_of_history
 from runs.setting import Setting
 
 STORAGE_COLUMNS = (
     "capacity_kwh", "soc_min", "soc_max", "charge_efficiency", "discharge_efficiency",
-    "dischargers", "charge_above_kw", "pv_kw",
+    "dischargers", "charge_above_kw",
 )  # fmt: skip
 
 
@@ -51,6 +51,8 @@ class CommunityStorageSetting:
         Which consumers the households are.
     community, nodes : array of int, shape (storages,)
         Where each storage stands, and its node of the grid.
+    plants : StoragePlants
+        What the plants generate.
     history_slots : int
         Steps before the start that were seen.
     demand_history_kwh : array, shape (history_slots, households)
@@ -90,36 +92,19 @@ class CommunityStorageSetting:
                 [rows.stop - rows.start for *_, rows in members],
             ).astype(np.int32),
         )
-        self.history_slots = slots_by_clock(calendar.step_h) * rules.history_days
-        past = _before(setting, self.history_slots)
-        self._sky = _sky(past.calendar, scenario, rules)
+        earlier, self.history_slots = calendar_of_history(calendar, rules)
+        past = _before(setting, earlier, self.history_slots)
+        self.plants = StoragePlants(scenario, rules, earlier, self.history_slots, self.community)
         self._setting = setting
         seen = PilotWorld(past, self.watched)
         slots = range(-self.history_slots, 0)
         self.demand_history_kwh = np.maximum(seen.loads_kwh(0, self.history_slots), 0.0)
         clear = seen.clearness(0, self.history_slots)
         self.generation_history_kwh = np.array(
-            [self.generation_kwh(slot, sky) for slot, sky in zip(slots, clear, strict=True)]
+            [self.plants.generation_kwh(slot, sky) for slot, sky in zip(slots, clear, strict=True)]
         )
         self.least_kwh = _least(calendar, slots, self.demand_history_kwh)
         self.most_kwh = self.demand_history_kwh.max(axis=0, initial=0.0)
-
-    def generation_kwh(self, step: int, clearness: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what every plant generates in a step, also of the history [kWh].
-
-        Parameters
-        ----------
-        step : int
-            The step; below 0 before the run.
-        clearness : array, shape (communities,)
-            What clouds let through [1].
-        """
-        sun = self._sky.generation_kwh(step + self.history_slots)
-        own = self.storages
-        generated: NDArray[np.float64] = (
-            own["pv_kw"] * sun[own["orientation"]] * clearness[self.community]
-        )
-        return generated
 
     @cached_property
     def pilot(self) -> PilotWorld:
@@ -135,7 +120,7 @@ class CommunityStorageSetting:
         clear = self.pilot.clearness(first, last)
         return np.array(
             [
-                self.generation_kwh(step, sky)
+                self.plants.generation_kwh(step, sky)
                 for step, sky in zip(range(first, last), clear, strict=True)
             ]
         ).reshape(last - first, len(self.names))
@@ -158,16 +143,6 @@ class CommunityStorageSetting:
         day = slots_by_clock(self.calendar.step_h)
         streams, seed = self._setting.streams, self._setting.scenario.seed
         return make_forecaster(self.rules.forecaster, history, day, actual, streams, seed, whom)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sky:
-    """Sunshine on plants, of which there may be none in a place that nobody told."""
-
-    clear: ClearSky | None
-
-    def generation_kwh(self, step: int) -> NDArray[np.float64]:
-        return np.zeros(1) if self.clear is None else self.clear.generation_kwh(step)
 
 
 def _members_of(setting: Setting, rules: Rules) -> list[tuple[int, str, Any, slice]]:
@@ -197,46 +172,20 @@ def _storages(rules: Rules, community: NDArray[np.intp]) -> Population:
     for name in STORAGE_COLUMNS:
         storages.set(name, [getattr(storage, name) for storage in rules.storages])
     storages.set("power_kw", [storage.power_kw or np.inf for storage in rules.storages])
-    stands = _orientations(rules)
-    standing = list(dict.fromkeys(stands))
-    storages.set("orientation", np.array([standing.index(o) for o in stands], dtype=np.int32))
     storages.set("energy_kwh", [s.soc_start * s.capacity_kwh for s in rules.storages])
     return storages
 
 
-def _orientations(rules: Rules) -> list[Orientation]:
-    return [
-        Orientation(storage.pv_tilt, storage.pv_azimuth, storage.pv_performance_ratio)
-        for storage in rules.storages
-    ]
-
-
-def _sky(calendar: Calendar, scenario: Scenario, rules: Rules) -> _Sky:
-    place = scenario.location
-    if place is None:
-        return _Sky(None)
-    modules = tuple(dict.fromkeys(_orientations(rules)))
-    return _Sky(ClearSky(calendar, place.latitude, place.longitude, place.altitude_m, modules))
-
-
-def _before(setting: Setting, slots: int) -> Setting:
+def _before(setting: Setting, earlier: Calendar, slots: int) -> Setting:
     """Return the world before the run: the same members, chances of its own, and no outages."""
-    scenario, calendar = setting.scenario, setting.calendar
+    scenario = setting.scenario
     chance = scenario.chance.model_copy(update={"feeder_outages": None, "charger_outages": None})
     past = scenario.model_copy(
         update={
-            "hours": slots * calendar.step_h,
+            "hours": slots * earlier.step_h,
             "growth": GrowthSettings(),
             "chance": chance,
         }
-    )
-    earlier = Calendar(
-        calendar.time_of(-slots),
-        calendar.zone.key,
-        calendar.step_h,
-        calendar.holiday_country,
-        calendar.holiday_subdivision,
-        calendar.school_terms,
     )
     seed = int(setting.streams.generator("history of community storage").integers(2**62))
     return replace(

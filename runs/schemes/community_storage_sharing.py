@@ -95,7 +95,7 @@ class CommunityStorageSharing:
         self.supplied = simulation.supplied[self.shared.community]
         demand = loads_of(simulation.consumers, self.shared.watched)
         self.households.population["demand_kwh"][:] = np.maximum(demand, 0.0)
-        generation = self.shared.generation_kwh(step, simulation.chance.clearness)
+        generation = self.shared.plants.generation_kwh(step, simulation.chance.clearness)
         self.controllers.population["generation_kwh"][:] = np.where(self.supplied, generation, 0.0)
         self.controllers.begin_step()
         if step not in self._day:
@@ -234,6 +234,7 @@ class CommunityStorageSharing:
             "households_served_less_than_allowed": int((short & serving[:, None]).sum()),
             "demands_above_history": int((demand > shared.most_kwh + AT_BOUND).sum()),
             "plants_cut_off": int(np.count_nonzero(~self.supplied)),
+            "plant_readings_filled": shared.plants.filled(self.simulation.step_index),
             "allowances_not_settled": sum(not plan.settled for plan in self.plans),
         }
 
