@@ -1,13 +1,20 @@
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from runs import load_scenario, read_run, start_run
 from runs.pictures.run_data import RunData
-from runs.pictures.schools import draw_bus_power, draw_incentives
-from runs.pictures.sheet import Drawing
+from runs.pictures.schools import (
+    base_kw,
+    covered_kwh,
+    demand_kw,
+    draw_bus_power,
+    draw_incentives,
+)
+from runs.pictures.sheet import Drawing, energy_text
 from runs.plots import draw_plots
 from runs.run_summary import notes, summary_table
 
@@ -76,3 +83,28 @@ def test_the_table_of_a_run_tells_bills_energies_and_ways_to_count(tmp_path: Pat
     told = " ".join(notes(summary))
     assert "could not finish its round" in told
     assert "energy that school rounds took and batteries lacked" in told.lower()
+
+
+def test_what_schools_sell_beyond_the_need_of_an_hour_covers_nothing(tmp_path: Path) -> None:
+    """Under centralised control they sell at once, also more than an hour requires."""
+    power, _ = drawn(
+        tmp_path / "run", "hours=24", "strategies=[centralised]",
+        "school_buses.groups=[{name: a, community: rochester, schools: 20, buses: 10}]",
+    )  # fmt: skip
+    data = RunData(read_run(tmp_path / "run"))
+    hours = data.run.table("schools", ["step", "energy_kwh"]).to_pandas()
+    sold = hours.groupby("step")["energy_kwh"].sum().clip(lower=0.0)
+    required = np.maximum(demand_kw(data)[0] - base_kw(data), 0.0)[sold.index]
+    covered = np.minimum(sold, required).sum()
+    assert 0 < covered < sold.sum() - 1.0
+    assert covered_kwh(data, "centralised") == pytest.approx(covered)
+    assert f"sell {energy_text(sold.sum())} and so cover {energy_text(covered)} of" in power.finding
+
+
+def test_where_nothing_is_sold_beyond_the_need_one_figure_tells_it(tmp_path: Path) -> None:
+    power, _ = drawn(tmp_path / "run", "hours=24", "strategies=[optimal_energy_price]")
+    data = RunData(read_run(tmp_path / "run"))
+    sold = float(data.total("optimal_energy_price", "school_sold_kwh"))
+    assert covered_kwh(data, "optimal_energy_price") == pytest.approx(sold)
+    assert "cover" not in power.finding
+    assert f"sell {energy_text(sold)} of the" in power.finding

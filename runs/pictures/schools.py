@@ -133,6 +133,18 @@ def _critical(data: RunData) -> NDArray[np.bool_]:
     return np.asarray(demand_kw(data)[0] > base_kw(data))
 
 
+def covered_kwh(data: RunData, strategy: str) -> float:
+    """Return how much of the demand above the base is met by what schools sell [kWh].
+
+    Where the utility buys without a cap, schools may sell more than is required in one hour and
+    less in another.
+    """
+    row = data.strategies.index(strategy)
+    sold = data.paid_power_kw("incentive", "payee", "schools")[row].sum(axis=0)
+    required = np.maximum(demand_kw(data)[row] - base_kw(data), 0.0)
+    return float(np.minimum(sold, required).sum()) * data.step_h
+
+
 def _power_finding(data: RunData) -> str:
     """Tell how much schools sell, or what they charge."""
     sold = {name: float(data.total(name, "school_sold_kwh")) for name in data.strategies}
@@ -140,8 +152,11 @@ def _power_finding(data: RunData) -> str:
     if sold[most] == 0:
         charged = float(data.total(most, "school_charged_kwh"))
         return f"School buses charge {energy_text(charged)} and sell nothing"
-    required = float(data.total(most, "required_kwh"))
+    required = energy_text(float(data.total(most, "required_kwh")))
+    covered = covered_kwh(data, most)
+    told = f"under {strategy_name(most)} school buses sell {energy_text(sold[most])}"
+    if covered < (1.0 - 1e-9) * sold[most]:
+        told += f" and so cover {energy_text(covered)}"
     return capital(
-        f"under {strategy_name(most)} school buses sell {energy_text(sold[most])} of the "
-        f"{energy_text(required)} by which demand stands above the base in critical hours"
+        f"{told} of the {required} by which demand stands above the base in critical hours"
     )
