@@ -1,11 +1,15 @@
 import json
+import shutil
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
-from matplotlib.animation import FFMpegWriter
+from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
 from environment import InputError
@@ -169,17 +173,55 @@ def test_a_film_shows_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {p.name for p in folder.glob("*.gif*")} == {"trips.gif"}
 
 
-def test_mp4_needs_ffmpeg(monkeypatch: pytest.MonkeyPatch, day: Path) -> None:
-    monkeypatch.setattr(FFMpegWriter, "isAvailable", classmethod(lambda cls: False))
-    with pytest.raises(InputError, match=r"trips.mp4: ffmpeg, .* is not installed .*gif"):
+def frames_of(path: Path, folder: Path) -> np.ndarray[Any, Any]:
+    """Return the frames of a film, read back by ffmpeg, shape (frames, height, width)."""
+    raw = folder / "frames.gray"
+    told = ["-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "gray", str(raw)]
+    subprocess.run([get_ffmpeg_exe(), *told], check=True)
+    return np.fromfile(raw, np.uint8).reshape(-1, 500, 800)
+
+
+@pytest.mark.parametrize("where", ["of the system", "of the extra"])
+def test_mp4_shows_the_steps_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+) -> None:
+    # Either way it is the ffmpeg of the extra, found as a system's or asked for.
+    found = get_ffmpeg_exe() if where == "of the system" else str(tmp_path / "none")
+    monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", found)
+    monkeypatch.setattr(trip_film, "FRAMES_PER_STEP", 1)
+    folder = shutil.copytree(
+        finished(*FEW, "hours=8", "game.solver=exact", "strategies=[typical]"), tmp_path / "run"
+    )
+    (path,) = export_trips(folder, ["mp4"])
+    assert path == folder / "trips.mp4"
+    assert path.read_bytes()[4:8] == b"ftyp"
+    frames = frames_of(path, tmp_path).astype(int)
+    assert len(frames) == 8
+    moved = (np.abs(np.diff(frames[:, 100:], axis=0)) > 60).sum(axis=(1, 2))
+    # At seven the first set out; before, only the loads written below the communities change.
+    assert moved[-1] > 3 * moved[:-1].max()
+    assert {p.name for p in folder.glob("*.mp4*")} == {"trips.mp4"}
+
+
+def test_mp4_without_any_ffmpeg_names_the_extra(monkeypatch: pytest.MonkeyPatch, day: Path) -> None:
+    monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", "no-such-ffmpeg")
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    told = r"trips.mp4: ffmpeg, .* is not installed .*pip install 'hmesh\[video\]'.* gif"
+    with pytest.raises(InputError, match=told):
         export_trips(day, ["mp4"])
 
 
-@pytest.mark.skipif(not FFMpegWriter.isAvailable(), reason="ffmpeg is not installed")
-def test_mp4_is_written_with_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trip_film, "FRAMES_PER_STEP", 1)
-    (path,) = export_trips(finished(*FEW, "hours=3", "game.solver=exact"), ["mp4"])
-    assert path.read_bytes()[4:8] == b"ftyp"
+def test_an_ffmpeg_that_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch, day: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\ncat > /dev/null\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", str(broken))
+    monkeypatch.setattr(trip_film, "MOST_STEPS", 1)
+    with pytest.raises(InputError, match="ffmpeg cannot write it"):
+        export_trips(day, ["mp4"])
+    assert not list(day.glob("*.mp4*"))
 
 
 def test_what_a_run_did_not_record_cannot_be_exported() -> None:

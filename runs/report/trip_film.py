@@ -1,7 +1,9 @@
 """The moving map as a film: vehicles between communities, coloured by how full they are."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +26,14 @@ MOST_STEPS = 48
 FRAMES_PER_STEP = 3
 FRAMES_PER_SECOND = 6
 FORMATS = ("gif", "mp4")
+INSTALL = "pip install 'hmesh[video]'"
 _SIZE_IN, _DOTS_PER_IN = (8.0, 5.0), 100
 _SOC_COLOURS = ("#C24A00", "#E08A1E", "#D9B93B", "#6FA8D6", "#2F7FC1", "#00539B")
 _GOLDEN_ANGLE = 2.399963
 
 
 def write_film(data: RunData, path: Path, strategy: str | None = None) -> None:
-    """Write the vehicles of a run as an animated GIF, or as MP4 where ffmpeg is installed.
+    """Write the vehicles of a run as an animated GIF, or as MP4 by an ffmpeg that is installed.
 
     Parameters
     ----------
@@ -44,22 +47,22 @@ def write_film(data: RunData, path: Path, strategy: str | None = None) -> None:
     Raises
     ------
     InputError
-        When the run recorded no vehicle, ffmpeg is wanted and missing, or the file cannot be
-        written.
+        When the run recorded no vehicle, ffmpeg is wanted and missing or fails, or the file cannot
+        be written.
     """
+    from matplotlib import rc_context
     from matplotlib.animation import FFMpegWriter, PillowWriter
 
     if data.recorded == 0:
         message = "no vehicle was recorded, so that there is none to film"
         raise InputError([Problem(str(data.run.directory), message, "record.vehicles: all")])
     kind = path.suffix.removeprefix(".")
-    if kind == "mp4" and not FFMpegWriter.isAvailable():
-        raise InputError([Problem(str(path), "ffmpeg, which writes it, is not installed", "gif")])
+    settings: Any = {"animation.ffmpeg_path": _ffmpeg(path)} if kind == "mp4" else {}
     window = window_of(data)
     last = min(window.last, window.first + MOST_STEPS)
     scene = _Scene(data, Window(window.first, last, window.vehicles), strategy)
     writer: Any = (FFMpegWriter if kind == "mp4" else PillowWriter)(fps=FRAMES_PER_SECOND)
-    with beside(path) as new:
+    with rc_context(settings), beside(path) as new:
         # The writers go by the ending of the name.
         whole = new.with_name(f"{new.name}.{kind}")
         try:
@@ -68,8 +71,27 @@ def write_film(data: RunData, path: Path, strategy: str | None = None) -> None:
                     scene.show(float(at))
                     writer.grab_frame()
             whole.rename(new)
+        except CalledProcessError as error:
+            message = f"ffmpeg cannot write it: {error}"
+            raise InputError([Problem(str(path), message, "gif")]) from None
         finally:
             whole.unlink(missing_ok=True)
+
+
+def _ffmpeg(path: Path) -> str:
+    """Return the ffmpeg of the system, or the one that comes with the extra."""
+    from matplotlib import rcParams
+
+    if found := shutil.which(str(rcParams["animation.ffmpeg_path"])):
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        message = "ffmpeg, which writes it, is not installed"
+        remedy = f"ffmpeg of the system, hMESH with its extra: {INSTALL}, or the format gif"
+        raise InputError([Problem(str(path), message, remedy)]) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +211,15 @@ class _Scene:
         bar.ax.tick_params(labelsize=8)
         self.heading = self.figure.text(0.02, 0.93, "", fontsize=12, fontweight="bold")
         self.loads = [
-            self.axes.text(x, y - self.radius * 1.12, "", ha="center", va="top", fontsize=9)
+            self.axes.text(
+                x,
+                y - self.radius * 1.12,
+                "",
+                ha="center",
+                va="top",
+                fontsize=9,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+            )
             for x, y in places
         ]
 
