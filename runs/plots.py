@@ -1,7 +1,7 @@
 """The figures of a finished run, each with a title that says what it shows."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     with matplotlib_style.context(["default", style()]), warnings.catch_warnings():
         # A name may be in a script that no installed font can write; its boxes say so.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        for name, draw in _pictures(data.schemes, drawn=bool(data.hours("net_kwh").any())):
+        for name, draw in _pictures(data, drawn=bool(data.hours("net_kwh").any())):
             drawing = draw(data)
             path = None
             if drawing.figure is not None:
@@ -81,8 +81,9 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     return plots
 
 
-def _pictures(schemes: Sequence[str], *, drawn: bool) -> "list[_Picture]":
+def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
     """Return the pictures of a run; those of the grid where anything is drawn from it."""
+    from runs.pictures.city import EVERYBODY, draw_whole_and_parts
     from runs.pictures.lines import draw_line_loading
     from runs.pictures.load import draw_load, draw_peak_to_average
     from runs.pictures.market import draw_prices
@@ -92,8 +93,10 @@ def _pictures(schemes: Sequence[str], *, drawn: bool) -> "list[_Picture]":
         ("peak_to_average", draw_peak_to_average),
         ("prices", draw_prices),
     ]
-    of_schemes = [picture for scheme in schemes for picture in _PICTURES_OF[scheme]()]
-    if not drawn and "smart_homes" in schemes:
+    if EVERYBODY in data.strategies:
+        pictures.insert(0, ("whole_and_parts", draw_whole_and_parts))
+    of_schemes = [picture for scheme in data.schemes for picture in _PICTURES_OF[scheme]()]
+    if not drawn and "smart_homes" in data.schemes:
         # Homes without a grid: there is no load of the grid and nothing has a price.
         return of_schemes
     return [*pictures, *of_schemes, ("line_loading", draw_line_loading)]

@@ -29,6 +29,8 @@ Strategy = Literal[
     "typical",
     "two_level",
     "three_level",
+    "nobody_shares",
+    "everybody_shares",
 ]
 
 # The schemes in the order of the hour, each named as its section of a scenario. Of its strategies
@@ -65,6 +67,21 @@ STRATEGIES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+# Strategies of a whole city: what every scheme does at once.
+STRATEGIES_OF_ALL: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "nobody_shares": {scheme: first for scheme, (first, *_) in STRATEGIES_OF.items()},
+        "everybody_shares": {
+            "smart_homes": "mpfa_mg_shifting",
+            "composite_storage": "hybrid_storage",
+            "battery_sharing": "shared_battery",
+            "community_storage": "community_storage_optimal",
+            "school_buses": "optimal_energy_price",
+            "vehicles": "three_level",
+        },
+    }
+)
+
 _NAMES = {
     "spfa_s": "SPFA/S",
     "spfa_gs": "SPFA/GS",
@@ -90,11 +107,13 @@ _NAMES = {
     "typical": "typical charging",
     "two_level": "the two-level game",
     "three_level": "the three-level game",
+    "nobody_shares": "nobody sharing",
+    "everybody_shares": "everybody sharing",
 }
 
 
 def scheme_of(strategy: str) -> str | None:
-    """Return the scheme that a strategy belongs to; None where it is the user's own."""
+    """Return the scheme a strategy belongs to; None where it is of all, or the user's own."""
     for scheme, strategies in STRATEGIES_OF.items():
         if strategy in strategies:
             return scheme
@@ -107,8 +126,11 @@ def strategy_within(scheme: str, strategy: str) -> str:
     Returns
     -------
     str
-        The strategy itself where it is the scheme's or the user's own, else the scheme's first.
+        The strategy itself where it is the scheme's or the user's own, its part for the scheme
+        where it is of all, else the scheme's first.
     """
+    if strategy in STRATEGIES_OF_ALL:
+        return STRATEGIES_OF_ALL[strategy][scheme]
     return strategy if scheme_of(strategy) in (scheme, None) else STRATEGIES_OF[scheme][0]
 
 

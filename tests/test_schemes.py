@@ -2,19 +2,27 @@
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
+import numpy as np
 import pytest
-import yaml
 
 from runs import audit_run, load_scenario, start_run
-from runs.scenarios.scenario import BUILT_IN
-from runs.strategy_names import STRATEGIES_OF, Strategy, scheme_of, strategy_within
+from runs.pictures.city import Changes, changes_of, draw_whole_and_parts, whole_finding
+from runs.pictures.run_data import RunData
+from runs.results.run_reader import read_run
+from runs.strategy_names import (
+    STRATEGIES_OF,
+    STRATEGIES_OF_ALL,
+    Strategy,
+    scheme_of,
+    strategy_within,
+)
 
 
 def test_every_strategy_belongs_to_one_scheme() -> None:
     named = [strategy for strategies in STRATEGIES_OF.values() for strategy in strategies]
-    assert sorted(named) == sorted(get_args(Strategy))
+    assert sorted([*named, *STRATEGIES_OF_ALL]) == sorted(get_args(Strategy))
     assert len(set(named)) == len(named)
     for scheme, strategies in STRATEGIES_OF.items():
         assert {scheme_of(strategy) for strategy in strategies} == {scheme}
@@ -25,33 +33,63 @@ def test_a_scheme_follows_its_first_strategy_where_another_scheme_is_compared() 
     assert strategy_within("vehicles", "of my own") == "of my own"
 
 
-def city() -> dict[str, Any]:
-    """The built-in scenarios of all schemes as one: each brings its communities and its section."""
-    given = {path.stem: yaml.safe_load(path.read_text()) for path in BUILT_IN.glob("*.yaml")}
-    whole: dict[str, Any] = given["three-communities"]
-    for name, scenario in given.items():
-        if name == "three-communities":
-            continue
-        (scheme,) = set(scenario) & set(STRATEGIES_OF)
-        renamed = {place: f"{place}-of-{name}" for place in scenario["communities"]}
-        for place, community in scenario["communities"].items():
-            whole["communities"][renamed[place]] = community
-        text = json.dumps(scenario[scheme])
-        for place, new in renamed.items():
-            text = text.replace(f'"community": "{place}"', f'"community": "{new}"')
-        whole[scheme] = json.loads(text)
-    whole["school_terms"] = given["school-buses"]["school_terms"]
-    whole["location"] = given["community-storage"]["location"]
-    return whole
+def test_a_strategy_of_all_is_one_of_each_scheme() -> None:
+    assert set(STRATEGIES_OF_ALL) <= set(get_args(Strategy))
+    for parts in STRATEGIES_OF_ALL.values():
+        assert set(parts) == set(STRATEGIES_OF)
+        for scheme, strategy in parts.items():
+            assert strategy in STRATEGIES_OF[scheme]
+    for scheme, strategies in STRATEGIES_OF.items():
+        assert strategy_within(scheme, "nobody_shares") == strategies[0]
+        assert strategy_within(scheme, "everybody_shares") != strategies[0]
+
+
+def test_a_strategy_of_all_is_what_its_only_scheme_does(tmp_path: Path) -> None:
+    few = ["hours=6", "vehicles.count=100", "game.solver=exact", "plots=false"]
+    strategies = "strategies=[typical, nobody_shares, three_level, everybody_shares]"
+    start_run(load_scenario("three-communities", [*few, strategies]), tmp_path / "run")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["nobody_shares"] == summary["typical"]
+    assert summary["everybody_shares"] == summary["three_level"]
 
 
 @pytest.mark.slow
 def test_all_schemes_live_in_one_city_and_its_audit_holds(tmp_path: Path) -> None:
-    path = tmp_path / "city.yaml"
-    path.write_text(yaml.safe_dump(city(), sort_keys=False))
-    changes = ["hours=24", "game.solver=exact", "strategies=[typical, three_level]"]
-    scenario = load_scenario(str(path), changes)
+    scenario = load_scenario("one-city", ["hours=48", "messages.keep=leaders"])
     assert set(scenario.schemes) == set(STRATEGIES_OF)
     start_run(scenario, tmp_path / "run")
     report = audit_run(tmp_path / "run")
     assert report.passed, report.lines()
+
+
+def test_the_whole_of_a_city_is_compared_with_its_parts(tmp_path: Path) -> None:
+    changes = ["hours=24", "vehicles.count=50", "game.solver=exact", "plots=false"]
+    strategies = "strategies=[nobody_shares, shared_battery, three_level, everybody_shares]"
+    start_run(load_scenario("one-city", [*changes, strategies]), tmp_path / "run")
+    data = RunData(read_run(tmp_path / "run"))
+    changed = changes_of(data)
+    assert changed is not None
+    assert changed.singles == ("shared_battery", "three_level")
+    peaks = [data.total(name, "peak_kw") for name in data.strategies]
+    np.testing.assert_allclose(changed.peak, np.array(peaks[1:]) / peaks[0] - 1.0)
+    drawing = draw_whole_and_parts(data)
+    assert drawing.figure is not None
+    told = whole_finding(changed)
+    assert drawing.finding == told
+    assert f"{abs(changed.cost[-1]):.1%}".replace("%", " %") in told
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        ([-0.02, -0.01, -0.02], "lower the cost of a kWh by 2.0 %, one by one by 3.0 %: they get"),
+        ([-0.02, -0.01, -0.05], "by 5.0 %, one by one by 3.0 %: they help each other"),
+        (
+            [-0.02, 0.01, 0.05],
+            "raise the cost of a kWh by 5.0 %; one by one they lower it by 1.0 %",
+        ),
+    ],
+)
+def test_a_whole_is_told_beside_its_parts(cost: list[float], told: str) -> None:
+    change = np.array(cost)
+    assert told in whole_finding(Changes(("shared_battery", "three_level"), change, change))

@@ -105,7 +105,10 @@ def draw_peak_to_average(data: RunData) -> Drawing:
     if fixed.mean() > 0:
         bars.append(("Fixed load alone", float(fixed.max() / fixed.mean()), FIXED))
     finding = ratio_finding(data, known)
-    figure, panels = sheet(finding, (1, 1), 0.42 + 0.5 * len(bars), left_in=1.75, heading_in=0.05)
+    left_in = max(1.75, 0.25 + 0.078 * max(len(label) for label, _, _ in bars))
+    figure, panels = sheet(
+        finding, (1, 1), 0.42 + 0.5 * len(bars), left_in=left_in, heading_in=0.05
+    )
     axes = panels[0, 0]
     first = known.get(data.strategies[0])
     for row, (_, ratio, colour) in enumerate(bars):
