@@ -106,6 +106,7 @@ from .storage_capacity import published_capacity as published_capacity
 from .stored_energy_price import average_price_after as average_price_after
 from .supply_curve import SupplyCurve as SupplyCurve
 from .supply_curve import supply_curve as supply_curve
+from .taut_string import most_level_load as most_level_load
 from .three_level_game import Game as Game
 from .three_level_game import Outcome as Outcome
 from .three_level_game import PriceBounds as PriceBounds

@@ -11,6 +11,7 @@ from markets.genetic_sizing import genetic_minimum
 from markets.golden_section import golden_section
 from markets.load_deviation import load_deviation
 from markets.load_levelling import Cycle, Equipment, Windows
+from markets.particle_swarm import Swarm, pymoo_swarm
 
 WINDOWS = Windows.of_clock(np.arange(24.0))
 SEEDS = st.integers(0, 2**32 - 1)
@@ -41,7 +42,7 @@ def test_golden_section_finds_the_valleys_of_many_functions() -> None:
     np.testing.assert_allclose(found, centre, atol=1e-7)
 
 
-def test_golden_section_and_the_genetic_algorithm_agree_on_the_capacity() -> None:
+def test_golden_section_genetic_algorithm_and_particle_swarm_agree_on_the_capacity() -> None:
     total = loads_of(9, 28, 1).sum(axis=0)[None]
     rule = sizing("full")
     best = rule.best_capacity_kwh(total)
@@ -55,7 +56,12 @@ def test_golden_section_and_the_genetic_algorithm_agree_on_the_capacity() -> Non
     assert value == pytest.approx(least, rel=1e-4)
     assert value >= least * (1 - 1e-9)
     assert genetic[0] == pytest.approx(best[0], rel=0.02)
-    # And a third, of a library.
+    swarm = pymoo_swarm(deviation, np.zeros(1), largest, 3, Swarm(particles=20, iterations=19))
+    assert swarm.evaluations == 400
+    assert swarm.cost == pytest.approx(least, rel=1e-6)
+    assert swarm.cost >= least * (1 - 1e-9)
+    assert swarm.point[0] == pytest.approx(best[0], rel=2e-3)
+    # And one of a library that closes in as golden section does.
     bounded = minimize_scalar(
         lambda c: rule.deviation_kwh(total, np.array([c]))[0], bounds=(0, largest[0]),
         method="bounded", options={"xatol": 1e-6},

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from environment import InputError
@@ -58,6 +59,20 @@ def test_published_figures_stand_with_their_place() -> None:
     ]
     assert {(f.where, f.unit) for f in FIGURES} == {("thesis 5.4.2", "%")}
     assert published_figures("none") == ()
+
+
+def test_curves_are_drawn_against_numbers_and_read_back(tmp_path: Path) -> None:
+    table = ReportSection(
+        "curve", "A curve", (Column("size [kWh]"), Column("load [kW]"), Column("peak [kW]")),
+        ((0, 5.0, None), (10, 2.5, 7.0), (30, 2.0, 6.0)),
+        bars=Bars("size [kWh]", ("load [kW]", "peak [kW]"), "power [kW]", curves=True),
+    )  # fmt: skip
+    report = StudyReport("small", "A small report", True, "reproduced", (table,))
+    assert StudyReport.from_json(report.to_json()) == report
+    written = report.save(tmp_path)
+    with Image.open(next(path for path in written if path.suffix == ".png")) as image:
+        image.load()
+        assert image.size == (1200, 675)
 
 
 def test_unknown_studies_are_told_at_once_with_the_nearest_name() -> None:

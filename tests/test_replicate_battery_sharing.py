@@ -7,7 +7,7 @@ import pytest
 from shared_datasets import uk_buildings
 
 from environment.errors import InputError
-from runs.studies.battery_curves import curve, representative
+from runs.studies.battery_curves import curve, representative, searches
 from runs.studies.battery_sharing import compared, conclusions, replicate_battery_sharing
 from runs.studies.battery_spread import capacities, closing_days, closing_shares, emergent
 from runs.studies.battery_study import BatteryStudy, BuildingYear, measured_year, synthetic_year
@@ -83,6 +83,9 @@ def test_every_published_figure_stands_beside_ours(few: BatteryStudy) -> None:
     assert len(figures) == len(section.rows) == 12
     assert section.column("published") == [figure.value for figure in figures]
     again = BatteryStudy(few.year)
+    closing = section.rows[-1]
+    shares = closing_shares(few)
+    assert closing[3] == pytest.approx(100 * (shares[2] - shares[1]))
     verdicts, hold = conclusions(few, again)
     assert hold == all(verdicts.column("holds, synthetic"))
     assert verdicts.column("synthetic") == verdicts.column("measured")
@@ -93,6 +96,22 @@ def test_parts_of_the_report(few: BatteryStudy) -> None:
     full, free = (u_shape.column(name) for name in ("full, days", "free, days"))
     assert min(full) not in (full[0], full[-1])  # type: ignore[type-var]
     assert free == sorted(free, reverse=True)  # type: ignore[type-var]
+    # No store of that size levels more, and no levelling within days more than one of the year.
+    for name in ("full", "free"):
+        for level, least in zip(
+            u_shape.column(f"{name}, days"), u_shape.column("no limits, days"), strict=True
+        ):
+            assert level >= least - 1e-6  # type: ignore[operator]
+    years, days = (u_shape.column(f"no limits, {name}") for name in ("year", "days"))
+    assert years == sorted(years, reverse=True)  # type: ignore[type-var]
+    assert days == sorted(days, reverse=True)  # type: ignore[type-var]
+    found = searches(few)
+    least, *others = found.column("deviation [kWh]")
+    assert [least / other for other in others] == pytest.approx(np.ones(4), abs=1e-4)  # type: ignore[operator]
+    assert all(other >= least * (1 - 1e-9) for other in others)  # type: ignore[operator]
+    golden, *rest = found.column("sizes tried")
+    assert rest == [400] * 4
+    assert 0 < golden < 40  # type: ignore[operator]
     errors = representative(few).column("error [kWh]")
     assert errors == sorted(errors, reverse=True)  # type: ignore[type-var]
     assert len(capacities(few).rows) == 39
@@ -149,5 +168,11 @@ def test_the_conclusions_survive_on_measured_buildings(shared: Path, tmp_path: P
     report = replicate_battery_sharing(lambda done, total: None, data)
     assert report.passed
     assert all(report.section("conclusions").column("holds, measured"))
+    count = len(report.section("conclusions").rows)
+    assert f"Of {count} conclusions {count} on synthetic loads and {count} on measured" in (
+        report.verdict
+    )
+    levels = report.section("curve_measured").column("full, days")
+    assert min(levels) not in (levels[0], levels[-1])  # type: ignore[type-var]
     report.save(tmp_path / "report")
     assert (tmp_path / "report" / "curve.png").is_file()

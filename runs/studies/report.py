@@ -10,6 +10,7 @@ from runs.results.safe_files import beside, unwritable, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from rich.console import Console, ConsoleOptions, Group, RenderableType
     from rich.table import Table
 
@@ -41,21 +42,24 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """How a table is drawn: for each row one bar of every value.
+    """How a table is drawn: for each row one bar of every value, or one point of every curve.
 
     Attributes
     ----------
     label : str
-        Column that names the bars.
+        Column that names the bars, or holds the numbers against which curves are drawn.
     values : tuple of str
         Columns that are drawn.
     axis : str
         What the values are, with their unit.
+    curves : bool
+        Whether they are drawn as curves.
     """
 
     label: str
     values: tuple[str, ...]
     axis: str
+    curves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,20 +272,29 @@ def _section(plain: dict[str, Any]) -> ReportSection:
         columns=tuple(Column(**column) for column in plain["columns"]),
         rows=tuple(tuple(row) for row in plain["rows"]),
         text=tuple(plain["text"]),
-        bars=bars and Bars(bars["label"], tuple(bars["values"]), bars["axis"]),
+        bars=bars and Bars(**bars | {"values": tuple(bars["values"])}),
     )
 
 
 def _draw(section: ReportSection, bars: Bars, path: Path) -> None:
-    """Draw the bars of a table, its first row on top."""
-    import numpy as np
+    """Draw the bars of a table, its first row on top, or its curves."""
     from matplotlib.figure import Figure
+
+    height = 4.5 if bars.curves else 1.2 + 0.3 * len(section.rows)
+    figure = Figure(figsize=(8, height), layout="constrained")
+    axes = figure.add_subplot()
+    (_draw_curves if bars.curves else _draw_bars)(axes, section, bars)
+    axes.set_title(section.title, fontsize="medium")
+    axes.legend()
+    figure.savefig(path, format="png", dpi=150)
+
+
+def _draw_bars(axes: "Axes", section: ReportSection, bars: Bars) -> None:
+    import numpy as np
 
     labels = [str(label) for label in section.column(bars.label)]
     where = np.arange(len(labels))
     height = 0.8 / len(bars.values)
-    figure = Figure(figsize=(8, 1.2 + 0.3 * len(labels)), layout="constrained")
-    axes = figure.add_subplot()
     for at, name in enumerate(bars.values):
         values = [cell if isinstance(cell, int | float) else 0 for cell in section.column(name)]
         axes.barh(where + (at - (len(bars.values) - 1) / 2) * height, values, height, label=name)
@@ -290,6 +303,21 @@ def _draw(section: ReportSection, bars: Bars, path: Path) -> None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(bars.axis)
     axes.margins(y=0.01)
-    axes.set_title(section.title, fontsize="medium")
-    axes.legend()
-    figure.savefig(path, format="png", dpi=150)
+
+
+def _draw_curves(axes: "Axes", section: ReportSection, bars: Bars) -> None:
+    places = section.column(bars.label)
+    for name in bars.values:
+        points = [
+            (place, cell)
+            for place, cell in zip(places, section.column(name), strict=True)
+            if isinstance(cell, int | float)
+        ]
+        axes.plot(*zip(*points, strict=True), marker="o", markersize=3.5, label=name)
+    axes.set_xlabel(bars.label)
+    axes.set_ylabel(bars.axis)
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,.0f}")
+    axes.grid(alpha=0.3)
