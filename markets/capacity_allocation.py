@@ -11,11 +11,12 @@ in a day; when it gives it is free, as long as all together follow the common sc
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from markets.load_levelling import Equipment
 
@@ -131,23 +132,30 @@ def _one_day(
         return np.zeros_like(load)
     rated = discharge.rated_kwh * capacity_kwh[:, None]
     own, away = np.minimum(load, rated), np.maximum(rated - load, 0.0)
-    each_step = sparse.kron(np.ones((1, buildings)), sparse.eye_array(steps))
-    each_battery = sparse.kron(sparse.eye_array(buildings), np.ones((1, steps)))
     energy = capacity_kwh * (total.sum() / capacity_kwh.sum())
-    found = linprog(
+    # A programme without whole numbers, which `milp` hands on with less ado than `linprog` does.
+    found = milp(
         np.repeat([0.0, 1.0], buildings * steps),
-        A_ub=sparse.hstack([each_battery, each_battery]).tocsr(),
-        b_ub=energy * (1.0 + 1e-12),
-        A_eq=sparse.hstack([each_step, each_step]).tocsr(),
-        b_eq=total,
-        bounds=np.column_stack(
-            [np.zeros(2 * load.size), np.concatenate([own.ravel(), away.ravel()])]
+        constraints=LinearConstraint(
+            _given_by_battery_and_step(buildings, steps),
+            np.concatenate([np.full(buildings, -np.inf), total]),
+            np.concatenate([energy * (1.0 + 1e-12), total]),
         ),
-        method="highs",
+        bounds=Bounds(0.0, np.concatenate([own.ravel(), away.ravel()])),
+        options={"presolve": False},
     )
     if found.status != 0:
         raise ValueError(f"batteries cannot follow the schedule of day {day}: {found.message}")
     return np.asarray(found.x.reshape(2, buildings, steps).sum(axis=0), dtype=np.float64)
+
+
+@lru_cache(maxsize=8)
+def _given_by_battery_and_step(buildings: int, steps: int) -> sparse.csc_array:
+    """Return the rows that sum up what each battery gives, and what all give in each step."""
+    each_step = sparse.kron(np.ones((1, buildings)), sparse.eye_array(steps))
+    each_battery = sparse.kron(sparse.eye_array(buildings), np.ones((1, steps)))
+    rows = sparse.vstack([each_battery, each_step])
+    return sparse.hstack([rows, rows]).tocsc()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
