@@ -139,6 +139,14 @@ def strategies_within(scheme: str, strategies: Sequence[str]) -> list[str]:
     return [strategy_within(scheme, strategy) for strategy in strategies]
 
 
+def first_of_each(scheme: str, strategies: Sequence[str]) -> list[str]:
+    """Return the first strategies of a run under which a scheme does anything new."""
+    firsts: dict[str, str] = {}
+    for strategy in strategies:
+        firsts.setdefault(strategy_within(scheme, strategy), strategy)
+    return list(firsts.values())
+
+
 def strategy_name(strategy: str) -> str:
     """Return what a strategy is called within a sentence."""
     return _NAMES.get(strategy, strategy.replace("_", " "))

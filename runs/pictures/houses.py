@@ -17,7 +17,13 @@ from runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
-from runs.strategy_names import STRATEGIES_OF, strategy_label, strategy_name
+from runs.strategy_names import (
+    STRATEGIES_OF,
+    first_of_each,
+    strategy_label,
+    strategy_name,
+    strategy_within,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +38,8 @@ COURSES = {
     "tank's heat drawn": ("tank_discharge_kwh", "#CC79A7"),
 }
 YEAR_H = 8760.0
+SCHEME = "composite_storage"
+NO_STORAGE = STRATEGIES_OF[SCHEME][0]
 
 type Sums = dict[str, dict[str, NDArray[np.float64]]]
 
@@ -98,7 +106,7 @@ def draw_house_money(data: RunData) -> Drawing:
     """Draw running cost, and after how long storages have paid for themselves."""
     cases = _cases(data)
     costs = [float(data.total(case, "house_running_cost")) for case in cases]
-    if cases[0] != STRATEGIES_OF["composite_storage"][0] or len(cases) < 2:
+    if strategy_within(SCHEME, cases[0]) != NO_STORAGE or len(cases) < 2:
         return Drawing("No saving to draw: houses without storage are not among the strategies")
     a_year = YEAR_H / (data.steps * data.step_h)
     paid = [
@@ -133,9 +141,9 @@ def self_consumption(data: RunData, case: str) -> float:
 
 
 def _cases(data: RunData) -> list[str]:
-    """Return the strategies of the scheme, the first of the run where there is none."""
-    cases = [name for name in data.strategies if name in STRATEGIES_OF["composite_storage"]]
-    return cases or list(data.strategies[:1])
+    """Return the strategies under which houses differ, without storage first if that is among."""
+    cases = first_of_each(SCHEME, data.strategies)
+    return sorted(cases, key=lambda name: strategy_within(SCHEME, name) != NO_STORAGE)
 
 
 def _sums(data: RunData) -> Sums:
