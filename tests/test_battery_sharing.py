@@ -138,6 +138,35 @@ def test_odd_runs_pass_their_audits(name: str, tmp_path: Path) -> None:
         assert summary["battery_discharged_kwh"] > 0
 
 
+TWO_GROUPS = (
+    "[{kind: household, name: homes, count: 9, annual_kwh: 5e4, profile: h0}, "
+    "{kind: building, name: shops, businesses: 5, peak_kw: 3000}"
+)
+
+
+@pytest.mark.parametrize(
+    "second", ["", ", {kind: building, name: b, businesses: 4, peak_kw: 2000}"]
+)
+@pytest.mark.parametrize("written", ["3", "none"])
+def test_lines_are_held_where_not_all_buildings_are_written(
+    second: str, written: str, tmp_path: Path
+) -> None:
+    """The ledger knows only communities; which of their groups a battery draws at, it does not."""
+    changes = [
+        *WEEK, "hours=48", f"communities.district.members={TWO_GROUPS}{second}]",
+        "battery_sharing.capacity_kwh=5000", "battery_sharing.own_capacity=shared",
+        "battery_sharing.spread=equal", f"record.buildings={written}",
+    ]  # fmt: skip
+    start_run(load_scenario("battery-sharing", changes), tmp_path / "run")
+    report = audit_run(tmp_path / "run")
+    assert report.passed, "\n".join(report.lines())
+    lines = table_of(tmp_path / "run", "lines")
+    shops = np.flatnonzero(lines["line"] == "district - district/shops")
+    edit(tmp_path / "run", "lines", "received_kwh", lambda row, v: v + 1.0 * (row == shops[9]))
+    failed = {check.name for check in audit_run(tmp_path / "run").checks if not check.passed}
+    assert "lines: each carries what is taken beyond it" in failed
+
+
 def test_a_run_goes_on_from_any_step(tmp_path: Path) -> None:
     few = "communities.district.members.0.businesses=5"
     changes = [few, "messages.loss_rate=0.1", "hours=48"]

@@ -81,13 +81,15 @@ class BatteryAudit:
         }
 
     def _by_community(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
-        """Return it where only communities are known that have one group of buildings each."""
+        """Return it where only communities are known: NaN where several groups share it."""
         drawn = self.charged - self.covered
-        return {
-            (name, group.name): drawn[:, :, m]
-            for m, (name, community) in enumerate(self.premises.scenario.communities.items())
-            for group in community.members[:1]
-        }
+        unknown = np.full(drawn.shape[:2], np.nan)
+        found: dict[tuple[str, str], NDArray[np.float64]] = {}
+        for m, (name, community) in enumerate(self.premises.scenario.communities.items()):
+            groups = [group.name for group in community.members if group.kind == "building"]
+            here = drawn[:, :, m] if len(groups) == 1 else unknown
+            found |= {(name, group): here for group in groups}
+        return found
 
     def direct_kwh(self) -> NDArray[np.float64]:
         """Return nothing: all is settled with the aggregator."""

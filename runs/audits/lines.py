@@ -133,6 +133,7 @@ def _taken(
         for place_of, drawn_kwh in scheme.drawn_kwh().items():
             of_schemes[place_of] = of_schemes.get(place_of, 0.0) + drawn_kwh
     taken = np.empty_like(flows["received_kwh"])
+    nothing = np.zeros(taken.shape[:2])
     for k, line in enumerate(lines):
         m = place[line.community]
         if not line.group:
@@ -141,15 +142,17 @@ def _taken(
             taken[:, :, k] = hours["ev_kwh"][:, :, m]
         elif (line.community, line.group) not in energies:
             taken[:, :, k] = of_schemes[line.community, line.group]
-        elif (energy := energies[line.community, line.group]) is not None:
-            drawn = np.where(out[:, m], 0.0, energy.load - energy.generated)
-            more = of_schemes.get((line.community, line.group), 0.0)
-            taken[:, :, k] = drawn[:, None] + more
         else:
-            # What is not known has to be what the others of the community leave.
-            others = [i for i in beyond[line.community] if i != k]
-            others_kwh = flows["received_kwh"][:, :, others].sum(axis=2)
-            taken[:, :, k] = hours["net_kwh"][:, :, m] - others_kwh
+            energy = energies[line.community, line.group]
+            more = of_schemes.get((line.community, line.group), nothing)
+            if energy is None or np.isnan(more).any():
+                # What is not known has to be what the others of the community leave.
+                others = [i for i in beyond[line.community] if i != k]
+                others_kwh = flows["received_kwh"][:, :, others].sum(axis=2)
+                taken[:, :, k] = hours["net_kwh"][:, :, m] - others_kwh
+            else:
+                drawn = np.where(out[:, m], 0.0, energy.load - energy.generated)
+                taken[:, :, k] = drawn[:, None] + more
     return taken
 
 

@@ -75,7 +75,8 @@ class SchemeAudit(Protocol):
         Returns
         -------
         mapping
-            By community and name of the connection, each of shape (steps, strategies).
+            By community and name of the connection, each of shape (steps, strategies); NaN where
+            only the sum over some connections of the community is known.
         """
         ...
 
