@@ -79,6 +79,10 @@ class HousePrices:
         """Price of what it buys with the carbon tax on it, shape (steps,) [money/kWh]."""
         return self.purchase + self.carbon_tax * self.emission_factor
 
+    def of_steps(self, cut: slice | NDArray[np.intp]) -> "HousePrices":
+        """Return the prices of some steps, in their order."""
+        return replace(self, purchase=self.purchase[cut], feed_in=self.feed_in[cut])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HouseDemand:
@@ -129,7 +133,10 @@ class HouseDemand:
 
     def between(self, first: int, last: int) -> "HouseDemand":
         """Return the steps from `first` to before `last`."""
-        cut = slice(first, last)
+        return self.of_steps(slice(first, last))
+
+    def of_steps(self, cut: slice | NDArray[np.intp]) -> "HouseDemand":
+        """Return some steps, in their order."""
         return HouseDemand(
             load_kwh=self.load_kwh[cut],
             heat_kwh=self.heat_kwh[cut],

@@ -11,12 +11,7 @@ from storage_houses import CASES, NIGHT, some_days, tariff
 
 from environment.errors import InputError
 from environment.thermal_tank import heat_after
-from markets.exact_dispatch import (
-    ExactDispatch,
-    Stored,
-    dispatch_day_by_day,
-    dispatch_exactly,
-)
+from markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
@@ -27,6 +22,7 @@ from markets.house_dispatch import (
     running_cost,
     self_consumption_rate,
 )
+from markets.house_programme import HouseProgramme, Stored
 from markets.house_sizing import cost_of_sizes, size_exactly
 
 FEED_INS = (7.0, 20.0, 30.0)
@@ -305,20 +301,6 @@ def test_a_known_start_and_a_free_end_cost_no_more_than_equal_midnights() -> Non
     assert free.cost <= equal.cost + 1e-6
 
 
-@pytest.mark.parametrize("feed_in", FEED_INS)
-def test_days_with_told_midnights_are_one_programme_of_all_days(feed_in: float) -> None:
-    demand = some_days(5)
-    prices = tariff(demand.steps, feed_in)
-    devices = CASES["hybrid_storage"]
-    midnight = Stored(0.1 * devices.battery_kwh, 0.0)
-    days = dispatch_day_by_day(demand, devices, prices, midnight)
-    physical(days, demand, devices)
-    whole = dispatch_exactly(demand, devices, prices, midnight=midnight)
-    assert days.cost == pytest.approx(whole.cost, rel=1e-6)
-    assert days.cost >= dispatch_exactly(demand, devices, prices).cost - 1e-6
-    assert days.flows.stored_kwh[23::24] == pytest.approx(midnight.battery_kwh)
-
-
 def test_a_ramp_limits_the_change_of_what_is_drawn() -> None:
     demand = some_days(3)
     prices = tariff(demand.steps, 7.0)
@@ -376,14 +358,9 @@ def test_sizing_refuses_prices_that_need_a_search() -> None:
 
 
 def test_the_programme_of_a_year_has_the_size_of_the_source() -> None:
-    from markets.exact_dispatch import _Programme
-
     demand = some_days(365)
-    programme = _Programme(
-        demand, CASES["hybrid_storage"], tariff(demand.steps, 7.0), None, None, None
-    )
-    assert programme.columns == 78_840
-    assert sum(rows.shape[0] for rows in programme.rows) == 35_768
-    sized = _Programme(demand, HouseDevices(), tariff(demand.steps, 7.0), None, (1.0, 1.0), None)
-    assert sized.columns == 78_842
-    assert sum(rows.shape[0] for rows in sized.rows) == 97_088
+    prices = tariff(demand.steps, 7.0)
+    programme = HouseProgramme(demand, CASES["hybrid_storage"], prices)
+    assert (len(programme.cost), programme.row_count) == (78_840, 35_768)
+    sized = HouseProgramme(demand, HouseDevices(), prices, annuities=(1.0, 1.0))
+    assert (len(sized.cost), sized.row_count) == (78_842, 97_088)

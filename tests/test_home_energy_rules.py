@@ -12,7 +12,7 @@ from agents.storage_household import HomeEnergyManager
 from agents.storage_houses import HousePopulations, StorageHouses
 from environment.message_bus import MessageBus
 from environment.streams import Streams
-from markets.exact_dispatch import Stored, dispatch_exactly
+from markets.exact_dispatch import dispatch_exactly
 from markets.home_energy_rules import (
     HouseState,
     HouseStep,
@@ -31,6 +31,7 @@ from markets.house_dispatch import (
     running_cost,
     self_consumption_rate,
 )
+from markets.house_programme import Stored
 
 
 class Model(mesa.Model):  # type: ignore[type-arg]

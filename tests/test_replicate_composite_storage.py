@@ -30,7 +30,6 @@ from runs.studies.house_study import (
     priced,
     saving_per_year,
     with_foresight,
-    with_foresight_of_a_day,
     worth_of,
 )
 from runs.studies.published_figures import published_figures
@@ -49,10 +48,7 @@ def setting() -> CompositeStorageSetting:
 def test_the_parts_of_the_report_agree_with_each_other(setting: CompositeStorageSetting) -> None:
     low = {case: with_foresight(setting, case, priced(setting, LOW)) for case in CASES.values()}
     rules = by_rules(setting, tuple(CASES.values()), priced(setting, LOW))
-    high = {
-        case: with_foresight_of_a_day(setting, case, priced(setting, 30.0))
-        for case in CASES.values()
-    }
+    high = {case: with_foresight(setting, case, priced(setting, 30.0)) for case in CASES.values()}
     main, _ = compared(FIGURES, setting, low, rules, high)
     assert len(main.rows) == sum(figure.where == "Table 5" for figure in FIGURES)
     gap = foresight_gap(low, rules)

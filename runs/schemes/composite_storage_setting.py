@@ -16,9 +16,10 @@ from environment.house_profiles import Need, house_need
 from environment.retail_tariff import base_charge, time_of_use
 from environment.streams import Streams
 from environment.sunshine import ClearSky, Orientation
-from markets.exact_dispatch import ExactDispatch, Stored, dispatch_exactly
+from markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from markets.home_energy_rules import TariffSignal, tariff_signals
 from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
+from markets.house_programme import Stored
 from runs.dataset_files import load_dataset
 from runs.scenarios.composite_storage import (
     CompositeStorage,

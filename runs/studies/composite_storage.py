@@ -33,7 +33,6 @@ from runs.studies.house_study import (
     priced,
     saving_per_year,
     with_foresight,
-    with_foresight_of_a_day,
     worth_of,
 )
 from runs.studies.published_figures import PublishedFigure, published_figures
@@ -79,10 +78,7 @@ def replicate_composite_storage(
     tick()
     rules = by_rules(setting, tuple(CASES.values()), priced(setting, LOW))
     tick()
-    high = {
-        case: with_foresight_of_a_day(setting, case, priced(setting, HIGH))
-        for case in CASES.values()
-    }
+    high = {case: with_foresight(setting, case, priced(setting, HIGH)) for case in CASES.values()}
     tick()
     main, passed = compared(figures, setting, low, rules, high)
     sections = [main, money(setting, low, rules), foresight_gap(low, rules)]

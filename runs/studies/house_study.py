@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agents.storage_houses import KINDS, HousePopulations, StorageHouses
 from environment.message_bus import MessageBus
 from environment.streams import Streams
-from markets.exact_dispatch import dispatch_day_by_day, dispatch_exactly
+from markets.exact_dispatch import dispatch_exactly
 from markets.home_energy_rules import TariffSignal, tariff_signals
 from markets.house_dispatch import (
     HouseDemand,
@@ -80,25 +80,10 @@ def with_foresight(
     setting: CompositeStorageSetting,
     strategy: str,
     prices: HousePrices,
-    gap: float = 1e-4,
-    time_limit_s: float = 900.0,
 ) -> HouseYear:
     """Return the cheapest year of the first house, equal at every midnight as the source has it."""
     demand = setting.demand(0)
-    found = dispatch_exactly(
-        demand, setting.devices(strategy), prices, gap=gap, time_limit_s=time_limit_s
-    )
-    return year_of(found.flows, demand, prices, found.gap)
-
-
-def with_foresight_of_a_day(
-    setting: CompositeStorageSetting, strategy: str, prices: HousePrices
-) -> HouseYear:
-    """Return the cheapest year of the first house whose storages are empty at every midnight."""
-    demand = setting.demand(0)
-    found = dispatch_day_by_day(
-        demand, setting.devices(strategy), prices, setting.start(strategy), gap=1e-5
-    )
+    found = dispatch_exactly(demand, setting.devices(strategy), prices)
     return year_of(found.flows, demand, prices, found.gap)
 
 

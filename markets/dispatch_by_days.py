@@ -1,0 +1,264 @@
+"""The cheapest dispatch of a house whose days meet only at their midnights, day by day.
+
+A programme of all days whose steps need binary variables grows beyond what a search can end. But
+days share no more than what the storages hold at midnight. Let every day choose that for itself:
+what all days then cost together is a lower bound, for whoever must agree cannot do better. Let all
+days hold what is told: that is a dispatch, and its cost an upper bound. Where both are the same
+the dispatch is the cheapest, and proved to be. Most days have no binary variable left between 0
+and 1 in the linear relaxation, so only the others are searched, each alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.errors import InputError
+from markets.house_dispatch import (
+    HouseDemand,
+    HouseDevices,
+    HouseFlows,
+    HousePrices,
+    Series,
+    running_cost,
+)
+from markets.house_programme import HouseProgramme, Stored
+
+# Days relaxed in one programme: HiGHS is slower on very many of them and on each alone.
+DAYS_AT_ONCE = 14
+# Of a day searched alone. Of all days together the gap asked for decides.
+DAY_GAP = 1e-8
+# Storages that hold the same within this hold the same [kWh].
+SAME_KWH = 1e-9
+
+_FLOWS = tuple(HouseFlows.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class DaysDispatch:
+    """What solving day by day came to.
+
+    Attributes
+    ----------
+    flows
+        The cheapest dispatch found, or None if days cannot hold what was told.
+    cost, bound
+        Its cost, and what no dispatch can cost less than [money].
+    """
+
+    flows: HouseFlows | None
+    cost: float
+    bound: float
+
+    @property
+    def gap(self) -> float:
+        """Share of the cost by which a cheaper dispatch may have been missed [-]."""
+        return max(self.cost - self.bound, 0.0) / max(abs(self.cost), 1e-9)
+
+
+def dispatch_by_days(
+    demand: HouseDemand,
+    devices: HouseDevices,
+    prices: HousePrices,
+    start: Stored | None = None,
+    midnight: Stored | None = None,
+    gap: float = 1e-6,
+) -> DaysDispatch | None:
+    """Return the cheapest dispatch found by solving day by day, and a bound on any.
+
+    Parameters
+    ----------
+    demand, devices, prices, start, midnight
+        As for `dispatch_exactly`.
+    gap
+        Share of the cost that is near enough.
+
+    Returns
+    -------
+    DaysDispatch or None
+        None if some day alone has no dispatch.
+
+    Notes
+    -----
+    Lagrangian relaxation of what holds days together. Equal midnights are relaxed as they are.
+    Where days follow a start, what a day leaves to the next is priced by what filling it costs in
+    the cheapest step around that midnight; any price gives a valid bound, and this one a tight one
+    where storages are worth nothing more than to be refilled. Levels told to all days are tried in
+    turn: those of `midnight`, or the lowest, and where days choose freely the median of their own.
+    """
+    days = _Days(demand, devices, prices, start)
+    if midnight is not None:
+        told = days.levels(midnight)
+        try:
+            found = days.solve(told)
+        except InputError:
+            return None
+        return DaysDispatch(found.flows(), found.cost, found.bound)
+    try:
+        own = days.solve(None)
+    except InputError:
+        return None
+    best = DaysDispatch(None, np.inf, own.bound)
+    lowest = Stored(devices.soc_min * devices.battery_kwh, 0.0)
+    for candidate in (lowest, Stored(*np.median(own.ends, axis=0).tolist())):
+        try:
+            found = days.solve(days.levels(candidate), own)
+        except InputError:
+            continue
+        if found.cost < best.cost:
+            best = DaysDispatch(found.flows(), found.cost, own.bound)
+        if best.gap <= gap or start is not None:
+            break
+    return best
+
+
+@dataclass(slots=True)
+class _Solved:
+    """What days do.
+
+    Attributes
+    ----------
+    columns
+        The fields of `HouseFlows`, arrays of shape (steps,).
+    begins, ends
+        What storages hold before and after each day, shape (days, 2) [kWh, kWh of heat].
+    costs, bounds
+        What each day costs, and cannot cost less than, shape (days,) [money].
+    """
+
+    columns: dict[str, Series]
+    begins: Series
+    ends: Series
+    costs: Series
+    bounds: Series
+
+    @property
+    def cost(self) -> float:
+        """What all days cost [money]."""
+        return float(self.costs.sum())
+
+    @property
+    def bound(self) -> float:
+        """What they cannot cost less than [money]."""
+        return float(self.bounds.sum())
+
+    def flows(self) -> HouseFlows:
+        """Return the dispatch."""
+        return HouseFlows(**self.columns)
+
+
+class _Days:
+    """The days of a house, each solved for itself."""
+
+    def __init__(
+        self,
+        demand: HouseDemand,
+        devices: HouseDevices,
+        prices: HousePrices,
+        start: Stored | None,
+    ) -> None:
+        self.demand, self.devices, self.prices, self.start = demand, devices, prices, start
+        self.first = np.flatnonzero(np.diff(demand.day, prepend=demand.day[:1] - 1))
+        self.ends = np.append(self.first[1:], demand.steps)
+        self.count = len(self.first)
+        self.worth = self._worth()
+
+    def _worth(self) -> Series:
+        """Return what a kWh is worth at each midnight, shape (days + 1, 2) [money/kWh]."""
+        worth = np.zeros((self.count + 1, 2))
+        if self.start is not None:
+            devices = self.devices
+            cheapest = np.minimum.reduceat(self.prices.taxed, self.first)
+            around = np.maximum(np.minimum(cheapest[:-1], cheapest[1:]), 0.0)
+            worth[1:-1, 0] = around / devices.battery_efficiency
+            worth[1:-1, 1] = around / (devices.tank_efficiency * devices.cop)
+        return worth
+
+    def levels(self, stored: Stored) -> Series:
+        """Return what storages hold at every midnight if they are told so, shape (days + 1, 2)."""
+        levels = np.tile([stored.battery_kwh, stored.tank_kwh], (self.count + 1, 1))
+        if self.start is not None:
+            levels[0] = self.start.battery_kwh, self.start.tank_kwh
+        return levels
+
+    def solve(self, told: Series | None, known: _Solved | None = None) -> _Solved:
+        """Return the cheapest days.
+
+        Parameters
+        ----------
+        told
+            What storages hold at every midnight, shape (days + 1, 2); None to let days choose.
+        known
+            Days solved before; those that hold what is told need not be solved again.
+
+        Raises
+        ------
+        InputError
+            If a day has no dispatch.
+        """
+        todo = np.arange(self.count)
+        solved = _Solved(
+            {name: np.empty(self.demand.steps) for name in _FLOWS},
+            np.zeros((self.count, 2)),
+            np.zeros((self.count, 2)),
+            np.zeros(self.count),
+            np.zeros(self.count),
+        )
+        if known is not None and told is not None:
+            off = np.abs(known.begins - told[:-1]) + np.abs(known.ends - told[1:])
+            todo = np.flatnonzero(off.max(axis=1) > SAME_KWH)
+            solved = _Solved(
+                {name: values.copy() for name, values in known.columns.items()},
+                known.begins.copy(), known.ends.copy(), known.costs.copy(), known.costs.copy(),
+            )  # fmt: skip
+        hard: list[int] = []
+        for some in np.array_split(todo, max(1, -(-len(todo) // DAYS_AT_ONCE))):
+            if len(some):
+                hard += self._some(solved, some, told, relaxed=True)
+        for day in hard:
+            self._some(solved, np.array([day]), told, relaxed=False)
+        return solved
+
+    def _some(
+        self, solved: _Solved, days: NDArray[np.intp], told: Series | None, *, relaxed: bool
+    ) -> list[int]:
+        """Solve some days; return those of them that a relaxation leaves open."""
+        steps = np.concatenate([np.arange(self.first[d], self.ends[d]) for d in days])
+        programme = HouseProgramme(
+            self.demand.of_steps(steps), self.devices, self.prices.of_steps(steps),
+            start=self.start, apart=True,
+        )  # fmt: skip
+        programme.forbid_at_once()
+        self._meet(programme, days, told)
+        solution = programme.solution(DAY_GAP, np.inf, relaxed=relaxed)
+        costs = programme.cost_by_day(solution.x)
+        open_days: list[int] = []
+        if relaxed:
+            open_days = days[programme.open_days(solution.x)].tolist()
+        elif programme.binary.any():
+            costs = np.array([float(solution.mip_dual_bound)])
+        flows = programme.flows(solution.x)
+        for name, values in solved.columns.items():
+            values[steps] = getattr(flows, name)
+        for k, level in enumerate(("eb", "et")):
+            solved.begins[days, k] = solution.x[programme.previous[level][programme.first]]
+            solved.ends[days, k] = solution.x[programme.of[level][programme.last]]
+        spent = running_cost(flows, programme.prices)
+        solved.costs[days] = np.add.reduceat(spent, programme.first)
+        solved.bounds[days] = costs
+        return open_days
+
+    def _meet(self, programme: HouseProgramme, days: NDArray[np.intp], told: Series | None) -> None:
+        """Tell days what they hold at midnights, or what that is worth."""
+        if told is not None:
+            programme.hold_at_midnight(told[days + 1, 0], told[days + 1, 1])
+            if programme.before:
+                programme.begin_with(told[days, 0], told[days, 1])
+            return
+        for k, level in enumerate(("eb", "et")):
+            programme.cost[programme.of[level][programme.last]] -= self.worth[days + 1, k]
+            if self.start is not None:
+                before = programme.before[level]
+                programme.cost[before] += self.worth[days, k]
+                held = self.start.battery_kwh if level == "eb" else self.start.tank_kwh
+                programme.fix(before[days == 0], held)

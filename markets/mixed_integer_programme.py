@@ -1,0 +1,117 @@
+"""A linear programme with binary variables, put together block by block and solved by HiGHS."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+type Series = NDArray[np.float64]
+type Columns = NDArray[np.intp]
+
+# A binary variable nearer than this to 0 or 1 is there.
+INTEGRAL = 1e-6
+
+
+class MixedIntegerProgramme:
+    """Variables, and rows of coefficients on them between limits; its cost is least.
+
+    Attributes
+    ----------
+    cost, lower, upper
+        Cost and limits of every variable, arrays of shape (columns,).
+    binary
+        Which variables are 0 or 1 and nothing between, array of bool of shape (columns,).
+    row_count
+        Number of rows.
+    """
+
+    def __init__(self) -> None:
+        self.cost, self.lower, self.upper = np.empty(0), np.empty(0), np.empty(0)
+        self.binary = np.empty(0, dtype=np.bool_)
+        self.row_count = 0
+        self._entries: list[tuple[Columns, Columns, Series]] = []
+        self._low: list[Series] = []
+        self._high: list[Series] = []
+
+    def add_columns(
+        self,
+        count: int,
+        *,
+        low: Series | float = 0.0,
+        high: Series | float = np.inf,
+        cost: Series | float = 0.0,
+        binary: bool = False,
+    ) -> Columns:
+        """Add variables and return their columns, shape (count,)."""
+        first = len(self.cost)
+        self.cost = np.append(self.cost, np.broadcast_to(cost, count))
+        self.lower = np.append(self.lower, np.broadcast_to(low, count))
+        self.upper = np.append(self.upper, np.broadcast_to(high, count))
+        self.binary = np.append(self.binary, np.full(count, binary))
+        return np.arange(first, first + count)
+
+    def add_rows(
+        self,
+        terms: Sequence[tuple[Columns, Series | float]],
+        low: Series | float,
+        high: Series | float,
+    ) -> None:
+        """Add rows: each a sum of variables times coefficients, between two limits.
+
+        Parameters
+        ----------
+        terms
+            Columns, shape (rows,), and the coefficients of each.
+        low, high
+            Limits of the sums, -inf and inf for none.
+        """
+        count = len(terms[0][0])
+        rows = np.arange(self.row_count, self.row_count + count)
+        for columns, values in terms:
+            self._entries.append((rows, columns, np.broadcast_to(values, count)))
+        self._low.append(np.broadcast_to(low, count).astype(float))
+        self._high.append(np.broadcast_to(high, count).astype(float))
+        self.row_count += count
+
+    def fix(self, columns: Columns, values: Series | float) -> None:
+        """Let variables have the values that are told."""
+        self.lower[columns] = self.upper[columns] = values
+
+    def fractional(self, values: Series) -> NDArray[np.bool_]:
+        """Return which binary variables are neither 0 nor 1, shape (columns,)."""
+        between: NDArray[np.bool_] = self.binary & (np.abs(values - np.rint(values)) > INTEGRAL)
+        return between
+
+    def solve(
+        self, gap: float = 1e-7, time_limit_s: float = np.inf, *, relaxed: bool = False
+    ) -> Any:
+        """Return what `scipy.optimize.milp` finds; its `x` is None where there is nothing.
+
+        Parameters
+        ----------
+        gap
+            Share of the cost by which something cheaper may be missed.
+        time_limit_s
+            Time after which the best so far is taken [s].
+        relaxed
+            Let binary variables lie anywhere between 0 and 1.
+        """
+        rows, columns, values = (
+            np.concatenate([entry[k] for entry in self._entries]) for k in range(3)
+        )
+        matrix = sparse.csr_array((values, (rows, columns)), shape=(self.row_count, len(self.cost)))
+        options = {"mip_rel_gap": gap}
+        if np.isfinite(time_limit_s):
+            options["time_limit"] = max(time_limit_s, 0.0)
+        return milp(
+            self.cost,
+            integrality=np.zeros(len(self.cost)) if relaxed else self.binary.astype(np.int8),
+            bounds=Bounds(self.lower, self.upper),
+            constraints=LinearConstraint(
+                matrix, np.concatenate(self._low), np.concatenate(self._high)
+            ),
+            options=options,
+        )

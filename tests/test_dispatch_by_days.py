@@ -1,0 +1,167 @@
+"""Days solved one by one against all steps written down plainly as one programme."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plain_dispatch import plain_cost
+from storage_houses import CASES, DAY, NIGHT, some_days, tariff
+from test_exact_dispatch import physical
+
+from environment.errors import InputError
+from markets.dispatch_by_days import dispatch_by_days
+from markets.exact_dispatch import dispatch_exactly
+from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices, running_cost
+from markets.house_programme import HouseProgramme, Stored
+
+# Between the prices, at the dearest, and above all of them.
+FEED_INS = (19.0, DAY, 30.0, 48.0)
+
+
+def near(cost: float, other: float) -> bool:
+    return abs(cost - other) <= 1e-6 * max(abs(other), 1.0)
+
+
+@st.composite
+def houses(draw: st.DrawFn, days: int, hours: int) -> tuple[HouseDemand, HouseDevices, HousePrices]:
+    """Draw a house of a few short days that may earn by doing two things at once."""
+    steps = days * hours
+    chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    sun = np.where(chance.random(steps) < 0.7, 4.0 * chance.random(steps), 0.0)
+    demand = HouseDemand(
+        load_kwh=2.0 * chance.random(steps),
+        heat_kwh=np.where(chance.random(steps) < 0.6, 4.0 * chance.random(steps), 0.0),
+        generation_kwh=sun,
+        day=np.repeat(np.arange(days), hours),
+    )
+    devices = HouseDevices(
+        battery_kwh=draw(st.sampled_from([0.0, 3.0, 8.0])),
+        tank_kwh=draw(st.sampled_from([0.0, 5.0, 12.0])),
+        battery_efficiency=draw(st.sampled_from([0.8, 0.95, 1.0])),
+        tank_efficiency=draw(st.sampled_from([0.9, 1.0])),
+        tank_loss_per_h=draw(st.sampled_from([0.0, 0.02])),
+        battery_power_per_kwh=draw(st.sampled_from([0.3, 1.0])),
+    )
+    least = draw(st.sampled_from([-10.0, 5.0]))
+    prices = HousePrices(
+        purchase=chance.uniform(least, 30.0, steps),
+        feed_in=np.full(steps, draw(st.sampled_from([-3.0, 8.0, 20.0, 35.0]))),
+        battery_wear=draw(st.sampled_from([0.0, 1.4])),
+        tank_wear=draw(st.sampled_from([0.0, 0.8])),
+    )
+    return demand, devices, prices
+
+
+@given(house=houses(days=2, hours=6))
+@settings(max_examples=30, deadline=None)
+def test_no_house_is_cheaper_written_down_plainly(
+    house: tuple[HouseDemand, HouseDevices, HousePrices],
+) -> None:
+    demand, devices, prices = house
+    found = dispatch_exactly(demand, devices, prices)
+    physical(found, demand, devices)
+    assert near(found.cost, plain_cost(demand, devices, prices))
+    assert found.bound <= found.cost + 1e-6
+    assert found.gap <= 1e-6
+
+
+@given(house=houses(days=2, hours=6), share=st.sampled_from([0.0, 0.5, 1.0]))
+@settings(max_examples=20, deadline=None)
+def test_nor_one_that_begins_with_what_is_told_and_ends_as_it_likes(
+    house: tuple[HouseDemand, HouseDevices, HousePrices], share: float
+) -> None:
+    demand, devices, prices = house
+    start = Stored((0.1 + 0.8 * share) * devices.battery_kwh, share * devices.tank_kwh)
+    found = dispatch_exactly(demand, devices, prices, start=start)
+    assert near(found.cost, plain_cost(demand, devices, prices, start))
+    assert found.bound <= found.cost + 1e-6
+
+
+@pytest.mark.parametrize("feed_in", FEED_INS)
+@pytest.mark.parametrize("case", ["battery", "thermal_tank", "hybrid_storage"])
+def test_days_alone_give_the_cheapest_dispatch_and_prove_it(case: str, feed_in: float) -> None:
+    demand, devices = some_days(3), CASES[case]
+    prices = tariff(demand.steps, feed_in)
+    for start in (None, Stored(0.1 * devices.battery_kwh, 0.0)):
+        days = dispatch_by_days(demand, devices, prices, start)
+        assert days is not None
+        assert days.flows is not None
+        assert days.gap <= 1e-6
+        assert near(days.cost, float(running_cost(days.flows, prices).sum()))
+        assert near(days.cost, plain_cost(demand, devices, prices, start))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("feed_in", [19.0, 30.0])
+@pytest.mark.parametrize("case", ["battery", "thermal_tank", "hybrid_storage"])
+def test_a_month_is_as_cheap_as_one_programme(case: str, feed_in: float) -> None:
+    demand, devices = some_days(31), CASES[case]
+    prices = tariff(demand.steps, feed_in)
+    days = dispatch_exactly(demand, devices, prices)
+    one = dispatch_exactly(demand, devices, prices, as_one=True, gap=1e-7)
+    assert near(days.cost, one.cost)
+    physical(days, demand, devices)
+
+
+@given(seed=st.integers(0, 1000), feed_in=st.sampled_from(FEED_INS))
+@settings(max_examples=15, deadline=None)
+def test_the_relaxation_is_a_lower_bound_and_tighter_than_none(seed: int, feed_in: float) -> None:
+    demand, devices = some_days(1, seed), CASES["hybrid_storage"]
+    prices = tariff(demand.steps, feed_in)
+    free = HouseProgramme(demand, devices, prices).solve().fun
+    netted = HouseProgramme(demand, devices, prices)
+    netted.forbid_at_once()
+    tight = netted.solve(relaxed=True).fun
+    exact = netted.solve(1e-9).fun
+    assert free - 1e-6 <= tight <= exact + 1e-6
+    # Most of what the plain relaxation misses, the two modes of a step tell.
+    assert exact - tight <= 0.2 * (exact - free) + 1e-6
+
+
+def test_midnights_that_are_told_are_held_and_cost_no_less() -> None:
+    demand, devices = some_days(5), CASES["hybrid_storage"]
+    for feed_in in FEED_INS:
+        prices = tariff(demand.steps, feed_in)
+        told = Stored(0.5 * devices.battery_kwh, 2.0)
+        held = dispatch_exactly(demand, devices, prices, midnight=told)
+        physical(held, demand, devices)
+        assert held.flows.stored_kwh[23::24] == pytest.approx(told.battery_kwh)
+        assert held.flows.tank_kwh[23::24] == pytest.approx(told.tank_kwh)
+        assert held.cost >= dispatch_exactly(demand, devices, prices).cost - 1e-6
+        one = dispatch_exactly(demand, devices, prices, midnight=told, as_one=True)
+        assert near(held.cost, one.cost)
+
+
+def test_days_that_need_what_the_day_before_stored_are_one_programme() -> None:
+    # The second day's heat is beyond its heat pump unless the tank comes to it filled.
+    demand = some_days(2)
+    heat = demand.heat_kwh.copy()
+    heat[24:30] = 6.0
+    demand = replace(demand, heat_kwh=heat)
+    devices = HouseDevices(tank_kwh=14.1)
+    prices = tariff(48, 30.0)
+    found = dispatch_exactly(demand, devices, prices)
+    assert near(found.cost, plain_cost(demand, devices, prices))
+    physical(found, demand, devices)
+    assert found.flows.tank_kwh[23] > 5.0
+
+
+def test_heat_that_no_day_can_give_is_told_with_its_step() -> None:
+    demand = some_days(2)
+    heat = demand.heat_kwh.copy()
+    heat[30] = 40.0
+    with pytest.raises(InputError, match=r"heat_kwh, step 30.*40 kWh of heat"):
+        dispatch_exactly(replace(demand, heat_kwh=heat), CASES["hybrid_storage"], tariff(48, 30.0))
+
+
+def test_a_gap_that_is_left_is_told() -> None:
+    demand, devices = some_days(6), CASES["hybrid_storage"]
+    prices = tariff(demand.steps, 30.0, night=NIGHT)
+    hasty = dispatch_exactly(demand, devices, prices, as_one=True, gap=0.5)
+    exact = dispatch_exactly(demand, devices, prices)
+    assert exact.gap <= 1e-6
+    assert hasty.bound <= exact.cost + 1e-6
+    assert hasty.cost >= exact.cost - 1e-6
+    assert hasty.gap == pytest.approx((hasty.cost - hasty.bound) / abs(hasty.cost), abs=1e-12)
