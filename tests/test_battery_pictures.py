@@ -40,6 +40,9 @@ def test_every_picture_is_drawn_and_says_what_it_shows(
     levels = {s: figures["load_deviation_daily_rms_kwh"] for s, figures in summary.items()}
     left = min(levels.values()) / levels["no_battery"]
     assert f"{left:.0%}".replace("%", " %") in plots["representative_days"].finding
+    best = min(levels, key=levels.__getitem__)
+    size = summary[best]["battery_capacity_kwh"]
+    assert f"{size / 1000:,.1f} MWh of batteries" in plots["representative_days"].finding
     sent = max(figures["battery_exchanged_kwh"] for figures in summary.values())
     assert f"{sent / 1000:,.1f} MWh" in plots["exchange_network"].finding
     assert "closed" in plots["weekly_exchange"].finding

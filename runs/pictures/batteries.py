@@ -38,15 +38,7 @@ def draw_representative_days(data: RunData) -> Drawing:
     random = Streams(int(data.scenario["seed"])).generator("representative days")
     days = representative_days(first, count, random)
     order = np.argsort(-days.load_kwh.max(axis=1))
-    best = min(data.strategies, key=lambda name: data.total(name, "load_deviation_daily_rms_kwh"))
-    before, after = (
-        data.total(name, "load_deviation_daily_rms_kwh") for name in (data.strategies[0], best)
-    )
-    finding = capital(
-        f"{strategy_name(best)} leaves {after / before:.0%} of the deviation within days"
-        if before > 0 and best != data.strategies[0]
-        else "the load of representative days"
-    ).replace("%", " %")
+    finding = _what_is_left(data)
     entries = [
         legend_line(
             strategy_label(name), strategy_colour(data.strategies, name), lw=1.8, ls=_dash(name)
@@ -78,6 +70,26 @@ def draw_representative_days(data: RunData) -> Drawing:
     for axes in panels.flat[count:]:
         axes.set_visible(False)
     return Drawing(finding, figure)
+
+
+def _what_is_left(data: RunData) -> str:
+    """Return how much of the deviation within days the best batteries leave, and the smallest."""
+    left = {
+        name: float(data.total(name, "load_deviation_daily_rms_kwh")) for name in data.strategies
+    }
+    size = {name: float(data.total(name, "battery_capacity_kwh")) for name in data.strategies}
+    before, there = left[data.strategies[0]], [name for name in data.strategies if size[name] > 0]
+    best, smallest = (min(there, key=by.__getitem__, default="") for by in (left, size))
+    if not best or left[best] >= before:
+        return "The load of representative days"
+    share = {name: f"{100 * left[name] / before:.0f} %" for name in there}
+    told = (
+        f"{strategy_name(best)} leaves {share[best]} of the deviation within days with "
+        f"{energy_text(size[best])} of batteries"
+    )
+    if size[smallest] < size[best]:
+        told += f", {strategy_name(smallest)} {share[smallest]} with {energy_text(size[smallest])}"
+    return capital(told)
 
 
 def _dash(strategy: str) -> str | tuple[int, tuple[int, int]]:
@@ -124,6 +136,7 @@ def draw_deviation(data: RunData) -> Drawing:
     axes.set_ylabel("standard deviation\nof the load [kWh]")
     axes.set_xlim(0, capacity[-1] / 1e3)
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     return Drawing(finding, figure)
 
 

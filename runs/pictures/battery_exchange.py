@@ -69,6 +69,7 @@ def draw_weekly_exchange(data: RunData) -> Drawing:
             axes.bar(WEEKDAYS, tables[name][way] / 1e3, 0.7, base / 1e3, color=colour)
             base = base + tables[name][way]
         panel_title(axes, strategy_label(name), strategy_colour(data.strategies, name))
+        axes.set_ylim(top=1.05 * float(base.max()) / 1e3)
         axes.set_ylabel("sent in the run [MWh]")
     return Drawing(finding, figure)
 
@@ -103,11 +104,14 @@ def draw_exchange_network(data: RunData) -> Drawing:
     strongest = np.argsort(-sent, kind="stable")[:MOST_PAIRS]
     giver, taker = np.divmod(pairs[strongest], count)
     used = np.unique(np.concatenate([giver, taker]))
+    share = 100.0 * float(sent.sum()) / data.total(main, "battery_discharged_kwh")
+    drawn = 100.0 * float(sent[strongest].sum() / sent.sum())
+    some = f"; drawn are {len(strongest):,} that carry {drawn:.0f} %"
     finding = capital(
         f"under {strategy_name(main)} {len(pairs):,} pairs of buildings exchange "
-        f"{energy_text(float(sent.sum()))}; the strongest {len(strongest):,} carry "
-        f"{sent[strongest].sum() / sent.sum():.0%}"
-    ).replace("%", " %")
+        f"{energy_text(float(sent.sum()))}, {share:.2g} % of what batteries give"
+        f"{some if len(strongest) < len(pairs) else ''}"
+    )
     entries = [
         legend_line("line of the grid", ROAD, lw=1.4),
         legend_line("energy from a battery to a building", "#CC6677", lw=2.0),
@@ -145,9 +149,14 @@ def _draw_network(
         axes.annotate(name, centre, (6, 6), textcoords="offset points", fontsize=9)
         here = [int(row) for row in used if community[row] == name]
         for k, row in enumerate(here):
-            angle = 2 * np.pi * k / len(here) + np.pi / 2
+            # Between the first and the last of them the line to the utility passes.
+            angle = 2 * np.pi * (k + 0.5) / len(here) + np.pi / 2
             spot[row] = centre[0] + 1.35 * np.cos(angle), centre[1] + 1.35 * np.sin(angle)
             axes.plot(*zip(centre, spot[row], strict=True), color=ROAD, lw=0.9, zorder=0)
+    closed = battery.closed.any(axis=1) if len(battery.load_kwh) else np.zeros(0, dtype=np.bool_)
+    size = battery.batteries["shared_capacity_kwh"]
+    widest = max(float(size.max()), 1e-9)
+    across = {row: 8.0 + 8.0 * float(np.sqrt(size[row] / widest)) for row in spot}
     largest = float(sent_kwh.max())
     for one, other, energy in zip(giver.tolist(), taker.tolist(), sent_kwh.tolist(), strict=True):
         axes.add_patch(
@@ -156,21 +165,21 @@ def _draw_network(
                 spot[other],
                 connectionstyle="arc3,rad=0.25",
                 arrowstyle="-|>",
+                shrinkA=across[one] / 2,
+                shrinkB=across[other] / 2 + 1,
                 mutation_scale=9,
                 lw=0.5 + 3.5 * energy / largest,
                 color="#CC6677",
                 alpha=0.6,
             )
         )
-    closed = battery.closed.any(axis=1) if len(battery.load_kwh) else np.zeros(0, dtype=np.bool_)
-    size = battery.batteries["shared_capacity_kwh"]
     for row, (x, y) in spot.items():
         shut = row < len(closed) and bool(closed[row])
-        radius = 5.0 + 9.0 * float(np.sqrt(size[row] / max(float(size.max()), 1e-9)))
-        axes.plot(x, y, marker="o", ms=radius, color=CLOSED if shut else OPEN, zorder=3)
-        axes.annotate(str(row + 1), (x, y), color="white", fontsize=6.5, ha="center", va="center")
+        colour = CLOSED if shut else OPEN
+        axes.plot(x, y, marker="o", ms=across[row], color=colour, zorder=3)
+        axes.annotate(str(row), (x, y), color="white", fontsize=6.5, ha="center", va="center")
     axes.set_aspect("equal")
     axes.axis("off")
     axes.set_title(
-        "numbers count buildings from 1; the larger a circle, the larger its battery", fontsize=9
+        "numbered as in the tables; the larger a circle, the larger its battery", fontsize=9
     )
