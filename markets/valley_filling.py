@@ -99,6 +99,8 @@ def fill_valley(
         return np.zeros((groups, steps))
     level = isotonic_regression(load + allowance).x
     total = np.maximum(level - load, 0.0)
+    # Where no energy goes, levels are off from loads by the rounding of sums of loads.
+    total[total <= steps * np.finfo(np.float64).eps * np.abs(load).max()] = 0.0
     filled = np.zeros((groups, steps))
     filled[:, order] = _by_group(total, within_kwh)
     return filled
@@ -137,7 +139,7 @@ def _by_group(
     place = np.arange(steps + 1, dtype=np.float64)
     left = within_kwh
     split = np.zeros((len(within_kwh), steps))
-    for k in range(steps):
+    for k in range(np.count_nonzero(total_kwh)):
         summed = left.sum(axis=0)
         start = _stretch(place, summed, float(total_kwh[k]))
         cut = np.array([start, min(start + 1.0, place[-1])])

@@ -111,6 +111,21 @@ def test_equal_steps_share_and_nothing_needed_is_nothing_filled() -> None:
     assert fill_valley(np.array([1.0, 2.0]), np.zeros((0, 3))).shape == (0, 2)
 
 
+@given(SEEDS, st.integers(2, 32))
+def test_a_step_above_the_level_gets_nothing_at_all(seed: int, steps: int) -> None:
+    """Not even what sums of loads of a whole region round away."""
+    random = np.random.default_rng(seed)
+    load = random.uniform(1.3e5, 1.6e5, steps)
+    within = within_steps(np.array([200.0]), np.array([60.0]), np.array([0]), 1, steps)
+    filled = fill_valley(load, within)[0]
+    lowest = np.argsort(load)[:4]
+    level = (load + filled)[lowest].max()
+    above = load > level + 1e-6
+    above[lowest] = False
+    assert filled[above].tolist() == [0.0] * int(above.sum())
+    assert filled.sum() == pytest.approx(min(200.0, 60.0 * steps), rel=1e-9)
+
+
 def test_critical_hours_are_those_above_the_base() -> None:
     forecast = np.array([100.0, 151.0, 154.0, 150.0])
     base = base_demand(forecast, "energy", 150.0)
