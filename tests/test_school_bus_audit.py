@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from audited_runs import FILES, outcome
-from test_audit_tampering import edit, otherwise
+from test_audit_tampering import accept, edit, otherwise
 
 from runs import TABLES, audit_run
 from runs.run import start_run
@@ -18,6 +18,7 @@ SMALL = (
     "school_buses.groups=[{name: a, community: rochester, schools: 3, buses: 2}]",
     "strategies=[charge_after_use, centralised, optimal_energy_price]",
 )  # fmt: skip
+SAID = "messages: of schools, as they must be"
 
 
 @cache
@@ -45,11 +46,20 @@ def _folders() -> tempfile.TemporaryDirectory[str]:
         ),
         ("messages.loss_rate=0.2", "messages.latency_h=0.001", "messages.deadline_h=0.3"),
         ("messages.keep=all", "school_buses.capped=false"),
+        ("messages.keep=all", "messages.latency_h=0.001", "messages.latency=exponential"),
+        (
+            "messages.keep=leaders",
+            "school_buses.groups=[{name: a, community: rochester, buses: 2}]",
+        ),
         (
             "school_buses.critical={share_of_peak: 0.9}",
             "communities.rochester.feeder.loss_rate=0.04",
         ),
-        ("chance.feeder_outages={mean_time_between_failures_h: 20, mean_time_to_repair_h: 4}",),
+        (
+            "chance.feeder_outages={mean_time_between_failures_h: 20, mean_time_to_repair_h: 4}",
+            "messages.keep=all",
+        ),
+        ("hours=60", "school_buses.round_km=[1, 60]", "school_buses.origin=empty"),
         ("record.schools=1", "messages.keep=leaders"),
     ],
 )  # fmt: skip
@@ -63,6 +73,9 @@ def test_good_runs_of_every_kind_pass(changes: tuple[str, ...]) -> None:
         assert held["schools: no incentive price costs the utility less"] is True
         assert held["schools: no schedule of a night is flatter"] is True
     assert held["money: schemes pay what they should"] is True
+    kept = any("messages.keep" in change for change in changes)
+    whole = "record.schools=1" not in changes
+    assert held[SAID] is (True if kept and whole else None)
 
 
 def test_buses_and_vehicles_in_one_run_pass(tmp_path: Path) -> None:
@@ -78,6 +91,43 @@ def test_buses_and_vehicles_in_one_run_pass(tmp_path: Path) -> None:
     assert report.passed, "\n".join(report.lines())
     told = pq.read_table(tmp_path / "run" / "ledger.parquet").to_pandas()
     assert {"incentive", "school_charging", "vehicle_charging"} <= set(told["kind"])
+
+
+KEPT = ("messages.keep=all", "hours=36")
+SPOKEN = (
+    "BusPlugIn", "ValleyAnnouncement", "EnergyRequest", "ScheduleProposal", "SupplyOffer",
+    "ExchangeOrder",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["value", "count", "round", "sender", "receiver"])
+@pytest.mark.parametrize("kind", SPOKEN)
+def test_a_school_message_that_says_otherwise_fails(tmp_path: Path, kind: str, column: str) -> None:
+    directory = shutil.copytree(finished(*KEPT), tmp_path / "run")
+    rows = pq.read_table(directory / "messages.parquet").to_pylist()
+    chosen = [row for row, said in enumerate(rows) if said["kind"] == kind][-1]
+    wrong = otherwise(rows[chosen][column], [row[column] for row in rows])
+    edit(directory, "messages", column, lambda row, value: wrong if row == chosen else value)
+    assert SAID in audit_run(directory).failed
+
+
+def test_a_price_asked_of_schools_beyond_the_bounds_fails(tmp_path: Path) -> None:
+    directory = shutil.copytree(finished(*KEPT), tmp_path / "run")
+    rows = pq.read_table(directory / "messages.parquet").to_pylist()
+    chosen = next(row for row, said in enumerate(rows) if said["kind"] == "IncentiveOffer")
+    edit(directory, "messages", "value", lambda row, value: 11.0 if row == chosen else value)
+    assert SAID in audit_run(directory).failed
+
+
+def test_a_school_message_left_out_fails(tmp_path: Path) -> None:
+    directory = shutil.copytree(finished(*KEPT), tmp_path / "run")
+    path = directory / "messages.parquet"
+    rows = pq.read_table(path)
+    kinds = rows.column("kind").to_pylist()
+    gone = kinds.index("ExchangeOrder")
+    pq.write_table(rows.take([row for row in range(rows.num_rows) if row != gone]), path)
+    accept(directory, path.name)
+    assert SAID in audit_run(directory).failed
 
 
 STRATEGIES = ("charge_after_use", "centralised", "optimal_energy_price", "optimal_energy_price")

@@ -13,6 +13,7 @@ from runs.audits.report import Check, Label, Tally, relative
 from runs.audits.scheme import SchemeAudit
 from runs.audits.tables import Columns, DamagedTableError, TableReader
 from runs.results.run_reader import Run
+from runs.scenarios.sections import MessageSettings
 
 KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
 OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))
@@ -163,12 +164,8 @@ class MessageAudit:
         from_aggregator = (leader < count) & (follower == leader + count)
         plug_in = (sender == utility + 1) & (receiver == utility)
         right = np.where(kind == PLUG_IN, plug_in, from_utility | from_aggregator)
-        # Messages are sent at once or when earlier ones have arrived.
-        messages = self.premises.scenario.messages
-        waits = rows["time"] / (messages.latency_h or 1.0)
-        whole = (np.abs(waits - np.rint(waits)) <= 1e-6) | (messages.latency == "exponential")
-        right &= whole & (rows["round"] >= 0) & (rows["time"] >= 0)
-        right &= (rows["time"] == 0) | (messages.latency_h > 0)
+        right &= sent_when_possible(rows["time"], self.premises.scenario.messages)
+        right &= rows["round"] >= 0
         return np.where(right, 0.0, 1.0)
 
     def _add_decisions(self, step: int, strategy: int, rows: Columns, label: Label) -> None:
@@ -233,6 +230,16 @@ class MessageAudit:
                 continue
             energy = best_response(price[:, None], *(column[mine] for column in columns))
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
+
+
+def sent_when_possible(time_h: NDArray[np.float64], messages: MessageSettings) -> NDArray[np.bool_]:
+    """Return which times are those of messages sent at once, or when earlier ones have arrived."""
+    waits = time_h / (messages.latency_h or 1.0)
+    whole = np.abs(waits - np.rint(waits)) <= 1e-6
+    possible: NDArray[np.bool_] = (time_h >= 0) & (whole | (messages.latency == "exponential"))
+    if messages.latency_h == 0:
+        possible &= time_h == 0
+    return possible
 
 
 def _pairs(rows: Columns, leader: int, follower: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -17,6 +17,7 @@ from markets.incentive_game import (
 from markets.valley_filling import shave_peak
 from runs.audits.premises import EXACT, Premises
 from runs.audits.report import Check, Label, Tally, relative
+from runs.audits.school_messages import Said, SchoolMessages, asked, planned
 from runs.audits.tables import Columns
 from runs.schemes.school_setting import SchoolSetting
 
@@ -57,6 +58,7 @@ class SchoolTallies:
         self.price = Tally(f"{name}no incentive price costs the utility less", EXACT, "of the cost")
         self.one = Tally(f"{name}one incentive price for all", 0.0)
         self.idle = Tally(f"{name}nothing asked or sold outside critical hours", 0.0)
+        self.said = Tally("messages: of schools, as they must be", EXACT, "of the value")
 
     def _all(self) -> list[Tally]:
         return list(vars(self).values())
@@ -74,9 +76,16 @@ class SchoolTallies:
 class SchoolWorld:
     """The schools of one strategy, lived through again."""
 
-    def __init__(self, audit: "SchoolAudit", setting: SchoolSetting, strategy: int) -> None:
+    def __init__(
+        self,
+        audit: "SchoolAudit",
+        setting: SchoolSetting,
+        strategy: int,
+        messages: SchoolMessages,
+    ) -> None:
         premises = audit.premises
         self.audit, self.premises, self.setting = audit, premises, setting
+        self.messages = messages
         self.s, self.strategy = strategy, audit.strategies[strategy]
         self.district = SchoolDistrict(
             _Model(premises),
@@ -108,7 +117,10 @@ class SchoolWorld:
         deliver = district.deal_out(sold, spare)
         self._compare(step, rows, charge)
         self._night_before(step, rows)
-        self._trade(step, rows, district.by_school(np.where(charge > 0, 0.0, district.sell_kwh)))
+        most = district.by_school(np.where(charge > 0, 0.0, district.sell_kwh))
+        game = self._trade(step, rows, most)
+        if self.messages.kept:
+            self.messages.add(step, self._due(step, rows, game))
         self._sum_up(step, rows, district.by_school(district.replaced_kwh(charge)))
         off = np.maximum(np.abs(district.by_school(charge) - charged), 0.0)
         off = np.maximum(off, np.abs(district.by_school(deliver) - sold))
@@ -176,14 +188,14 @@ class SchoolWorld:
         tallies, setting = self.audit.tallies, self.setting
         if self.strategy == "charge_after_use":
             return
-        if not self.reliable:
-            tallies.flat.tell("messages may be lost or late, or supply fail")
-            return
         if setting.opens[step]:
             slots = setting.valley(step)
             load = setting.forecast.demand_kwh(slots.tolist())
             within = self.district.within(self.district.needs_kwh(), len(slots))
             self._night, self._drawn = (slots, load, within), []
+        if not self.reliable:
+            tallies.flat.tell("messages may be lost or late, or supply fail")
+            return
         if self._night is None:
             return
         slots, load, within = self._night
@@ -218,6 +230,27 @@ class SchoolWorld:
         here = self.premises.places.label("", step, [self.premises.strategies[self.s]])
         tallies.flat.add(np.array([[max(gap, 0.0) / scale]]), here, step)
 
+    def _due(self, step: int, rows: Columns, game: IncentiveGame | None) -> list[Said]:
+        """Return the messages that should have been sent in a step."""
+        schools, due = len(self.district), []
+        if self.strategy == "charge_after_use":
+            charge = self.district.charge_kwh
+            buses, energy = int(np.count_nonzero(charge)), float(charge.sum())
+            return [Said(0, "BusPlugIn", buses, energy, from_schools=True)] if buses else []
+        if self.setting.opens[step] and self._night is not None:
+            _, load, within = self._night
+            due += planned(schools, load, within) if schools and len(load) else []
+        round_: int | None = 0
+        if game is not None and self.premises.scenario.game.solver == "negotiate":
+            prices = self.messages.prices_asked(step)
+            due += asked(prices, game, schools)
+            # Questions to several schools are not kept where only leaders' messages are.
+            round_ = len(prices) or None
+        sold = rows["sold_kwh"]
+        if (selling := int(np.count_nonzero(sold))) and self.strategy in TRADING:
+            due.append(Said(round_, "ExchangeOrder", selling, float(sold.sum())))
+        return due
+
     def _is_trading(self, step: int) -> bool:
         return self.setting.is_critical(step) and self.setting.rounds.share[step] == 0
 
@@ -232,8 +265,8 @@ class SchoolWorld:
             ).sum()
         )
 
-    def _trade(self, step: int, rows: Columns, most: NDArray[np.float64]) -> None:
-        """Check what was sold, and the price."""
+    def _trade(self, step: int, rows: Columns, most: NDArray[np.float64]) -> IncentiveGame | None:
+        """Check what was sold, and the price; return the game that set it, if one did."""
         tallies, setting = self.audit.tallies, self.setting
         required = max(self._metered(step) - setting.base_kwh(step), 0.0)
         critical = setting.is_critical(step)
@@ -243,13 +276,13 @@ class SchoolWorld:
             tallies.idle.add(rows["sold_kwh"][None, None], label, step)
             asked = (~np.isnan(rows["incentive_price"])).astype(np.float64)
             tallies.idle.add(asked[None, None], label, step)
-            return
+            return None
         self.figures["counts.critical_steps"][step] = 1
         if not self.reliable:
             tallies.price.tell("messages may be lost or late, or supply fail")
         if self.strategy == "centralised":
             self._centralised(step, rows)
-            return
+            return None
         rules = self.audit.rules
         terms = IncentiveTerms(
             self.premises.cost, setting.base_kwh(step), required, *rules.incentive_price,
@@ -265,13 +298,14 @@ class SchoolWorld:
         if np.isnan(price):
             if self.reliable:
                 tallies.price.add(np.array([[np.inf]]), label, step)
-            return
+            return None
         offered = game.offers(price)
         scale = np.maximum(np.abs(offered), 1.0)
         over = np.maximum(rows["sold_kwh"] - offered, 0.0) / scale
         tallies.best.add(over[None, None], label, step)
         if self.reliable:
             self._hold_price(step, game, price, float(rows["sold_kwh"].sum()))
+        return game
 
     def _hold_price(self, step: int, game: IncentiveGame, price: float, bought: float) -> None:
         """Hold the additional cost of a trade against that of the exact price."""

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.demand_response import SCHOOLS
 from runs.audits.hours import supplied
 from runs.audits.premises import FILE_GONE, Premises
 from runs.audits.report import Check
 from runs.audits.scheme import Figures, Payments
+from runs.audits.school_messages import KINDS, SchoolMessages
 from runs.audits.school_world import SchoolTallies, SchoolWorld
 from runs.audits.tables import Columns, DamagedTableError, TableReader
 from runs.results.run_reader import Run
@@ -25,11 +27,8 @@ from runs.strategy_names import strategies_within
 class SchoolAudit:
     """The audit of the scheme of school buses."""
 
-    message_kinds: Sequence[str] = (
-        "ValleyAnnouncement", "EnergyRequest", "ScheduleProposal", "IncentiveOffer",
-        "SupplyOffer", "ExchangeOrder", "BusPlugIn",
-    )  # fmt: skip
-    parties: Sequence[str] = ("schools",)
+    message_kinds: Sequence[str] = KINDS
+    parties: Sequence[str] = (SCHOOLS,)
 
     def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
         self.premises = premises
@@ -133,7 +132,10 @@ class SchoolAudit:
         premises, strategies = self.premises, self.premises.strategies
         schools = len(setting.schools)
         reader = TableReader(run, "schools", {"strategy": strategies}, premises.start_ms)
-        worlds = [SchoolWorld(self, setting, s) for s in range(len(strategies))]
+        messages = [
+            SchoolMessages(run, premises, s, self.tallies.said) for s in range(len(strategies))
+        ]
+        worlds = [SchoolWorld(self, setting, s, said) for s, said in enumerate(messages)]
         for step in range(premises.steps):
             rows = reader.take(len(worlds) * schools)
             _in_order(rows, step, len(worlds), schools)

@@ -1,0 +1,148 @@
+"""Whether the kept messages of schools say what was planned, offered and sold."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.demand_response import SCHOOLS
+from markets.incentive_game import IncentiveGame
+from runs.audits.messages import sent_when_possible
+from runs.audits.premises import Premises
+from runs.audits.report import Tally, relative
+from runs.results.run_reader import Run
+
+KINDS = (
+    "ValleyAnnouncement", "EnergyRequest", "ScheduleProposal", "IncentiveOffer", "SupplyOffer",
+    "ExchangeOrder", "BusPlugIn",
+)  # fmt: skip
+UTILITY = "utility"
+_COLUMNS = ("step", "round", "kind", "sender", "receiver", "count", "value", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that should have been sent.
+
+    Attributes
+    ----------
+    round, kind, count, value
+        As messages.parquet tells them; a round of None cannot be told.
+    from_schools
+        Whether schools tell the utility, not the utility schools.
+    """
+
+    round: int | None
+    kind: str
+    count: int
+    value: float
+    from_schools: bool = False
+
+    @property
+    def parties(self) -> tuple[str, str]:
+        """Who sends it, and to whom."""
+        return (SCHOOLS, UTILITY) if self.from_schools else (UTILITY, SCHOOLS)
+
+
+class SchoolMessages:
+    """The kept messages of schools under one strategy, step by step.
+
+    Parameters
+    ----------
+    run, premises
+        The run, and what its scenario settles.
+    strategy
+        Number of the strategy.
+    tally
+        What gathers the deviations.
+    """
+
+    def __init__(self, run: Run, premises: Premises, strategy: int, tally: Tally) -> None:
+        self._premises, self._tally = premises, tally
+        self._name = premises.strategies[strategy]
+        self._settings = premises.scenario.messages
+        self.kept = self._settings.keep != "none" and premises.reliable
+        self._told: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        if not self.kept:
+            none = self._settings.keep == "none"
+            tally.tell("no message was kept" if none else "messages may be lost or late")
+            return
+        wanted = [("strategy", "=", self._name), ("kind", "in", list(KINDS))]
+        rows = run.table("messages", list(_COLUMNS), wanted).to_pydict()
+        for step, *said in zip(*(rows[name] for name in _COLUMNS), strict=True):
+            self._told[step].append(tuple(said))
+
+    def prices_asked(self, step: int) -> list[float]:
+        """Return the incentive prices that the utility asked schools about [money/kWh]."""
+        return [float(said[5]) for said in self._told[step] if said[1] == "IncentiveOffer"]
+
+    def add(self, step: int, due: list[Said]) -> None:
+        """Hold the messages of a step against those that were due, in their order."""
+        if self._settings.keep == "leaders":
+            due = [message for message in due if message.count == 1]
+        told = self._told[step]
+        place = f"{self._premises.places.step(step)}, {self._name}"
+        if len(told) != len(due):
+            text = f"{place}, {len(told):,} messages in place of {len(due):,}"
+            self._tally.add(np.array([[np.inf]]), lambda at: text, step)
+            return
+        if not due:
+            return
+        right = np.array(
+            [
+                message.round in (None, round_)
+                and tuple(said[:4]) == (message.kind, *message.parties, message.count)
+                for (round_, *said), message in zip(told, due, strict=True)
+            ]
+        )
+        values, times = np.array([said[5:] for said in told], dtype=np.float64).T
+        expected = np.array([message.value for message in due])
+        right &= sent_when_possible(times, self._settings)
+        off = np.where(right, relative(values, expected), np.inf)
+        self._tally.add(off[None], lambda at: f"{place}, {due[at[1]].kind}", step)
+
+
+def planned(
+    schools: int, load_kwh: NDArray[np.float64], within_kwh: NDArray[np.float64]
+) -> list[Said]:
+    """Return the messages that settle a charging window: the valley, the wish, the schedule.
+
+    Parameters
+    ----------
+    schools
+        How many schools there are.
+    load_kwh
+        Demand expected in each step of the window, shape (slots,).
+    within_kwh
+        What each school can charge within 0, 1, 2, ... steps, shape (schools, slots + 1).
+    """
+    wanted = float(within_kwh[:, -1].sum())
+    return [
+        Said(0, "ValleyAnnouncement", schools, float(load_kwh.min())),
+        Said(0, "EnergyRequest", schools, wanted, from_schools=True),
+        Said(1, "ScheduleProposal", schools, wanted),
+    ]
+
+
+def asked(prices: list[float], game: IncentiveGame, schools: int) -> list[Said]:
+    """Return the messages in which schools are asked about prices, and answer as suits them.
+
+    Parameters
+    ----------
+    prices
+        The incentive prices asked about, in their order [money/kWh].
+    game
+        What every school knows of itself.
+    schools
+        How many there are.
+    """
+    lowest, highest = game.terms.lowest_price, game.terms.highest_price
+    due = []
+    for round_, price in enumerate(prices):
+        allowed = min(max(price, lowest), highest)
+        offered = float(game.offers(price).sum())
+        due.append(Said(round_, "IncentiveOffer", schools, allowed))
+        due.append(Said(round_, "SupplyOffer", schools, offered, from_schools=True))
+    return due
