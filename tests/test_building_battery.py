@@ -96,6 +96,24 @@ def test_schedule_and_prices_level_the_day_alike(cycle: str) -> None:
     assert kinds == {"Forecast": 16, "BatteryState": 16, "Schedule": 8, "PeakSignal": 8}
 
 
+def test_a_building_without_load_and_battery_changes_nothing() -> None:
+    """Neither the schedules nor the prices of the others."""
+    told = []
+    for count in (8, 9):
+        bank, loads = bank_of(World(), count), loads_of(8)
+        if count == 9:
+            bank["capacity_kwh"][:8] = bank_of(World(), 8)["capacity_kwh"]
+            bank["capacity_kwh"][8] = bank["power_kw"][8] = bank["energy_kwh"][8] = 0.0
+            loads = np.vstack([loads, np.zeros(24)])
+        coordinator = BatteryCoordinator(bank.group.model, "d", bank, RULES)
+        schedule = coordinator.send_schedule(0, loads, WINDOWS)
+        coordinator.send_prices(0, loads, WINDOWS)
+        told.append((schedule[:8], bank["valley_kwh"][0], bank["peak_kwh"][0]))
+        assert not schedule[8:].any()
+    for one, two in zip(*told, strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-12)
+
+
 def test_schedules_of_least_exchange_add_up_to_the_same_day() -> None:
     bank, loads = bank_of(World(), 8), loads_of(8)
     loads[1:3] *= 0.2

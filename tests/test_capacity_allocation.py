@@ -88,6 +88,26 @@ def test_the_optimum_exchanges_less_than_shares_of_the_load_and_these_less_than_
     assert by_load.sum() < equal.sum()
 
 
+@settings(max_examples=10)
+@given(SEEDS)
+def test_what_is_exchanged_scales_and_does_not_know_numbers(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    loads, capacity = loads_of(5, 2, seed), random.uniform(0.1, 8, 5)
+    problem = shared(loads, float(capacity.sum()))
+    away = exchanged_kwh(least_exchange(problem, capacity), problem.load_kwh)
+    large = shared(8.0 * loads, 8.0 * float(capacity.sum()))
+    more = exchanged_kwh(least_exchange(large, 8.0 * capacity), large.load_kwh)
+    np.testing.assert_allclose(more, 8.0 * away, rtol=1e-6, atol=1e-5)
+    order = random.permutation(5)
+    other = shared(loads[order], float(capacity.sum()))
+    same = exchanged_kwh(least_exchange(other, capacity[order]), other.load_kwh)
+    np.testing.assert_allclose(same, away, rtol=1e-6, atol=1e-5)
+    # One more building that uses nothing and has no battery changes nothing.
+    empty = shared(np.concatenate([loads, np.zeros_like(loads[:1])]), float(capacity.sum()))
+    still = exchanged_kwh(least_exchange(empty, np.append(capacity, 0.0)), empty.load_kwh)
+    np.testing.assert_allclose(still, away, rtol=1e-6, atol=1e-5)
+
+
 def test_the_genetic_algorithm_comes_near_the_optimum_and_never_below() -> None:
     loads = loads_of(3, 4, 6)
     problem = shared(loads, 50.0)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.sparse import csc_matrix
 
 from markets.load_levelling import Cycle, Equipment, Windows, answer_to_prices, level_load
 from markets.valley_filling import fill_valley, within_steps
@@ -31,58 +32,55 @@ def solved(
 ) -> NDArray[np.float64]:
     """Net load of a day by quadratic programme over every battery, stored energy step by step.
 
-    Variables: charge, discharge and stored energy of each battery and step, and the mean.
+    Variables: charge, discharge and stored energy of each battery and step, the net load of each
+    step, and its mean.
     """
     batteries, steps = len(capacity), len(load)
     n = batteries * steps
+    count = 3 * n + steps + 1
     scale = float(np.abs(load).max()) or 1.0
-    net = np.zeros((steps, 3 * n + 1))
-    for j in range(batteries):
-        net[:, j * steps : (j + 1) * steps] = np.eye(steps)
-        net[:, n + j * steps : n + (j + 1) * steps] = -np.eye(steps)
-    net[:, -1] = -1.0
-    target = load / scale
+    off = np.zeros((steps, count))
+    off[:, 3 * n : -1], off[:, -1] = np.eye(steps), -1.0
+    # The net load is the load, what is charged and what is not discharged.
+    sums = np.tile(np.eye(steps), batteries)
+    drawn = np.hstack([-sums, sums, np.zeros((steps, n)), np.eye(steps), np.zeros((steps, 1))])
     # Stored: s_t = s_(t-1) + eta_c ch_t - dis_t / eta_d, the first after the last.
-    store = np.zeros((n, 3 * n + 1))
-    for row in range(n):
-        t = row % steps
-        before = row - 1 if t else row + steps - 1
-        store[row, 2 * n + row] = 1.0
-        store[row, 2 * n + before] = -1.0
-        store[row, row] = -equipment.charge_efficiency
-        store[row, n + row] = 1.0 / equipment.discharge_efficiency
+    before = np.kron(np.eye(batteries), np.roll(np.eye(steps), -1, axis=1))
+    store = np.hstack(
+        [
+            -equipment.charge_efficiency * np.eye(n), np.eye(n) / equipment.discharge_efficiency,
+            np.eye(n) - before, np.zeros((n, steps + 1)),
+        ]
+    )  # fmt: skip
     usable = equipment.depth_of_discharge * capacity / scale
     rated = equipment.power_per_capacity * np.repeat(capacity, steps) / scale
     charge = np.where(np.tile(WINDOWS.charge, batteries), rated, 0.0)
     discharge = np.where(np.tile(WINDOWS.discharge, batteries), rated, 0.0)
     if most is not None:
         discharge = np.minimum(discharge, np.tile(most, batteries) / scale)
-    equal, right = store, np.zeros(n)
+    equal, right = np.vstack([drawn, store]), np.concatenate([load / scale, np.zeros(n)])
     if cycle == "full":
-        cycles = np.zeros((batteries, 3 * n + 1))
-        full = np.empty(batteries)
-        for j in range(batteries):
-            part = slice(j * steps, (j + 1) * steps)
-            cycles[j, part] = equipment.charge_efficiency
-            full[j] = min(
-                usable[j],
-                charge[part].sum() * equipment.charge_efficiency,
-                discharge[part].sum() / equipment.discharge_efficiency,
-            )
-        equal, right = np.vstack([store, cycles]), np.concatenate([right, full])
-    upper = np.concatenate([charge, discharge, np.repeat(usable, steps), [10.0]])
-    lower = np.concatenate([np.zeros(3 * n), [-10.0]])
-    solver = piqp.DenseSolver()
+        each = np.kron(np.eye(batteries), np.ones(steps))
+        cycles = np.zeros((batteries, count))
+        cycles[:, :n] = equipment.charge_efficiency * each
+        room = np.minimum(
+            each @ charge * equipment.charge_efficiency,
+            each @ discharge / equipment.discharge_efficiency,
+        )
+        equal = np.vstack([equal, cycles])
+        right = np.concatenate([right, np.minimum(usable, room)])
+    upper = np.concatenate([charge, discharge, np.repeat(usable, steps), np.full(steps + 1, 10.0)])
+    lower = np.concatenate([np.zeros(3 * n), np.full(steps + 1, -10.0)])
+    solver = piqp.SparseSolver()
     solver.settings.eps_abs = solver.settings.eps_rel = 1e-13
     solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = 1e-13
     solver.settings.max_iter = 500
     solver.setup(
-        2.0 * net.T @ net + 1e-13 * np.eye(net.shape[1]), 2.0 * net.T @ target, equal, right,
-        x_l=lower, x_u=upper,
+        csc_matrix(2.0 * off.T @ off + 1e-13 * np.eye(count)), np.zeros(count),
+        csc_matrix(equal), right, x_l=lower, x_u=upper,
     )  # fmt: skip
     solver.solve()
-    found = solver.result.x
-    return load + scale * (net[:, :-1] @ found[:-1])
+    return np.asarray(scale * solver.result.x[3 * n : -1])
 
 
 def unevenness(net: NDArray[np.float64]) -> float:
@@ -111,7 +109,7 @@ def test_many_batteries_do_what_one_does(cycle: Cycle) -> None:
     """Batteries of one kind sum up to one of their total capacity; the split is proportional."""
     random = np.random.default_rng(7)
     load = random.uniform(0.0, 100.0, 24)
-    capacity = random.uniform(1.0, 40.0, 6)
+    capacity = random.uniform(0.2, 8.0, 39)
     equipment = Equipment()
     levelled = level_load(load, float(capacity.sum()), equipment, WINDOWS, cycle)
     net = load + levelled.exchange_kwh[0]
