@@ -1,9 +1,11 @@
 """The live view without a browser: what it shows is what the simulation does."""
 
+import json
 import socket
 import sys
 from html import escape
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from environment import InputError
-from runs import builtin_scenarios, load_scenario
+from runs import builtin_scenarios, load_scenario, start_run
 from runs.command_line import app
 from runs.live import courses, graphs
 from runs.live.figures import figures_now, now_html, so_far_html
-from runs.live.look import LINE_COLOURS, OVERLOADED, Look, line_colour
+from runs.live.look import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
 from runs.live.parameters import Parameter, parameters_of, round_step
 from runs.live.readings import stores_of
 from runs.live.roadmap import MOST_DOTS, Roads
@@ -32,7 +34,7 @@ CHARTS = (
     courses.energy_chart, courses.soc_chart,
 )  # fmt: skip
 # A year of buildings is sized before its first hour; two days are sized at once.
-SHORT = {"battery-sharing": ("hours=48",)}
+SHORT = {"battery-sharing": ("hours=48",), "one-city": ("hours=24",)}
 SCENARIOS = [name for name, _ in builtin_scenarios()]
 
 
@@ -83,8 +85,8 @@ def test_what_is_shown_is_what_the_simulation_does() -> None:
         "steps": "9 of 24",
         "load": f"{alone.net_kwh.sum():,.1f} kW",
         "utility_price": f"{decision.utility_price:,.3f} JPY/kWh",
-        "fixed_load_kwh": f"{alone.hour_kwh['fixed_load_kwh'].sum():,.1f} kWh",
-        "ev_kwh": f"{alone.hour_kwh['ev_kwh'].sum():,.1f} kWh",
+        "fixed_load_kwh": f"{alone.hour_kwh['fixed_load_kwh'].sum():,.1f} kWh drawn",
+        "ev_kwh": f"{-alone.hour_kwh['ev_kwh'].sum():,.1f} kWh delivered",
         "on_the_road": f"{len(alone.vehicles.on_the_road):,}",
     }
     assert world.summary()["three_level"] == alone.summary()
@@ -99,6 +101,15 @@ def test_what_is_shown_is_what_the_simulation_does() -> None:
     drawn = {series["name"]: series["data"] for series in load["series"]}
     assert drawn["Three-level game"][-1] == pytest.approx(alone.net_kwh.sum(), abs=0.05)
     assert len(drawn["Typical charging"]) == 9
+
+
+def test_a_whole_view_comes_to_what_the_same_run_leaves_behind(tmp_path: Path) -> None:
+    world = lived("three-communities", 24)
+    scenario = load_scenario("three-communities", ["plots=false", "record.vehicles=none"])
+    start_run(scenario, tmp_path / "run")
+    left = json.loads((tmp_path / "run" / "summary.json").read_text())
+    for strategy, shown in world.summary().items():
+        assert json.loads(json.dumps(shown)) == left[strategy]
 
 
 def test_energies_of_a_chart_add_up_to_the_load() -> None:
@@ -186,6 +197,28 @@ def test_many_vehicles_are_few_dots() -> None:
     chart = graphs.map_chart(world, Look())
     assert len(chart["series"][2]["data"]) <= MOST_DOTS
     assert f"a dot for every {world.on_the_road.each}" in chart["title"]["subtext"]
+
+
+MANY = 6
+
+
+def test_many_communities_have_short_labels_and_few_storages_each() -> None:
+    given = load_scenario("school-buses").model_dump(mode="json")
+    [feeder] = [community["feeder"] for community in given["communities"].values()]
+    more = [
+        f"communities.c{n}={{members: [], feeder: {json.dumps(feeder)}}}" for n in range(MANY - 1)
+    ]
+    world = lived("school-buses", 8, *more)
+    room = graphs.room_of(world)
+    chart = graphs.map_chart(world, Look())
+    communities, rings = chart["series"][1]["data"], chart["series"][3]["data"]
+    assert len(communities) == MANY
+    assert 0 < len(rings) <= room.stores < 20
+    assert f"{len(rings)} of them drawn" in chart["title"]["subtext"]
+    # A label tells the name, what is drawn and its price; the pointer tells the rest.
+    assert {one["label"]["formatter"].count("\n") for one in communities} == {1}
+    of_schools = [one for one in communities if "school buses" in one["tooltip"]["formatter"]]
+    assert [one["name"] for one in of_schools] == ["rochester"]
 
 
 def test_lines_are_drawn_as_full_as_they_are() -> None:
@@ -298,6 +331,18 @@ def test_sliders_change_the_world_and_an_unmoved_one_does_not() -> None:
     assert given.changed({}, 7).seed == 7
 
 
+def test_every_scheme_of_a_city_has_sliders() -> None:
+    fleet = load_scenario("three-communities").model_dump(mode="json", exclude_none=True)
+    changes = [
+        "strategies=[charge_after_use, three_level]",
+        f"vehicles={json.dumps(fleet['vehicles'])}",
+        *(f"communities.{k}={json.dumps(v)}" for k, v in fleet["communities"].items()),
+        f"roads={json.dumps(fleet['roads'])}",
+    ]
+    found = parameters_of(load_scenario("school-buses", changes))
+    assert {each.key.partition(".")[0] for each in found} == {"school_buses", "vehicles"}
+
+
 def test_steps_of_sliders_are_round() -> None:
     assert [round_step(about) for about in (0, 0.35, 1.9, 100, 7500, 9999)] == [
         1, 0.2, 1, 100, 5000, 5000,
@@ -379,6 +424,22 @@ def test_the_command_line_does_not_load_the_viewer() -> None:
         "assert not {'solara', 'altair'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_small_amounts_keep_their_digits_and_none_has_no_sign() -> None:
+    told = [amount(value, 1) for value in (12345.67, 10, 9.99, 0.0312, -0.0001, -0.04, 0)]
+    assert told == ["12,345.7", "10.0", "9.990", "0.031", "0.000", "-0.040", "0.0"]
+    assert amount(0.4, 0) == "0.40"
+
+
+def test_a_dark_page_has_lighter_colours() -> None:
+    assert Look().tone("#332288") == "#332288"
+    assert Look(dark=True).tone("#000000") == "#595959"
+    world = lived("three-communities", 2, "vehicles.count=20")
+    light, dark = (courses.price_chart(world, Look(dark=dark)) for dark in (False, True))
+    for one, other in zip(light["series"], dark["series"], strict=True):
+        assert other["data"] == one["data"]
+        assert other["color"] == Look(dark=True).tone(one["color"]) != one["color"]
 
 
 def test_all_energies_have_a_name_and_a_colour() -> None:

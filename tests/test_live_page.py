@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runs.live.figures import figures_now
+from runs.live.look import Look
 from runs.live.source import Source, make_source
 from runs.live.world import LiveWorld
 from runs.strategy_names import strategy_label
@@ -43,6 +45,11 @@ ALL_DRAWN = """() => {
     const places = [...document.querySelectorAll('.solara-echarts')];
     return places.length === 6 && places.every(place => place.querySelector('canvas'));
 }"""
+# The colour of the words of a chart.
+INK = """() => new Promise(found => requirejs(
+    [`${window.solara.cdn}/echarts@5.4.0/dist/echarts.js`],
+    echarts => found(echarts.getInstanceByDom(document.querySelector('.solara-echarts'))
+        .getOption().title[0].textStyle.color)))"""
 SIZE = {"width": 1400, "height": 1700}
 
 
@@ -132,8 +139,8 @@ def served() -> Iterator[Any]:
         server.stop_serving()
 
 
-def visit(browser: Any, url: str) -> Visit:
-    page = browser.new_page(viewport=SIZE)
+def visit(browser: Any, url: str, **look: Any) -> Visit:
+    page = browser.new_page(**{"viewport": SIZE} | look)
     here = Visit(page, url)
     page.on("pageerror", lambda error: here.errors.append(str(error)))
     page.on("console", lambda said: here.errors.append(said.text) if said.type == "error" else None)
@@ -272,6 +279,31 @@ def test_two_windows_have_worlds_of_their_own(browser: Any, served: Any) -> None
     for here in (one, other):
         fine(here)
         here.page.close()
+
+
+@pytest.mark.slow
+def test_a_page_is_as_dark_as_the_system_and_fits_a_phone(browser: Any, served: Any) -> None:
+    url = served(make_source("three-communities", ["vehicles.count=50"])).base_url
+    here = visit(browser, url, viewport={"width": 400, "height": 900}, color_scheme="dark")
+    here.page.wait_for_function(f"() => ({INK})().then(ink => ink === '{Look(dark=True).ink}')")
+    here.page.emulate_media(color_scheme="light")
+    here.page.wait_for_function(f"() => ({INK})().then(ink => ink === '{Look().ink}')")
+    parts = here.page.locator(".vue-grid-item:not(.vue-grid-placeholder)").all()
+    boxes = [part.bounding_box() for part in parts]
+    assert len(boxes) == 8
+    # All below each other, each as wide as the page, and nothing beyond its edge.
+    for above, below in pairwise(boxes):
+        assert below["y"] >= above["y"] + above["height"]
+    assert all(box["width"] > 330 and box["x"] + box["width"] <= 400 for box in boxes)
+    # The controls lie over the page until somebody taps beside them.
+    here.step(2)
+    here.page.mouse.click(395, 400)
+    here.button("Step").wait_for(state="hidden")
+    here.page.locator("header .mdi-menu").click()
+    here.button("Step").wait_for()
+    told(here, beside(make_source("three-communities", ["vehicles.count=50"]), 2))
+    fine(here)
+    here.page.close()
 
 
 @pytest.mark.slow

@@ -129,7 +129,7 @@ def _course(
         "tooltip": look.tooltip(trigger="axis"),
         "xAxis": look.axis("category", data=times),
         "yAxis": look.axis("value", name=unit),
-        "series": series,
+        "series": [one | {"color": look.tone(one["color"])} for one in series],
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from runs.live.look import ENERGY_NAMES
+from runs.live.look import ENERGY_NAMES, amount
 from runs.live.world import LiveWorld
 from runs.run_summary import notes, summary_table
 from runs.simulation import ENERGIES
@@ -28,8 +28,7 @@ class Figure:
 
 def figures_now(world: LiveWorld) -> list[Figure]:
     """Return the figures of the last step."""
-    done, steps = world.steps_done, world.given.steps
-    figures = [Figure("steps", "step", f"{done:,} of {steps:,}")]
+    figures = [Figure("steps", "step", f"{world.steps_done:,} of {world.given.steps:,}")]
     reading = world.last
     if reading is None:
         start = world.setting.calendar.time_of(0)
@@ -39,13 +38,15 @@ def figures_now(world: LiveWorld) -> list[Figure]:
     figures = [
         Figure("time", "step that begins", f"{reading.time:%a %d %b %Y %H:%M}"),
         *figures,
-        Figure("load", "load", f"{load:,.1f} kW"),
+        Figure("load", "load", f"{amount(load, 1)} kW"),
         Figure("utility_price", "utility asks", f"{reading.utility_price:,.3f} {currency}/kWh"),
     ]
-    for name in ENERGIES:
-        energy = float(reading.hour_kwh[name].sum())
+    for name, sign in ENERGIES.items():
+        energy = sign * float(reading.hour_kwh[name].sum())
         if energy:
-            figures.append(Figure(name, ENERGY_NAMES[name], f"{energy:,.1f} kWh"))
+            done = "drawn" if energy > 0 else "delivered"
+            told = f"{amount(abs(energy), 1)} kWh {done}"
+            figures.append(Figure(name, ENERGY_NAMES[name], told))
     if world.on_the_road is not None:
         there = f"{world.on_the_road.vehicles:,}"
         figures.append(Figure("on_the_road", "vehicles on the road", there))

@@ -1,21 +1,58 @@
 """The two pictures of the moment: the map with its vehicles, and the grid with its lines."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from runs.live.look import SCALE, Look, Option, line_colour
+from runs.live.look import SCALE, Look, Option, amount, line_colour
 from runs.live.readings import Reading, Stores
 from runs.live.roadmap import OnTheRoad
 from runs.live.world import LiveWorld
 
-SMALLEST, LARGEST = 12.0, 46.0
-# Where storages stand around a community, to the side and above, and its label below them [px]:
-# where it is alone on the map, and where it has neighbours.
-ALONE, AMONG = (0.5, 0.65, 82), (0.34, 0.42, 50)
-MOST_STORES = 60
+SMALLEST = 8.0
 # A grid of more lines is drawn down to its communities.
 MOST_LINES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much room the map has for a community.
+
+    Attributes
+    ----------
+    ring : tuple of float
+        How far storages stand around it, to the side and above [axis].
+    label_px : int
+        How far its label stands below or above it.
+    stores, store_px : int
+        How many storages are drawn, and how large they are.
+    largest_px : float
+        How large it is itself when it draws most.
+    whole_label : bool
+        Whether the label tells everything; else only what is drawn and its price.
+    """
+
+    ring: tuple[float, float]
+    label_px: int
+    stores: int
+    store_px: int
+    largest_px: float
+    whole_label: bool = True
+
+
+ALONE = Room((0.5, 0.65), 82, 60, 11, 46.0)
+AMONG_FEW = Room((0.34, 0.34), 46, 24, 9, 46.0)
+AMONG_MANY = Room((0.2, 0.2), 28, 12, 7, 24.0, whole_label=False)
+FEW = 4
+
+
+def room_of(world: LiveWorld) -> Room:
+    """Return how much room the map has for every community."""
+    communities = len(world.setting.communities)
+    if communities == 1:
+        return ALONE
+    return AMONG_FEW if communities <= FEW else AMONG_MANY
 
 
 def map_chart(world: LiveWorld, look: Look) -> Option:
@@ -35,12 +72,15 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     if kept:
         drawn = f", {len(stores)} of them drawn" if len(stores) < kept else ""
         subtitle = f"{subtitle} · small circles: storages{drawn}".removeprefix(" · ")
-    half = 1.55 if len(names) > 1 else 1.0
+    room = room_of(world)
+    wide = 1.0 if room is ALONE else 1.75
+    # Labels and storages stand above the highest community and below the lowest one.
+    high = 1.05 if room is ALONE or not (stores or room is AMONG_MANY) else 1.35
     hidden = {"show": False, "type": "value"}
     return look.chart("Map", subtitle) | {
         "grid": {"left": 20, "right": 20, "top": 60, "bottom": 50},
-        "xAxis": hidden | {"min": -half, "max": half},
-        "yAxis": hidden | {"min": -1.05, "max": 1.05},
+        "xAxis": hidden | {"min": -wide, "max": wide},
+        "yAxis": hidden | {"min": -high, "max": high},
         "tooltip": look.tooltip(trigger="item"),
         "visualMap": {
             "type": "continuous",
@@ -69,7 +109,8 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
             },
             {
                 "type": "scatter",
-                "data": _communities(world, reading, look),
+                "data": _communities(world, reading, look, room),
+                "labelLayout": {"moveOverlap": "shiftY"},
                 "itemStyle": {"color": "#0072b2", "opacity": 0.85},
                 "z": 2,
             },
@@ -84,7 +125,7 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
             {
                 "type": "scatter",
                 "data": stores,
-                "symbolSize": 11,
+                "symbolSize": room.store_px,
                 "itemStyle": {"borderColor": "#8c8c8c", "borderWidth": 1},
                 "z": 3,
             },
@@ -92,7 +133,7 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     }
 
 
-def _communities(world: LiveWorld, reading: Reading | None, look: Look) -> list[Option]:
+def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Room) -> list[Option]:
     names, step_h = world.setting.communities, world.setting.calendar.step_h
     loads = np.zeros(len(names)) if reading is None else reading.net_kwh / step_h
     most = max(
@@ -102,23 +143,27 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look) -> list[
     told = []
     for m, name in enumerate(names):
         share = abs(float(loads[m])) / most if most > 0 else 0.0
-        lines = [f"{{name|{name}}}", *community_lines(world, reading, m)]
+        lines = community_lines(world, reading, m)
+        label = [f"{{name|{name}}}", *(lines if room.whole_label else lines[:1])]
         below = world.roads.places[m][1] <= 0
         told.append(
             {
                 "name": name,
                 "value": world.roads.places[m].tolist(),
-                "symbolSize": SMALLEST + (LARGEST - SMALLEST) * share**0.5,
+                "symbolSize": SMALLEST + (room.largest_px - SMALLEST) * share**0.5,
                 "label": {
                     "show": True,
                     "position": "bottom" if below else "top",
-                    "distance": _ring_size(world)[2] if world.stores else 6,
+                    "distance": room.label_px if world.stores else 6,
                     "color": look.ink,
                     "lineHeight": 16,
-                    "formatter": "\n".join(lines),
+                    # Told from the roads that it lies on.
+                    "textBorderColor": look.paper,
+                    "textBorderWidth": 3,
+                    "formatter": "\n".join(label),
                     "rich": {"name": {"fontWeight": "bold", "fontSize": 13, "color": look.ink}},
                 },
-                "tooltip": {"formatter": "<br>".join((name, *lines[1:]))},
+                "tooltip": {"formatter": "<br>".join((name, *lines))},
             }
         )
     return told
@@ -131,16 +176,17 @@ def community_lines(world: LiveWorld, reading: Reading | None, community: int) -
     load = float(reading.net_kwh[community]) / world.setting.calendar.step_h
     price = reading.price(community)
     paid = "no supply" if price is None else f"{price:,.2f} {world.given.currency}/kWh"
-    lines = [f"{load:,.0f} kW · {paid}"]
+    lines = [f"{amount(load, 0)} kW · {paid}"]
     if world.setting.has_vehicles:
         moved = float(reading.hour_kwh["ev_kwh"][community])
         doing = "charge" if moved >= 0 else "deliver"
         parked = int(world.watched.vehicles.present[community])
-        lines.append(f"{parked:,} parked, {doing} {abs(moved):,.0f} kWh")
-    if "school_buses" in world.watched.schemes:
+        told = f", {doing} {amount(abs(moved), 0)} kWh" if moved else ""
+        lines.append(f"{parked:,} parked{told}")
+    if "school_buses" in world.stores and community in world.stores["school_buses"].community:
         sold = float(reading.hour_kwh["school_bus_kwh"][community])
         doing = "deliver" if sold >= 0 else "charge"
-        lines.append(f"school buses {doing} {abs(sold):,.0f} kWh")
+        lines.append(f"school buses {doing} {amount(abs(sold), 0)} kWh")
     return lines
 
 
@@ -158,28 +204,25 @@ def _dots(road: OnTheRoad | None, look: Look) -> tuple[list[Option], str]:
 
 def _store_dots(world: LiveWorld) -> list[Option]:
     """Return the storages that stay, in rings around their communities."""
-    dots: list[Option] = []
-    for held in world.stores.values():
-        for m in range(len(world.setting.communities)):
-            rows = np.flatnonzero((held.community == m) & (held.capacity_kwh > 0))
-            every = max(-(-len(rows) // MOST_STORES), 1)
-            dots += _ring(held, rows[::every].tolist(), world.roads.places[m], _ring_size(world))
+    room, dots = room_of(world), list[Option]()
+    for m in range(len(world.setting.communities)):
+        there = [
+            (held, row)
+            for held in world.stores.values()
+            for row in np.flatnonzero((held.community == m) & (held.capacity_kwh > 0)).tolist()
+        ]
+        every = max(-(-len(there) // room.stores), 1)
+        dots += _ring(there[::every], world.roads.places[m], room.ring)
     return dots
 
 
-def _ring_size(world: LiveWorld) -> tuple[float, float, int]:
-    return ALONE if len(world.setting.communities) == 1 else AMONG
-
-
-def _ring(
-    held: Stores, rows: list[int], centre: Any, size: tuple[float, float, int]
-) -> list[Option]:
-    dots, (wide, high, _) = [], size
-    for number, row in enumerate(rows):
-        angle = 2 * np.pi * number / len(rows) + np.pi / 2
+def _ring(stores: list[tuple[Stores, int]], centre: Any, size: tuple[float, float]) -> list[Option]:
+    dots, (wide, high) = [], size
+    for number, (held, row) in enumerate(stores):
+        angle = 2 * np.pi * number / len(stores) + np.pi / 2
         soc = float(held.energy_kwh[row] / held.capacity_kwh[row])
         x, y = float(centre[0] + wide * np.cos(angle)), float(centre[1] + high * np.sin(angle))
-        told = f"{held.names[row]}: {held.energy_kwh[row]:,.1f} kWh, {soc:.0%}"
+        told = f"{held.names[row]}: {amount(held.energy_kwh[row], 1)} kWh, {soc:.0%}"
         dots.append(
             {
                 "name": held.names[row],
@@ -250,7 +293,7 @@ def _link(world: LiveWorld, line: int, loading: float, look: Look) -> Option:
             "fontWeight": "bold" if loading > 1 else "normal",
         },
         "tooltip": {
-            "formatter": f"{start} - {end}: {power:,.0f} kW, {loading:.1%} of "
+            "formatter": f"{start} - {end}: {amount(power, 0)} kW, {loading:.1%} of "
             f"{float(grid.rating_kw[line]):,.0f} kW"
         },
     }

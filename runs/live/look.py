@@ -10,6 +10,8 @@ SCALE = ["#00204d", "#31446b", "#666970", "#958f78", "#cab969", "#ffea46"]
 # Okabe and Ito's colours of lines that carry at most so much of their rating.
 LINE_COLOURS = ((0.5, "#56b4e9"), (0.8, "#0072b2"), (1.0, "#e69f00"))
 OVERLOADED = "#d55e00"
+# How far colours go towards white on a dark page.
+LIGHTENED = 0.35
 # The energies of a step, in the order of the results.
 ENERGY_COLOURS = {
     "fixed_load_kwh": "#9a9a9a",
@@ -64,6 +66,13 @@ class Look:
         """Colour behind everything."""
         return "#1e1e1e" if self.dark else "#ffffff"
 
+    def tone(self, colour: str) -> str:
+        """Return a colour of the data as it can be told from the page: on a dark one lighter."""
+        if not self.dark:
+            return colour
+        parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+        return "#" + "".join(f"{round(part + LIGHTENED * (255 - part)):02x}" for part in parts)
+
     def chart(self, title: str, subtitle: str = "") -> Option:
         """Return what all charts have in common."""
         return {
@@ -82,10 +91,12 @@ class Look:
 
     def axis(self, kind: str, **more: Any) -> Option:
         """Return an axis."""
+        # The last time would reach beyond the chart.
+        last = {"showMaxLabel": False} if kind == "category" else {}
         return {
             "type": kind,
             "axisLine": {"lineStyle": {"color": self.pale}},
-            "axisLabel": {"color": self.ink},
+            "axisLabel": {"color": self.ink} | last,
             "splitLine": {"show": kind == "value", "lineStyle": {"color": self.pale}},
             "nameTextStyle": {"color": self.ink, "align": "left"},
             **more,
@@ -112,6 +123,13 @@ class Look:
             "textStyle": {"color": self.ink},
             **more,
         }
+
+
+def amount(value: float, places: int) -> str:
+    """Return an amount with so many decimal places; with two more where it is a small one."""
+    places += 2 if 0 < abs(value) < 10 else 0
+    # Adding nothing takes the sign from zero.
+    return f"{round(value, places) + 0.0:,.{places}f}"
 
 
 def line_colour(loading: float) -> str:

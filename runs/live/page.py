@@ -5,7 +5,6 @@ from html import escape
 from typing import Any
 
 import solara
-import solara.lab
 from mesa.visualization import Slider, SolaraViz
 from mesa.visualization.utils import update_counter
 
@@ -22,13 +21,33 @@ _STYLE = """
 .hmesh-card h2 { font-size: 15px; margin: 4px 0 8px; }
 .hmesh-card table { border-collapse: collapse; }
 .hmesh-card th[scope=row] { font-weight: normal; text-align: left; padding-right: 16px; }
-.hmesh-card td, .hmesh-card th { text-align: right; white-space: pre-wrap; padding: 1px 8px 1px 0; }
-.hmesh-card td { font-variant-numeric: tabular-nums; }
+.hmesh-card td, .hmesh-card th { text-align: right; padding: 1px 8px 1px 0; }
+.hmesh-card td { font-variant-numeric: tabular-nums; white-space: pre; }
 .hmesh-card ul { margin: 8px 0 0; padding-left: 18px; }
 .hmesh-card p { margin: 10px 0 0; }
 .hmesh-problem { color: #d55e00; }
+/* There is one page, and nothing to choose. */
+.v-tabs { display: none; }
+/* Parts stand below each other where there is no room beside each other. */
+@media (max-width: 760px) {
+  .vue-grid-layout { height: auto !important; }
+  .vue-grid-item {
+    left: 0 !important;
+    margin: 0 6px 12px;
+    position: relative !important;
+    touch-action: pan-y !important;
+    transform: none !important;
+    width: auto !important;
+  }
+  .vue-grid-item:has(.hmesh-card) { height: auto !important; }
+  .vue-resizable-handle { display: none; }
+  /* Who taps beside the controls closes them. */
+  .v-navigation-drawer { max-width: 85vw !important; min-width: 0 !important; }
+}
 """
 
+# Whether the page is dark, in each window for itself.
+_dark = solara.reactive(False)
 # What the page shows; the server sets it before it answers.
 _source: Source | None = None
 
@@ -48,6 +67,7 @@ def Page() -> None:
     seed = str(source.scenario.seed)
     model = solara.use_memo(lambda: LiveWorld(source=source, strategy=chosen, seed=seed), [])
     solara.Style(_STYLE)
+    _Theme(event_tell=_dark.set)
     SolaraViz(
         model,
         components=[(part, 0) for part in PARTS],
@@ -55,6 +75,11 @@ def Page() -> None:
         name=f"hMESH: {source.scenario.name}",
         play_interval=PLAY_INTERVAL_MS,
     )
+
+
+@solara.component_vue("theme.vue")  # type: ignore[untyped-decorator]
+def _Theme(event_tell: Callable[[bool], None]) -> None:
+    """Listen to the browser, which alone knows whether the page is dark."""
 
 
 def model_params(source: Source, strategy: str) -> dict[str, Any]:
@@ -109,7 +134,7 @@ def _chart(draw: Callable[[LiveWorld, Look], Option]) -> Any:
     @solara.component  # type: ignore[untyped-decorator]
     def Chart(world: LiveWorld) -> None:
         update_counter.get()
-        look = Look(dark=bool(solara.lab.use_dark_effective()))
+        look = Look(dark=_dark.value)
         option = {} if world.problems else draw(world, look)
         style = {"style": "height: 100%; width: 100%;"}
         solara.FigureEcharts(option, attributes=style, responsive=True)

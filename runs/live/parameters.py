@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
@@ -87,7 +88,7 @@ _KEYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 # Numbers between 0 and 1, by the end of their keys: efficiencies may be 1 and not 0, rates
 # otherwise. The start of a battery lies within its limits.
 _SHARES = ("soc_start", "efficiency", "loss_rate", "sigma")
-MOST_PARAMETERS = 10
+MOST_PARAMETERS = 12
 
 
 def parameters_of(scenario: Scenario) -> list[Parameter]:
@@ -97,12 +98,17 @@ def parameters_of(scenario: Scenario) -> list[Parameter]:
     """
     given = scenario.model_dump(mode="json")
     found = [
-        _parameter(key, label, value, given)
+        [
+            _parameter(key, label, value, given)
+            for pattern, words in _KEYS.get(scheme, ())
+            for key, label, value in _numbers(given, pattern.split("."), words)
+        ]
         for scheme in scenario.schemes
-        for pattern, words in _KEYS.get(scheme, ())
-        for key, label, value in _numbers(given, pattern.split("."), words)
     ]
-    return found[:MOST_PARAMETERS]
+    # Every scheme has its turn before another one has its next.
+    in_turn = [one for each in zip_longest(*found) for one in each if one is not None]
+    kept = in_turn[:MOST_PARAMETERS]
+    return [one for each in found for one in each if one in kept]
 
 
 def _numbers(
