@@ -1,15 +1,11 @@
 """The charts of every scheme, held against the tables and the summary of a run."""
 
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runs import load_scenario, read_run, start_run
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import strategy_colour
 from runs.pictures.step_sums import StepSums
@@ -18,24 +14,9 @@ from runs.report.headlines import headline
 from runs.report.scheme_charts import CHARTS_OF, charts
 from runs.report.scheme_headlines import Figure
 from runs.strategy_names import STRATEGIES_OF
+from tests.scheme_runs import SHORT, run_of
 
-SHORT = {
-    "smart-home": (),
-    "school-buses": ("hours=48", "school_buses.groups.0.schools=4"),
-    "battery-sharing": ("hours=48",),
-    "community-storage": ("hours=24",),
-    "composite-storage": ("years=null", "hours=48"),
-    "three-communities": ("vehicles.count=20", "game.solver=exact", "hours=12"),
-}
 UNITS = {"W": 1e-3, "kW": 1.0, "MW": 1e3, "kWh": 1.0, "MWh": 1e3}
-_FOLDERS = TemporaryDirectory(prefix="scheme-charts-")
-
-
-@cache
-def run_of(scenario: str, *changes: str) -> RunData:
-    folder = Path(_FOLDERS.name) / str(len(list(Path(_FOLDERS.name).iterdir())))
-    start_run(load_scenario(scenario, [*SHORT[scenario], *changes, "plots=false"]), folder)
-    return RunData(read_run(folder))
 
 
 def drawn(data: RunData) -> dict[str, Chart]:

@@ -94,8 +94,8 @@ def _critical_hours(data: RunData, sold: NDArray[np.float64]) -> Chart:
             float(data.total(strategy, key)) for key in ("school_sold_kwh", "required_kwh")
         )
         findings[strategy] = (
-            f"school buses sell {energy_text(given) if given else 'nothing'} of the "
-            f"{energy_text(required)} by which demand stands above the base"
+            f"school buses sell {energy_text(given) if given else 'nothing'}; demand stands "
+            f"{energy_text(required)} above the base"
         )
     return Chart(
         "school_critical", "Energy sold in critical hours", findings, traces, f"power [{unit}]",

@@ -113,14 +113,15 @@ class TimeChart {
     if (heat) {
       const longest = Math.max(...this.rowNames.map((name) => name.length));
       this.margin.l = Math.min(12 + (this.narrow ? 5.4 : 6.4) * longest, wide * 0.52);
-      this.margin.r = 62;
+      this.margin.r = 74;
     }
     this.range ??= [0, this.run.steps * this.run.step_h];
     const axis = { gridcolor: edge, zerolinecolor: edge, linecolor: edge, automargin: false, tickfont: { color: ink } };
     return {
       height: heat ? 70 + 20 * this.chart.layout.rows : 270,
       width: wide,
-      margin: this.margin,
+      // A scale of colours takes no more room than it has, or the clock's line would stand elsewhere.
+      margin: { ...this.margin, autoexpand: false },
       paper_bgcolor: 'rgba(0,0,0,0)',
       plot_bgcolor: 'rgba(0,0,0,0)',
       font: { color: ink, size: 12, family: 'system-ui, "Noto Sans", "DejaVu Sans", sans-serif' },

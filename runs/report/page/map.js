@@ -91,6 +91,7 @@ class CommunityMap {
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     pen.clearRect(0, 0, this.width, this.height);
     const step = this.step(now);
+    this.taken = this.labels(step).map(([text, x, y, font]) => this.box(pen, text, x, y, font));
     this.drawRoads(pen);
     this.drawCommunities(pen, step);
     this.drawVehicles(pen, now, step);
@@ -114,10 +115,15 @@ class CommunityMap {
       pen.stroke();
       if (roads.length > MANY) continue;
       const length = Math.hypot(to[0] - from[0], to[1] - from[1]) || 1;
-      const side = (to[0] - from[0]) / length;
-      // Beside the road, so that names below a circle stay free.
-      const off = [92 * Math.abs((to[1] - from[1]) / length), 16 * Math.abs(side)];
-      this.write(pen, `${km} km`, (from[0] + to[0]) / 2 + off[0], (from[1] + to[1]) / 2 + off[1], '12px', this.theme.faint);
+      const [along, across] = [to[0] - from[0], to[1] - from[1]].map((part) => Math.abs(part / length));
+      const text = `${km} km`;
+      // Beside the road, where there is room.
+      const spots = [0.5, 0.4, 0.6, 0.3, 0.7].flatMap((share) => [1, -1, 2, -2].map((side) => [
+        from[0] + (to[0] - from[0]) * share + side * (this.half(pen, text, '12px') + 8) * across,
+        from[1] + (to[1] - from[1]) * share + side * 16 * along + 4,
+      ]));
+      const spot = this.free(pen, text, spots, '12px');
+      if (spot) this.write(pen, text, ...spot, '12px', this.theme.faint);
     }
   }
 
@@ -251,29 +257,60 @@ class CommunityMap {
     pen.lineTo(neck[0] + head * 0.62 * Math.sin(turn), neck[1] - head * 0.62 * Math.cos(turn));
     pen.fill();
     if (this.at.length <= MANY) {
-      const [x, y] = [0, 1].map((axis) => 0.25 * begin[axis] + 0.5 * middle[axis] + 0.25 * end[axis]);
-      this.write(pen, text, x, y + 4, '600 12px', this.theme.ink);
+      const spots = [0.5, 0.4, 0.6, 0.3, 0.7].map((t) => [0, 1].map((axis) => (
+        (1 - t) ** 2 * begin[axis] + 2 * t * (1 - t) * middle[axis] + t ** 2 * end[axis] + 4 * axis
+      )));
+      this.write(pen, text, ...(this.free(pen, text, spots, '600 12px') || spots[0]), '600 12px', this.theme.ink);
     }
   }
 
-  drawLabels(pen, step) {
+  // What stands below each community: text, place and font.
+  labels(step) {
     const { run } = this.view;
-    if (this.at.length > MANY) return;
-    this.at.forEach(([x, y], m) => {
+    if (this.at.length > MANY) return [];
+    return this.at.flatMap(([x, y], m) => {
       const below = y + this.radius + 16;
       const load = power(run, this.value('net_kwh', m, step));
       const price = this.value('community_price', m, step);
-      this.write(pen, run.communities[m].name, x, below, '600 13px', this.theme.ink);
-      this.write(pen, `${load}, ${told(price)} ${run.currency}/kWh`, x, below + 15, '12px', this.theme.ink);
+      return [
+        [run.communities[m].name, x, below, '600 13px'],
+        [`${load}, ${told(price)} ${run.currency}/kWh`, x, below + 15, '12px'],
+      ];
     });
+  }
+
+  drawLabels(pen, step) {
+    for (const label of this.labels(step)) this.write(pen, ...label, this.theme.ink);
+  }
+
+  // The first of some places where a text covers no other; it is taken then.
+  free(pen, text, spots, font) {
+    const apart = (a, b) => a[2] < b[0] || b[2] < a[0] || a[3] < b[1] || b[3] < a[1];
+    const found = spots.find(([x, y]) => this.taken.every((other) => apart(other, this.box(pen, text, x, y, font))));
+    if (found) this.taken.push(this.box(pen, text, ...found, font));
+    return found;
+  }
+
+  // Left, top, right and bottom of a text.
+  box(pen, text, x, y, font) {
+    const half = this.half(pen, text, font);
+    const inside = this.inside(x, half);
+    return [inside - half, y - 11, inside + half, y + 4];
+  }
+
+  half(pen, text, font) {
+    pen.font = `${font} system-ui, "Noto Sans", "DejaVu Sans", sans-serif`;
+    return pen.measureText(text).width / 2 + 3;
+  }
+
+  inside(x, half) {
+    return Math.min(Math.max(x, half), Math.max(this.width - half, half));
   }
 
   // Text with an edge, so that it can be read on anything; it never leaves the map.
   write(pen, text, x, y, font, colour) {
-    pen.font = `${font} system-ui, "Noto Sans", "DejaVu Sans", sans-serif`;
+    const inside = this.inside(x, this.half(pen, text, font));
     pen.textAlign = 'center';
-    const half = pen.measureText(text).width / 2 + 3;
-    const inside = Math.min(Math.max(x, half), Math.max(this.width - half, half));
     pen.lineWidth = 3;
     pen.lineJoin = 'round';
     pen.strokeStyle = this.theme.page;
