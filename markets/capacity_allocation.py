@@ -244,7 +244,9 @@ def _programme(
     each_step = sparse.kron(np.ones((1, buildings)), sparse.eye_array(days * steps))
     each_day = sparse.kron(sparse.eye_array(buildings * days), np.ones((1, steps)))
     of_building = sparse.kron(sparse.eye_array(buildings), np.ones((days * steps, 1)))
-    given_per_kwh = discharge.total_kwh.sum(axis=1) / capacity_kwh
+    given_per_kwh = (
+        discharge.total_kwh.sum(axis=1) / capacity_kwh if capacity_kwh else np.zeros(days)
+    )
     per_day = sparse.kron(sparse.eye_array(buildings), given_per_kwh[:, None])
     rated = sparse.hstack([-discharge.rated_kwh * of_building, each, each])
     energy = sparse.hstack([-per_day, each_day, each_day])

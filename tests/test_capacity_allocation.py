@@ -155,6 +155,9 @@ def test_capacity_and_schedule_of_nothing() -> None:
     nothing = SharedDischarge(loads[:, :, 8:22], np.zeros((2, 14)), Equipment())
     given_ = least_exchange(nothing, np.zeros(3))
     assert not given_.any()
+    found = allocate_capacity(nothing, 0.0, np.array([0]))
+    assert not found.capacity_kwh.any()
+    assert found.exchanged_kwh == 0.0
     with pytest.raises(ValueError, match="cannot follow"):
         least_exchange(shared(loads, 30.0), np.array([1.0, 0.0, 0.0]))
 

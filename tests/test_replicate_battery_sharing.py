@@ -3,14 +3,21 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from shared_datasets import uk_buildings
+from shared_datasets import _write, uk_buildings
 
 from environment.errors import InputError
 from runs.studies.battery_curves import curve, representative, searches
 from runs.studies.battery_sharing import compared, conclusions, replicate_battery_sharing
 from runs.studies.battery_spread import capacities, closing_days, closing_shares, emergent
-from runs.studies.battery_study import BatteryStudy, BuildingYear, measured_year, synthetic_year
+from runs.studies.battery_study import (
+    BatteryStudy,
+    BuildingYear,
+    measured_study,
+    measured_year,
+    synthetic_year,
+)
 from runs.studies.published_figures import published_figures
 from runs.studies.replicate import replicate
 
@@ -127,6 +134,62 @@ def test_measured_data_is_for_studies_that_take_it(tmp_path: Path) -> None:
         replicate(["vehicles"], data=tmp_path)
 
 
+TIMES = pd.date_range("2014-01-06", periods=21 * 24, freq="h")
+HUMP = 5 + 20 * np.exp(-(((TIMES.hour.to_numpy() - 13) / 4.0) ** 2))
+
+
+def dataset(folder: Path, lost: tuple[int, ...] = (), **loads: np.ndarray) -> Path:
+    """Write three weeks of buildings, some rows of each left out."""
+    rows = [
+        pd.DataFrame({"time": TIMES, "member": name, "load_kwh": load}).drop(index=list(lost))
+        for name, load in loads.items()
+    ]
+    return _write(
+        folder, {"profiles": pd.concat(rows)}, time_zone="Asia/Tokyo", clock="wall",
+        start="2014-01-06T00:00", end="2014-01-27T00:00", licence="none",
+    )  # fmt: skip
+
+
+def test_hours_that_are_missing_are_filled_and_told(tmp_path: Path) -> None:
+    whole = measured_year(dataset(tmp_path / "whole", one=HUMP, two=2 * HUMP))
+    assert whole.filled_share == 0.0
+    gaps = measured_year(dataset(tmp_path / "gaps", (30, 31, 32), one=HUMP, two=2 * HUMP))
+    assert gaps.filled_share == pytest.approx(3 / len(TIMES))
+    assert np.isfinite(gaps.load_kwh).all()
+    section, _ = conclusions(BatteryStudy(whole), BatteryStudy(gaps))
+    assert f"{300 / len(TIMES):.2f} % of the hours were missing and filled" in section.text[1]
+    # Nobody is closed: what closing days do cannot be told, and does not count as refuted.
+    at = section.column("conclusion").index("two closing days give twice as much away")
+    assert section.rows[at][1:] == ("no such buildings", None) * 2
+
+
+@pytest.mark.parametrize(
+    ("loads", "told"),
+    [
+        ({"one": np.full(len(TIMES), 4.0), "two": np.full(len(TIMES), 7.0)}, "flat, or higher by"),
+        ({"one": np.zeros(len(TIMES)), "two": np.zeros(len(TIMES))}, "flat, or higher by night"),
+        ({"one": 30.0 - HUMP, "two": 60.0 - HUMP}, "flat, or higher by night"),
+        ({"one": HUMP}, "holds 1 building, which shares with nobody"),
+    ],
+)
+def test_measured_loads_that_no_battery_levels_are_refused(
+    loads: dict[str, np.ndarray], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=told):
+        measured_study(dataset(tmp_path / "data", **loads))
+
+
+def test_one_flat_meter_among_others_has_no_battery_alone(tmp_path: Path) -> None:
+    flat, empty = np.full(len(TIMES), 7.0), np.zeros(len(TIMES))
+    study = measured_study(dataset(tmp_path / "data", one=HUMP, two=2 * HUMP, f=flat, g=empty))
+    own = dict(zip(study.year.names, study.design("full").own_kwh.tolist(), strict=True))
+    assert own["f"] == own["g"] == 0.0
+    assert own["one"] > 0.0
+    section, _ = conclusions(study, None)
+    assert all(np.isfinite(study.exchanged_kwh(name)) for name in "abc")
+    assert len(section.rows) == 11
+
+
 @pytest.fixture(scope="module")
 def measured(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> BuildingYear:
     if not (shared / "data").is_dir():
@@ -135,8 +198,6 @@ def measured(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Building
 
 
 def test_measured_buildings_are_read_by_the_clock(measured: BuildingYear, shared: Path) -> None:
-    import pandas as pd
-
     assert measured.load_kwh.shape == (39, 365, 24)
     assert (str(measured.dates[0]), str(measured.dates[-1])) == ("2013-04-01", "2014-03-31")
     path = shared / "data" / "buildings" / "buildings_uk_2013-04_2014-03_hourly.parquet"
@@ -152,8 +213,6 @@ def test_measured_buildings_are_read_by_the_clock(measured: BuildingYear, shared
 
 
 def test_closing_days_are_those_that_the_notes_tell(measured: BuildingYear, shared: Path) -> None:
-    import pandas as pd
-
     meta = pd.read_csv(shared / "data" / "buildings" / "buildings_uk_2013-04_2014-03_meta.csv")
     told = dict(zip(meta["building_id"], meta["closed_days_per_week"], strict=True))
     found = measured.closed.sum(axis=1)
@@ -169,9 +228,8 @@ def test_the_conclusions_survive_on_measured_buildings(shared: Path, tmp_path: P
     assert report.passed
     assert all(report.section("conclusions").column("holds, measured"))
     count = len(report.section("conclusions").rows)
-    assert f"Of {count} conclusions {count} on synthetic loads and {count} on measured" in (
-        report.verdict
-    )
+    held = f"{count} of {count} on synthetic loads, {count} of {count} on measured loads"
+    assert f"Conclusions that hold: {held}" in report.verdict
     levels = report.section("curve_measured").column("full, days")
     assert min(levels) not in (levels[0], levels[-1])  # type: ignore[type-var]
     report.save(tmp_path / "report")

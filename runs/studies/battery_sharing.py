@@ -23,7 +23,7 @@ from runs.studies.battery_spread import (
     emergent,
     scenarios,
 )
-from runs.studies.battery_study import BatteryStudy, Design, measured_year, synthetic_year
+from runs.studies.battery_study import BatteryStudy, Design, measured_study, synthetic_year
 from runs.studies.published_figures import PublishedFigure, published_figures
 from runs.studies.report import Cell, Column, ReportSection, StudyReport
 
@@ -61,7 +61,7 @@ def replicate_battery_sharing(
         progress(done, total)
 
     progress(done, total)
-    measured = None if data is None else BatteryStudy(measured_year(data))
+    measured = None if data is None else measured_study(data)
     study = BatteryStudy(synthetic_year())
     tick()
     main, reproduced = compared(published_figures("battery_sharing"), study)
@@ -231,9 +231,10 @@ def conclusions(study: BatteryStudy, measured: BatteryStudy | None) -> tuple[Rep
         else f"Measured: {len(measured.year.names)} {measured.year.name}, "
         f"{len(measured.year.dates)} days, highest hour "
         f"{measured.year.total_kwh.max():,.0f} kWh; closed on no day "
-        f"{_closed(measured, 0)}, on one {_closed(measured, 1)}, on two {_closed(measured, 2)}.",
+        f"{_closed(measured, 0)}, on one {_closed(measured, 1)}, on two {_closed(measured, 2)}; "
+        f"{100 * measured.year.filled_share:.2f} % of the hours were missing and filled.",
     )
-    hold = all(bool(cells[1]) for cells in found[0].values())
+    hold = all(holds is not False for _, holds in found[0].values())
     section = ReportSection("conclusions", "Which conclusions hold", tuple(columns), rows, text)
     return section, hold
 
@@ -242,8 +243,8 @@ def _closed(study: BatteryStudy, days: int) -> int:
     return int(np.count_nonzero(study.year.closed.sum(axis=1) == days))
 
 
-def _conclusions(study: BatteryStudy) -> dict[str, tuple[str, bool]]:
-    """Return each conclusion with our figures and whether they bear it out."""
+def _conclusions(study: BatteryStudy) -> dict[str, tuple[str, bool | None]]:
+    """Return each conclusion with our figures and whether they bear it out, None if untold."""
     full, free = study.design("full"), study.design("free", "daily_rms")
     loss = {name: LINE_LOSS_RATE * study.exchanged_kwh(name) for name in "abc"}
     given = float(study.full_discharge.total_kwh.sum())
@@ -259,7 +260,7 @@ def _conclusions(study: BatteryStudy) -> dict[str, tuple[str, bool]]:
     apart, together = free.own.daily_rms_kwh, free.shared.daily_rms_kwh
     within = float(np.sqrt(total.var(axis=1).mean()))
     shares = closing_shares(study)
-    ratio = shares[2] / shares[1] if shares.get(1) else float("nan")
+    ratio = shares[2] / shares[1] if shares.get(1) and 2 in shares else None
     return {
         "sharing needs less capacity (full)": (
             f"-{100 * full.saved:.1f} %", full.saved > 0,
@@ -288,7 +289,8 @@ def _conclusions(study: BatteryStudy) -> dict[str, tuple[str, bool]]:
             loss["a"] <= loss["b"] + 1e-6 and loss["b"] <= loss["c"] + 1e-6,
         ),
         "two closing days give twice as much away": (
-            f"{ratio:.2f} times", bool(1.7 <= ratio <= 2.6),
+            ("no such buildings", None) if ratio is None
+            else (f"{ratio:.2f} times", bool(1.7 <= ratio <= 2.6))
         ),
         "capacity <= lowest daytime use / (DoD eta)": (
             f"{float(_above_rule(study)):.3f} of it at most", _above_rule(study) <= 1.01,
@@ -305,14 +307,13 @@ def _above_rule(study: BatteryStudy) -> float:
 
 def _verdict(main: ReportSection, verdicts: ReportSection, reproduced: bool) -> str:
     near = sum(bool(cell) for cell in main.column("reproduced"))
-    kept = [
-        f"{sum(bool(cell) for cell in verdicts.column(column.name))} on "
-        f"{column.name.removeprefix('holds, ')} loads"
-        for column in verdicts.columns
-        if column.name.startswith("holds, ")
-    ]
+    kept = []
+    for column in verdicts.columns:
+        if column.name.startswith("holds, "):
+            told = [bool(cell) for cell in verdicts.column(column.name) if cell is not None]
+            kept.append(f"{sum(told)} of {len(told)} on {column.name[len('holds, ') :]} loads")
     return (
         f"{near} of {len(main.rows)} figures reproduced, {'' if reproduced else 'not '}among them "
         "all that calibration and theory settle; the others hang on loads that were not published. "
-        f"Of {len(verdicts.rows)} conclusions {' and '.join(kept)} hold"
+        f"Conclusions that hold: {', '.join(kept)}"
     )

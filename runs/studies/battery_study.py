@@ -52,6 +52,8 @@ class BuildingYear:
         The days.
     closed : array of bool, shape (buildings, 7)
         Weekdays on which each is closed, from Monday.
+    filled_share : float
+        Share of the hours whose load was missing and was filled [-].
     """
 
     name: str
@@ -59,6 +61,7 @@ class BuildingYear:
     load_kwh: NDArray[np.float64]
     dates: tuple[date, ...]
     closed: NDArray[np.bool_]
+    filled_share: float = 0.0
 
     @property
     def total_kwh(self) -> NDArray[np.float64]:
@@ -104,7 +107,8 @@ def measured_year(folder: Path) -> BuildingYear:
     Raises
     ------
     InputError
-        If it cannot be read, has no hourly loads, or fewer than a week of whole days.
+        If it cannot be read, has no hourly loads, fewer than two buildings to share anything, or
+        fewer than a week of whole days.
     """
     dataset = load_dataset(folder, ("members", "profiles"))
     given = dataset.description
@@ -117,6 +121,9 @@ def measured_year(folder: Path) -> BuildingYear:
     )  # fmt: skip
     steps = int((end - begin) / timedelta(hours=1))
     table = dataset.loads(calendar, steps)
+    if len(table.members) < 2:
+        message = f"holds {len(table.members)} building, which shares with nobody"
+        raise InputError([Problem(str(folder), message, "at least two buildings")])
     clock = np.array([int(calendar.hour_of_day(step)) for step in range(steps)])
     day = calendar.days_of(0, steps)
     days = int(day[-1]) + 1
@@ -136,7 +143,26 @@ def measured_year(folder: Path) -> BuildingYear:
     dates = tuple(np.array(_dates(calendar, days), dtype=np.object_)[whole].tolist())
     holiday = np.array([calendar.is_holiday(each) for each in dates])
     closed = closed_weekdays(load, np.array([each.weekday() for each in dates]), holiday)
-    return BuildingYear(f"buildings of {given.name}", table.members, load, dates, closed)
+    filled = float(np.mean(list(dataset.filled_share().values())))
+    return BuildingYear(f"buildings of {given.name}", table.members, load, dates, closed, filled)
+
+
+def measured_study(folder: Path) -> "BatteryStudy":
+    """Return the study of the buildings of a dataset.
+
+    Raises
+    ------
+    InputError
+        If `measured_year` cannot read it, or no battery levels its loads.
+    """
+    study = BatteryStudy(measured_year(folder))
+    if study.design("full").shared_kwh == 0:
+        message = (
+            "no battery that charges by night and discharges by day makes these loads more even: "
+            "they are flat, or higher by night"
+        )
+        raise InputError([Problem(str(folder), message, "loads that are higher by day")])
+    return study
 
 
 def _dates(calendar: Calendar, days: int) -> tuple[date, ...]:
