@@ -73,6 +73,14 @@ class LstmSettings:
         train = int(self.train_share * windows)
         return train, windows - int((1 - self.train_share - self.validate_share) * windows + 1e-9)
 
+    @property
+    def least_windows(self) -> int:
+        """How many windows there must be, that a batch may train and a window validate."""
+        windows = int(self.batch / self.train_share)
+        while self.split(windows)[0] < self.batch or self.split(windows)[1] <= self.batch:
+            windows += 1
+        return windows
+
 
 class Network(eqx.Module):
     """A cell that reads a window, and a dense layer that tells the next reading of its state."""
@@ -227,11 +235,11 @@ def train_network(
     """
     settings = settings or LstmSettings()
     windows, after = windows_of(series, settings.window)
-    train, known = settings.split(len(after))
-    if train < settings.batch or known <= train:
+    if len(after) < settings.least_windows:
         message = f"{len(after):,} windows of {settings.window} readings are too few to learn from"
-        least = f"readings for at least {int(settings.batch / settings.train_share) + 1:,} windows"
+        least = f"readings for at least {settings.least_windows:,} windows"
         raise InputError([Problem("forecaster lstm", message, least)])
+    train, known = settings.split(len(after))
     learned = series[: settings.window + train]
     mean, spread = float(np.nanmean(learned)), float(np.nanstd(learned)) or 1.0
     x, y = (jnp.asarray((part[:known] - mean) / spread) for part in (windows, after))

@@ -14,12 +14,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import environment
 from agents.community_storage import ServedHousehold
 from environment.errors import InputError
+from environment.forecasters import SeasonalNaive
 from runs import TABLES, audit_run, load_scenario, resume_run, start_run
+from runs.command_line import app
 from runs.results.tables import TABLES_OF
+from runs.scenarios.check import check_scenario
 from runs.setting import make_setting
 from runs.simulation import Simulation
 
@@ -149,6 +153,12 @@ def test_energy_is_kept_and_everybody_supplied() -> None:
         assert summary["storage_change_kwh"] == pytest.approx(change)
         assert summary["storage_delivered_kwh"] == pytest.approx(mine.delivered_kwh.sum())
     hours = table(run, "hours").groupby("strategy", observed=True).sum(numeric_only=True)
+    steps = table(run, "hours").set_index(["strategy", "step"])
+    for strategy in (NORMAL, OPTIMAL):
+        mine = rows[rows.strategy == strategy].groupby("step")[["demand_kwh", "drawn_kwh"]].sum()
+        grid = steps.loc[strategy].net_kwh
+        # What households do not get of the storage comes from the grid, slot by slot.
+        assert grid.to_numpy() == pytest.approx((mine.demand_kwh - mine.drawn_kwh).to_numpy())
     base = hours.loc["no_community_storage"]
     for strategy in (NORMAL, OPTIMAL):
         less = base.net_kwh - hours.loc[strategy].net_kwh
@@ -251,6 +261,43 @@ def test_a_household_that_nobody_hears_is_not_served_and_is_counted() -> None:
     assert silent.totals.sums["plant_stored_kwh"] == 0
 
 
+class Forgetful:
+    """Tells the day before, and nothing of the second household."""
+
+    def forecast(self, past: np.ndarray, steps: int, at: int) -> np.ndarray:
+        told = SeasonalNaive(96).forecast(past, steps, at)
+        told[:, 1] = np.nan
+        return told
+
+
+@pytest.mark.parametrize("strategy", [NORMAL, OPTIMAL])
+def test_a_household_of_which_nothing_is_known_is_not_served_and_is_counted(strategy: str) -> None:
+    simulation = world("hours=24", strategy=strategy)
+    shared = simulation.setting.community_storage
+    assert shared is not None
+    shared.__dict__["demand_forecaster"] = Forgetful()
+    storage: Any = simulation.schemes["community_storage"]
+    drawn = np.zeros(3)
+    for _ in range(96):
+        simulation.step()
+        drawn += storage.controllers.drawn_kwh
+    assert drawn[1] == 0.0
+    assert (drawn[[0, 2]] > 0).all()
+    assert simulation.totals.counts["households_not_ranked"] == 96
+
+
+@pytest.mark.parametrize(
+    ("forecaster", "least"),
+    [("{kind: ridge}", 3), ("{kind: lstm}", 2), ("{kind: seasonal_naive, season_days: 7}", 7)],
+)
+def test_too_short_a_history_is_told_before_the_run(forecaster: str, least: int) -> None:
+    changes = [f"community_storage.forecaster={forecaster}", "hours=6"]
+    message = rf"history of {least - 1} d is too short .*\(allowed: at least {least}\)"
+    with pytest.raises(InputError, match=f"community_storage.history_days: a {message}"):
+        check_scenario(NAME, [*changes, f"community_storage.history_days={least - 1}"])
+    check_scenario(NAME, [*changes, f"community_storage.history_days={least}"])
+
+
 def test_alpha_is_one_in_normal_operation_and_larger_in_the_optimal_one() -> None:
     rows = table(finished(), "storages")
     assert (rows[rows.strategy == NORMAL].alpha == 1).all()
@@ -341,13 +388,25 @@ def test_networks_are_trained_on_the_history_and_used_again(
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == kept
 
 
-def test_without_the_extra_only_the_network_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_only_the_network_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "jax", None)
     monkeypatch.delitem(sys.modules, "environment.lstm_forecaster", raising=False)
     monkeypatch.delattr(environment, "lstm_forecaster", raising=False)
-    assert lived(world("hours=2")).totals.steps == 8
+    for kind in ("persistence", "seasonal_naive", "ridge", "noise"):
+        usual = world("hours=2", f"community_storage.forecaster={{kind: {kind}}}")
+        assert lived(usual).totals.steps == 8
     with pytest.raises(InputError, match=r"hmesh\[forecast\]"):
-        lived(world("community_storage.forecaster={kind: lstm}"), 1)
+        check_scenario(NAME, ["community_storage.forecaster={kind: lstm}"])
+    given = ["run", NAME, "--set", "community_storage.forecaster={kind: lstm}", "--out"]
+    told = CliRunner().invoke(app, [*given, str(tmp_path / "run")])
+    assert told.exit_code == 2
+    assert (
+        "jax is not installed (allowed: pip install 'hmesh[forecast]', or another forecaster)"
+        in (" ".join(told.output.split()))
+    )
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from runs.scenarios.chance import GrowthSettings
 from runs.scenarios.community_storage import CONNECTION
 from runs.scenarios.community_storage import CommunityStorage as Rules
 from runs.scenarios.scenario import Scenario
-from runs.schemes.forecaster_choice import make_forecaster
+from runs.schemes.forecaster_choice import check_forecaster, make_forecaster
 from runs.schemes.pilot_world import PilotWorld, Watched
 from runs.schemes.storage_plants import StoragePlants, calendar_of_history
 from runs.setting import Setting
@@ -67,6 +67,7 @@ class CommunityStorageSetting:
 
     def __init__(self, setting: Setting, rules: Rules) -> None:
         scenario, calendar = setting.scenario, setting.calendar
+        check_forecaster(rules.forecaster, rules.history_days, slots_by_clock(calendar.step_h))
         self.rules = rules
         self.calendar = calendar
         self.names = tuple(storage.name for storage in rules.storages)

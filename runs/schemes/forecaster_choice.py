@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.errors import InputError, Problem
 from environment.forecasters import (
     Forecaster,
     NoisyActual,
@@ -21,9 +23,15 @@ from runs.scenarios.community_storage import (
     NoisyForecaster,
     PersistenceForecaster,
     RidgeForecaster,
+    SeasonalForecaster,
 )
 
+if TYPE_CHECKING:
+    from environment.lstm_forecaster import LstmSettings
+
 FOLDER = "HMESH_FORECASTERS"
+# A day's worth of pairs of whole days, one beginning in each slot of a day.
+RIDGE_DAYS = 3
 
 
 def make_forecaster(
@@ -72,6 +80,45 @@ def make_forecaster(
             return SeasonalNaive(wanted.season_days * day_slots)
 
 
+def check_forecaster(wanted: Forecasters, history_days: int, day_slots: int) -> None:
+    """Refuse a forecaster that could not be made, before a run is begun.
+
+    Parameters
+    ----------
+    wanted : section of a scenario
+        Which, and how it is made.
+    history_days : int
+        Days that were seen before the run [d].
+    day_slots : int
+        Slots of a day.
+
+    Raises
+    ------
+    InputError
+        If there is too little history, or an extra that it needs is not installed.
+    """
+    match wanted:
+        case RidgeForecaster():
+            least = RIDGE_DAYS
+        case LstmForecaster():
+            settings = _settings(wanted, seed=0)
+            least = -(-(settings.window + settings.least_windows) // day_slots)
+        case SeasonalForecaster():
+            least = wanted.season_days
+        case _:
+            return
+    if history_days < least:
+        message = f"a history of {history_days} d is too short for the forecaster {wanted.kind}"
+        place = "community_storage.history_days"
+        raise InputError([Problem(place, message, f"at least {least}")])
+
+
+def _settings(wanted: LstmForecaster, seed: int) -> "LstmSettings":
+    from environment.lstm_forecaster import LstmSettings
+
+    return LstmSettings(**wanted.model_dump(exclude={"kind"}), seed=seed % 2**31)
+
+
 def networks_folder() -> Path:
     """Return where trained networks are kept: HMESH_FORECASTERS, or the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
@@ -85,7 +132,7 @@ def _networks(
     from environment import lstm_forecaster as lstm
     from runs.terminal import progress_bar
 
-    settings = lstm.LstmSettings(**wanted.model_dump(exclude={"kind"}), seed=seed % 2**31)
+    settings = _settings(wanted, seed)
     count, folder = history.shape[1], networks_folder()
     networks = []
     with progress_bar(shown=True, what=f"learning {whom}") as progress:

@@ -57,6 +57,28 @@ def measured_series(folder: Path) -> tuple[dict[str, NDArray[np.float64]], int]:
     return dict(list(series.items())[:MOST_SERIES]), slots_by_clock(step_h)
 
 
+def refuse_unlearnable(folder: Path) -> None:
+    """Refuse a dataset that cannot be learned from, or a missing extra, before anything else.
+
+    Raises
+    ------
+    InputError
+        As `measured_series` and `train_network` do.
+    """
+    from environment.lstm_forecaster import LstmSettings, windows_of
+
+    settings = LstmSettings()
+    series, _ = measured_series(folder)
+    problems = [
+        Problem(f"{folder}: {name}", f"{len(after):,} windows without a gap", f"at least {least:,}")
+        for name, readings in series.items()
+        for _, after in [windows_of(readings, settings.window)]
+        if len(after) < (least := settings.least_windows)
+    ]
+    if problems:
+        raise InputError(problems)
+
+
 def network_section(
     folder: Path,
     settings: "LstmSettings | None" = None,

@@ -26,7 +26,8 @@ from runs.studies.community_forecasts import (
     forecast_errors_section,
     printed_errors_section,
 )
-from runs.studies.community_network import network_section
+from runs.studies.community_network import network_section, refuse_unlearnable
+from runs.studies.community_openings import OPENINGS, openings_section
 from runs.studies.community_options import options_section
 from runs.studies.community_storage_case import EVERYTHING, StorageCase, cases_of
 from runs.studies.community_study import forecast_sections
@@ -56,13 +57,15 @@ def replicate_community_storage(
     data
         Dataset of measured loads on which the network of Table 1 is trained, or None.
     """
-    done, total = 0, len(SEEDS) + 5 + (0 if data is None else EPOCHS)
+    done, total = 0, len(SEEDS) + len(OPENINGS) + 5 + (0 if data is None else EPOCHS)
 
     def tick() -> None:
         nonlocal done
         done += 1
         progress(done, total)
 
+    if data is not None:
+        refuse_unlearnable(data)
     progress(0, total)
     figures = {(f.where, f.item, f.metric): f for f in published_figures("community_storage")}
     settings, cases = [], []
@@ -85,6 +88,11 @@ def replicate_community_storage(
     sections += [arithmetic(figures), bounds_section(cases)]
     tick()
     sections.append(options_section(figures, cases))
+
+    def case_of(seed: int, changes: tuple[str, ...]) -> StorageCase:
+        return scaled_case(study_setting(seed, *changes), figures)
+
+    sections.append(openings_section(figures, cases, case_of, SEEDS, tick))
     tick()
     sections += forecast_sections()
     sections.append(run_time(figures, cases[0]))
@@ -140,14 +148,15 @@ def compared(
                 totals[mode] = value, found
                 continue
             share = figures["Table 4", house, f"storage share, {mode}"].value
-            shares.append(_row(house, mode, share, 100 * found / demand[:, column]))
+            shares.append(_row(f"{house}, {mode}", mode, share, 100 * found / demand[:, column]))
     within = {mode: bool(f.min() <= value <= f.max()) for mode, (value, f) in totals.items()}
     optimal, normal = totals["optimal"], totals["normal"]
     more = bool((optimal[1] > normal[1]).all())
-    passed = within["optimal"] and more
+    passed = all(within.values()) and more
     text = (
-        f"Eight pairs of days (seeds {SEEDS[0]} to {SEEDS[-1]}), each with its own loads and sky; "
-        "demands are scaled to the published 11.81, 12.09 and 13.11 kWh, so that they agree by "
+        f"Eight pairs of days (seeds {SEEDS[0]} to {SEEDS[-1]}), two fair weekdays of January, "
+        "each with its own loads and sky; the source tells no date. "
+        "Demands are scaled to the published 11.81, 12.09 and 13.11 kWh, so that they agree by "
         "construction. From the grid comes what the storage does not deliver.",
         "Normal operation keeps alpha at 1, optimal operation raises it until the energy left "
         f"changes by less than 0.001 kWh, at alpha {_alphas(cases)}.",
@@ -164,13 +173,12 @@ def compared(
         tuple(shares), ("The grid serves the rest of 100 %.",),
         Bars("household", ("published", "mean"), "share of the demand [%]"),
     )  # fmt: skip
-    verdict = (
-        "the total of optimal operation lies among ours and above normal operation's"
-        if passed
-        else "the total of optimal operation is not among ours"
-    )
-    if not within["normal"]:
-        verdict += f"; normal operation's published total does not ({_off(*totals['normal'])})"
+    missed = [f"{mode} ({_off(*totals[mode])})" for mode, among in within.items() if not among]
+    verdict = "the published totals of normal and optimal operation lie among ours"
+    if missed:
+        verdict = f"not every published total lies among ours: {' and '.join(missed)}"
+    elif not more:
+        verdict = "optimal operation does not always deliver more than normal operation"
     return kwh, percent, passed, verdict
 
 

@@ -285,7 +285,7 @@ def _draw(section: ReportSection, bars: Bars, path: Path) -> None:
     axes = figure.add_subplot()
     (_draw_curves if bars.curves else _draw_bars)(axes, section, bars)
     axes.set_title(section.title, fontsize="medium")
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(path, format="png", dpi=150)
 
 
