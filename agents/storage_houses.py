@@ -66,6 +66,15 @@ class HousePopulations:
         """Return the same houses for another world."""
         return HousePopulations(**{name: getattr(self, name).fork() for name in KINDS})
 
+    def rows(self, houses: NDArray[np.intp]) -> "HousePopulations":
+        """Return the columns of some of the houses, copied."""
+        some = HousePopulations.of(len(houses))
+        for name in KINDS:
+            columns, own = getattr(some, name), getattr(self, name)
+            for attribute in own.attributes:
+                columns[attribute][:] = own[attribute][houses]
+        return some
+
     def state(self) -> dict[str, Any]:
         """Return the columns that change during a run; they are live, not copies."""
         return {name: getattr(self, name).state() for name in KINDS}

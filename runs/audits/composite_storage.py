@@ -5,12 +5,14 @@ of every kind the cheapest dispatch of the whole run is found.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
 from runs.audits.hours import supplied
+from runs.audits.house_messages import KINDS, PARTIES, check_house_messages
 from runs.audits.house_replay import HouseReplay
 from runs.audits.premises import EXACT, FILE_GONE, Premises
 from runs.audits.report import Check, Label, Tally, relative
@@ -29,12 +31,8 @@ PREFIX = "houses with storages: "
 class CompositeStorageAudit:
     """The audit of the houses with storages."""
 
-    message_kinds: Sequence[str] = (
-        "TariffNotice", "HouseStorageReport", "DeviceSetPoint", "GridPurchase",
-    )  # fmt: skip
-    parties: Sequence[str] = (
-        "retailer", "home energy managers", "house batteries", "thermal tanks", "heat pumps",
-    )  # fmt: skip
+    message_kinds: Sequence[str] = KINDS
+    parties: Sequence[str] = PARTIES
 
     def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
         self.run, self.premises, self.hours = run, premises, hours
@@ -109,9 +107,14 @@ class CompositeStorageAudit:
         by_step: Figures = {f"house_{name}": of_all[name] for name in ENERGIES}
         if self.premises.reliable:
             by_step["counts.houses_unheard"] = np.zeros(of_all["import_kwh"].shape)
+        if self.settings.manager == "rule_based":
+            by_step["counts.house_plans_missed"] = np.zeros(of_all["import_kwh"].shape)
         setting = self.setting
         if setting is None:
             return by_step, {}
+        if (replay := self.replay) is not None and replay.recorded == setting.houses:
+            unmet = replay.rows["unmet_heat_kwh"] > 0
+            by_step["counts.houses_without_enough_heat"] = unmet.sum(axis=2).astype(float)
         prices = setting.prices
         paid = {each.kind: each.amount.sum(axis=2) for each in self.payments()}
         bill = paid["house_purchase"] - paid["house_feed_in"]
@@ -144,6 +147,15 @@ class CompositeStorageAudit:
             "house_interest_rate": np.full(len(self.strategies), self.settings.interest_rate),
         }
 
+    @cached_property
+    def replay(self) -> HouseReplay | None:
+        """The houses that are written down, or None where their files are gone."""
+        setting = self.setting
+        if setting is None:
+            return None
+        recorded = recorded_houses(self.premises.scenario.record.houses, setting.houses)
+        return HouseReplay(self.run, self.premises, setting, self.strategies, recorded)
+
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
         yield from self._balances()
@@ -152,9 +164,9 @@ class CompositeStorageAudit:
             yield Check(f"{PREFIX}house by house", None, np.nan, 0.0, "", note=FILE_GONE)
             return
         yield self._needs(setting)
-        recorded = recorded_houses(self.premises.scenario.record.houses, setting.houses)
-        replay = HouseReplay(self.run, self.premises, setting, self.strategies, recorded)
-        yield from replay.checks(supplied(self.hours), self.sums)
+        assert self.replay is not None
+        yield from self.replay.checks(supplied(self.hours), self.sums)
+        yield check_house_messages(self.run, self.premises, setting, self.strategies, self.sums)
 
     def _placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up the groups of each community, of the shape of the hours."""

@@ -18,13 +18,35 @@ from runs.schemes.composite_storage_setting import PLAN_GAP, CompositeStorageSet
 
 PREFIX = "houses with storages: "
 # Of how many houses the cheapest dispatch is found.
-MOST_SOLVED = 2
+MOST_SOLVED = 4
 STEPS_AT_ONCE = 256
 _FLOWS = (
     "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh", "heat_pump_kwh", "tank_charge_kwh",
     "tank_discharge_kwh", "unmet_heat_kwh", "stored_kwh", "tank_kwh",
 )  # fmt: skip
 _NEEDS = ("appliances_kwh", "heat_kwh", "generation_kwh")
+
+
+def sample_of(recorded: int, first: Sequence[int]) -> NDArray[np.intp]:
+    """Return the houses whose cheapest dispatch is found.
+
+    Parameters
+    ----------
+    recorded
+        How many houses, counted from 0, are written down.
+    first
+        The first house of each group.
+
+    Returns
+    -------
+    array of int
+        At most `MOST_SOLVED`: the first of as many groups as there is room for, then others spread
+        over all that are written down.
+    """
+    of_groups = [house for house in first if house < recorded]
+    spread = np.linspace(0, max(recorded - 1, 0), min(MOST_SOLVED, recorded)).round()
+    chosen = dict.fromkeys([*of_groups, *spread.astype(int).tolist()])
+    return np.array(sorted(list(chosen)[:MOST_SOLVED]), dtype=np.intp)
 
 
 class _Model(mesa.Model):  # type: ignore[type-arg]
@@ -61,6 +83,10 @@ class HouseReplay:
     ) -> None:
         self.premises, self.setting, self.strategies = premises, setting, strategies
         self.recorded = recorded
+        self.sample = sample_of(recorded, [rows.start for rows in setting.groups])
+        # Plans are made for each house alone; by rules all houses decide at once.
+        self._foreseen = setting.settings.manager == "foresight"
+        self._lived = self.sample if self._foreseen else np.arange(setting.houses)
         self.who = TableReader(
             run,
             "storage_houses",
@@ -158,41 +184,54 @@ class HouseReplay:
         if not self.premises.reliable:
             tally.tell("messages may be lost or late")
             return tally.check()
-        if self.setting.settings.manager == "foresight" and self.setting.houses > MOST_SOLVED:
-            tally.tell(f"plans of more than {MOST_SOLVED} houses are not made again")
-            return tally.check()
+        lived = self._lived
+        if len(lived) < self.setting.houses:
+            tally.tell(self._sampled("plans are made again"))
+        shown = lived[lived < self.recorded]
+        names = [f"house {house}" for house in shown.tolist()]
         for s, strategy in enumerate(self.strategies):
             houses = StorageHouses(
                 _Model(self.premises),
-                self.setting.populations(strategy),
+                self.setting.populations(strategy).rows(lived),
                 self.setting.settings.memory,
             )
+            plans = self.setting.plans(strategy, lived.tolist()) if self._foreseen else None
             for first in range(0, self.premises.steps, STEPS_AT_ONCE):
                 steps = range(first, min(first + STEPS_AT_ONCE, self.premises.steps))
-                done = [self._step(houses, strategy, step, there[step, s]) for step in steps]
-                label = self.premises.places.label("house", first, [self.premises.strategies[s]])
+                done = [self._step(houses, step, there[step, s, lived], plans) for step in steps]
+                label = self.premises.places.label(names, first, [self.premises.strategies[s]])
                 for name in (*_NEEDS, *_FLOWS):
-                    due = np.array([step[name][: self.recorded] for step in done])
-                    found = self.rows[name][steps.start : steps.stop, s]
+                    due = np.array([step[name][: len(shown)] for step in done])
+                    found = self.rows[name][steps.start : steps.stop, s][:, shown]
                     tally.add(relative(found, due)[:, None], label, first)
         return tally.check()
 
+    def _sampled(self, what: str) -> str:
+        """Tell of which houses something is done."""
+        told = ", ".join(map(str, self.sample.tolist()))
+        return f"{what} for {len(self.sample)} of {self.setting.houses:,} houses: {told}"
+
     def _step(
-        self, houses: StorageHouses, strategy: str, step: int, there: NDArray[np.bool_]
+        self,
+        houses: StorageHouses,
+        step: int,
+        there: NDArray[np.bool_],
+        plans: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     ) -> Columns:
-        """Return what every house does in a step, and let it."""
+        """Return what every house lived again does in a step, and let it."""
         setting = self.setting
         if step and setting.day[step] != setting.day[step - 1]:
             houses.begin_day()
-        load, heat, sun = (np.where(there, need, 0.0) for need in setting.series.of_step(step))
+        needs = (need[self._lived] for need in setting.series.of_step(step))
+        load, heat, sun = (np.where(there, need, 0.0) for need in needs)
         houses.begin_step(load, heat, sun)
         houses.model.bus.begin_step(step)
         held = {
             "stored_kwh": houses.columns.batteries["energy_kwh"].copy(),
             "tank_kwh": houses.columns.tanks["heat_kwh"].copy(),
         }
-        if setting.settings.manager == "foresight":
-            battery, tank = (plan[step] for plan in setting.plans(strategy))
+        if plans is not None:
+            battery, tank = (plan[step] for plan in plans)
             decided = houses.follow(step, battery, tank, there)
         else:
             decided = houses.decide(step, setting.signal(step), there)
@@ -217,14 +256,16 @@ class HouseReplay:
         if not there.all():
             tally.tell("supply failed at times")
             return tally.check()
+        if len(self.sample) < self.setting.houses:
+            tally.tell(self._sampled("solved"))
         gaps = []
-        for house in range(min(self.recorded, MOST_SOLVED)):
+        for house in self.sample.tolist():
             for s, strategy in enumerate(self.strategies):
                 mine = {name: self.rows[name][:, s, house] for name in _FLOWS}
                 if mine["unmet_heat_kwh"].any():
                     tally.tell("heat was unmet, which the cheapest dispatch may not leave")
                     continue
-                best = self.setting.plan(strategy, house).cost
+                best = self.setting.plan(strategy, house).bound
                 found = float(running_cost(HouseFlows(**mine), self.setting.prices).sum())
                 scale = max(abs(best), 1.0)
                 short = np.array([max(best - found, 0.0) / scale])

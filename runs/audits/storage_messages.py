@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.storage_houses import RETAILER
 from runs.audits.premises import EXACT, Premises
 from runs.audits.report import Check, Tally, relative
 from runs.audits.storage_households import NOT_RELIABLE, HouseholdChecks
@@ -49,7 +50,8 @@ def check_messages(
         kept = run.table(
             "messages",
             [*COLUMNS, "time"],
-            [("strategy", "=", strategy), ("kind", "in", kinds)],
+            # Houses with storages say so, too, to their retailer.
+            [("strategy", "=", strategy), ("kind", "in", kinds), ("receiver", "!=", RETAILER)],
         ).to_pydict()
         told: list[Said] = list(zip(*(kept[name] for name in COLUMNS), strict=True))
         due: list[Said] = []

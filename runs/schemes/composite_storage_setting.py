@@ -1,5 +1,6 @@
 """The houses with storages of a scenario before anybody acts: series, prices, columns, plans."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,7 +38,7 @@ type Series = NDArray[np.float64]
 SCHEME = "composite_storage"
 NO_STORAGE, *WITH_STORAGE = STRATEGIES_OF[SCHEME]
 # The share of a dispatch's cost by which a plan may miss the cheapest where it needs binaries.
-PLAN_GAP = 1e-4
+PLAN_GAP = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,13 +277,22 @@ class CompositeStorageSetting:
             gap=PLAN_GAP,
         )
 
-    def plans(self, strategy: str) -> tuple[Series, Series]:
-        """Return the planned exchange of battery and tank, shape (steps, houses) each [kWh]."""
-        battery, tank = np.empty((2, self.steps, self.houses))
-        for house in range(self.houses):
+    def plans(self, strategy: str, houses: Sequence[int] | None = None) -> tuple[Series, Series]:
+        """Return the planned exchange of battery and tank, shape (steps, houses) each [kWh].
+
+        Parameters
+        ----------
+        strategy
+            Which storages houses have.
+        houses
+            Which houses, None for all.
+        """
+        chosen = range(self.houses) if houses is None else houses
+        battery, tank = np.empty((2, self.steps, len(chosen)))
+        for column, house in enumerate(chosen):
             flows = self.plan(strategy, house).flows
-            battery[:, house] = flows.charge_kwh - flows.discharge_kwh
-            tank[:, house] = flows.tank_charge_kwh - flows.tank_discharge_kwh
+            battery[:, column] = flows.charge_kwh - flows.discharge_kwh
+            tank[:, column] = flows.tank_charge_kwh - flows.tank_discharge_kwh
         return battery, tank
 
 
