@@ -44,9 +44,10 @@ def most_level_load(
     steps = load.shape[1]
     thrice = np.tile(load, 3)
     used = np.concatenate([np.zeros((len(load), 1)), np.cumsum(thrice, axis=1)], axis=1)
-    level = np.empty_like(load)
-    for row, (wall, size) in enumerate(zip(used, capacity.tolist(), strict=True)):
-        other = wall + size
+    level = load.astype(np.float64)
+    for row in np.flatnonzero(capacity > 0.0).tolist():
+        wall = used[row]
+        other = wall + capacity[row]
         other[0], other[-1] = wall[0], wall[-1]
         level[row] = np.diff(_taut(wall, other)[steps : 2 * steps + 1])
     return level
