@@ -7,29 +7,29 @@ from runs.scenarios.scenario import Scenario, load_scenario
 from runs.schemes.composite_storage_setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
 from runs.setting import make_setting
 from runs.studies.composite_storage import (
-    CASES,
+    HIGH,
     LOW,
-    carbon_tax,
     compared,
     foresight_gap,
-    identities,
     money,
     replicate_composite_storage,
-    sizes,
-    typical_days,
 )
+from runs.studies.composite_storage_cases import CASES, foreseen, paybacks
 from runs.studies.composite_storage_claims import (
     exclusions,
     investments_implied,
     losses_implied,
 )
 from runs.studies.composite_storage_inputs import assumptions
+from runs.studies.composite_storage_sensitivity import carbon_tax, feed_in_by_year, tariffs
+from runs.studies.composite_storage_sizes import sizes
+from runs.studies.composite_storage_years import identities, typical_days
 from runs.studies.house_study import (
     by_rules,
     payback_of,
+    per_year,
     priced,
     saving_per_year,
-    with_foresight,
     worth_of,
 )
 from runs.studies.published_figures import published_figures
@@ -46,16 +46,15 @@ def setting() -> CompositeStorageSetting:
 
 
 def test_the_parts_of_the_report_agree_with_each_other(setting: CompositeStorageSetting) -> None:
-    low = {case: with_foresight(setting, case, priced(setting, LOW)) for case in CASES.values()}
+    low, high = foreseen(setting, LOW), foreseen(setting, HIGH)
     rules = by_rules(setting, tuple(CASES.values()), priced(setting, LOW))
-    high = {case: with_foresight(setting, case, priced(setting, 30.0)) for case in CASES.values()}
     main, _ = compared(FIGURES, setting, low, rules, high)
     assert len(main.rows) == sum(figure.where == "Table 5" for figure in FIGURES)
     gap = foresight_gap(low, rules)
     for dearer in gap.column("dearer [%]"):
         assert isinstance(dearer, float)
         assert -0.5 < dearer < 10.0
-    left = identities(setting, low, high)
+    left = identities(setting, {LOW: low, HIGH: high})
     assert max(float(cell or 0.0) for cell in left.column("left over")) < 1e-6
     told = money(setting, low, rules)
     for row, case in zip(told.rows, WITH_STORAGE, strict=True):
@@ -65,17 +64,40 @@ def test_the_parts_of_the_report_agree_with_each_other(setting: CompositeStorage
         assert row[4] == (pytest.approx(back) if np.isfinite(back) else None)
         # Paid back within the life is worth something today, and only then.
         assert (worth_of(setting, case, saving) > 0) == (back < setting.settings.lifetime_years)
-    days = typical_days(setting, low)
+    days = typical_days(setting, low, LOW)
     assert {row[0] for row in days.rows} == {"winter"}
-    taxed = carbon_tax(setting, low)
-    for row in taxed.rows[:3]:
+    taxed = carbon_tax(setting, {LOW: low, HIGH: high}, (LOW, HIGH))
+    assert len(taxed.rows) == 12
+    for row in taxed.rows[:6]:
         # The saving grows by the tax on what is avoided, and a little more by answering to it.
         assert float(row[5] or 0.0) >= float(row[6] or 0.0) - 1e-6
 
 
+def test_paybacks_are_exact_for_the_tariff_of_every_year(setting: CompositeStorageSetting) -> None:
+    known = {LOW: foreseen(setting, LOW)}
+    found = feed_in_by_year(setting, known)
+    assert [row[0] for row in found.rows] == [*map(str, range(2009, 2022)), "after 10 years"]
+    assert set(known) == {price for _, price, _ in tariffs()}
+    assert max(float(cell or 0.0) for cell in found.column("missed at most")) <= 1e-6
+    for row in found.rows:
+        years = known[float(row[1] or 0.0)]
+        assert list(row[2:5]) == pytest.approx(paybacks(setting, years))
+    # The saving changes with the tariff by the energy sold more: convex, and never more than that.
+    prices = sorted(known)
+    for k, case in enumerate(WITH_STORAGE):
+        savings = [saving_per_year(setting, known[p][NO_STORAGE], known[p][case]) for p in prices]
+        sold = [
+            (known[p][case].export_kwh - known[p][NO_STORAGE].export_kwh) * per_year(setting)
+            for p in prices
+        ]
+        slopes = np.diff(savings) / np.diff(prices)
+        assert (slopes >= np.array(sold[:-1]) - 1e-3).all(), k
+        assert (slopes <= np.array(sold[1:]) + 1e-3).all(), k
+
+
 @pytest.mark.slow
 def test_no_search_of_sizes_beats_the_programme(setting: CompositeStorageSetting) -> None:
-    found = sizes(setting)
+    found = sizes(setting, LOW)
     above = [float(cell or 0.0) for cell in found.column("above the exact")]
     assert above[0] == 0.0
     assert min(above) >= -1e-9
@@ -122,8 +144,9 @@ def test_the_study_is_replicated() -> None:
     report = replicate_composite_storage(lambda done, total: None)
     assert report.passed, report.verdict
     feed_in = report.section("feed_in")
-    paybacks = [
-        float(cell) for cell in feed_in.column("2 BESS, rules [a]")[3:-1] if cell is not None
-    ]
-    # Payback lengthens as the tariff falls, as published, while the sun outbids the night.
-    assert paybacks == sorted(paybacks)
+    assert max(float(cell or 0.0) for cell in feed_in.column("missed at most")) <= 1e-6
+    for who in ("rules", "foresight"):
+        cells = feed_in.column(f"2 BESS, {who} [a]")
+        paybacks = [float(cell) for cell in cells[3:-1] if cell is not None]
+        # Payback lengthens as the tariff falls, as published, while the sun outbids the night.
+        assert paybacks == sorted(paybacks)

@@ -75,6 +75,18 @@ def assumptions(setting: CompositeStorageSetting) -> ReportSection:
             "tariff.time_of_use, tariff.dataset",
         ),
         (
+            "exchange rate",
+            "111 JPY/USD",
+            "the source's base charge of 14.85 USD is the tariff's 1,650 JPY",
+            "",
+        ),
+        (
+            "base charge",
+            f"{tariff.base_charge_per_month:,.0f} JPY a month",
+            "the source, 14.85 USD",
+            "tariff.base_charge_per_month",
+        ),
+        (
             "feed-in tariff",
             "7 JPY after ten years; by year 19 to 48",
             "customer.kyuden.co.jp; pps-net.org and press for Kyushu with output control",

@@ -181,9 +181,14 @@ def priced(setting: CompositeStorageSetting, feed_in: float, tax: float = 0.0) -
     return replace(prices, feed_in=np.full(setting.steps, feed_in), carbon_tax=tax)
 
 
+def per_year(setting: CompositeStorageSetting) -> float:
+    """Return by what a sum over the run is multiplied to be that of a year [1/a]."""
+    return YEAR_H / (setting.steps * setting.step_h)
+
+
 def saving_per_year(setting: CompositeStorageSetting, first: HouseYear, other: HouseYear) -> float:
     """Return how much less a year costs than without storage [money/a], eq. (14)."""
-    return (first.cost - other.cost) * YEAR_H / (setting.steps * setting.step_h)
+    return (first.cost - other.cost) * per_year(setting)
 
 
 def payback_of(setting: CompositeStorageSetting, strategy: str, saving: float) -> float:
