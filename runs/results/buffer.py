@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _MILLISECONDS_PER_HOUR = 3_600_000
 _DTYPES = {"number": np.float64, "whole": np.int64, "time": np.int64, "name": np.int32}
+# Of columns whose arrays are taken as they are.
+_DTYPES_OF = {kind: np.dtype(_DTYPES[kind]) for kind in ("number", "whole")}
 _FEW_ROWS = 64
 
 
@@ -146,6 +148,8 @@ class TableBuffer:
             if not optional and codes.size and codes.min() < 0:
                 raise ValueError(f"{self.table}.{column.name} has rows without a name")
             return codes
+        if _is_plain(kind, value) and (optional or not _has_nan(value)):
+            return np.asarray(value)
         numbers = np.asarray(value)
         if numbers.size == 0 or (optional and numbers.dtype == object):
             numbers = numbers.astype(_DTYPES[kind])
@@ -154,6 +158,8 @@ class TableBuffer:
         if not optional and numbers.dtype.kind == "f" and np.isnan(numbers).any():
             raise ValueError(f"{self.table}.{column.name} has rows that are NaN")
         if kind == "time":
+            if type(value) is float:
+                return np.asarray(round(value * _MILLISECONDS_PER_HOUR) + self._start_ms)
             since_start = np.rint(numbers * _MILLISECONDS_PER_HOUR)
             return np.asarray(since_start.astype(np.int64) + self._start_ms)
         return numbers
@@ -172,3 +178,18 @@ class TableBuffer:
             [-1 if name is None else known.setdefault(name, len(known)) for name in value],
             dtype=np.int32,
         )
+
+
+def _is_plain(kind: str, value: Any) -> bool:
+    """Return whether a value is of the type that nearly all have, and needs no closer look."""
+    if type(value) is np.ndarray:
+        return value.dtype is _DTYPES_OF.get(kind) and value.ndim == 1
+    return (kind == "number" and type(value) is float) or (kind == "whole" and type(value) is int)
+
+
+def _has_nan(value: Any) -> bool:
+    """Return whether a plain value, or any of its rows, is NaN."""
+    if type(value) is np.ndarray:
+        # The least of some numbers is NaN where one of them is, and found at once.
+        value = np.minimum.reduce(value) if value.size and value.dtype.kind == "f" else 0.0
+    return bool(value != value)
