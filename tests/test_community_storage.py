@@ -53,7 +53,7 @@ def averages(forecast: Floats, demand: Floats) -> Floats:
     promised, metered = (part.reshape(-1, DAY, demand.shape[1]) for part in (forecast, demand))
     used = np.cumsum(metered, axis=1) - metered
     of_day = np.broadcast_to(promised.sum(axis=1, keepdims=True), used.shape)
-    left = (DAY - np.arange(DAY))[:, None]
+    left = (DAY - np.arange(DAY, dtype=np.float64))[:, None]
     return average_left(of_day, used, left).reshape(demand.shape)
 
 

@@ -56,10 +56,10 @@ def openings_section(
     return ReportSection(
         "openings", "What the source leaves open: days, sky and loads",
         outcome_columns("what is open", "taken as"), tuple(rows), (_text(rows, len(seeds)),
-        "The study takes two fair weekdays of January. In winter the sun sets early and loads are "
-        "highest, so that most of the demand falls in slots in which the storage may serve, and "
-        "optimal operation comes near its published total; and the source's storage stays full "
-        "in normal operation, as it does on fair days. Its loads vary so that 0.21 of them (the "
+        "The study takes two fair weekdays of January. In winter the sun sets early, so that most "
+        "of the demand falls in slots in which the storage may serve, and optimal operation comes "
+        "near its published total; and the source's storage stays full in normal operation, as it "
+        "does on fair days. Its loads vary so that 0.21 of them (the "
         "deviation of the logarithm) cannot be foreseen a quarter of an hour ahead, as the "
         "published errors of 16 to 18 % ask, and keep their level for about an hour, as six "
         "measured households do.",
