@@ -29,8 +29,8 @@ def road_graph(scenario: Mapping[str, Any]) -> "nx.Graph[str]":
 def place_communities(graph: "nx.Graph[str]", power: float) -> NDArray[np.float64]:
     """Return a place for every community, so that distances are like those along the roads.
 
-    Communities that no road joins, and those of different parts of the network, are put side by
-    side; without any road they stand on a circle.
+    Different parts of the network are put side by side, and communities that no road joins in
+    columns beside them; without any road they stand on a circle.
 
     Parameters
     ----------
@@ -50,12 +50,15 @@ def place_communities(graph: "nx.Graph[str]", power: float) -> NDArray[np.float6
     parts = [sorted(part, key=names.index) for part in nx.connected_components(graph)]
     places = np.zeros((len(names), 2))
     right = 0.0
-    for part in parts:
+    for part in (part for part in parts if len(part) > 1):
         found = _lay_out(graph.subgraph(part), part, power)
         width = np.ptp(found[:, 0])
         found[:, 0] += right - found[:, 0].min()
         right += width + max(float(np.ptp(found)), 1.0) * 0.35
         places[[names.index(name) for name in part]] = found
+    alone = [names.index(part[0]) for part in parts if len(part) == 1]
+    beside = np.array([right, 0.0])
+    places[alone] = beside + _columns(len(alone), max(float(np.ptp(places[:, 1])), 1.0))
     return places - (places.max(axis=0) + places.min(axis=0)) / 2
 
 
@@ -77,10 +80,16 @@ def _circle(count: int) -> NDArray[np.float64]:
     return radius * np.column_stack([np.cos(angle), -np.sin(angle)])
 
 
+def _columns(count: int, height: float) -> NDArray[np.float64]:
+    """Return places in columns, higher than they are wide, around the level of the middle."""
+    rows = int(np.ceil(np.sqrt(1.5 * count)))
+    apart = height / max(rows - 1, 1)
+    column, row = np.divmod(np.arange(count), max(rows, 1))
+    return np.column_stack([column * apart, row * apart - height / 2 * (rows > 1)])
+
+
 def _lay_out(graph: "nx.Graph[str]", names: Sequence[str], power: float) -> NDArray[np.float64]:
     """Place one part of the network, its longest side level."""
-    if len(names) == 1:
-        return np.zeros((1, 2))
     lengths = dict(nx.all_pairs_dijkstra_path_length(graph, weight="km"))
     distance = {a: {b: lengths[a][b] ** power for b in names} for a in names}
     start = dict(zip(names, _circle(len(names)), strict=True))

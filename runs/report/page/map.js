@@ -91,13 +91,13 @@ class CommunityMap {
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     pen.clearRect(0, 0, this.width, this.height);
     const step = this.step(now);
-    this.taken = this.labels(step).map(([text, x, y, font]) => this.box(pen, text, x, y, font));
+    const labels = this.labels(pen, step);
     this.drawRoads(pen);
     this.drawCommunities(pen, step);
     this.drawVehicles(pen, now, step);
     this.drawCounts(pen, step);
     this.drawFlows(pen, step);
-    this.drawLabels(pen, step);
+    for (const label of labels) this.write(pen, ...label, this.theme.ink);
     const told = this.view.run.communities.slice(0, MANY).map((community, m) => `${community.name} ${power(this.view.run, this.value('net_kwh', m, step))}`);
     this.canvas.setAttribute('aria-label', `Map: ${told.join(', ')}`);
   }
@@ -264,28 +264,30 @@ class CommunityMap {
     }
   }
 
-  // What stands below each community: text, place and font.
-  labels(step) {
+  // What stands below or above each community, where there is room: text, place and font.
+  labels(pen, step) {
     const { run } = this.view;
+    this.taken = [];
     if (this.at.length > MANY) return [];
-    return this.at.flatMap(([x, y], m) => {
-      const below = y + this.radius + 16;
-      const load = power(run, this.value('net_kwh', m, step));
-      const price = this.value('community_price', m, step);
-      return [
-        [run.communities[m].name, x, below, '600 13px'],
-        [`${load}, ${told(price)} ${run.currency}/kWh`, x, below + 15, '12px'],
-      ];
-    });
-  }
-
-  drawLabels(pen, step) {
-    for (const label of this.labels(step)) this.write(pen, ...label, this.theme.ink);
+    const text = (m) => `${power(run, this.value('net_kwh', m, step))}, ${told(this.value('community_price', m, step))} ${run.currency}/kWh`;
+    const labelled = (words, [x, y], below, font) => {
+      const spots = [[x, y + this.radius + below], [x, y - this.radius - 8]];
+      const spot = this.free(pen, words, below > 16 ? spots.slice(0, 1) : spots, font);
+      return spot ? [[words, ...spot, font]] : [];
+    };
+    const found = [
+      ...this.at.flatMap((place, m) => labelled(run.communities[m].name, place, 16, '600 13px')),
+      ...this.at.flatMap((place, m) => labelled(text(m), place, 32, '12px')),
+    ];
+    // What is written later leaves the communities themselves free.
+    const inner = 0.8 * this.radius;
+    for (const [x, y] of this.at) this.taken.push([x - inner, y - inner, x + inner, y + inner]);
+    return found;
   }
 
   // The first of some places where a text covers no other; it is taken then.
   free(pen, text, spots, font) {
-    const apart = (a, b) => a[2] < b[0] || b[2] < a[0] || a[3] < b[1] || b[3] < a[1];
+    const apart = (a, b) => a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
     const found = spots.find(([x, y]) => this.taken.every((other) => apart(other, this.box(pen, text, x, y, font))));
     if (found) this.taken.push(this.box(pen, text, ...found, font));
     return found;
