@@ -99,6 +99,20 @@ def au_houses(data: Path, folder: Path) -> Path:
     )  # fmt: skip
 
 
+def au_sunny_house(data: Path, folder: Path) -> Path:
+    """Write a year of a house with photovoltaics at half hours."""
+    profiles = _read(
+        data / "households" / "household_au_ausgrid12_2011-07_2012-06_30min.parquet",
+        timestamp_local="time", house_id="member", load_kwh="load_kwh", pv_kwh="pv_kwh",
+    )  # fmt: skip
+    return _write(
+        folder,
+        {"profiles": profiles},
+        time_zone="Australia/Sydney", clock="wall", resolution=30,
+        start="2011-07-01T00:00", end="2012-07-01T00:00", licence="CC BY 4.0",
+    )  # fmt: skip
+
+
 def steel_plant(data: Path, folder: Path) -> Path:
     """Write a year of a plant at quarter hours."""
     profiles = _read(
@@ -202,7 +216,7 @@ def us_tours(data: Path, folder: Path) -> Path:
 SHARED: dict[str, Callable[[Path, Path], Path]] = {
     function.__name__: function
     for function in (
-        uk_buildings, us_houses, au_houses, steel_plant, european_prices, us_weather, us_demand,
-        uk_charging, us_tours,
+        uk_buildings, us_houses, au_houses, au_sunny_house, steel_plant, european_prices,
+        us_weather, us_demand, uk_charging, us_tours,
     )
 }  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from shared_datasets import SHARED
 
 from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, resume_run, start_run
@@ -242,3 +243,28 @@ def test_forecasters_see_the_measured_plant(tmp_path: Path, forecaster: str) -> 
     for _ in range(setting.scenario.steps):
         simulation.step()
     assert simulation.totals.sums["plant_stored_kwh"] > 0
+
+
+def test_a_measured_house_and_plant_live_through_the_end_of_summer_time(
+    shared: Path, tmp_path: Path
+) -> None:
+    SHARED["au_sunny_house"](shared / "data", tmp_path / "street")
+    loaded = scenario(
+        tmp_path, "time_zone=Australia/Sydney", "start='2012-03-31T12:00'", "step_h=0.5",
+        "hours=36", "chance={}", "location=null",
+        "communities.homes.members=[{kind: household, name: m, dataset: street}]",
+        "community_storage.forecaster={kind: seasonal_naive}",
+        "community_storage.storages=[{name: s, community: homes, pv_dataset: street,"
+        " pv_scale: 3, capacity_kwh: 6}]",
+    )  # fmt: skip
+    start_run(loaded, tmp_path / "run")
+    report = audit_run(tmp_path / "run")
+    assert report.passed, "\n".join(report.lines())
+    run = read_run(tmp_path / "run")
+    told = run.summary[OPTIMAL]
+    # The file lacks the second showing of the hour that comes twice.
+    assert told["counts"]["plant_readings_filled"] == 2
+    rows = pd.read_parquet(tmp_path / "street" / "profiles.parquet").set_index("time")
+    inside = rows["2012-03-31T12:00":"2012-04-01T22:30"]
+    assert told["plant_generation_kwh"] == pytest.approx(3 * inside.pv_kwh.sum())
+    assert told["storage_delivered_kwh"] > 0

@@ -18,6 +18,7 @@ TOLD = {
     "uk_buildings": ("rows outside start to end are not used",),
     "us_houses": ("11 rows at times that the clocks of America/Los_Angeles skip", "'fontana_02'"),
     "au_houses": ("rows at times that the clocks of Australia/Sydney skip",),
+    "au_sunny_house": ("2 rows at times that the clocks of Australia/Sydney skip", "'ausgrid_12'"),
     "steel_plant": ("'plant' is 0 in 1 intervals",),
 }
 
