@@ -100,8 +100,7 @@ class HouseModes:
         shares = [np.divide(1.0, m, out=np.zeros(count), where=m > 0.0) for m in most]
         charged, discharged = (programme.add_columns(count, high=m) for m in most)
         held = programme.previous[level][at]
-        low = float(programme.lower[programme.of[level][0]])
-        high = devices.soc_max * devices.battery_kwh if storage == "b" else devices.tank_kwh
+        low, high = programme.level_limits(level)
         holding = programme.add_columns(count, high=high)
         # Of charge and discharge only one is above 0: the sum of their shares is the mode's.
         one_way = [(charged, shares[0]), (discharged, shares[1])]

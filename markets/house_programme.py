@@ -135,13 +135,20 @@ class HouseProgramme(MixedIntegerProgramme):
             devices.tank_power_per_kwh * devices.tank_kwh * step_h,
         )
 
+    def level_limits(self, name: str) -> tuple[float, float]:
+        """Return what battery (eb) or tank (et) hold at least and at most [kWh, kWh of heat]."""
+        devices = self.devices
+        if name == "et":
+            return 0.0, devices.tank_kwh
+        return devices.soc_min * devices.battery_kwh, devices.soc_max * devices.battery_kwh
+
     def _previous(self, name: str) -> Columns:
         """Return the columns of what a storage holds before each step."""
         level = self.of[name]
         previous = np.roll(level, 1)
         if self.start is not None:
             begins = self.first if self.apart else self.first[:1]
-            low, high = self.lower[level[0]], self.upper[level[0]]
+            low, high = self.level_limits(name)
             self.before[name] = self.add_columns(len(begins), low=low, high=high)
             previous[begins] = self.before[name]
             if not self.apart:
@@ -213,14 +220,25 @@ class HouseProgramme(MixedIntegerProgramme):
             raise InputError([Problem("sizing as one linear programme", message, allowed)])
         if nets.any():
             HouseModes(self).forbid_both(nets)
-        for (charge, discharge), most, steps in zip(
-            (("bc", "bd"), ("tc", "td")), self.rated_kwh, burns.values(), strict=True
-        ):
-            at = np.flatnonzero(steps)
-            if len(at):
-                either = self.choices(at)
-                self.add_rows([(self.of[charge][at], 1.0), (either, -most)], -np.inf, 0.0)
-                self.add_rows([(self.of[discharge][at], 1.0), (either, most)], -np.inf, most)
+        for level, steps in burns.items():
+            if steps.any():
+                self._forbid_burning(level, np.flatnonzero(steps))
+
+    def _forbid_burning(self, level: str, at: Columns) -> None:
+        """Let a storage either charge or discharge in some steps."""
+        battery = level == "eb"
+        charge, discharge = (self.of[f"{level[1]}{way}"][at] for way in "cd")
+        most = self.rated_kwh[0 if battery else 1]
+        devices = self.devices
+        eta = devices.battery_efficiency if battery else devices.tank_efficiency
+        either = self.choices(at)
+        self.add_rows([(charge, 1.0), (either, -most)], -np.inf, 0.0)
+        self.add_rows([(discharge, 1.0), (either, most)], -np.inf, most)
+        # Then it charges into room, and discharges energy, that was there before.
+        held = (self.previous[level][at], 1.0 if battery else self.kept)
+        low, high = self.level_limits(level)
+        self.add_rows([held, (charge, eta)], -np.inf, high)
+        self.add_rows([held, (discharge, -1.0 / eta)], low, np.inf)
 
     def choices(self, steps: Columns) -> Columns:
         """Add a binary variable for each of some steps, and return their columns."""

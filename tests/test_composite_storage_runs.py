@@ -4,6 +4,7 @@ import json
 import shutil
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,8 +46,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished(tmp_path_factory.mktemp("houses") / "run", *HOUSES)
 
 
-def totals(folder: Path) -> dict[str, dict[str, float]]:
-    summary: dict[str, dict[str, float]] = json.loads((folder / "summary.json").read_text())
+def totals(folder: Path) -> dict[str, dict[str, Any]]:
+    summary: dict[str, dict[str, Any]] = json.loads((folder / "summary.json").read_text())
     return summary
 
 
@@ -135,7 +136,7 @@ def test_a_stopped_run_goes_on_as_if_it_never_was() -> None:
     assert whole.summary() == resumed.summary()
 
 
-def json_like(state: object) -> object:
+def json_like(state: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of a state that shares nothing with the simulation it comes from."""
     import copy
 
@@ -188,6 +189,29 @@ def test_a_leap_year_has_a_day_more_of_everything() -> None:
     assert house_need("heat", 9300, common, 8760).sum() == pytest.approx(9300)
     assert more == pytest.approx(february)
     assert base_charge(leap, 8784, 1650.0).sum() == pytest.approx(12 * 1650.0)
+
+
+def test_the_last_of_february_of_a_leap_year_is_lived_through(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run", "start=2016-02-28T00:00", "hours=72")
+    report = audit_run(run)
+    assert report.passed, "\n".join(report.lines())
+    times = pq.read_table(run / "hours.parquet").column("time").to_pylist()
+    assert {f"{time:%m-%d}" for time in times} == {"02-28", "02-29", "03-01"}
+    leap = load_scenario("composite-storage", ("start=2016-01-01T00:00", "plots=false"))
+    assert leap.steps == 8784
+
+
+def test_days_of_23_and_25_hours_are_lived_through_with_foresight(tmp_path: Path) -> None:
+    changes = (
+        "time_zone=Europe/Berlin",
+        "location={latitude: 50, longitude: 10}",
+        f"{SECTION}.manager=foresight",
+    )
+    for start, feed_in in (("2017-03-25T00:00", 30), ("2017-10-28T00:00", 7)):
+        change = f"{SECTION}.tariff.feed_in={feed_in}"
+        run = finished(tmp_path / start[:7], *changes, f"start={start}", change)
+        report = audit_run(run)
+        assert report.passed, "\n".join(report.lines())
 
 
 def test_days_of_23_and_25_hours_bear_their_hours() -> None:

@@ -93,6 +93,24 @@ def test_days_alone_give_the_cheapest_dispatch_and_prove_it(case: str, feed_in: 
         assert near(days.cost, plain_cost(demand, devices, prices, start))
 
 
+def test_days_of_other_lengths_are_days() -> None:
+    # As where clocks are set forward and back.
+    demand = replace(some_days(3), day=np.repeat(np.arange(3), [23, 25, 24]))
+    devices, prices = CASES["hybrid_storage"], tariff(72, 30.0)
+    found = dispatch_exactly(demand, devices, prices)
+    physical(found, demand, devices)
+    assert near(found.cost, plain_cost(demand, devices, prices))
+
+
+def test_where_feed_in_is_the_price_nobody_buys_to_deliver() -> None:
+    demand, devices = some_days(2), CASES["hybrid_storage"]
+    for feed_in in (NIGHT, DAY):
+        prices = tariff(demand.steps, feed_in)
+        found = dispatch_exactly(demand, devices, prices)
+        physical(found, demand, devices)
+        assert near(found.cost, plain_cost(demand, devices, prices))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("feed_in", [19.0, 30.0])
 @pytest.mark.parametrize("case", ["battery", "thermal_tank", "hybrid_storage"])

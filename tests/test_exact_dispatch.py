@@ -24,6 +24,7 @@ from markets.house_dispatch import (
 )
 from markets.house_programme import HouseProgramme, Stored
 from markets.house_sizing import cost_of_sizes, size_exactly
+from markets.payback import discounted_payback
 
 FEED_INS = (7.0, 20.0, 30.0)
 
@@ -193,10 +194,13 @@ def test_the_energy_identity_holds() -> None:
             assert flows.import_kwh.sum() == pytest.approx(identity, rel=1e-9)
 
 
+@pytest.mark.parametrize("feed_in", [7.0, 30.0])
 @pytest.mark.parametrize("case", ["battery", "thermal_tank", "hybrid_storage"])
-def test_savings_change_with_feed_in_and_tax_as_the_envelope_tells(case: str) -> None:
+def test_savings_change_with_feed_in_and_tax_as_the_envelope_tells(
+    case: str, feed_in: float
+) -> None:
     demand, small = some_days(14), 1e-4
-    prices = tariff(demand.steps, 7.0)
+    prices = tariff(demand.steps, feed_in)
     taxed = replace(prices, emission_factor=0.347)
 
     def saving(given: HousePrices) -> float:
@@ -211,6 +215,11 @@ def test_savings_change_with_feed_in_and_tax_as_the_envelope_tells(case: str) ->
     less_co2 = emissions_kg(base.import_kwh, 0.347) - emissions_kg(flows.import_kwh, 0.347)
     with_tax = replace(taxed, carbon_tax=small)
     assert (saving(with_tax) - saving(taxed)) / small == pytest.approx(less_co2, rel=1e-3)
+    # So with a tax payback lengthens where storage adds emissions, and else shortens.
+    heavy = replace(taxed, carbon_tax=1.0)
+    without, with_it = (discounted_payback(saving(each), 1000.0, 0.0) for each in (taxed, heavy))
+    if np.isfinite(without):
+        assert (with_it > without) == (less_co2 < 0)
 
 
 def test_cost_falls_and_is_convex_in_each_size() -> None:
@@ -224,6 +233,38 @@ def test_cost_falls_and_is_convex_in_each_size() -> None:
         assert (falls >= -1e-6).all()
         assert (np.diff(falls) <= 1e-6).all()
     assert falls[0] > 1.0
+
+
+@pytest.mark.parametrize("feed_in", [19.0, 30.0])
+def test_where_the_sun_outbids_the_night_larger_storages_cost_no_more_either(
+    feed_in: float,
+) -> None:
+    demand = some_days(5)
+    prices = tariff(demand.steps, feed_in)
+    costs = {
+        size: dispatch_exactly(demand, HouseDevices().sized(*size), prices).cost
+        for size in product((0.0, 3.0, 8.0), (0.0, 6.0, 14.0))
+    }
+    for (one, cost), (other, more) in product(costs.items(), costs.items()):
+        if one[0] <= other[0] and one[1] <= other[1]:
+            assert more <= cost + 1e-6
+    assert costs[8.0, 14.0] < costs[0.0, 0.0] - 1.0
+
+
+@given(
+    sizes=st.tuples(*[st.tuples(st.floats(0, 12), st.floats(0, 20))] * 2),
+    share=st.floats(0.1, 0.9),
+)
+@settings(max_examples=10, deadline=None)
+def test_the_cost_of_sizes_is_convex_in_both_at_once(
+    sizes: tuple[tuple[float, float], tuple[float, float]], share: float
+) -> None:
+    demand = some_days(3)
+    costs = cost_of_sizes(demand, HouseDevices(), tariff(demand.steps, 7.0), (0.0, 0.0))
+    ends = np.array(sizes)
+    between = share * ends[0] + (1 - share) * ends[1]
+    one, other, middle = costs(np.array([*ends, between]))
+    assert middle <= share * one + (1 - share) * other + 1e-6
 
 
 def test_two_storages_save_at_least_as_much_as_one_and_no_more_than_both_alone() -> None:
@@ -263,11 +304,13 @@ def test_where_feed_in_is_high_a_battery_lowers_self_consumption_and_raises_emis
     assert flows.import_kwh.sum() > base.import_kwh.sum()
 
 
-@given(factor=st.floats(0.01, 100))
+@given(factor=st.floats(0.01, 100), feed_in=st.sampled_from([7.0, 30.0]))
 @settings(max_examples=10, deadline=None)
-def test_all_money_times_a_factor_changes_nothing_but_the_bill(factor: float) -> None:
+def test_all_money_times_a_factor_changes_nothing_but_the_bill(
+    factor: float, feed_in: float
+) -> None:
     demand = some_days(2)
-    prices = tariff(demand.steps, 7.0)
+    prices = tariff(demand.steps, feed_in)
     other = HousePrices(
         purchase=factor * prices.purchase, feed_in=factor * prices.feed_in,
         battery_wear=factor * prices.battery_wear, tank_wear=factor * prices.tank_wear,
@@ -285,10 +328,11 @@ def test_whole_weeks_may_change_places() -> None:
         load_kwh=weeks.load_kwh[order], heat_kwh=weeks.heat_kwh[order],
         generation_kwh=weeks.generation_kwh[order], day=weeks.day,
     )  # fmt: skip
-    prices = tariff(weeks.steps, 7.0)
-    for devices in CASES.values():
-        one, two = (dispatch_exactly(each, devices, prices) for each in (weeks, shifted))
-        assert two.cost == pytest.approx(one.cost, rel=1e-9)
+    for feed_in in (7.0, 30.0):
+        prices = tariff(weeks.steps, feed_in)
+        for devices in CASES.values():
+            one, two = (dispatch_exactly(each, devices, prices) for each in (weeks, shifted))
+            assert two.cost == pytest.approx(one.cost, rel=1e-9)
 
 
 def test_a_known_start_and_a_free_end_cost_no_more_than_equal_midnights() -> None:

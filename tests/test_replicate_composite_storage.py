@@ -71,6 +71,9 @@ def test_the_parts_of_the_report_agree_with_each_other(setting: CompositeStorage
     for row in taxed.rows[:6]:
         # The saving grows by the tax on what is avoided, and a little more by answering to it.
         assert float(row[5] or 0.0) >= float(row[6] or 0.0) - 1e-6
+        if row[3] is not None and row[4] is not None:
+            # With a tax payback lengthens where storage adds emissions, and there alone.
+            assert (float(row[4]) > float(row[3])) == (float(row[6] or 0.0) < 0)
 
 
 def test_paybacks_are_exact_for_the_tariff_of_every_year(setting: CompositeStorageSetting) -> None:
