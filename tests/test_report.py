@@ -12,9 +12,11 @@ import pytest
 from environment import InputError
 from runs import read_run, write_report
 from runs.pictures.run_data import RunData
+from runs.report import close_view as close_view_module
 from runs.report import energy_paths as energy_paths_module
 from runs.report import window as window_module
 from runs.report.chart import limits
+from runs.report.close_view import close_view
 from runs.report.energy_paths import energy_paths
 from runs.report.flows import flows
 from runs.report.grid_lines import grid_lines
@@ -22,6 +24,7 @@ from runs.report.headlines import headline
 from runs.report.packing import Packer
 from runs.report.payments import payments, traded_kwh
 from runs.report.places import ON_SCREEN, TO_SCALE, place_communities, road_graph, routes
+from runs.report.scheme_charts import charts
 from runs.report.scheme_headlines import Figure
 from runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
 from runs.report.window import spread, thinning, window_of
@@ -235,6 +238,61 @@ def test_the_tree_of_the_grid_is_that_of_the_lines(few: RunData) -> None:
     order = [names.index(" - ".join(line)) for line in found["lines"]]
     shown = found["loading"] * found["unit"]
     np.testing.assert_allclose(shown.transpose(0, 2, 1), loading[:, order], atol=found["unit"])
+
+
+@pytest.fixture(scope="module")
+def long() -> RunData:
+    changes = ["game.solver=exact", "hours=900", "strategies=[typical, two_level]"]
+    more = ["record.vehicles=3", "checkpoint_every_h=null"]
+    return RunData(read_run(finished(*FEW, *changes, *more)))
+
+
+def test_the_charts_of_a_long_run_are_there_step_by_step(long: RunData) -> None:
+    drawn = charts(long)
+    close = close_view(long, window_of(long), drawn)
+    assert close is not None
+    assert (close["first"], close["last"]) == (0, 900)
+    assert set(close["charts"]) == {chart.name for chart in drawn}
+    (trace,) = (t for t in close["charts"]["communities"]["typical"] if t["name"] == "homes")
+    held = trace["y"]
+    load = long.power_kw("net_kwh")[0, 0]
+    np.testing.assert_allclose(
+        held["low"] + held["unit"] * held["whole"], load, atol=np.ptp(load) / 65_000
+    )
+    heat = close["charts"]["lines"]["typical"][0]["z"]
+    assert heat["whole"].shape == (12, 900)
+
+
+def test_what_a_page_has_no_room_for_is_left_out_of_the_close_view(
+    long: RunData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = charts(long)
+    rows = sum(chart.rows for chart in drawn)
+    monkeypatch.setattr(close_view_module, "MOST_VALUES", 200 * rows)
+    close = close_view(long, window_of(long), drawn, 0.5)
+    assert close is not None
+    assert close["last"] - close["first"] == 100
+    assert close["first"] == 400
+
+
+def test_short_runs_need_no_close_view(few: RunData) -> None:
+    assert close_view(few, window_of(few), charts(few)) is None
+
+
+def test_values_that_are_not_known_stay_so() -> None:
+    held = close_view_module._whole(np.array([np.nan, 2.0, 4.0]))
+    assert held["whole"].tolist() == [65_535, 0, 65_534]
+    assert held["low"] + held["unit"] * 65_534 == pytest.approx(4.0)
+    nothing = close_view_module._whole(np.array([np.nan]))
+    assert nothing["whole"].tolist() == [65_535]
+
+
+def test_the_same_array_lies_in_a_page_once() -> None:
+    packer = Packer()
+    axis = np.linspace(0, 1, 1000)
+    first, again = packer.pack([axis, axis.copy()])
+    assert first == again
+    assert len(zlib.decompress(base64.b64decode(packer.text()))) == 4000
 
 
 def scenario_of(*roads: tuple[str, str, float], names: str = "abc") -> dict[str, Any]:

@@ -413,8 +413,32 @@ def test_a_long_run_is_thinned_and_says_so(browser: Browser, tmp_path: Path) -> 
     ticks = visit.run("hmesh.charts[0].plot.layout.xaxis.ticktext")
     assert 3 < len(ticks) < 30
     assert all(re.fullmatch(r"\d+ (Jan|Feb)", tick) for tick in ticks)
+    steps_of_a_week_are_shown(visit, RunData(read_run(folder)))
     visit.check(path)
     visit.page.context.close()
+
+
+def steps_of_a_week_are_shown(visit: Visit, data: RunData) -> None:
+    """Look at a week of the clock, and turn over to the next one."""
+    visit.page.locator("#shown label", has_text="a week").click()
+    for hours, first in ((450, 336), (505, 504)):
+        visit.set_clock(hours)
+        visit.wait("hmesh.charts.every((chart) => !chart.stale)")
+        assert visit.run("hmesh.charts[0].range") == [first, first + 168]
+        assert not visit.run("hmesh.charts[0].legend.innerText.includes('mean of')")
+        shown = visit.run(
+            "[...hmesh.charts[0].traces.find(({ name }) => name === 'Two-level game').y]"
+        )
+        load = data.power_kw("net_kwh")[1].sum(axis=0)
+        unit = 1000.0 if np.abs(data.power_kw("net_kwh").sum(axis=1)).max() >= 2000 else 1.0
+        np.testing.assert_allclose(
+            shown[:-1], load[first : first + 168] / unit, atol=1e-4 * load.max() / unit
+        )
+        at = visit.run("hmesh.charts[0].line.getBoundingClientRect().left")
+        box = visit.run("hmesh.charts[0].box.getBoundingClientRect().left")
+        assert at > box
+    visit.page.locator("#shown label", has_text="the whole run").click()
+    assert visit.run("hmesh.charts[0].range") == [0, 900]
 
 
 def test_the_clock_shows_summer_time(browser: Browser, tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ class Chart:
             "layout": dict(self.layout or {}),
         }  # fmt: skip
 
+    @property
+    def rows(self) -> int:
+        """How many courses it holds."""
+        held = (trace for traces in self.traces.values() for trace in traces)
+        return sum(len(trace["z"]) if "z" in trace else 1 for trace in held)
+
 
 def course(
     data: RunData, name: str, values: NDArray[np.float64], colour: str, **look: Any

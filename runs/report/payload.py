@@ -7,6 +7,7 @@ import numpy as np
 
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import group_colour, strategy_colour
+from runs.report.close_view import close_view
 from runs.report.energy_paths import EnergyPaths, energy_paths
 from runs.report.flows import flows
 from runs.report.grid_lines import grid_lines
@@ -21,7 +22,7 @@ from runs.strategy_names import strategy_label
 _ALWAYS = ("net_kwh", "community_price", "utility_price")
 
 
-def payload(data: RunData, name: str, window: Window) -> dict[str, Any]:
+def payload(data: RunData, name: str, window: Window, share: float = 1.0) -> dict[str, Any]:
     """Return everything about a run that moves or is drawn, as plain data and arrays.
 
     Parameters
@@ -32,9 +33,12 @@ def payload(data: RunData, name: str, window: Window) -> dict[str, Any]:
         What the page calls it.
     window
         What of it the moving map shows.
+    share
+        The run's share of the page.
     """
     paths = energy_paths(data, window)
     paid, left_out = payments(data)
+    drawn = charts(data)
     return {
         "name": name,
         "steps": data.steps,
@@ -58,7 +62,8 @@ def payload(data: RunData, name: str, window: Window) -> dict[str, Any]:
         "flows": flows(data, window, paths),
         "paths": None if paths is None else _paths(paths),
         "grid": grid_lines(data, window),
-        "charts": [chart.plain() for chart in charts(data)],
+        "charts": [chart.plain() for chart in drawn],
+        "close": close_view(data, window, drawn, share),
         "payments": {
             "rows": {strategy: [asdict(row) for row in rows] for strategy, rows in paid.items()},
             "left_out": left_out,

@@ -69,7 +69,7 @@ def write_report(
         window = window_of(data, share)
         thinned = [*_unfinished(data), *thinning(data, window)]
         report, why_not = _audited(data, audit, progress)
-        packed.append(packer.pack(payload(data, name, window)))
+        packed.append(packer.pack(payload(data, name, window, share)))
         blocks.append(_block(name, data, thinned, report, why_not))
         told += [*thinned, f"{name}: {report.verdict if report else why_not}"]
     page = Template(_text("page.html")).substitute(

@@ -2,6 +2,14 @@
 
 const MARGIN = { l: 58, r: 14, t: 8, b: 40 };
 
+// More steps than this are not told apart on a screen.
+const MOST_STEPS = 800;
+
+// Whole numbers of a unit as they were.
+function values({ low, unit, whole }, from, to) {
+  return Float32Array.from(whole.subarray(from, to), (value) => (value === 65535 ? NaN : low + unit * value));
+}
+
 class TimeChart {
   constructor(cell, chart, run, key, limits, clock) {
     Object.assign(this, { chart, run, key, limits, clock });
@@ -18,6 +26,39 @@ class TimeChart {
     this.plot.on('plotly_relayout', (change) => this.moved(change));
     this.listen();
     new ResizeObserver(() => this.fit()).observe(this.box);
+    new IntersectionObserver(([seen]) => {
+      this.seen = seen.isIntersecting;
+      if (this.seen && this.stale) this.draw();
+    }).observe(this.box);
+  }
+
+  // Show another part of the run, at once where it is looked at.
+  show(range) {
+    if (this.range.every((end, n) => Math.abs(end - range[n]) < 1e-9)) return;
+    this.range = range;
+    if (this.seen) this.draw();
+    else this.stale = true;
+  }
+
+  // The traces of what is shown: step by step where a long run is looked at closely.
+  shown() {
+    const { close, step_h: hours } = this.run;
+    const coarse = this.chart.traces[this.key] || [];
+    const near = close?.charts[this.chart.name]?.[this.key];
+    this.range ??= [0, this.run.steps * hours];
+    const [from, to] = [Math.floor(this.range[0] / hours + 1e-9), Math.ceil(this.range[1] / hours - 1e-9)];
+    this.closely = Boolean(near) && from >= close.first && to <= close.last && to - from <= MOST_STEPS;
+    if (!this.closely) return coarse;
+    const x = Float64Array.from({ length: to - from + 1 }, (_, n) => (from + n) * hours);
+    const cut = (held, row = 0, steps = 0) => values(held, row * steps + from - close.first, row * steps + to - close.first);
+    return near.map((trace) => {
+      if (trace.z) {
+        const [rows, steps] = trace.z.whole.shape;
+        return { ...trace, x, z: Array.from({ length: rows }, (_, row) => cut(trace.z, row, steps)) };
+      }
+      const y = cut(trace.y);
+      return { ...trace, x, y: Float32Array.from([...y, y[y.length - 1]]) };
+    });
   }
 
   // Values under the pointer, and a click that sets the clock.
@@ -69,11 +110,12 @@ class TimeChart {
   }
 
   draw() {
-    const traces = (this.chart.traces[this.key] || []).map((trace) => this.trace(trace));
+    this.stale = false;
+    const traces = this.shown().map((trace) => this.trace(trace));
     const finding = this.chart.findings[this.key] || '';
     // A strategy may have nothing to show; its finding says so.
     this.box.hidden = this.legend.hidden = !traces.length;
-    this.note.hidden = !traces.length || !this.chart.note;
+    this.note.hidden = !traces.length || !this.chart.note || this.closely;
     this.finding.textContent = finding.slice(0, 1).toUpperCase() + finding.slice(1);
     Plotly.react(this.plot, traces, this.layout(), {
       responsive: false, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: 'reset', showTips: false,
@@ -92,8 +134,7 @@ class TimeChart {
       delete trace.opacity;
     }
     if (trace.type === 'heatmap') {
-      const rows = described.z.shape[0];
-      trace.z = Array.from({ length: rows }, (_, row) => part(described.z, row));
+      if (described.z.shape) trace.z = Array.from({ length: described.z.shape[0] }, (_, row) => part(described.z, row));
       trace.colorscale = described.colorscale === '@loading' ? loadingScale() : amountScale();
       trace.colorbar = { ...trace.colorbar, tickfont: { color: css('ink') }, outlinewidth: 0 };
       this.narrow = this.box.clientWidth < 560;
@@ -115,7 +156,6 @@ class TimeChart {
       this.margin.l = Math.min(12 + (this.narrow ? 5.4 : 6.4) * longest, wide * 0.52);
       this.margin.r = 74;
     }
-    this.range ??= [0, this.run.steps * this.run.step_h];
     const axis = { gridcolor: edge, zerolinecolor: edge, linecolor: edge, automargin: false, tickfont: { color: ink } };
     return {
       height: heat ? 70 + 20 * this.chart.layout.rows : 270,

@@ -29,8 +29,12 @@ class Page {
     this.makeMaps();
     this.makeTables();
     this.makeCharts();
+    this.spans();
     this.makeGrids();
-    this.clock.listen((now) => this.follow.forEach((part) => part.at(now)));
+    this.clock.listen((now) => {
+      this.turn(now);
+      this.follow.forEach((part) => part.at(now));
+    });
     this.clock.set(first);
     for (const radio of document.getElementsByName('span')) radio.addEventListener('change', () => this.again());
   }
@@ -147,6 +151,47 @@ class Page {
         if (chart) this.chart(place, view, chart, limits, single);
       }
     }
+  }
+
+  // How much of a long run the charts show: all of it, or a week or a day of the clock.
+  spans() {
+    const hours = Math.max(...this.runs.map((run) => run.steps * run.step_h));
+    const choice = document.getElementById('shown');
+    const spans = [['the whole run', null], ['a week', 168], ['a day', 24]].filter(([, span]) => !span || span < hours * 0.75);
+    choice.hidden = spans.length < 2;
+    choice.append(...spans.map(([text, span], n) => {
+      const label = element('label');
+      const radio = Object.assign(element('input'), { type: 'radio', name: 'shown', checked: !n });
+      radio.addEventListener('change', () => {
+        this.span = span;
+        this.page = null;
+        this.turn(this.clock.now);
+      });
+      label.append(radio, ` ${text}`);
+      return label;
+    }));
+  }
+
+  // Turn over to the days in which the clock is.
+  turn(now) {
+    if (!this.charts || this.span === undefined) return;
+    const page = this.span ? Math.floor(now / this.span + 1e-9) : 0;
+    if (page === this.page) return;
+    this.page = page;
+    for (const chart of this.charts) {
+      const end = chart.run.steps * chart.run.step_h;
+      const range = this.span ? [page * this.span, Math.min((page + 1) * this.span, end)] : [0, end];
+      if (range[0] < range[1]) chart.show(range);
+    }
+    this.settle();
+  }
+
+  // Draw what nobody looks at one by one, while there is time.
+  settle() {
+    const next = this.clock.playing ? null : this.charts.find((chart) => chart.stale);
+    if (!next) return;
+    next.draw();
+    setTimeout(() => this.settle(), 0);
   }
 
   // The same scale for charts that stand side by side, where they have the same unit.

@@ -1,0 +1,100 @@
+"""The charts of a long run step by step, for those who look closer than its whole length."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.pictures.run_data import RunData
+from runs.pictures.timeline import Timeline
+from runs.report.chart import Chart, Trace
+from runs.report.scheme_charts import charts
+from runs.report.window import Window
+
+# So many keep a page below ten megabytes.
+MOST_VALUES = 1_200_000
+_UNKNOWN = 65_535
+
+
+class Excerpt(Timeline):
+    """The time axis of some steps of a run, each a point of its own."""
+
+    def __init__(self, whole: Timeline, first: int, last: int) -> None:
+        super().__init__(whole.calendar, whole.steps)
+        self.block = ""
+        self._steps = slice(first, last)
+        self.edges_h = np.arange(first, last + 1, dtype=np.float64) * whole.calendar.step_h
+
+    def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of the steps."""
+        return values[..., self._steps]
+
+    def lowest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of the steps."""
+        return values[..., self._steps]
+
+    def highest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of the steps."""
+        return values[..., self._steps]
+
+
+def close_view(
+    data: RunData, window: Window, drawn: Sequence[Chart], share: float = 1.0
+) -> dict[str, Any] | None:
+    """Return the traces of charts step by step, None where they are drawn so already.
+
+    Parameters
+    ----------
+    data
+        The run.
+    window
+        What of it the moving map shows.
+    drawn
+        Its charts, whose points are many steps each.
+    share
+        The run's share of the page.
+
+    Returns
+    -------
+    dict
+        ``first`` and ``last``: from and to before which step; ``charts``: the traces of each
+        chart by its name and strategy, without their x, and with y and z in whole numbers.
+    """
+    if not data.timeline.block:
+        return None
+    rows = max(sum(chart.rows for chart in drawn), 1)
+    steps = min(max(int(MOST_VALUES * share / rows), 1), window.steps)
+    middle = (window.first + window.last) // 2
+    first = min(max(middle - steps // 2, window.first), window.last - steps)
+    near = copy(data)
+    near.timeline = Excerpt(data.timeline, first, first + steps)
+    return {
+        "first": first,
+        "last": first + steps,
+        "charts": {
+            chart.name: {
+                key: [_compact(trace) for trace in traces] for key, traces in chart.traces.items()
+            }
+            for chart in charts(near)
+        },
+    }
+
+
+def _compact(trace: Trace) -> Trace:
+    held = {key: value for key, value in trace.items() if key not in ("x", "y", "z")}
+    if "z" in trace:
+        return held | {"y": trace["y"], "z": _whole(trace["z"])}
+    # The last value is there twice: it holds until its step ends.
+    return held | {"y": _whole(trace["y"][:-1])}
+
+
+def _whole(values: NDArray[np.float64]) -> dict[str, Any]:
+    """Return values as whole numbers of a unit above the lowest."""
+    known = np.isfinite(values)
+    low, high = (float(end(values[known])) if known.any() else 0.0 for end in (np.min, np.max))
+    unit = (high - low) / (_UNKNOWN - 1) or 1.0
+    whole = np.full(values.shape, _UNKNOWN, dtype=np.uint16)
+    whole[known] = np.rint((values[known] - low) / unit)
+    return {"low": low, "unit": unit, "whole": whole}
