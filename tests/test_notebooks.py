@@ -7,14 +7,12 @@ from typing import Any
 import nbformat
 import pytest
 
-from runs import builtin_scenarios
+from runs import builtin_scenarios, load_scenario
 from runs.strategy_names import STRATEGIES_OF
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ANSWER = re.compile(r'Markdown\(\s*f"""\s*\*\*Answer\.\*\*(.*?)"""', re.DOTALL)
-# One that the quick tests execute, too: all of them take long to start.
-QUICK = "three-level-price-game"
 
 
 def read(path: Path) -> Any:
@@ -31,9 +29,9 @@ def by_name(path: Path) -> str:
 
 def test_every_scheme_and_emergence_have_a_notebook() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
-    scenarios = [name for name, _ in builtin_scenarios()]
-    for name in scenarios:
-        assert f'\\"{name}\\"' in text, name
+    asked = [name for name, _ in builtin_scenarios() if f'\\"{name}\\"' in text]
+    schemes = {scheme for name in asked for scheme in load_scenario(name).schemes}
+    assert schemes == set(STRATEGIES_OF)
     assert len(NOTEBOOKS) == len(STRATEGIES_OF) + 1
 
 
@@ -65,14 +63,7 @@ def test_a_notebook_asks_and_answers_with_no_number_typed_in(path: Path) -> None
     assert not re.search(r"\d", typed), typed
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=() if path.stem == QUICK else pytest.mark.slow)
-        for path in NOTEBOOKS
-    ],
-    ids=by_name,
-)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
 def test_a_notebook_runs_draws_and_answers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbclient import NotebookClient
 
