@@ -240,6 +240,12 @@ def test_flat_meters_empty_buildings_and_missing_hours(tmp_path: Path) -> None:
         summary["shared_battery"]["load_deviation_kwh"]
         < summary["no_battery"]["load_deviation_kwh"]
     )
+    # Where all are flat no battery levels anything: none is bought, and nothing moves.
+    rows[rows["member"] != "open"].to_csv(tmp_path / "loads.csv", index=False)
+    start_run(load_scenario("battery-sharing", changes), tmp_path / "flat")
+    assert audit_run(tmp_path / "flat").passed
+    for figures in read_run(tmp_path / "flat").summary.values():
+        assert figures["battery_capacity_kwh"] == figures["battery_charged_kwh"] == 0.0
     rows[rows.index != 7].to_csv(tmp_path / "loads.csv", index=False)
     with pytest.raises(InputError, match="has no row for 2014-01-13 07:00"):
         start_run(load_scenario("battery-sharing", changes), tmp_path / "gaps")

@@ -235,6 +235,13 @@ def test_the_conclusions_survive_on_measured_buildings(shared: Path, tmp_path: P
     count = len(report.section("conclusions").rows)
     held = f"{count} of {count} on synthetic loads, {count} of {count} on measured loads"
     assert f"Conclusions that hold: {held}" in report.verdict
+    page = (Path(__file__).parents[1] / "docs/models/battery-sharing.md").read_text("utf-8")
+    for item, what, *figures, near in report.section("published").rows:
+        form = ",.1f" if "points" in str(what) else ",.0f"
+        told = " | ".join(format(figure, form) for figure in figures)
+        assert f"| {item} | {what} | {told} | {'yes' if near else 'no'} |" in page
+    for conclusion, ours, _, theirs, _ in report.section("conclusions").rows:
+        assert f"| {conclusion} | {ours} | {theirs} |" in page
     levels = report.section("curve_measured").column("full, days")
     assert min(levels) not in (levels[0], levels[-1])  # type: ignore[type-var]
     report.save(tmp_path / "report")
