@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
     "docs/quick-start.md",
+    "docs/gallery.md",
     "docs/scenario.md",
     "docs/school-terms.md",
     "docs/long-runs.md",
