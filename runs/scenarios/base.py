@@ -1,6 +1,6 @@
 """What all sections of a scenario are made of: strict reading, kinds of numbers, refusals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +50,48 @@ def ordered(interval: tuple[float, float]) -> tuple[float, float]:
             allowed="[lower, upper] with lower <= upper",
         )
     return interval
+
+
+def above_lowest(soc_max: float, info: ValidationInfo) -> float:
+    """Return a highest state of charge that is above the lowest, ``soc_min``."""
+    soc_min = info.data.get("soc_min", -1.0)
+    if soc_max <= soc_min:
+        raise refuse(
+            f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
+            allowed=f"a state of charge above {soc_min:g}, to 1",
+        )
+    return soc_max
+
+
+def within_limits(soc_start: float, info: ValidationInfo) -> float:
+    """Return a state of charge from ``soc_min`` to ``soc_max``."""
+    lowest, highest = info.data.get("soc_min", 0.0), info.data.get("soc_max", 1.0)
+    if not lowest <= soc_start <= highest:
+        raise refuse(
+            f"soc_start {soc_start:g} is outside the limits of the state of charge",
+            allowed=f"from soc_min {lowest:g} to soc_max {highest:g}",
+        )
+    return soc_start
+
+
+def names_given_twice(parts: Sequence[Any], what: str = "group", place: str = "") -> list[Problem]:
+    """Return a problem for each part of a section that is called like one before it.
+
+    Parameters
+    ----------
+    parts
+        Each with a name.
+    what
+        What one of them is.
+    place
+        Where they stand, seen from the section, with a point at its end.
+    """
+    names = [part.name for part in parts]
+    return [
+        Problem(f"{place}{k}.name", f"another {what} is called {name!r} too", "a name of its own")
+        for k, name in enumerate(names)
+        if name in names[:k]
+    ]
 
 
 def existing(file: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:

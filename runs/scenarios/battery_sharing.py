@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from runs.scenarios.base import AS_TUPLE, Efficiency, LossRate, NotNegative, Section, Share, refuse
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Efficiency,
+    LossRate,
+    NotNegative,
+    Section,
+    Share,
+    above_lowest,
+    refuse,
+)
 
 ClockHour = Annotated[float, Field(ge=0, le=24)]
 Window = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
@@ -65,16 +74,7 @@ class BatterySharing(Section):
         """Return no nodes of the grid: batteries are connected where their buildings are."""
         return ()
 
-    @check("soc_max")
-    @classmethod
-    def _above_lowest(cls, soc_max: float, info: ValidationInfo) -> float:
-        soc_min = info.data.get("soc_min", -1.0)
-        if soc_max <= soc_min:
-            raise refuse(
-                f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
-                allowed=f"a state of charge above {soc_min:g}, to 1",
-            )
-        return soc_max
+    _above_lowest = check("soc_max")(above_lowest)
 
     @check("charge_window", "discharge_window")
     @classmethod

@@ -14,7 +14,9 @@ from runs.scenarios.base import (
     Positive,
     Section,
     Share,
+    above_lowest,
     existing_dataset,
+    names_given_twice,
     refuse,
 )
 
@@ -147,16 +149,7 @@ class SharedStorage(Section):
             raise refuse("no dataset measured the plant", allowed=f"pv_dataset, or no {name}")
         return given
 
-    @check("soc_max")
-    @classmethod
-    def _above_lowest(cls, soc_max: float, info: ValidationInfo) -> float:
-        soc_min = info.data.get("soc_min", -1.0)
-        if soc_max <= soc_min:
-            raise refuse(
-                f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
-                allowed=f"a state of charge above {soc_min:g}, to 1",
-            )
-        return soc_max
+    _above_lowest = check("soc_max")(above_lowest)
 
 
 class CommunityStorage(Section):
@@ -235,9 +228,6 @@ class CommunityStorage(Section):
                 problems.append(Problem(f"{place}.community", message, ", ".join(members), near))
                 continue
             groups = members[storage.community]
-            if CONNECTION in groups:
-                message = f"a group of {storage.community} is called {CONNECTION!r}"
-                problems.append(Problem(place, message, "another name of that group"))
             wanted = groups if storage.serves is None else storage.serves
             for at, group in enumerate(wanted):
                 here = place if storage.serves is None else f"{place}.serves.{at}"
@@ -258,13 +248,7 @@ class CommunityStorage(Section):
     def _distinct_names(cls, storages: tuple[SharedStorage, ...]) -> tuple[SharedStorage, ...]:
         if not storages:
             raise refuse("there is no storage")
-        names = [storage.name for storage in storages]
-        problems = [
-            Problem(f"{index}.name", f"another storage is called {name!r} too", "a name of its own")
-            for index, name in enumerate(names)
-            if name in names[:index]
-        ]
-        if problems:
+        if problems := names_given_twice(storages, "storage"):
             raise InputError(problems)
         return storages
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem, nearest
+from environment.errors import InputError, nearest
 from runs.scenarios.base import (
     AS_TUPLE,
     Count,
@@ -16,9 +16,11 @@ from runs.scenarios.base import (
     Positive,
     Section,
     Share,
+    above_lowest,
     existing,
     existing_dataset,
     misplaced_groups,
+    names_given_twice,
     of_no_other_part,
     refuse,
 )
@@ -189,16 +191,7 @@ class HouseDeviceSettings(Section):
         default=0.777, description="upkeep of the tank per heat drawn [money/kWh]"
     )
 
-    @check("soc_max")
-    @classmethod
-    def _above_lowest(cls, soc_max: float, info: ValidationInfo) -> float:
-        soc_min = info.data.get("soc_min", -1.0)
-        if soc_max <= soc_min:
-            raise refuse(
-                f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
-                allowed=f"a state of charge above {soc_min:g}, to 1",
-            )
-        return soc_max
+    _above_lowest = check("soc_max")(above_lowest)
 
 
 class HouseTariff(Section):
@@ -342,15 +335,9 @@ class CompositeStorage(Section):
     @check("groups")
     @classmethod
     def _distinct(cls, groups: tuple[StorageHouseGroup, ...]) -> tuple[StorageHouseGroup, ...]:
-        names = [group.name for group in groups]
-        problems = [
-            Problem(f"{index}.name", f"another group is called {name!r} too", "a name of its own")
-            for index, name in enumerate(names)
-            if name in names[:index]
-        ]
         if not groups:
             raise refuse("there is no house")
-        if problems:
+        if problems := names_given_twice(groups):
             raise InputError(problems)
         return groups
 

@@ -17,7 +17,9 @@ from runs.scenarios.base import (
     Positive,
     Section,
     Share,
+    above_lowest,
     misplaced_groups,
+    names_given_twice,
     ordered,
     refuse,
 )
@@ -141,15 +143,9 @@ class SchoolBuses(Section):
     @check("groups")
     @classmethod
     def _distinct_names(cls, groups: tuple[SchoolGroup, ...]) -> tuple[SchoolGroup, ...]:
-        names = [group.name for group in groups]
-        problems = [
-            Problem(f"{index}.name", f"another group is called {name!r} too", "a name of its own")
-            for index, name in enumerate(names)
-            if name in names[:index]
-        ]
         if not groups:
             raise refuse("there is no school")
-        if problems:
+        if problems := names_given_twice(groups):
             raise InputError(problems)
         return groups
 
@@ -168,16 +164,7 @@ class SchoolBuses(Section):
             raise InputError(problems)
         return rounds
 
-    @check("soc_max")
-    @classmethod
-    def _above_lowest(cls, soc_max: float, info: ValidationInfo) -> float:
-        soc_min = info.data.get("soc_min", -1.0)
-        if soc_max <= soc_min:
-            raise refuse(
-                f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
-                allowed=f"a state of charge above {soc_min:g}, to 1",
-            )
-        return soc_max
+    _above_lowest = check("soc_max")(above_lowest)
 
     @check("charging_window")
     @classmethod

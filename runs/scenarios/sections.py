@@ -6,7 +6,17 @@ from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
-from runs.scenarios.base import AS_TUPLE, Efficiency, Money, NotNegative, Share, existing_dataset
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Efficiency,
+    Money,
+    NotNegative,
+    Share,
+    above_lowest,
+    existing_dataset,
+    names_given_twice,
+    within_limits,
+)
 from runs.scenarios.base import Interval as Interval
 from runs.scenarios.base import LossRate as LossRate
 from runs.scenarios.base import Positive as Positive
@@ -179,13 +189,7 @@ class Community(Section):
     @check("members")
     @classmethod
     def _distinct_names(cls, members: tuple[Any, ...]) -> tuple[Any, ...]:
-        names = [member.name for member in members]
-        problems = [
-            Problem(f"{index}.name", f"another group is called {name!r} too", "a name of its own")
-            for index, name in enumerate(names)
-            if name in names[:index]
-        ]
-        if problems:
+        if problems := names_given_twice(members):
             raise InputError(problems)
         return members
 
@@ -272,27 +276,8 @@ class Vehicles(Section):
     def _existing_plans(cls, file: str | None, info: ValidationInfo) -> str | None:
         return None if file is None else existing(file, info, (".csv",))
 
-    @check("soc_max")
-    @classmethod
-    def _above_lowest(cls, soc_max: float, info: ValidationInfo) -> float:
-        soc_min = info.data.get("soc_min", -1.0)
-        if soc_max <= soc_min:
-            raise refuse(
-                f"soc_max {soc_max:g} is not above soc_min {soc_min:g}",
-                allowed=f"a state of charge above {soc_min:g}, to 1",
-            )
-        return soc_max
-
-    @check("soc_start")
-    @classmethod
-    def _within_limits(cls, soc_start: float, info: ValidationInfo) -> float:
-        lowest, highest = info.data.get("soc_min", 0.0), info.data.get("soc_max", 1.0)
-        if not lowest <= soc_start <= highest:
-            raise refuse(
-                f"soc_start {soc_start:g} is outside the limits of the state of charge",
-                allowed=f"from soc_min {lowest:g} to soc_max {highest:g}",
-            )
-        return soc_start
+    _above_lowest = check("soc_max")(above_lowest)
+    _within_limits = check("soc_start")(within_limits)
 
 
 class MessageSettings(Section):

@@ -14,10 +14,13 @@ from runs.scenarios.base import (
     Positive,
     Section,
     Share,
+    above_lowest,
     existing_dataset,
     misplaced_groups,
+    names_given_twice,
     of_no_other_part,
     refuse,
+    within_limits,
 )
 from runs.scenarios.preferences import PositivePreference
 
@@ -193,19 +196,8 @@ class HomeStorageSettings(Section):
         default=0.92, description="delivered per energy taken out [1]"
     )
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.soc_min < self.soc_max:
-            raise refuse(
-                f"soc_max {self.soc_max:g} is not above soc_min {self.soc_min:g}", place="soc_max"
-            )
-        if not self.soc_min <= self.soc_start <= self.soc_max:
-            raise refuse(
-                f"soc_start {self.soc_start:g} is outside the limits of the state of charge",
-                place="soc_start",
-                allowed=f"from soc_min {self.soc_min:g} to soc_max {self.soc_max:g}",
-            )
-        return self
+    _above_lowest = check("soc_max")(above_lowest)
+    _within_limits = check("soc_start")(within_limits)
 
 
 class HomeGroupSettings(Section):
@@ -328,13 +320,7 @@ class SmartHomesSettings(Section):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        names = [group.name for group in self.groups]
-        problems = [
-            Problem(f"groups.{index}.name", f"another group is called {name!r} too",
-                    "a name of its own")
-            for index, name in enumerate(names)
-            if name in names[:index]
-        ]  # fmt: skip
+        problems = names_given_twice(self.groups, place="groups.")
         if not self.groups:
             problems.append(Problem("groups", "there is no home", "at least one group"))
         problems += [
