@@ -146,7 +146,15 @@ def _one_day(
     )
     if found.status != 0:
         raise ValueError(f"batteries cannot follow the schedule of day {day}: {found.message}")
-    return np.asarray(found.x.reshape(2, buildings, steps).sum(axis=0), dtype=np.float64)
+    given = np.clip(found.x.reshape(2, buildings, steps).sum(axis=0), 0.0, rated)
+    # The solver keeps its rows only nearly. Every battery gives what it holds, no more, no less;
+    # what that takes is changed where it gives its own building less than that could use.
+    part = np.where(given < own, given, 0.0)
+    left = energy - (given - part).sum(axis=1)
+    free = part.sum(axis=1)
+    whole = np.divide(left, free, out=np.ones(buildings), where=free > 0.0)
+    changed = np.clip(whole[:, None] * part, 0.0, own)
+    return np.asarray(np.where(part > 0.0, changed, given), dtype=np.float64)
 
 
 @lru_cache(maxsize=8)

@@ -43,6 +43,11 @@ def test_the_transport_problem_is_a_maximum_flow(seed: int) -> None:
     given_ = least_exchange(problem, capacity)
     total = problem.total_kwh[0]
     np.testing.assert_allclose(given_[:, 0].sum(axis=0), total, atol=1e-6)
+    # To the last digit within what each holds and its rating, however the solver rounds.
+    assert (given_[:, 0] >= 0).all()
+    assert (given_[:, 0] <= problem.rated_kwh * capacity[:, None]).all()
+    holds = capacity / capacity.sum() * total.sum()
+    np.testing.assert_allclose(given_[:, 0].sum(axis=1), holds, rtol=1e-11)
     away = float(exchanged_kwh(given_, problem.load_kwh)[0])
     unit, steps = 1e-6, len(total)
     source, sink = 5 + steps, 6 + steps
