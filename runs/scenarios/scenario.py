@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
-from runs.dataset_files import LOAD_TABLES, dataset_files
+from runs.dataset_files import dataset_files
 from runs.scenarios.agreement import (
     each_once,
     known_for_the_sun,
@@ -23,15 +23,14 @@ from runs.scenarios.battery_sharing import BatterySharing
 from runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
 from runs.scenarios.community_storage import CommunityStorage, between_storages_and_communities
 from runs.scenarios.composite_storage import CompositeStorage, between_houses_and_communities
+from runs.scenarios.named_files import datasets_named, files_named
 from runs.scenarios.overrides import SOURCE, override
-from runs.scenarios.preferences import FromFile
 from runs.scenarios.problems import Keys, problems_of
 from runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
 from runs.scenarios.school_buses import SchoolBuses, between_terms_and_communities
 from runs.scenarios.sections import (
     Community,
     DatasetMembers,
-    FileMembers,
     GameSettings,
     GenerationCost,
     Holidays,
@@ -52,7 +51,7 @@ from runs.scenarios.time_span import (
     part_or_multiple_of_an_hour,
     whole_steps,
 )
-from runs.scenarios.travel import PlannedTravel, Travel, between, files_of
+from runs.scenarios.travel import PlannedTravel, Travel, between
 from runs.scenarios.yaml_reader import place, read_yaml
 from runs.strategy_names import STRATEGIES_OF, Strategy, scheme_of
 
@@ -142,7 +141,7 @@ class Scenario(Section):
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the folder from which the files of the scenario are seen, if it names any."""
-        if self._own_files() or self.datasets() or timetable_of(self.school_terms):
+        if files_named(self) or self.datasets() or timetable_of(self.school_terms):
             self._folder = Path((context or {}).get("folder", "")).resolve()
 
     def path_of(self, file: str) -> Path:
@@ -151,7 +150,7 @@ class Scenario(Section):
 
     def files(self) -> list[str]:
         """Return the files that the scenario names, each once, and those of its folders."""
-        named = self._own_files() + timetable_files(self.school_terms, self.path_of)
+        named = files_named(self) + timetable_files(self.school_terms, self.path_of)
         for dataset, tables in self.datasets().items():
             files = dataset_files(self.path_of(dataset), tables)
             named += [f"{dataset}/{file}" for file in files]
@@ -159,26 +158,7 @@ class Scenario(Section):
 
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Return the datasets that the scenario names, with the tables that it uses."""
-        used: dict[str, tuple[str, ...]] = {}
-        for community in self.communities.values():
-            for group in community.members:
-                if isinstance(group, DatasetMembers):
-                    used[group.dataset] = LOAD_TABLES
-        if (homes := self.smart_homes) is not None:
-            for measured in (group.dataset for group in homes.groups):
-                if measured is not None:
-                    used[measured] = (*used.get(measured, ()), "members", "profiles")
-            if homes.weather is not None:
-                used[homes.weather] = (*used.get(homes.weather, ()), "weather")
-        if (houses := self.composite_storage) is not None:
-            for folder, tables in houses.datasets.items():
-                used[folder] = (*used.get(folder, ()), *tables)
-        if (storages := self.community_storage) is not None:
-            for folder, tables in storages.datasets.items():
-                used[folder] = (*used.get(folder, ()), *tables)
-        if (dataset := self.prices.time_of_use.dataset) is not None:
-            used[dataset] = (*used.get(dataset, ()), "market")
-        return used
+        return datasets_named(self)
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -213,22 +193,6 @@ class Scenario(Section):
         groups = (group for community in self.communities.values() for group in community.members)
         storages = self.community_storage
         return any(group.pv_kw for group in groups) or bool(storages and storages.sunlit)
-
-    def _own_files(self) -> list[str]:
-        groups = (group for community in self.communities.values() for group in community.members)
-        named = [group.file for group in groups if isinstance(group, FileMembers)]
-        if self.vehicles.day_plans is not None:
-            named.append(self.vehicles.day_plans)
-        preferences = [self.vehicles.lam, self.vehicles.theta]
-        if (buses := self.school_buses) is not None:
-            preferences += [buses.lam, buses.theta, buses.round_km]
-        if (homes := self.smart_homes) is not None:
-            preferences += [device.scale for group in homes.groups for device in group.devices]
-        named += [given.file for given in preferences if isinstance(given, FromFile)]
-        named += files_of(self.travel)
-        if (houses := self.composite_storage) is not None:
-            named += houses.own_files
-        return list(dict.fromkeys(named))
 
     def resolved(self) -> dict[str, Any]:
         """Return the scenario as plain data with everything filled in.
