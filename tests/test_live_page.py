@@ -3,9 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -123,7 +125,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def served() -> Iterator[Any]:
     """Serve a scenario; only one at a time, for there is one page."""
-    from runs.live.server import make_server
+    from runs.live.server import STARTS_WITHIN_S, make_server
 
     servers: list[Any] = []
 
@@ -131,7 +133,7 @@ def served() -> Iterator[Any]:
         server = make_server(source)
         servers.append(server)
         server.serve_threaded()
-        server.wait_until_serving()
+        server.wait_until_serving(STARTS_WITHIN_S)
         return server
 
     yield serve
@@ -333,12 +335,13 @@ def test_a_page_is_quick_with_many_vehicles(browser: Any, served: Any) -> None:
     here.page.close()
 
 
-@pytest.mark.slow
-def test_the_command_serves_until_it_is_interrupted() -> None:
-    import signal
-    import urllib.request
-
-    code = "from runs.command_line import main; main()"
+def command() -> tuple[Any, str]:
+    """The command, and the address that it has told."""
+    # Whoever runs the tests in the background has the shell ignore the interruption.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from runs.command_line import main; main()"
+    )
     words = ["live", "three-communities", "--set", "vehicles.count=20", "--no-browser"]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *words],
@@ -349,15 +352,35 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
     line = process.stdout.readline()
     found = re.match(r"(http://localhost:\d+) shows three-communities; Ctrl-C ends it\n", line)
     assert found is not None, line
+    return process, found[1]
+
+
+def ends(process: Any) -> None:
+    """Interrupt the command and hold it to end without a word."""
+    process.send_signal(signal.SIGINT)
+    try:
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
+@pytest.mark.slow
+def test_the_command_serves_until_it_is_interrupted() -> None:
+    process, url = command()
     until = time.monotonic() + 200
     while True:
         try:
-            page = urllib.request.urlopen(found[1], timeout=10).read().decode()
+            page = urllib.request.urlopen(url, timeout=10).read().decode()
             break
         except OSError:
             assert time.monotonic() < until
             time.sleep(0.2)
     assert "hMESH: three-communities" in page
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
-    assert (process.returncode, output, errors) == (0, "", "")
+    ends(process)
+
+
+@pytest.mark.slow
+def test_the_command_may_be_interrupted_before_it_serves() -> None:
+    process, _ = command()
+    ends(process)

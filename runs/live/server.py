@@ -12,6 +12,8 @@ from environment.errors import InputError, Problem
 from runs.live.source import Source
 
 HOST = "localhost"
+# A busy machine takes its time.
+STARTS_WITHIN_S = 60.0
 NEEDED = ("solara", "solara-assets", "altair")
 INSTALL = "pip install 'hmesh[live]'"
 
@@ -96,13 +98,15 @@ def watch(source: Source, port: int, *, open_browser: bool, tell: Callable[[str]
     server = make_server(source, port)
     tell(f"{server.base_url} shows {source.scenario.name}; Ctrl-C ends it")
     sys.stdout.flush()
-    server.serve_threaded()
-    server.wait_until_serving()
-    if open_browser:
-        webbrowser.open(server.base_url)
     with suppress(KeyboardInterrupt):
+        server.serve_threaded()
+        server.wait_until_serving(STARTS_WITHIN_S)
+        if open_browser:
+            webbrowser.open(server.base_url)
         server.stopped.wait()
-    server.stop_serving()
+    # One that has not begun to serve ends with the process.
+    if server.started.is_set() and server.has_started():
+        server.stop_serving()
 
 
 def refuse_used(port: int) -> None:
