@@ -62,15 +62,17 @@ def draw_weekly_exchange(data: RunData) -> Drawing:
         f"ones, {weekend:.0%} of it at weekends"
     ).replace("%", " %")
     entries = [legend_area(label, colour) for label, colour in WAYS]
+    largest = max(float(each.sum(axis=0).max()) for each in tables.values())
+    size, unit = (1e3, "MWh") if largest >= 2000 else (1.0, "kWh")
     figure, panels = sheet(finding, (len(strategies), 1), 2.1, entries, left_in=1.0, gap_in=0.6)
     for row, name in enumerate(strategies):
         axes, base = panels[row, 0], np.zeros(7)
         for way, (_, colour) in enumerate(WAYS):
-            axes.bar(WEEKDAYS, tables[name][way] / 1e3, 0.7, base / 1e3, color=colour)
+            axes.bar(WEEKDAYS, tables[name][way] / size, 0.7, base / size, color=colour)
             base = base + tables[name][way]
         panel_title(axes, strategy_label(name), strategy_colour(data.strategies, name))
-        axes.set_ylim(top=1.05 * float(base.max()) / 1e3)
-        axes.set_ylabel("sent in the run [MWh]")
+        axes.set_ylim(top=1.05 * float(base.max()) / size)
+        axes.set_ylabel(f"sent in the run [{unit}]")
     return Drawing(finding, figure)
 
 
