@@ -73,7 +73,7 @@ def replicate_composite_storage(
     sections += [investments_implied(figures, setting.settings.interest_rate)]
     sections += [identities(setting, dict(known))]
     tick()
-    sections.append(feed_in_by_year(setting, known, tick))
+    sections += feed_in_by_year(setting, known, tick)
     sections.append(carbon_tax(setting, known, (LOW, HIGH)))
     tick()
     sections.append(typical_days(setting, low, LOW))
@@ -158,33 +158,30 @@ def compared(
 def money(setting: CompositeStorageSetting, low: Years, rules: Years) -> ReportSection:
     """Tell savings, paybacks and present values of the cases."""
     rows: list[tuple[Cell, ...]] = []
-    for name, case in CASES.items():
-        if case == NO_STORAGE:
-            continue
-        invested = setting.investment(case)
-        cells: list[Cell] = [name, invested / JPY_PER_USD]
-        for years in (low, rules):
+    for name, case in list(CASES.items())[1:]:
+        for who, years in (("foresight", low), ("rules", rules)):
             saving = saving_per_year(setting, years[NO_STORAGE], years[case])
-            lower = 100.0 * (1.0 - years[case].cost / years[NO_STORAGE].cost)
             back = payback_of(setting, case, saving)
-            cells += [
-                saving / JPY_PER_USD,
-                lower,
-                back if np.isfinite(back) else None,
-                worth_of(setting, case, saving) / JPY_PER_USD,
-            ]
-        rows.append(tuple(cells))
-    heads = [
-        column
-        for who in ("foresight", "rules")
-        for column in (
-            Column(f"F, {who} [USD/a]", ",.1f"),
-            Column(f"cost lower, {who} [%]", ".1f"),
-            Column(f"payback, {who} [a]", ".2f"),
-            Column(f"NPV, {who} [USD]", "+,.0f"),
-        )
-    ]
-    columns = (Column("case"), Column("investment [USD]", ",.0f"), *heads)
+            rows.append(
+                (
+                    name,
+                    who,
+                    setting.investment(case) / JPY_PER_USD,
+                    saving / JPY_PER_USD,
+                    100.0 * (1.0 - years[case].cost / years[NO_STORAGE].cost),
+                    back if np.isfinite(back) else None,
+                    worth_of(setting, case, saving) / JPY_PER_USD,
+                )
+            )
+    columns = (
+        Column("case"),
+        Column("managed by"),
+        Column("investment [USD]", ",.0f"),
+        Column("F [USD/a]", ",.1f"),
+        Column("cost lower [%]", ".1f"),
+        Column("payback [a]", ".2f"),
+        Column("NPV [USD]", "+,.0f"),
+    )
     settings = setting.settings
     text = (
         f"F is what running the house costs less than without storage, at {LOW:g} JPY of feed-in "

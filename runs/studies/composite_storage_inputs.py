@@ -70,8 +70,7 @@ def assumptions(setting: CompositeStorageSetting) -> ReportSection:
         (
             "time-of-use tariff",
             str(tariff.time_of_use or tariff.dataset),
-            "kyuden.co.jp/english_user_menu_time-of-use.html; its base charge of 1,650 JPY is "
-            "the source's 14.85 USD at 111 JPY/USD",
+            "time-of-use menu of Kyushu Electric, kyuden.co.jp; its seasons are the utility's",
             "tariff.time_of_use, tariff.dataset",
         ),
         (
@@ -95,7 +94,8 @@ def assumptions(setting: CompositeStorageSetting) -> ReportSection:
         (
             "emission factor",
             f"{settings.emission_factor:g} kg/kWh",
-            "kyuden.co.jp/environment_notice02.html: adjusted, 2018 (basic 0.319; 2017 0.463)",
+            "environmental notice of Kyushu Electric, kyuden.co.jp: adjusted, 2018 (basic 0.319; "
+            "2017 0.463)",
             "emission_factor",
         ),
         (

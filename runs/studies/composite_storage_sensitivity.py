@@ -28,8 +28,8 @@ def feed_in_by_year(
     setting: CompositeStorageSetting,
     known: dict[float, Years],
     tick: Callable[[], None] = lambda: None,
-) -> ReportSection:
-    """Tell paybacks by the year of the feed-in tariff.
+) -> tuple[ReportSection, ReportSection]:
+    """Tell paybacks by the year of the feed-in tariff, and what houses do at each tariff.
 
     Parameters
     ----------
@@ -48,36 +48,54 @@ def feed_in_by_year(
             lived[price] = by_rules(setting, cases, priced(setting, price))
         if price not in known:
             known[price] = foreseen(setting, price)
-        exact = known[price]
-        sold = [
-            (exact[case].export_kwh - exact[NO_STORAGE].export_kwh) * per_year(setting)
-            for case in WITH_STORAGE
-        ]
-        used = [100.0 * exact[case].self_consumption for case in WITH_STORAGE]
-        backs = [*paybacks(setting, exact), *paybacks(setting, lived[price])]
-        missed = max(exact[case].gap for case in cases)
-        rows.append((year, price, *backs, *used, *sold, missed, source))
+        backs = [*paybacks(setting, known[price]), *paybacks(setting, lived[price])]
+        rows.append((year, price, *backs, source))
         tick()
     columns = (
         Column("year"),
         Column("feed-in [JPY]", "g"),
-        *(Column(f"{item}, foresight [a]", ".1f") for item in STORAGES),
-        *(Column(f"{item}, rules [a]", ".1f") for item in STORAGES),
-        *(Column(f"self-consumption, {item} [%]", ".1f") for item in STORAGES),
-        *(Column(f"dF/dFiT, {item} [kWh]", "+,.0f") for item in STORAGES),
-        Column("missed at most", ".0e"),
+        *(Column(f"{item} [a]", ".1f") for item in STORAGES),
+        *(Column(f"{item} by rules [a]", ".1f") for item in STORAGES),
         Column("source of the tariff"),
     )
     text = (
-        "'-' is a payback that never comes. Self-consumption and dF/dFiT, the energy sold more "
-        "than without storage, are those with foresight, whose dispatch is proved to be the "
-        "cheapest but for the share of its cost in the column 'missed at most'. Payback lengthens "
-        "as the tariff falls as long as the sun sells for more than the night costs; there storage "
-        "lowers self-consumption. Below that, it shortens: the two regimes of the source.",
+        "Paybacks with foresight, and by rules; '-' never comes. Payback lengthens as the tariff "
+        "falls as long as the sun sells for more than the night costs; where it sells for less, "
+        "payback shortens. The next table tells why.",
     )
-    bars = Bars("year", tuple(f"{item}, foresight [a]" for item in STORAGES), "payback [a]")
+    bars = Bars("year", tuple(f"{item} [a]" for item in STORAGES), "payback with foresight [a]")
     title = "Payback by the year of the feed-in tariff"
-    return ReportSection("feed_in", title, columns, tuple(rows), text, bars)
+    section = ReportSection("feed_in", title, columns, tuple(rows), text, bars)
+    return section, _by_tariff(setting, {price: known[price] for price in lived})
+
+
+def _by_tariff(setting: CompositeStorageSetting, known: dict[float, Years]) -> ReportSection:
+    """Tell self-consumption and the energy sold more at each tariff, with foresight."""
+    rows: list[tuple[Cell, ...]] = []
+    for price in sorted(known, reverse=True):
+        years = known[price]
+        first = years[NO_STORAGE]
+        used = [100.0 * years[case].self_consumption for case in WITH_STORAGE]
+        sold = [
+            (years[case].export_kwh - first.export_kwh) * per_year(setting) for case in WITH_STORAGE
+        ]
+        rows.append((price, *used, *sold, max(year.gap for year in years.values())))
+    first_used = 100.0 * next(iter(known.values()))[NO_STORAGE].self_consumption
+    columns = (
+        Column("feed-in [JPY]", "g"),
+        *(Column(f"{item} [%]", ".1f") for item in STORAGES),
+        *(Column(f"{item} dF/dFiT [kWh]", "+,.0f") for item in STORAGES),
+        Column("missed at most", ".0e"),
+    )
+    text = (
+        f"Self-consumption with foresight, {first_used:.1f} % without storage, and the energy sold "
+        "more than without storage, by which the saving F changes with the tariff. Above the "
+        "price of the night storage lowers self-consumption and more is sold: a falling tariff "
+        "lengthens payback. Below it the two turn: the two regimes of the source. Every dispatch "
+        "is proved to be the cheapest, but for the share of its cost in the last column.",
+    )
+    title = "Self-consumption and energy sold by feed-in tariff"
+    return ReportSection("feed_in_regimes", title, columns, tuple(rows), text)
 
 
 def carbon_tax(
