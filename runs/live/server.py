@@ -96,9 +96,9 @@ def watch(source: Source, port: int, *, open_browser: bool, tell: Callable[[str]
     """
     refuse_used(port)
     server = make_server(source, port)
-    tell(f"{server.base_url} shows {source.scenario.name}; Ctrl-C ends it")
-    sys.stdout.flush()
     with suppress(KeyboardInterrupt):
+        tell(f"{server.base_url} shows {source.scenario.name}; Ctrl-C ends it")
+        sys.stdout.flush()
         server.serve_threaded()
         server.wait_until_serving(STARTS_WITHIN_S)
         if open_browser:
