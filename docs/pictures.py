@@ -129,7 +129,8 @@ def of_page(source: Page, folder: Path) -> bytes:
         )
         height = bottom["y"] + bottom["height"] - top["y"]
         heading = 34 if source.first != "#clock" else 4
-        box = {"x": 0, "y": top["y"] - heading, "width": source.width, "height": height + heading}
+        box = {"x": 0, "y": top["y"] - heading, "width": source.width}
+        box["height"] = height + heading + 8
         picture: bytes = page.screenshot(full_page=True, clip=box)
         return picture
 

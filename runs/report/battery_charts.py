@@ -73,8 +73,8 @@ def _power(data: RunData, power: dict[str, NDArray[np.float64]], note: str) -> C
     for s, strategy in enumerate(data.strategies):
         own, sent = (float(power[name][s].sum()) * data.step_h for name in ("own_kwh", "sent_kwh"))
         findings[strategy] = (
-            f"batteries give {energy_text(own)} to their own buildings and {energy_text(sent)} "
-            "to others"
+            f"batteries give {energy_text(own)} to their own buildings and "
+            f"{energy_text(sent) if sent else 'nothing'} to others"
             if own or sent
             else "there are no batteries"
         )

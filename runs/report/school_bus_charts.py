@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from runs.pictures.run_data import RunData
 from runs.pictures.schools import CHARGING, SELLING, base_kw, demand_kw
-from runs.pictures.sheet import FIXED, Part, energy_text, power_text, power_unit, strategy_colour
+from runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
 from runs.pictures.step_sums import StepSums
 from runs.report.chart import (
     INK,
@@ -40,14 +40,17 @@ def _shaved(data: RunData) -> Chart:
     without, base = demand_kw(data), base_kw(data)
     buses = data.power_kw("school_bus_kwh").sum(axis=1)
     size, unit = power_unit(without)
+    room = limits([without / size, (without - buses) / size, base / size], zero=False)
+    ground = np.full(len(data.timeline.edges_h) - 1, room[0])
     traces: dict[str, list[Trace]] = {}
     findings = {}
     for s, strategy in enumerate(data.strategies):
         served = without[s] - buses[s]
+        alone = data.timeline.mean(without[s] / size)
         colour = strategy_colour(data.strategies, strategy)
         dashed = {"line": {"width": 1.4, "dash": "dash"}, "meta": unit}
         traces[strategy] = [
-            *course(data, "without school buses", without[s] / size, FIXED, meta=unit),
+            *band(data, "without school buses", ground, alone, QUIET, 1.0, meta=unit),
             *course(data, "with school buses", served / size, colour, meta=unit),
             *course(data, "critical above", base / size, INK, **dashed)[-1:],
         ]
@@ -56,10 +59,11 @@ def _shaved(data: RunData) -> Chart:
             f"{power_text(without[s].max())} without; critical are "
             f"{np.count_nonzero(without[s] > base):,} of {data.steps:,} steps"
         )
-    room = limits([without / size, (without - buses) / size, base / size], zero=False)
+    begins = "" if room[0] == 0 else "the vertical axis does not begin at zero"
+    notes = "; ".join(filter(None, (data.timeline.note_with_range, begins)))
     return Chart(
         "school_load", "Load with and without school buses", findings, traces, f"load [{unit}]",
-        room, data.timeline.note_with_range,
+        room, notes,
     )  # fmt: skip
 
 

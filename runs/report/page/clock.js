@@ -51,6 +51,7 @@ class Clock {
   pause() {
     this.playing = false;
     this.show();
+    this.paused?.();
   }
 
   show() {

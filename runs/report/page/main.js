@@ -35,6 +35,7 @@ class Page {
       this.turn(now);
       this.follow.forEach((part) => part.at(now));
     });
+    this.clock.paused = () => this.settle();
     this.clock.set(first);
     for (const radio of document.getElementsByName('span')) radio.addEventListener('change', () => this.again());
   }
