@@ -28,8 +28,8 @@ from .day_slots import slots_by_clock as slots_by_clock
 from .day_slots import steps_of_day as steps_of_day
 from .demand import LoadTable as LoadTable
 from .demand import read_loads as read_loads
-from .diaries import DiaryTrips as DiaryTrips
 from .diaries import read_diaries as read_diaries
+from .diary_trips import DiaryTrips as DiaryTrips
 from .drawn_trips import DrawnTrips as DrawnTrips
 from .errors import InputError as InputError
 from .errors import Problem as Problem

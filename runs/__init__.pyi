@@ -16,7 +16,7 @@ from .results.tables import TABLES as TABLES
 from .results.writer import ResultsWriter as ResultsWriter
 from .run import resume_run as resume_run
 from .run import start_run as start_run
-from .run_summary import notes as notes
+from .run_notes import notes as notes
 from .run_summary import summary_table as summary_table
 from .scenarios.check import check_scenario as check_scenario
 from .scenarios.scenario import Scenario as Scenario

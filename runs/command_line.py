@@ -370,7 +370,8 @@ def _show_results(directory: Path) -> None:
 
     from runs.plots import draw_plots
     from runs.results.run_reader import read_run
-    from runs.run_summary import notes, summary_table
+    from runs.run_notes import notes
+    from runs.run_summary import summary_table
 
     console, run = Console(), read_run(directory)
     scenario = run.info["scenario"]

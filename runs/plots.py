@@ -103,14 +103,14 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
 
 
 def _of_smart_homes() -> "list[_Picture]":
-    from runs.pictures import smart_homes
+    from runs.pictures import home_flows, smart_homes
 
     return [
         ("home_energy", smart_homes.draw_home_energy),
         ("home_losses", smart_homes.draw_home_losses),
         ("home_storage", smart_homes.draw_home_storage),
         ("home_capacity", smart_homes.draw_home_capacity),
-        ("home_flows", smart_homes.draw_home_flows),
+        ("home_flows", home_flows.draw_home_flows),
     ]
 
 

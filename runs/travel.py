@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from environment.day_plans import DayPlans, read_day_plans
-from environment.diaries import DiaryTrips, read_diaries
+from environment.diaries import read_diaries
+from environment.diary_trips import DiaryTrips
 from environment.distributions import discrete
 from environment.drawn_trips import DrawnTrips
 from environment.errors import InputError, Problem

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from environment.calendar import Calendar
-from environment.diaries import Diaries, DiaryTrips, read_diaries
+from environment.diaries import Diaries, read_diaries
+from environment.diary_trips import DiaryTrips
 from environment.errors import InputError
 from environment.streams import Streams
 

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from runs import load_scenario, notes, start_run, summary_table
-from runs.run_summary import COUNTS
+from runs.run_notes import COUNTS
 
 TYPICAL: dict[str, Any] = {
     "peak_kw": 14_793.08,

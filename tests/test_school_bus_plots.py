@@ -16,7 +16,8 @@ from runs.pictures.schools import (
 )
 from runs.pictures.sheet import Drawing, energy_text
 from runs.plots import draw_plots
-from runs.run_summary import notes, summary_table
+from runs.run_notes import notes
+from runs.run_summary import summary_table
 
 STRATEGIES = ["charge_after_use", "valley_charging", "centralised", "optimal_energy_price"]
 SMALL = (
