@@ -214,7 +214,7 @@ def test_many_communities_have_short_labels_and_few_storages_each() -> None:
     communities, rings = chart["series"][1]["data"], chart["series"][3]["data"]
     assert len(communities) == MANY
     assert 0 < len(rings) <= room.stores < 20
-    assert f"{len(rings)} of them drawn" in chart["title"]["subtext"]
+    assert f"{len(rings)} drawn" in chart["title"]["subtext"]
     # A label tells the name, what is drawn and its price; the pointer tells the rest.
     assert {one["label"]["formatter"].count("\n") for one in communities} == {1}
     of_schools = [one for one in communities if "school buses" in one["tooltip"]["formatter"]]

@@ -70,7 +70,7 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     stores = _store_dots(world)
     kept = sum(len(held.names) for held in world.stores.values())
     if kept:
-        drawn = f", {len(stores)} of them drawn" if len(stores) < kept else ""
+        drawn = f", {len(stores)} drawn" if len(stores) < kept else ""
         subtitle = f"{subtitle} · small circles: storages{drawn}".removeprefix(" · ")
     room = room_of(world)
     wide = 1.0 if room is ALONE else 1.75
