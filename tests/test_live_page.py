@@ -310,7 +310,8 @@ def test_a_page_is_as_dark_as_the_system_and_fits_a_phone(browser: Any, served: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["smart-home", "battery-sharing", "community-storage", "composite-storage"]
+    "name",
+    ["smart-home", "battery-sharing", "community-storage", "composite-storage", "one-city"],
 )
 def test_every_scheme_has_a_page(name: str, browser: Any, served: Any) -> None:
     changes = {"battery-sharing": ["hours=48"], "composite-storage": ["years=null", "hours=168"]}
