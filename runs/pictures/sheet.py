@@ -52,7 +52,7 @@ _STRATEGY_COLOURS = {
     "centralised": "#009E73",
     "optimal_energy_price": "#0072B2",
     "nobody_shares": "#8C8C8C",
-    "everybody_shares": "#332288",
+    "everybody_shares": "#D55E00",
 }
 _MORE_STRATEGY_COLOURS = (
     "#CC79A7", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#8C8C8C", "#332288",
