@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from runs import load_scenario, start_run
+from runs.pictures.houses import figure_text
 from runs.plots import draw_plots
 
 
@@ -19,6 +20,22 @@ def test_houses_have_their_pictures_and_findings(tmp_path: Path) -> None:
         path = plots[name].path
         assert path is not None
         assert path.stat().st_size > 10_000
+
+
+def test_figures_at_bars_are_whole_where_they_are_large() -> None:
+    assert [figure_text(value) for value in (107820.4, -312.6, 46.90, 2.694, 0.0)] == [
+        "107,820", "-313", "46.9", "2.69", "0.00",
+    ]  # fmt: skip
+
+
+def test_bars_of_costs_below_zero_are_drawn(tmp_path: Path) -> None:
+    changes = ("years=null", "hours=24", "plots=false", "composite_storage.tariff.feed_in=48")
+    sunny = "composite_storage.groups.0.photovoltaics={pv_kw: 20}"
+    start_run(load_scenario("composite-storage", (*changes, sunny)), tmp_path / "run")
+    plots = {plot.name: plot for plot in draw_plots(tmp_path / "run")}
+    path = plots["house_money"].path
+    assert path is not None
+    assert path.stat().st_size > 10_000
 
 
 def test_without_the_first_case_there_is_no_saving_to_draw(tmp_path: Path) -> None:

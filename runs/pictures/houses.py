@@ -72,7 +72,8 @@ def draw_typical_days(data: RunData) -> Drawing:
                 axes.plot(np.arange(24), mean, color=colour, lw=1.4)
             label = strategy_label(case) if column == 0 else ""
             panel_title(axes, label or " ", strategy_colour(data.strategies, case))
-            axes.text(0.97, 0.9, season, transform=axes.transAxes, ha="right", fontsize=9)
+            # At the left, where nights are low.
+            axes.text(0.04, 0.9, season, transform=axes.transAxes, fontsize=9)
             axes.set_xticks([0, 6, 12, 18])
             if row == len(cases) - 1:
                 axes.set_xlabel("hour of the day")
@@ -140,6 +141,12 @@ def self_consumption(data: RunData, case: str) -> float:
     return 100.0 * (1.0 - sold / generated) if generated > 0 else 100.0
 
 
+def figure_text(value: float) -> str:
+    """Return a figure with three digits or all before its point."""
+    size = abs(value)
+    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
 def _cases(data: RunData) -> list[str]:
     """Return the strategies under which houses differ, without storage first if that is among."""
     cases = first_of_each(SCHEME, data.strategies)
@@ -165,13 +172,26 @@ def _bars(
     axes: "Axes", data: RunData, cases: list[str], values: list[float], *, names: bool
 ) -> None:
     """Draw a bar for each case with its value."""
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
     shown = [value if np.isfinite(value) else 0.0 for value in values]
     places = np.arange(len(cases))
     colours = [strategy_colour(data.strategies, case) for case in cases]
     axes.barh(places, shown, height=0.62, color=colours)
-    for place, value in zip(places.tolist(), values, strict=True):
-        text = f"{value:,.4g}" if np.isfinite(value) else "never"
-        axes.text(0.02, place, text, va="center", fontsize=9, transform=axes.get_yaxis_transform())
+    low, high = min(0.0, *shown), max(0.0, *shown)
+    if low == high:
+        high = 1.0
+    room = 0.02 * (high - low)
+    for place, value, end in zip(places.tolist(), values, shown, strict=True):
+        text = figure_text(value) if np.isfinite(value) else "never"
+        # Beyond the bar's end, on the paper.
+        side = -room if end < 0 else room
+        axes.text(
+            end + side, place, text, va="center", ha="right" if end < 0 else "left", fontsize=9
+        )
+    axes.set_xlim(low - (14 * room if low < 0 else 0.0), high + (14 * room if high > 0 else 0.0))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     labels = [strategy_label(case).replace(" of houses", "") for case in cases]
     axes.set_yticks(places, labels if names else [""] * len(cases))
     axes.set_ylim(len(cases) - 0.5, -0.5)
