@@ -6,15 +6,13 @@ writes the figures.
 """
 
 import argparse
-import json
-import os
-import platform
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from report import write_figures
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -129,21 +127,13 @@ def main() -> None:
     sizes, hours = ([39], 48) if options.smoke else (options.sizes, options.hours)
     rows = [row for size in track(sizes, description="measuring") for row in measure(size, hours)]
     figures = {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
         "years": rows,
         "sizing_s": {} if options.smoke else sizing_s(),
     }
     Console().print(table_of(rows))
     for name, seconds in figures["sizing_s"].items():
         Console().print(f"sizing, {name}: {seconds:.1f} s")
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(options.json, figures)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,12 @@ Prints seconds; with ``--json FILE`` it writes the figures.
 """
 
 import argparse
-import json
-import os
-import platform
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
@@ -81,9 +79,7 @@ def main() -> None:
             f"{row['delivered_kwh']:,.1f}",
         )
     Console().print(table)
-    if given.json:
-        machine = {"processor": platform.processor(), "processors": os.cpu_count()}
-        given.json.write_text(json.dumps({"machine": machine, "runs": rows}, indent=2))
+    write_figures(given.json, {"runs": rows})
 
 
 if __name__ == "__main__":

@@ -8,16 +8,13 @@ year. Prints a table and, with ``--json FILE``, writes it.
 """
 
 import argparse
-import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
@@ -110,11 +107,7 @@ def main() -> None:
         taken = [f"{row[name]:.2f}" for name in ("wall_s", "cpu_s")]
         table.add_row(row["what"], f"{row['houses']:,}", *taken, missed)
     Console().print(table)
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        machine = {"processors": os.cpu_count(), "python": platform.python_version()}
-        machine["numpy"] = np.__version__
-        given.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+    write_figures(given.json, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ hours took; with ``--json FILE`` it writes the figures.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
@@ -117,12 +116,6 @@ def main() -> None:
     else:
         length, parts, part = [f"years={options.years}"], options.years, "year"
     figures: dict[str, Any] = {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
         "runs": [],
     }
     console = Console()
@@ -135,9 +128,7 @@ def main() -> None:
             f"an hour took {first:.2f} ms at first and {last:.2f} ms at last; "
             f"{run['written_mb']:.1f} MB written\n"
         )
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(options.json, figures)
 
 
 if __name__ == "__main__":

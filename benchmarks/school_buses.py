@@ -7,8 +7,6 @@ and of the wall; with ``--json FILE`` it writes the figures.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
@@ -121,9 +120,7 @@ def main() -> None:
     if not options.smoke:
         slowest = max(row["seconds"] for row in rows[:-1])
         Console().print(f"slowest strategy: {slowest:.1f} s, wanted below {LIMIT_S:.0f} s")
-    if options.json:
-        machine = {"cores": os.cpu_count(), "python": platform.python_version()}
-        options.json.write_text(json.dumps({"machine": machine, "runs": rows}, indent=2) + "\n")
+    write_figures(options.json, {"runs": rows})
 
 
 if __name__ == "__main__":

@@ -6,15 +6,13 @@ homes the gap to the best choice is measured. Prints a table and, with ``--json 
 """
 
 import argparse
-import json
-import os
-import platform
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from report import write_figures
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -132,12 +130,6 @@ def main() -> None:
         rows += [measure(setting, name) for name in track(STRATEGIES, description=f"{size:,}")]
         memory[size] = max(process.memory_info().rss - before, 0) / size
     figures = {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
         "resident_bytes_per_home": memory,
         "smart_homes": rows,
     }
@@ -149,9 +141,7 @@ def main() -> None:
             f"{size:,} homes: {total:.1f} s for a day under all {len(STRATEGIES)}, "
             f"{memory[size]:,.0f} bytes resident for each home"
         )
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(options.json, figures)
 
 
 if __name__ == "__main__":

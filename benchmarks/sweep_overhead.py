@@ -7,9 +7,7 @@ programs do not lengthen, and in time of the clock. With ``--json FILE`` it writ
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
@@ -73,11 +72,6 @@ def measure(changes: list[str], runs: int, workers: int) -> dict[str, Any]:
         again = Seconds.now().since(began)
     assert not done.failures
     return {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
         "runs": runs,
         "workers": workers,
         "alone_s": one.clock,
@@ -115,9 +109,7 @@ def main() -> None:
         table.add_row(told, f"{clock:.3f}", f"{processor:.3f}")
     Console().print(table)
     Console().print(f"finding all runs finished takes {figures['again_s']:.2f} s")
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(options.json, figures)
 
 
 if __name__ == "__main__":

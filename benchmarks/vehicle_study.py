@@ -5,9 +5,6 @@ plays the same game. Prints a table and, with ``--json FILE``, writes the figure
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -17,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from report import write_figures
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -152,12 +150,6 @@ def main() -> None:
         row["price_gap_to_exact"] = float(np.abs(prices - exact[size]).max()) / 70.0
         rows.append(row)
     figures = {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
         "start_up": start_up(),
         "three_level_game": rows,
     }
@@ -166,9 +158,7 @@ def main() -> None:
         f"import of all four packages {figures['start_up']['import_s']:.2f} s, "
         f"hmesh --help {figures['start_up']['help_s']:.2f} s"
     )
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(options.json, figures)
 
 
 if __name__ == "__main__":
