@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from runs.strategy_names import capital, strategy_name
+from runs.strategy_names import capital, strategy_name, strategy_within
 
 type Totals = Mapping[str, Any]
 
@@ -135,7 +135,7 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
         counted = {
             name: int(summary[name]["counts"].get(kind, 0))
             for name in names
-            if name in _GAMES or kind not in _OF_GAMES
+            if strategy_within("vehicles", name) in _GAMES or kind not in _OF_GAMES
         }
         if text and any(counted.values()):
             lines.append(_told(text, {name: _times(n) for name, n in counted.items() if n}))

@@ -159,3 +159,13 @@ def test_every_count_of_a_run_has_words(tmp_path: Path) -> None:
     counted = {kind for run in (summary, solved) for s in run.values() for kind in s["counts"]}
     assert counted <= set(COUNTS)
     assert rendered(summary)
+
+
+def test_limits_of_games_are_told_of_all_schemes_together_and_not_of_nobody_sharing() -> None:
+    """Vehicles of everybody who shares play the game, those of nobody charge as they always do."""
+    counted = {"counts": {"vehicles_at_bound": 3}}
+    told = notes({"nobody_shares": TYPICAL | counted, "everybody_shares": GAME | counted})
+    at_bound = [line for line in told if line.startswith("A vehicle exchanged all that its plug")]
+    assert at_bound == [
+        "A vehicle exchanged all that its plug or battery allows: 3 times under everybody sharing."
+    ]
