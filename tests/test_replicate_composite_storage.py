@@ -9,6 +9,7 @@ from runs.setting import make_setting
 from runs.studies.composite_storage import (
     HIGH,
     LOW,
+    ORDER,
     compared,
     foresight_gap,
     money,
@@ -23,7 +24,7 @@ from runs.studies.composite_storage_claims import (
 from runs.studies.composite_storage_inputs import assumptions
 from runs.studies.composite_storage_sensitivity import carbon_tax, feed_in_by_year, tariffs
 from runs.studies.composite_storage_sizes import sizes
-from runs.studies.composite_storage_years import identities, typical_days
+from runs.studies.composite_storage_years import identities, tank_units, typical_days
 from runs.studies.house_study import (
     by_rules,
     payback_of,
@@ -97,6 +98,23 @@ def test_paybacks_are_exact_for_the_tariff_of_every_year(setting: CompositeStora
         slopes = np.diff(savings) / np.diff(prices)
         assert (slopes >= np.array(sold[:-1]) - 1e-3).all(), k
         assert (slopes <= np.array(sold[1:]) + 1e-3).all(), k
+
+
+def test_the_published_order_needs_tanks_sized_by_electricity() -> None:
+    changes = ("plots=false", "years=null", "hours=672", "composite_storage.tank_unit=heat")
+    heat = make_setting(load_scenario("composite-storage", changes)).composite_storage
+    assert heat is not None
+    electric = load_scenario("composite-storage", changes[:3])
+    other = make_setting(electric).composite_storage
+    assert other is not None
+    years = {
+        unit: {"foresight": foreseen(of, LOW)} for unit, of in (("heat", heat), ("electric", other))
+    }
+    told = tank_units(years, ORDER)
+    assert dict(zip(told.column("tank sized by"), told.column("as published"), strict=True)) == {
+        "heat": False,
+        "electric": True,
+    }
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from runs.studies.composite_storage_claims import (
 from runs.studies.composite_storage_inputs import assumptions
 from runs.studies.composite_storage_sensitivity import carbon_tax, feed_in_by_year, tariffs
 from runs.studies.composite_storage_sizes import sizes
-from runs.studies.composite_storage_years import identities, typical_days
+from runs.studies.composite_storage_years import identities, tank_units, typical_days
 from runs.studies.house_study import by_rules, payback_of, priced, saving_per_year, worth_of
 from runs.studies.published_figures import PublishedFigure, published_figures
 from runs.studies.report import Cell, Column, ReportSection, StudyReport
@@ -49,7 +49,7 @@ def replicate_composite_storage(
     changes
         Keys of the scenario to change, as with ``--set``: any assumption may be another.
     """
-    parts = 7 + len(tariffs())
+    parts = 8 + len(tariffs())
     done = 0
 
     def tick() -> None:
@@ -72,6 +72,18 @@ def replicate_composite_storage(
     sections += [exclusions(figures), losses_implied(figures, setting)]
     sections += [investments_implied(figures, setting.settings.interest_rate)]
     sections += [identities(setting, dict(known))]
+    tick()
+    units: dict[str, dict[str, Years]] = {
+        setting.settings.tank_unit: {"foresight": low, "rules": rules}
+    }
+    other = "heat" if "electric" in units else "electric"
+    there = _setting((*changes, f"composite_storage.tank_unit={other}"))
+    cases = tuple(CASES.values())
+    units[other] = {
+        "foresight": foreseen(there, LOW),
+        "rules": by_rules(there, cases, priced(there, LOW)),
+    }
+    sections.append(tank_units(units, ORDER))
     tick()
     sections += feed_in_by_year(setting, known, tick)
     sections.append(carbon_tax(setting, known, (LOW, HIGH)))

@@ -1,5 +1,7 @@
 """What a year of a house with storages is made of: its energy identity and its typical days."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from runs.schemes.composite_storage_setting import NO_STORAGE, CompositeStorageSetting
@@ -56,6 +58,36 @@ def identities(setting: CompositeStorageSetting, known: dict[float, Years]) -> R
     )
     title = "The energy identity in every case"
     return ReportSection("identities", title, columns, tuple(rows), text)
+
+
+def tank_units(by_unit: Mapping[str, Mapping[str, Years]], order: tuple[str, ...]) -> ReportSection:
+    """Tell self-consumption with tanks sized by electricity and by heat.
+
+    Parameters
+    ----------
+    by_unit
+        Years by the unit of the tank's size, and by who manages the house.
+    order
+        The cases in the published order of self-consumption.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for unit, by_manager in by_unit.items():
+        for who, years in by_manager.items():
+            rates = [100.0 * years[CASES[item]].self_consumption for item in order]
+            rows.append((unit, who, *rates, rates == sorted(rates)))
+    columns = (
+        Column("tank sized by"),
+        Column("managed by"),
+        *(Column(f"{item} [%]", ".1f") for item in order),
+        Column("as published"),
+    )
+    text = (
+        "Self-consumption with the tanks of Table 4 read as the electricity that fills them, and "
+        "as the heat that they hold: 4.7 kWh of heat are about 80 litres of water. Only the first "
+        "gives the published order.",
+    )
+    title = "The unit of the tank's size"
+    return ReportSection("tank_units", title, columns, tuple(rows), text)
 
 
 def typical_days(setting: CompositeStorageSetting, years: Years, feed_in: float) -> ReportSection:
