@@ -12,6 +12,7 @@ from .consumer import Consumer as Consumer
 from .consumer import Household as Household
 from .demand_response import DemandResponse as DemandResponse
 from .demand_response import IncentiveTrade as IncentiveTrade
+from .driven_battery import DrivenBattery as DrivenBattery
 from .electric_school_bus import ElectricSchoolBus as ElectricSchoolBus
 from .electric_vehicle import ElectricVehicle as ElectricVehicle
 from .fleet import Fleet as Fleet

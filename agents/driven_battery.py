@@ -1,0 +1,42 @@
+"""Batteries on wheels: what electric vehicles and school buses have in common."""
+
+import numpy as np
+
+from agents.row_agent import Column, RowAgent
+from environment.battery import exchange_bounds
+
+
+class DrivenBattery(RowAgent):
+    """A battery that drives, and exchanges energy where it is plugged in."""
+
+    capacity_kwh = Column(np.float64, "kWh", 40.0, "size of the battery")
+    power_kw = Column(np.float64, "kW", 7.0, "rating at the plug, both ways")
+    soc_min = Column(np.float64, "-", 0.2, "state of charge below which it does not discharge")
+    soc_max = Column(np.float64, "-", 0.9, "state of charge above which it does not charge")
+    charge_efficiency = Column(np.float64, "-", 1.0, "stored energy per energy drawn")
+    discharge_efficiency = Column(np.float64, "-", 1.0, "delivered energy per energy taken out")
+    consumption_kwh_per_km = Column(np.float64, "kWh/km", 0.16, "energy used by driving")
+    energy_kwh = Column(np.float64, "kWh", 20.0, "stored energy", state=True)
+    driven_km = Column(np.float64, "km", 0.0, "distance driven in this step", state=True)
+    reserve_kwh = Column(np.float64, "kWh", 0.0, "kept back for driving ahead", state=True)
+
+    @property
+    def can_exchange(self) -> bool:
+        """Whether it is plugged in where there is supply."""
+        raise NotImplementedError
+
+    def exchange_bounds(self) -> tuple[float, float]:
+        """Return the least and the greatest energy it can exchange in this step [kWh]."""
+        lower, upper = exchange_bounds(
+            self.energy_kwh,
+            self.capacity_kwh,
+            self.soc_min,
+            self.soc_max,
+            self.power_kw,
+            self.model.calendar.step_h,
+            self.charge_efficiency,
+            self.discharge_efficiency,
+            self.reserve_kwh,
+            self.can_exchange,
+        )
+        return float(lower), float(upper)
