@@ -59,9 +59,10 @@ def feed_in_by_year(
         Column("source of the tariff"),
     )
     text = (
-        "Paybacks with foresight, and by rules; '-' never comes. Payback lengthens as the tariff "
-        "falls as long as the sun sells for more than the night costs; where it sells for less, "
-        "payback shortens. The next table tells why.",
+        "Paybacks with foresight, and by rules; '-' never comes. With a battery payback lengthens "
+        "as the tariff falls, as published, as long as the sun sells for more than the night "
+        "costs; after ten years, where it sells for less, storage pays back soonest. The next "
+        "table tells why.",
     )
     bars = Bars("year", tuple(f"{item} [a]" for item in STORAGES), "payback with foresight [a]")
     title = "Payback by the year of the feed-in tariff"
@@ -89,10 +90,11 @@ def _by_tariff(setting: CompositeStorageSetting, known: dict[float, Years]) -> R
     )
     text = (
         f"Self-consumption with foresight, {first_used:.1f} % without storage, and the energy sold "
-        "more than without storage, by which the saving F changes with the tariff. Above the "
-        "price of the night storage lowers self-consumption and more is sold: a falling tariff "
-        "lengthens payback. Below it the two turn: the two regimes of the source. Every dispatch "
-        "is proved to be the cheapest, but for the share of its cost in the last column.",
+        "more than without storage, by which the saving F changes with the tariff. Where storage "
+        "lowers self-consumption more is sold, and a falling tariff lengthens payback; where it "
+        "raises it less is sold, and a falling tariff shortens payback: the two regimes of the "
+        "source. Every dispatch is proved to be the cheapest, but for the share of its cost in "
+        "the last column.",
     )
     title = "Self-consumption and energy sold by feed-in tariff"
     return ReportSection("feed_in_regimes", title, columns, tuple(rows), text)
