@@ -22,7 +22,7 @@ from markets.house_dispatch import (
     Series,
     running_cost,
 )
-from markets.house_programme import HouseProgramme, Stored
+from markets.house_programme import HouseProgramme, Stored, burning
 
 # Days relaxed in one programme: HiGHS is slower on very many of them and on each alone.
 DAYS_AT_ONCE = 14
@@ -76,7 +76,7 @@ def dispatch_by_days(
     Returns
     -------
     DaysDispatch or None
-        None if some day alone has no dispatch.
+        None if some day alone has no dispatch, or none that does not burn energy.
 
     Notes
     -----
@@ -93,6 +93,8 @@ def dispatch_by_days(
             found = days.solve(told)
         except InputError:
             return None
+        if burning(found.flows()):
+            return None
         return DaysDispatch(found.flows(), found.cost, found.bound)
     try:
         own = days.solve(None)
@@ -105,7 +107,7 @@ def dispatch_by_days(
             found = days.solve(days.levels(candidate), own)
         except InputError:
             continue
-        if found.cost < best.cost:
+        if found.cost < best.cost and not burning(found.flows()):
             best = DaysDispatch(found.flows(), found.cost, own.bound)
         if best.gap <= gap or start is not None:
             break

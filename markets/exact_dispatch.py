@@ -10,7 +10,7 @@ from markets.house_dispatch import (
     HousePrices,
     running_cost,
 )
-from markets.house_programme import HouseProgramme, Stored
+from markets.house_programme import HouseProgramme, Stored, burning
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +98,27 @@ def dispatch_exactly(
     With such binary variables days are solved one by one (`dispatch_by_days`), and all steps as
     one programme only where that leaves a larger gap.
     """
-    programme = HouseProgramme(
-        demand, devices, prices, start=start, annuities=annuities, ramp_kw=ramp_kw
-    )
-    if midnight is not None:
-        programme.hold_at_midnight(midnight.battery_kwh, midnight.tank_kwh)
-    if not relaxed:
-        programme.forbid_at_once()
+
+    def programme_of(*, everywhere: bool) -> HouseProgramme:
+        made = HouseProgramme(
+            demand, devices, prices, start=start, annuities=annuities, ramp_kw=ramp_kw
+        )
+        if midnight is not None:
+            made.hold_at_midnight(midnight.battery_kwh, midnight.tank_kwh)
+        if not relaxed:
+            made.forbid_at_once(everywhere=everywhere)
+        return made
+
+    programme = programme_of(everywhere=False)
     by_days = None
     if programme.binary.any() and ramp_kw is None and not as_one:
         by_days = dispatch_by_days(demand, devices, prices, start, midnight, gap)
         if by_days is not None and by_days.flows is not None and by_days.gap <= gap:
             return _priced(by_days.flows, prices, devices, by_days.bound)
     solution = programme.solution(gap, time_limit_s)
+    if programme.binary.any() and burning(programme.flows(solution.x)):
+        programme = programme_of(everywhere=True)
+        solution = programme.solution(gap, time_limit_s)
     sizes = (devices.battery_kwh, devices.tank_kwh)
     if programme.sized:
         battery, tank = solution.x[programme.sizes].tolist()

@@ -25,6 +25,8 @@ from markets.mixed_integer_programme import Columns, MixedIntegerProgramme
 VARIABLES = ("imp", "exp", "bc", "bd", "eb", "hp", "tc", "td", "et")
 # A shortage of heat below this share of the demand is rounding.
 NEGLIGIBLE = 1e-9
+# Less than this charged and discharged at once is rounding [kWh].
+AT_ONCE_KWH = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,15 @@ class Stored:
 
     battery_kwh: float
     tank_kwh: float
+
+
+def burning(flows: HouseFlows) -> bool:
+    """Return whether a storage charges and discharges at once, beyond rounding."""
+    pairs = (
+        (flows.charge_kwh, flows.discharge_kwh),
+        (flows.tank_charge_kwh, flows.tank_discharge_kwh),
+    )
+    return any(bool((np.minimum(*pair) > AT_ONCE_KWH).any()) for pair in pairs)
 
 
 class HouseProgramme(MixedIntegerProgramme):
@@ -204,8 +215,14 @@ class HouseProgramme(MixedIntegerProgramme):
         for name, held in (("eb", battery_kwh), ("et", tank_kwh)):
             self.fix(self.before[name], held)
 
-    def forbid_at_once(self) -> None:
+    def forbid_at_once(self, *, everywhere: bool = False) -> None:
         """Forbid to buy and deliver, or to charge and discharge, in steps where it would pay.
+
+        Parameters
+        ----------
+        everywhere
+            Forbid to charge and discharge at once in all steps: it may pay to make room for the
+            energy of a later day, though that is rare (`burning`).
 
         Raises
         ------
@@ -213,7 +230,7 @@ class HouseProgramme(MixedIntegerProgramme):
             If that needs binary variables and the sizes are free, too.
         """
         nets = self.nets
-        burns = {name: self._burns(name) for name in ("eb", "et")}
+        burns = {name: self._burns(name, everywhere=everywhere) for name in ("eb", "et")}
         if self.sized and (nets.any() or any(steps.any() for steps in burns.values())):
             message = "with these prices it would pay to do two things at once"
             allowed = "prices above 0 and feed-in below them, or a search over given sizes"
@@ -260,11 +277,11 @@ class HouseProgramme(MixedIntegerProgramme):
         pays: NDArray[np.bool_] = prices.feed_in > prices.taxed
         return pays & (self.demand.generation_kwh > 0)
 
-    def _burns(self, storage: str) -> NDArray[np.bool_]:
+    def _burns(self, storage: str, *, everywhere: bool) -> NDArray[np.bool_]:
         """Return in which steps charging and discharging at once might pay.
 
         A unit charged and discharged at once loses 1 - eta^2 of it and wears by eta^2. Where that
-        pays in a step it may pay in others that come before or after, to have room for it.
+        pays in a step it may pay in others of the day, to have room for it.
         """
         prices, devices, demand = self.prices, self.devices, self.demand
         battery = storage == "eb"
@@ -278,8 +295,8 @@ class HouseProgramme(MixedIntegerProgramme):
         sun = demand.generation_kwh > 0
         worth = np.where(sun, np.minimum(prices.taxed, prices.feed_in), prices.taxed)
         pays = worth * (1.0 - through) / per_kwh + wear * through <= 0.0
-        if self.start is not None and not self.apart:
-            return np.full(demand.steps, pays.any())
+        if everywhere:
+            return np.ones(demand.steps, dtype=np.bool_)
         lengths = np.diff(np.append(self.first, demand.steps))
         burns: NDArray[np.bool_] = np.repeat(np.logical_or.reduceat(pays, self.first), lengths)
         return burns

@@ -14,7 +14,7 @@ from environment.errors import InputError
 from markets.dispatch_by_days import dispatch_by_days
 from markets.exact_dispatch import dispatch_exactly
 from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices, running_cost
-from markets.house_programme import HouseProgramme, Stored
+from markets.house_programme import HouseProgramme, Stored, burning
 
 # Between the prices, at the dearest, and above all of them.
 FEED_INS = (19.0, DAY, 30.0, 48.0)
@@ -164,6 +164,27 @@ def test_days_that_need_what_the_day_before_stored_are_one_programme() -> None:
     assert near(found.cost, plain_cost(demand, devices, prices))
     physical(found, demand, devices)
     assert found.flows.tank_kwh[23] > 5.0
+
+
+def test_no_energy_is_burnt_to_have_room_for_a_day_that_pays_for_buying() -> None:
+    # Full batteries, nobody at home on the first day, and a second whose night pays for buying.
+    nothing = np.zeros(48)
+    demand = HouseDemand(
+        load_kwh=np.where(np.arange(48) < 24, 0.0, 0.5), heat_kwh=nothing,
+        generation_kwh=nothing, day=np.repeat(np.arange(2), 24),
+    )  # fmt: skip
+    prices = HousePrices(
+        purchase=np.where((np.arange(48) >= 24) & (np.arange(48) < 27), -40.0, 20.0),
+        feed_in=nothing, battery_wear=0.1,
+    )  # fmt: skip
+    devices = HouseDevices(battery_kwh=8.0)
+    start = Stored(7.2, 0.0)
+    free = HouseProgramme(demand, devices, prices, start=start)
+    free.forbid_at_once()
+    assert burning(free.flows(free.solve().x))
+    found = dispatch_exactly(demand, devices, prices, start=start)
+    assert not burning(found.flows)
+    assert near(found.cost, plain_cost(demand, devices, prices, start))
 
 
 def test_heat_that_no_day_can_give_is_told_with_its_step() -> None:
