@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 MOST_GUESSES = 120
+SAME_PLACE = 1e-11
 
 
 def water_level(load_kwh: NDArray[np.float64], energy_kwh: float) -> float:
@@ -142,7 +143,7 @@ def _by_group(
     for k in range(np.count_nonzero(total_kwh)):
         summed = left.sum(axis=0)
         start = _stretch(place, summed, float(total_kwh[k]))
-        cut = np.array([start, min(start + 1.0, place[-1])])
+        cut = _at_bends(np.array([start, min(start + 1.0, place[-1])]), place)
         at_cut = _along(place, left, cut)
         split[:, k] = np.maximum(at_cut[:, 1] - at_cut[:, 0], 0.0)
         if k + 1 == steps:
@@ -162,6 +163,15 @@ def _stretch(place: NDArray[np.float64], curve: NDArray[np.float64], wanted_kwh:
     rises = np.interp(starts + 1.0, place, curve) - np.interp(starts, place, curve)
     # Rises fall along the curve; np.interp wants them ascending.
     return float(np.interp(wanted_kwh, np.minimum.accumulate(rises)[::-1], starts[::-1]))
+
+
+def _at_bends(at: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return places, those that rounding has moved off a bend put back on it.
+
+    Beyond its bend a group takes nothing, and is not to take what is rounded.
+    """
+    nearest = place[np.abs(at[:, None] - place).argmin(axis=1)]
+    return np.where(np.abs(at - nearest) <= SAME_PLACE, nearest, at)
 
 
 def _along(

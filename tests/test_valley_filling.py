@@ -126,6 +126,16 @@ def test_a_step_above_the_level_gets_nothing_at_all(seed: int, steps: int) -> No
     assert filled.sum() == pytest.approx(min(200.0, 60.0 * steps), rel=1e-9)
 
 
+def test_no_group_gives_what_rounding_leaves_of_the_turn_of_another() -> None:
+    """Three schools of two buses shave a peak; whose turn has not come gives nothing at all."""
+    group, limit = np.repeat(np.arange(3), 2), np.full(6, 60.0)
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        load = random.uniform(1.5e5, 1.51e5, 3)
+        shaved = shave_peak(load, within_steps(random.uniform(20, 160, 6), limit, group, 3, 3))
+        assert not ((shaved > 0) & (shaved < 1e-9)).any()
+
+
 def test_critical_hours_are_those_above_the_base() -> None:
     forecast = np.array([100.0, 151.0, 154.0, 150.0])
     base = base_demand(forecast, "energy", 150.0)
