@@ -265,7 +265,13 @@ class HouseReplay:
                 if mine["unmet_heat_kwh"].any():
                     tally.tell("heat was unmet, which the cheapest dispatch may not leave")
                     continue
-                best = self.setting.plan(strategy, house).bound
+                plan = self.setting.plan(strategy, house)
+                if plan.gap > PLAN_GAP:
+                    tally.tell(
+                        f"of house {house} under {self.premises.strategies[s]} the cheapest "
+                        f"dispatch is known but for {100 * plan.gap:.2g} % of its cost"
+                    )
+                best = plan.bound
                 found = float(running_cost(HouseFlows(**mine), self.setting.prices).sum())
                 scale = max(abs(best), 1.0)
                 short = np.array([max(best - found, 0.0) / scale])
