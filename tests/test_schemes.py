@@ -53,6 +53,14 @@ def test_a_strategy_of_all_is_what_its_only_scheme_does(tmp_path: Path) -> None:
     assert summary["everybody_shares"] == summary["three_level"]
 
 
+@pytest.mark.parametrize("strategies", ["everybody_shares", "nobody_shares"])
+def test_a_strategy_of_all_is_audited_without_any_other(tmp_path: Path, strategies: str) -> None:
+    few = ["hours=24", "communities.district.members.0.businesses=6", "plots=false"]
+    start_run(load_scenario("battery-sharing", [*few, f"strategies=[{strategies}]"]), tmp_path)
+    report = audit_run(tmp_path)
+    assert report.passed, report.lines()
+
+
 @pytest.mark.slow
 def test_all_schemes_live_in_one_city_and_its_audit_holds(tmp_path: Path) -> None:
     scenario = load_scenario("one-city", ["hours=48", "messages.keep=leaders"])

@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 from runs.results.buffer import Coded
 from runs.results.writer import ResultsWriter
+from runs.strategy_names import strategies_within
 
 if TYPE_CHECKING:
     from runs.schemes.battery_sharing import BatterySharing
+
+SHARING = {"shared_battery", "priced_battery"}
 
 
 def recorded_buildings(wanted: str | int, buildings: int) -> int:
@@ -22,17 +25,16 @@ def recorded_buildings(wanted: str | int, buildings: int) -> int:
 def write_batteries(writer: ResultsWriter, sharing: "BatterySharing") -> None:
     """Write how large the battery of each building is, with and without sharing."""
     shared = sharing.shared
-    strategies = sharing.setting.scenario.strategies
+    followed = set(strategies_within("battery_sharing", sharing.setting.scenario.strategies))
     nothing = np.zeros(len(shared.names))
-    used = {"own_battery"} & set(strategies), {"shared_battery", "priced_battery"} & set(strategies)
     writer.add(
         "batteries",
         {
             "building": np.arange(len(shared.names)),
             "name": Coded(np.arange(len(shared.names)), list(shared.names)),
             "community": Coded(sharing.community, list(sharing.setting.communities)),
-            "shared_capacity_kwh": shared.shared_kwh if used[1] else nothing,
-            "own_capacity_kwh": shared.own_kwh if used[0] else nothing,
+            "shared_capacity_kwh": shared.shared_kwh if followed & SHARING else nothing,
+            "own_capacity_kwh": shared.own_kwh if "own_battery" in followed else nothing,
         },
     )
 
