@@ -342,6 +342,15 @@ def test_a_page_of_an_unusual_run_is_written_too(without_vehicles: Path, tmp_pat
     assert not re.search(r"(src|href)=.https?:", text.partition("<script>")[0])
 
 
+def test_the_table_of_many_strategies_stands_below_the_sentences(tmp_path: Path) -> None:
+    more = "strategies=[typical, two_level, three_level, nobody_shares, everybody_shares]"
+    for changes, arrangement in (((), "outcome"), ((more,), "stacked")):
+        run = finished(*FEW, "game.solver=exact", "hours=3", *changes)
+        write_report([run], tmp_path / "page.html", audit=False)
+        text = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert f'<div class="{arrangement}">' in text
+
+
 def test_what_cannot_be_read_is_refused(tmp_path: Path, without_vehicles: Path) -> None:
     with pytest.raises(InputError, match="there is no such folder"):
         write_report([tmp_path / "nowhere"], tmp_path / "page.html")

@@ -19,6 +19,8 @@ from runs.results.run_reader import Run
 from runs.results.safe_files import beside
 from runs.results.unfinished_run import read_any_run
 
+# Strategies whose table has room beside what is said of them.
+MOST_BESIDE_SENTENCES = 4
 MOST_RUNS = 6
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = (
@@ -72,10 +74,11 @@ def write_report(
         packed.append(packer.pack(payload(data, name, window, share)))
         blocks.append(_block(name, data, thinned, report, why_not))
         told += [*thinned, f"{name}: {report.verdict if report else why_not}"]
+    few = len(datas[0].strategies) <= MOST_BESIDE_SENTENCES
     page = Template(_text("page.html")).substitute(
         title=escape(" and ".join(dict.fromkeys(names))),
         description=escape(_description(datas)),
-        arrangement="outcome" if len(runs) == 1 else "stacked",
+        arrangement="outcome" if len(runs) == 1 and few else "stacked",
         headlines=_cells("headlines", blocks, len(runs) > 1),
         remarks=_cells("remarks", blocks, len(runs) > 1),
         comparison=markup.comparison(list(zip(names, datas, strict=True))),
