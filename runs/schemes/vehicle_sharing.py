@@ -31,8 +31,8 @@ class VehicleSharing:
     Attributes
     ----------
     strategy : str
-        A name of `runs.schemes.vehicle_strategies.STRATEGIES`: the world's, or typical charging
-        where that is another scheme's.
+        A name of `runs.schemes.vehicle_strategies.STRATEGIES`: the world's or its part for
+        vehicles, or typical charging where that is another scheme's.
     fleet : Fleet
         The vehicles.
     parked : list of ParkedVehicles
@@ -46,6 +46,7 @@ class VehicleSharing:
     """
 
     decision: Decision
+    parked: list[ParkedVehicles]
 
     def __init__(self, simulation: "Simulation") -> None:
         setting = simulation.setting
@@ -68,7 +69,6 @@ class VehicleSharing:
             keep_reserve=reserve,
         )
         self.traffic.begin()
-        self.parked: list[ParkedVehicles] = []
         self._look_around()
 
     def _look_around(self) -> None:
