@@ -1,0 +1,89 @@
+"""The documentation as `make docs` builds it, opened from disk without a network."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.report_visits import CHROMIUM, SECONDS
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the documentation, as the Makefile does; a broken link or a warning ends it."""
+    folder = tmp_path_factory.mktemp("docs") / "site"
+    subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    yield context.new_page()
+    context.close()
+
+
+class Parts(HTMLParser):
+    """Collect the addresses of what a browser loads to show a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = dict(attrs)
+        address = held.get("src") or (held.get("href") if tag == "link" else None)
+        if address is not None and held.get("rel") != "canonical":
+            self.addresses.append(address)
+
+
+def test_no_part_of_a_page_comes_from_the_network(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 20
+    for path in pages:
+        parts = Parts()
+        parts.feed(path.read_text(encoding="utf-8"))
+        assert parts.addresses, path
+        for address in parts.addresses:
+            assert "//" not in address, f"{path.relative_to(site)}: {address}"
+
+
+@pytest.mark.parametrize("start", ["index.html", "models/one-city.html"])
+def test_the_search_works_on_a_page_opened_from_disk(site: Path, page: Page, start: str) -> None:
+    failed: list[str] = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.goto((site / start).as_uri(), timeout=60 * SECONDS)
+    query = page.locator("[data-md-component=search-query]")
+    query.click(timeout=60 * SECONDS)
+    query.press_sequentially("pass_through")
+    found = page.locator(".md-search-result__item a.md-search-result__link").first
+    expect(found).to_be_visible(timeout=60 * SECONDS)
+    expect(page.locator(".md-search-result__meta")).to_contain_text("matching document")
+    found.click()
+    expect(page.locator("article")).to_contain_text("pass_through", timeout=60 * SECONDS)
+    assert page.url.startswith(site.as_uri())
+    assert failed == []
