@@ -48,7 +48,7 @@ Changes = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed in place of the scenario's.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -212,7 +212,7 @@ def replicate(
 
     if out is not None:
         refuse_used(out)
-    with progress_bar(shown=not no_progress) as progress:
+    with progress_bar(shown=not no_progress, what="parts") as progress:
         reports = replicate_studies(studies or [], progress, data)
     for report in reports:
         Console().print(report)

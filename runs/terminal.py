@@ -1,7 +1,11 @@
-"""How far something is, in the terminal."""
+"""How far something is: a bar in a terminal, a line a minute elsewhere."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from threading import Event, Thread
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import (
@@ -13,15 +17,19 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+# What is done sooner needs no line; a log that stays empty for longer looks like a stopped program.
+FIRST_LINE_S, NEXT_LINE_S = 2.0, 60.0
+
 
 @contextmanager
 def progress_bar(*, shown: bool, what: str = "steps") -> Iterator[Callable[[int, int], None]]:
-    """Show how far something is.
+    """Show how far something is, on the error output.
 
     Parameters
     ----------
     shown
-        Whether to show a bar; none is shown where the error output is no terminal.
+        Whether to show it: a bar in a terminal; elsewhere a line after two seconds, and then one
+        a minute.
     what
         What the parts are.
 
@@ -31,17 +39,83 @@ def progress_bar(*, shown: bool, what: str = "steps") -> Iterator[Callable[[int,
         To be called with the number of parts done and of all parts.
     """
     console = Console(stderr=True)
-    if not (shown and console.is_terminal):
+    if not shown:
         yield lambda done, total: None
-        return
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    elif not console.is_terminal:
+        with _lines_to_stderr(what) as update:
+            yield update
+    else:
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        ) as progress:
+            task = progress.add_task(what, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+class PartsDone:
+    """How many parts are done, written by one thread and read by another."""
+
+    def __init__(self) -> None:
+        self.latest: tuple[int, int] | None = None
+
+    def update(self, done: int, total: int) -> None:
+        """Remember the number of parts done and of all parts."""
+        self.latest = done, total
+
+
+def progress_lines(
+    what: str,
+    parts: PartsDone,
+    finished_within: Callable[[float], bool],
+    clock: Callable[[], float] = monotonic,
+) -> Iterator[str]:
+    """Describe the progress after two seconds, and then once a minute, until the work is done.
+
+    Parameters
+    ----------
+    what
+        What the parts are.
+    parts
+        How many of them are done.
+    finished_within
+        Waits for so many seconds, and returns whether the work was finished meanwhile.
+    clock
+        Returns the time [s].
+
+    Yields
+    ------
+    str
+        Such as ``steps: 120 of 8,760 after 0:01:02``.
+    """
+    started, pause_s = clock(), FIRST_LINE_S
+    while not finished_within(pause_s):
+        latest = parts.latest
+        count = f"{latest[0]:,} of {latest[1]:,}" if latest else "getting ready"
+        yield f"{what}: {count} after {timedelta(seconds=round(clock() - started))}"
+        pause_s = NEXT_LINE_S
+
+
+@contextmanager
+def _lines_to_stderr(what: str) -> Iterator[Callable[[int, int], None]]:
+    # A thread, because one part may take many minutes and reports nothing meanwhile.
+    parts, finished, stream = PartsDone(), Event(), sys.stderr
+
+    def write() -> None:
+        # A log that can no longer be written is no reason to end the work.
+        with suppress(OSError, ValueError):
+            for line in progress_lines(what, parts, finished.wait):
+                print(line, file=stream, flush=True)
+
+    writer = Thread(target=write, name="progress", daemon=True)
+    writer.start()
+    try:
+        yield parts.update
+    finally:
+        finished.set()
+        writer.join()

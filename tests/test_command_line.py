@@ -1,7 +1,9 @@
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,9 @@ from typer.testing import CliRunner, Result
 
 import runs
 from environment import InputError, Problem
-from runs import ResultsWriter
+from runs import ResultsWriter, terminal
 from runs.command_line import app
-from runs.terminal import progress_bar
+from runs.terminal import PartsDone, progress_bar, progress_lines
 
 NAME = "three-communities"
 
@@ -183,7 +185,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     monkeypatch.setattr(runs, "start_run", interrupted, raising=False)
     monkeypatch.setattr(runs, "resume_run", interrupted, raising=False)
     words = ["run", NAME, "--out", "mine"] if command == "run" else ["resume", "mine"]
-    result = hmesh(*words)
+    result = hmesh(*words, "--no-progress")
     assert result.exit_code == 130
     assert result.stderr == "interrupted; continue with: hmesh resume mine\n"
 
@@ -253,9 +255,54 @@ def test_an_audit_of_nothing_is_wrong_input(monkeypatch: pytest.MonkeyPatch) -> 
     assert (result.exit_code, result.stderr) == (2, "mine: holds no run\n")
 
 
-def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_work_done_within_two_seconds_shows_no_progress_outside_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with progress_bar(shown=True) as progress:
         progress(1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_outside_a_terminal_is_a_line_early_and_then_one_a_minute() -> None:
+    now, parts, ends_at = 1_000.0, PartsDone(), 1_190.0
+
+    def finished_within(seconds: float) -> bool:
+        nonlocal now
+        finished = now + seconds >= ends_at
+        now = min(now + seconds, ends_at)
+        if now > 1_002.0:
+            parts.update(round((now - 1_000) * 10), 1_900)
+        return finished
+
+    assert list(progress_lines("steps", parts, finished_within, lambda: now)) == [
+        "steps: getting ready after 0:00:02",
+        "steps: 620 of 1,900 after 0:01:02",
+        "steps: 1,220 of 1,900 after 0:02:02",
+        "steps: 1,820 of 1,900 after 0:03:02",
+    ]
+
+
+def test_progress_outside_a_terminal_goes_to_the_error_output(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "FIRST_LINE_S", 0.0)
+    shown = ""
+    with progress_bar(shown=True, what="parts") as progress:
+        progress(7, 24)
+        while not shown.endswith("\n"):
+            shown += capsys.readouterr().err
+    assert re.fullmatch(r"parts: (7 of 24|getting ready) after 0:00:\d\d\n", shown)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_no_progress_is_shown_where_none_is_wanted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "FIRST_LINE_S", 0.0)
+    threads = threading.active_count()
+    with progress_bar(shown=False) as progress:
+        progress(7, 24)
+        assert threading.active_count() == threads
     assert capsys.readouterr() == ("", "")
 
 

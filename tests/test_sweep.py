@@ -245,7 +245,7 @@ def test_an_interrupted_sweep_goes_on_by_the_same_command(
 
     with monkeypatch.context() as patch:
         patch.setattr(Simulation, "step", interrupting)
-        result = hmesh(*words(tmp_path))
+        result = hmesh(*words(tmp_path, "--no-progress"))
     assert result.exit_code == 130
     assert result.stderr == "interrupted; the same command goes on where it stopped\n"
     assert not (tmp_path / "runs.csv").exists()
