@@ -17,11 +17,15 @@ help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: $(synced)  ## simulate the three communities and replicate the published vehicle study
+	@echo "Two jobs: the day of the three communities (5 to 15 s), then the published study that"
+	@echo "it belongs to, replicated with all its variations (10 to 40 s)."
+	@echo "== 1 of 2: hmesh run three-communities"
 	@mkdir -p results; directory=results/three-communities; number=1; \
 	while [ -e "$$directory" ]; do \
 		number=$$((number + 1)); directory=results/three-communities-$$number; \
 	done; \
 	$(bin)/hmesh run three-communities --out "$$directory"
+	@echo "== 2 of 2: hmesh replicate vehicles"
 	@$(bin)/hmesh replicate vehicles
 
 test: lint  ## check style, types and the direction of imports; run the quick tests

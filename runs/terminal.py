@@ -1,4 +1,4 @@
-"""How far something is: a bar in a terminal, a line a minute elsewhere."""
+"""How far something is: a bar in a terminal, lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,8 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-# What is done sooner needs no line; a log that stays empty for longer looks like a stopped program.
-FIRST_LINE_S, NEXT_LINE_S = 2.0, 60.0
+# Work of two seconds needs no line. A log that is silent for longer than a minute looks like one of
+# a program that stopped. In between each pause is twice the last: short work gets a few lines.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
 
 
 @contextmanager
@@ -28,8 +29,8 @@ def progress_bar(*, shown: bool, what: str = "steps") -> Iterator[Callable[[int,
     Parameters
     ----------
     shown
-        Whether to show it: a bar in a terminal; elsewhere a line after two seconds, and then one
-        a minute.
+        Whether to show it: a bar in a terminal; elsewhere a line after 2 s, more lines at growing
+        intervals, and then one a minute.
     what
         What the parts are.
 
@@ -75,7 +76,7 @@ def progress_lines(
     finished_within: Callable[[float], bool],
     clock: Callable[[], float] = monotonic,
 ) -> Iterator[str]:
-    """Describe the progress after two seconds, and then once a minute, until the work is done.
+    """Describe the progress after 2 s, 6 s, 14 s and so on, and then once a minute.
 
     Parameters
     ----------
@@ -93,12 +94,12 @@ def progress_lines(
     str
         Such as ``steps: 120 of 8,760 after 0:01:02``.
     """
-    started, pause_s = clock(), FIRST_LINE_S
+    started, pause_s = clock(), FIRST_PAUSE_S
     while not finished_within(pause_s):
         latest = parts.latest
         count = f"{latest[0]:,} of {latest[1]:,}" if latest else "getting ready"
         yield f"{what}: {count} after {timedelta(seconds=round(clock() - started))}"
-        pause_s = NEXT_LINE_S
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 @contextmanager
