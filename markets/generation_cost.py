@@ -32,7 +32,7 @@ class GenerationCost:
 
     Notes
     -----
-    Source: Khwanrit (2024), eq. (4.3) and (5.3); weights are per kWh of one step, not per MWh.
+    Source: Khwanrit (2024), eq. (4.3) and (5.10); weights are per kWh of one step, not per MWh.
     """
 
     quadratic: float

@@ -89,7 +89,7 @@ class IncentiveTerms:
 
         Notes
         -----
-        ``p S + C(D_peak - S) - C(D_base)``: Khwanrit (2024), eq. (4.26).
+        ``p S + C(D_peak - S) - C(D_base)``: Khwanrit (2024), eq. (4.8) and (4.35).
         """
         profit = utility_profit(self.selling_cost, price, np.negative(bought_kwh))
         return np.asarray(-profit - self.cost.total(self.base_kwh))

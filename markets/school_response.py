@@ -26,7 +26,7 @@ def satisfaction(
     Notes
     -----
     ``lam e - theta / 2 e**2`` up to ``e = lam / theta`` and ``lam**2 / (2 theta)`` beyond. Source:
-    Khwanrit (2024), eq. (4.16); the second branch, without which eq. (4.20) does not hold, is that
+    Khwanrit (2024), eq. (4.22); the second branch, without which eq. (4.20) does not hold, is that
     of the satisfaction function in the literature cited there.
     """
     held = np.minimum(held_kwh, np.divide(lam, theta)) if saturates else np.asarray(held_kwh)

@@ -22,7 +22,7 @@ def utility_profit(
 
     Notes
     -----
-    Source: Khwanrit (2024), eq. (5.12).
+    Source: Khwanrit (2024), eq. (5.8).
     """
     demand = np.asarray(demand_kwh, dtype=np.float64)
     return np.asarray(price * demand - cost.total(demand))
