@@ -83,3 +83,17 @@ def test_every_command_and_option_is_explained() -> None:
             for option in (*parameter.opts, *parameter.secondary_opts):
                 if option.startswith("--"):
                     assert f"`{option}" in section, f"{name} {option}"
+
+
+def test_the_printed_days_of_the_community_storage_study_are_named() -> None:
+    root = DOCS.parent
+    places = (
+        "docs/models/community-storage.md",
+        "runs/scenarios/built_in/community-storage.yaml",
+        "runs/studies/community_storage.py",
+        "runs/studies/community_openings.py",
+    )
+    for place in places:
+        text = " ".join((root / place).read_text(encoding="utf-8").split())
+        assert "8 to 10 November 2020" in text, place
+        assert not re.search(r"(no|nor the) date\b|threshold, date", text), place

@@ -1,8 +1,9 @@
 """The published study of a community's storage scheduled on forecasts, simulated again.
 
 Source: Community energy storage scheduled on LSTM forecasts, ICT Express, 2022. Its loads are not
-public, and it tells neither the size of storage and plant nor the date: those of the built-in
-scenario `community-storage` stand in for them, with demands scaled to those of its Table 3.
+public, and it gives neither the size of storage and plant nor the weather of its days, 8 to 10
+November 2020. The built-in scenario `community-storage` assumes sizes, two fair days of January and
+loads, with demands scaled to those of Table 3.
 """
 
 from collections.abc import Callable
@@ -155,7 +156,8 @@ def compared(
     passed = all(within.values()) and more
     text = (
         f"Eight pairs of days (seeds {SEEDS[0]} to {SEEDS[-1]}), two fair weekdays of January, "
-        "each with its own loads and sky; the source tells no date. "
+        "each with its own loads and sky, in place of the printed days, 8 to 10 November 2020, "
+        "whose weather and loads are not published. "
         "Demands are scaled to the published 11.81, 12.09 and 13.11 kWh, so that they agree by "
         "construction. From the grid comes what the storage does not deliver.",
         "Normal operation keeps alpha at 1, optimal operation raises it until the energy left "
