@@ -9,6 +9,7 @@ from typer.main import get_command
 from environment import PROFILES, SCHOOL_YEARS
 from runs import TABLES, load_scenario, read_run, start_run
 from runs.command_line import app
+from runs.setting import make_setting
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -97,3 +98,23 @@ def test_the_printed_days_of_the_community_storage_study_are_named() -> None:
         text = " ".join((root / place).read_text(encoding="utf-8").split())
         assert "8 to 10 November 2020" in text, place
         assert not re.search(r"(no|nor the) date\b|threshold, date", text), place
+
+
+def test_the_city_has_its_batteries_where_the_page_says() -> None:
+    sections = ("smart_homes", "composite_storage", "community_storage", "school_buses")
+    others = [f"{section}=null" for section in sections]
+    others += ["vehicles.count=0", "strategies=[shared_battery]"]
+    setting = make_setting(load_scenario("one-city", others))
+    shared = setting.battery_sharing
+    assert shared is not None
+    capacity_kwh = {
+        name: float(shared.shared_kwh[rows].sum())
+        for name, rows in zip(setting.communities, shared.communities, strict=True)
+    }
+    with_batteries = {name: kwh for name, kwh in capacity_kwh.items() if kwh > 0}
+    text = page("models/one-city.md")
+    named = dict(re.findall(r"^\| (\w+) \| [^|]* with ([\d.]+) MWh of batteries \|", text, re.M))
+    assert named == {name: f"{kwh / 1000:.1f}" for name, kwh in with_batteries.items()}
+    assert f"have {sum(with_batteries.values()) / 1000:g} MWh together" in text
+    share = (capacity_kwh["malls"] + capacity_kwh["offices"]) / sum(capacity_kwh.values())
+    assert f"malls and offices charge {share:.0%}".replace("%", " %") in text

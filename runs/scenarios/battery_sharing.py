@@ -25,8 +25,8 @@ class BatterySharing(Section):
 
     capacity_kwh: NotNegative | None = Field(
         default=None,
-        description="capacity of all shared batteries together, or null for the one that levels "
-        "the first year of the run best [kWh]",
+        description="capacity of all shared batteries of all communities together, or null for the "
+        "one that levels the first year of the run best [kWh]",
     )
     own_capacity: Literal["sized", "shared"] = Field(
         default="sized",
