@@ -1,6 +1,7 @@
 """What `make` prints for a person who types the first command of the README."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -52,3 +53,22 @@ def test_make_run_leaves_earlier_results_alone(clone: Path) -> None:
     (clone / "results" / "three-communities").mkdir(parents=True)
     lines = printed(clone, "run")
     assert "hmesh run three-communities --out results/three-communities-2" in lines
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    pages = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+    named = {
+        target
+        for page in pages
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M)
+    }
+    assert {"run", "test", "test-all", "lint", "docs", "bench"} <= named <= targets
+
+
+def test_the_tests_and_programs_named_for_contributors_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"\b(?:tests|docs)/\w+\.py", text)
+    assert named
+    for name in named:
+        assert (ROOT / name).is_file(), name

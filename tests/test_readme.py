@@ -1,5 +1,6 @@
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from runs.command_line import app
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
+    "CONTRIBUTING.md",
     "docs/quick-start.md",
     "docs/gallery.md",
     "docs/scenario.md",
@@ -126,3 +128,44 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
     assert targets
     for target in targets:
         assert (ROOT / target).is_file(), target
+
+
+def package_page() -> str:
+    """Return what a package page shows, made as the build makes it from README.md."""
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    told = hatch["metadata"]["hooks"]["fancy-pypi-readme"]
+    parts = (
+        part.get("text") or (ROOT / part["path"]).read_text(encoding="utf-8")
+        for part in told["fragments"]
+    )
+    page = "".join(parts)
+    for change in told["substitutions"]:
+        page = re.sub(change["pattern"], change["replacement"], page)
+    return page
+
+
+def test_the_package_page_has_no_link_or_picture_that_needs_the_repository() -> None:
+    page = package_page()
+    targets = re.findall(
+        r"\]\(([^)]+)\)|(?:src|href)=[\"']?([^\"' >]+)|^\[[^\]]+\]: (\S+)", page, re.M
+    )
+    for target in ("".join(found) for found in targets):
+        assert target.startswith(("https://", "#")), target
+
+
+def test_the_package_page_names_the_files_that_the_readme_links_to() -> None:
+    readme, page = (ROOT / "README.md").read_text(encoding="utf-8"), package_page()
+    linked = re.findall(r"\]\((?!https:|#)([^)#]+)", readme)
+    assert linked
+    assert re.findall(r"\(`([^`]+)`\)", page) == linked
+
+
+def test_the_source_distribution_holds_what_the_package_page_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert "/README.md" in included
+    for name in included:
+        assert (ROOT / name.lstrip("/")).exists(), name
+    for named in re.findall(r"\(`([^`]+)`\)", package_page()):
+        assert (ROOT / named).is_file(), named
+        assert any(f"/{named}".startswith(name) for name in included), named
