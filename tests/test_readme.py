@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from runs import load_scenario
 from runs.command_line import app
+from runs.scenarios.scenario import builtin_scenarios
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -120,6 +123,33 @@ def test_what_takes_long_works_too(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     follow([block], capsys)
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """Return every command line of hmesh on a page, except templates and what must fail."""
+    paths = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+    pages = [path.relative_to(ROOT).as_posix() for path in paths]
+    found = [
+        (page, line)
+        for page in pages
+        for block in blocks(page)
+        for line in re.findall(r"^hmesh .+$", block.text.replace("\\\n", " "), re.MULTILINE)
+    ]
+    # Words in capitals, such as DIR, stand for what a reader puts there.
+    return [(page, line) for page, line in found if not re.search(r"\b[A-Z]{3,}\b", line)]
+
+
+def test_every_command_line_is_one_that_hmesh_takes() -> None:
+    commands, built_in = get_command(app).commands, dict(builtin_scenarios())
+    lines_of_pages = command_lines()
+    assert len(lines_of_pages) > 50
+    for page, line in lines_of_pages:
+        name, *words = shlex.split(line, comments=True)[1:]
+        if name.startswith("--"):
+            continue
+        given = commands[name].make_context(name, words).params
+        if given.get("scenario") in built_in:
+            assert load_scenario(given["scenario"], given.get("changes") or ()), f"{page}: {line}"
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
