@@ -1,9 +1,7 @@
 import os
-import re
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,9 @@ from typer.testing import CliRunner, Result
 
 import runs
 from environment import InputError, Problem
-from runs import ResultsWriter, terminal
+from runs import ResultsWriter
 from runs.command_line import app
-from runs.terminal import PartsDone, progress_bar, progress_lines
+from runs.terminal import progress_bar
 
 NAME = "three-communities"
 
@@ -253,61 +251,6 @@ def test_an_audit_of_nothing_is_wrong_input(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(runs, "audit_run", refuse, raising=False)
     result = hmesh("audit", "mine")
     assert (result.exit_code, result.stderr) == (2, "mine: holds no run\n")
-
-
-def test_work_done_within_two_seconds_shows_no_progress_outside_a_terminal(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with progress_bar(shown=True) as progress:
-        progress(1, 2)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_progress_outside_a_terminal_begins_early_and_ends_at_a_line_a_minute() -> None:
-    now, parts, ends_at = 1_000.0, PartsDone(), 1_190.0
-
-    def finished_within(seconds: float) -> bool:
-        nonlocal now
-        finished = now + seconds >= ends_at
-        now = min(now + seconds, ends_at)
-        if now > 1_002.0:
-            parts.update(round((now - 1_000) * 10), 1_900)
-        return finished
-
-    assert list(progress_lines("steps", parts, finished_within, lambda: now)) == [
-        "steps: getting ready after 0:00:02",
-        "steps: 60 of 1,900 after 0:00:06",
-        "steps: 140 of 1,900 after 0:00:14",
-        "steps: 300 of 1,900 after 0:00:30",
-        "steps: 620 of 1,900 after 0:01:02",
-        "steps: 1,220 of 1,900 after 0:02:02",
-        "steps: 1,820 of 1,900 after 0:03:02",
-    ]
-
-
-def test_progress_outside_a_terminal_goes_to_the_error_output(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(terminal, "FIRST_PAUSE_S", 0.02)
-    shown, threads = "", threading.active_count()
-    with progress_bar(shown=True, what="parts") as progress:
-        progress(7, 24)
-        while not shown.endswith("\n"):
-            shown += capsys.readouterr().err
-    line = shown.partition("\n")[0]
-    assert re.fullmatch(r"parts: (7 of 24|getting ready) after \d:\d\d:\d\d", line)
-    assert threading.active_count() == threads
-
-
-def test_no_progress_is_shown_where_none_is_wanted(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(terminal, "FIRST_PAUSE_S", 0.0)
-    threads = threading.active_count()
-    with progress_bar(shown=False) as progress:
-        progress(7, 24)
-        assert threading.active_count() == threads
-    assert capsys.readouterr() == ("", "")
 
 
 def test_progress_is_shown_in_a_terminal(
