@@ -136,9 +136,10 @@ def _default(about: Mapping[str, Any]) -> str:
         return "that section's"
     if default in ([], ""):
         return "none"
+    currency = f" {about['currency']}" if default and "currency" in about else ""
     if isinstance(default, list):
-        return f"`[{', '.join(map(_value, default))}]`"
-    return f"`{_value(default)}`"
+        return f"`[{', '.join(map(_value, default))}]`{currency}"
+    return f"`{_value(default)}`{currency}"
 
 
 def _value(value: object) -> str:

@@ -18,6 +18,8 @@ from environment.calendar import Calendar
 from environment.day_series import day_series
 from environment.errors import InputError, Problem, nearest
 
+# The currency of all tariffs here.
+CURRENCY = "JPY"
 # Paid after the ten years of a feed-in tariff [JPY/kWh]: customer.kyuden.co.jp.
 AFTER_TEN_YEARS = 7.0
 BASE_CHARGE_PER_MONTH = 1650.0

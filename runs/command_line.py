@@ -96,7 +96,7 @@ def check(
     from runs.dataset_files import check_dataset, dataset_report, is_dataset
     from runs.results.size import size_note
     from runs.scenarios.check import check_scenario
-    from runs.scenarios.school_warnings import school_warnings
+    from runs.scenarios.scenario_warnings import scenario_warnings
 
     if is_dataset(Path(scenario)):
         for line in dataset_report(check_dataset(Path(scenario))):
@@ -104,7 +104,7 @@ def check(
         return
 
     checked = check_scenario(scenario, changes or (), seed)
-    for warning in school_warnings(checked):
+    for warning in scenario_warnings(checked):
         typer.echo(f"warning: {warning}")
     typer.echo(
         f"{checked.name} is fine: {checked.steps:,} steps of {checked.step_h:g} h, "
@@ -154,9 +154,12 @@ def run(
     """Run a scenario and write its results."""
     from runs import load_scenario, start_run
     from runs.results.size import size_note
+    from runs.scenarios.scenario_warnings import scenario_warnings
     from runs.terminal import progress_bar
 
     loaded = load_scenario(scenario, changes or (), seed)
+    for warning in scenario_warnings(loaded):
+        typer.echo(f"warning: {warning}", err=True)
     if note := size_note(loaded):
         typer.echo(note, err=True)
     directory = out or _next_folder(Path("results"), loaded.name)

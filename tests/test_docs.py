@@ -40,7 +40,7 @@ def test_a_table_tells_unit_default_and_bounds() -> None:
         "| `loss_rate` | share of the messages lost | - | `0` | a number from 0 to below 1 |"
         in (text)
     )
-    assert "| `utility` | lowest and highest utility price | money/kWh | `[0, 70]` |" in text
+    assert "| `utility` | lowest and highest utility price | money/kWh | `[0, 70]` JPY |" in text
     assert "| `communities` | communities by name |  | required |" in text
 
 

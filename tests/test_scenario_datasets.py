@@ -19,7 +19,7 @@ from runs.scenarios.sections import DatasetMembers
 HOURS = 48
 
 
-def dataset(folder: Path, price: float = 30.0, currency: str | None = "EUR") -> Path:
+def dataset(folder: Path, price: float = 0.30, currency: str | None = "EUR") -> Path:
     """Write two measured houses, one with photovoltaics, and a market with a price that rises."""
     folder.mkdir(parents=True)
     description = {
@@ -43,7 +43,7 @@ def dataset(folder: Path, price: float = 30.0, currency: str | None = "EUR") -> 
         "pv_kwh": pa.array([0.75] * count + [None] * count),
     }
     parquet.write_table(pa.table(columns), folder / "profiles.parquet")
-    prices = [f"{t},{price + n}" for n, t in enumerate(times[::2])]
+    prices = [f"{t},{price + n / 100:.2f}" for n, t in enumerate(times[::2])]
     (folder / "market.csv").write_text("\n".join(("time,price", *prices)) + "\n")
     return folder
 
@@ -56,7 +56,8 @@ def scenario(folder: Path, **changes: Any) -> Path:
         "hours": 24, "currency": "EUR", "strategies": ["two_level"], "plots": False,
         "communities": {name: {"members": [group]} for name in ("homes", "malls", "offices")},
         "vehicles": {"count": 20},
-        "prices": {"time_of_use": {"dataset": "data/street"}},
+        "prices": {"utility": [0, 0.7], "aggregator": [0, 0.7],
+                   "time_of_use": {"dataset": "data/street"}},
         "generation_cost": {"quadratic": 0.005},
         **changes,
     }  # fmt: skip
@@ -79,7 +80,7 @@ def test_measured_loads_generation_and_prices_are_what_a_run_sees(tmp_path: Path
     np.testing.assert_allclose(hours["fixed_load_kwh"], 100 * (2 * 0.5 + 3 * 2 * 0.25))
     np.testing.assert_allclose(hours["generation_kwh"], -100 * 2 * 0.75)
     homes = hours[hours["community"] == "homes"].sort_values("step")
-    np.testing.assert_allclose(homes["utility_price"], 30.0 + 12 + np.arange(24))
+    np.testing.assert_allclose(homes["utility_price"], 0.30 + (12 + np.arange(24)) / 100)
     report = audit_run(tmp_path / "run")
     assert report.passed
     made = {check.name: check.passed for check in report.checks}
@@ -133,9 +134,9 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
     assert any("dataset.yaml: currency: prices are in EUR, not" in line for line in told), told
     (told,) = problems(scenario(tmp_path, step_h=0.5))
     assert "market.csv: intervals of 60 min are longer than the step of 30 min" in told
-    (folder / "market.csv").write_text((folder / "market.csv").read_text().replace("47.0", "71"))
+    (folder / "market.csv").write_text((folder / "market.csv").read_text().replace("0.47", "0.71"))
     (told,) = problems(scenario(tmp_path))
-    assert "price rises to 71, above the highest community price" in told
+    assert "price rises to 0.71, above the highest community price" in told
     (folder / "members.csv").write_text("member,scale\nwith,0\nwithot,3\n")
     told = problems(scenario(tmp_path))
     assert any("members.csv, line 2, column scale: '0' is not allowed" in line for line in told)
@@ -146,7 +147,7 @@ def test_another_content_is_another_scenario(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "data" / "street")
     path = scenario(tmp_path)
     before = load_scenario(str(path)).resolved()["files"]["sha256"]
-    (folder / "market.csv").write_text((folder / "market.csv").read_text().replace("47.0", "48"))
+    (folder / "market.csv").write_text((folder / "market.csv").read_text().replace("0.47", "0.48"))
     after = load_scenario(str(path)).resolved()["files"]["sha256"]
     assert {name for name in before if before[name] != after[name]} == {"data/street/market.csv"}
 

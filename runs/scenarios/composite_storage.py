@@ -6,6 +6,8 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from environment.errors import InputError, nearest
+from environment.exchange_rates import converted
+from environment.retail_tariff import AFTER_TEN_YEARS
 from runs.scenarios.base import (
     AS_TUPLE,
     Count,
@@ -24,6 +26,7 @@ from runs.scenarios.base import (
     of_no_other_part,
     refuse,
 )
+from runs.scenarios.money_defaults import money
 
 
 class _Measured(Section):
@@ -184,11 +187,11 @@ class HouseDeviceSettings(Section):
     tank_loss_per_h: LossRate = Field(
         default=0.01, description="share of the stored heat lost in an hour [1/h]"
     )
-    battery_wear: NotNegative = Field(
-        default=1.443, description="upkeep of the battery per energy discharged [money/kWh]"
+    battery_wear: NotNegative = money(
+        "composite_storage.devices.battery_wear", "upkeep of the battery per energy discharged"
     )
-    tank_wear: NotNegative = Field(
-        default=0.777, description="upkeep of the tank per heat drawn [money/kWh]"
+    tank_wear: NotNegative = money(
+        "composite_storage.devices.tank_wear", "upkeep of the tank per heat drawn"
     )
 
     _above_lowest = check("soc_max")(above_lowest)
@@ -210,8 +213,8 @@ class HouseTariff(Section):
     feed_in_year: int | None = Field(
         default=None, description="or the year whose feed-in tariff is paid"
     )
-    base_charge_per_month: NotNegative = Field(
-        default=1650.0, description="base charge of a month [money]"
+    base_charge_per_month: NotNegative = money(
+        "composite_storage.tariff.base_charge_per_month", "base charge of a month"
     )
 
     @check("time_of_use")
@@ -246,13 +249,12 @@ class HouseTariff(Section):
             feed_in_of(self.feed_in_year)
         return self
 
-    @property
-    def feed_in_price(self) -> float:
-        """Price paid for what is delivered [money/kWh]."""
-        from environment.retail_tariff import feed_in_of
+    def feed_in_price(self, currency: str) -> float:
+        """Return the price paid for what is delivered, in the scenario's currency [money/kWh]."""
+        from environment.retail_tariff import CURRENCY, feed_in_of
 
         if self.feed_in_year is not None:
-            return feed_in_of(self.feed_in_year)
+            return converted(feed_in_of(self.feed_in_year), CURRENCY, currency)
         assert self.feed_in is not None
         return self.feed_in
 
@@ -274,18 +276,18 @@ class CompositeStorage(Section):
         default=HouseDeviceSettings(), description="the devices of every house"
     )
     tariff: HouseTariff = Field(
-        default=HouseTariff(feed_in=7.0), description="what houses pay and are paid"
+        default=HouseTariff(feed_in=AFTER_TEN_YEARS), description="what houses pay and are paid"
     )
     emission_factor: NotNegative = Field(
         default=0.347, description="emissions of what is bought [kg/kWh]"
     )
-    carbon_tax: NotNegative = Field(default=0.0, description="tax on emissions [money/kg]")
-    battery_price_per_kwh: NotNegative = Field(
-        default=32_634.0, description="price of a battery per size [money/kWh]"
+    carbon_tax: NotNegative = money("composite_storage.carbon_tax", "tax on emissions")
+    battery_price_per_kwh: NotNegative = money(
+        "composite_storage.battery_price_per_kwh", "price of a battery per size"
     )
-    tank_price_per_kwh: NotNegative = Field(
-        default=26_640.0,
-        description="price of a tank per size, in the unit of tank_unit [money/kWh]",
+    tank_price_per_kwh: NotNegative = money(
+        "composite_storage.tank_price_per_kwh",
+        "price of a tank per size, in the unit of tank_unit",
     )
     interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.035, description="interest of a year [1]"

@@ -4,11 +4,19 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
@@ -23,6 +31,7 @@ from runs.scenarios.battery_sharing import BatterySharing
 from runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
 from runs.scenarios.community_storage import CommunityStorage, between_storages_and_communities
 from runs.scenarios.composite_storage import CompositeStorage, between_houses_and_communities
+from runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
 from runs.scenarios.named_files import datasets_named, files_named
 from runs.scenarios.overrides import SOURCE, override
 from runs.scenarios.problems import Keys, problems_of
@@ -82,7 +91,7 @@ class Scenario(Section):
         default=24.0, description="length of the run, a whole number of steps [h]"
     )
     currency: str = Field(
-        default="JPY", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of three capital letters"
+        default="JPY", pattern=CURRENCY_CODE, description="ISO 4217 code of three capital letters"
     )
     holidays: Holidays | None = Field(default=None, description="public holidays, or null for none")
     school_terms: SchoolTermSettings | None = Field(
@@ -133,6 +142,7 @@ class Scenario(Section):
     plots: bool = Field(default=True, description="whether figures are drawn at the end")
 
     _folder: Path = PrivateAttr(default=Path())
+    _converted: tuple[ConvertedMoney, ...] = PrivateAttr(default=())
 
     @property
     def steps(self) -> int:
@@ -143,6 +153,11 @@ class Scenario(Section):
         """Remember the folder from which the files of the scenario are seen, if it names any."""
         if files_named(self) or self.datasets() or timetable_of(self.school_terms):
             self._folder = Path((context or {}).get("folder", "")).resolve()
+
+    @property
+    def converted_money(self) -> tuple[ConvertedMoney, ...]:
+        """The built-in amounts of money that are converted to the currency of the scenario."""
+        return self._converted
 
     def path_of(self, file: str) -> Path:
         """Return where a file that the scenario names lies."""
@@ -197,7 +212,8 @@ class Scenario(Section):
     def resolved(self) -> dict[str, Any]:
         """Return the scenario as plain data with everything filled in.
 
-        The files it names are given with their folder and the digest of their content.
+        The files it names are given with their folder and the digest of their content, and built-in
+        amounts of money in another currency with what they were converted from.
 
         Returns
         -------
@@ -209,6 +225,8 @@ class Scenario(Section):
         if files:
             digests = {file: _sha256(self.path_of(file)) for file in files}
             resolved["files"] = {"folder": str(self._folder), "sha256": digests}
+        if self._converted:
+            resolved["converted_money"] = [asdict(amount) for amount in self._converted]
         return resolved
 
     @classmethod
@@ -227,12 +245,24 @@ class Scenario(Section):
         """
         given = dict(resolved)
         files = given.pop("files", {})
+        amounts = given.pop("converted_money", [])
         context = {"folder": Path(files.get("folder", ""))}
         try:
-            return cls.model_validate(given, context=context)
+            scenario = cls.model_validate(given, context=context)
         except ValidationError as error:
             problems = problems_of(error, cls, lambda keys: place("run.json", ("scenario", *keys)))
             raise InputError(problems) from None
+        scenario._converted = tuple(ConvertedMoney(**amount) for amount in amounts)
+        return scenario
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_own_currency(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        given, amounts = in_own_currency(given)
+        scenario = handler(given)
+        if amounts:
+            scenario._converted = amounts
+        return scenario
 
     @model_validator(mode="after")
     def _strategies_of_schemes_there(self) -> Self:

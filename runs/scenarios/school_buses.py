@@ -23,6 +23,7 @@ from runs.scenarios.base import (
     ordered,
     refuse,
 )
+from runs.scenarios.money_defaults import money
 from runs.scenarios.preferences import PositivePreference, Preference
 
 ClockHour = Annotated[float, Field(ge=0, le=24)]
@@ -84,13 +85,11 @@ class SchoolBuses(Section):
     discharge_efficiency: Efficiency = Field(
         default=1.0, description="delivered per energy taken out [1]"
     )
-    lam: Preference = Field(
-        default=(1.0, 1.2),
-        description="satisfaction of a school's first kWh; two bounds are drawn between "
-        "[money/kWh]",
+    lam: Preference = money(
+        "school_buses.lam", "satisfaction of a school's first kWh; two bounds are drawn between"
     )
-    theta: PositivePreference = Field(
-        default=0.001, description="fall of satisfaction per kWh a school holds [money/kWh^2]"
+    theta: PositivePreference = money(
+        "school_buses.theta", "fall of satisfaction per kWh a school holds"
     )
     saturates: bool = Field(
         default=True, description="whether energy beyond lam / theta is worth nothing more"
@@ -102,8 +101,8 @@ class SchoolBuses(Section):
     reserve: bool = Field(
         default=True, description="keep back the energy of the rounds ahead of the next charging"
     )
-    average_price_start: Money = Field(
-        default=1.44, description="average price of the energy stored at the start [money/kWh]"
+    average_price_start: Money = money(
+        "school_buses.average_price_start", "average price of the energy stored at the start"
     )
     charging_window: Round = Field(
         default=(22.0, 6.0),
@@ -111,16 +110,15 @@ class SchoolBuses(Section):
         "before from [h]",
     )
     critical: CriticalHours = Field(description="when the utility needs help")
-    incentive_price: Interval = Field(
-        default=(1.0, 10.0), description="lowest and highest incentive price [money/kWh]"
+    incentive_price: Interval = money(
+        "school_buses.incentive_price", "lowest and highest incentive price"
     )
     capped: bool = Field(
         default=True, description="whether the utility buys no more than the required demand"
     )
-    centralised_margin: NotNegative = Field(
-        default=0.4,
-        description="what centralised control pays above the average price of stored energy "
-        "[money/kWh]",
+    centralised_margin: NotNegative = money(
+        "school_buses.centralised_margin",
+        "what centralised control pays above the average price of stored energy",
     )
 
     _ordered = check("incentive_price")(ordered)

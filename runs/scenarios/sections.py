@@ -29,6 +29,7 @@ from runs.scenarios.members import DatasetMembers as DatasetMembers
 from runs.scenarios.members import FileMembers as FileMembers
 from runs.scenarios.members import Members
 from runs.scenarios.members import ProfileMembers as ProfileMembers
+from runs.scenarios.money_defaults import money
 from runs.scenarios.preferences import PositivePreference, Preference
 
 
@@ -76,16 +77,16 @@ class Holidays(Section):
 class GenerationCost(Section):
     """Cost of generation per hour, quadratic * e^2 + linear * e + fixed of the energy e."""
 
-    quadratic: NotNegative = Field(default=5.0e-4, description="a [money/kWh^2]")
-    linear: Money = Field(default=10.14, description="b [money/kWh]")
-    fixed: Money = Field(default=0.0, description="c [money/h]")
+    quadratic: NotNegative = money("generation_cost.quadratic", "a")
+    linear: Money = money("generation_cost.linear", "b")
+    fixed: Money = money("generation_cost.fixed", "c")
 
 
 class TimeOfUse(Section):
     """The tariff of the two-level strategy; on-peak is from_hour <= clock hour < to_hour."""
 
-    on_peak: Money = Field(default=36.0, description="price in the on-peak hours [money/kWh]")
-    off_peak: Money = Field(default=23.0, description="price in all other hours [money/kWh]")
+    on_peak: Money = money("prices.time_of_use.on_peak", "price in the on-peak hours")
+    off_peak: Money = money("prices.time_of_use.off_peak", "price in all other hours")
     from_hour: Annotated[float, Field(ge=0, le=24)] = Field(
         default=9.0, description="clock hour at which on-peak begins [h]"
     )
@@ -120,12 +121,8 @@ class TimeOfUse(Section):
 class PriceRules(Section):
     """The bounds of the prices and the rules where no game sets them."""
 
-    utility: Interval = Field(
-        default=(0.0, 70.0), description="lowest and highest utility price [money/kWh]"
-    )
-    aggregator: Interval = Field(
-        default=(0.0, 70.0), description="lowest and highest community price [money/kWh]"
-    )
+    utility: Interval = money("prices.utility", "lowest and highest utility price")
+    aggregator: Interval = money("prices.aggregator", "lowest and highest community price")
     without_vehicles: Literal["pass_through", "profit_max"] = Field(
         default="pass_through", description="how a community without vehicles sets its price"
     )
@@ -162,9 +159,7 @@ class GameSettings(Section):
     tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=1.0e-6, description="accuracy of a negotiated price [share of the price range]"
     )
-    grid_step: Positive = Field(
-        default=0.1, description="first step of the enumeration [money/kWh]"
-    )
+    grid_step: Positive = money("game.grid_step", "first step of the enumeration")
     grid_zooms: Annotated[int, Field(ge=0, le=12)] = Field(
         default=3, description="how often the enumeration is refined tenfold around its best price"
     )
@@ -262,13 +257,10 @@ class Vehicles(Section):
     discharge_efficiency: Efficiency = Field(
         default=1.0, description="delivered per energy taken out [1]"
     )
-    lam: Preference = Field(
-        default=(50.0, 70.0),
-        description="satisfaction of the first kWh; two bounds are drawn between [money/kWh]",
+    lam: Preference = money(
+        "vehicles.lam", "satisfaction of the first kWh; two bounds are drawn between"
     )
-    theta: PositivePreference = Field(
-        default=2.0, description="fall of satisfaction per kWh stored [money/kWh^2]"
-    )
+    theta: PositivePreference = money("vehicles.theta", "fall of satisfaction per kWh stored")
     trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
 
     @check("day_plans")

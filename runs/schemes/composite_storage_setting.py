@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from agents.storage_houses import HousePopulations
 from environment.calendar import Calendar
+from environment.exchange_rates import converted
 from environment.grid import Grid
-from environment.retail_tariff import base_charge, time_of_use
+from environment.retail_tariff import CURRENCY, base_charge, time_of_use
 from environment.streams import Streams
 from markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from markets.home_energy_rules import TariffSignal, tariff_signals
@@ -84,10 +85,11 @@ class CompositeStorageSetting:
             purchase, _ = market_prices(scenario, calendar, tariff.dataset, tariff.column)
         else:
             assert tariff.time_of_use is not None
-            purchase = time_of_use(tariff.time_of_use, calendar, self.steps)
+            built_in = time_of_use(tariff.time_of_use, calendar, self.steps)
+            purchase = converted(built_in, CURRENCY, scenario.currency)
         self.prices = HousePrices(
             purchase=purchase,
-            feed_in=np.full(self.steps, tariff.feed_in_price),
+            feed_in=np.full(self.steps, tariff.feed_in_price(scenario.currency)),
             battery_wear=devices.battery_wear,
             tank_wear=devices.tank_wear,
             carbon_tax=settings.carbon_tax,
