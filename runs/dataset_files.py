@@ -10,6 +10,7 @@ from environment.datasets.dataset import Dataset, read_dataset
 from environment.datasets.description import Description
 from environment.datasets.schema import TABLES
 from environment.errors import InputError, Problem, nearest
+from environment.local_times import shown
 from runs.scenarios.problems import problems_of
 from runs.scenarios.yaml_reader import place, read_yaml
 
@@ -157,12 +158,28 @@ def dataset_report(dataset: Dataset) -> list[str]:
         else:
             records = dataset.records[name]
             lines.append(f"{name}: {len(records):,} rows of {', '.join(records.columns)}")
-    shares = dataset.filled_share()
-    if not any(shares.values()):
-        return [*lines, "filled: nothing, no member lacks a value"] if shares else lines
+    for name in (name for name in TABLES if name in dataset.series):
+        lines += _filled_lines(dataset, name)
+    return lines
+
+
+def _filled_lines(dataset: Dataset, table: str) -> list[str]:
+    """Return in lines how much of a table was filled, by member or region."""
+    series, shares = dataset.series[table], dataset.filled_share(table)
+    members = table == "profiles"
+    first_us = series.first_filled_us()
+    if first_us is None:
+        return [
+            "filled: nothing, no member lacks a value" if members else f"filled: nothing in {table}"
+        ]
+    if series.keys == ("",):
+        first = shown(first_us, dataset.description.zone)
+        return [f"filled: {shares['']:.2%} of {table}, first {first}"]
+    whose = "" if members else f"{table} of "
     told = list(shares.items())
     width = max(len(key) for key, _ in told[:_SHOWN])
-    lines += [f"filled: {key:<{width}}  {share:.2%}" for key, share in told[:_SHOWN]]
+    lines = [f"filled: {whose}{key:<{width}}  {share:.2%}" for key, share in told[:_SHOWN]]
     if (more := len(told) - _SHOWN) > 0:
-        lines.append(f"filled: {more:,} more members, each at most {told[_SHOWN][1]:.2%}")
+        most = told[_SHOWN][1]
+        lines.append(f"filled: {more:,} more {series.table.key}s, each at most {most:.2%}")
     return lines

@@ -374,7 +374,7 @@ def test_flaws_of_meters_are_warned_of(tmp_path: Path) -> None:
     assert len(told) == 3, told
     assert "'b' looks like 3.4 times 'a': their correlation is above 0.999" in told[0]
     assert "'c' is 0 in 3 intervals and far above it in all others" in told[1]
-    assert "'d' stays at 1.5 for 60 h from 2024-01-21 20:00" in told[2]
+    assert "'d' stays at 1.5 for 60 h from 2024-01-21 21:00+01:00" in told[2]
 
 
 def test_copies_are_found_among_constant_series() -> None:

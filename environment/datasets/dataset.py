@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from environment.calendar import Calendar
 from environment.datasets.data_file import Findings
 from environment.datasets.description import Description
-from environment.datasets.flaws import flaws
+from environment.datasets.examination import unusual
 from environment.datasets.records import Records, read_records, tell_unknown, tell_unknown_names
 from environment.datasets.schema import TABLES
 from environment.datasets.series import Series, read_series
 from environment.demand import LoadTable
 from environment.errors import InputError, Problem
-
-# A meter of which more was filled in than this is worth a warning.
-MUCH_FILLED = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,14 +117,26 @@ class Dataset:
         found = np.array([scale.get(member, np.nan) for member in members])
         return np.where(np.isnan(found), 1.0, found)
 
-    def filled_share(self) -> dict[str, float]:
-        """Return the share of the intervals that were filled, by member, the largest first."""
-        if "profiles" not in self.series:
+    def filled_share(self, table: str = "profiles") -> dict[str, float]:
+        """Return the share of the intervals of a table that were filled, the largest first.
+
+        Parameters
+        ----------
+        table
+            A table of intervals; of several quantities, the one counts of which most was filled.
+
+        Returns
+        -------
+        dict
+            The share by member or region, "" where there is one series only; none where the dataset
+            lacks the table.
+        """
+        if table not in self.series:
             return {}
-        profiles = self.series["profiles"]
-        share = np.stack(list(profiles.filled_share.values())).max(axis=0)
+        series = self.series[table]
+        share = np.stack(list(series.filled_share.values())).max(axis=0)
         order = np.argsort(-share, kind="stable").tolist()
-        return {profiles.keys[key]: float(share[key]) for key in order}
+        return {series.keys[key]: float(share[key]) for key in order}
 
 
 def read_dataset(
@@ -182,48 +191,5 @@ def read_dataset(
         tell_unknown(profiles.place, key, list(profiles.keys), members, findings)
     findings.check()
     if examine:
-        for table in series.values():
-            findings.warnings += flaws(table)
-    dataset = Dataset(folder, description, series, records, ())
-    if examine:
-        findings.warnings += [*_much_filled(dataset), *_other_consumption(dataset)]
+        findings.warnings += unusual(description, series, records)
     return Dataset(folder, description, series, records, tuple(findings.warnings))
-
-
-def _much_filled(dataset: Dataset) -> list[Problem]:
-    much = {key: share for key, share in dataset.filled_share().items() if share > MUCH_FILLED}
-    if not much:
-        return []
-    worst, share = next(iter(much.items()))
-    message = (
-        f"{len(much):,} members have more than {MUCH_FILLED:.0%} of their intervals filled, "
-        f"most '{worst}' with {share:.0%}"
-    )
-    return [Problem(dataset.series["profiles"].place, message)]
-
-
-def _other_consumption(dataset: Dataset) -> list[Problem]:
-    """Warn of members whose profile sums up to another consumption than the members' table."""
-    members, profiles = dataset.records.get("members"), dataset.series.get("profiles")
-    if members is None or profiles is None or "annual_kwh" not in members.columns:
-        return []
-    load = profiles.values.get("load_kwh")
-    year_h = 8760.0
-    if load is None or len(load) * profiles.interval_us < 360 * 24 * 3.6e9:
-        return []
-    annual = load.mean(axis=0) * year_h * 3.6e9 / profiles.interval_us
-    by_member = dict(zip(profiles.keys, annual.tolist(), strict=True))
-    names, told = (members.columns[name].tolist() for name in ("member", "annual_kwh"))
-    off = [
-        (name, by_member[name], said)
-        for name, said in zip(names, told, strict=True)
-        if abs(by_member.get(name, said) - said) > 0.1 * said
-    ]
-    if not off:
-        return []
-    name, found, said = off[0]
-    message = (
-        f"the profiles of {len(off):,} members come to another consumption than annual_kwh: "
-        f"'{name}' to {found:,.0f} kWh in a year, not {said:,.0f}"
-    )
-    return [Problem(f"{members.place}, column annual_kwh", message)]

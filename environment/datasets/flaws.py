@@ -1,14 +1,13 @@
 """What is unusual in measured data, so that a person may want to look at it."""
 
 from collections.abc import Iterator
-from datetime import UTC
 
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.datasets.series import Series
+from environment.datasets.implausible import Readings
 from environment.errors import Problem
-from environment.local_times import HOUR_US, shown
+from environment.local_times import HOUR_US
 from environment.table_file import SHOWN
 
 ALIKE = 0.999
@@ -18,20 +17,27 @@ FEW_ZEROS = 0.05
 _ENOUGH = 48
 
 
-def flaws(series: Series) -> Iterator[Problem]:
+def flaws(
+    readings: Readings, name: str, filled: NDArray[np.float64] | None = None
+) -> Iterator[Problem]:
     """Yield warnings about meters: copies of one another, zeros and values that never change.
 
     Parameters
     ----------
-    series
-        The series of a table.
+    readings
+        The readings of one quantity.
+    name
+        The quantity, as a dataset calls it.
+    filled
+        The readings with their gaps filled, likewise; None where there are none.
     """
-    for name, values in series.measured.items():
-        if name == "load_kwh":
-            yield from _shortened(_copies(series, name), f"{series.place}, column {name}")
-            yield from _shortened(_missing_zeros(series, name), f"{series.place}, column {name}")
-        if name in ("load_kwh", "temp_air", "demand_kwh"):
-            yield from _shortened(_flat(series, name, values), f"{series.place}, column {name}")
+    if name == "load_kwh":
+        yield from _shortened(
+            _copies(readings, readings.values if filled is None else filled), readings.place
+        )
+        yield from _shortened(_missing_zeros(readings), readings.place)
+    if name in ("load_kwh", "temp_air", "demand_kwh"):
+        yield from _shortened(_flat(readings, name), readings.place)
 
 
 def scaled_copies(values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -59,36 +65,36 @@ def scaled_copies(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.argwhere(alike)
 
 
-def _copies(series: Series, name: str) -> Iterator[str]:
-    values = series.values[name]
+def _copies(readings: Readings, values: NDArray[np.float64]) -> Iterator[str]:
     usable = np.flatnonzero(~np.isnan(values).any(axis=0))
     if len(values) < _ENOUGH or usable.size < 2:
         return
     for first, second in usable[scaled_copies(values[:, usable])].tolist():
         factor = values[:, second].sum() / values[:, first].sum()
         yield (
-            f"'{series.keys[second]}' looks like {factor:.3g} times '{series.keys[first]}': "
+            f"'{readings.keys[second]}' looks like {factor:.3g} times '{readings.keys[first]}': "
             f"their correlation is above {ALIKE:g}"
         )
 
 
-def _missing_zeros(series: Series, name: str) -> Iterator[str]:
+def _missing_zeros(readings: Readings) -> Iterator[str]:
     """Tell the few zeros of meters that otherwise stay far above zero."""
-    values = series.measured[name]
+    values = readings.values
     zeros = (values == 0).sum(axis=0)
     share = zeros / np.maximum((~np.isnan(values)).sum(axis=0), 1)
     for key in np.flatnonzero((zeros > 0) & (share < FEW_ZEROS)).tolist():
         others = values[:, key][values[:, key] > 0]
         if others.size >= _ENOUGH and np.quantile(others, 0.01) > 0.1 * np.median(others):
             yield (
-                f"'{series.keys[key]}' is 0 in {zeros[key]:,} intervals and far above it in all "
+                f"'{readings.keys[key]}' is 0 in {zeros[key]:,} intervals and far above it in all "
                 "others: these zeros may mean that a value is missing"
             )
 
 
-def _flat(series: Series, name: str, values: NDArray[np.float64]) -> Iterator[str]:
+def _flat(readings: Readings, name: str) -> Iterator[str]:
     """Tell the longest run of one value of every series, where it is long."""
-    least = int(FLAT_H * HOUR_US // series.interval_us)
+    values = readings.values
+    least = int(FLAT_H * HOUR_US // readings.interval_us)
     for key in range(values.shape[1]):
         column = values[:, key]
         changes = np.flatnonzero(np.diff(column) != 0) + 1  # NaN differs from everything
@@ -97,15 +103,10 @@ def _flat(series: Series, name: str, values: NDArray[np.float64]) -> Iterator[st
         sizes[column[edges[:-1]] == 0] = 0
         longest = int(sizes.argmax())
         if sizes[longest] > least:
-            at_us = series.start_us + int(edges[longest]) * series.interval_us
-            hours = int(sizes[longest]) * series.interval_us / HOUR_US
-            whose = f"'{series.keys[key]}'" if series.keys[key] else name
-            value = column[edges[longest]]
-            yield f"{whose} stays at {value:g} for {hours:g} h from {_utc(at_us)}"
-
-
-def _utc(at_us: int) -> str:
-    return shown(at_us, UTC)
+            first = int(edges[longest])
+            hours = int(sizes[longest]) * readings.interval_us / HOUR_US
+            whose = f"'{readings.keys[key]}'" if readings.keys[key] else name
+            yield f"{whose} stays at {column[first]:g} for {hours:g} h from {readings.time(first)}"
 
 
 def _shortened(messages: Iterator[str], place: str) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from environment.calendar import Calendar
 from environment.datasets.data_file import DataFile, Findings
 from environment.datasets.description import Description
 from environment.datasets.gaps import WEEK_H, fill_gaps
+from environment.datasets.held import coarse_rows, hold
 from environment.datasets.resampling import resampled
 from environment.datasets.schema import TABLES, Table
 from environment.datasets.swapped_dates import warn_swapped
@@ -69,8 +70,20 @@ class Series:
         InputError
             If the table lacks it, does not cover the run, or is coarser than its steps.
         """
-        unit = next(column.unit for column in self.table.columns if column.name == name)
-        return self._resampled(self.values, name, calendar, steps, unit)
+        return self._resampled(self.values, name, calendar, steps, self.unit_of(name))
+
+    def unit_of(self, name: str) -> str:
+        """Return the unit of a quantity of the table."""
+        return next(column.unit for column in self.table.columns if column.name == name)
+
+    def first_filled_us(self) -> int | None:
+        """Return when the first filled interval starts, in microseconds of UTC since 1970."""
+        filled = [
+            np.isnan(self.measured[name]) & ~np.isnan(values)
+            for name, values in self.values.items()
+        ]
+        intervals = np.flatnonzero(np.logical_or.reduce(filled).any(axis=1))
+        return self.start_us + int(intervals[0]) * self.interval_us if intervals.size else None
 
     def filled(self, name: str, calendar: Calendar, steps: int) -> NDArray[np.bool_]:
         """Return in which steps of a run any interval was filled, shape (steps, keys).
@@ -180,6 +193,10 @@ class _Reading:
             self.findings.warnings += file.unused
         if len(self.findings.errors) > errors_before:
             return None
+        for name, measured in quantities.items():
+            self._hold(parts, name, measured)
+        if len(self.findings.errors) > errors_before:
+            return None
         values, shares = {}, {}
         for name, measured in quantities.items():
             values[name], shares[name] = self._filled(name, measured)
@@ -253,6 +270,40 @@ class _Reading:
             used = part.used
             dense[part.interval[used], part.key[used]] = numbers[used]
         return dense
+
+    def _hold(self, parts: list[_Part], name: str, measured: NDArray[np.float64]) -> None:
+        """Let rows further apart than an interval hold up to the next one, in place.
+
+        A price, a temperature or a mean power of an hour is that of its quarters; an energy is not.
+        """
+        attribute = next(column for column in self.table.quantities if column.name == name)
+        powers = [p.file.is_power(name) for p in parts if name in p.file.present]
+        zone, told = self.description.zone, list(coarse_rows(measured))
+        for index, coarse in enumerate(told):
+            begin, end = (
+                shown(self.start_us + at * self.interval_us, zone)
+                for at in (coarse.first, coarse.last)
+            )
+            key = self.keys[coarse.series]
+            whose = f" of '{key}'" if key else ""
+            rows = (
+                f"{coarse.rows:,} rows of {name}{whose} from {begin} to {end} are "
+                f"{length(coarse.intervals * self.interval_us)} apart, not "
+                f"{length(self.interval_us)}"
+            )
+            if attribute.unit == "kWh" and not all(powers):
+                message = f"{rows}: an energy of a longer interval is not that of a shorter one"
+                allowed = f"a row every {length(self.interval_us)}, or a mean power, which holds"
+                problems = self.findings.errors
+            else:
+                hold(measured, coarse, self.at_end)
+                message, allowed = f"{rows}: each holds up to the next one", ""
+                problems = self.findings.warnings
+            if index < SHOWN:
+                problems.append(Problem(self.place, message, allowed))
+            elif index == SHOWN:
+                more = f"and {len(told) - SHOWN:,} more stretches like these in {name}"
+                problems.append(Problem(self.place, more))
 
     def _filled(
         self, name: str, measured: NDArray[np.float64]
