@@ -1,6 +1,7 @@
 """A dataset's folder: its description read, its tables checked and told about."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Data
     Returns
     -------
     Dataset
-        The dataset, checked.
+        The dataset, checked, with warnings of the source as well.
 
     Raises
     ------
@@ -120,8 +121,10 @@ def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Data
     """
     from environment.datasets.readers import read_foreign, write_dataset
 
-    write_dataset(read_foreign(kind, source, wishes), out)
-    return check_dataset(out)
+    foreign = read_foreign(kind, source, wishes)
+    write_dataset(foreign, out)
+    dataset = check_dataset(out)
+    return replace(dataset, warnings=(*foreign.warnings, *dataset.warnings))
 
 
 def dataset_files(folder: Path, tables: Collection[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from environment.datasets.readers.citylearn_times import FirstRow, find_start, told_start
 from environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
     Foreign,
@@ -42,28 +43,29 @@ _W_PER_KW = 1000.0
 def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     """Read a folder with a schema.json.
 
-    The rows of CityLearn carry no year, so the start must be told. Its generation of
-    photovoltaics is a power per nominal power [W/kW], or an energy [kWh] where the building says
-    `generation_mode: absolute`.
+    The rows of CityLearn carry no year, so the start or its year must be told, if the schema has no
+    `start_date`; their months and hours must agree with it. Its generation of photovoltaics is a
+    power per nominal power [W/kW], or an energy [kWh] where the building says
+    `generation_mode: absolute`. Storages, chargers, vehicles and other devices are left out, which
+    a warning says; -999 stands for a missing value.
 
     Parameters
     ----------
     source
         The folder, or its schema.json.
     wishes
-        With a start and a time zone.
+        With a time zone, and a start or its year unless the schema has one.
 
     Raises
     ------
     InputError
-        If files or columns are missing.
+        If files or columns are missing, or the columns say another start.
     """
     import pandas as pd
 
     folder = source if source.is_dir() else source.parent
     schema = _schema(folder / "schema.json")
-    why = "the files of CityLearn tell no year"
-    start = datetime.fromisoformat(wishes.needed("start", why, "2016-08-01T00:00"))
+    told_start(schema, wishes)  # before anything is read
     why = "the files of CityLearn tell none"
     zone = wishes.needed("time_zone", why, "America/Los_Angeles")
     step_s = round(float(schema.get("seconds_per_time_step", 3600)))
@@ -71,17 +73,22 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
         message = f"steps of {step_s} s are no whole minutes"
         raise InputError([Problem(f"{folder / 'schema.json'}: seconds_per_time_step", message)])
     members, profiles, shared = [], [], {}
+    warnings, first_rows, included = [], [], {}
     for name, building in schema["buildings"].items():
         if not building.get("include", True):
             continue
+        included[name] = building
         members.append({"member": name, "kind": "building", "pv_kw": _nominal_kw(building) or None})
         path = folder / building["energy_simulation"]
-        profiles.append(_profile(path, name, building, step_s / 3600))
+        table = read_table(path, ())
+        first_rows.append(FirstRow.of(table, path, timedelta(seconds=step_s)))
+        profiles.append(_profile(table, path, name, building, step_s / 3600, warnings))
         shared.update({kind: folder / building[kind] for kind in _SHARED if building.get(kind)})
     if not members:
         raise InputError([Problem(str(folder / "schema.json"), "includes no building")])
     tables = {"members": pd.DataFrame(members), "profiles": pd.concat(profiles)}
-    tables |= _shared_tables(shared)
+    start, of_start = find_start(schema, folder / "schema.json", wishes, first_rows)
+    tables |= _shared_tables(shared, warnings)
     steps = max(len(table) for table in profiles)
     labels = pd.date_range(start, periods=steps, freq=f"{step_s}s")
     for name, table in tables.items():
@@ -99,11 +106,46 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
         resolution=step_s // 60,
         currency=(wishes.currency or "USD") if "market" in tables else None,
         tables=tables,
-        notes=("Row by row from the start that was told.",),
+        notes=("Row by row from the start.",),
+        warnings=(*of_start, *_left_out(folder / "schema.json", schema, included), *warnings),
     )
 
 
 _SHARED = ("weather", "pricing", "carbon_intensity")
+_MISSING = -999.0
+
+
+def _left_out(
+    path: Path, schema: Mapping[str, Any], buildings: Mapping[str, Mapping[str, Any]]
+) -> list[Problem]:
+    """Return what of the buildings, and beside them, does not become part of the dataset."""
+    owners: dict[str, list[str]] = {}
+    for name, building in buildings.items():
+        for key, part in building.items():
+            if isinstance(part, Mapping) and part and key != "pv":
+                owners.setdefault(key, []).append(name)
+    told = [
+        f"{key} of {names[0]}" + (f" and {len(names) - 1:,} more buildings" if names[1:] else "")
+        for key, names in owners.items()
+    ]
+    told += [f"{len(part):,} {key}" for key, part in schema.items()
+             if "vehicle" in key and isinstance(part, Mapping) and part]  # fmt: skip
+    if not told:
+        return []
+    return [Problem(str(path), f"devices are left out: {', '.join(told)}")]
+
+
+def _measured(
+    table: "pd.DataFrame", column: str, path: Path, warnings: list[Problem]
+) -> "pd.Series[float]":
+    """Return a column of numbers, NaN where it is empty or says that a value is missing."""
+    found = numbers(table, column, path)
+    missing = found == _MISSING
+    if missing.any():
+        line = int(missing.to_numpy().argmax()) + 2
+        message = f"{missing.sum():,} values of {_MISSING:g} are taken for missing"
+        warnings.append(Problem(f"{path}, line {line}, column {column}", message))
+    return found.mask(missing)
 
 
 def _schema(path: Path) -> dict[str, Any]:
@@ -132,12 +174,18 @@ def _nominal_kw(building: Mapping[str, Any]) -> float:
     return float(attributes.get("nominal_power") or 0.0)
 
 
-def _profile(path: Path, name: str, building: Mapping[str, Any], step_h: float) -> "pd.DataFrame":
+def _profile(
+    table: "pd.DataFrame",
+    path: Path,
+    name: str,
+    building: Mapping[str, Any],
+    step_h: float,
+    warnings: list[Problem],
+) -> "pd.DataFrame":
     import pandas as pd
 
-    table = read_table(path, ())
     columns = {
-        ours: numbers(table, theirs[0], path)
+        ours: _measured(table, theirs[0], path, warnings)
         for ours, options in _BUILDING.items()
         if (theirs := [option for option in options if option in table.columns])
     }
@@ -148,14 +196,22 @@ def _profile(path: Path, name: str, building: Mapping[str, Any], step_h: float) 
     pv = building.get("pv") or {}
     absolute = (pv.get("attributes") or {}).get("generation_mode") == "absolute"
     if sun and (nominal_kw or absolute):
-        generation = numbers(table, sun[0], path).clip(lower=0.0)
+        generation = _measured(table, sun[0], path, warnings)
+        if below := int((generation < 0).sum()):
+            message = f"{below:,} values below 0 are taken for 0"
+            warnings.append(Problem(f"{path}, column {sun[0]}", message))
+        generation = generation.clip(lower=0.0)
         columns["pv_kwh"] = generation if absolute else generation * nominal_kw * step_h / _W_PER_KW
     # Heat and cold that nobody wants would only be columns of zeros.
-    wanted = {key: column for key, column in columns.items() if key == "load_kwh" or column.any()}
+    wanted = {
+        key: column
+        for key, column in columns.items()
+        if key == "load_kwh" or column.fillna(0).any()
+    }
     return pd.DataFrame({"member": name, **wanted})
 
 
-def _shared_tables(files: Mapping[str, Path]) -> dict[str, "pd.DataFrame"]:
+def _shared_tables(files: Mapping[str, Path], warnings: list[Problem]) -> dict[str, "pd.DataFrame"]:
     import pandas as pd
 
     tables: dict[str, pd.DataFrame] = {}
@@ -167,7 +223,7 @@ def _shared_tables(files: Mapping[str, Path]) -> dict[str, "pd.DataFrame"]:
         for path in (files[kind] for kind in kinds if kind in files):
             table = read_table(path, ())
             columns |= {
-                ours: numbers(table, theirs[0], path)
+                ours: _measured(table, theirs[0], path, warnings)
                 for ours, options in known.items()
                 if (theirs := [option for option in options if option in table.columns])
             }

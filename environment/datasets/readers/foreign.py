@@ -75,6 +75,8 @@ class Foreign:
         The tables by name.
     notes
         What a person should know of how they came about.
+    warnings
+        What is unusual in the source, or of it left out.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Foreign:
     tables: dict[str, "pd.DataFrame"]
     currency: str | None = None
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[Problem, ...] = field(default=())
 
 
 def write_dataset(foreign: Foreign, folder: Path) -> None:
