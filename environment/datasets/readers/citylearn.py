@@ -73,7 +73,8 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
         message = f"steps of {step_s} s are no whole minutes"
         raise InputError([Problem(f"{folder / 'schema.json'}: seconds_per_time_step", message)])
     members, profiles, shared = [], [], {}
-    warnings, first_rows, included = [], [], {}
+    warnings: list[Problem] = []
+    first_rows, included = [], {}
     for name, building in schema["buildings"].items():
         if not building.get("include", True):
             continue

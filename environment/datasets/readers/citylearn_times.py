@@ -73,8 +73,8 @@ class FirstRow:
         start = following - self.month_ends_after
         if self.hour is not None and start.hour != self.hour:
             # Clocks that change within the month move what lies before the change.
-            start = min((start - _HOUR_OF_CHANGE, start + _HOUR_OF_CHANGE),
-                        key=lambda time: abs(time.hour - self.hour))  # fmt: skip
+            beside = (start - _HOUR_OF_CHANGE, start + _HOUR_OF_CHANGE)
+            start = next((time for time in beside if time.hour == self.hour), start)
         return start
 
     def problems(self, start: datetime) -> list[Problem]:
