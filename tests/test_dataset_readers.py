@@ -74,7 +74,7 @@ def test_citylearn(tmp_path: Path) -> None:
 
 def test_citylearn_needs_a_year_and_names_what_is_missing(tmp_path: Path) -> None:
     folder = citylearn(tmp_path / "challenge")
-    with pytest.raises(InputError, match="--start: is missing; the files of CityLearn tell no"):
+    with pytest.raises(InputError, match="--start: is missing; the files of CityLearn state no"):
         read_foreign("citylearn", folder, Wishes())
     told = Wishes(time_zone="UTC", start="2016-08-01T00:00")
     lines(folder / "Building_2.csv", "Month,Hour", "8,1")

@@ -431,7 +431,7 @@ def test_overlapping_trips_and_another_consumption_are_warned_of(tmp_path: Path)
     days(tmp_path, loads, tables=tables)
     write(tmp_path, "m.csv", "member,annual_kwh", ["a,99000", f"b,{loads['b'].mean() * 8760}"])
     (told,) = warnings(check_dataset(tmp_path))
-    assert "the profiles of 1 members come to another consumption than annual_kwh: 'a'" in told
+    assert "the profiles of 1 members amount to another consumption than annual_kwh: 'a'" in told
 
 
 def test_the_command_checks_folders(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_vehicle_that_charges_among_standby_is_no_spike(tmp_path: Path) -> Non
 def test_loads_in_wh_are_seen_in_a_month_with_annual_kwh(tmp_path: Path) -> None:
     told = of_dataset(dataset(tmp_path / "wh", 1000 * load(), "house,,4000"))
     (line,) = told
-    assert "members.csv, column annual_kwh: the profiles of 1 members come to another" in line
+    assert "members.csv, column annual_kwh: the profiles of 1 members amount to another" in line
     assert "kWh in a year, not 4,000; perhaps they are in Wh" in line
     # A month of winter has more than its twelfth.
     assert of_dataset(dataset(tmp_path / "winter", 2.5 * load(), "house,,4000")) == []
@@ -146,7 +146,7 @@ def test_loads_in_wh_are_seen_without_annual_kwh(tmp_path: Path) -> None:
     members.write_text("member\nhouse\n")
     path = scenario(tmp_path / "scenario", communities={"homes": {"members": [group]}})
     (told,) = of_scenario(path)
-    assert "'house' comes to" in told
+    assert "'house' amounts to" in told
     assert told.endswith("perhaps it is in Wh")
 
 

@@ -32,7 +32,7 @@ def unusual(
     Parameters
     ----------
     description
-        What its person tells about it.
+        What its person states about it.
     series, records
         Its tables by name.
     """
@@ -88,13 +88,13 @@ def _of_loads(
     kinds = dict(zip(*_columns(members, "kind"), strict=True))
     households = np.array([kinds.get(key) == "household" for key in profiles.keys], dtype=np.bool_)
     yield from household_energy(readings, households)
-    told = _known(members, "annual_kwh", profiles.keys)
+    stated = _known(members, "annual_kwh", profiles.keys)
     if members is not None:
         by_members = Readings(
             f"{members.place}, column annual_kwh", profiles.keys, profiles.values["load_kwh"],
             profiles.start_us, profiles.interval_us, description.zone,
         )  # fmt: skip
-        yield from other_consumption(by_members, told)
+        yield from other_consumption(by_members, stated)
 
 
 def _columns(members: Records | None, name: str) -> tuple[list[str], list[object]]:

@@ -161,7 +161,7 @@ def household_energy(readings: Readings, households: NDArray[np.bool_]) -> Itera
         return
     annual = np.where(households, readings.annual(), np.nan)
     found = [
-        f"{readings.whose(key)} comes to {unusual}"
+        f"{readings.whose(key)} amounts to {unusual}"
         for key in np.flatnonzero(~np.isnan(annual)).tolist()
         if (unusual := unusual_household(float(annual[key])))
     ]
@@ -182,32 +182,32 @@ def unusual_household(annual_kwh: float) -> str:
     return ""
 
 
-def other_consumption(readings: Readings, told_kwh: NDArray[np.float64]) -> Iterator[Problem]:
-    """Yield a warning of members whose load adds up to another consumption than was told.
+def other_consumption(readings: Readings, stated_kwh: NDArray[np.float64]) -> Iterator[Problem]:
+    """Yield a warning of members whose load adds up to another consumption than is stated.
 
     Parameters
     ----------
     readings
         Loads, of any length: their mean power is compared with that of the year, within 10 % for a
         year, a factor of 4 for a part of one, and of 20 for less than a day.
-    told_kwh
-        Consumption of a year that was told, NaN for none [kWh], shape (keys,).
+    stated_kwh
+        Stated consumption of a year, NaN for none [kWh], shape (keys,).
     """
     tolerance = next(factor for least_h, factor in TOLERANCES if readings.hours >= least_h)
     annual = readings.annual()
     with np.errstate(invalid="ignore"):
-        off = (annual > tolerance * told_kwh) | (annual < told_kwh / tolerance)
+        off = (annual > tolerance * stated_kwh) | (annual < stated_kwh / tolerance)
     which = np.flatnonzero(off)
     if which.size == 0:
         return
     first = int(which[0])
     # Loads in Wh, allowing for the season.
-    unit = "; perhaps they are in Wh" if 250 < annual[first] / told_kwh[first] < 4000 else ""
+    unit = "; perhaps they are in Wh" if 250 < annual[first] / stated_kwh[first] < 4000 else ""
     yield Problem(
         readings.place,
-        f"the profiles of {which.size:,} members come to another consumption than annual_kwh: "
+        f"the profiles of {which.size:,} members amount to another consumption than annual_kwh: "
         f"{readings.whose(first)} to {annual[first]:,.0f} kWh in a year, not "
-        f"{told_kwh[first]:,.0f}{unit}",
+        f"{stated_kwh[first]:,.0f}{unit}",
     )
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.datasets.readers.citylearn_times import FirstRow, find_start, told_start
+from environment.datasets.readers.citylearn_times import FirstRow, find_start, given_start
 from environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
     Foreign,
@@ -43,8 +43,8 @@ _W_PER_KW = 1000.0
 def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     """Read a folder with a schema.json.
 
-    The rows of CityLearn carry no year, so the start or its year must be told, if the schema has no
-    `start_date`; their months and hours must agree with it. Its generation of photovoltaics is a
+    The rows of CityLearn carry no year, so the start or its year must be given unless the schema
+    has a `start_date`; their months and hours must agree with it. Its generation of photovoltaics is a
     power per nominal power [W/kW], or an energy [kWh] where the building says
     `generation_mode: absolute`. Storages, chargers, vehicles and other devices are left out, which
     a warning says; -999 stands for a missing value.
@@ -65,7 +65,7 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
 
     folder = source if source.is_dir() else source.parent
     schema = _schema(folder / "schema.json")
-    told_start(schema, wishes)  # before anything is read
+    given_start(schema, wishes)  # before anything is read
     why = "the files of CityLearn tell none"
     zone = wishes.needed("time_zone", why, "America/Los_Angeles")
     step_s = round(float(schema.get("seconds_per_time_step", 3600)))
@@ -125,15 +125,15 @@ def _left_out(
         for key, part in building.items():
             if isinstance(part, Mapping) and part and key != "pv":
                 owners.setdefault(key, []).append(name)
-    told = [
+    devices = [
         f"{key} of {names[0]}" + (f" and {len(names) - 1:,} more buildings" if names[1:] else "")
         for key, names in owners.items()
     ]
-    told += [f"{len(part):,} {key}" for key, part in schema.items()
+    devices += [f"{len(part):,} {key}" for key, part in schema.items()
              if "vehicle" in key and isinstance(part, Mapping) and part]  # fmt: skip
-    if not told:
+    if not devices:
         return []
-    return [Problem(str(path), f"devices are left out: {', '.join(told)}")]
+    return [Problem(str(path), f"devices are left out: {', '.join(devices)}")]
 
 
 def _measured(

@@ -79,18 +79,18 @@ class FirstRow:
 
     def problems(self, start: datetime) -> list[Problem]:
         """Return where the columns say something else than a start."""
-        place, told = f"{self.path}, line 2", f"the start {start.isoformat(timespec='minutes')}"
+        place, given = f"{self.path}, line 2", f"the start {start.isoformat(timespec='minutes')}"
         problems = []
         if self.month not in (None, start.month):
-            message = f"month {self.month} is not that of {told}"
+            message = f"month {self.month} is not that of {given}"
             problems.append(Problem(f"{place}, column month", message, "another --start"))
         if self.hour not in (None, start.hour):
-            message = f"the hour begins at {self.hour}:00, which is not that of {told}"
+            message = f"the hour begins at {self.hour}:00, which is not that of {given}"
             problems.append(Problem(f"{place}, column hour", message, "another --start"))
         if not problems and self.month is not None and self.month_ends_after is not None:
             own = self.start_in(start.year)
             if abs(own - start) > _HOUR_OF_CHANGE:
-                message = f"the month ends {self.month_ends_after} after the first row, not {told}"
+                message = f"the month ends {self.month_ends_after} after the first row, not {given}"
                 allowed = f"--start {own.isoformat(timespec='minutes')}, or another year"
                 problems.append(Problem(f"{place}, column month", message, allowed))
         return problems
@@ -108,8 +108,8 @@ class FirstRow:
         return [Problem(f"{self.path}, line 2, column day_type", message)]
 
 
-def told_start(schema: Mapping[str, Any], wishes: Wishes) -> str:
-    """Return the start that is told, by the person or else by the schema.
+def given_start(schema: Mapping[str, Any], wishes: Wishes) -> str:
+    """Return the start that is given, by the person or else by the schema.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def told_start(schema: Mapping[str, Any], wishes: Wishes) -> str:
         If there is none.
     """
     own = schema.get("start_date")
-    why = "the files of CityLearn tell no year, and the schema has no start_date"
+    why = "the files of CityLearn state no year, and the schema has no start_date"
     return wishes.start or (wishes.needed("start", why, _EXAMPLE) if own is None else str(own))
 
 
@@ -126,8 +126,8 @@ def find_start(
 ) -> tuple[datetime, list[Problem]]:
     """Return when a folder begins, and what a person should know of that.
 
-    A start that is told goes before the ``start_date`` of the schema; a year alone, told or as
-    ``start_date``, is completed by the columns.
+    The start of the person goes before the ``start_date`` of the schema; a year alone, in either,
+    is completed by the columns.
 
     Raises
     ------
@@ -136,23 +136,23 @@ def find_start(
     """
     given = schema.get("start_date")
     own = None if given is None else str(given)
-    told = told_start(schema, wishes)
+    text = given_start(schema, wishes)
     try:
-        year_alone = re.fullmatch(r"\d{4}", told)
-        start = rows[0].start_in(int(told)) if year_alone else datetime.fromisoformat(told)
+        year_alone = re.fullmatch(r"\d{4}", text)
+        start = rows[0].start_in(int(text)) if year_alone else datetime.fromisoformat(text)
     except ValueError as error:
         if isinstance(error, InputError):
             raise
         source = "--start" if wishes.start else f"{place}: start_date"
-        raise InputError([Problem(source, f"{told!r} is no time", _EXAMPLE)]) from None
-    if not wishes.start and len(told) == len("2016-08-01") and rows[0].hour is not None:
+        raise InputError([Problem(source, f"{text!r} is no time", _EXAMPLE)]) from None
+    if not wishes.start and len(text) == len("2016-08-01") and rows[0].hour is not None:
         start = start.replace(hour=rows[0].hour)
     start = start.replace(tzinfo=None)
     if problems := [problem for row in rows for problem in row.problems(start)]:
         raise InputError(problems)
     warnings = [warning for row in rows[:1] for warning in row.warnings(start)]
     if wishes.start and own is not None and not start.isoformat().startswith(own[:10]):
-        message = f"{own} is not the start {start.isoformat(timespec='minutes')} that was told"
+        message = f"{own} is not the start {start.isoformat(timespec='minutes')} that was given"
         warnings.append(Problem(f"{place}: start_date", message))
     return start, warnings
 
