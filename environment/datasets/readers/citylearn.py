@@ -44,8 +44,8 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     """Read a folder with a schema.json.
 
     The rows of CityLearn carry no year, so the start or its year must be given unless the schema
-    has a `start_date`; their months and hours must agree with it. Its generation of photovoltaics is a
-    power per nominal power [W/kW], or an energy [kWh] where the building says
+    has a `start_date`; their months and hours must agree with it. Its generation of photovoltaics
+    is a power per nominal power [W/kW], or an energy [kWh] where the building says
     `generation_mode: absolute`. Storages, chargers, vehicles and other devices are left out, which
     a warning says; -999 stands for a missing value.
 
