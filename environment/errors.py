@@ -113,8 +113,23 @@ def missing_columns(place: str, present: Sequence[str], required: Sequence[str])
     ]
 
 
+def impossible_path(path: Path) -> str:
+    """Return why the system cannot look a path up, "" where it can or nothing is there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return str(error.strerror)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def missing_file(path: Path) -> list[Problem]:
     """Return a problem where a path is no file, with the file nearest to it in its folder."""
+    if reason := impossible_path(path):
+        return [Problem(str(path), f"cannot be opened: {reason}", "the path of a file")]
     if path.is_file():
         return []
     if path.is_dir():

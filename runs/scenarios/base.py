@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
-from environment.errors import InputError, Problem, nearest
+from environment.errors import InputError, Problem, impossible_path, nearest
 
 # A list of YAML becomes a tuple; what stands in it is still read strictly.
 AS_TUPLE = Field(strict=False)
@@ -19,6 +19,10 @@ NotNegative = Annotated[float, Field(ge=0, le=1e12)]
 Money = Annotated[float, Field(ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Interval = Annotated[tuple[Money, Money], AS_TUPLE]
+
+# Names of groups, communities and scenarios are parts of file names, of which systems allow 255
+# bytes in all.
+LONGEST_NAME = 100
 
 # What else than groups is connected to the grid under a community.
 GRID_PARTS = ("charging", "community-storage", "feeder", "schools")
@@ -39,6 +43,19 @@ class Section(BaseModel):
 def refuse(message: str, *, place: str = "", allowed: str = "", suggestion: str = "") -> InputError:
     """Return the error of one field, placed relative to that field."""
     return InputError([Problem(place, message, allowed, suggestion)])
+
+
+def short_enough(name: str) -> str:
+    """Return a name that files, folders and columns can bear."""
+    allowed = f"printable characters, at most {LONGEST_NAME} bytes of them"
+    if not name.isprintable():
+        raise refuse(f"the name {name[:LONGEST_NAME]!r} cannot be printed", allowed=allowed)
+    if (size := len(name.encode())) > LONGEST_NAME:
+        raise refuse(f"the name takes {size:,} bytes", allowed=allowed)
+    return name
+
+
+Name = Annotated[str, Field(min_length=1), AfterValidator(short_enough)]
 
 
 def ordered(interval: tuple[float, float]) -> tuple[float, float]:
@@ -102,6 +119,7 @@ def existing(file: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:
     path = folder / file
     if path.suffix.lower() not in suffixes:
         raise refuse(f"cannot read {file!r}", allowed=" or ".join(suffixes))
+    looked_up(path)
     if not path.is_file():
         beside = path.parent.iterdir() if path.parent.is_dir() else ()
         names = [entry.name for entry in beside if entry.suffix.lower() in suffixes]
@@ -117,6 +135,7 @@ def existing_dataset(folder: str, info: ValidationInfo) -> str:
     if seen_from is None:
         return folder
     path = seen_from / folder
+    looked_up(path / "dataset.yaml")
     if not (path / "dataset.yaml").is_file():
         beside = path.parent.iterdir() if path.parent.is_dir() else ()
         names = [entry.name for entry in beside if (entry / "dataset.yaml").is_file()]
@@ -128,6 +147,12 @@ def existing_dataset(folder: str, info: ValidationInfo) -> str:
             suggestion=suggestion,
         )
     return folder
+
+
+def looked_up(path: Path) -> None:
+    """Refuse a path that the system cannot look up."""
+    if reason := impossible_path(path):
+        raise refuse(f"{str(path)!r} cannot be opened: {reason}", allowed="a path that can be")
 
 
 def of_no_other_part(name: str) -> str:

@@ -10,6 +10,7 @@ from environment.errors import InputError, Problem, nearest
 from runs.scenarios.base import (
     AS_TUPLE,
     Efficiency,
+    Name,
     NotNegative,
     Positive,
     Section,
@@ -86,7 +87,7 @@ Forecasters = Annotated[
 class SharedStorage(Section):
     """A storage, the plant that alone charges it, and the households that it serves."""
 
-    name: str = Field(
+    name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the storage in the results"
     )
     community: str = Field(description="community in which it stands")

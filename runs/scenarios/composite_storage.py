@@ -14,6 +14,7 @@ from runs.scenarios.base import (
     Efficiency,
     LossRate,
     Money,
+    Name,
     NotNegative,
     Positive,
     Section,
@@ -116,7 +117,7 @@ class HousePhotovoltaics(_Measured):
 class StorageHouseGroup(Section):
     """Houses of one community that are described together."""
 
-    name: str = Field(
+    name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of these houses in the results"
     )
     community: str = Field(description="community in which they stand")

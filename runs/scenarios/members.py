@@ -11,6 +11,7 @@ from runs.scenarios.base import (
     AS_TUPLE,
     Count,
     Efficiency,
+    Name,
     NotNegative,
     Positive,
     Section,
@@ -23,7 +24,7 @@ from runs.scenarios.base import (
 
 class _Members(Section):
     kind: Literal["household", "building"] = Field(description="what the members are")
-    name: str = Field(min_length=1, description="name of these members in the results")
+    name: Name = Field(description="name of these members in the results")
     pv_kw: NotNegative = Field(
         default=0.0, description="peak power of the photovoltaics of each member [kW]"
     )
@@ -111,7 +112,8 @@ _SOURCES = {"dataset": "from dataset", "file": "from file", "businesses": "of bu
 
 
 def _source_of_members(value: object) -> str:
-    given = value if isinstance(value, Mapping) else vars(value)
+    # What is no section at all is refused as members of the commonest kind.
+    given = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
     return next((source for key, source in _SOURCES.items() if key in given), "from profile")
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem, nearest
+from environment.errors import InputError, Problem, impossible_path, nearest
 from runs.dataset_files import dataset_files
 from runs.scenarios.agreement import (
     each_once,
@@ -27,6 +27,7 @@ from runs.scenarios.agreement import (
     tariff_within_bounds,
     there_if_compared,
 )
+from runs.scenarios.base import Name
 from runs.scenarios.battery_sharing import BatterySharing
 from runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
 from runs.scenarios.community_storage import CommunityStorage, between_storages_and_communities
@@ -55,6 +56,7 @@ from runs.scenarios.sections import (
 )
 from runs.scenarios.smart_homes import SmartHomesSettings, between_homes_and_communities
 from runs.scenarios.time_span import (
+    SHORTEST_STEP_H,
     existing_time,
     known_zone,
     part_or_multiple_of_an_hour,
@@ -71,7 +73,7 @@ SCHEME_SECTIONS = tuple(scheme for scheme in STRATEGIES_OF if scheme != "vehicle
 class Scenario(Section):
     """Everything that a run depends on; the same scenario and seed give the same results."""
 
-    name: str = Field(
+    name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="short name of letters, digits, points, hyphens and underscores",
     )
@@ -81,7 +83,7 @@ class Scenario(Section):
     )
     time_zone: str = Field(description="IANA name of the time zone")
     start: str = Field(description="local time as 2024-01-15T01:00")
-    step_h: Annotated[float, Field(gt=0, le=24)] = Field(
+    step_h: Annotated[float, Field(ge=SHORTEST_STEP_H, le=24)] = Field(
         default=1.0, description="length of a step, a whole part or multiple of an hour [h]"
     )
     years: Annotated[int, Field(ge=1, le=100)] | None = Field(
@@ -393,9 +395,11 @@ def _content(text: str, name: str) -> Any:
 
 def _find(name_or_path: str) -> Path:
     built_in = BUILT_IN / f"{name_or_path}.yaml"
-    if name_or_path.replace("-", "").isalnum() and built_in.is_file():
+    if built_in in BUILT_IN.glob("*.yaml"):
         return built_in
     path = Path(name_or_path)
+    if reason := impossible_path(path):
+        raise InputError([Problem(name_or_path, f"cannot be opened: {reason}", "a YAML file")])
     if path.is_file():
         return path
     names = [name for name, _ in builtin_scenarios()]

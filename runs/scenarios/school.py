@@ -11,7 +11,7 @@ from pydantic import field_validator as check
 
 from environment.errors import InputError, nearest
 from environment.school_terms import clashes, term_problems
-from runs.scenarios.base import AS_TUPLE, Section, refuse
+from runs.scenarios.base import AS_TUPLE, Section, looked_up, refuse
 
 # More days in a row than these are a mistake in a year.
 _LONGEST = timedelta(days=366)
@@ -170,6 +170,7 @@ def _existing_gtfs(folder: str, info: ValidationInfo) -> str:
     from environment.datasets.gtfs_terms import GTFS_FILES, gtfs_files
 
     path = seen_from / folder
+    looked_up(path)
     if path.is_dir() and gtfs_files(path):
         return folder
     allowed = f"a folder with {' or '.join(GTFS_FILES.values())}"

@@ -13,6 +13,7 @@ from runs.scenarios.base import (
     Efficiency,
     Interval,
     Money,
+    Name,
     NotNegative,
     Positive,
     Section,
@@ -34,7 +35,7 @@ CONNECTION = "schools"
 class SchoolGroup(Section):
     """Schools of one community that own equally many buses."""
 
-    name: str = Field(min_length=1, description="name of these schools in the results")
+    name: Name = Field(description="name of these schools in the results")
     community: str = Field(description="community in which they stand")
     schools: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=1, description="how many schools"

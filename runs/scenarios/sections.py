@@ -1,5 +1,7 @@
 """The sections of a scenario: what each may hold, its unit and its bounds."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo
@@ -15,6 +17,7 @@ from runs.scenarios.base import (
     above_lowest,
     existing_dataset,
     names_given_twice,
+    short_enough,
     within_limits,
 )
 from runs.scenarios.base import Interval as Interval
@@ -205,9 +208,22 @@ def names_of_places(communities: dict[str, Community]) -> dict[str, Community]:
         for name in communities
         if not name.replace("-", "_").isidentifier() or name == "utility"
     ]
+    problems += [
+        replace(problem, place=name)
+        for name in communities
+        for problem in _name_problems(name)
+    ]
     if problems:
         raise InputError(problems)
     return communities
+
+
+def _name_problems(name: str) -> Sequence[Problem]:
+    try:
+        short_enough(name)
+    except InputError as error:
+        return error.problems
+    return ()
 
 
 def between_communities(roads: tuple[Road, ...], info: ValidationInfo) -> tuple[Road, ...]:

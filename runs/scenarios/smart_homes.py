@@ -11,6 +11,7 @@ from runs.scenarios.base import (
     AS_TUPLE,
     Count,
     Efficiency,
+    Name,
     Positive,
     Section,
     Share,
@@ -47,7 +48,7 @@ def within_a_day(hours: Sequence[tuple[float, float]] | None) -> Any:
 
 
 class _Device(Section):
-    name: str = Field(
+    name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the device in its home"
     )
     storage: str = Field(description="the storage that stands at the other end of its own line")
@@ -181,7 +182,7 @@ class ApplianceSettings(_Device):
 class HomeStorageSettings(Section):
     """A storage of a home."""
 
-    name: str = Field(
+    name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the storage in its home"
     )
     capacity_kwh: Positive = Field(default=100.0, description="size [kWh]")
@@ -203,7 +204,7 @@ class HomeStorageSettings(Section):
 class HomeGroupSettings(Section):
     """Homes with the same devices."""
 
-    name: str = Field(
+    name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of these homes in the results"
     )
     community: str = Field(description="community in which they stand")

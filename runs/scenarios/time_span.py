@@ -8,6 +8,11 @@ from pydantic import ValidationInfo
 from environment.errors import nearest
 from runs.scenarios.base import refuse
 
+# A second: below it times in the results, in whole milliseconds, would tell steps apart no more.
+SHORTEST_STEP_H = 1 / 3600
+# Loads and prices of every step are held in memory.
+MOST_STEPS = 20_000_000
+
 
 def known_zone(time_zone: str) -> str:
     """Return a time zone that there is."""
@@ -57,6 +62,11 @@ def whole_steps(hours: float, info: ValidationInfo) -> float:
         hours = _hours_of_years(info.data["start"], info.data["time_zone"], info.data["years"])
     step_h = info.data.get("step_h", hours)
     steps = round(hours / step_h)
+    if steps > MOST_STEPS:
+        raise refuse(
+            f"{hours:g} h are {steps:,} steps of {step_h:g} h",
+            allowed=f"at most {MOST_STEPS:,} steps",
+        )
     if steps < 1 or abs(steps * step_h - hours) > 1e-9 * hours:
         below, above = max(hours // step_h, 1) * step_h, (hours // step_h + 1) * step_h
         raise refuse(

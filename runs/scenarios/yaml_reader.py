@@ -19,6 +19,11 @@ _WORDS: dict[str, object] = {
 }
 _PLAIN_TAGS = {"!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))}
 
+# Far beyond what a person writes; an alias counts as often as it is used.
+MOST_VALUES = 200_000
+DEEPEST = 50
+_LONGEST_KEY = 60
+
 type Keys = tuple[str | int, ...]
 
 
@@ -43,10 +48,11 @@ def read_yaml(text: str, source: str) -> Any:
     ------
     InputError
         When the text is no YAML, or a key stands twice in one mapping or is not text, or a value
-        refers to itself or carries a tag. All that can be found are told at once.
+        refers to itself or carries a tag, or values are too many or nested too deeply. All that
+        can be found are told at once.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
+        node = yaml.compose(text, Loader=_Loader)
         reading = _Reading(source)
         value = None if node is None else reading.value(node, (), frozenset())
     except yaml.MarkedYAMLError as error:
@@ -55,8 +61,9 @@ def read_yaml(text: str, source: str) -> Any:
         raise InputError([Problem(where, f"is not YAML: {error.problem}")]) from None
     except yaml.YAMLError as error:
         raise InputError([Problem(source, f"is not YAML: {error}")]) from None
-    except RecursionError:
-        raise InputError([Problem(source, "is nested too deeply")]) from None
+    except _TooMuchError as error:
+        where = f"{source}: line {error.line}" if error.line else source
+        raise InputError([Problem(where, error.message, error.allowed)]) from None
     if reading.problems:
         raise InputError(reading.problems)
     return value
@@ -64,7 +71,41 @@ def read_yaml(text: str, source: str) -> Any:
 
 def place(source: str, keys: Sequence[str | int]) -> str:
     """Return how a place in a file is named: the file and the dotted path of keys."""
-    return f"{source}: {'.'.join(map(str, keys))}" if keys else source
+    parts = [str(key) for key in keys]
+    short = [part if len(part) <= _LONGEST_KEY else f"{part[:_LONGEST_KEY]}..." for part in parts]
+    return f"{source}: {'.'.join(short)}" if keys else source
+
+
+class _TooMuchError(Exception):
+    """Ends the reading, for what is left could take for ever."""
+
+    def __init__(self, message: str, allowed: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.message, self.allowed, self.line = message, allowed, line
+
+
+def _too_deep(line: int) -> _TooMuchError:
+    allowed = f"at most {DEEPEST} sections in each other"
+    return _TooMuchError("values are nested too deeply", allowed, line)
+
+
+class _Loader(yaml.BaseLoader):
+    """Makes the nodes of a document, and gives up on one that is too large or too deep."""
+
+    _depth = _nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Make a node and those within it."""
+        self._depth += 1
+        self._nodes += 1
+        line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+        if self._depth > DEEPEST:
+            raise _too_deep(line)
+        if self._nodes > MOST_VALUES:
+            raise _TooMuchError("there are too many values", f"at most {MOST_VALUES:,}", line)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class _Reading:
@@ -73,8 +114,15 @@ class _Reading:
     def __init__(self, source: str) -> None:
         self.source = source
         self.problems: list[Problem] = []
+        self._values = 0
 
     def value(self, node: yaml.Node, keys: Keys, above: frozenset[int]) -> Any:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            message = "there are too many values, those of an alias counted wherever it is used"
+            raise _TooMuchError(message, f"at most {MOST_VALUES:,}")
+        if len(above) >= DEEPEST:
+            raise _too_deep(node.start_mark.line + 1)
         if id(node) in above:
             return self._refuse(keys, "refers to itself")
         if node.tag not in _PLAIN_TAGS:
@@ -86,6 +134,8 @@ class _Reading:
             items = enumerate(node.value)
             return [self.value(item, (*keys, index), above) for index, item in items]
         quoted = getattr(node, "style", None) is not None
+        if any("\ud800" <= character <= "\udfff" for character in node.value):
+            return self._refuse(keys, "holds half a character", "text of whole characters")
         return node.value if quoted else _plain(node.value)
 
     def _mapping(self, node: yaml.MappingNode, keys: Keys, above: frozenset[int]) -> dict[str, Any]:
