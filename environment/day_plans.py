@@ -32,6 +32,7 @@ from environment.errors import (
     nearest,
     shortened,
 )
+from environment.table_file import LARGEST
 
 _REQUIRED = ("plan", "departs_h", "km", "origin", "destination")
 _OPTIONAL = ("duration_h", "via", "day")
@@ -247,8 +248,8 @@ class _Row:
         if not self.plan:
             self._tell("plan", "the name of the plan is missing", "a name")
         departs_h = self._number("departs_h", "an hour from 0 to below 24", 0.0, _DAY_H)
-        duration_h = self._number("duration_h", "hours above 0", math.ulp(0), math.inf)
-        km = self._number("km", "kilometres above 0", math.ulp(0), math.inf)
+        duration_h = self._number("duration_h", "hours above 0", math.ulp(0), LARGEST)
+        km = self._number("km", "kilometres above 0", math.ulp(0), LARGEST)
         origin, via, destination = map(self._community, ("origin", "via", "destination"))
         day = self._day()
         if not self.problems:

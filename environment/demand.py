@@ -19,7 +19,7 @@ from environment.local_times import (
     read_times,
     shown,
 )
-from environment.table_file import SHOWN, names, numbers
+from environment.table_file import LARGEST, SHOWN, names, numbers
 
 _LOADS = "a finite number with a point, such as 0.35"
 
@@ -112,7 +112,7 @@ def read_loads(path: Path, calendar: Calendar, steps: int) -> LoadTable:
     interval_us = _interval_us(file, rows, step_us)
     offset_us = rows.time_us - microseconds(calendar.time_of(0))
     inside = rows.timed & (offset_us >= 0) & (offset_us < steps * step_us)
-    _tell_loads(file, np.flatnonzero(inside & ~np.isfinite(rows.load)))
+    _tell_loads(file, np.flatnonzero(inside & ~(np.abs(rows.load) <= LARGEST)), rows.load)
     if interval_us == 0:
         raise InputError(file.problems)
     aligned = offset_us % interval_us == 0
@@ -146,12 +146,15 @@ def _rows(file: LoadFile, zone: ZoneInfo) -> _Rows:
     return _Rows(member, members, times.time_us, times.timed, load)
 
 
-def _tell_loads(file: LoadFile, rows: NDArray[np.int64]) -> None:
+def _tell_loads(file: LoadFile, rows: NDArray[np.int64], load: NDArray[np.float64]) -> None:
     column = file.table.column(file.load_column)
 
     def message(row: int) -> str:
         value = column[row].as_py()
-        return "is empty" if value is None else f"'{value}' is no finite number"
+        if value is None:
+            return "is empty"
+        finite = np.isfinite(load[row])
+        return f"'{value}' is {f'beyond {LARGEST:g}' if finite else 'no finite number'}"
 
     file.tell(rows, file.load_column, message, _LOADS)
 

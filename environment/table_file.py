@@ -16,6 +16,10 @@ from environment.errors import InputError, Problem, missing_file
 # Of each kind of problem so many are told in full, the others counted.
 SHOWN = 10
 
+# No number of a table is larger, whatever its unit: beyond it squares and sums of many lose all
+# meaning, and at last overflow.
+LARGEST = 1e12
+
 
 class TableFile(ABC):
     """The columns of a CSV or Parquet file that are asked for.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from environment.calendar import DAY_KINDS, DayKind
 from environment.day_plans import DayPlans
 from environment.errors import InputError, missing_columns
-from environment.table_file import TableFile, numbers, plain
+from environment.table_file import LARGEST, TableFile, numbers, plain
 from environment.travel_day import Discrete, Histogram, Purpose, TravelDay
 
 # Fine bins where values are rare and far apart, so that the mean of long tails is kept.
@@ -91,7 +91,7 @@ def fit_tours(path: Path, most_stops: int = 8) -> FittedTours:
     for name, values, least in zip(
         names, (km, driving, staying, trips), (0, 0, -1, 0), strict=True
     ):
-        wrong = np.flatnonzero(~(np.isfinite(values) & (values > least)))
+        wrong = np.flatnonzero(~((values <= LARGEST) & (values > least)))
         allowed = "0 or more" if least < 0 else "a number above 0"
         file.tell(wrong, name, lambda row, values=values: f"{values[row]:g} cannot be", allowed)  # type: ignore[misc]
     counted = trips >= 2

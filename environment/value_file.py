@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.errors import InputError, Problem, missing_columns, missing_file, shortened
+from environment.table_file import LARGEST
 
 
 def read_values(
@@ -49,8 +50,9 @@ def read_values(
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
     values = np.array([_number(text) for _, text in lines], dtype=np.float64)
-    wrong = np.flatnonzero(~(np.isfinite(values) & (values > above)))
+    wrong = np.flatnonzero(~((np.abs(values) <= LARGEST) & (values > above)))
     allowed = "a finite number" if above == -np.inf else f"a finite number above {above:g}"
+    allowed = f"{allowed}, at most {LARGEST:g}"
     problems = shortened(
         [
             Problem(f"{path}, line {lines[row][0]}, column {column}", f"{lines[row][1]!r}", allowed)

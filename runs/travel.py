@@ -24,7 +24,9 @@ from runs.scenarios.travel import DiaryTravel, DrawnTravel, PurposeSettings, Tra
 
 
 def plans_of(scenario: Scenario) -> DayPlans:
-    """Return the day plans of a scenario; a blank one where vehicles follow none.
+    """Return the day plans of a scenario; a blank one where vehicles follow none, or are none.
+
+    A file that the scenario names is read in any case.
 
     Raises
     ------
@@ -32,7 +34,8 @@ def plans_of(scenario: Scenario) -> DayPlans:
         If they cannot be used.
     """
     travel = scenario.travel
-    if "vehicles" not in scenario.schemes:
+    needless = not scenario.vehicles_expected and scenario.vehicles.day_plans is None
+    if "vehicles" not in scenario.schemes or needless:
         return DayPlans.blank("none")
     if travel.kind == "plans" or (isinstance(travel, DrawnTravel) and travel.fit.day_plans):
         file = scenario.vehicles.day_plans
@@ -49,7 +52,7 @@ def travel_problems(scenario: Scenario, calendar: Calendar) -> list[Problem]:
     """Return what is wrong with the files that travel takes its trips from."""
     try:
         plans = plans_of(scenario)
-        if isinstance(scenario.travel, DrawnTravel):
+        if isinstance(scenario.travel, DrawnTravel) and scenario.vehicles_expected:
             _Fitted(scenario, scenario.travel, plans, tuple(scenario.communities))
         elif isinstance(scenario.travel, DiaryTravel):
             file = scenario.path_of(scenario.travel.file)
@@ -95,7 +98,7 @@ def trips_of(
         diaries = read_diaries(scenario.path_of(travel.file), communities, calendar)
         once = travel.deal == "once"
         return DiaryTrips(diaries, vehicles, calendar, streams, once=once, growth=growth)
-    if not isinstance(travel, DrawnTravel):
+    if not isinstance(travel, DrawnTravel) or not scenario.vehicles_expected:
         return None
     days, speed = _Fitted(scenario, travel, plans, communities).days()
     shares = np.array([travel.home.get(name, 0.0) for name in communities])

@@ -42,13 +42,26 @@ def test_dask_is_imported_only_where_a_cluster_is_asked_for() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.slow
-def test_a_scheduler_that_does_not_answer_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nix", "'nix' is no address of a Dask scheduler"),
+        ("tcp://node1:x", "'tcp://node1:x' is no address"),
+        ("tcp://:8786", "'tcp://:8786' is no address"),
+        ("", "'' is no address"),
+        ("tcp://127.0.0.1:1", "no Dask scheduler answers at tcp://127.0.0.1:1"),
+        ("x" * 300 + ":8786", "no Dask scheduler answers at xxx"),
+    ],
+)
+def test_a_scheduler_that_cannot_be_reached_leaves_nothing(
+    tmp_path: Path, address: str, message: str
 ) -> None:
-    monkeypatch.setattr("runs.sweeps.workers.CONNECT_S", 0.5)
-    with pytest.raises(InputError, match="no Dask scheduler answers at"):
-        sweep(tmp_path, scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(InputError) as caught:
+        sweep(tmp_path / "new", scheduler=address)
+    (problem,) = caught.value.problems
+    assert message in str(problem)
+    assert "such as tcp://node1:8786" in problem.allowed
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.fixture

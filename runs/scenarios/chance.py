@@ -41,7 +41,7 @@ class Cloudiness(Section):
     """
 
     mean: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.6, description="mean clearness [1]")
-    deviation: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+    deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
         default=0.25, description="standard deviation of the clearness [1]"
     )
     correlation_h: NotNegative = Field(

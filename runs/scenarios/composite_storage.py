@@ -97,7 +97,7 @@ class HousePhotovoltaics(_Measured):
     clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.56, description="mean share of the clear sky's sunshine in a day [1]"
     )
-    clearness_deviation: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+    clearness_deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
         default=0.27, description="standard deviation of this share from day to day [1]"
     )
 

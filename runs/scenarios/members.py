@@ -92,6 +92,10 @@ class DatasetMembers(_Members):
         return existing_dataset(dataset, info)
 
 
+# Of logarithms: ten deviations above the mean stand for the factor exp(100).
+Spread = Annotated[float, Field(ge=0, le=10)]
+
+
 class BusinessMembers(_Members):
     """Commercial buildings made from standard load profiles, closed on some days."""
 
@@ -100,10 +104,10 @@ class BusinessMembers(_Members):
     peak_kw: Positive = Field(
         default=44_300.0, description="highest hour of all together in the first year [kW]"
     )
-    size_spread: NotNegative = Field(
+    size_spread: Spread = Field(
         default=0.8, description="standard deviation of the logarithm of their sizes [1]"
     )
-    activity_spread: NotNegative = Field(
+    activity_spread: Spread = Field(
         default=0.15, description="likewise of what each does from day to day [1]"
     )
 

@@ -192,11 +192,16 @@ class Scenario(Section):
                 names += getattr(self, scheme).connections(community)
         return tuple(names)
 
+    @property
+    def vehicles_expected(self) -> bool:
+        """Whether there are vehicles at any time of the run."""
+        return bool(self.vehicles.count or self.growth.vehicles_per_year)
+
     def _takes_part(self, scheme: str) -> bool:
         if scheme != "vehicles":
             return getattr(self, scheme) is not None
         compared = any(scheme_of(strategy) == scheme for strategy in self.strategies)
-        return compared or bool(self.vehicles.count or self.growth.vehicles_per_year)
+        return compared or self.vehicles_expected
 
     @property
     def photovoltaics(self) -> bool:

@@ -209,9 +209,7 @@ def names_of_places(communities: dict[str, Community]) -> dict[str, Community]:
         if not name.replace("-", "_").isidentifier() or name == "utility"
     ]
     problems += [
-        replace(problem, place=name)
-        for name in communities
-        for problem in _name_problems(name)
+        replace(problem, place=name) for name in communities for problem in _name_problems(name)
     ]
     if problems:
         raise InputError(problems)

@@ -122,14 +122,14 @@ def run_sweep(
     _check_workers(workers, scheduler)
     plan = make_plan(scenario, texts, seeds, changes, sample, points)
     directory = Path(directory)
-    with _opened(directory, plan):
+    with _cluster(directory, plan, scheduler) as cluster, _opened(directory, plan):
         missing = [run for run in plan.runs if not _is_there(directory, run)]
         found = len(plan.runs) - len(missing)
         failures: list[Failure] = []
         progress(found, len(plan.runs))
         if missing:
-            here = min(workers or usable_processors(), len(missing))
-            with _started(directory, here, scheduler) as (pool, permit):
+            pool = cluster or _processes(min(workers or usable_processors(), len(missing)))
+            with _started(directory, pool) as permit:
                 tasks = {run.name: _task(directory, run, permit) for run in missing}
                 failures = _make(pool, tasks, lambda n: progress(found + n, len(plan.runs)))
         ensemble, plots = _put_together(directory, plan, failures)
@@ -266,19 +266,33 @@ def _refuse_other(path: Path, described: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _started(directory: Path, number: int, scheduler: str | None) -> Iterator[tuple[Workers, Path]]:
-    """Have workers, and a permit without which their runs do not go on."""
-    pool: Workers
-    if scheduler is not None:
-        pool = DaskWorkers(scheduler, directory.resolve())
-    elif number == 1:
-        pool = HereWorkers()
-    else:
-        pool = LocalWorkers(number)
+def _cluster(
+    directory: Path, plan: SweepPlan, scheduler: str | None
+) -> Iterator[DaskWorkers | None]:
+    """Have the workers of a cluster where one is named and needed, before anything is written."""
+    if scheduler is None or all(_is_there(directory, run) for run in plan.runs):
+        yield None
+        return
+    cluster = DaskWorkers(scheduler)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def _processes(number: int) -> Workers:
+    return HereWorkers() if number == 1 else LocalWorkers(number)
+
+
+@contextmanager
+def _started(directory: Path, pool: Workers) -> Iterator[Path]:
+    """Have a permit without which the runs of workers do not go on."""
+    if isinstance(pool, DaskWorkers):
+        pool.check_folder(directory.resolve())
     permit = (directory / f".permit-{secrets.token_hex(8)}").resolve()
     permit.touch()
     try:
-        yield pool, permit
+        yield permit
     finally:
         permit.unlink(missing_ok=True)
         pool.close()

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from environment.errors import InputError, Problem
 from runs.sweeps.task import Outcome, Task, execute
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONNECT_S = 10.0
+_ADDRESS = "the address that dask scheduler prints, such as tcp://node1:8786"
 
 
 class Workers(Protocol):
@@ -129,36 +132,36 @@ class DaskWorkers:
     ----------
     address
         Address of its scheduler, such as "tcp://node1:8786".
-    directory
-        The folder of the sweep.
 
     Raises
     ------
     InputError
-        When Dask is not installed, nobody answers there, there is no worker, or the workers do
-        not see the folder or hMESH.
+        When Dask is not installed, the address is none, nobody answers there, or there is no
+        worker.
     """
 
-    def __init__(self, address: str, directory: "Path") -> None:
+    def __init__(self, address: str) -> None:
         try:
             from distributed import Client, as_completed
         except ImportError:
             remedy = "install hMESH with its extra: pip install 'hmesh[cluster]'"
             message = f"Dask is not installed; {remedy}"
             raise InputError([Problem("--scheduler", message)]) from None
+        self._address = address
+        _check_address(address)
         try:
             self._client = Client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
-            message = f"no Dask scheduler answers at {address} ({error})"
-            remedy = "the address that dask scheduler prints, such as tcp://node1:8786"
-            raise InputError([Problem("--scheduler", message, remedy)]) from None
+            raise _no_answer(address, error) from None
         self._futures: dict[Any, str] = {}
         self._completed = as_completed(loop=self._client.loop)
         try:
-            self._check(address, directory)
-        except BaseException:
+            if not self._client.nthreads():
+                self._client.wait_for_workers(1, timeout=CONNECT_S)
+        except TimeoutError:
             self._client.close()
-            raise
+            message = f"the scheduler at {address} has no worker"
+            raise InputError([Problem("--scheduler", message, "dask worker ADDRESS")]) from None
 
     @property
     def room(self) -> int:
@@ -183,13 +186,15 @@ class DaskWorkers:
         return outcome
 
     def close(self) -> None:
-        """Take back what no worker has begun."""
+        """Take back what no worker has begun; a second time nothing happens."""
+        if self._client.status == "closed":
+            return
         self._client.cancel(list(self._futures), force=True)
         self._client.close()
 
-    def _check(self, address: str, directory: "Path") -> None:
-        if not self._client.nthreads():
-            self._client.wait_for_workers(1, timeout=CONNECT_S)
+    def check_folder(self, directory: "Path") -> None:
+        """Raise where the workers do not see the folder of the sweep, or cannot use hMESH."""
+        address = self._address
         try:
             seen = self._client.run(_sees, str(directory))
         except Exception as error:
@@ -206,6 +211,30 @@ def usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _check_address(address: str) -> None:
+    """Raise where an address is none, or nobody listens there."""
+    parts = urlsplit(address if "://" in address else f"tcp://{address}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if parts.scheme not in ("tcp", "tls", "ws", "wss"):
+        return  # left to Dask, whose plugins may bring others
+    if not host or not port:
+        message = f"{address!r} is no address of a Dask scheduler"
+        raise InputError([Problem("--scheduler", message, _ADDRESS)])
+    try:
+        # Dask tries again and again for minutes where nobody listens.
+        socket.create_connection((host, port), CONNECT_S).close()
+    except (OSError, UnicodeError) as error:
+        raise _no_answer(address, error) from None
+
+
+def _no_answer(address: str, error: Exception) -> InputError:
+    message = f"no Dask scheduler answers at {address} ({error})"
+    return InputError([Problem("--scheduler", message, _ADDRESS)])
 
 
 def _sees(directory: str) -> bool:
