@@ -16,7 +16,7 @@ class ElectricVehicle(DrivenBattery):
     day_plan = Column(np.int32, "-", 0, "day plan it follows")
     community = Column(np.int16, "-", 0, "where it is parked; -1 on the road", state=True)
     trips_under_way = Column(np.int16, "-", 0, "trips it is on in this step", state=True)
-    day_finished = Column(np.bool_, "-", False, "no trip left today", state=True)
+    day_finished = Column(np.bool_, "-", False, "in its night at home", state=True)
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
     cut_off = Column(np.bool_, "-", False, "whether an outage keeps its plug idle", state=True)
 

@@ -8,9 +8,10 @@ from itertools import pairwise, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
+from environment.calendar import Calendar, DayKind
 from environment.day_plans import DayPlans
 from environment.growth import Growth
+from environment.night_at_home import homes_among, nights_at_home
 from environment.trips import DayTrips, GroupTrips, TripBatch, TripSource
 
 # Within so many days every kind of day comes, public and school holidays aside.
@@ -30,6 +31,8 @@ class PlannedTrips(TripSource):
         Plan of every vehicle.
     growth : Growth, optional
         When vehicles join the fleet.
+    residential : array of bool, shape (communities,), optional
+        Where people live; wherever a vehicle stays longest unless given.
     """
 
     def __init__(
@@ -38,24 +41,34 @@ class PlannedTrips(TripSource):
         calendar: Calendar,
         day_plan: NDArray[np.integer],
         growth: Growth | None = None,
+        residential: NDArray[np.bool_] | None = None,
     ) -> None:
         super().__init__(len(day_plan), growth)
         self.plans = plans
         self.calendar = calendar
         self._day_plan = day_plan
+        self._home = _homes(plans, residential)
+        self._nights: dict[tuple[int, tuple[DayKind, ...]], dict[int, bool]] = {}
         order = np.argsort(day_plan, kind="stable")
         bounds = np.searchsorted(day_plan[order], np.arange(len(plans.names) + 1))
         self._members = [order[a:b] for a, b in pairwise(bounds)]
 
     def parked_at(self, day: int) -> NDArray[np.int16]:
         """Return the community in which each vehicle is as a day begins, shape (size,)."""
+        return np.array(self._origins(day), dtype=np.int16)[self._day_plan]
+
+    def home_at(self, day: int) -> NDArray[np.bool_]:
+        """Return whether each vehicle is at home as a day begins, shape (size,)."""
+        there = [bool(self._home[plan, m]) for plan, m in enumerate(self._origins(day))]
+        return np.array(there, dtype=np.bool_)[self._day_plan]
+
+    def _origins(self, day: int) -> list[int]:
+        """Return the community in which vehicles of each plan are as a day begins."""
         where = [self._next_trip(plan, day) for plan in range(len(self.plans.names))]
-        origins = [
+        return [
             int(self.plans.start[plan] if trip is None else self.plans.origin[trip])
             for plan, trip in enumerate(where)
         ]
-        parked: NDArray[np.int16] = np.array(origins, dtype=np.int16)[self._day_plan]
-        return parked
 
     def _make(self, day: int) -> DayTrips:
         present = self.joined(day)
@@ -91,7 +104,7 @@ class PlannedTrips(TripSource):
             origin=int(plans.origin[trip]),
             destination=int(plans.destination[trip]),
             km=float(plans.km[trip]),
-            last=following is None,
+            night_follows=drive.night_follows,
             next_km=0.0 if next_trip is None else float(plans.km[next_trip]),
         )
 
@@ -118,12 +131,35 @@ class PlannedTrips(TripSource):
         late = self._skips_an_hour(day) or self._skips_an_hour(day - 1)
         before = self._drives(plan, day - 1) if late else []
         arrived_h = before[-1].arrives_h if before else -math.inf
+        nights = self._nights_after(plan, day)
         for trip in self._trips_of(plan, day):
             departs_h = self.calendar.elapsed_h(self._date(day), float(self.plans.departs_h[trip]))
             departs_h = max(departs_h, arrived_h)
             arrived_h = departs_h + float(self.plans.arrives_h[trip] - self.plans.departs_h[trip])
-            drives.append(_Drive(trip, departs_h, arrived_h))
+            drives.append(_Drive(trip, departs_h, arrived_h, nights[trip]))
         return drives
+
+    def _nights_after(self, plan: int, day: int) -> dict[int, bool]:
+        """Return whether the night at home follows each trip of a plan on a day, by the clock."""
+        around = tuple(self.calendar.day_kind(self._date(other)) for other in range(day - 1, day + 3))
+        if (plan, around) not in self._nights:
+            plans = self.plans
+            trips = [
+                (24.0 * number, trip)
+                for number, kind in enumerate(around)
+                for trip in plans.trips_of(plan, kind)
+            ]
+            number = np.array([trip for _, trip in trips], dtype=np.int64)
+            offset = np.array([hours for hours, _ in trips])
+            departs, arrives = offset + plans.departs_h[number], offset + plans.arrives_h[number]
+            # Beyond the days looked at all stays are long.
+            ends = np.append(departs, np.inf)[1:]
+            night = nights_at_home(arrives, ends, self._home[plan, plans.destination[number]])
+            today = offset == 24.0
+            self._nights[plan, around] = dict(
+                zip(number[today].tolist(), night[today].tolist(), strict=True)
+            )
+        return self._nights[plan, around]
 
     def _skips_an_hour(self, day: int) -> bool:
         elapsed_h, today = self.calendar.elapsed_h, self._date(day)
@@ -137,3 +173,19 @@ class _Drive:
     trip: int
     departs_h: float
     arrives_h: float
+    night_follows: bool
+
+
+def _homes(plans: DayPlans, residential: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return which communities are the home of each plan, shape (plans, communities)."""
+    places = 1 + max(
+        int(plans.destination.max(initial=0)),
+        int(plans.start.max(initial=0)),
+        -1 if residential is None else len(residential) - 1,
+    )
+    home = np.zeros((len(plans.names), places), dtype=np.bool_)
+    for plan in range(len(plans.names)):
+        stops = plans.destination[plans.trip_plan == plan]
+        stops = stops if len(stops) else plans.start[plan : plan + 1]
+        home[plan, stops] = homes_among(stops, residential)
+    return home

@@ -106,7 +106,12 @@ def fit_into_day(tours: Tours, begins_h: float, ends_h: float) -> tuple[Tours, d
     return fitted, {name: int(which.sum()) for name, which in changed.items() if which.any()}
 
 
-def trips_of(tours: Tours, step_h: float, counts: dict[str, int]) -> TripTable:
+def trips_of(
+    tours: Tours,
+    step_h: float,
+    counts: dict[str, int],
+    night_after: NDArray[np.int64] | None = None,
+) -> TripTable:
     """Return the trips of tours by the steps in which they depart and arrive.
 
     Parameters
@@ -117,6 +122,9 @@ def trips_of(tours: Tours, step_h: float, counts: dict[str, int]) -> TripTable:
         Length of a step [h].
     counts : dict
         What had to be changed.
+    night_after : array of int, shape (n,), optional
+        After which trip of a tour, from 0, its vehicle's night at home begins; after its last
+        unless given.
     """
     spent = tours.driving_h + tours.stay_h
     departs_h = tours.departs_h[:, None] + np.cumsum(spent, axis=1) - spent
@@ -133,7 +141,7 @@ def trips_of(tours: Tours, step_h: float, counts: dict[str, int]) -> TripTable:
         origin=tours.places[row, number],
         destination=tours.places[row, number + 1],
         km=tours.km[row, number],
-        last=last,
+        night_follows=last if night_after is None else number == night_after[row],
         next_km=np.where(last, 0.0, tours.km[row, following]),
         counts=counts,
     )

@@ -35,7 +35,7 @@ class Traffic:
     fleet : Population
         Has the columns ``capacity_kwh`` and ``consumption_kwh_per_km``, and these, which traffic
         writes: ``community`` (-1 on the road, -2 not yet there), ``trips_under_way``,
-        ``driven_km`` (in this step), ``day_finished`` (no trip left today), ``reserve_kwh`` (for
+        ``driven_km`` (in this step), ``day_finished`` (in its night at home), ``reserve_kwh`` (for
         the next trip) and, as a vehicle joins, ``energy_kwh``.
     keep_reserve : bool
         Whether vehicles keep back the energy of their next trip.
@@ -92,7 +92,7 @@ class Traffic:
                 break
             for batch in today.departing(step):
                 self.fleet["community"][batch.vehicles] = batch.destination
-                self.fleet["day_finished"][batch.vehicles] = batch.last
+                self.fleet["day_finished"][batch.vehicles] = batch.night_follows
                 self._reserve(batch, following=True)
         self.clock.schedule(0.0, "day", 0)
 
@@ -100,7 +100,8 @@ class Traffic:
         """Park rows of the fleet where they are as a day begins."""
         rows = slice(first, end)
         self.fleet["community"][rows] = self.trips.parked_at(day)[rows]
-        self.fleet["day_finished"][rows] = True
+        # Who drives today was not seen to come home, and plugs in after today's trips.
+        self.fleet["day_finished"][rows] = self.trips.home_at(day)[rows]
         for batch in self.trips.day(day).first():
             new = batch.where((batch.vehicles >= first) & (batch.vehicles < end))
             self.fleet["day_finished"][new.vehicles] = False
@@ -168,7 +169,7 @@ class Traffic:
             parked = vehicles[there]
             fleet["driven_km"][parked] = 0.0
             fleet["community"][parked] = part(batch.destination, there)
-            fleet["day_finished"][parked] = part(batch.last, there)
+            fleet["day_finished"][parked] = part(batch.night_follows, there)
 
     def _reserve(self, batch: TripBatch, *, following: bool) -> None:
         """Let vehicles keep back the energy of a trip, or of the one that follows it."""

@@ -31,8 +31,8 @@ class TripBatch:
         Communities.
     km : float or array
         Length of the trip [km].
-    last : bool or array
-        Whether it is the vehicle's last one of the day.
+    night_follows : bool or array
+        Whether the vehicle's night at home begins with its arrival.
     next_km : float or array
         Length of the trip that the vehicle knows to come next; 0 where it knows none [km].
     """
@@ -43,7 +43,7 @@ class TripBatch:
     origin: Whole
     destination: Whole
     km: Number
-    last: Truth
+    night_follows: Truth
     next_km: Number
 
     def where(self, chosen: NDArray[np.bool_]) -> "TripBatch":
@@ -128,6 +128,10 @@ class TripSource(ABC):
         It is that of a vehicle whose first day this is.
         """
 
+    def home_at(self, day: int) -> NDArray[np.bool_]:
+        """Return whether each vehicle is at home as a day begins, shape (size,)."""
+        return np.ones(self.size, dtype=np.bool_)
+
     @abstractmethod
     def _make(self, day: int) -> DayTrips:
         """Make the trips of a day."""
@@ -177,7 +181,7 @@ class TripTable(DayTrips):
     vehicle, number : array of int, shape (trips,)
         Row of the fleet, and which of the vehicle's trips of the day it is, from 0; ordered by
         number, then vehicle.
-    departs_step, arrives_step, origin, destination, km, last, next_km : array, shape (trips,)
+    departs_step, arrives_step, origin, destination, km, night_follows, next_km : array, shape (trips,)
         As in `TripBatch`.
     counts : dict
         What had to be changed to make them possible, and how often.
@@ -190,7 +194,7 @@ class TripTable(DayTrips):
     origin: NDArray[np.int64]
     destination: NDArray[np.int64]
     km: NDArray[np.float64]
-    last: NDArray[np.bool_]
+    night_follows: NDArray[np.bool_]
     next_km: NDArray[np.float64]
     counts: Mapping[str, int] = field(default_factory=dict)
     _by_departure: NDArray[np.intp] = field(init=False)
@@ -245,6 +249,6 @@ class TripTable(DayTrips):
             self.origin[rows],
             self.destination[rows],
             self.km[rows],
-            self.last[rows],
+            self.night_follows[rows],
             self.next_km[rows],
         )

@@ -25,7 +25,7 @@ from runs.scenarios.calendar import calendar_of
 from runs.scenarios.preferences import FromFile, preference_values
 from runs.scenarios.scenario import Scenario
 from runs.tariff import measured_tariff
-from runs.travel import growth_of, plans_of, trips_of
+from runs.travel import growth_of, plans_of, residential, trips_of
 
 if TYPE_CHECKING:
     from runs.schemes.battery_setting import BatterySetting
@@ -93,7 +93,13 @@ class Setting:
         """Return where the trips of a fleet come from: its day plans if from nowhere else."""
         if self.trips is not None:
             return self.trips
-        return PlannedTrips(self.plans, self.calendar, fleet["day_plan"], self.growth)
+        return PlannedTrips(
+            self.plans,
+            self.calendar,
+            fleet["day_plan"],
+            self.growth,
+            residential(self.scenario),
+        )
 
 
 def make_setting(scenario: Scenario) -> Setting:

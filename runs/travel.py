@@ -62,6 +62,18 @@ def travel_problems(scenario: Scenario, calendar: Calendar) -> list[Problem]:
     return []
 
 
+def residential(scenario: Scenario) -> NDArray[np.bool_]:
+    """Return in which communities people live, shape (communities,)."""
+    lived_in = {
+        name
+        for name, community in scenario.communities.items()
+        if any(group.kind == "household" for group in community.members)
+    }
+    for homes in (scenario.smart_homes, scenario.composite_storage):
+        lived_in |= {group.community for group in homes.groups} if homes is not None else set()
+    return np.array([name in lived_in for name in scenario.communities])
+
+
 def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:
     """Return how the fleet of a scenario grows; None where it does not."""
     growth = scenario.growth
