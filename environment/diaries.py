@@ -10,23 +10,27 @@ from numpy.typing import NDArray
 
 from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from environment.errors import InputError, missing_columns, nearest
-from environment.table_file import TableFile, names, numbers, plain
+from environment.diary_sequence import DiaryRows, tell_sequence
+from environment.table_file import LARGEST, TableFile, names, numbers, plain
 
 _DAY_H = 24.0
-# Two times nearer than this are the same: hours such as 16.1 + 0.2 are no exact numbers.
-_SAME_H = 1e-9
 _OPTIONAL = ("day", "duration_h", "arrives_h", "weight")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diaries:
-    """Diaries, one for each person and day, and their trips in order.
+    """Diaries, one for each person and day or days away, and their trips in order.
 
     Attributes
     ----------
     person, kind : array of int, shape (diaries,)
         Whose it is, and the kind of day, an index into `environment.calendar.DAY_KINDS`; -1 for
         every day.
+    date, days : array of int, shape (diaries,)
+        Its date as `date.toordinal`, 0 where it names none, and how many days it takes: more than
+        one where the person is away over night.
+    later : array of int, shape (diaries, most days - 1)
+        The kinds of the days after its first, -1 beyond its last.
     home : array of int, shape (diaries,)
         Community in which it begins and ends.
     weight : array, shape (diaries,)
@@ -37,12 +41,16 @@ class Diaries:
         Clock hours of its day, above 24 on the day after [h], and lengths [km].
     destination : array of int, shape (trips,)
         Where each trip goes.
-    begins_h : float
-        Clock hour of the earliest departure; no diary ends later on the day after [h].
+    begins_h : array, shape (diaries,)
+        Clock hour of the earliest departure of all diaries that may be dealt the day after; none
+        of them ends later on that day [h].
     """
 
     person: NDArray[np.int64]
     kind: NDArray[np.int64]
+    date: NDArray[np.int64]
+    days: NDArray[np.int64]
+    later: NDArray[np.int64]
     home: NDArray[np.int64]
     weight: NDArray[np.float64]
     first: NDArray[np.int64]
@@ -51,14 +59,25 @@ class Diaries:
     arrives_h: NDArray[np.float64]
     km: NDArray[np.float64]
     destination: NDArray[np.int64]
-    begins_h: float
+    begins_h: NDArray[np.float64]
 
-    def of(self, kind: DayKind) -> NDArray[np.bool_]:
-        """Return which diaries are of a kind of day; without any, those of the kind it is like."""
+    def of(self, kind: DayKind, later: Sequence[DayKind] | None = None) -> NDArray[np.bool_]:
+        """Return which diaries are of a kind of day; without any, those of the kind it is like.
+
+        Parameters
+        ----------
+        kind
+            Kind of the day on which they begin.
+        later
+            Kinds of the days after it, which those of several days have to meet as well.
+        """
         wanted = DAY_KINDS.index(kind)
         if kind in LIKE_KIND and not (self.kind == wanted).any():
             wanted = DAY_KINDS.index(LIKE_KIND[kind])
         chosen: NDArray[np.bool_] = (self.kind == wanted) | (self.kind == -1)
+        for number, following in enumerate((later or ())[: self.later.shape[1]]):
+            expected = self.later[:, number]
+            chosen &= (expected == -1) | (expected == _like(DAY_KINDS.index(following)))
         return chosen
 
 
@@ -81,7 +100,9 @@ class _DiaryFile(TableFile):
             yield column, "text" if is_time else "number"
 
 
-def read_diaries(path: Path, communities: Sequence[str], calendar: Calendar) -> Diaries:
+def read_diaries(
+    path: Path, communities: Sequence[str], calendar: Calendar, *, each_person: bool = False
+) -> Diaries:
     """Read trip diaries.
 
     Parameters
@@ -96,6 +117,15 @@ def read_diaries(path: Path, communities: Sequence[str], calendar: Calendar) -> 
         Names of the communities.
     calendar
         What kind of day a date is.
+    each_person
+        Whether a vehicle is dealt the diaries of one person alone, so that none has to be home
+        before others depart.
+
+    Returns
+    -------
+    Diaries
+        One for each person and day. Where a date ends elsewhere than it began, the person's next
+        dates belong to the same diary, until one ends where the first began.
 
     Raises
     ------
@@ -108,7 +138,7 @@ def read_diaries(path: Path, communities: Sequence[str], calendar: Calendar) -> 
     who = "person" if "person" in table else "vehicle"
     person, _ = names(table[who])
     file.tell(np.flatnonzero(person < 0), who, lambda row: "is empty", "a name or number")
-    day, kind = _days(file, table.get("day"), calendar, len(person))
+    day, kind, dates = _days(file, table.get("day"), calendar, len(person))
     departs = _hours(file, "departs_h")
     ends = "arrives_h" if "arrives_h" in table else "duration_h"
     arrives = _hours(file, ends) if ends == "arrives_h" else departs + numbers(table[ends])
@@ -120,23 +150,39 @@ def read_diaries(path: Path, communities: Sequence[str], calendar: Calendar) -> 
     there = ~stays
     _tell(file, there & ~(departs >= 0), "departs_h", departs, "an hour of at least 0")
     _tell(file, there & ~(arrives > departs), ends, arrives, "an arrival after the departure")
-    _tell(file, there & ~((km > 0) & (km < np.inf)), "km", km, "kilometres above 0")
+    _tell(file, there & ~((km > 0) & (km <= LARGEST)), "km", km, "kilometres above 0")
     _tell(file, there & (destination < 0), "destination", destination, "a community")
-    _tell(file, ~((weight >= 0) & (weight < np.inf)), "weight", weight, "a number of at least 0")
+    _tell(file, ~((weight >= 0) & (weight <= LARGEST)), "weight", weight, "a number of at least 0")
+    if file.problems:
+        raise InputError(file.problems)
+    rows = DiaryRows(
+        person.astype(np.int64),
+        day,
+        dates,
+        departs,
+        arrives,
+        origin,
+        destination,
+        dropped=np.zeros(len(person), dtype=np.bool_),
+    )
+    days = rows.join_days_away(stays)
+    begins_h = rows.begins_h(each_person=each_person)
+    latest_h = begins_h + _DAY_H * days[rows.heads()]
+    tell_sequence(file, rows, latest_h, communities, each_person=each_person)
     if file.problems:
         raise InputError(file.problems)
     # Whoever stays has one row; sorted by departure, NaN last.
-    order = np.lexsort((departs, day, person))
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (np.diff(person[order]) != 0) | (np.diff(day[order]) != 0)
-    _check_sequence(file, order, new, (departs, arrives, origin, destination, stays), communities)
+    order, new = rows.in_order()
     heads = order[new]
     trips = order[~stays[order]]
     diary = np.cumsum(new)[~stays[order]] - 1
     counts = np.bincount(diary, minlength=len(heads))
     return Diaries(
-        person=person[heads].astype(np.int64),
+        person=rows.person[heads],
         kind=kind[heads],
+        date=dates[heads],
+        days=days[heads],
+        later=_later(dates[heads], days[heads], calendar),
         home=origin[heads],
         weight=weight[heads],
         first=np.cumsum(counts) - counts,
@@ -145,7 +191,7 @@ def read_diaries(path: Path, communities: Sequence[str], calendar: Calendar) -> 
         arrives_h=arrives[trips],
         km=km[trips],
         destination=destination[trips],
-        begins_h=float(departs[trips].min()) if len(trips) else 0.0,
+        begins_h=begins_h[heads],
     )
 
 
@@ -204,10 +250,10 @@ def _places(
 
 def _days(
     file: TableFile, column: object, calendar: Calendar, rows: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the day of each row as a number, and its kind, -1 for every day."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the day of each row as a number, its kind, -1 for every day, and its date, or 0."""
     if column is None:
-        return np.full(rows, -1), np.full(rows, -1)
+        return np.full(rows, -1), np.full(rows, -1), np.zeros(rows, dtype=np.int64)
     codes, known = names(column)
     kinds = [_kind(name, calendar) for name in known]
     allowed = f"{', '.join(DAY_KINDS)}, a date, or nothing for every day"
@@ -215,7 +261,35 @@ def _days(
     file.tell(
         np.flatnonzero(kind == -2), "day", lambda row: f"'{known[codes[row]]}' is no day", allowed
     )
-    return codes.astype(np.int64), kind
+    dates = np.array([*(_ordinal(name) for name in known), 0], dtype=np.int64)
+    return codes.astype(np.int64), kind, dates[codes]
+
+
+def _ordinal(name: str) -> int:
+    """Return a date as a number of days, 0 where the name is none."""
+    try:
+        return date.fromisoformat(name.strip()).toordinal()
+    except ValueError:
+        return 0
+
+
+def _later(
+    first: NDArray[np.int64], days: NDArray[np.int64], calendar: Calendar
+) -> NDArray[np.int64]:
+    """Return the kinds of the days after the first of each diary, -1 beyond its last."""
+    most = int(days.max(initial=1))
+    later = np.full((len(days), most - 1), -1)
+    for diary in np.flatnonzero(days > 1).tolist():
+        for number in range(int(days[diary]) - 1):
+            name = date.fromordinal(int(first[diary]) + number + 1).isoformat()
+            later[diary, number] = _like(_kind(name, calendar))
+    return later
+
+
+def _like(kind: int) -> int:
+    """Return the kind of day that a kind is like where only the days of the week count."""
+    name = DAY_KINDS[kind]
+    return DAY_KINDS.index(LIKE_KIND.get(name, name))
 
 
 def _kind(name: str, calendar: Calendar) -> int:
@@ -230,61 +304,3 @@ def _kind(name: str, calendar: Calendar) -> int:
     if kind == "school_holiday" and terms is not None and not terms.covers(day):
         kind = "weekday"
     return DAY_KINDS.index(kind)
-
-
-def _check_sequence(
-    file: TableFile,
-    order: NDArray[np.intp],
-    new: NDArray[np.bool_],
-    trips: tuple[
-        NDArray[np.float64],
-        NDArray[np.float64],
-        NDArray[np.int64],
-        NDArray[np.int64],
-        NDArray[np.bool_],
-    ],
-    communities: Sequence[str],
-) -> None:
-    """Raise where somebody cannot drive a diary, or cannot drive another one the day after."""
-    departs, arrives, origin, destination, stays = trips
-    before = np.full(len(departs), -1)
-    before[order[1:]] = np.where(new[1:], -1, order[:-1])
-    follows = before >= 0
-    last = order[np.append(new[1:], True)]
-    home = np.full(len(departs), -1)
-    home[last] = origin[order[new]]
-
-    def at(community: int) -> str:
-        return communities[community]
-
-    early = follows & (departs < arrives[before] - _SAME_H)
-    file.tell(
-        np.flatnonzero(early),
-        "departs_h",
-        lambda row: f"departs at {departs[row]:g} h, on the way until {arrives[before[row]]:g} h",
-        "trips one after another",
-    )
-    elsewhere = follows & (origin != destination[before])
-    file.tell(
-        np.flatnonzero(elsewhere),
-        "origin",
-        lambda row: f"departs from {at(origin[row])}, but is at {at(destination[before[row]])}",
-        "where the trip before ended",
-    )
-    away = (home >= 0) & (destination != home)
-    file.tell(
-        np.flatnonzero(away),
-        "destination",
-        lambda row: f"the day ends at {at(destination[row])}, but began at {at(home[row])}",
-        "where the day began",
-    )
-    if not stays.all():
-        end_h = _DAY_H + float(departs[~stays].min())
-        file.tell(
-            np.flatnonzero(arrives > end_h + _SAME_H),
-            "departs_h",
-            lambda row: f"arrives at {arrives[row]:g} h, when other days begin at {end_h - 24:g} h",
-            f"an arrival by {end_h:g} h; departures after midnight as hours above 24",
-        )
-    if file.problems:
-        raise InputError(file.problems)

@@ -5,10 +5,9 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar, DayKind
+from environment.calendar import Calendar
 from environment.diaries import Diaries
 from environment.distributions import discrete
-from environment.drawn_trips import travel_day
 from environment.growth import Growth
 from environment.streams import Streams
 from environment.tours import Tours, fit_into_day, trips_of
@@ -20,7 +19,8 @@ class DiaryTrips(TripSource):
 
     Each vehicle has a home, dealt by the weight of the diaries that begin there, and is dealt a
     diary of the kind of day that begins at its home, by weight; without any it stays parked. On a
-    school holiday one of a weekday will do.
+    school holiday one of a weekday will do. A diary of several days is dealt where all of them are
+    of its kinds of day, and nothing else before it is over.
 
     Parameters
     ----------
@@ -32,9 +32,11 @@ class DiaryTrips(TripSource):
         Of the run.
     once : bool
         Whether a vehicle is dealt a person for good, and on each day has one of that person's
-        diaries of its kind.
+        diaries of its kind, or that of the very date where there is one.
     growth : Growth, optional
         When vehicles join the fleet.
+    residential : array of bool, shape (communities,), optional
+        Where people live; where diaries begin unless given.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class DiaryTrips(TripSource):
         *,
         once: bool = False,
         growth: Growth | None = None,
+        residential: NDArray[np.bool_] | None = None,
     ) -> None:
         super().__init__(size, growth)
         self.diaries = diaries
@@ -60,10 +63,21 @@ class DiaryTrips(TripSource):
         homes = np.zeros(len(weights), dtype=np.int16)
         homes[self._of_group] = diaries.home
         self._home = homes[self._group]
+        self._night_after = _nights(diaries, residential)
+        last = self._night_after == diaries.trips - 1
+        self._lives_there = np.bincount(self._of_group, ~last, len(weights)) == 0
+        self._longest = int(diaries.days.max())
+        self.days_kept = self._longest
+        self._free_from: dict[int, NDArray[np.int64]] = {}
 
     def parked_at(self, day: int) -> NDArray[np.int16]:
         """Return the community in which each vehicle is as a day begins, its home."""
         return self._home
+
+    def home_at(self, day: int) -> NDArray[np.bool_]:
+        """Return whether each vehicle is at home as a day begins, shape (size,)."""
+        there: NDArray[np.bool_] = self._lives_there[self._group]
+        return there
 
     def _groups(self) -> NDArray[np.int64]:
         """Return the group of each diary: its home, and its person where that is kept."""
@@ -76,7 +90,7 @@ class DiaryTrips(TripSource):
     def _make(self, day: int) -> DayTrips:
         today = self.calendar.start.date() + timedelta(days=day)
         step_h, diaries = self.calendar.step_h, self.diaries
-        dealt = self._dealt(day, self.calendar.day_kind(today))
+        dealt = self._dealt(day)
         vehicles = np.flatnonzero(dealt >= 0)
         vehicles = vehicles[diaries.trips[dealt[vehicles]] > 0]
         if len(vehicles) == 0:
@@ -95,16 +109,42 @@ class DiaryTrips(TripSource):
         tours.stay_h[row[follows], number[follows] - 1] = np.maximum(stays, 0.0)
         clock_h = diaries.departs_h[diaries.first[chosen]]
         tours.departs_h[:] = self.calendar.elapsed_hours(today, clock_h)
-        begins, ends = travel_day(self.calendar, today, diaries.begins_h)
+        begins = self.calendar.elapsed_hours(today, diaries.begins_h[chosen])
+        ends = np.empty_like(begins)
+        for days in np.unique(diaries.days[chosen]).tolist():
+            rows = diaries.days[chosen] == days
+            after = today + timedelta(days=days)
+            ends[rows] = self.calendar.elapsed_hours(after, diaries.begins_h[chosen[rows]])
         tours, counts = fit_into_day(tours, begins, ends)
-        return trips_of(tours, step_h, counts)
+        return trips_of(tours, step_h, counts, self._night_after[chosen])
 
-    def _dealt(self, day: int, kind: DayKind) -> NDArray[np.int64]:
-        """Return the diary of each vehicle on a day, -1 where there is none."""
+    def _dealt(self, day: int) -> NDArray[np.int64]:
+        """Return the diary of each vehicle on a day, -1 where there is none or one goes on."""
+        dealt = self._chosen(day)
+        return np.where(self._free(day)[: len(dealt)] <= day, dealt, -1)
+
+    def _free(self, day: int) -> NDArray[np.int64]:
+        """Return the first day on which each vehicle is dealt a diary again, shape (size,)."""
+        if self._longest == 1:
+            return np.zeros(self.size, dtype=np.int64)
+        known = max((each for each in self._free_from if each <= day), default=0)
+        free = self._free_from.get(known, np.zeros(self.size, dtype=np.int64))
+        for before in range(known, day):
+            dealt = self._chosen(before)
+            sets_out = np.flatnonzero((dealt >= 0) & (free[: len(dealt)] <= before))
+            free = free.copy()
+            free[sets_out] = before + self.diaries.days[dealt[sets_out]]
+            self._free_from[before + 1] = free
+        oldest = day - self._longest
+        self._free_from = {d: each for d, each in self._free_from.items() if d >= oldest}
+        return free
+
+    def _chosen(self, day: int) -> NDArray[np.int64]:
+        """Return the diary that each vehicle would have on a day, -1 where there is none."""
         diaries = self.diaries
         u = self.streams.generator("diary", "electric vehicle", day).random(self.size)
         u, group = u[: self.joined(day)], self._group[: self.joined(day)]
-        possible = np.flatnonzero(self._possible(kind))
+        possible = np.flatnonzero(self._possible(day))
         possible = possible[np.argsort(self._of_group[possible], kind="stable")]
         if len(possible) == 0:
             return np.full(len(u), -1)
@@ -116,14 +156,44 @@ class DiaryTrips(TripSource):
         which = np.clip(np.searchsorted(ends, aim, side="right"), bounds[group], last)
         return np.where(last >= bounds[group], possible[np.maximum(which, 0)], -1)
 
-    def _possible(self, kind: DayKind) -> NDArray[np.bool_]:
-        """Return which diaries may be dealt on a kind of day."""
+    def _possible(self, day: int) -> NDArray[np.bool_]:
+        """Return which diaries may be dealt on a day."""
+        today = self.calendar.start.date() + timedelta(days=day)
+        kind, *later = (
+            self.calendar.day_kind(today + timedelta(days=after)) for after in range(self._longest)
+        )
         dealt = self.diaries.weight > 0
-        possible: NDArray[np.bool_] = self.diaries.of(kind) & dealt
+        possible: NDArray[np.bool_] = self.diaries.of(kind, later) & dealt
         if kind == "school_holiday":
             found = np.bincount(self._of_group, possible)[self._of_group] > 0
-            possible |= self.diaries.of("weekday") & dealt & ~found
+            possible |= self.diaries.of("weekday", later) & dealt & ~found
+        if self.once:
+            exact = (self.diaries.date == today.toordinal()) & dealt
+            has_exact = np.bincount(self._of_group, exact)[self._of_group] > 0
+            possible = np.where(has_exact, exact, possible)
         return possible
 
     def _group_count(self) -> int:
         return int(self._of_group.max()) + 1
+
+
+def _nights(diaries: Diaries, residential: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """Return after which trip of each diary the night at home begins, from 0.
+
+    It is the last one, which brings the vehicle back to where the diary began. Where nobody lives
+    there but elsewhere on the way, the diary was cut in two at midnight: it is the longest stay
+    where people live.
+    """
+    after: NDArray[np.int64] = diaries.trips - 1
+    if residential is None:
+        return after
+    after = after.copy()
+    for diary in np.flatnonzero(~residential[diaries.home] & (diaries.trips > 0)).tolist():
+        trips = slice(diaries.first[diary], diaries.first[diary] + diaries.trips[diary])
+        at_home = residential[diaries.destination[trips]]
+        if at_home.any():
+            arrives, departs = diaries.arrives_h[trips], diaries.departs_h[trips]
+            again_h = departs[0] + 24.0 * diaries.days[diary]
+            stays = np.append(departs[1:], again_h) - arrives
+            after[diary] = int(np.argmax(np.where(at_home, stays, -np.inf)))
+    return after

@@ -60,7 +60,9 @@ class Tours:
         return np.arange(self.km.shape[1]) < trips[:, None]
 
 
-def fit_into_day(tours: Tours, begins_h: float, ends_h: float) -> tuple[Tours, dict[str, int]]:
+def fit_into_day(
+    tours: Tours, begins_h: float | NDArray[np.float64], ends_h: float | NDArray[np.float64]
+) -> tuple[Tours, dict[str, int]]:
     """Return tours that are over when the day is, so that no trip meets one of the day after.
 
     Stays are shortened first, all of a tour in proportion. A tour whose driving alone takes too
@@ -70,8 +72,8 @@ def fit_into_day(tours: Tours, begins_h: float, ends_h: float) -> tuple[Tours, d
     ----------
     tours : Tours
         Tours that depart within the day.
-    begins_h, ends_h : float
-        The day, from the start of the run [h].
+    begins_h, ends_h : float or array, shape (n,)
+        The day of all tours, or of each, from the start of the run [h].
 
     Returns
     -------

@@ -95,7 +95,8 @@ class TripSource(ABC):
     """Where the trips of the days come from.
 
     The trips of a day depend on nothing but the day, so an interrupted run makes those under way
-    again. Two days are kept, for trips that pass midnight.
+    again. The days before it are kept whose trips may be under way: one, for trips that pass
+    midnight, and more for diaries of several days.
 
     Parameters
     ----------
@@ -108,12 +109,14 @@ class TripSource(ABC):
     def __init__(self, size: int, growth: Growth | None = None) -> None:
         self.size = size
         self.growth = growth
+        self.days_kept = 1
         self._days: dict[int, DayTrips] = {}
 
     def day(self, day: int) -> DayTrips:
         """Return the trips of a day, counted from the start of the run."""
         if day not in self._days:
-            self._days = {known: trips for known, trips in self._days.items() if known >= day - 1}
+            oldest = day - self.days_kept
+            self._days = {known: trips for known, trips in self._days.items() if known >= oldest}
             self._days[day] = self._make(day)
         return self._days[day]
 

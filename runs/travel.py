@@ -56,7 +56,8 @@ def travel_problems(scenario: Scenario, calendar: Calendar) -> list[Problem]:
             _Fitted(scenario, scenario.travel, plans, tuple(scenario.communities))
         elif isinstance(scenario.travel, DiaryTravel):
             file = scenario.path_of(scenario.travel.file)
-            read_diaries(file, tuple(scenario.communities), calendar)
+            once = scenario.travel.deal == "once"
+            read_diaries(file, tuple(scenario.communities), calendar, each_person=once)
     except InputError as error:
         return list(error.problems)
     return []
@@ -107,9 +108,16 @@ def trips_of(
     """
     travel, communities = scenario.travel, tuple(scenario.communities)
     if isinstance(travel, DiaryTravel):
-        diaries = read_diaries(scenario.path_of(travel.file), communities, calendar)
-        once = travel.deal == "once"
-        return DiaryTrips(diaries, vehicles, calendar, streams, once=once, growth=growth)
+        once, file = travel.deal == "once", scenario.path_of(travel.file)
+        return DiaryTrips(
+            read_diaries(file, communities, calendar, each_person=once),
+            vehicles,
+            calendar,
+            streams,
+            once=once,
+            growth=growth,
+            residential=residential(scenario),
+        )
     if not isinstance(travel, DrawnTravel) or not scenario.vehicles_expected:
         return None
     days, speed = _Fitted(scenario, travel, plans, communities).days()

@@ -37,7 +37,8 @@ def test_a_file_of_diaries_is_read(tmp_path: Path) -> None:
     assert diaries.home.tolist() == [0, 0, 0, 0, 1]
     assert diaries.departs_h[:2].tolist() == [7.5, 23.5]
     assert diaries.arrives_h[:2].tolist() == [8.25, 24.75]
-    assert diaries.begins_h == 6.0
+    assert diaries.begins_h.tolist() == [6.0] * 5
+    assert diaries.days.tolist() == [1] * 5
     # The date is a Sunday; of holidays there are none, so Sunday's hold.
     assert diaries.of("sunday").tolist() == [False, False, False, True, True]
     assert diaries.of("holiday").tolist() == diaries.of("sunday").tolist()
