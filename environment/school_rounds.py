@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from environment.calendar import Calendar
 
 
+DAY_H = 24.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SchoolRounds:
     """The rounds of a run; all arrays have shape (steps,).
@@ -23,7 +26,8 @@ class SchoolRounds:
     ends
         Whether a round ends within the step.
     ahead
-        Rounds that begin after the step and before the next charging window opens.
+        Rounds that begin after the step and before the next charging window opens, and those
+        within that window, for which there may be no time to charge.
     """
 
     share: NDArray[np.float64]
@@ -37,6 +41,7 @@ class SchoolRounds:
         steps: int,
         rounds: Sequence[tuple[float, float]],
         opens: NDArray[np.bool_],
+        window: NDArray[np.bool_],
     ) -> Self:
         """Lay the rounds of every school day out over the steps of a run.
 
@@ -47,18 +52,22 @@ class SchoolRounds:
         steps : int
             Number of steps of the run.
         rounds : sequence of (float, float)
-            Clock hours at which each round of a school day begins and ends [h].
+            Clock hours at which each round of a school day begins and ends; on the day after
+            where it ends at a lower hour [h].
         opens : array of bool, shape (steps,)
             Steps in which a charging window opens.
+        window : array of bool, shape (steps,)
+            Steps in which one is open.
         """
         share, ends, begins = np.zeros(steps), np.zeros(steps, dtype=np.bool_), np.zeros(steps + 1)
         days = calendar.day_of(steps - 1) + 1
-        school = np.flatnonzero(calendar.school_days(0, days)).tolist()
-        for day in school:
+        # A round of the day before the run may end within it.
+        school = np.flatnonzero(calendar.school_days(-1, days + 1)) - 1
+        for day in school.tolist():
             date = calendar.start.date() + timedelta(days=day)
             for first, last in rounds:
                 begin = calendar.elapsed_h(date, first) / calendar.step_h
-                end = calendar.elapsed_h(date, last) / calendar.step_h
+                end = calendar.elapsed_h(date, last + DAY_H * (last < first)) / calendar.step_h
                 start, stop = max(math.floor(begin), 0), min(math.ceil(end), steps)
                 if start >= stop:
                     continue
@@ -67,7 +76,8 @@ class SchoolRounds:
                 share[start:stop] += driven / (end - begin)
                 ends[stop - 1] |= end <= stop
                 begins[start] += begin >= 0
-        return cls(share, ends, _ahead(begins[:-1], opens))
+        ahead = _ahead(begins[:-1], opens, window)
+        return cls(share, ends, ahead)
 
 
 def charging_window(
@@ -97,10 +107,18 @@ def charging_window(
     return window, window & (night != np.concatenate(([-3], night[:-1])))
 
 
-def _ahead(begins: NDArray[np.float64], opens: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return how many rounds begin after each step and before the next window opens."""
+def _ahead(
+    begins: NDArray[np.float64], opens: NDArray[np.bool_], window: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return how many rounds begin after each step and before the next window closes.
+
+    Windows that never close leave time to charge before every round: there those count that begin
+    before the next one opens.
+    """
     steps = len(opens)
     begun = np.concatenate(([0.0], np.cumsum(begins)))
     places = np.append(np.flatnonzero(opens), steps)
-    after = places[np.searchsorted(places, np.arange(steps), side="right")]
+    closed = np.append(np.flatnonzero(~window), steps)
+    ends = places if window.all() else closed[np.searchsorted(closed, places)]
+    after = ends[np.searchsorted(places, np.arange(steps), side="right")]
     return np.asarray(np.rint(begun[after] - begun[1:]), dtype=np.int64)

@@ -31,7 +31,7 @@ def test_rounds_are_driven_in_full_on_school_days_and_on_no_other(
     steps = round(24 * 14 / step_h)
     rounds = ((first[0], sum(first)), (15.0, 17.0))
     window, opens = charging_window(calendar, steps, 22.0, 6.0)
-    found = SchoolRounds.of(calendar, steps, rounds, opens)
+    found = SchoolRounds.of(calendar, steps, rounds, opens, window)
     days = calendar.days_of(0, steps)
     for d in range(1, 13):
         today = days == d
@@ -48,8 +48,8 @@ def test_rounds_are_driven_in_full_on_school_days_and_on_no_other(
 
 def test_rounds_ahead_are_those_before_the_next_window_opens() -> None:
     calendar = calendar_from("2023-01-09T00:00")  # a Monday
-    _, opens = charging_window(calendar, 72, 22.0, 6.0)
-    rounds = SchoolRounds.of(calendar, 72, ROUNDS, opens)
+    window, opens = charging_window(calendar, 72, 22.0, 6.0)
+    rounds = SchoolRounds.of(calendar, 72, ROUNDS, opens, window)
     assert np.flatnonzero(rounds.share[:24]).tolist() == [6, 7, 15, 16]
     assert np.flatnonzero(rounds.ends[:24]).tolist() == [7, 16]
     assert rounds.ahead[:24].tolist() == [2] * 6 + [1] * 9 + [0] * 7 + [2] * 2
@@ -58,11 +58,11 @@ def test_rounds_ahead_are_those_before_the_next_window_opens() -> None:
 
 def test_nobody_drives_on_weekends_and_holidays() -> None:
     calendar = calendar_from("2023-01-13T00:00")  # Friday before Martin Luther King Day
-    _, opens = charging_window(calendar, 120, 22.0, 6.0)
-    share = SchoolRounds.of(calendar, 120, ROUNDS, opens).share.reshape(5, 24).sum(axis=1)
+    window, opens = charging_window(calendar, 120, 22.0, 6.0)
+    share = SchoolRounds.of(calendar, 120, ROUNDS, opens, window).share.reshape(5, 24).sum(axis=1)
     assert share.tolist() == [2.0, 0.0, 0.0, 0.0, 2.0]
     without = Calendar("2023-01-13T00:00", "America/Detroit")
-    assert not SchoolRounds.of(without, 120, ROUNDS, opens).share.any()
+    assert not SchoolRounds.of(without, 120, ROUNDS, opens, window).share.any()
 
 
 def test_a_window_may_pass_midnight_or_not() -> None:
@@ -79,3 +79,29 @@ def test_a_window_may_pass_midnight_or_not() -> None:
     noon, opens = charging_window(calendar, 48, 11.0, 14.0)
     assert np.flatnonzero(noon[:24]).tolist() == [11, 12, 13]
     assert np.flatnonzero(opens).tolist() == [11, 35]
+
+
+def test_a_round_past_midnight_ends_on_the_day_after_a_school_day() -> None:
+    calendar = calendar_from("2023-01-13T00:00", 0.5)  # Friday before Martin Luther King Day
+    window, opens = charging_window(calendar, 240, 22.0, 6.0)
+    rounds = SchoolRounds.of(calendar, 240, ((6.0, 8.0), (23.0, 1.0)), opens, window)
+    driven = (np.flatnonzero(rounds.share) / 2).tolist()
+    # Thursday's round ends as the run begins; the next school day is Tuesday.
+    late, early = [23.0, 23.5, 24.0, 24.5], [6.0, 6.5, 7.0, 7.5]
+    assert driven == [0.0, 0.5, *early, *late, *(96 + h for h in early), 119.0, 119.5]
+    assert rounds.share[:2].tolist() == [0.25, 0.25]
+    assert (np.flatnonzero(rounds.ends) / 2).tolist() == [0.5, 7.5, 24.5, 103.5]
+    # At 21 a bus keeps the energy of the round at 23, an hour after the window opens.
+    assert rounds.ahead[2 * 21] == 1
+    assert rounds.ahead[2 * 9] == 1
+
+
+def test_a_round_within_the_charging_window_counts_unless_it_never_closes() -> None:
+    calendar = calendar_from("2023-01-09T00:00")  # a Monday
+    rounds = ((10.0, 11.0), (12.0, 13.0))
+    window, opens = charging_window(calendar, 48, 9.0, 14.0)
+    found = SchoolRounds.of(calendar, 48, rounds, opens, window)
+    assert found.ahead[:24].tolist() == [2] * 9 + [4] + [3] * 2 + [2] * 12
+    window, opens = charging_window(calendar, 48, 0.0, 24.0)
+    found = SchoolRounds.of(calendar, 48, rounds, opens, window)
+    assert found.ahead[:24].tolist() == [2] * 10 + [1] * 2 + [0] * 12

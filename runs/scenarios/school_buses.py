@@ -1,6 +1,5 @@
 """The school buses of a scenario: schools, their buses, and how critical hours are met."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -8,6 +7,7 @@ from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem
+from environment.school_rounds import DAY_H
 from runs.scenarios.base import (
     AS_TUPLE,
     Efficiency,
@@ -69,7 +69,8 @@ class SchoolBuses(Section):
     groups: Annotated[tuple[SchoolGroup, ...], AS_TUPLE] = Field(description="schools")
     rounds: Annotated[tuple[Round, ...], AS_TUPLE] = Field(
         default=((6.0, 8.0), (15.0, 17.0)),
-        description="clock hours from and to for each round of a school day [h]",
+        description="clock hours from and to for each round that begins on a school day, past "
+        "midnight where to lies before from [h]",
     )
     round_km: PositivePreference = Field(
         default=70.0, description="length of a bus's round; two bounds are drawn between [km]"
@@ -153,12 +154,20 @@ class SchoolBuses(Section):
     def _one_after_another(
         cls, rounds: tuple[tuple[float, float], ...]
     ) -> tuple[tuple[float, float], ...]:
-        problems = _backward(rounds)
+        problems = [
+            Problem(f"{k}", f"ends at {last:g}, as it begins", "[from, to], past midnight if to < from")
+            for k, (first, last) in enumerate(rounds)
+            if last == first
+        ]
         problems += [
             Problem(f"{k + 1}", f"begins at {later[0]:g}, before the one before ends", "in order")
             for k, (sooner, later) in enumerate(pairwise(rounds))
-            if later[0] < sooner[1]
+            if later[0] < _end(sooner)
         ]
+        if rounds and _end(rounds[-1]) > rounds[0][0] + DAY_H:
+            message = f"ends at {rounds[-1][1]:g}, after the first one of the next day begins"
+            allowed = f"an end by {rounds[0][0]:g}"
+            problems.append(Problem(f"{len(rounds) - 1}", message, allowed))
         if problems:
             raise InputError(problems)
         return rounds
@@ -192,9 +201,7 @@ def between_terms_and_communities(
     return schools
 
 
-def _backward(rounds: Sequence[tuple[float, float]]) -> list[Problem]:
-    return [
-        Problem(f"{k}", f"ends at {last:g}, not after it begins at {first:g}", "[from, to]")
-        for k, (first, last) in enumerate(rounds)
-        if last <= first
-    ]
+def _end(hours: tuple[float, float]) -> float:
+    """Return the hour at which a round ends, above 24 on the day after [h]."""
+    first, last = hours
+    return last + DAY_H * (last < first)

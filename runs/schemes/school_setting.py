@@ -110,7 +110,7 @@ def make_school_setting(
         schools=_schools(scenario, rules, streams, where),
         buses=_buses(scenario, rules, streams),
         nodes=np.array(node, dtype=np.intp)[where],
-        rounds=SchoolRounds.of(calendar, scenario.steps, rules.rounds, opens),
+        rounds=SchoolRounds.of(calendar, scenario.steps, rules.rounds, opens, window),
         window=window,
         opens=opens,
         forecast=DemandForecast(scenario, calendar, members),
