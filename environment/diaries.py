@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
-from environment.errors import InputError, missing_columns, nearest
 from environment.diary_sequence import DiaryRows, tell_sequence
+from environment.errors import InputError, missing_columns, nearest
 from environment.table_file import LARGEST, TableFile, names, numbers, plain
 
 _DAY_H = 24.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ class DiaryRows:
         away = (self.destination[last] != self.origin[first]) & (self.dates[first] > 0)
         if not away.any():
             return days
-        members = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        members = [order[a:b] for a, b in pairwise(bounds.tolist())]
         travellers = np.isin(self.person[first], self.person[first[away]])
         mine = np.flatnonzero(travellers & (self.dates[first] > 0))
         mine = mine[np.lexsort((self.dates[first[mine]], self.person[first[mine]]))]

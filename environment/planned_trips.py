@@ -55,12 +55,14 @@ class PlannedTrips(TripSource):
 
     def parked_at(self, day: int) -> NDArray[np.int16]:
         """Return the community in which each vehicle is as a day begins, shape (size,)."""
-        return np.array(self._origins(day), dtype=np.int16)[self._day_plan]
+        parked: NDArray[np.int16] = np.array(self._origins(day), dtype=np.int16)[self._day_plan]
+        return parked
 
     def home_at(self, day: int) -> NDArray[np.bool_]:
         """Return whether each vehicle is at home as a day begins, shape (size,)."""
-        there = [bool(self._home[plan, m]) for plan, m in enumerate(self._origins(day))]
-        return np.array(there, dtype=np.bool_)[self._day_plan]
+        at_home = [bool(self._home[plan, m]) for plan, m in enumerate(self._origins(day))]
+        there: NDArray[np.bool_] = np.array(at_home, dtype=np.bool_)[self._day_plan]
+        return there
 
     def _origins(self, day: int) -> list[int]:
         """Return the community in which vehicles of each plan are as a day begins."""
@@ -141,7 +143,9 @@ class PlannedTrips(TripSource):
 
     def _nights_after(self, plan: int, day: int) -> dict[int, bool]:
         """Return whether the night at home follows each trip of a plan on a day, by the clock."""
-        around = tuple(self.calendar.day_kind(self._date(other)) for other in range(day - 1, day + 3))
+        around = tuple(
+            self.calendar.day_kind(self._date(other)) for other in range(day - 1, day + 3)
+        )
         if (plan, around) not in self._nights:
             plans = self.plans
             trips = [

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from environment.calendar import Calendar
 
-
 DAY_H = 24.0
 
 

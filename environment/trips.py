@@ -184,7 +184,9 @@ class TripTable(DayTrips):
     vehicle, number : array of int, shape (trips,)
         Row of the fleet, and which of the vehicle's trips of the day it is, from 0; ordered by
         number, then vehicle.
-    departs_step, arrives_step, origin, destination, km, night_follows, next_km : array, shape (trips,)
+    departs_step, arrives_step, origin, destination, km, next_km : array, shape (trips,)
+        As in `TripBatch`.
+    night_follows : array of bool, shape (trips,)
         As in `TripBatch`.
     counts : dict
         What had to be changed to make them possible, and how often.

@@ -121,3 +121,58 @@ def test_a_person_dealt_once_is_kept(tmp_path: Path) -> None:
     ann = {trip[0] for trip in trips(source, 1) if trip[1] == 48 + 20}
     assert friday == ann
     assert ann <= saturday
+
+
+AWAY = HEADER + (
+    "ann,2024-04-05,16,19,homes,offices,250,1\nann,2024-04-06,11,12,offices,malls,9,1\n"
+    "ann,2024-04-07,17,20,malls,homes,250,1\nann,weekday,8,8.5,homes,offices,20,1\n"
+    "ann,weekday,17,17.5,offices,homes,20,1\nann,sunday,9,10,homes,malls,5,1\n"
+    "ann,sunday,11,12,malls,homes,5,1\n"
+)
+
+
+def test_dates_over_whose_nights_somebody_is_away_are_one_diary(tmp_path: Path) -> None:
+    diaries = read(tmp_path, AWAY)
+    assert diaries.trips.tolist() == [3, 2, 2]
+    assert diaries.days.tolist() == [3, 1, 1]
+    assert diaries.departs_h[:3].tolist() == [16, 24 + 11, 48 + 17]
+    later = ("saturday", "sunday")
+    assert diaries.of("weekday", later).tolist() == [True, True, False]
+    assert diaries.of("weekday", ("weekday", "weekday")).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_days_away_are_dealt_on_such_days_and_nothing_within_them(
+    tmp_path: Path, once: bool
+) -> None:
+    source = DiaryTrips(read(tmp_path, AWAY), 400, CALENDAR, Streams(5), once=once)
+    for friday, share in ((0, 0.5), (7, 1.0 if once else 0.5), (14, 0.5)):
+        away = {trip[0] for trip in trips(source, friday) if trip[2] - trip[1] == 6}
+        assert len(away) / 400 == pytest.approx(share, abs=0.08)
+        # Who is away has no other trips until Sunday; the others travel on Sunday.
+        assert {trip[0] for trip in trips(source, friday + 2)} == set(range(400)) - away
+        assert not trips(source, friday + 1)
+    for day in (3, 4, 5, 6):
+        assert all(trip[2] - trip[1] == 1 for trip in trips(source, day))
+    # Made again in any order, as after an interruption, the days are the same.
+    again = DiaryTrips(read(tmp_path, AWAY), 400, CALENDAR, Streams(5), once=once)
+    for day in (14, 8, 9, 14, 7):
+        assert trips(again, day) == trips(source, day), day
+
+
+def test_persons_alone_need_not_be_home_before_others_depart(tmp_path: Path) -> None:
+    rows = HEADER + (
+        "early,,5,6,homes,malls,3,1\nearly,,7,8,malls,homes,3,1\n"
+        "late,,20,21,homes,malls,3,1\nlate,,30,31,malls,homes,3,1\n"
+    )
+    path = tmp_path / "d.csv"
+    path.write_text(rows)
+    diaries = read_diaries(path, COMMUNITIES, CALENDAR, each_person=True)
+    assert diaries.begins_h.tolist() == [5.0, 20.0]
+    source = DiaryTrips(diaries, 50, CALENDAR, Streams(1), once=True)
+    assert source.day(1).counts == {}
+    with pytest.raises(InputError, match=r"arrives at 31 h, when other days begin at 5 h"):
+        read_diaries(path, COMMUNITIES, CALENDAR)
+    path.write_text(rows.replace("30,31", "43,45"))
+    with pytest.raises(InputError, match=r"arrives at 45 h, when the same person's days begin at"):
+        read_diaries(path, COMMUNITIES, CALENDAR, each_person=True)

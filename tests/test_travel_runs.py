@@ -14,6 +14,11 @@ DIARIES = (
     "person,departs_h,duration_h,origin,destination,km\n"
     "a,7,1,homes,offices,30\na,23.5,1,offices,homes,30\nb,9,1,homes,malls,10\nb,12,1,malls,homes,9\n"
 )
+# The run begins on Friday evening, 2024-03-29.
+WEEKENDS = "person,day,departs_h,arrives_h,origin,destination,km\n" + (
+    "a,2024-03-29,22.5,24,homes,malls,30\na,2024-03-31,17,18,malls,homes,30\n"
+    "b,,9,10,homes,malls,10\nb,,12,13,malls,homes,9\n"
+)
 TRAVEL = {
     "fitted to plans": "travel: {kind: drawn, fit: {day_plans: true}}",
     "given": """travel:
@@ -45,6 +50,7 @@ TRAVEL = {
 """,
     "diaries": "travel: {kind: diaries, file: diaries.csv}",
     "diaries once": "travel: {kind: diaries, file: diaries.csv, deal: once}",
+    "weekends away": "travel: {kind: diaries, file: weekends.csv, deal: once}",
 }
 CHANGES = (
     "vehicles.count=12",
@@ -69,6 +75,7 @@ def scenario_file(tmp_path: Path, travel: str) -> str:
     text = built_in.read_text().replace("travel:\n  kind: plans", TRAVEL[travel])
     (tmp_path / "tours.csv").write_text(TOURS)
     (tmp_path / "diaries.csv").write_text(DIARIES)
+    (tmp_path / "weekends.csv").write_text(WEEKENDS)
     (tmp_path / "scenario.yaml").write_text(text)
     return str(tmp_path / "scenario.yaml")
 

@@ -155,7 +155,9 @@ class SchoolBuses(Section):
         cls, rounds: tuple[tuple[float, float], ...]
     ) -> tuple[tuple[float, float], ...]:
         problems = [
-            Problem(f"{k}", f"ends at {last:g}, as it begins", "[from, to], past midnight if to < from")
+            Problem(
+                f"{k}", f"ends at {last:g}, as it begins", "[from, to], past midnight if to < from"
+            )
             for k, (first, last) in enumerate(rounds)
             if last == first
         ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from environment.calendar import DAY_KINDS, Calendar
 from environment.errors import Problem
+from environment.school_rounds import DAY_H
 from environment.school_terms import SchoolTerms
 from runs.scenarios.calendar import calendar_of, school_terms_of
 from runs.scenarios.scenario import Scenario
@@ -24,7 +25,12 @@ def school_warnings(scenario: Scenario) -> list[Problem]:
     terms = calendar.school_terms
     if terms is None:
         return list(_never_driven(scenario))
-    return [*_outside(scenario, calendar, terms), *_idle(scenario), *_weekends(scenario, terms)]
+    return [
+        *_outside(scenario, calendar, terms),
+        *_idle(scenario),
+        *_weekends(scenario, terms),
+        *_while_charging(scenario),
+    ]
 
 
 def _never_driven(scenario: Scenario) -> Iterator[Problem]:
@@ -87,3 +93,20 @@ def _weekends(scenario: Scenario, terms: SchoolTerms) -> Iterator[Problem]:
             "have no school"
         )
         yield Problem("school_terms.gtfs", message, "dates in calendar_dates.txt, or extra_days")
+
+
+def _while_charging(scenario: Scenario) -> Iterator[Problem]:
+    """Warn of rounds that begin while buses charge, perhaps before they have what they need."""
+    buses = scenario.school_buses
+    if buses is None:
+        return
+    opens, closes = buses.charging_window
+    if (closes - opens) % DAY_H == 0:
+        return
+    for number, (begins, _) in enumerate(buses.rounds):
+        if (begins - opens) % DAY_H < (closes - opens) % DAY_H:
+            message = (
+                f"begins at {begins:g}, while the charging window from {opens:g} to {closes:g} is "
+                "open: the energy for it may come too late"
+            )
+            yield Problem(f"school_buses.rounds.{number}", message, "another charging_window")
