@@ -8,8 +8,8 @@ from pydantic import ValidationInfo
 from environment.errors import nearest
 from runs.scenarios.base import refuse
 
-# A second: below it times in the results, in whole milliseconds, would tell steps apart no more.
-SHORTEST_STEP_H = 1 / 3600
+# Below a second. Times in the results are whole milliseconds, and have to tell steps apart.
+SHORTEST_STEP_H = 0.0002
 # Loads and prices of every step are held in memory.
 MOST_STEPS = 20_000_000
 
