@@ -299,8 +299,12 @@ def test_school_buses_drive_past_midnight(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rounds", "message"),
     [
-        ("[[6, 8], [23, 23]]", "rounds.1: ends at 23, as it begins"),
+        (
+            "[[6, 8], [23, 23]]",
+            "rounds.1: ends at 23, not after it begins at 23; past midnight it would take 24 h",
+        ),
         ("[[6, 8], [23, 7]]", "rounds.1: ends at 7, after the first one of the next day begins"),
+        ("[[8, 6]]", "rounds.0: ends at 6, not after it begins at 8; past midnight it would take"),
         ("[[23, 1], [6, 8]]", "rounds.1: begins at 6, before the one before ends"),
     ],
 )

@@ -30,6 +30,8 @@ from runs.scenarios.preferences import PositivePreference, Preference
 ClockHour = Annotated[float, Field(ge=0, le=24)]
 Round = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
 CONNECTION = "schools"
+# A round past midnight that takes longer is rather one whose hours were swapped.
+LONGEST_NIGHT_H = 12.0
 
 
 class SchoolGroup(Section):
@@ -156,10 +158,13 @@ class SchoolBuses(Section):
     ) -> tuple[tuple[float, float], ...]:
         problems = [
             Problem(
-                f"{k}", f"ends at {last:g}, as it begins", "[from, to], past midnight if to < from"
+                f"{k}",
+                f"ends at {last:g}, not after it begins at {first:g}; past midnight it would take "
+                f"{last + DAY_H - first:g} h",
+                f"[from, to]; past midnight at most {LONGEST_NIGHT_H:g} h",
             )
             for k, (first, last) in enumerate(rounds)
-            if last == first
+            if last <= first and last + DAY_H - first > LONGEST_NIGHT_H
         ]
         problems += [
             Problem(f"{k + 1}", f"begins at {later[0]:g}, before the one before ends", "in order")
