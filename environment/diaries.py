@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
-from environment.diary_sequence import DiaryRows, tell_sequence
+from environment.diary_sequence import DiaryRows, report_sequence
 from environment.errors import InputError, missing_columns, nearest
 from environment.table_file import LARGEST, TableFile, names, numbers, plain
 
@@ -168,7 +168,7 @@ def read_diaries(
     days = rows.join_days_away(stays)
     begins_h = rows.begins_h(each_person=each_person)
     latest_h = begins_h + _DAY_H * days[rows.heads()]
-    tell_sequence(file, rows, latest_h, communities, each_person=each_person)
+    report_sequence(file, rows, latest_h, communities, each_person=each_person)
     if file.problems:
         raise InputError(file.problems)
     # Whoever stays has one row; sorted by departure, NaN last.

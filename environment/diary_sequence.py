@@ -91,7 +91,7 @@ class DiaryRows:
                     break
                 chain.append(following)
             if self.destination[last[chain[-1]]] != home:
-                chain = chain[:1]  # never brought back, which is told
+                chain = chain[:1]  # never brought back, which is reported
             for part in chain[1:]:
                 rows, begin = members[part], first[chain[0]]
                 later = self.dates[first[part]] - self.dates[begin]
@@ -115,7 +115,7 @@ class DiaryRows:
         return begins_h
 
 
-def tell_sequence(
+def report_sequence(
     file: TableFile,
     rows: DiaryRows,
     latest_h: NDArray[np.float64],
@@ -123,12 +123,12 @@ def tell_sequence(
     *,
     each_person: bool,
 ) -> None:
-    """Tell where somebody cannot drive a diary, or cannot drive another one the day after.
+    """Report where nobody can drive a diary, or cannot drive another one the day after.
 
     Parameters
     ----------
     file
-        Where problems are told.
+        Where problems are reported.
     rows
         Its rows.
     latest_h
@@ -136,7 +136,7 @@ def tell_sequence(
     communities
         Names of the communities.
     each_person
-        Whether every person has days of its own.
+        Whether only the diaries of one person follow each other.
     """
     departs, arrives, origin = rows.departs_h, rows.arrives_h, rows.origin
     destination = rows.destination

@@ -1,7 +1,7 @@
 """Which stay of a vehicle is its night at home, whatever the clock shows then.
 
-A person who works by night is at home by day, and one who comes home after midnight begins no new
-day with it. So what counts is how long a vehicle stays, not on which date its trips are.
+Night workers are at home by day, and a vehicle that comes home after midnight does not begin a new
+day. What counts is how long a vehicle stays at home, not the date of its trips.
 """
 
 import numpy as np

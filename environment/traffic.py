@@ -100,7 +100,7 @@ class Traffic:
         """Park rows of the fleet where they are as a day begins."""
         rows = slice(first, end)
         self.fleet["community"][rows] = self.trips.parked_at(day)[rows]
-        # Who drives today was not seen to come home, and plugs in after today's trips.
+        # Vehicles that drive today have not come home yet, and plug in after today's trips.
         self.fleet["day_finished"][rows] = self.trips.home_at(day)[rows]
         for batch in self.trips.day(day).first():
             new = batch.where((batch.vehicles >= first) & (batch.vehicles < end))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from environment.datasets.dataset import Dataset, read_dataset
 from environment.datasets.description import Description
 from environment.datasets.schema import TABLES
-from environment.errors import InputError, Problem, nearest
+from environment.errors import InputError, Problem, impossible_path, nearest
 from environment.local_times import shown
 from runs.scenarios.problems import problems_of
 from runs.scenarios.yaml_reader import place, read_yaml
@@ -27,7 +27,7 @@ _SHOWN = 30
 
 def is_dataset(path: Path) -> bool:
     """Return whether a path is meant to be a dataset: a folder, or its description."""
-    return path.is_dir() or path.name == DESCRIPTION
+    return not impossible_path(path) and (path.is_dir() or path.name == DESCRIPTION)
 
 
 def load_description(folder: Path) -> Description:

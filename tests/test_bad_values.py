@@ -9,7 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from environment import InputError
-from runs import Scenario, builtin_scenarios, load_scenario, read_yaml
+from runs import (
+    Scenario,
+    builtin_scenarios,
+    load_scenario,
+    read_yaml,
+    run_sweep,
+    start_run,
+)
+from runs.dataset_files import is_dataset
 from runs.scenarios.base import LONGEST_NAME
 from runs.scenarios.check import check_setting
 from runs.scenarios.problems import problems_of
@@ -293,3 +301,14 @@ def test_loads_beyond_all_measure_are_told_with_their_line(tmp_path: Path, value
         check_setting(scenario)
     (problem,) = caught.value.problems
     assert f"loads.csv, line 5, column load_kwh: '{value}' is beyond 1e+12" in str(problem)
+
+
+def test_a_folder_that_cannot_be_there_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / ("x" * 300)
+    changes = ["hours=1", "vehicles.count=0", "strategies=[typical]", "plots=false"]
+    with pytest.raises(InputError, match="cannot be opened: File name too long"):
+        start_run(load_scenario("three-communities", changes), out)
+    with pytest.raises(InputError, match="cannot be opened: File name too long"):
+        run_sweep("three-communities", ["hours=1,2"], out, changes=changes[1:], workers=1)
+    assert not is_dataset(out)
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from environment.errors import InputError, Problem
+from environment.errors import InputError, Problem, impossible_path
 from runs.results.buffer import TableBuffer
 from runs.results.run_reader import read_run
 from runs.results.safe_files import beside, sha256, sync, unwritable, write_json
@@ -255,6 +255,8 @@ class ResultsWriter:
 
 def refuse_used(directory: Path) -> None:
     """Refuse a folder for a new run that holds something already."""
+    if reason := impossible_path(directory):
+        raise InputError([Problem(str(directory), f"cannot be opened: {reason}", "a new folder")])
     if not directory.exists():
         return
     if not directory.is_dir():

@@ -8,7 +8,7 @@ from pydantic import ValidationInfo
 from environment.errors import nearest
 from runs.scenarios.base import refuse
 
-# Below a second. Times in the results are whole milliseconds, and have to tell steps apart.
+# Below a second. Times in the results are whole milliseconds, and steps have to differ in them.
 SHORTEST_STEP_H = 0.0002
 # Loads and prices of every step are held in memory.
 MOST_STEPS = 20_000_000

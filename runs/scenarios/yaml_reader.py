@@ -49,7 +49,7 @@ def read_yaml(text: str, source: str) -> Any:
     InputError
         When the text is no YAML, or a key stands twice in one mapping or is not text, or a value
         refers to itself or carries a tag, or values are too many or nested too deeply. All that
-        can be found are told at once.
+        can be found are reported at once.
     """
     try:
         node = yaml.compose(text, Loader=_Loader)

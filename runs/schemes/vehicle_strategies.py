@@ -58,12 +58,12 @@ class Strategy(Protocol):
 class Typical:
     """Vehicles plug in as their night at home begins and charge until full; nobody bargains.
 
-    For who works by day that is after the last trip of the day, as the source has it; for who
-    works by night, the stay at home by day. `environment.night_at_home` says which stay it is.
+    For day workers that is after the last trip of the day, as in the source; for night workers it
+    is by day. `environment.night_at_home` defines which stay it is.
     """
 
     def decide(self, simulation: "Simulation") -> Decision:
-        """Charge who is in the night at home, and price the energy at what it costs."""
+        """Charge the vehicles in their night at home, and price the energy at what it costs."""
         finished = simulation.vehicles.fleet.population["day_finished"]
         parked = simulation.vehicles.parked
         exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in parked]

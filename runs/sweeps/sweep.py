@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.errors import InputError, Problem
+from environment.errors import InputError, Problem, impossible_path
 from runs.results.safe_files import unwritable, write_json
 from runs.sweeps.plan import HASH_DIGITS, PlannedRun, SweepPlan, make_plan, plan_differences
 from runs.sweeps.task import Outcome, Task, held, is_finished
@@ -212,7 +212,7 @@ def _check_workers(workers: int | None, scheduler: str | None) -> None:
 def _opened(directory: Path, plan: SweepPlan) -> Iterator[None]:
     """Have the folder of a sweep for oneself, with its plan in it."""
     path = directory / "sweep.json"
-    if not path.is_file():
+    if impossible_path(directory) or not path.is_file():
         _refuse_used(directory)
     try:
         (directory / "runs").mkdir(parents=True, exist_ok=True)
@@ -237,6 +237,8 @@ def _opened(directory: Path, plan: SweepPlan) -> Iterator[None]:
 
 
 def _refuse_used(directory: Path) -> None:
+    if reason := impossible_path(directory):
+        raise InputError([Problem(str(directory), f"cannot be opened: {reason}", "a new folder")])
     if not directory.exists():
         return
     if not directory.is_dir():
