@@ -38,8 +38,8 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/school_buses.py --smoke
 	@$(bin)/python benchmarks/community_storage.py --smoke
 	@$(bin)/python benchmarks/composite_storage.py --smoke
-	@echo "== tests, the slow ones too"
-	@$(bin)/python -m pytest -n $(TEST_WORKERS)
+	@echo "== tests, the slow ones too, with newly drawn examples"
+	@HMESH_EXAMPLES=drawn $(bin)/python -m pytest -n $(TEST_WORKERS)
 
 lint: $(synced)  ## check style, types and the direction of imports
 	@echo "== ruff check"
