@@ -30,7 +30,7 @@ SMALL = {
     "community-storage": ("hours=24",),
     "composite-storage": ("years=null", "hours=48"),
     "one-city": (
-        "hours=12", "vehicles.count=20", "smart_homes.groups.0.count=5",
+        "hours=6", "vehicles.count=20", "smart_homes.groups.0.count=5",
         "strategies=[nobody_shares, everybody_shares]",
     ),
 }  # fmt: skip

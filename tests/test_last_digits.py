@@ -15,6 +15,8 @@ from environment.last_digits import (
     lowest,
     settled,
 )
+from markets.battery_exchange import match_exchange, own_load_first
+from runs.totals import Totals
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False, max_value=1e300,
                    min_value=-1e300)  # fmt: skip
@@ -68,3 +70,30 @@ def test_rows_are_sorted_each_for_itself() -> None:
 @pytest.mark.parametrize(("energy", "found"), [(0.0, False), (DUST_KWH, False), (2e-9, True)])
 def test_dust_is_nothing(energy: float, found: bool) -> None:
     assert anything([0.0, -energy]) is found
+
+
+def test_a_levelled_peak_is_reported_at_its_first_step() -> None:
+    demands = [0.5, 0.3, 0.1 + 0.2, 0.6, 0.1 + 0.2 + 0.3]
+    assert demands[4] > demands[3]
+    nothing: dict[str, float] = {}
+    whole, parts = Totals(), [Totals() for _ in demands]
+    for step, demand in enumerate(demands):
+        for totals in (whole, parts[step]):
+            totals.add(step, demand, nothing, {}, nothing, [])
+    together = Totals()
+    for part in parts:
+        together.merge(part)
+    assert whole.peak_step == together.peak_step == 3
+    assert whole.peak_kwh == together.peak_kwh == demands[4]
+
+
+def test_buildings_exchange_no_dust() -> None:
+    left = own_load_first(np.array([0.1 + 0.2, 2.0]), np.array([0.3, 2.0 + 4e-16]))
+    assert not left.surplus_kwh.any()
+    assert not left.need_kwh.any()
+    offered, wanted = np.array([0.1 + 0.2, 0.3, 0.0]), np.array([0.0, 0.0, 0.6])
+    orders = match_exchange(offered, wanted, line_loss_rate=0.0)
+    assert orders.giver.tolist() == [0, 1]
+    assert orders.taker.tolist() == [2, 2]
+    # The first of two that only rounding tells apart gives first, whichever is larger.
+    assert match_exchange(offered[[1, 0, 2]], wanted, 0.0).giver.tolist() == [0, 1]
