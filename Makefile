@@ -42,8 +42,9 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/school_buses.py --smoke
 	@$(bin)/python benchmarks/community_storage.py --smoke
 	@$(bin)/python benchmarks/composite_storage.py --smoke
-	@echo "== tests, the slow ones too"
-	@$(bin)/python -m pytest -n $(TEST_WORKERS)
+	@$(bin)/python benchmarks/reading.py --smoke
+	@echo "== tests, the slow ones too, with newly drawn examples"
+	@HMESH_EXAMPLES=drawn $(bin)/python -m pytest -n $(TEST_WORKERS)
 
 lint: $(synced)  ## check style, types and the direction of imports
 	@echo "== ruff check"
@@ -70,6 +71,7 @@ bench: $(synced)  ## time the vehicle study, runs of five years and a sweep of 2
 	@$(bin)/python benchmarks/school_buses.py --json results/school-buses.json
 	@$(bin)/python benchmarks/community_storage.py --json results/community-storage.json
 	@$(bin)/python benchmarks/composite_storage.py --json results/composite-storage.json
+	@$(bin)/python benchmarks/reading.py --json results/reading.json
 
 clean:  ## remove caches and built pages; results/ and .venv stay
 	@rm -rf build dist site .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

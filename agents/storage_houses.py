@@ -16,6 +16,7 @@ from environment.house_messages import (
     HouseStorageReport,
     TariffNotice,
 )
+from environment.last_digits import without_dust
 from environment.population import Population
 from environment.thermal_tank import heat_after, heat_bounds, kept_share
 from markets.home_energy_rules import (
@@ -254,7 +255,7 @@ class StorageHouses:
         pump = np.minimum(wanted, state.pump_kwh)
         unmet = np.where(wanted > pump * (1.0 + 1e-9), (wanted - pump) * state.cop, 0.0)
         net = self.columns.households["load_kwh"] + pump + battery
-        net = net - self.columns.photovoltaics["generation_kwh"]
+        net = without_dust(net - self.columns.photovoltaics["generation_kwh"])
         nothing = np.zeros_like(net)
         return HouseStep(
             import_kwh=np.maximum(net, 0.0),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import DUST_KWH, descending, without_dust
+
 LINE_LOSS_RATE = 0.08
 
 
@@ -44,10 +46,15 @@ def own_load_first(
         What every battery is set to give [kWh], at least 0.
     load_kwh : array, shape (buildings,)
         Load of every building [kWh]; one that generates more than it uses, below 0, needs nothing.
+
+    Notes
+    -----
+    What rounding leaves of a surplus or a need is neither: it stays in the battery, and comes from
+    the grid. Otherwise buildings would exchange dust on one processor and nothing on another.
     """
     wanted = np.maximum(load_kwh, 0.0)
     own = np.minimum(discharge_kwh, wanted)
-    return OwnLoadFirst(own, discharge_kwh - own, wanted - own)
+    return OwnLoadFirst(own, without_dust(discharge_kwh - own), without_dust(wanted - own))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +116,8 @@ def match_exchange(
     if not (giving and taking):
         nobody = np.empty(0, dtype=np.intp)
         return Orders(nobody, nobody, np.empty(0), np.empty(0))
-    givers = np.argsort(-surplus_kwh, kind="stable")[:giving]
-    takers = np.argsort(-need_kwh, kind="stable")[:taking]
+    givers = descending(surplus_kwh)[:giving]
+    takers = descending(need_kwh)[:taking]
     offered = np.cumsum(surplus_kwh[givers])
     wanted = np.cumsum(need_kwh[takers] / (1.0 - line_loss_rate))
     total = min(offered[-1], wanted[-1])
@@ -120,6 +127,9 @@ def match_exchange(
     giver = givers[np.minimum(np.searchsorted(offered, middles), len(givers) - 1)]
     taker = takers[np.minimum(np.searchsorted(wanted, middles), len(takers) - 1)]
     sent = ends - begins
+    # Where an offer ends as a wish does, rounding leaves an order between the two.
+    ordered = sent > DUST_KWH
+    giver, taker, sent = giver[ordered], taker[ordered], sent[ordered]
     return Orders(giver, taker, sent, sent * (1.0 - line_loss_rate))
 
 

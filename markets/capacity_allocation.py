@@ -6,21 +6,32 @@ programme: rating and usable energy are proportional to the capacity, and what a
 beyond its own building's load is exchanged. It is solved for a few days, and days on which the
 capacities so found exchange most are added until no other day matters.
 
+Many capacities and schedules exchange equally little. Of such capacities those count with which
+batteries would exchange least if all followed the common schedule alike, and of such schedules the
+one in which batteries of a higher number give earlier (`_lateness`). Without such rules the last
+digits of the loads would choose.
+
 All batteries charge alike, per kWh of capacity, so that each gives the same share of its capacity
 in a day; when it gives it is free, as long as all together follow the common schedule.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
+from environment.last_digits import DUST_KWH, descending
 from markets.load_levelling import Equipment
 
 MOST_ROUNDS = 40
+# HiGHS takes costs that differ by 1e-7 for the same; in this unit that is far below any of ours.
+COST = 1e4
+# Weight of the last rule of `_programme`, which counts where the first two leave a choice.
+LAST = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,9 +144,10 @@ def _one_day(
     rated = discharge.rated_kwh * capacity_kwh[:, None]
     own, away = np.minimum(load, rated), np.maximum(rated - load, 0.0)
     energy = capacity_kwh * (total.sum() / capacity_kwh.sum())
+    late = _lateness(buildings, steps).ravel()
     # A programme without whole numbers, which `milp` hands on with less ado than `linprog` does.
     found = milp(
-        np.repeat([0.0, 1.0], buildings * steps),
+        COST * np.concatenate([late, 1.0 + late]),
         constraints=LinearConstraint(
             _given_by_battery_and_step(buildings, steps),
             np.concatenate([np.full(buildings, -np.inf), total]),
@@ -146,15 +158,75 @@ def _one_day(
     )
     if found.status != 0:
         raise ValueError(f"batteries cannot follow the schedule of day {day}: {found.message}")
-    given = np.clip(found.x.reshape(2, buildings, steps).sum(axis=0), 0.0, rated)
-    # The solver keeps its rows only nearly. Every battery gives what it holds, no more, no less;
-    # what that takes is changed where it gives its own building less than that could use.
-    part = np.where(given < own, given, 0.0)
-    left = energy - (given - part).sum(axis=1)
-    free = part.sum(axis=1)
-    whole = np.divide(left, free, out=np.ones(buildings), where=free > 0.0)
-    changed = np.clip(whole[:, None] * part, 0.0, own)
-    return np.asarray(np.where(part > 0.0, changed, given), dtype=np.float64)
+    to_own, to_others = found.x.reshape(2, buildings, steps)
+    given = np.clip(to_own, 0.0, own)
+    given += np.where(to_others > DUST_KWH, np.clip(to_others, 0.0, away), 0.0)
+    return _with_sums(given, energy, own, rated)
+
+
+def _with_sums(
+    given: NDArray[np.float64],
+    energy_kwh: NDArray[np.float64],
+    own_kwh: NDArray[np.float64],
+    rated_kwh: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Let every battery give what it holds, no more and no less; the solver is only near that.
+
+    Too much is taken from all its steps alike. Too little is added where the battery gives already
+    and its building can use more, at most as much again; what that leaves over where its building
+    can use more, and then where its rating allows more.
+
+    Notes
+    -----
+    The sum over n steps is right to ``(4 n + 8) u`` of the energy, u the unit roundoff. A sum of n
+    numbers above 0 is right to ``n u``: one such error is in the sum that is corrected and one in
+    the sum that results; up to ``2 n u`` are left as they are; and what is scaled, added and
+    limited rounds a handful of times.
+    """
+    total = given.sum(axis=1)
+    shrunk = np.divide(energy_kwh, total, out=np.ones_like(total), where=total > energy_kwh)
+    given = given * shrunk[:, None]
+    unit_roundoff = np.finfo(np.float64).eps / 2.0
+    rounding = 2 * given.shape[1] * unit_roundoff * energy_kwh
+    for most in (np.minimum(2.0 * given, own_kwh), own_kwh, rated_kwh):
+        lacking = energy_kwh - given.sum(axis=1)
+        if not (lacking > rounding).any():
+            break
+        there = np.maximum(most - given, 0.0)
+        free = there.sum(axis=1)
+        filled = (lacking > rounding) & (free > 0.0)
+        share = np.divide(lacking, free, out=np.zeros_like(free), where=filled)
+        given = given + np.minimum(share, 1.0)[:, None] * there
+    return np.asarray(np.minimum(given, rated_kwh), dtype=np.float64)
+
+
+@lru_cache(maxsize=8)
+def _lateness(buildings: int, steps: int) -> NDArray[np.float64]:
+    """Return what it costs a battery to give in a step, beside 1 for what is exchanged.
+
+    Returns
+    -------
+    array, shape (buildings, steps)
+        ``sqrt(i) cbrt(t) / (2 n sqrt(I) cbrt(T))``, i and t counted from 1 to I and T, n the
+        smaller of both [-]. Least in all where batteries of a higher number give in earlier steps.
+
+    Notes
+    -----
+    Two schedules differ by energy that goes around cycles of batteries and steps. Each cycle
+    changes what is exchanged by a whole multiple of that energy and, at most n batteries long,
+    these costs by less than half of it. So they decide among schedules that exchange least, and
+    never against one. Roots are no multiples of each other, so that hardly two schedules cost the
+    same.
+    """
+    step = np.cbrt(np.arange(1, steps + 1) / steps)
+    costs: NDArray[np.float64] = np.outer(_roots(buildings), step) / (2 * min(buildings, steps))
+    costs.flags.writeable = False
+    return costs
+
+
+def _roots(count: int) -> NDArray[np.float64]:
+    """Return the square roots of 1 / n to n / n, of which hardly two sums are equal."""
+    return np.sqrt(np.arange(1, count + 1) / count)
 
 
 @lru_cache(maxsize=8)
@@ -232,8 +304,8 @@ def allocate_capacity(
         away = exchanged_kwh(given, discharge.load_kwh)
         others = away.copy()
         others[days] = 0.0
-        worst = np.argsort(-others, kind="stable")[:days_at_once]
-        worst = worst[others[worst] > 0.0]
+        worst = descending(others)[:days_at_once]
+        worst = worst[others[worst] > DUST_KWH]
         if away.sum() - bound <= near or not worst.size or rounds == MOST_ROUNDS:
             break
         days = np.union1d(days, worst)
@@ -243,7 +315,15 @@ def allocate_capacity(
 def _programme(
     discharge: SharedDischarge, capacity_kwh: float
 ) -> tuple[NDArray[np.float64], float]:
-    """Solve the programme of some days; return the capacities and what they exchange [kWh]."""
+    """Solve the programme of some days; return the capacities and what they exchange [kWh].
+
+    Notes
+    -----
+    Solved three times over: for the least exchange; for the least that would be exchanged besides
+    if every battery gave its share of the common schedule, where the first is not exceeded; and,
+    as a thousandth part of that, for the least sum of ``sqrt(i) C_i``, so that the first buildings
+    get what is left to choose.
+    """
     buildings, days, steps = discharge.load_kwh.shape
     cells = discharge.load_kwh.size
     each = sparse.eye_array(cells)
@@ -252,26 +332,63 @@ def _programme(
     each_step = sparse.kron(np.ones((1, buildings)), sparse.eye_array(days * steps))
     each_day = sparse.kron(sparse.eye_array(buildings * days), np.ones((1, steps)))
     of_building = sparse.kron(sparse.eye_array(buildings), np.ones((days * steps, 1)))
-    given_per_kwh = (
-        discharge.total_kwh.sum(axis=1) / capacity_kwh if capacity_kwh else np.zeros(days)
-    )
-    per_day = sparse.kron(sparse.eye_array(buildings), given_per_kwh[:, None])
+    per_kwh = discharge.total_kwh / capacity_kwh if capacity_kwh else np.zeros((days, steps))
+    per_day = sparse.kron(sparse.eye_array(buildings), per_kwh.sum(axis=1)[:, None])
     rated = sparse.hstack([-discharge.rated_kwh * of_building, each, each])
     energy = sparse.hstack([-per_day, each_day, each_day])
     capacity = sparse.hstack([np.ones((1, buildings)), sparse.csr_array((1, 2 * cells))])
     follow = sparse.hstack([nothing, each_step, each_step])
-    upper = np.concatenate(
-        [np.full(buildings, np.inf), discharge.load_kwh.ravel(), np.full(cells, np.inf)]
+    load = discharge.load_kwh.ravel()
+    no_limit = np.full(buildings, np.inf)
+    upper = np.concatenate([no_limit, load, np.full(cells, np.inf)])
+    exchanged = np.concatenate([np.zeros(buildings + cells), np.ones(cells)])
+    at_most, limit = sparse.vstack([rated, energy]), np.zeros(cells + buildings * days)
+    equal = sparse.vstack([follow, capacity])
+    totals = np.concatenate([discharge.total_kwh.ravel(), [capacity_kwh]])
+    bound = float(_solved(exchanged, at_most, limit, equal, totals, upper).fun)
+    # What each would give beyond its load in every cell if all gave alike: one more column each.
+    alike = sparse.kron(sparse.eye_array(buildings), per_kwh.ravel()[:, None])
+    found = _solved(
+        np.concatenate([LAST * _roots(buildings), np.zeros(2 * cells), np.ones(cells)]),
+        sparse.vstack(
+            [
+                sparse.hstack([at_most, sparse.csr_array((len(limit), cells))]),
+                sparse.hstack([exchanged[None], sparse.csr_array((1, cells))]),
+                sparse.hstack([alike, sparse.csr_array((cells, 2 * cells)), -each]),
+            ]
+        ),
+        np.concatenate([limit, [bound], load]),
+        sparse.hstack([equal, sparse.csr_array((equal.shape[0], cells))]),
+        totals,
+        np.concatenate([upper, np.full(cells, np.inf)]),
     )
+    return np.maximum(found.x[:buildings], 0.0), bound
+
+
+def _solved(
+    cost: NDArray[np.float64],
+    at_most: Any,
+    limit: NDArray[np.float64],
+    equal: Any,
+    totals: NDArray[np.float64],
+    upper: NDArray[np.float64],
+) -> Any:
+    """Solve a linear programme of variables from 0 to an upper limit.
+
+    Raises
+    ------
+    ValueError
+        If it has no solution.
+    """
     found = linprog(
-        np.concatenate([np.zeros(buildings + cells), np.ones(cells)]),
-        A_ub=sparse.vstack([rated, energy]).tocsr(),
-        b_ub=np.zeros(cells + buildings * days),
-        A_eq=sparse.vstack([follow, capacity]).tocsr(),
-        b_eq=np.concatenate([discharge.total_kwh.ravel(), [capacity_kwh]]),
+        cost,
+        A_ub=at_most.tocsr(),
+        b_ub=limit,
+        A_eq=equal.tocsr(),
+        b_eq=totals,
         bounds=np.column_stack([np.zeros(len(upper)), upper]),
         method="highs",
     )
     if found.status != 0:
         raise ValueError(f"batteries cannot follow the schedule: {found.message}")
-    return np.asarray(found.x[:buildings], dtype=np.float64), float(found.fun)
+    return found

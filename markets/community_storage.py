@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.battery import exchange_bounds
+from environment.last_digits import descending
 
 type Sharing = Literal["priority", "proportional"]
 
@@ -148,7 +149,7 @@ def served_first(average_kwh: NDArray[np.float64], dischargers: int) -> NDArray[
         Rows of the households, -1 where nobody is. Ties go to the lower row.
     """
     wanted = np.where(np.isnan(average_kwh), -np.inf, average_kwh)
-    order = np.argsort(-wanted, axis=-1, kind="stable")[..., :dischargers]
+    order = descending(wanted)[..., :dischargers]
     told = np.take_along_axis(wanted, order, axis=-1) > -np.inf
     chosen: NDArray[np.intp] = np.where(told, order, -1)
     return chosen

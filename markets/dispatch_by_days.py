@@ -114,6 +114,31 @@ def dispatch_by_days(
     return best
 
 
+def worth_at_midnights(
+    devices: HouseDevices, prices: HousePrices, first: NDArray[np.intp]
+) -> Series:
+    """Return what a kWh in battery and tank is worth at each midnight, from refilling it.
+
+    Parameters
+    ----------
+    devices, prices
+        The house.
+    first
+        The first step of each day.
+
+    Returns
+    -------
+    array, shape (days + 1, 2)
+        At the start and the end nothing [money/kWh].
+    """
+    worth = np.zeros((len(first) + 1, 2))
+    cheapest = np.minimum.reduceat(prices.taxed, first)
+    around = np.maximum(np.minimum(cheapest[:-1], cheapest[1:]), 0.0)
+    worth[1:-1, 0] = around / devices.battery_efficiency
+    worth[1:-1, 1] = around / (devices.tank_efficiency * devices.cop)
+    return worth
+
+
 @dataclass(slots=True)
 class _Solved:
     """What days do.
@@ -163,18 +188,12 @@ class _Days:
         self.first = np.flatnonzero(np.diff(demand.day, prepend=demand.day[:1] - 1))
         self.ends = np.append(self.first[1:], demand.steps)
         self.count = len(self.first)
-        self.worth = self._worth()
-
-    def _worth(self) -> Series:
-        """Return what a kWh is worth at each midnight, shape (days + 1, 2) [money/kWh]."""
-        worth = np.zeros((self.count + 1, 2))
-        if self.start is not None:
-            devices = self.devices
-            cheapest = np.minimum.reduceat(self.prices.taxed, self.first)
-            around = np.maximum(np.minimum(cheapest[:-1], cheapest[1:]), 0.0)
-            worth[1:-1, 0] = around / devices.battery_efficiency
-            worth[1:-1, 1] = around / (devices.tank_efficiency * devices.cop)
-        return worth
+        free = start is None
+        self.worth = (
+            np.zeros((self.count + 1, 2))
+            if free
+            else worth_at_midnights(devices, prices, self.first)
+        )
 
     def levels(self, stored: Stored) -> Series:
         """Return what storages hold at every midnight if they are told so, shape (days + 1, 2)."""
@@ -232,7 +251,7 @@ class _Days:
         )  # fmt: skip
         programme.forbid_at_once()
         self._meet(programme, days, told)
-        solution = programme.solution(DAY_GAP, np.inf, relaxed=relaxed)
+        solution = programme.solution(DAY_GAP, relaxed=relaxed)
         costs = programme.cost_by_day(solution.x)
         open_days: list[int] = []
         if relaxed:

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
-from markets.dispatch_by_days import dispatch_by_days
+import numpy as np
+
+from environment.errors import InputError
+from markets.dispatch_by_blocks import dispatch_by_blocks
+from markets.dispatch_by_days import DaysDispatch, dispatch_by_days
 from markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
@@ -11,6 +15,11 @@ from markets.house_dispatch import (
     running_cost,
 )
 from markets.house_programme import HouseProgramme, Stored, burning
+
+# Nodes of a search of many days at once; days alone mostly need none.
+MOST_NODES = 1000
+# So many days with binary variables are soon searched as one programme.
+DAYS_AS_ONE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def dispatch_exactly(
     relaxed: bool = False,
     as_one: bool = False,
     gap: float = 1e-6,
-    time_limit_s: float = 900.0,
+    most_nodes: int = MOST_NODES,
 ) -> ExactDispatch:
     """Return the cheapest dispatch of a house that knows all steps ahead.
 
@@ -80,9 +89,9 @@ def dispatch_exactly(
         Solve all steps as one programme also where days could be solved one by one.
     gap : float
         Share of the objective by which a cheaper dispatch may be missed, with binary variables.
-    time_limit_s : float
-        Time after which the best dispatch so far is taken where all steps are one programme with
-        binary variables [s]; its `gap` then tells what it may have missed.
+    most_nodes : int
+        Nodes of a search tree after which the best dispatch so far is taken, where binary variables
+        of many days are searched together; its `gap` then tells what it may have missed.
 
     Raises
     ------
@@ -95,8 +104,10 @@ def dispatch_exactly(
     the efficiency of discharging on the wrong side. A house that is paid more than it pays (or is
     paid for buying) would buy to deliver and charge to discharge; the meter nets what happens at
     once, ``imp exp = 0``, and ``bc bd = 0`` and ``tc td = 0`` in steps where losses would pay.
-    With such binary variables days are solved one by one (`dispatch_by_days`), and all steps as
-    one programme only where that leaves a larger gap.
+    With such binary variables days are solved one by one (`dispatch_by_days`). Where that leaves a
+    larger gap, many days that begin with a start are solved block after block of days
+    (`dispatch_by_blocks`), and all steps are one programme only where days are few, there is no
+    start, or blocks find nothing. No clock ends a search, so that every machine finds the same.
     """
 
     def programme_of(*, everywhere: bool) -> HouseProgramme:
@@ -115,10 +126,17 @@ def dispatch_exactly(
         by_days = dispatch_by_days(demand, devices, prices, start, midnight, gap)
         if by_days is not None and by_days.flows is not None and by_days.gap <= gap:
             return _priced(by_days.flows, prices, devices, by_days.bound)
-    solution = programme.solution(gap, time_limit_s)
+        many = len(np.unique(demand.day)) > DAYS_AS_ONE
+        if many and by_days is not None and start is not None and midnight is None:
+            flows = _by_blocks(by_days, demand, devices, prices, start, gap, most_nodes)
+            if flows is not None:
+                # All days together, their binary variables left free, bound it from below.
+                together = float(programme.solution(gap, relaxed=True).fun)
+                return _priced(flows, prices, devices, max(by_days.bound, together))
+    solution = programme.solution(gap, most_nodes)
     if programme.binary.any() and burning(programme.flows(solution.x)):
         programme = programme_of(everywhere=True)
-        solution = programme.solution(gap, time_limit_s)
+        solution = programme.solution(gap, most_nodes)
     sizes = (devices.battery_kwh, devices.tank_kwh)
     if programme.sized:
         battery, tank = solution.x[programme.sizes].tolist()
@@ -134,6 +152,27 @@ def dispatch_exactly(
         return _priced(flows, prices, devices, bound)
     cost = float(running_cost(flows, prices).sum())
     return ExactDispatch(flows, cost, *sizes, float(solution.fun), bound)
+
+
+def _by_blocks(
+    by_days: DaysDispatch,
+    demand: HouseDemand,
+    devices: HouseDevices,
+    prices: HousePrices,
+    start: Stored,
+    gap: float,
+    most_nodes: int,
+) -> HouseFlows | None:
+    """Return the cheaper of what days and blocks of days found, None if neither found anything."""
+    found = by_days.flows
+    try:
+        blocks = dispatch_by_blocks(demand, devices, prices, start, gap, most_nodes)
+    except InputError:
+        pass
+    else:
+        if found is None or float(running_cost(blocks, prices).sum()) < by_days.cost:
+            found = blocks
+    return found
 
 
 def _priced(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import without_dust
+
 type Each = NDArray[np.float64]
 
 # What is lacking of a need by less than this share of it is rounding.
@@ -181,7 +183,7 @@ def manage_step(
     filled = _heat_for_later(left, pump, drawn, worth_tank, state, tariff, targets)
     pump_all = pump + filled / state.cop
     unmet = np.maximum(heat_kwh - pump * state.cop - drawn, 0.0)
-    net = load_kwh + pump_all + charge - discharge - generation_kwh
+    net = without_dust(load_kwh + pump_all + charge - discharge - generation_kwh)
     return HouseStep(
         import_kwh=np.maximum(net, 0.0),
         export_kwh=np.maximum(0.0 - net, 0.0),

@@ -361,7 +361,7 @@ class HouseProgramme(MixedIntegerProgramme):
         )
         return InputError([problem])
 
-    def solution(self, gap: float, time_limit_s: float, *, relaxed: bool = False) -> Any:
+    def solution(self, gap: float, most_nodes: int | None = None, *, relaxed: bool = False) -> Any:
         """Return the solution.
 
         Raises
@@ -369,7 +369,7 @@ class HouseProgramme(MixedIntegerProgramme):
         InputError
             If there is none.
         """
-        result = self.solve(gap, time_limit_s, relaxed=relaxed)
+        result = self.solve(gap, most_nodes, relaxed=relaxed)
         if result.x is None:
             raise self.why_not(result.message)
         return result

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import first_lowest
 from markets.generation_cost import GenerationCost
 from markets.price_search import SearchedPrice, search_price
 from markets.school_response import school_response
@@ -267,7 +268,7 @@ def solve_grid(game: IncentiveGame, step: float = 0.1, zooms: int = 3) -> Incent
         low = lower if zoom == 0 else max(lower, best - 10 * spacing)
         high = upper if zoom == 0 else min(upper, best + 10 * spacing)
         grid = np.append(np.minimum(np.arange(low, high, spacing), high), high)
-        best = float(grid[np.argmin(game.terms.additional_cost(grid, game.bought(grid)))])
+        best = float(grid[first_lowest(game.terms.additional_cost(grid, game.bought(grid)))])
     return _outcome(game, best)
 
 

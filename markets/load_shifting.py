@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import first_lowest, settled
 from markets.home_day import Homes, sum_day
 from markets.power_flow_assignment import TOLERANCE_KWH, unbounded_exchange
 
@@ -159,8 +160,8 @@ def _try_all(
         wasted = np.where(
             _admissible(sums.served, demand, least, shiftable), sums.wasted_kwh, np.inf
         )
-        k = int(np.argmin(wasted))
-        if np.isfinite(wasted[k]) and (best is None or wasted[k] < best[1]):
+        k = first_lowest(wasted)
+        if np.isfinite(wasted[k]) and (best is None or settled(wasted[k]) < settled(best[1])):
             best = demand[:, k].copy(), float(wasted[k])
     return best
 
@@ -280,9 +281,9 @@ def _best_move(
             may &= _bearable(usable[s], gained[s])
         total[~may] = -np.inf
         flat = total.reshape(count, -1)
-        k = flat.argmax(axis=1)
+        k = settled(flat).argmax(axis=1)
         found = flat[np.arange(count), k]
-        better = found > best
+        better = settled(found) > settled(best)
         best[better] = found[better]
         leave, take = np.divmod(k, steps)
         which[:, better] = np.stack([np.full(count, load), leave, take])[:, better]

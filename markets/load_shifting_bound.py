@@ -10,10 +10,11 @@ from markets.load_shifting import Energies, Mask
 from markets.power_flow_assignment import unbounded_exchange
 
 MOST_AVAILABLE = 12
+MOST_NODES = 10_000
 
 
 def least_waste(
-    home: Homes, demand_kwh: Energies, window: Mask, time_limit_s: float = 10.0
+    home: Homes, demand_kwh: Energies, window: Mask, most_nodes: int = MOST_NODES
 ) -> float:
     """Return a lower bound of what one home wastes under any admissible choice of slots.
 
@@ -30,8 +31,8 @@ def least_waste(
         What each load wants [kWh].
     window : array of bool, shape (steps, 1, loads)
         Slots that a shiftable load may take; none for other loads.
-    time_limit_s : float, optional
-        After which the bound known by then is returned [s].
+    most_nodes : int, optional
+        Nodes of the search tree after which the bound known by then is returned.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def least_waste(
             np.concatenate([np.ones(steps), served, begins.ravel()]),
             np.concatenate([np.ones(steps), most, begins.ravel()]),
         ),
-        options={"time_limit": time_limit_s, "mip_rel_gap": 1e-9},
+        options={"node_limit": most_nodes, "mip_rel_gap": 1e-9},
     )
     if found.mip_dual_bound is None:
         raise RuntimeError(f"no bound of what is wasted was found: {found.message}")

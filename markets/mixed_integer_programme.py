@@ -86,7 +86,7 @@ class MixedIntegerProgramme:
         return between
 
     def solve(
-        self, gap: float = 1e-7, time_limit_s: float = np.inf, *, relaxed: bool = False
+        self, gap: float = 1e-7, most_nodes: int | None = None, *, relaxed: bool = False
     ) -> Any:
         """Return what `scipy.optimize.milp` finds; its `x` is None where there is nothing.
 
@@ -94,8 +94,9 @@ class MixedIntegerProgramme:
         ----------
         gap
             Share of the cost by which something cheaper may be missed.
-        time_limit_s
-            Time after which the best so far is taken [s].
+        most_nodes
+            Nodes of the search tree after which the best so far is taken; None for no limit. A
+            limit of time would make the result one of the machine.
         relaxed
             Let binary variables lie anywhere between 0 and 1.
         """
@@ -103,9 +104,9 @@ class MixedIntegerProgramme:
             np.concatenate([entry[k] for entry in self._entries]) for k in range(3)
         )
         matrix = sparse.csr_array((values, (rows, columns)), shape=(self.row_count, len(self.cost)))
-        options = {"mip_rel_gap": gap}
-        if np.isfinite(time_limit_s):
-            options["time_limit"] = max(time_limit_s, 0.0)
+        options: dict[str, float] = {"mip_rel_gap": gap}
+        if most_nodes is not None:
+            options["node_limit"] = most_nodes
         return milp(
             self.cost,
             integrality=np.zeros(len(self.cost)) if relaxed else self.binary.astype(np.int8),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import first_lowest
+
 VARIANCE_KEPT = 0.95
 STARTS = 10
 
@@ -95,12 +97,14 @@ def representative_days(
         analysis = PCA(VARIANCE_KEPT).fit(load_kwh)
         components, points = int(analysis.n_components_), analysis.transform(load_kwh)
     found = KMeans(clusters, n_init=STARTS, random_state=int(random.integers(2**31))).fit(points)
-    order = np.argsort(-np.bincount(found.labels_, minlength=clusters), kind="stable")
+    # Of clusters as large, the one of the earlier day first: how they are numbered is chance.
+    _, first_day = np.unique(found.labels_, return_index=True)
+    order = np.lexsort((first_day, -np.bincount(found.labels_, minlength=clusters)))
     cluster = np.argsort(order)[found.labels_]
     means = np.stack([load_kwh[cluster == k].mean(axis=0) for k in range(clusters)])
     distance = ((load_kwh - means[cluster]) ** 2).mean(axis=1)
     days = np.arange(len(load_kwh))
-    typical = [days[cluster == k][np.argmin(distance[cluster == k])] for k in range(clusters)]
+    typical = [days[cluster == k][first_lowest(distance[cluster == k])] for k in range(clusters)]
     scored = 1 < clusters < len(load_kwh)
     return RepresentativeDays(
         cluster=cluster.astype(np.intp),

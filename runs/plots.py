@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from environment.last_digits import anything
 from runs.results.run_reader import read_run
 from runs.results.safe_files import beside, unwritable
 
@@ -68,7 +69,7 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     with matplotlib_style.context(["default", style()]), warnings.catch_warnings():
         # A name may be in a script that no installed font can write; its boxes say so.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        for name, draw in _pictures(data, drawn=bool(data.hours("net_kwh").any())):
+        for name, draw in _pictures(data, drawn=anything(data.hours("net_kwh"))):
             drawing = draw(data)
             path = None
             if drawing.figure is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from environment.last_digits import anything, settled
 from runs.strategy_names import capital, strategy_name, strategy_within
 
 type Totals = Mapping[str, Any]
@@ -141,8 +142,8 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
             lines.append(_told(text, {name: _times(n) for name, n in counted.items() if n}))
     for key, text in ENERGIES.items():
         energies = {name: float(summary[name].get(key, 0.0)) for name in names}
-        if any(energies.values()):
-            told = {name: f"{energy:,.1f} kWh" for name, energy in energies.items() if energy}
+        told = {name: f"{energy:,.1f} kWh" for name, energy in energies.items() if anything(energy)}
+        if told:
             lines.append(_told(text, told))
     return [*lines, *_messages(summary, names), *_numbers(summary, names)]
 
@@ -204,15 +205,16 @@ def _numbers(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[st
         name: "undefined"
         for name in names
         if summary[name]["par"] is None
-        and ("homes" not in summary[name] or summary[name]["peak_kw"])
+        and ("homes" not in summary[name] or anything(summary[name]["peak_kw"]))
     }
     if undefined:
         yield _told("the mean load is not above zero, and the peak-to-average ratio", undefined)
     gaps = {name: float(summary[name]["worst"].get("utility_profit_gap", 0.0)) for name in names}
-    if any(gaps.values()):
+    gaps = {name: gap for name, gap in gaps.items() if settled(gap)}
+    if gaps:
         yield _told(
             "the utility may have missed profit in a step, by its own bound at most",
-            {name: f"{gap:,.3g} in money" for name, gap in gaps.items() if gap},
+            {name: f"{gap:,.3g} in money" for name, gap in gaps.items()},
         )
     unbalanced = {name: float(summary[name]["money_imbalance"]) for name in names}
     if any(unbalanced.values()):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from environment.last_digits import DUST_KWH, anything
 from runs.run_notes import Totals
 from runs.run_notes import notes as notes
 from runs.strategy_names import strategy_label
@@ -70,7 +71,7 @@ def _rows(totals: Totals) -> list[_Row]:
         ("paid per kWh [{currency}/kWh]", _price, "{:,.2f}".format, True),
     ]
     of_homes = _of_homes(totals) if "homes" in totals else []
-    if of_homes and not totals["peak_kw"]:
+    if of_homes and not anything(totals["peak_kw"]):
         # Homes without a grid: nothing is drawn from it, and nothing is paid.
         return [*of_homes, ("messages sent", _sent, "{:,.0f}".format, False)]
     return [
@@ -110,7 +111,7 @@ def _of_homes(totals: Totals) -> list[_Row]:
         ),
         *(
             [("homes' bill [{currency}]", lambda t: t["home_bill"], _money, True)]
-            if totals["peak_kw"]
+            if anything(totals["peak_kw"])
             else []
         ),
     ]
@@ -123,7 +124,7 @@ def _served(totals: Totals) -> float | None:
 
 def _share(energies: Mapping[str, float]) -> float | None:
     wanted = energies["wanted_kwh"]
-    return 100.0 * energies["served_kwh"] / wanted if wanted > 0 else None
+    return 100.0 * energies["served_kwh"] / wanted if anything(wanted) else None
 
 
 def _loss(value: float) -> str:
@@ -145,7 +146,7 @@ def _of_houses() -> list[_Row]:
 def _self_consumption(totals: Totals) -> float | None:
     """Return how much of what houses generate they use themselves, in per cent."""
     generated = totals["house_generation_kwh"]
-    return 100.0 * (1.0 - totals["house_export_kwh"] / generated) if generated > 0 else None
+    return 100.0 * (1.0 - totals["house_export_kwh"] / generated) if anything(generated) else None
 
 
 def _of_batteries() -> list[_Row]:
@@ -213,7 +214,7 @@ def _energy_mwh(totals: Totals) -> float:
 def _price(totals: Totals) -> float | None:
     """Return what vehicles pay for a kWh that they keep; None where they keep none."""
     energy = float(totals["vehicle_kwh"])
-    return float(totals["ev_bill"]) / energy if energy > 0 else None
+    return float(totals["ev_bill"]) / energy if energy > DUST_KWH else None
 
 
 def _overloaded(totals: Totals) -> float:
@@ -235,7 +236,7 @@ def _money(value: float) -> str:
 
 def _change(value: float | None, first: float | None) -> str:
     """Return a change in per cent or as a factor, "" where nothing above zero stands first."""
-    if value is None or first is None or first <= 0:
+    if value is None or first is None or first <= DUST_KWH:
         return ""
     if value >= 10 * first:
         return f"x {value / first:,.1f}"

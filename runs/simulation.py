@@ -12,6 +12,7 @@ from agents.consumer import Consumer
 from agents.row_agent import AgentGroup
 from agents.utility_company import UtilityCompany
 from environment.clock import PendingEvent
+from environment.last_digits import DUST_KWH, anything
 from environment.message_bus import MessageBus
 from environment.world import World
 from runs.chance import Chance
@@ -228,7 +229,7 @@ class Simulation(World):
             bought = float(self.net_kwh[m] - self.direct_kwh[m])
             pay(step, "wholesale", aggregator, "utility", bought, decision.utility_price)
         generated, cost = self._generated()
-        unit = cost / generated if generated else 0.0
+        unit = cost / generated if anything(generated) else 0.0
         pay(step, "generation", "utility", "generators", generated, unit, cost)
 
     def _generated(self) -> tuple[float, float]:
@@ -256,8 +257,8 @@ class Simulation(World):
 
     def _counts(self) -> dict[str, int]:
         return {
-            "communities_exporting": int((self.net_kwh < 0).sum()),
-            "system_exporting": int(self.net_kwh.sum() < 0),
+            "communities_exporting": int((self.net_kwh < -DUST_KWH).sum()),
+            "system_exporting": int(self.net_kwh.sum() < -DUST_KWH),
             "feeders_out": int(np.count_nonzero(~self.supplied)),
         }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from environment.last_digits import settled
 from environment.standard_profiles import season_of
 
 SUMS = (
@@ -65,8 +66,7 @@ class Totals:
         """Add a step."""
         self.steps += 1
         self.supplied_kwh += demand_kwh
-        if demand_kwh > self.peak_kwh:
-            self.peak_kwh, self.peak_step = demand_kwh, step
+        self._raise_peak(demand_kwh, step)
         self._add_parts(sums, counts, worst)
         for line in overloaded:
             self.overloads[line] += 1
@@ -75,10 +75,16 @@ class Totals:
         """Add what later steps come to together."""
         self.steps += later.steps
         self.supplied_kwh += later.supplied_kwh
-        if later.peak_kwh > self.peak_kwh:
-            self.peak_kwh, self.peak_step = later.peak_kwh, later.peak_step
+        self._raise_peak(later.peak_kwh, later.peak_step)
         self._add_parts(later.sums, later.counts, later.worst)
         self.overloads.update(later.overloads)
+
+    def _raise_peak(self, demand_kwh: float, step: int) -> None:
+        """Note a demand as the peak if it is higher; the first step at a levelled peak counts."""
+        if demand_kwh > self.peak_kwh:
+            if settled(demand_kwh) > settled(self.peak_kwh):
+                self.peak_step = step
+            self.peak_kwh = demand_kwh
 
     def _add_parts(
         self, sums: dict[str, float], counts: dict[str, int], worst: dict[str, float]

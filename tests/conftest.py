@@ -1,19 +1,51 @@
 import os
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# How long one example takes says more about a busy machine than about the code.
-settings.register_profile("hmesh", deadline=None)
-settings.load_profile("hmesh")
+# How long one example takes says more about a busy machine than about the code. `make test` tries
+# the same examples every time and everywhere, whether CI is set or not; `make test-all` draws new
+# ones, and prints how to draw a failing one again.
+settings.register_profile("same", deadline=None, derandomize=True, database=None)
+settings.register_profile("drawn", deadline=None, derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HMESH_EXAMPLES", "same"))
+
+BESIDE = Path(__file__).resolve().parents[1].parent / "shared"
+SHARED = Path(os.environ.get("HMESH_SHARED", BESIDE))
+NO_SHARED = f"no shared specifications and data in ../{SHARED.name}; HMESH_SHARED names the folder"
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of shared specifications and data, which stays beside the project."""
-    beside = Path(__file__).resolve().parents[1].parent / "shared"
-    folder = Path(os.environ.get("HMESH_SHARED", beside))
-    if not folder.is_dir():
-        pytest.skip("the shared specifications and data are not here; HMESH_SHARED names them")
-    return folder
+    if not SHARED.is_dir():
+        pytest.skip(NO_SHARED)
+    return SHARED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests of a file that lack the same thing as one, which says how many they are."""
+    lacking: dict[tuple[Path, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        reason = what_is_missing(item)
+        if reason:
+            lacking[item.path, reason].append(item)
+    left_out = {id(item) for group in lacking.values() for item in group[1:]}
+    for (_, reason), (first, *others) in lacking.items():
+        tests = f"{len(others) + 1} tests" if others else "1 test"
+        # Before other marks, so that its reason is the one that is shown.
+        first.add_marker(pytest.mark.skip(reason=f"{reason} ({tests} of this file)"), append=False)
+    config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
+    items[:] = [item for item in items if id(item) not in left_out]
+
+
+def what_is_missing(item: pytest.Item) -> str:
+    """Return why a test cannot run here, "" if it can."""
+    for mark in item.iter_markers("skipif"):
+        if mark.args[0]:
+            return str(mark.kwargs["reason"])
+    wants_shared = "shared" in getattr(item, "fixturenames", ())
+    return NO_SHARED if wants_shared and not SHARED.is_dir() else ""

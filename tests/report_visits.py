@@ -5,7 +5,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SECONDS = 1000
+# A busy machine may take this long for what takes a moment [ms].
+PATIENCE_MS = 600_000
 
 
 class Visit:
@@ -13,12 +14,13 @@ class Visit:
 
     def __init__(self, page: Page, path: Path) -> None:
         self.page = page
+        page.set_default_timeout(PATIENCE_MS)
         self.said: list[str] = []
         self.asked: list[str] = []
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(path.resolve().as_uri(), timeout=60 * SECONDS)
+        page.goto(path.resolve().as_uri(), timeout=PATIENCE_MS)
         self.wait("document.documentElement.dataset.ready === 'yes'")
 
     def run(self, script: str, argument: Any = None) -> Any:
@@ -26,7 +28,7 @@ class Visit:
 
     def wait(self, condition: str) -> None:
         """Wait until something holds; the page itself forbids the usual way, which is eval."""
-        for _ in range(600):
+        for _ in range(PATIENCE_MS // 100):
             if self.run(condition):
                 return
             self.page.wait_for_timeout(100)

@@ -28,6 +28,14 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def exchanging(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A week of batteries that are all alike, so that small buildings have energy to give away."""
+    folder = tmp_path_factory.mktemp("exchanging") / "run"
+    start_run(load_scenario("battery-sharing", [*WEEK, "battery_sharing.spread=equal"]), folder)
+    return folder
+
+
 @cache
 def table_of(folder: Path, name: str) -> pd.DataFrame:
     frame: pd.DataFrame = read_run(folder).table(name).to_pandas()
@@ -298,7 +306,10 @@ def test_what_cannot_be_is_told(changes: list[str], told: str) -> None:
         ("batteries", "name"), ("batteries", "building"), ("batteries", "community"),
     ],
 )  # fmt: skip
-def test_one_changed_value_fails(week: Path, tmp_path: Path, table: str, column: str) -> None:
+def test_one_changed_value_fails(
+    request: pytest.FixtureRequest, tmp_path: Path, table: str, column: str
+) -> None:
+    week = request.getfixturevalue("exchanging" if table == "exchanges" else "week")
     folder = shutil.copytree(week, tmp_path / "run")
     frame = table_of(week, table)
     values = frame[column].tolist()

@@ -1,6 +1,7 @@
 """Days solved one by one against all steps written down plainly as one programme."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,13 @@ from test_exact_dispatch import physical
 from environment.errors import InputError
 from markets.dispatch_by_days import dispatch_by_days
 from markets.exact_dispatch import dispatch_exactly
-from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices, running_cost
+from markets.house_dispatch import (
+    HouseDemand,
+    HouseDevices,
+    HousePrices,
+    electricity_imbalance,
+    running_cost,
+)
 from markets.house_programme import HouseProgramme, Stored, burning
 
 # Between the prices, at the dearest, and above all of them.
@@ -204,3 +211,43 @@ def test_a_gap_that_is_left_is_told() -> None:
     assert hasty.bound <= exact.cost + 1e-6
     assert hasty.cost >= exact.cost - 1e-6
     assert hasty.gap == pytest.approx((hasty.cost - hasty.bound) / abs(hasty.cost), abs=1e-12)
+
+
+def market(days: int) -> tuple[HouseDemand, HouseDevices, HousePrices]:
+    """Return a house whose prices change from day to day beside a fixed feed-in tariff."""
+    demand, chance = some_days(days), np.random.default_rng(3)
+    hour = np.arange(demand.steps) % 24
+    level = np.repeat(chance.normal(12.0, 5.0, days), 24)
+    purchase = np.maximum(level + 6.0 * np.sin((hour - 9) / 12.0 * np.pi), 0.01)
+    prices = HousePrices(
+        purchase=purchase, feed_in=np.full(demand.steps, 10.0), battery_wear=1.4, tank_wear=0.8
+    )
+    return demand, CASES["hybrid_storage"], prices
+
+
+def test_many_days_that_hang_together_are_solved_block_by_block_and_nearly_as_cheaply() -> None:
+    demand, devices, prices = market(12)
+    start = Stored(devices.soc_min * devices.battery_kwh, 0.0)
+    one = dispatch_exactly(demand, devices, prices, start=start, as_one=True)
+    blocks = dispatch_exactly(demand, devices, prices, start=start)
+    days = dispatch_by_days(demand, devices, prices, start)
+    assert days is not None
+    assert days.gap > 1e-6  # What follows says something only where days alone are not proved.
+    flows, eta = blocks.flows, devices.battery_efficiency
+    before = np.concatenate([[start.battery_kwh], flows.stored_kwh[:-1]])
+    change = eta * flows.charge_kwh - flows.discharge_kwh / eta
+    np.testing.assert_allclose(flows.stored_kwh, before + change, atol=1e-6)
+    imbalance = electricity_imbalance(flows, demand.load_kwh, demand.generation_kwh)
+    np.testing.assert_allclose(imbalance, 0.0, atol=1e-6)
+    assert not burning(flows)
+    assert blocks.bound <= one.cost + 1e-6
+    assert one.cost - 1e-6 <= blocks.cost <= one.cost + 0.01 * abs(one.cost)
+    assert blocks.gap >= (blocks.cost - one.cost) / abs(blocks.cost) - 1e-9
+
+
+def test_no_clock_ends_a_search() -> None:
+    rooms = ("environment", "markets", "agents", "runs")
+    root = Path(__file__).parents[1]
+    code = [path for room in rooms for path in (root / room).rglob("*.py")]
+    assert len(code) > 300
+    assert [path.name for path in code if "time_limit" in path.read_text(encoding="utf-8")] == []

@@ -249,7 +249,6 @@ def test_without_the_extra_the_message_says_what_to_install(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("file", "column", "day"),
     [

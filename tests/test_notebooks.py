@@ -69,7 +69,7 @@ def test_a_notebook_runs_draws_and_answers(path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.delenv("HMESH_NOTEBOOKS", raising=False)
     book = read(path)
-    NotebookClient(book, timeout=280, resources={"metadata": {"path": str(ROOT)}}).execute()
+    NotebookClient(book, timeout=3000, resources={"metadata": {"path": str(ROOT)}}).execute()
     shown = [out for cell in code(book) for out in cell.outputs if "data" in out]
     assert any("image/png" in out.data for out in shown)
     said = [out for cell in code(book) for out in cell.outputs if out.output_type == "stream"]

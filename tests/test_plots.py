@@ -327,5 +327,5 @@ def test_nothing_heavy_is_imported_before_it_is_needed(without_vehicles: Path) -
         "draw(sys.argv[1]); print('matplotlib.pyplot' in sys.modules)"
     )
     command = [sys.executable, "-W", "error", "-c", code, str(without_vehicles)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert done.stdout.split() == ["[]", "False"]

@@ -105,7 +105,6 @@ def test_a_page_can_be_followed_word_by_word(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "block",
     [

@@ -226,7 +226,6 @@ def test_closing_days_are_those_that_the_notes_tell(measured: BuildingYear, shar
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_the_conclusions_survive_on_measured_buildings(shared: Path, tmp_path: Path) -> None:
     data = uk_buildings(shared / "data", tmp_path / "uk")
     report = replicate_battery_sharing(lambda done, total: None, data)

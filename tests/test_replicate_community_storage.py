@@ -188,7 +188,6 @@ def test_a_perfect_forecast_moves_nothing_and_noise_moves_some() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_the_whole_study_passes_and_says_who_gains() -> None:
     done: list[tuple[int, int]] = []
     report = STUDIES["community_storage"](lambda a, b: done.append((a, b)))

@@ -161,7 +161,6 @@ def test_every_assumption_names_a_key_that_there_is(setting: CompositeStorageSet
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_the_study_is_replicated() -> None:
     report = replicate_composite_storage(lambda done, total: None)
     assert report.passed, report.verdict

@@ -19,7 +19,7 @@ from runs.report.trip_film import Motion
 from runs.report.window import window_of
 from tests.audited_runs import FEW, finished
 from tests.interrupted_runs import interrupted
-from tests.report_visits import CHROMIUM, Visit, opened
+from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened
 
 A_DAY = 10e6
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 

@@ -130,7 +130,17 @@ def test_buildings_draw_what_the_grid_delivers() -> None:
         given = values(found["battery_power"], strategy, "given to the own building").sum()
         given = given + values(found["battery_power"], strategy, "given to other buildings").sum()
         assert -given == pytest.approx(data.total(strategy, "battery_discharged_kwh"))
+
+
+def test_buildings_draw_what_they_give_each_other() -> None:
+    quiet = run_of("battery-sharing")
+    assert quiet.run.table("exchanges").num_rows == 0
+    assert "battery_exchange" not in drawn(quiet)
+    # As much battery for a shop as for a tower leaves the shop something to give away.
+    data = run_of("battery-sharing", "battery_sharing.spread=equal")
+    found = drawn(data)
     rows = data.run.table("exchanges").to_pandas()
+    assert len(rows)
     for strategy, traces in found["battery_exchange"].traces.items():
         sent = rows[rows["strategy"] == strategy]["sent_kwh"]
         shown = sum(float(trace["z"].sum()) for trace in traces)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from runs import write_report
-from tests.report_visits import CHROMIUM, Visit, opened
+from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened
 from tests.scheme_runs import SHORT, run_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -29,7 +29,7 @@ SPOTS = """() => hmesh.charts.map((chart) => {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import DUST_KWH, settled
 from runs.audits.hours import supplied
 from runs.audits.lines import lines_of
 from runs.audits.members import Energies
@@ -112,8 +113,8 @@ def _counts(premises: Premises, hours: Columns) -> Figures:
     there = supplied(hours)
     exported: Figures = {
         "counts.feeders_out": (~there).sum(axis=2),
-        "counts.communities_exporting": (hours["net_kwh"] < 0).sum(axis=2),
-        "counts.system_exporting": hours["net_kwh"].sum(axis=2) < 0,
+        "counts.communities_exporting": (hours["net_kwh"] < -DUST_KWH).sum(axis=2),
+        "counts.system_exporting": hours["net_kwh"].sum(axis=2) < -DUST_KWH,
     }
     if not premises.has_vehicles:
         return exported
@@ -202,7 +203,7 @@ def _figures(
     mean, peak = demand.mean(axis=0), demand.max(axis=0)
     return {
         "peak_kw": peak / premises.step_h,
-        "peak_step": steps[demand.argmax(axis=0)],
+        "peak_step": steps[settled(demand).argmax(axis=0)],
         "mean_kw": mean / premises.step_h,
         "par": np.divide(peak, mean, where=mean > 0, out=np.full_like(mean, np.nan)),
         **{name: values[steps].sum(axis=0) for name, values in by_step.items()},

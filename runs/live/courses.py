@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from environment.last_digits import anything
 from runs.live.look import (
     ENERGY_COLOURS,
     ENERGY_NAMES,
@@ -62,7 +63,7 @@ def energy_chart(world: LiveWorld, look: Look) -> Option:
     """Return who draws and who delivers, stacked; within homes where these have no grid."""
     readings = _watched(world)
     homes = [reading.homes for reading in readings]
-    if homes and not any(energies.any() for energies in readings[-1].hour_kwh.values()):
+    if homes and not any(anything(energies) for energies in readings[-1].hour_kwh.values()):
         return _homes_chart(world, look, homes)
     series = []
     for name, sign in ENERGIES.items():
@@ -110,7 +111,7 @@ def _watched(world: LiveWorld) -> Sequence[Reading]:
 def _off_grid(world: LiveWorld) -> str:
     """Return a remark where nobody has drawn anything from the utility so far."""
     readings = _watched(world)
-    drawn = any(reading.net_kwh.any() for reading in readings)
+    drawn = any(anything(reading.net_kwh) for reading in readings)
     return "" if drawn or not readings else "nothing is drawn from the utility"
 
 

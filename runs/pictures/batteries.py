@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from environment.last_digits import DUST_KWH, anything, descending, lowest, settled
 from environment.streams import Streams
 from markets.battery_sizing import Sizing
 from markets.representative_days import representative_days
@@ -37,7 +38,7 @@ def draw_representative_days(data: RunData) -> Drawing:
     count = min(DAYS_SHOWN, len(np.unique(first, axis=0)))
     random = Streams(int(data.scenario["seed"])).generator("representative days")
     days = representative_days(first, count, random)
-    order = np.argsort(-days.load_kwh.max(axis=1))
+    order = descending(days.load_kwh.max(axis=1))
     finding = _what_is_left(data)
     entries = [
         legend_line(
@@ -78,16 +79,21 @@ def _what_is_left(data: RunData) -> str:
         name: float(data.total(name, "load_deviation_daily_rms_kwh")) for name in data.strategies
     }
     size = {name: float(data.total(name, "battery_capacity_kwh")) for name in data.strategies}
-    before, there = left[data.strategies[0]], [name for name in data.strategies if size[name] > 0]
-    best, smallest = (min(there, key=by.__getitem__, default="") for by in (left, size))
-    if not best or left[best] >= before:
+    before, there = (
+        left[data.strategies[0]],
+        [name for name in data.strategies if anything(size[name])],
+    )
+    if not there:
+        return "The load of representative days"
+    best, smallest = (lowest(there, by.__getitem__) for by in (left, size))
+    if settled(left[best]) >= settled(before):
         return "The load of representative days"
     share = {name: f"{100 * left[name] / before:.0f} %" for name in there}
     told = (
         f"{strategy_name(best)} leaves {share[best]} of the deviation within days with "
         f"{energy_text(size[best])} of batteries"
     )
-    if size[smallest] < size[best]:
+    if settled(size[smallest]) < settled(size[best]):
         told += f", {strategy_name(smallest)} {share[smallest]} with {energy_text(size[smallest])}"
     return capital(told)
 
@@ -117,7 +123,7 @@ def draw_deviation(data: RunData) -> Drawing:
     finding = (
         f"With full cycles {energy_text(best)} level the load best; a larger battery that must "
         "cycle makes it uneven again, one that may rest does not"
-        if best > 0
+        if anything(best)
         else "No battery that must cycle every day levels this load"
     )
     entries = [
@@ -130,7 +136,7 @@ def draw_deviation(data: RunData) -> Drawing:
     for cycle, colour in (("full", FULL), ("free", FREE)):
         axes.plot(capacity / 1e3, curves[cycle], color=colour, lw=1.8)
     axes.plot([best / 1e3], [least], marker="o", color=FULL, ms=6)
-    if used:
+    if anything(used):
         axes.axvline(used / 1e3, color=INK, lw=1.0, ls=(0, (3, 1.5)))
     axes.set_xlabel("capacity of the common battery [MWh]")
     axes.set_ylabel("standard deviation\nof the load [kWh]")
@@ -149,15 +155,15 @@ def draw_capacities(data: RunData) -> Drawing:
     recorded = slice(len(battery.load_kwh))
     shared, own = (found[name][recorded] for name in ("shared_capacity_kwh", "own_capacity_kwh"))
     daytime = battery.of_days(battery.load_kwh)[:, :, battery.windows.discharge]
-    lowest = np.maximum(daytime, 0.0).sum(axis=2).min(axis=1)
-    if not (lowest > 0).any() or not (shared.any() or own.any()):
+    quietest = np.maximum(daytime, 0.0).sum(axis=2).min(axis=1)
+    if not anything(quietest) or not (anything(shared) or anything(own)):
         return Drawing("No capacities to draw: there are no batteries, or no consumption")
     per_kwh = float(np.asarray(battery.equipment.given_kwh(1.0)))
-    within = np.count_nonzero(shared <= 1.01 * lowest / per_kwh)
+    within = np.count_nonzero(shared <= 1.01 * quietest / per_kwh)
     finding = (
         f"{within:,} of {len(shared):,} shared batteries are no larger than what their buildings "
         "use on their quietest day"
-        if shared.any()
+        if anything(shared)
         else "Batteries of each alone against what buildings use on their quietest day"
     )
     entries = [
@@ -168,9 +174,9 @@ def draw_capacities(data: RunData) -> Drawing:
     figure, panels = sheet(finding, (1, 1), 3.4, entries, left_in=1.0)
     axes = panels[0, 0]
     for size, colour, marker in ((own, OWN, "s"), (shared, SHARED, "o")):
-        there = (size > 0) & (lowest > 0)
-        axes.plot(lowest[there], size[there], ls="", marker=marker, ms=5, color=colour, alpha=0.8)
-    line = np.array([lowest[lowest > 0].min(), lowest.max()])
+        there = (size > DUST_KWH) & (quietest > DUST_KWH)
+        axes.plot(quietest[there], size[there], ls="", marker=marker, ms=5, color=colour, alpha=0.8)
+    line = np.array([quietest[quietest > DUST_KWH].min(), quietest.max()])
     axes.plot(line, line / per_kwh, color=INK, lw=1.0)
     axes.set_xscale("log")
     axes.set_yscale("log")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import descending, highest
 from runs.pictures.battery_data import BatteryData
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
@@ -53,7 +54,7 @@ def draw_weekly_exchange(data: RunData) -> Drawing:
     if not battery.closed.any() and not len(battery.load_kwh):
         return Drawing("No exchange of open and closed buildings to draw: none was written down")
     tables = {name: _by_weekday(battery, name) for name in strategies}
-    main = max(strategies, key=lambda name: float(tables[name].sum()))
+    main = highest(strategies, lambda name: float(tables[name].sum()))
     table = tables[main]
     share = float(table[:2].sum() / table.sum())
     weekend = float(table[:, 5:].sum() / table.sum())
@@ -98,12 +99,12 @@ def draw_exchange_network(data: RunData) -> Drawing:
     battery, strategies = BatteryData(data), _exchanging(data)
     if not strategies:
         return Drawing("No exchange network to draw: nobody gave any energy away")
-    main = max(strategies, key=lambda name: float(data.total(name, "battery_exchanged_kwh")))
+    main = highest(strategies, lambda name: float(data.total(name, "battery_exchanged_kwh")))
     rows = battery.exchanges(main)
     count = len(battery.batteries["shared_capacity_kwh"])
     pairs, place = np.unique(rows["giver"] * count + rows["taker"], return_inverse=True)
     sent = np.bincount(place, rows["sent_kwh"])
-    strongest = np.argsort(-sent, kind="stable")[:MOST_PAIRS]
+    strongest = descending(sent)[:MOST_PAIRS]
     giver, taker = np.divmod(pairs[strongest], count)
     used = np.unique(np.concatenate([giver, taker]))
     share = 100.0 * float(sent.sum()) / data.total(main, "battery_discharged_kwh")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import first_highest
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
     ROAD,
@@ -116,7 +117,7 @@ def road_finding(
     data: RunData,
 ) -> str:
     """Tell when most vehicles are in no community."""
-    most = int(road.argmax())
+    most = first_highest(road)
     if road[most] == 0:
         return "No vehicle leaves its community"
     share = f"{road[most] / there[most]:.0%}".replace("%", " %")

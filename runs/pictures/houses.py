@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.calendar import Calendar
+from environment.last_digits import lowest
 from markets.payback import discounted_payback
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
@@ -84,7 +85,7 @@ def draw_typical_days(data: RunData) -> Drawing:
 def draw_house_energy(data: RunData) -> Drawing:
     """Draw what houses buy and sell, their self-consumption and emissions."""
     cases = _cases(data)
-    least = min(cases, key=lambda case: float(data.total(case, "house_co2_kg")))
+    least = lowest(cases, lambda case: float(data.total(case, "house_co2_kg")))
     finding = (
         f"Emissions are lowest under {strategy_name(least)}, "
         f"{float(data.total(least, 'house_co2_kg')) / 1000:,.2f} t of CO2 for "
@@ -118,7 +119,7 @@ def draw_house_money(data: RunData) -> Drawing:
         )
         for case, cost in zip(cases, costs, strict=True)
     ]
-    soonest = min(range(1, len(cases)), key=lambda k: paid[k])
+    soonest = lowest(range(1, len(cases)), lambda k: paid[k])
     finding = (
         f"The storages pay back soonest under {strategy_name(cases[soonest])}, "
         f"after {paid[soonest]:.1f} years"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import descending, first_highest
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
     ALARM,
@@ -31,7 +32,7 @@ def draw_line_loading(data: RunData) -> Drawing:
 
     names, loading = data.loading()
     highest = loading.max(axis=(0, 2))
-    shown = np.sort(np.argsort(-highest, kind="stable")[:MOST_LINES])
+    shown = np.sort(descending(highest)[:MOST_LINES])
     colours = colormaps["Blues"].with_extremes(over=ALARM)
     which = f"the {len(shown)} most heavily loaded of {len(names)} lines"
     notes = [
@@ -95,11 +96,11 @@ def loading_finding(data: RunData, names: list[str], loading: NDArray[np.float64
     over = (loading > OVERLOAD).any(axis=(1, 2))
     peaks = loading.max(axis=(1, 2))
     if not over.any():
-        line = names[int(loading.max(axis=(0, 2)).argmax())]
+        line = names[first_highest(loading.max(axis=(0, 2)))]
         highest = f"{peaks.max():.0%}".replace("%", " %")
         return f"No line is overloaded; the highest loading is {highest} of the rating, {line}"
-    worst = int(peaks.argmax())
-    line = names[int(loading[worst].max(axis=1).argmax())]
+    worst = first_highest(peaks)
+    line = names[first_highest(loading[worst].max(axis=1))]
     text = (
         f"{strategy_name(data.strategies[worst])} loads {line} to {peaks[worst]:,.0%} of its rating"
     ).replace("%", " %")

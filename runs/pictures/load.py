@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import lowest
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
     FIXED,
@@ -136,7 +137,7 @@ def draw_peak_to_average(data: RunData) -> Drawing:
 def load_finding(data: RunData) -> str:
     """Compare the lowest peak with that of the first strategy."""
     peaks = {name: float(data.total(name, "peak_kw")) for name in data.strategies}
-    first, best = data.strategies[0], min(data.strategies, key=lambda name: peaks[name])
+    first, best = data.strategies[0], lowest(data.strategies, lambda name: peaks[name])
     when = data.timeline.clock(int(data.total(best, "peak_step")))
     if len(peaks) == 1:
         return (
@@ -156,7 +157,7 @@ def load_finding(data: RunData) -> str:
 
 def ratio_finding(data: RunData, known: dict[str, float]) -> str:
     """Compare the lowest ratio with that of the first strategy."""
-    first, best = data.strategies[0], min(known, key=lambda name: known[name])
+    first, best = data.strategies[0], lowest(known, lambda name: known[name])
     if len(known) == 1 or first not in known:
         name = strategy_name(best)
         return f"Under {name} the system's peak is {known[best]:.2f} times its mean load"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import anything, first_highest
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
     BAND,
@@ -121,7 +122,7 @@ def price_finding(data: RunData, price: NDArray[np.float64]) -> str:
     counts = np.maximum((~np.isnan(price[last])).sum(axis=1), 1)
     means = np.nansum(price[last], axis=1) / counts
     if means.max() - means.min() > 0.01 * abs(means.mean()):
-        text += f"; highest on average in {data.communities[int(means.argmax())]}"
+        text += f"; highest on average in {data.communities[first_highest(means)]}"
     return text
 
 
@@ -131,7 +132,7 @@ def charging_finding(data: RunData) -> str:
     def told(strategy: str) -> str:
         charged = float(data.total(strategy, "vehicle_charged_kwh"))
         discharged = float(data.total(strategy, "vehicle_discharged_kwh"))
-        if discharged == 0:
+        if not anything(discharged):
             return f"take {energy_text(charged)} and give none back"
         return f"take {energy_text(charged)} and give {energy_text(discharged)} back"
 

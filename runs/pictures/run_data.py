@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from environment.calendar import Calendar
 from environment.growth import Growth
+from environment.last_digits import descending
 from runs.pictures.timeline import Timeline
 from runs.results.run_reader import Run
 from runs.scenarios.scenario import Scenario
@@ -225,7 +226,7 @@ class RunData:
         if count <= MOST_GROUPS:
             return tuple(Group(name, (m,)) for m, name in enumerate(self.communities))
         size = np.abs(self.hours("net_kwh")).max(axis=(0, 2))
-        largest = sorted(np.argsort(-size, kind="stable")[: MOST_GROUPS - 1].tolist())
+        largest = sorted(descending(size)[: MOST_GROUPS - 1].tolist())
         others = tuple(m for m in range(count) if m not in largest)
         named = (Group(self.communities[m], (m,)) for m in largest)
         return (*named, Group(f"{len(others)} other communities", others))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import DUST_KWH, anything, highest
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
     BAND,
@@ -32,7 +33,7 @@ def draw_bus_power(data: RunData) -> Drawing:
     """Draw what school buses charge (up) and deliver (down), a panel for each strategy."""
     charging = data.paid_power_kw("school_charging", "payer", "schools").sum(axis=1)
     selling = data.paid_power_kw("incentive", "payee", "schools").sum(axis=1)
-    if not (charging.any() or selling.any()):
+    if not (anything(charging) or anything(selling)):
         return Drawing("No power of school buses to draw: they neither charged nor sold")
     size, unit = power_unit(np.stack((charging, selling)))
     entries = [
@@ -68,11 +69,11 @@ def draw_incentives(data: RunData) -> Drawing:
     """Draw what was paid for sold energy beside what the system's energy cost."""
     sold = data.paid_power_kw("incentive", "payee", "schools").sum(axis=1)
     amount = data.paid_amount("incentive")
-    trading = [row for row in range(len(data.strategies)) if sold[row].any()]
+    trading = [row for row in range(len(data.strategies)) if anything(sold[row])]
     if not trading:
         return Drawing("No incentive prices to draw: schools sold nothing")
     with np.errstate(divide="ignore", invalid="ignore"):
-        price = np.where(sold > 0, amount / (sold * data.step_h), np.nan)
+        price = np.where(sold > DUST_KWH, amount / (sold * data.step_h), np.nan)
     retail = data.hours("utility_price")[:, 0]
     entries = [
         legend_line("paid to schools for what they sell", INK, marker="o", ms=4, ls=""),
@@ -148,8 +149,8 @@ def covered_kwh(data: RunData, strategy: str) -> float:
 def _power_finding(data: RunData) -> str:
     """Tell how much schools sell, or what they charge."""
     sold = {name: float(data.total(name, "school_sold_kwh")) for name in data.strategies}
-    most = max(sold, key=lambda name: sold[name])
-    if sold[most] == 0:
+    most = highest(sold, lambda name: sold[name])
+    if not anything(sold[most]):
         charged = float(data.total(most, "school_charged_kwh"))
         return f"School buses charge {energy_text(charged)} and sell nothing"
     required = energy_text(float(data.total(most, "required_kwh")))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import anything, first_highest, first_lowest, highest, lowest
 from runs.pictures.run_data import RunData, codes_of
 from runs.pictures.sheet import (
     INK,
@@ -88,7 +89,7 @@ def draw_home_energy(data: RunData) -> Drawing:
     shares = home_energy(data)
     up, down = (tuple(share.power_kw for share in side) for side in shares)
     looks = [(share.name, share.colour) for side in shares for share in side]
-    there = [bool(values.any()) for values in (*up, *down)]
+    there = [anything(values) for values in (*up, *down)]
     entries = [legend_area(*look) for look, some in zip(looks, there, strict=True) if some]
     colours = [colour for _, colour in looks]
     finding = served_finding(data)
@@ -131,7 +132,7 @@ def served_finding(data: RunData) -> str:
         for name in data.strategies
     }
     first = data.strategies[0]
-    best = max(shares, key=lambda name: shares[name])
+    best = highest(shares, lambda name: shares[name])
     text = f"Homes serve {percent(shares[first])} of what they want under {strategy_name(first)}"
     if best != first:
         text += f", {percent(shares[best])} under {strategy_name(best)}"
@@ -156,7 +157,7 @@ def draw_home_losses(data: RunData) -> Drawing:
 def losses_finding(data: RunData) -> str:
     """Tell which strategy loses least, against the first."""
     losses = {name: float(data.total(name, "home_losses_kwh")) for name in data.strategies}
-    first, least = data.strategies[0], min(losses, key=lambda name: losses[name])
+    first, least = data.strategies[0], lowest(losses, lambda name: losses[name])
     text = f"Storages lose {losses[first]:,.2f} kWh under {strategy_name(first)}"
     if least == first:
         return text + (", the least of all strategies" if len(losses) > 1 else "")
@@ -234,7 +235,7 @@ def stored_kwh(data: RunData) -> NDArray[np.float64] | None:
 def stored_finding(data: RunData, stored: NDArray[np.float64]) -> str:
     """Tell which strategy stores most."""
     peaks = stored.max(axis=(1, 2))
-    most, fewest = int(peaks.argmax()), int(peaks.argmin())
+    most, fewest = first_highest(peaks), first_lowest(peaks)
     text = f"A home has up to {peaks[most]:,.2f} kWh in store under "
     text += strategy_name(data.strategies[most])
     if most != fewest:
@@ -273,7 +274,7 @@ def draw_home_capacity(data: RunData) -> Drawing:
 def capacity_finding(data: RunData, total: NDArray[np.float64]) -> str:
     """Tell the least capacity under any strategy, by both programmes."""
     published, dynamic = total.max(axis=2)
-    least = int(published.argmin())
+    least = first_lowest(published)
     text = (
         f"Storages need {published[least]:,.1f} kWh under "
         f"{strategy_name(data.strategies[least])}, the least by the published conditions"

@@ -5,6 +5,7 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import anything, descending, first_highest
 from runs.pictures.battery_data import BatteryData
 from runs.pictures.battery_exchange import NOTICEABLE
 from runs.pictures.run_data import RunData
@@ -29,7 +30,7 @@ def battery_charts(data: RunData) -> list[Chart]:
         power = {name: sums.of(name) / data.step_h for name in _COLUMNS if name != "stored_kwh"}
         found = [_load(data, power, note), _power(data, power, note), *found]
         stored = sums.of("stored_kwh")
-        if stored.any():
+        if anything(stored):
             found.append(_stored(data, stored, note))
     return [chart for chart in found if chart is not None]
 
@@ -74,8 +75,8 @@ def _power(data: RunData, power: dict[str, NDArray[np.float64]], note: str) -> C
         own, sent = (float(power[name][s].sum()) * data.step_h for name in ("own_kwh", "sent_kwh"))
         findings[strategy] = (
             f"batteries give {energy_text(own)} to their own buildings and "
-            f"{energy_text(sent) if sent else 'nothing'} to others"
-            if own or sent
+            f"{energy_text(sent) if anything(sent) else 'nothing'} to others"
+            if anything([own, sent])
             else "there are no batteries"
         )
     return balance(
@@ -105,7 +106,7 @@ def _exchange(data: RunData) -> Chart | None:
     day = battery.day_of_step
     by_day = np.zeros((len(data.strategies), len(pairs), int(day.max()) + 1))
     np.add.at(by_day, (strategy, place, day[rows.column("step").to_numpy()]), sent)
-    order = np.argsort(-by_day.sum(axis=(0, 2)), kind="stable")[:MOST_PAIRS]
+    order = descending(by_day.sum(axis=(0, 2)))[:MOST_PAIRS]
     # The energy of a day is told at its end, and shown as its mean power.
     power = by_day[:, order] / (np.bincount(day) * data.step_h)
     shared, called = _shortened(names)
@@ -113,7 +114,7 @@ def _exchange(data: RunData) -> Chart | None:
     findings = {
         name: f"{np.count_nonzero(by_day[s].sum(axis=1)):,} pairs of buildings exchange "
         f"{energy_text(float(by_day[s].sum()))}"
-        if by_day[s].any()
+        if anything(by_day[s])
         else "buildings exchange nothing"
         for s, name in enumerate(data.strategies)
     }
@@ -136,11 +137,11 @@ def _shortened(names: list[str]) -> tuple[str, list[str]]:
 
 def _stored(data: RunData, stored: NDArray[np.float64], note: str) -> Chart:
     size, unit = power_unit(stored)
-    most = int(stored.max(axis=1).argmax())
+    most = first_highest(stored.max(axis=1))
     held = {
         name: values / size
         for name, values in zip(data.strategies, stored, strict=True)
-        if values.any()
+        if anything(values)
     }
     return compared(
         data, "battery_stored", "Energy in the batteries",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import anything
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import Part, power_unit, strategy_colour
 from runs.strategy_names import strategy_label
@@ -118,7 +119,7 @@ def layers(
     found: list[Trace] = []
     for sign in (1.0, -1.0):
         side = sign * np.maximum(sign * values, 0.0)
-        if side.any():
+        if anything(side):
             layer = stacked(data, name, side, colour) | {"meta": unit}
             found.append(layer | {"legendgroup": name, "showlegend": not found})
     return found
@@ -139,7 +140,7 @@ def balance(
     highest, lowest = (
         sum((part.power_kw for part in side), np.zeros(1)) / size for side in (above, below)
     )
-    if not (highest.any() or lowest.any()):
+    if not (anything(highest) or anything(lowest)):
         return None
     traces: dict[str, list[Trace]] = {strategy: [] for strategy in data.strategies}
     for sign, part in parts:
@@ -199,7 +200,7 @@ def heat(
     most = float(means.max(initial=0.0)) or 1.0
     traces = {
         strategy: []
-        if not means[s].any()
+        if not anything(means[s])
         else [
             {
                 "type": "heatmap", "x": data.timeline.edges_h, "z": means[s], "y": list(rows),

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import descending, first_lowest, lowest
 from runs.pictures.community_storage import DELIVERED, STORED, SUN
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import INK, Part, group_colour, power_unit
@@ -49,8 +50,8 @@ def _state_of_charge(data: RunData, sums: StepSums) -> Chart:
     capacity = sum(float(unit["capacity_kwh"]) for unit in units)
     share = 100.0 * sums.of("stored_kwh") / capacity
     rows = {name: share[data.strategies.index(name)] for name in sums.strategies}
-    least = min(rows, key=lambda name: float(rows[name].min()))
-    step = int(rows[least].argmin())
+    least = lowest(rows, lambda name: float(rows[name].min()))
+    step = first_lowest(rows[least])
     return compared(
         data, "storage_soc", "State of charge of the storages",
         f"the lowest is {rows[least][step]:.0f} % under {strategy_name(least)}, "
@@ -99,7 +100,7 @@ def _largest(
     """Return the groups of most energy, all others as one of them."""
     if len(groups) <= MOST_GROUPS:
         return groups, values
-    order = np.argsort(-values.sum(axis=(0, 2)), kind="stable")
+    order = descending(values.sum(axis=(0, 2)))
     kept = np.sort(order[: MOST_GROUPS - 1])
     rest = values[:, order[MOST_GROUPS - 1 :]].sum(axis=1, keepdims=True)
     names = [*(groups[g] for g in kept.tolist()), f"{len(groups) - len(kept)} other groups"]

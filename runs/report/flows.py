@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import descending
 from runs.pictures.run_data import RunData
 from runs.report.energy_paths import EnergyPaths
 from runs.report.payments import traded_kwh
@@ -30,7 +31,7 @@ def flows(data: RunData, window: Window, paths: EnergyPaths | None) -> dict[str,
         names = ("strategy", "step", "origin", "destination")
         carried = dict(zip(names, places, strict=True)) | {"kwh": paths.carried_kwh[places]}
         found = {name: np.concatenate([found[name], carried[name]]) for name in found}
-    keep = np.argsort(-found["kwh"], kind="stable")[:MOST_FLOWS]
+    keep = descending(found["kwh"])[:MOST_FLOWS]
     at = found["strategy"] * window.steps + found["step"]
     keep = keep[np.argsort(at[keep], kind="stable")]
     begins = np.searchsorted(at[keep], np.arange(len(data.strategies) * window.steps + 1))

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import DUST_KWH, anything, descending, first_highest, highest
 from runs.pictures.lines import MOST_LINES, OVERLOAD, loading_finding
 from runs.pictures.load import load_finding
 from runs.pictures.run_data import RunData
@@ -42,7 +43,7 @@ def general_charts(data: RunData) -> list[Chart]:
 def _system(data: RunData) -> Chart | None:
     fixed = data.power_kw("fixed_load_kwh")[0].sum(axis=0)
     net = data.power_kw("net_kwh").sum(axis=1)
-    if not net.any():
+    if not anything(net):
         return None
     size, unit = power_unit(net)
     traces = band(
@@ -60,7 +61,7 @@ def _system(data: RunData) -> Chart | None:
 
 def _communities(data: RunData) -> Chart | None:
     net = data.grouped(data.power_kw("net_kwh"))
-    if len(data.groups) == 1 or not net.any():
+    if len(data.groups) == 1 or not anything(net):
         return None
     size, unit = power_unit(net)
     traces: dict[str, list[Trace]] = {}
@@ -71,8 +72,8 @@ def _communities(data: RunData) -> Chart | None:
             traces[strategy] += course(
                 data, group.name, values[number] / size, group_colour(number), meta=unit
             )
-        most = int(values.max(axis=1).argmax())
-        when = data.timeline.clock(int(values[most].argmax()))
+        most = first_highest(values.max(axis=1))
+        when = data.timeline.clock(first_highest(values[most]))
         findings[strategy] = (
             f"{data.groups[most].name} peaks highest, at {power_text(values[most].max())}, {when}"
         )
@@ -93,7 +94,7 @@ def _parts(data: RunData) -> Chart | None:
     parts = {name: data.power_kw(name).sum(axis=1) for name in names}
     # What school buses discharge is told positive, and is not drawn.
     parts["school_bus_kwh"] = -parts["school_bus_kwh"]
-    parts = {name: values for name, values in parts.items() if values.any()}
+    parts = {name: values for name, values in parts.items() if anything(values)}
     if len(parts) < 2:
         return None
     net = data.power_kw("net_kwh").sum(axis=1)
@@ -119,13 +120,13 @@ def _parts(data: RunData) -> Chart | None:
 def _largest_part(parts: dict[str, NDArray[np.float64]], s: int, step_h: float) -> str:
     """Tell what the largest part of a load takes or gives beside the fixed one."""
     others = {name: values[s] for name, values in parts.items() if name != "fixed_load_kwh"}
-    most = max(others, key=lambda name: abs(float(others[name].sum())))
+    most = highest(others, lambda name: abs(float(others[name].sum())))
     energy = float(others[most].sum()) * step_h
-    if not energy:
+    if not anything(energy):
         return f"{_called(most)}: nothing taken or given in all"
     verb = "take" if energy > 0 else "give"
     ending = "s" if most in _SINGULAR else ""
-    both = others[most].min() < 0 < others[most].max()
+    both = others[most].min() < -DUST_KWH and others[most].max() > DUST_KWH
     less = ", what comes back subtracted" if both else ""
     return f"{_called(most)} {verb}{ending} {energy_text(abs(energy))} in all{less}"
 
@@ -137,7 +138,7 @@ def _called(name: str) -> str:
 def _prices(data: RunData) -> Chart | None:
     community, utility = data.hours("community_price"), data.hours("utility_price")[:, 0]
     # Homes without a grid have no price either.
-    if np.isnan(community).all() or not data.hours("net_kwh").any():
+    if np.isnan(community).all() or not anything(data.hours("net_kwh")):
         return None
     unit = f"{data.currency}/kWh"
     alone = [(n, group.members[0]) for n, group in enumerate(data.groups) if len(group.members) < 2]
@@ -170,9 +171,9 @@ def _prices(data: RunData) -> Chart | None:
 def _lines(data: RunData) -> Chart | None:
     """Show the loading of the most heavily loaded lines as a picture of line and time."""
     names, loading = data.loading()
-    if not loading.any():
+    if not anything(loading):
         return None
-    shown = np.sort(np.argsort(-loading.max(axis=(0, 2)), kind="stable")[:MOST_LINES])
+    shown = np.sort(descending(loading.max(axis=(0, 2)))[:MOST_LINES])
     traces: dict[str, list[Trace]] = {}
     findings = {}
     for s, strategy in enumerate(data.strategies):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from environment.last_digits import anything
 from runs.pictures.run_data import RunData
 from runs.report.window import Window
 
@@ -22,7 +23,7 @@ def grid_lines(data: RunData, window: Window) -> dict[str, Any] | None:
         many lines of less loaded communities there are besides.
     """
     names, loading = data.loading()
-    if not loading.any():
+    if not anything(loading):
         return None
     ends = [_ends(name, data.communities) for name in names]
     order, left_out = _shown(data, ends, loading.max(axis=(0, 2)))

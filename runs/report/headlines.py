@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from environment.last_digits import anything
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import change, power_text
 from runs.report.scheme_headlines import Figure, Sentence, Totals, money, of_schemes
@@ -11,7 +12,7 @@ from runs.strategy_names import strategy_name
 def headline(data: RunData, strategy: str) -> Sentence:
     """Return what a strategy came to: the load, the schemes that take part, money, lines."""
     totals: Totals = data.summary[strategy]
-    drawn = bool(totals["peak_kw"])
+    drawn = anything(totals["peak_kw"])
     return (
         *(_of_load(data, strategy, totals) if drawn else ()),
         *of_schemes(totals, data.currency),

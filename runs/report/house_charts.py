@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import anything
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import Part, energy_text, power_unit
 from runs.pictures.step_sums import StepSums
@@ -80,7 +81,7 @@ def _stores(data: RunData, energy: dict[str, NDArray[np.float64]]) -> Chart | No
         "of heat in tanks": (energy["tank_kwh"], TANK),
     }
     held = np.stack([values for values, _ in stores.values()])
-    if not held.any():
+    if not anything(held):
         return None
     size, unit = power_unit(held)
     traces: dict[str, list[Trace]] = {}
@@ -88,7 +89,7 @@ def _stores(data: RunData, energy: dict[str, NDArray[np.float64]]) -> Chart | No
     for s, strategy in enumerate(data.strategies):
         traces[strategy], told = [], []
         for name, (values, colour) in stores.items():
-            if values[s].any():
+            if anything(values[s]):
                 traces[strategy] += course(data, name, values[s] / size, colour, meta=f"{unit}h")
                 told.append(f"{energy_text(float(values[s].max()))} {name}")
         findings[strategy] = f"at most {' and '.join(told)}" if told else "nothing is stored"

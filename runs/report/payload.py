@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from environment.last_digits import anything
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import group_colour, strategy_colour
 from runs.report.close_view import close_view
@@ -100,7 +101,7 @@ def _hours(data: RunData, window: Window) -> dict[str, Any]:
         if column.kind not in ("number", "whole") or column.name == "step":
             continue
         values = data.hours(column.name)
-        if column.name in _ALWAYS or values.any():
+        if column.name in _ALWAYS or anything(values):
             found[column.name] = values[:, :, window.first : window.last].astype(np.float32)
     return found
 

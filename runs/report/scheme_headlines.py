@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from environment.last_digits import anything
+
 type Totals = Mapping[str, Any]
 
 
@@ -58,7 +60,7 @@ def _bill(totals: Totals, key: str, currency: str) -> Sentence:
 
 
 def _share(part: float, whole: float) -> str:
-    return f", {100 * part / whole:.1f} %" if whole > 0 else ""
+    return f", {100 * part / whole:.1f} %" if anything(whole) else ""
 
 
 def _of_homes(totals: Totals, currency: str) -> Sentence:
@@ -68,7 +70,7 @@ def _of_homes(totals: Totals, currency: str) -> Sentence:
         _energy(totals, "home_wanted_kwh"), f" that they want{_share(served, wanted)}, and lose ",
         _energy(totals, "home_losses_kwh"), " in storages. ",
     )  # fmt: skip
-    if totals["home_imported_kwh"] or totals["home_exported_kwh"]:
+    if anything([totals["home_imported_kwh"], totals["home_exported_kwh"]]):
         told += (
             "They draw ", _energy(totals, "home_imported_kwh"), " from the grid, feed in ",
             _energy(totals, "home_exported_kwh"), " and ", *_bill(totals, "home_bill", currency),
@@ -79,7 +81,8 @@ def _of_homes(totals: Totals, currency: str) -> Sentence:
 
 def _of_houses(totals: Totals, currency: str) -> Sentence:
     used = totals["house_generation_kwh"] - totals["house_export_kwh"]
-    share = 100 * used / totals["house_generation_kwh"] if totals["house_generation_kwh"] else 100
+    generated = totals["house_generation_kwh"]
+    share = 100 * used / generated if anything(generated) else 100
     return (
         "Houses buy ", _energy(totals, "house_import_kwh"), ", deliver ",
         _energy(totals, "house_export_kwh"), f", use {share:.0f} % of their sun and ",
@@ -88,20 +91,20 @@ def _of_houses(totals: Totals, currency: str) -> Sentence:
 
 
 def _of_batteries(totals: Totals, _: str) -> Sentence:
-    if not totals["battery_capacity_kwh"]:
+    if not anything(totals["battery_capacity_kwh"]):
         return ("Buildings have no batteries. ",)
     told: Sentence = (
         "Batteries of ", _energy(totals, "battery_capacity_kwh"), " give ",
         _energy(totals, "battery_discharged_kwh"),
     )  # fmt: skip
-    if totals["battery_exchanged_kwh"]:
+    if anything(totals["battery_exchanged_kwh"]):
         told += (", ", _energy(totals, "battery_exchanged_kwh"), " of it to other buildings,")
     return (*told, " and lose ", _energy(totals, "battery_conversion_loss_kwh"), ". ")
 
 
 def _of_community_storage(totals: Totals, currency: str) -> Sentence:
     delivered, used = totals["storage_delivered_kwh"], totals["storage_households_kwh"]
-    if not delivered and not totals["plant_stored_kwh"]:
+    if not anything([delivered, totals["plant_stored_kwh"]]):
         return ("No storage serves households. ",)
     return (
         "Storages deliver ", _energy(totals, "storage_delivered_kwh"), " of the ",
@@ -115,14 +118,14 @@ def _of_community_storage(totals: Totals, currency: str) -> Sentence:
 
 def _of_school_buses(totals: Totals, currency: str) -> Sentence:
     told: Sentence = ("School buses charge ", _energy(totals, "school_charged_kwh"))
-    if totals["school_sold_kwh"]:
+    if anything(totals["school_sold_kwh"]):
         income = totals["school_income"]
         told += (
             ", sell ", _energy(totals, "school_sold_kwh"), " for ",
             Figure("school_income", income, money(income, currency)),
         )  # fmt: skip
     told += (" and ", *_bill(totals, "school_bill", currency), " in all. ")
-    if unmet := totals["school_unmet_kwh"]:
+    if anything(unmet := totals["school_unmet_kwh"]):
         told += (
             "Their rounds lack ", Figure("school_unmet_kwh", unmet, f"{unmet:,.0f} kWh"), ". ",
         )  # fmt: skip
@@ -130,10 +133,10 @@ def _of_school_buses(totals: Totals, currency: str) -> Sentence:
 
 
 def _of_vehicles(totals: Totals, currency: str) -> Sentence:
-    if not totals["vehicle_charged_kwh"]:
+    if not anything(totals["vehicle_charged_kwh"]):
         return ()
     told: Sentence = ("Vehicles take ", _energy(totals, "vehicle_charged_kwh"))
-    if totals["vehicle_discharged_kwh"]:
+    if anything(totals["vehicle_discharged_kwh"]):
         told += (", give ", _energy(totals, "vehicle_discharged_kwh"), " back")
     told += (" and ", *_bill(totals, "ev_bill", currency), ". ")
     if unmet := totals["counts"].get("unmet_trips", 0):

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import DUST_KWH, anything, first_lowest
 from runs.pictures.run_data import RunData
 from runs.pictures.schools import CHARGING, SELLING, base_kw, demand_kw
 from runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
@@ -29,7 +30,7 @@ def school_bus_charts(data: RunData) -> list[Chart]:
     sold = data.paid_power_kw("incentive", "payee", "schools").sum(axis=1)
     schools = StepSums(data, "schools", ["stored_kwh", "average_price"])
     found = [_shaved(data), _power(data, charged, sold)]
-    if sold.any():
+    if anything(sold):
         found += [_critical_hours(data, sold), _prices(data, sold, schools)]
     if schools.strategies:
         found.append(_stored(data, schools))
@@ -111,7 +112,7 @@ def _prices(data: RunData, sold: NDArray[np.float64], schools: StepSums) -> Char
     """Show what is paid for sold energy beside the retail price and what stored energy cost."""
     with np.errstate(divide="ignore", invalid="ignore"):
         energy = sold * data.step_h
-        paid = np.where(sold > 0, data.paid_amount("incentive") / energy, np.nan)
+        paid = np.where(sold > DUST_KWH, data.paid_amount("incentive") / energy, np.nan)
     retail, cost = data.hours("utility_price")[:, 0], schools.mean("average_price")
     unit = f"{data.currency}/kWh"
     traces: dict[str, list[Trace]] = {}
@@ -141,8 +142,8 @@ def _prices(data: RunData, sold: NDArray[np.float64], schools: StepSums) -> Char
 def _stored(data: RunData, schools: StepSums) -> Chart:
     stored = schools.of("stored_kwh")
     size, unit = power_unit(stored)
-    lowest = int(stored.min(axis=1).argmin())
-    step = int(stored[lowest].argmin())
+    lowest = first_lowest(stored.min(axis=1))
+    step = first_lowest(stored[lowest])
     recorded = data.scenario["record"]["schools"]
     count = sum(group["schools"] for group in data.scenario["school_buses"]["groups"])
     few = isinstance(recorded, int) and recorded < count

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import anything, descending, first_highest
 from runs.pictures.run_data import RunData, codes_of
 from runs.pictures.sheet import Part, group_colour
 from runs.pictures.smart_homes import UNMET, groups_of, home_energy, stored_kwh
@@ -64,7 +65,7 @@ def _flows(data: RunData, group: str, home: int) -> Chart | None:
     flows = np.zeros((len(data.strategies), len(names), data.steps))
     strategy = codes_of(rows.column("strategy"), data.strategies)
     np.add.at(flows, (strategy, number, rows.column("step").to_numpy()), energy / data.step_h)
-    order = np.argsort(-flows.sum(axis=(0, 2)), kind="stable")[:MOST_PAIRS]
+    order = descending(flows.sum(axis=(0, 2)))[:MOST_PAIRS]
     shown = [str(names[pair]) for pair in order]
     findings = {
         name: _largest(shown, flows[s, order], data.step_h)
@@ -79,13 +80,13 @@ def _flows(data: RunData, group: str, home: int) -> Chart | None:
 
 def _largest(names: Sequence[str], flows: NDArray[np.float64], step_h: float) -> str:
     energy = flows.sum(axis=1) * step_h
-    most = int(energy.argmax())
+    most = first_highest(energy)
     return f"most goes from {names[most]}, {energy[most]:,.2f} kWh in all"
 
 
 def _stored(data: RunData, groups: Sequence[str]) -> Chart | None:
     stored = stored_kwh(data)
-    if stored is None or not stored.any():
+    if stored is None or not anything(stored):
         return None
     traces: dict[str, list[Trace]] = {}
     findings: dict[str, Any] = {}
@@ -93,7 +94,7 @@ def _stored(data: RunData, groups: Sequence[str]) -> Chart | None:
         traces[strategy] = []
         for g, name in enumerate(groups):
             traces[strategy] += course(data, name, stored[s, g], group_colour(g), meta="kWh")
-        most = int(stored[s, : len(groups)].max(axis=1).argmax())
+        most = first_highest(stored[s, : len(groups)].max(axis=1))
         findings[strategy] = (
             f"a home of {groups[most]} has up to {stored[s, most].max():,.2f} kWh in store"
         )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from environment.last_digits import first_highest
 from runs.pictures.fleet import SHARES
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import group_colour, strategy_colour
@@ -56,7 +57,7 @@ def _whereabouts(data: RunData) -> Chart:
     traces.append(stacked(data, "on the road or cut off", away, QUIET))
     for trace in traces:
         trace["meta"] = ""
-    most = int(np.argmax(away / np.maximum(data.there, 1)))
+    most = first_highest(away / np.maximum(data.there, 1))
     share = f"{away[most] / max(int(data.there[most]), 1):.0%}".replace("%", " %")
     finding = f"at most {share} are on the road or cut off, {data.timeline.clock(most)}"
     return Chart(

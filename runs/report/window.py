@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.last_digits import first_highest
 from runs.pictures.run_data import RunData
 
 # So many keep a page with one run, the library of charts included, below ten megabytes.
@@ -56,7 +57,7 @@ def window_of(data: RunData, share: float = 1.0) -> Window:
     worlds = len(data.strategies)
     steps = max(int(MOST_COMMUNITY_HOURS * share / (worlds * len(data.communities))), 1)
     steps = min(steps, data.steps)
-    peak = int(data.hours("net_kwh")[0].sum(axis=0).argmax())
+    peak = first_highest(data.hours("net_kwh")[0].sum(axis=0))
     first = min(max(peak - steps // 2, 0), data.steps - steps)
     most = min(int(MOST_VEHICLE_HOURS * share / (worlds * steps)), round(MOST_VEHICLES * share))
     return Window(first, first + steps, spread(data.recorded, most))

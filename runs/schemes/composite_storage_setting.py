@@ -32,8 +32,6 @@ SCHEME = "composite_storage"
 NO_STORAGE, *WITH_STORAGE = STRATEGIES_OF[SCHEME]
 # The share of a dispatch's cost by which a plan may miss the cheapest where it needs binaries.
 PLAN_GAP = 1e-6
-# After which the best plan so far is taken; the audit tells what it may miss [s].
-PLAN_TIME_S = 120.0
 
 
 class CompositeStorageSetting:
@@ -221,7 +219,6 @@ class CompositeStorageSetting:
             self.prices,
             start=self.start(strategy),
             gap=PLAN_GAP,
-            time_limit_s=PLAN_TIME_S,
         )
 
     def plans(self, strategy: str, houses: Sequence[int] | None = None) -> tuple[Series, Series]:
