@@ -61,7 +61,9 @@ class RunData:
     def __init__(self, run: Run) -> None:
         info, scenario = run.info, run.scenario
         self.run = run
-        self.summary = {name: run.totals(name) for name in sorted(scenario.strategies)}
+        self.summary: dict[str, dict[str, Any]] = {
+            name: run.totals(name) for name in sorted(scenario.strategies)
+        }
         self.scenario: dict[str, Any] = info["scenario"]
         self.schemes = scenario.schemes
         self.strategies = tuple(self.scenario["strategies"])

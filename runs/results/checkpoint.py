@@ -178,8 +178,8 @@ def _decode(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     ((kind, held),) = value.items()
     if kind == "array":
         return arrays[held]
-    if kind == "tuple":
+    if kind == "tuple" and isinstance(held, list):
         return tuple(_decode(item, arrays) for item in held)
     if kind != "mapping":
-        raise ValueError(f"there is no kind of value {kind!r}")
+        raise ValueError(f"{held!r} is no {kind}")
     return {key: _decode(item, arrays) for key, item in held.items()}

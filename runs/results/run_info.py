@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from environment.errors import InputError, Problem
+from environment.errors import InputError, Problem, shortened
 from environment.safe_files import read_json
 from runs.results.tables import SCHEMA
 from runs.scenarios.problems import problems_of
@@ -13,6 +13,8 @@ from runs.scenarios.yaml_reader import place
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
 _FileName = Annotated[str, Field(pattern=r"^[a-z_]+\.(parquet|json)$")]
+# Sums, and for the parts of a calendar totals as those of the whole run.
+type _Figure = float | dict[str, _Figure] | None
 _Versions = dict[str, str]
 
 
@@ -66,6 +68,42 @@ class RunInfo(_Part):
         if self.status == "complete" and self.sha256 is None:
             raise _wrong("sha256", "is missing", "the digest of every file of a complete run")
         return self
+
+
+class _Messages(_Part):
+    sent: int
+    lost: int
+    late: int
+
+
+class _Totals(_Part):
+    """What every strategy comes to; each scheme adds numbers of its own."""
+
+    peak_kw: float | None
+    peak_step: int
+    mean_kw: float
+    par: float | None
+    counts: dict[str, int]
+    worst: dict[str, float]
+    overloaded_steps: dict[str, int]
+    messages: dict[str, _Messages]
+    money_imbalance: float
+    __pydantic_extra__: dict[str, _Figure] = Field(init=False)
+
+
+def check_totals(path: Path, strategy: str, totals: Any) -> None:
+    """Refuse totals of a strategy, as summary.json holds them, that no run writes.
+
+    Raises
+    ------
+    InputError
+        Every wrong key is named.
+    """
+    try:
+        _Totals.model_validate(totals)
+    except ValidationError as error:
+        problems = problems_of(error, _Totals, lambda keys: place(str(path), (strategy, *keys)))
+        raise InputError(shortened(problems)) from None
 
 
 def read_info(path: Path) -> dict[str, Any]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from runs.scenarios.scenario import Scenario
 
+_OTHER = "is not what the run wrote: its digest differs"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -74,12 +76,17 @@ class Run:
         Raises
         ------
         InputError
-            When the summary does not hold the strategy.
+            When the summary does not hold the strategy, or is not what the run wrote.
         """
-        totals = self.summary.get(strategy)
-        if not isinstance(totals, dict):
-            path = self.directory / "summary.json"
+        from runs.results.run_info import check_totals
+
+        path = self.directory / "summary.json"
+        if self.complete and sha256(path) != self.info["sha256"].get(path.name):
+            raise InputError([Problem(str(path), _OTHER)])
+        totals: dict[str, Any] | None = self.summary.get(strategy)
+        if totals is None:
             raise InputError([Problem(str(path), f"holds no totals of the strategy {strategy}")])
+        check_totals(path, strategy, totals)
         return totals
 
     def table(
@@ -137,7 +144,7 @@ class Run:
             if not path.is_file():
                 problems.append(Problem(str(path), "is missing"))
             elif sha256(path) != digest:
-                problems.append(Problem(str(path), "is not what the run wrote: its digest differs"))
+                problems.append(Problem(str(path), _OTHER))
         if problems:
             raise InputError(problems)
 

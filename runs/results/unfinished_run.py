@@ -47,7 +47,7 @@ class UnfinishedRun(Run):
         from runs.simulation import Simulation
 
         setting = make_setting(self.writer.scenario)
-        summary = {}
+        summary: dict[str, Any] = {}
         steps, states = self.info["steps_total"], self.state["strategies"]
         for strategy in self.writer.scenario.strategies:
             simulation = Simulation(setting, strategy)

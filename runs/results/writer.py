@@ -209,7 +209,7 @@ class ResultsWriter:
         """Return how many rows a table has so far."""
         import pyarrow.parquet as pq
 
-        written = (pq.read_metadata(part).num_rows for part in self._part_paths(table))
+        written: list[int] = [pq.read_metadata(part).num_rows for part in self._part_paths(table)]
         return sum(written) + self._buffers[table].rows
 
     def save_progress(self, steps_done: int, wall_seconds: float) -> None:
