@@ -22,6 +22,7 @@ from runs.results.tables import TABLES, tables_with
 from runs.results.unfinished_run import read_any_run
 from runs.scenarios.scenario import Scenario
 from runs.setting import Setting, make_setting
+from runs.sweeps.sweep import Sweep, run_sweep
 from tests.interrupted_runs import interrupted
 
 CHANGES = (
@@ -312,6 +313,34 @@ def test_a_damaged_interrupted_run_never_ends_as_a_sound_one(
 def test_a_damaged_finished_run_is_read_or_refused(whole: Path, tmp_path: Path) -> None:
     outcomes = many(range(60), partial(check_whole, whole=whole), tmp_path)
     assert outcomes["refused"] + outcomes["found by the audit"] > 30
+
+
+def test_a_damaged_plan_of_a_sweep_is_refused(tmp_path: Path) -> None:
+    def sweep() -> Sweep:
+        vary = {"vehicles.theta": [1.5, 2.0]}
+        return run_sweep("three-communities", vary, tmp_path / "sweep", changes=CHANGES, workers=1)
+
+    path = tmp_path / "sweep" / "sweep.json"
+    ended = sweep()
+    runs = {run.name: (path.parent / "runs" / run.name) for run in ended.plan.runs}
+    before = {name: tables(run) for name, run in runs.items()}
+    plan, refused = path.read_bytes(), 0
+    for seed in range(20):
+        draw = random.Random(seed)
+        path.write_bytes(plan)
+        tear(draw, path) if seed % 4 == 0 else change_json(draw, path)
+        try:
+            sweep()
+        except InputError as error:
+            one_message(error)
+            refused += 1
+    assert refused > 10
+    path.write_bytes(plan)
+    for seed, run in enumerate(runs.values()):
+        damage_whole(random.Random(seed), run)
+        (run / "summary.json").write_text("{}")
+    assert not sweep().failures
+    assert {name: tables(run) for name, run in runs.items()} == before
 
 
 @pytest.mark.slow
