@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from environment.errors import InputError, Problem
 from environment.forecasters import bridged
+from environment.safe_files import beside, own_folder
 
 INSTALL = "pip install 'hmesh[forecast]'"
 MOST_AT_ONCE = 4096
@@ -287,10 +288,9 @@ def trained_or_loaded(
     if path.is_file():
         return load_network(path)
     trained = train_network(series, settings, progress)
-    folder.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    trained.save(new)
-    new.replace(path)
+    own_folder(folder, make=True)
+    with beside(path) as new:
+        trained.save(new)
     return trained
 
 

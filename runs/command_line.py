@@ -172,8 +172,11 @@ def run(
 def resume(directory: RunFolder, no_progress: NoProgress = False) -> None:
     """Go on with an interrupted run."""
     from runs import resume_run
+    from runs.results.versions import versions_note
     from runs.terminal import progress_bar
 
+    if note := versions_note(directory):
+        typer.echo(note, err=True)
     with _resumable(directory), progress_bar(shown=not no_progress) as progress:
         resume_run(directory, progress)
     _show_results(directory)

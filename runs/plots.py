@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from environment.last_digits import anything
+from environment.safe_files import beside, own_folder
 from runs.results.run_reader import read_run
-from runs.results.safe_files import beside, unwritable
 
 if TYPE_CHECKING:
     from runs.pictures.run_data import RunData
@@ -60,11 +60,7 @@ def draw_plots(directory: Path | str) -> list[Plot]:
     from runs.pictures.sheet import style
 
     data = RunData(read_run(directory))
-    folder = data.run.directory / "plots"
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from None
+    folder = own_folder(data.run.directory, "plots", make=True)
     plots = []
     with matplotlib_style.context(["default", style()]), warnings.catch_warnings():
         # A name may be in a script that no installed font can write; its boxes say so.

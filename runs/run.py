@@ -10,6 +10,7 @@ from typing import Any
 
 from runs.results.checkpoint import load_checkpoint, save_checkpoint
 from runs.results.recorder import Recorder
+from runs.results.restored_state import restore_simulation, take_over
 from runs.results.writer import ResultsWriter
 from runs.scenarios.scenario import Scenario, scenario_hash
 from runs.setting import make_setting
@@ -126,11 +127,12 @@ class _Run:
 
     def restore(self, steps_done: int, state: dict[str, Any]) -> None:
         """Go on from what `save` kept."""
+        take_over(self.writer, steps_done, state)
+        for simulation in self.simulations:
+            restore_simulation(simulation, steps_done, state["strategies"], self.writer.checkpoints)
+        self.writer.drop_later_parts()
         self.steps_done = steps_done
         self.wall_before = state["wall_seconds"]
-        self.writer.restore(state["writer"])
-        for simulation in self.simulations:
-            simulation.restore(state["strategies"][simulation.strategy])
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from audited_runs import FEW, FILES, finished, outcome
 
-from runs import TABLES, audit_run
+from runs import TABLES, audit_run, scenario_hash
 from runs.results.tables import tables_with
 
 TAMPERED = [
@@ -261,6 +261,9 @@ def test_statements_of_the_run_must_agree_with_its_scenario(tmp_path: Path) -> N
     path.write_text(json.dumps(info | {"currency": "EUR"}))
     assert audit_run(directory).failed == ("files: run.json agrees with its scenario",)
     info["scenario"]["seed"] = info["seed"] = 2
+    path.write_text(json.dumps(info))
+    assert "files: run.json agrees with its scenario" in audit_run(directory).failed
+    info["scenario_sha256"] = scenario_hash(info["scenario"])
     path.write_text(json.dumps(info))
     failed = audit_run(directory).failed
     assert failed == ("fleet: vehicles as the scenario and its seed make them",)

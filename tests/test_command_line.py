@@ -166,7 +166,7 @@ def test_a_used_folder_is_refused(elsewhere: Path) -> None:
     assert hmesh("run", NAME, *SMALL, "--out", "mine").exit_code == 0
     result = hmesh("run", NAME, *SMALL, "--out", "mine")
     assert result.exit_code == 2
-    assert result.stderr.startswith("mine: holds a run already; an unfinished one goes on with")
+    assert result.stderr.startswith("mine: holds a run already; it is complete")
 
 
 @pytest.mark.parametrize("command", ["run", "resume"])

@@ -21,10 +21,12 @@ from runs import (
     ResultsWriter,
     load_scenario,
     read_run,
+    save_checkpoint,
     scenario_hash,
 )
 from runs.results import writer as results
 from runs.results.tables import tables_with
+from runs.results.unfinished_run import read_any_run
 
 SCENARIO = load_scenario("three-communities", ["vehicles.count=50", "start=2024-01-15T01:00"])
 COMMUNITIES = ["homes", "malls", "offices"]
@@ -293,15 +295,35 @@ def test_changed_files_are_found(tmp_path: Path) -> None:
 def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     writer = ResultsWriter.create(directory, SCENARIO)
-    writer.save_progress(7, 3.0)
+    writer.save_progress(0, 3.0)
     run = read_run(directory)
     assert not run.complete
-    with pytest.raises(InputError, match=r"not finished, 7 of 24 .* hmesh resume .*run"):
+    state = {
+        "writer": writer.state(),
+        "wall_seconds": 3.0,
+        "strategies": {strategy: {} for strategy in SCENARIO.strategies},
+    }
+    save_checkpoint(writer.checkpoints, 0, state, scenario_hash(SCENARIO.resolved()))
+    with pytest.raises(InputError, match=r"not finished, 0 of 24 .* hmesh resume .*run"):
         run.table("hours")
     with pytest.raises(InputError, match="not finished"):
         _ = run.summary
-    with pytest.raises(InputError, match=r"holds a run already; .* hmesh resume"):
+    with pytest.raises(InputError, match=r"holds a run already; hmesh resume .*run goes on"):
         ResultsWriter.create(directory, SCENARIO)
+
+
+def test_a_run_that_cannot_go_on_is_not_told_to_resume(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    writer = ResultsWriter.create(directory, SCENARIO)
+    save_checkpoint(writer.checkpoints, 0, {"writer": {}}, scenario_hash(SCENARIO.resolved()))
+    for refused in (
+        lambda: read_run(directory).table("hours"),
+        lambda: ResultsWriter.create(directory, SCENARIO),
+        lambda: read_any_run(directory),
+    ):
+        with pytest.raises(InputError, match=r"start it again in a new folder") as caught:
+            refused()
+        assert "hmesh resume" not in str(caught.value)
 
 
 def test_a_complete_run_is_not_resumed(tmp_path: Path) -> None:

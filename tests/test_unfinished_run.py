@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from environment import InputError
+from environment.safe_files import sha256
 from runs import TABLES, load_scenario, read_run, resume_run, start_run
 from runs.pictures.run_data import RunData
 from runs.results import writer as results
-from runs.results.safe_files import sha256
 from runs.results.tables import tables_with
 from runs.results.unfinished_run import read_any_run
 from tests.audited_runs import FEW

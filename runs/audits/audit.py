@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.errors import InputError
+from environment.safe_files import sha256
 from runs.audits.equilibrium import EquilibriumAudit, StepOfVehicles
 from runs.audits.fleet import check_fleet, read_fleet, read_vehicles, vehicle_reader
 from runs.audits.hours import check_hours, read_hours, supplied
@@ -26,9 +27,9 @@ from runs.audits.summary import (
 from runs.audits.tables import Columns, DamagedTableError, TableReader
 from runs.audits.traffic import ScenarioTravel, TrafficAudit
 from runs.audits.vehicles import VehicleAudit
-from runs.results.run_reader import Run, read_run
-from runs.results.safe_files import sha256
+from runs.results.run_reader import Run, read_run, statements
 from runs.results.tables import tables_with
+from runs.scenarios.scenario import scenario_hash
 
 ROWS_AT_ONCE = 2**18
 MOST_STEPS = 2**10
@@ -94,14 +95,9 @@ def _files(run: Run, schemes: Sequence[str]) -> Check:
 def _statements(run: Run, premises: Premises) -> Check:
     """Compare what run.json says of the run with the scenario that it tells."""
     scenario = premises.scenario
-    expected = {
-        "start": scenario.start,
-        "step_h": scenario.step_h,
-        "time_zone": scenario.time_zone,
-        "currency": scenario.currency,
-        "seed": scenario.seed,
+    expected = statements(scenario) | {
         "steps_done": scenario.steps,
-        "steps_total": scenario.steps,
+        "scenario_sha256": scenario_hash(run.info["scenario"]),
     }
     names = list(expected)
     off = np.array([float(run.info.get(name) != value) for name, value in expected.items()])

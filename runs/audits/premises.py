@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.calendar import Calendar
+from environment.safe_files import sha256
 from markets.generation_cost import GenerationCost
 from markets.three_level_game import PriceBounds
 from runs.audits.report import Places
 from runs.results.run_reader import Run
-from runs.results.safe_files import sha256
 from runs.scenarios.calendar import calendar_of
 from runs.scenarios.scenario import Scenario
 from runs.setting import Setting, make_setting

@@ -49,7 +49,8 @@ def check_summary(
     tally = Tally("summary: as the tables have it", EXACT, "of the figure")
     unknown: dict[str, None] = {}
     for s, strategy in enumerate(premises.strategies):
-        told = dict(_flat(run.summary.get(strategy, {})))
+        held = run.summary.get(strategy)
+        told = dict(_flat(held)) if isinstance(held, Mapping) else {}
         expected = {name: float(values[s]) for name, values in figures.items()}
         names = [name for name in expected if name in told or expected[name] != 0]
         names += [name for name in told if _OVERLOADED in name and name not in expected]

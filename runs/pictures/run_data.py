@@ -13,7 +13,6 @@ from environment.growth import Growth
 from environment.last_digits import descending
 from runs.pictures.timeline import Timeline
 from runs.results.run_reader import Run
-from runs.scenarios.scenario import Scenario
 
 MOST_GROUPS = 6
 ROWS_AT_ONCE = 10_000_000
@@ -57,15 +56,17 @@ class RunData:
     Raises
     ------
     InputError
-        When the run is not finished.
+        When the run is not finished, or run.json or summary.json is damaged.
     """
 
     def __init__(self, run: Run) -> None:
-        info = run.info
+        info, scenario = run.info, run.scenario
         self.run = run
-        self.summary = run.summary
+        self.summary: dict[str, dict[str, Any]] = {
+            name: run.totals(name) for name in sorted(scenario.strategies)
+        }
         self.scenario: dict[str, Any] = info["scenario"]
-        self.schemes = Scenario.from_resolved(info["scenario"]).schemes
+        self.schemes = scenario.schemes
         self.strategies = tuple(self.scenario["strategies"])
         self.communities = tuple(self.scenario["communities"])
         self.currency = str(info["currency"])

@@ -1,7 +1,6 @@
 """What a varied key changes: the mean over seeds of what matters most, with its interval."""
 
 import re
-import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.safe_files import beside, own_folder, remove_own
 from runs.pictures.sheet import legend_line, panel_title, sheet, strategy_colour, style
-from runs.results.safe_files import beside, unwritable
+from runs.results.names import PICTURE_FILES
 from runs.strategy_names import strategy_label, strategy_name
 from runs.sweeps.plan import value_text
 from runs.sweeps.statistics import statistics
@@ -88,16 +88,13 @@ def draw_sweep(directory: Path, ensemble: Ensemble) -> list[SweepPlot]:
         One for each key that has more than one value, in the order of the plan.
     """
     keys = [key for key in ensemble.plan.keys if len(ensemble.plan.values(key)) > 1]
-    folder = directory / "plots"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = own_folder(directory, "plots")
+    remove_own(folder, PICTURE_FILES, keep_others=True)
     if not keys or not ensemble.strategies:
         return []
     from matplotlib import style as matplotlib_style
 
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise unwritable(folder, error) from None
+    own_folder(directory, "plots", make=True)
     plots = []
     with matplotlib_style.context(["default", style()]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")

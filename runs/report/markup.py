@@ -113,6 +113,10 @@ def verdict(report: AuditReport | None, why_not: str) -> str:
     )
 
 
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
+
+
 def origin(data: RunData) -> str:
     """Return what was run: the scenario, its seed, how far it is and with which versions."""
     import yaml
@@ -128,7 +132,11 @@ def origin(data: RunData) -> str:
         "vehicles": f"{data.vehicles:,}",
         "status": info["status"],
         "took": f"{info['wall_seconds']:,.1f} s",
-        "versions": ", ".join(f"{name} {number}" for name, number in info["versions"].items()),
+        "versions": _versions(info["versions"]),
+        **{
+            f"resumed with{f' ({number})' if number > 1 else ''}": _versions(versions)
+            for number, versions in enumerate(info.get("resumed_with", ()), 1)
+        },
         "folder": data.run.directory.name,
     }
     rows = "".join(

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.errors import InputError, Problem
+from environment.safe_files import beside, reserve
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import power_text
 from runs.report.places import ON_SCREEN, place_communities, road_graph, routes
 from runs.report.trip_paths import along
 from runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
 from runs.report.window import Window, window_of
-from runs.results.safe_files import beside
 from runs.strategy_names import strategy_label
 
 if TYPE_CHECKING:
@@ -65,12 +65,13 @@ def write_film(data: RunData, path: Path, strategy: str | None = None) -> None:
     with rc_context(settings), beside(path) as new:
         # The writers go by the ending of the name.
         whole = new.with_name(f"{new.name}.{kind}")
+        reserve(whole)
         try:
             with writer.saving(scene.figure, str(whole), _DOTS_PER_IN):
                 for at in np.arange(0.0, scene.window.steps, 1.0 / FRAMES_PER_STEP):
                     scene.show(float(at))
                     writer.grab_frame()
-            whole.rename(new)
+            whole.replace(new)
         except CalledProcessError as error:
             message = f"ffmpeg cannot write it: {error}"
             raise InputError([Problem(str(path), message, "gif")]) from None

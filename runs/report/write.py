@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from environment.errors import InputError, Problem
+from environment.safe_files import beside
 from runs.audits.audit import audit_run, no_progress
 from runs.audits.report import AuditReport
 from runs.pictures.run_data import RunData
@@ -16,7 +17,6 @@ from runs.report.packing import Packer
 from runs.report.payload import payload
 from runs.report.window import thinning, window_of
 from runs.results.run_reader import Run
-from runs.results.safe_files import beside
 from runs.results.unfinished_run import read_any_run
 
 # Strategies whose table has room beside what is said of them.

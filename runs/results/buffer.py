@@ -106,15 +106,30 @@ class TableBuffer:
         return {"rows": self.rows, "columns": held, "names": names}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over an earlier `state`."""
+        """Take over an earlier `state`, or leave all as it is.
+
+        Raises
+        ------
+        ValueError
+            When it is not what `state` returned.
+        """
+        rows, names = state["rows"], state["names"]
+        if type(rows) is not int or rows < 0:
+            raise ValueError(f"{rows!r} is no number of rows")
+        if state["columns"].keys() != self._column_names or names.keys() != self._names.keys():
+            raise ValueError("other columns are there")
+        for column in self.columns:
+            known = names.get(column.name, ())
+            if not all(isinstance(name, str) for name in known) or len(set(known)) < len(known):
+                raise ValueError(f"the names of {column.name} are not those of rows")
+            _refuse_column(column, state["columns"][column.name], rows, len(known))
         self.clear()
-        rows = state["rows"]
         if rows > self._room:
             self._make_room(rows)
         for name, array in self._arrays.items():
             array[:rows] = state["columns"][name]
         self.rows = rows
-        for name, known in state["names"].items():
+        for name, known in names.items():
             self._names[name] = {text: code for code, text in enumerate(known)}
 
     def arrow(self, schema: "pa.Schema") -> "pa.Table":
@@ -193,3 +208,18 @@ def _has_nan(value: Any) -> bool:
         # The least of some numbers is NaN where one of them is, and found at once.
         value = np.minimum.reduce(value) if value.size and value.dtype.kind == "f" else 0.0
     return bool(value != value)
+
+
+def _refuse_column(column: Column, values: Any, rows: int, names: int) -> None:
+    """Refuse values that a column of so many rows, with so many names, cannot hold."""
+    fits = isinstance(values, np.ndarray) and values.shape == (rows,)
+    if not fits or values.dtype != _DTYPES[column.kind]:
+        raise ValueError(f"{column.name} does not hold {rows} rows of its kind")
+    if column.kind == "name":
+        wrong = (values < (-1 if column.optional else 0)) | (values >= names)
+    elif column.kind == "number":
+        wrong = np.isinf(values) if column.optional else ~np.isfinite(values)
+    else:
+        return
+    if wrong.any():
+        raise ValueError(f"{column.name} holds {values[wrong][0]}")

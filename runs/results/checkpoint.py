@@ -1,8 +1,9 @@
 """The state of a run on the disk, from which it goes on."""
 
 import json
-import shutil
+import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.errors import InputError, Problem
-from runs.results.safe_files import sha256, sync, unwritable
+from environment.safe_files import own_folder, read_json, remove_own, sha256, sync, unwritable
+from runs.results.names import STATE_FILES
 
 _FORMAT = 1
 _STATE, _ARRAYS, _DIGESTS = "state.json", "arrays.npz", "digests.json"
+_KEYS = {"format", "steps_done", "scenario_hash", "state"}
+# What NumPy and zipfile raise while they read a file that neither of them wrote.
+_DAMAGE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError,
+    MemoryError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+_NAME = re.compile(r"[0-9]{9}")
 
 
 def save_checkpoint(
@@ -36,7 +45,7 @@ def save_checkpoint(
     Raises
     ------
     InputError
-        When the folder cannot be written to.
+        When the folder cannot be written to, or holds links or what hMESH did not write.
     TypeError
         When the state holds anything else.
     """
@@ -47,11 +56,12 @@ def save_checkpoint(
         "scenario_hash": scenario_hash,
         "state": _encode(state, arrays),
     }
+    own_folder(folder.parent, folder.name)
     before = _checkpoints(folder)
     place = folder / f"{int(before[-1].name) + 1 if before else 1:09d}"
     new = folder / "new"
+    remove_own(new, STATE_FILES)
     try:
-        shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         (new / _STATE).write_text(json.dumps(told), encoding="utf-8")
         with (new / _ARRAYS).open("wb") as file:
@@ -62,10 +72,10 @@ def save_checkpoint(
             sync(path)
         new.rename(place)
         sync(folder)
-        for older in before:
-            shutil.rmtree(older)
     except OSError as error:
         raise unwritable(folder, error) from error
+    for older in before:
+        remove_own(older, STATE_FILES, keep_others=True)
 
 
 def load_checkpoint(folder: Path, scenario_hash: str) -> tuple[int, dict[str, Any]]:
@@ -90,48 +100,55 @@ def load_checkpoint(folder: Path, scenario_hash: str) -> tuple[int, dict[str, An
     InputError
         When there is none, it is damaged, or it belongs to another scenario.
     """
+    own_folder(folder.parent, folder.name)
     places = _checkpoints(folder)
     if not places:
-        raise _refusal(folder, "there is no checkpoint")
+        raise not_resumable(folder, "there is no checkpoint")
     place = places[-1]
     told = _read_state(place)
     if told.get("format") != _FORMAT:
-        raise _refusal(place, f"has format {told.get('format')!r} instead of {_FORMAT}")
+        raise not_resumable(place, f"has format {told.get('format')!r} instead of {_FORMAT}")
+    if not told.keys() >= _KEYS or type(told["steps_done"]) is not int or told["steps_done"] < 0:
+        raise not_resumable(place, f"{_STATE} is not what a run writes")
     if told["scenario_hash"] != scenario_hash:
-        raise _refusal(place, "belongs to another scenario, or a file the scenario names changed")
+        message = "belongs to another scenario, or a file the scenario names changed"
+        raise not_resumable(place, message)
     try:
         with np.load(place / _ARRAYS, allow_pickle=False) as arrays:
             state = _decode(told["state"], arrays)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise _refusal(place, f"{_ARRAYS} is damaged ({error})") from None
+    except _DAMAGE as error:
+        raise not_resumable(place, f"{_ARRAYS} is damaged ({error})") from None
+    if not isinstance(state, dict):
+        raise not_resumable(place, f"{_STATE} is not what a run writes")
     return told["steps_done"], state
+
+
+def not_resumable(place: Path, message: str) -> InputError:
+    """Return the error of a run whose state cannot be used, with what can be done."""
+    remedy = "the run cannot go on; start it again in a new folder with hmesh run"
+    return InputError([Problem(str(place), f"{message}; {remedy}")])
 
 
 def _read_state(place: Path) -> dict[str, Any]:
     """Return what stands beside the arrays, once every file is what was written."""
+    own_folder(place.parent, place.name)
     try:
-        digests = json.loads((place / _DIGESTS).read_text(encoding="utf-8"))
+        digests = read_json(place / _DIGESTS)
         for name in (_STATE, _ARRAYS):
-            if digests[name] != sha256(place / name):
-                raise _refusal(place, f"{name} is damaged")
-        told = json.loads((place / _STATE).read_text(encoding="utf-8"))
-    except InputError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise _refusal(place, f"is damaged ({error})") from None
-    if not isinstance(told, dict):
-        raise _refusal(place, f"{_STATE} is not what a run writes")
-    return told
-
-
-def _refusal(place: Path, message: str) -> InputError:
-    remedy = "the run cannot go on; start it again with hmesh run"
-    return InputError([Problem(str(place), f"{message}; {remedy}")])
+            if digests.get(name) != sha256(place / name):
+                raise not_resumable(place, f"{name} is damaged")
+        return read_json(place / _STATE, finite=False)
+    except InputError as error:
+        if error.problems[0].place == str(place):
+            raise
+        raise not_resumable(place, f"is damaged ({error})") from None
 
 
 def _checkpoints(folder: Path) -> list[Path]:
     """Return the complete checkpoints, the newest last."""
-    return sorted(folder.glob("[0-9]" * 9))
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
 def _encode(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
@@ -161,6 +178,8 @@ def _decode(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     ((kind, held),) = value.items()
     if kind == "array":
         return arrays[held]
-    if kind == "tuple":
+    if kind == "tuple" and isinstance(held, list):
         return tuple(_decode(item, arrays) for item in held)
+    if kind != "mapping":
+        raise ValueError(f"{held!r} is no {kind}")
     return {key: _decode(item, arrays) for key, item in held.items()}

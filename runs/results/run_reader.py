@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from environment.errors import InputError, Problem, nearest
-from runs.results.safe_files import sha256
-from runs.results.tables import SCHEMA, TABLES
+from environment.safe_files import read_json, sha256
+from runs.results.tables import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from runs.scenarios.scenario import Scenario
+
+_OTHER = "is not what the run wrote: its digest differs"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,52 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """What the run comes to, strategy by strategy."""
         self._require_complete()
-        return _read_json(self.directory / "summary.json")
+        return read_json(self.directory / "summary.json")
+
+    @cached_property
+    def scenario(self) -> "Scenario":
+        """The scenario of the run, once all that run.json says of it agrees.
+
+        Raises
+        ------
+        InputError
+            When run.json contradicts itself, or describes no scenario.
+        """
+        from runs.scenarios.scenario import Scenario, scenario_hash
+
+        path = self.directory / "run.json"
+        resolved = self.info["scenario"]
+        if self.info["scenario_sha256"] != scenario_hash(resolved):
+            message = "is not the scenario of the run: its digest differs"
+            raise InputError([Problem(f"{path}: scenario", message)])
+        scenario = Scenario.from_resolved(resolved)
+        problems = [
+            Problem(f"{path}: {key}", f"{self.info[key]!r} contradicts the scenario", f"{value!r}")
+            for key, value in statements(scenario).items()
+            if self.info[key] != value
+        ]
+        if problems:
+            raise InputError(problems)
+        return scenario
+
+    def totals(self, strategy: str) -> dict[str, Any]:
+        """Return what a strategy comes to, as in `summary`.
+
+        Raises
+        ------
+        InputError
+            When the summary does not hold the strategy, or is not what the run wrote.
+        """
+        from runs.results.run_info import check_totals
+
+        path = self.directory / "summary.json"
+        if self.complete and sha256(path) != self.info["sha256"].get(path.name):
+            raise InputError([Problem(str(path), _OTHER)])
+        totals: dict[str, Any] | None = self.summary.get(strategy)
+        if totals is None:
+            raise InputError([Problem(str(path), f"holds no totals of the strategy {strategy}")])
+        check_totals(path, strategy, totals)
+        return totals
 
     def table(
         self, name: str, columns: Sequence[str] | None = None, filters: Any = None
@@ -95,14 +144,16 @@ class Run:
             if not path.is_file():
                 problems.append(Problem(str(path), "is missing"))
             elif sha256(path) != digest:
-                problems.append(Problem(str(path), "is not what the run wrote: its digest differs"))
+                problems.append(Problem(str(path), _OTHER))
         if problems:
             raise InputError(problems)
 
     def _require_complete(self) -> None:
         if not self.complete:
+            from runs.results.unfinished_run import way_on
+
             done = f"{self.info['steps_done']} of {self.info['steps_total']} steps"
-            message = f"the run is not finished, {done} are done; hmesh resume {self.directory}"
+            message = f"the run is not finished, {done} are done; {way_on(self.directory)}"
             raise InputError([Problem(str(self.directory), message)])
 
 
@@ -117,8 +168,10 @@ def read_run(directory: Path | str) -> Run:
     Raises
     ------
     InputError
-        When it holds no run, or one of another schema.
+        When it holds no run, one of another schema, or a run.json that no run writes.
     """
+    from runs.results.run_info import read_info
+
     directory = Path(directory)
     path = directory / "run.json"
     if not path.is_file():
@@ -127,11 +180,19 @@ def read_run(directory: Path | str) -> Run:
         message = "holds no run" if directory.is_dir() else "there is no such folder"
         allowed = "a folder that hmesh run wrote"
         raise InputError([Problem(str(directory), message, allowed, suggestion)])
-    info = _read_json(path)
-    if info.get("schema") != SCHEMA:
-        message = f"the results have schema {info.get('schema')!r}"
-        raise InputError([Problem(str(path), message, f"schema {SCHEMA}")])
-    return Run(directory, info)
+    return Run(directory, read_info(path))
+
+
+def statements(scenario: "Scenario") -> dict[str, Any]:
+    """Return what run.json says of a run beside its scenario, which follows from it."""
+    return {
+        "steps_total": scenario.steps,
+        "start": scenario.start,
+        "step_h": scenario.step_h,
+        "time_zone": scenario.time_zone,
+        "currency": scenario.currency,
+        "seed": scenario.seed,
+    }
 
 
 def _refuse_unknown(place: str, what: str, names: Sequence[str], known: Sequence[str]) -> None:
@@ -146,15 +207,3 @@ def _refuse_unknown(place: str, what: str, names: Sequence[str], known: Sequence
 
 def _runs_beside(directory: Path) -> Iterator[str]:
     return (path.parent.name for path in directory.parent.glob("*/run.json"))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    import json
-
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
-    if not isinstance(value, dict):
-        raise InputError([Problem(str(path), "is not what a run writes")])
-    return value

@@ -1,7 +1,7 @@
 """The results of an interrupted run, as far as its last checkpoint goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from environment.errors import InputError, Problem
 from runs.results.buffer import TableBuffer
 from runs.results.checkpoint import load_checkpoint
+from runs.results.restored_state import restore_simulation, take_over
 from runs.results.run_reader import Run, read_run
 from runs.results.tables import TABLES, arrow_schema
 from runs.results.writer import ResultsWriter
-from runs.scenarios.scenario import scenario_hash
+from runs.scenarios.scenario import Scenario, scenario_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,16 +36,22 @@ class UnfinishedRun(Run):
     writer: ResultsWriter = field(repr=False)
 
     @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario of the whole run."""
+        return self.writer.scenario
+
+    @cached_property
     def summary(self) -> dict[str, Any]:
         """What the run comes to so far, strategy by strategy."""
         from runs.setting import make_setting
         from runs.simulation import Simulation
 
         setting = make_setting(self.writer.scenario)
-        summary = {}
-        for strategy, state in self.state["strategies"].items():
+        summary: dict[str, Any] = {}
+        steps, states = self.info["steps_total"], self.state["strategies"]
+        for strategy in self.writer.scenario.strategies:
             simulation = Simulation(setting, strategy)
-            simulation.restore(state)
+            restore_simulation(simulation, steps, states, self.writer.checkpoints)
             summary[strategy] = simulation.summary()
         return summary
 
@@ -84,10 +91,34 @@ def read_any_run(directory: Path | str) -> Run:
     run = read_run(directory)
     if run.complete:
         return run
-    writer = ResultsWriter.resume(run.directory)
-    steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
+    writer, steps, state = state_of(run.directory)
     if steps == 0:
         message = f"no step of the run is done yet; hmesh resume {run.directory}"
         raise InputError([Problem(str(run.directory), message)])
     told = {"steps_total": steps, "steps_planned": run.info["steps_total"]}
     return UnfinishedRun(run.directory, run.info | told, state, writer)
+
+
+def way_on(directory: Path) -> str:
+    """Return in words how the run in a folder goes on, by a command that will do it."""
+    try:
+        if read_run(directory).complete:
+            return "it is complete"
+        state_of(directory)
+    except InputError as error:
+        return str(replace(error.problems[0], place=""))
+    return f"hmesh resume {directory} goes on with it"
+
+
+def state_of(directory: Path) -> tuple[ResultsWriter, int, dict[str, Any]]:
+    """Return the writer of an unfinished run with its rows so far, its steps and its state.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no such run, or one whose checkpoint is damaged.
+    """
+    writer = ResultsWriter.resume(directory)
+    steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
+    take_over(writer, steps, state)
+    return writer, steps, state

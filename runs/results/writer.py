@@ -1,18 +1,28 @@
 """What a run leaves behind: its folder, written so that it is whole or resumable at any moment."""
 
 import hashlib
-import platform
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from environment.errors import InputError, Problem, impossible_path
+from environment.safe_files import (
+    beside,
+    own_entries,
+    own_folder,
+    refuse_link,
+    remove_own,
+    sha256,
+    sync,
+    write_json,
+)
 from runs.results.buffer import TableBuffer
-from runs.results.run_reader import read_run
-from runs.results.safe_files import beside, sha256, sync, unwritable, write_json
+from runs.results.checkpoint import not_resumable
+from runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
+from runs.results.run_reader import Run, read_run, statements
 from runs.results.tables import SCHEMA, TABLES, arrow_schema, tables_with
+from runs.results.versions import resumed_with, versions_now
 
 if TYPE_CHECKING:
     from runs.scenarios.scenario import Scenario
@@ -33,6 +43,8 @@ class ResultsWriter:
         The folder of the run, made by `create`.
     scenario
         The scenario of the run.
+    before
+        The run as it was left, where it is resumed.
 
     Attributes
     ----------
@@ -42,10 +54,15 @@ class ResultsWriter:
         The tables that the run fills.
     """
 
-    def __init__(self, directory: Path, scenario: "Scenario") -> None:
+    def __init__(self, directory: Path, scenario: "Scenario", before: Run | None = None) -> None:
+        from runs.scenarios.scenario import scenario_hash
+
         self.directory = directory
         self.scenario = scenario
         self.resolved = scenario.resolved()
+        self._scenario_sha256 = scenario_hash(self.resolved)
+        self._versions = versions_now() if before is None else before.info["versions"]
+        self._resumed_with = [] if before is None else resumed_with(before.info)
         self.tables = tables_with(scenario.schemes)
         self._schemas = {table: arrow_schema(table, scenario.time_zone) for table in self.tables}
         self._buffers = {
@@ -74,10 +91,7 @@ class ResultsWriter:
         """
         refuse_used(directory)
         writer = cls(directory, scenario)
-        try:
-            writer._parts_folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(directory, error) from None
+        own_folder(directory, "checkpoint", "parts", make=True)
         writer.save_progress(0, 0.0)
         return writer
 
@@ -88,14 +102,18 @@ class ResultsWriter:
         Raises
         ------
         InputError
-            When it holds no run, or a finished one.
+            When it holds no run, a finished one, one whose run.json is damaged, or files and links
+            that no run made where a run removes its own.
         """
-        from runs.scenarios.scenario import Scenario
-
         run = read_run(directory)
-        if run.info["status"] == "complete":
+        if run.complete:
             raise InputError([Problem(str(directory), "this run is complete; nothing is left")])
-        return cls(directory, Scenario.from_resolved(run.info["scenario"]))
+        writer = cls(directory, run.scenario, run)
+        for path in directory.iterdir():
+            if RUN_FILES.fullmatch(path.name):
+                refuse_link(path)
+        own_entries(directory / "checkpoint", CHECKPOINT_FILES)
+        return writer
 
     @property
     def checkpoints(self) -> Path:
@@ -140,25 +158,59 @@ class ResultsWriter:
         Raises
         ------
         InputError
-            When a part written before it is missing or damaged.
+            When the state is none of this run, a part written before it is missing or damaged, or
+            something else lies among the parts; nothing is dropped then.
         """
+        self.take_over(state)
+        self.drop_later_parts()
+
+    def drop_later_parts(self) -> None:
+        """Remove the parts that were written after the state that was taken over.
+
+        Raises
+        ------
+        InputError
+            When something else lies among the parts; nothing is removed then.
+        """
+        kept = {path for table in self.tables for path in self._part_paths(table)}
+        folder = own_folder(self.directory, "checkpoint", "parts", make=True)
+        for path in set(own_entries(folder, PART_FILES)) - kept:
+            path.unlink()
+
+    def take_over(self, state: Mapping[str, Any]) -> None:
+        """Take over an earlier `state`, and change nothing on the disk.
+
+        Raises
+        ------
+        InputError
+            When the state is none of this run, or a part written before it is missing or damaged.
+        """
+        own_folder(self.directory, "checkpoint", "parts")
         problems = []
         for table, buffer in self._buffers.items():
-            held = state[table]
-            self._parts[table] = held["parts"]
-            self._digests[table] = held["digest"]
-            buffer.restore(held)
-            digest = ""
-            for part in self._part_paths(table):
-                digest = _chained(digest, sha256(part))
-            if digest != held["digest"]:
+            try:
+                held = state[table]
+                digest, parts = held["digest"], held["parts"]
+                if type(parts) is not int or parts < 0:
+                    raise ValueError(f"{parts!r} is no number of parts")
+                buffer.restore(held)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                message = f"the state of {table} is not what a run writes ({error})"
+                problems.append(not_resumable(self.checkpoints, message))
+                continue
+            if not isinstance(digest, str) or digest != _digest_of(self.parts_until(table, parts)):
                 message = f"the rows of {table} written so far are damaged"
-                problems.append(Problem(str(self._parts_folder), message, "a new run"))
+                problems.append(not_resumable(self._parts_folder, message))
+            self._parts[table], self._digests[table] = parts, digest
         if problems:
-            raise InputError(problems)
-        kept = {path for table in self.tables for path in self._part_paths(table)}
-        for path in set(self._parts_folder.iterdir()) - kept:
-            path.unlink()
+            raise InputError([problem for error in problems for problem in error.problems])
+
+    def rows(self, table: str) -> int:
+        """Return how many rows a table has so far."""
+        import pyarrow.parquet as pq
+
+        written: list[int] = [pq.read_metadata(part).num_rows for part in self._part_paths(table)]
+        return sum(written) + self._buffers[table].rows
 
     def save_progress(self, steps_done: int, wall_seconds: float) -> None:
         """Write run.json for a run that is not finished."""
@@ -184,7 +236,8 @@ class ResultsWriter:
         digests[path.name] = sha256(path)
         sync(self.directory)
         self._write_info("complete", self.scenario.steps, wall_seconds, digests)
-        _remove(self.checkpoints)
+        remove_own(self.checkpoints, CHECKPOINT_FILES, keep_others=True)
+        sync(self.directory)
 
     def _flush(self, table: str) -> None:
         """Write the rows of a table that were gathered as a part."""
@@ -238,16 +291,14 @@ class ResultsWriter:
             "schema": SCHEMA,
             "status": status,
             "steps_done": steps_done,
-            "steps_total": scenario.steps,
             "wall_seconds": round(wall_seconds, 3),
-            "start": scenario.start,
-            "step_h": scenario.step_h,
-            "time_zone": scenario.time_zone,
-            "currency": scenario.currency,
-            "seed": scenario.seed,
+            **statements(scenario),
             "scenario": self.resolved,
-            "versions": _versions(),
+            "scenario_sha256": self._scenario_sha256,
+            "versions": self._versions,
         }
+        if self._resumed_with:
+            info["resumed_with"] = self._resumed_with
         if digests:
             info["sha256"] = dict(digests)
         write_json(self.directory / "run.json", info)
@@ -265,7 +316,9 @@ def refuse_used(directory: Path) -> None:
         return
     message = "holds something already"
     if (directory / "run.json").is_file():
-        message = f"holds a run already; an unfinished one goes on with hmesh resume {directory}"
+        from runs.results.unfinished_run import way_on
+
+        message = f"holds a run already; {way_on(directory)}"
     raise InputError([Problem(str(directory), message, "a new or empty folder")])
 
 
@@ -288,25 +341,15 @@ def _start_ms(scenario: "Scenario") -> int:
     return round(start.timestamp() * 1000)
 
 
-@cache
-def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for name in ("hmesh", "numpy", "mesa", "simpy", "pyarrow"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+def _digest_of(parts: Iterator[Path]) -> str | None:
+    """Return the digest of parts in their order; none of parts that are not there."""
+    digest = ""
+    for part in parts:
+        if not part.is_file():
+            return None
+        digest = _chained(digest, sha256(part))
+    return digest
 
 
 def _chained(digest: str, next_digest: str) -> str:
     return hashlib.sha256(f"{digest}{next_digest}".encode()).hexdigest()
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-    sync(folder.parent)

@@ -287,6 +287,8 @@ class BatterySharing:
         if state["day"] is not None:
             self._day = range(*state["day"])
             self._windows = self.shared.windows(self._day)
+            if self._plan_kwh.shape[1] != len(self._day):
+                raise ValueError("the plan of a day and its steps differ in length")
         self.deviation = RunningDeviation.restored(state["deviation"])
         self._exchanged.restore(state["exchanged"])
 

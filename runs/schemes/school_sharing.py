@@ -226,5 +226,7 @@ class SchoolBusSharing:
         """Go on from an earlier `state`."""
         self.district.population.restore(state["schools"])
         self.district.buses.population.restore(state["buses"])
+        if state["schedule_kwh"].shape[1:] != state["slots"].shape:
+            raise ValueError("schedules and their slots differ in length")
         self.agreed, self._slots = state["agreed"], state["slots"]
         self._schedule_kwh = state["schedule_kwh"]

@@ -353,11 +353,16 @@ class SmartHomeSharing:
         """Go on from an earlier `state`."""
         self.first_step, self.steps = state["first_step"], state["steps"]
         self._sums = {name: dict(sums) for name, sums in state["sums"].items()}
+        if self.steps and len(state["groups"]) != len(self.groups):
+            raise ValueError(f"the state holds {len(state['groups'])} groups of homes")
         for k, held in enumerate(state["groups"]):
             homes = self.groups[k]
             homes.storages.population.restore(held["storages"])
-            self._refused[k] = held["refused"]
             self._begin_day(self.setting.groups[k], homes)
+            self._refused[k] = refused = held["refused"]
+            due = _refused(homes)
+            if (refused.shape, refused.dtype) != (due.shape, due.dtype):
+                raise ValueError(f"refused slots have the shape {refused.shape}, not {due.shape}")
             for a, appliance in enumerate(homes.appliances):
                 appliance.population.committed_kwh = held["committed"][:, :, a].copy()
 

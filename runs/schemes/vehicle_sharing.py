@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.fleet import Fleet, ParkedVehicles
-from environment.traffic import ON_THE_ROAD, Traffic
+from environment.errors import InputError, Problem
+from environment.traffic import ABSENT, ON_THE_ROAD, Traffic
 from runs.schemes.vehicle_records import write_fleet, write_step, write_trips
 from runs.schemes.vehicle_strategies import STRATEGIES, Decision
 from runs.strategy_names import strategy_within
@@ -199,4 +200,8 @@ class VehicleSharing:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
+        where = state["fleet"]["community"]
+        if not np.isin(where, np.arange(ABSENT, len(self.setting.communities))).all():
+            message = "a vehicle is parked in a community that does not exist"
+            raise InputError([Problem("community", message)])
         self.fleet.population.restore(state["fleet"])

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from runs.results.safe_files import beside, unwritable, write_json
+from environment.safe_files import beside, own_folder, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,10 +237,7 @@ class StudyReport:
         InputError
             If the directory cannot be written to.
         """
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(directory, error) from error
+        own_folder(directory, make=True)
         written = [directory / "report.json"]
         write_json(written[0], self._plain())
         for section in self.sections:

@@ -1,8 +1,8 @@
 """A sweep: a scenario run with many values and seeds, and what all its runs come to."""
 
 import json
+import re
 import secrets
-import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from environment.errors import InputError, Problem, impossible_path
-from runs.results.safe_files import unwritable, write_json
+from environment.safe_files import (
+    own_folder,
+    read_json,
+    refuse_link,
+    remove_own,
+    reserve,
+    write_json,
+)
 from runs.sweeps.plan import HASH_DIGITS, PlannedRun, SweepPlan, make_plan, plan_differences
 from runs.sweeps.task import Outcome, Task, held, is_finished
 from runs.sweeps.values import as_text
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
 type Progress = Callable[[int, int], None]
 
 TRIES = 2
+_PERMIT = re.compile(r"\.permit-[0-9a-f]{16}")
+_LOCKS = re.compile(r"[A-Za-z0-9.+=_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +192,12 @@ def _failure(outcome: Outcome) -> Failure:
 def _task(directory: Path, run: PlannedRun, permit: Path) -> Task:
     return Task(
         name=run.name,
-        directory=(directory / "runs" / run.name).resolve(),
+        # Only what lies above is resolved: a link in place of a run is refused, not followed.
+        directory=directory.resolve() / "runs" / run.name,
         resolved=run.resolved,
         digest=_digest(run),
         permit=permit,
-        lock=(directory / ".locks" / run.name).resolve(),
+        lock=directory.resolve() / ".locks" / run.name,
     )
 
 
@@ -214,11 +224,9 @@ def _opened(directory: Path, plan: SweepPlan) -> Iterator[None]:
     path = directory / "sweep.json"
     if impossible_path(directory) or not path.is_file():
         _refuse_used(directory)
-    try:
-        (directory / "runs").mkdir(parents=True, exist_ok=True)
-        (directory / ".locks").mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(directory, error) from None
+    own_folder(directory, "runs", make=True)
+    own_folder(directory, "plots")
+    locks = own_folder(directory, ".locks", make=True)
 
     def refuse() -> None:
         raise InputError([Problem(str(directory), "another sweep is running in this folder")])
@@ -230,10 +238,12 @@ def _opened(directory: Path, plan: SweepPlan) -> Iterator[None]:
         else:
             write_json(path, described)
         # Runs that an earlier, killed sweep left behind end when their permits are gone.
-        for old in directory.glob(".permit-*"):
-            old.unlink()
+        for old in directory.iterdir():
+            if _PERMIT.fullmatch(old.name):
+                refuse_link(old)
+                old.unlink()
         yield
-        shutil.rmtree(directory / ".locks", ignore_errors=True)
+        remove_own(locks, _LOCKS, keep_others=True)
 
 
 def _refuse_used(directory: Path) -> None:
@@ -253,11 +263,12 @@ def _refuse_used(directory: Path) -> None:
 
 def _refuse_other(path: Path, described: Mapping[str, Any]) -> None:
     """Refuse a folder whose plan differs, with all differences."""
+    before = read_json(path)
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
         told = plan_differences(before, json.loads(json.dumps(described)))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        message = "is not what a sweep writes; start the sweep in a new folder"
+        raise InputError([Problem(str(path), message)]) from None
     if told:
         raise InputError(
             [
@@ -291,8 +302,8 @@ def _started(directory: Path, pool: Workers) -> Iterator[Path]:
     """Have a permit without which the runs of workers do not go on."""
     if isinstance(pool, DaskWorkers):
         pool.check_folder(directory.resolve())
-    permit = (directory / f".permit-{secrets.token_hex(8)}").resolve()
-    permit.touch()
+    permit = directory.resolve() / f".permit-{secrets.token_hex(8)}"
+    reserve(permit)
     try:
         yield permit
     finally:

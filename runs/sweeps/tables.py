@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from environment.safe_files import beside, write_json
 from runs.results.run_reader import read_run
-from runs.results.safe_files import beside, write_json
 from runs.sweeps.plan import SCHEMA, SweepPlan, value_text
 from runs.sweeps.statistics import Statistics, paired_difference, statistics
 
@@ -112,10 +112,10 @@ def read_ensemble(directory: Path, plan: SweepPlan, without: Iterable[str] = ())
     for index, run in enumerate(plan.runs):
         if run.name in failed:
             continue
-        summary = read_run(directory / "runs" / run.name).summary
+        done = read_run(directory / "runs" / run.name)
         # In the order of the scenario, which the summary does not keep.
         found += [
-            (*divmod(index, len(plan.seeds)), strategy, dict(_numbers(summary[strategy])))
+            (*divmod(index, len(plan.seeds)), strategy, dict(_numbers(done.totals(strategy))))
             for strategy in run.point.resolved["strategies"]
         ]
     strategies = tuple(dict.fromkeys(strategy for _, _, strategy, _ in found))

@@ -1,7 +1,6 @@
 """One run of a sweep, wherever it is made: begun, resumed or found finished, and safe to kill."""
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from environment.errors import InputError, Problem
+from environment.safe_files import own_folder, refuse_link, remove_own, sha256, unwritable
+from runs.results.names import RUN_FILES
 
 LOOK_EVERY_S = 0.5
 
@@ -99,7 +100,7 @@ def held(path: Path, while_waiting: Callable[[], None]) -> Iterator[None]:
         return
     import fcntl
 
-    with path.open("w") as file:
+    with os.fdopen(_opened(path), "w") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,6 +110,15 @@ def held(path: Path, while_waiting: Callable[[], None]) -> Iterator[None]:
             else:
                 break
         yield
+
+
+def _opened(path: Path) -> int:
+    """Open the file of a lock, which is made where it is not there, and written to in no case."""
+    refuse_link(path)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 def _finish(task: Task, look: Callable[[], None]) -> None:
@@ -125,11 +135,12 @@ def _finish(task: Task, look: Callable[[], None]) -> None:
                 raise
             signal.raise_signal(signal.SIGINT)
 
+    own_folder(task.directory.parent, task.directory.name)
     if not _complete(task.directory, task.digest):
         if not task.afresh and _resumable(task.directory):
             resume_run(task.directory, progress)
         else:
-            shutil.rmtree(task.directory, ignore_errors=True)
+            remove_own(task.directory, RUN_FILES)
             scenario = Scenario.from_resolved(task.resolved)
             files = scenario.files()
             if files and not scenario_hash(scenario.resolved()).startswith(task.digest):
@@ -148,10 +159,13 @@ def _complete(directory: Path, digest: str) -> bool:
         return False
     try:
         run = read_run(directory)
-    except (InputError, ValueError):
+    except InputError:
         return False
-    there = run.complete and (directory / "summary.json").is_file()
-    return there and scenario_hash(run.info["scenario"]).startswith(digest)
+    if not run.complete or not scenario_hash(run.info["scenario"]).startswith(digest):
+        return False
+    digests, summary = run.info["sha256"], directory / "summary.json"
+    there = all((directory / name).is_file() for name in (summary.name, *digests))
+    return there and sha256(summary) == digests.get(summary.name)
 
 
 def _begun(directory: Path) -> bool:
@@ -168,16 +182,13 @@ def _drawn(directory: Path) -> bool:
 
 def _resumable(directory: Path) -> bool:
     """Return whether a folder holds an unfinished run with a state from which it can go on."""
-    from runs.results.checkpoint import load_checkpoint
-    from runs.results.writer import ResultsWriter
-    from runs.scenarios.scenario import scenario_hash
+    from runs.results.unfinished_run import state_of
 
     if not _begun(directory):
         return False
     try:
-        writer = ResultsWriter.resume(directory)
-        load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
-    except (InputError, ValueError):
+        state_of(directory)
+    except InputError:
         return False
     return True
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from environment.errors import InputError, Problem, missing_columns, missing_file
+from environment.safe_files import beside, own_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,20 +108,33 @@ def write_dataset(foreign: Foreign, folder: Path) -> None:
     Raises
     ------
     InputError
-        If the folder holds something already.
+        If the folder holds something already or cannot be written to.
     """
-    import yaml
-
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError([Problem(str(folder), "holds something already", "a new folder")])
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for name, table in foreign.tables.items():
-        files[name] = f"{name}.csv" if name in _AS_TEXT else f"{name}.parquet"
-        if name in _AS_TEXT:
-            table.to_csv(folder / files[name], index=False)
-        else:
-            table.to_parquet(folder / files[name], index=False)
+    own_folder(folder, make=True)
+    files = {
+        name: f"{name}.csv" if name in _AS_TEXT else f"{name}.parquet" for name in foreign.tables
+    }
+    written: list[Path] = []
+    try:
+        for name, table in foreign.tables.items():
+            with beside(folder / files[name]) as new:
+                if name in _AS_TEXT:
+                    table.to_csv(new, index=False)
+                else:
+                    table.to_parquet(new, index=False)
+            written.append(folder / files[name])
+        _write_description(foreign, files, folder / "dataset.yaml")
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _write_description(foreign: Foreign, files: dict[str, str], path: Path) -> None:
+    import yaml
+
     described: dict[str, Any] = {
         "schema": 1,
         "name": foreign.name,
@@ -137,7 +151,8 @@ def write_dataset(foreign: Foreign, folder: Path) -> None:
         "tables": files,
     }
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
-    (folder / "dataset.yaml").write_text(text, encoding="utf-8")
+    with beside(path) as new:
+        new.write_text(text, encoding="utf-8")
 
 
 def read_table(

@@ -1,0 +1,139 @@
+"""What run.json says, read so that nothing damaged or forged goes unnoticed."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from environment.errors import InputError, Problem, shortened
+from environment.safe_files import read_json
+from runs.results.tables import SCHEMA
+from runs.scenarios.problems import problems_of
+from runs.scenarios.yaml_reader import place
+
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+_FileName = Annotated[str, Field(pattern=r"^[a-z_]+\.(parquet|json)$")]
+# Sums, and for the parts of a calendar totals as those of the whole run.
+type _Figure = float | dict[str, _Figure] | None
+_Versions = dict[str, str]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+
+class _Files(_Part):
+    """The files that a scenario names."""
+
+    folder: str
+    sha256: dict[str, _Digest]
+
+
+class _Scenario(_Part):
+    """What of a scenario is read before all of it is; `Scenario` checks the rest."""
+
+    name: str
+    strategies: list[str]
+    plots: bool
+    files: _Files | None = None
+
+
+class RunInfo(_Part):
+    """What run.json says; later versions may add keys."""
+
+    status: Literal["complete", "interrupted"]
+    steps_done: Annotated[int, Field(ge=0)]
+    steps_total: Annotated[int, Field(ge=1)]
+    wall_seconds: Annotated[float, Field(ge=0)]
+    start: str
+    step_h: Annotated[float, Field(gt=0)]
+    time_zone: str
+    currency: str
+    seed: Annotated[int, Field(ge=0)]
+    scenario: _Scenario
+    scenario_sha256: _Digest
+    versions: _Versions
+    resumed_with: Annotated[list[_Versions], Field(min_length=1)] | None = None
+    sha256: dict[_FileName, _Digest] | None = None
+
+    @model_validator(mode="after")
+    def _steps(self) -> Self:
+        if self.steps_done > self.steps_total:
+            raise _wrong(
+                "steps_done", f"{self.steps_done:,} steps are done", f"0 to {self.steps_total:,}"
+            )
+        if self.status == "complete" and self.steps_done < self.steps_total:
+            message = f"the run is complete with {self.steps_done:,} steps"
+            raise _wrong("steps_done", message, f"{self.steps_total:,}")
+        if self.status == "complete" and self.sha256 is None:
+            raise _wrong("sha256", "is missing", "the digest of every file of a complete run")
+        return self
+
+
+class _Messages(_Part):
+    sent: int
+    lost: int
+    late: int
+
+
+class _Totals(_Part):
+    """What every strategy comes to; each scheme adds numbers of its own."""
+
+    peak_kw: float | None
+    peak_step: int
+    mean_kw: float
+    par: float | None
+    counts: dict[str, int]
+    worst: dict[str, float]
+    overloaded_steps: dict[str, int]
+    messages: dict[str, _Messages]
+    money_imbalance: float
+    __pydantic_extra__: dict[str, _Figure] = Field(init=False)
+
+
+def check_totals(path: Path, strategy: str, totals: Any) -> None:
+    """Refuse totals of a strategy, as summary.json holds them, that no run writes.
+
+    Raises
+    ------
+    InputError
+        Every wrong key is named.
+    """
+    try:
+        _Totals.model_validate(totals)
+    except ValidationError as error:
+        problems = problems_of(error, _Totals, lambda keys: place(str(path), (strategy, *keys)))
+        raise InputError(shortened(problems)) from None
+
+
+def read_info(path: Path) -> dict[str, Any]:
+    """Read run.json.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    dict
+        What it says.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, is of another schema, or holds what no run writes: every key.
+    """
+    info = read_json(path)
+    if (schema := info.get("schema")) != SCHEMA or isinstance(schema, bool):
+        message = f"the results have schema {schema!r}"
+        raise InputError([Problem(str(path), message, f"schema {SCHEMA}")])
+    try:
+        RunInfo.model_validate(info)
+    except ValidationError as error:
+        raise InputError(problems_of(error, RunInfo, lambda keys: place(str(path), keys))) from None
+    return info
+
+
+def _wrong(key: str, message: str, allowed: str) -> InputError:
+    return InputError([Problem(key, message, allowed)])
