@@ -12,7 +12,7 @@ from runs.strategy_names import strategy_label
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class CurrentFigure:
     """A figure with its name.
 
     Attributes
@@ -26,30 +26,32 @@ class Figure:
     text: str
 
 
-def figures_now(world: LiveWorld) -> list[Figure]:
+def figures_now(world: LiveWorld) -> list[CurrentFigure]:
     """Return the figures of the last step."""
-    figures = [Figure("steps", "step", f"{world.steps_done:,} of {world.given.steps:,}")]
+    figures = [CurrentFigure("steps", "step", f"{world.steps_done:,} of {world.given.steps:,}")]
     reading = world.last
     if reading is None:
         start = world.setting.calendar.time_of(0)
-        return [Figure("time", "begins", f"{start:%a %d %b %Y %H:%M}"), *figures]
+        return [CurrentFigure("time", "begins", f"{start:%a %d %b %Y %H:%M}"), *figures]
     step_h, currency = world.setting.calendar.step_h, world.given.currency
     load = float(reading.net_kwh.sum()) / step_h
     figures = [
-        Figure("time", "step that begins", f"{reading.time:%a %d %b %Y %H:%M}"),
+        CurrentFigure("time", "step that begins", f"{reading.time:%a %d %b %Y %H:%M}"),
         *figures,
-        Figure("load", "load", f"{amount(load, 1)} kW"),
-        Figure("utility_price", "utility asks", f"{reading.utility_price:,.3f} {currency}/kWh"),
+        CurrentFigure("load", "load", f"{amount(load, 1)} kW"),
+        CurrentFigure(
+            "utility_price", "utility asks", f"{reading.utility_price:,.3f} {currency}/kWh"
+        ),
     ]
     for name, sign in ENERGIES.items():
         energy = sign * float(reading.hour_kwh[name].sum())
         if energy:
             done = "drawn" if energy > 0 else "delivered"
             told = f"{amount(abs(energy), 1)} kWh {done}"
-            figures.append(Figure(name, ENERGY_NAMES[name], told))
+            figures.append(CurrentFigure(name, ENERGY_NAMES[name], told))
     if world.on_the_road is not None:
         there = f"{world.on_the_road.vehicles:,}"
-        figures.append(Figure("on_the_road", "vehicles on the road", there))
+        figures.append(CurrentFigure("on_the_road", "vehicles on the road", there))
     return figures
 
 

@@ -14,7 +14,7 @@ from runs.scenarios.scenario import Scenario
 KEPT_STEPS = 1024
 
 
-class DemandForecast:
+class UtilityForecast:
     """The demand of all members in steps to come, as far as it follows profiles and files.
 
     It knows the loads and their growth, and photovoltaics under a clear sky; it knows neither the
