@@ -73,10 +73,10 @@ def now_html(world: LiveWorld) -> str:
     return f"<table>{rows}</table>{hint}<ul>{given}</ul>"
 
 
-def problems_html(problems: Sequence[str]) -> str:
-    """Return why nothing can be run."""
+def problems_html(problems: Sequence[str], remedy: str = "Change a value and press Reset.") -> str:
+    """Return why nothing can be run, or what was refused, and what to do."""
     told = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
-    return f'<ul class="hmesh-problem">{told}</ul><p>Change a value and press Reset.</p>'
+    return f'<ul class="hmesh-problem">{told}</ul><p>{escape(remedy)}</p>'
 
 
 def so_far_html(world: LiveWorld) -> str:

@@ -7,10 +7,12 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
+from environment.errors import Problem
 from runs.scenarios.scenario import Scenario
 
 STEPS_UP = 20
 SHARE_STEP = 0.05
+MOST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,46 @@ class Parameter:
     def name(self) -> str:
         """Return the key as the name of an argument."""
         return self.key.replace(".", "__")
+
+    @property
+    def whole(self) -> bool:
+        """Return whether it is a whole number."""
+        return isinstance(self.value, int)
+
+    def check(self, value: Any) -> Problem | None:
+        """Return what is wrong with a value of it; None within its range."""
+        return check_slider(self.label, value, self.lowest, self.highest, whole=self.whole)
+
+
+def check_slider(
+    label: str, value: Any, lowest: float, highest: float, *, whole: bool
+) -> Problem | None:
+    """Return what is wrong with a value that a slider was set to; None within its range.
+
+    Parameters
+    ----------
+    label
+        What stands beside the slider.
+    value
+        What came from the browser, of any type.
+    lowest, highest
+        The ends of the slider.
+    whole
+        Whether it must be a whole number.
+    """
+    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    # A place of a slider is a sum of steps, which may end a rounding beyond the range.
+    room = 1e-9 * max(abs(lowest), abs(highest))
+    if right and lowest - room <= value <= highest + room:
+        return None
+    kind = "a whole number" if whole else "a number"
+    return Problem(label, f"the value {shown(value)}", f"{kind} from {lowest:,g} to {highest:,g}")
+
+
+def shown(value: Any) -> str:
+    """Return what came from a browser as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}\u2026"
 
 
 # What matters most for a scheme: its keys, `*` for each part of a list, and their labels. Of a
