@@ -357,7 +357,9 @@ def test_values_that_do_not_go_together_are_told_and_not_run() -> None:
     world.step()
     assert world.steps_done == 0
     world = begin(given, vehicles__capacity_kwh=-1)
-    assert "vehicles.capacity_kwh" in world.problems[0]
+    assert world.problems == [
+        "battery of a vehicle [kWh]: the value -1 (allowed: a number from 2 to 80)"
+    ]
 
 
 def test_names_in_a_page_are_text_and_no_markup() -> None:

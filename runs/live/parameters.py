@@ -115,11 +115,16 @@ _KEYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         "community_storage": (
             ("community_storage.storages.*.capacity_kwh", "{name} [kWh]"),
             ("community_storage.storages.*.pv_kw", "{name}: photovoltaics [kW]"),
+            ("community_storage.storages.*.pv_scale", "{name}: factor on measured photovoltaics"),
             ("community_storage.forecaster.sigma", "error of forecasts"),
         ),
         "composite_storage": (
             ("composite_storage.groups.*.count", "{name}: houses"),
             ("composite_storage.groups.*.photovoltaics.pv_kw", "{name}: photovoltaics [kW]"),
+            (
+                "composite_storage.groups.*.photovoltaics.scale",
+                "{name}: factor on measured photovoltaics",
+            ),
             ("composite_storage.sizes.hybrid_storage.battery_kwh", "battery of a house [kWh]"),
             ("composite_storage.sizes.hybrid_storage.tank_kwh", "tank of a house [kWh]"),
             ("composite_storage.devices.heat_pump_kw", "heat pump [kW]"),
@@ -131,6 +136,10 @@ _KEYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 # otherwise. The start of a battery lies within its limits.
 _SHARES = ("soc_start", "efficiency", "loss_rate", "sigma")
 MOST_PARAMETERS = 12
+# Of plants: what counts under the sky, what counts where a plant was measured, and by what.
+_OF_SKY = frozenset({"pv_kw"})
+_OF_MEASURED = frozenset({"pv_scale", "scale"})
+_MEASURED_BY = ("pv_dataset", "dataset", "file")
 
 
 def parameters_of(scenario: Scenario) -> list[Parameter]:
@@ -168,8 +177,16 @@ def _numbers(
             yield from _numbers(one, rest, label, f"{before}.{index}", called)
     elif isinstance(part, list) and key.isdecimal() and int(key) < len(part):
         yield from _numbers(part[int(key)], rest, label, f"{before}.{key}", name)
-    elif isinstance(part, dict) and part.get(key) is not None:
+    elif isinstance(part, dict) and part.get(key) is not None and not _idle(part, key):
         yield from _numbers(part[key], rest, label, f"{before}.{key}", name)
+
+
+def _idle(part: Mapping[str, Any], key: str) -> bool:
+    """Return whether a number changes nothing: of a measured plant there is only a factor."""
+    if key not in _OF_SKY | _OF_MEASURED:
+        return False
+    measured = any(part.get(source) is not None for source in _MEASURED_BY)
+    return measured if key in _OF_SKY else not measured
 
 
 def _parameter(key: str, label: str, value: float, given: Mapping[str, Any]) -> Parameter:
