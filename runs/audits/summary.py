@@ -134,8 +134,11 @@ def _counts(premises: Premises, hours: Columns) -> Figures:
     }
 
 
-def figures_of_vehicles(premises: Premises, vehicles: VehicleAudit) -> tuple[Figures, Figures]:
+def figures_of_vehicles(
+    premises: Premises, hours: Columns, vehicles: VehicleAudit
+) -> tuple[Figures, Figures]:
     """Work out the figures that need every vehicle written down, by step and of the run."""
+    price = np.where(supplied(hours), hours["community_price"], 0.0)
     settings = premises.scenario.vehicles
     there = premises.all_there
     stored, count = vehicles.stored_kwh[:, : there[-1]], there[-1]
@@ -145,6 +148,8 @@ def figures_of_vehicles(premises: Premises, vehicles: VehicleAudit) -> tuple[Fig
     by_step = vehicles.counts | {
         "vehicle_charged_kwh": vehicles.charged_kwh.sum(axis=2),
         "vehicle_discharged_kwh": vehicles.discharged_kwh.sum(axis=2),
+        "ev_charging_bill": (price * vehicles.charged_kwh).sum(axis=2),
+        "ev_discharging_income": (price * vehicles.discharged_kwh).sum(axis=2),
         "joined_kwh": joined * start_kwh,
         "counts.vehicles_joined": joined,
     }
