@@ -44,7 +44,7 @@ def change(value: float | None, first: float | None) -> str:
     return f"{moved:+.1f} %" if moved else "0.0 %"
 
 
-def texts_apart(values: Sequence[float], digits: int) -> list[str]:
+def texts_apart(values: Sequence[float], digits: int, tolerance: float = SAME) -> list[str]:
     """Return numbers with as many decimal places as it takes to tell different ones apart.
 
     Parameters
@@ -53,14 +53,16 @@ def texts_apart(values: Sequence[float], digits: int) -> list[str]:
         The numbers that stand together, as in one title.
     digits
         Decimal places at least.
+    tolerance
+        Values that differ by a smaller share of the largest may read alike.
 
     Returns
     -------
     list of str
-        A text for each: the same text for the same number, up to rounding; another one for
-        another number.
+        A text for each: another one for another number, the same for the same.
     """
-    apart = 1 + sum(not same(one, other) for one, other in pairwise(sorted(values)))
+    room = tolerance * max(map(abs, values), default=0.0)
+    apart = 1 + sum(other - one > room for one, other in pairwise(sorted(values)))
     for places in range(digits, MOST_DIGITS + 1):
         texts = [f"{round(value, places) + 0.0:,.{places}f}" for value in values]
         if len(set(texts)) >= apart:

@@ -34,7 +34,7 @@ class UtilityForecast:
         self._members = members
         self._step_h = calendar.step_h
         sources = 1 + max(
-            (int(p["source"].max(initial=0)) for p in members.populations.values()), default=0
+            (int(p["source"].max(initial=-1)) for p in members.populations.values()), default=-1
         )
         growths = scenario.growth.demand_per_year
         self._weights = [
