@@ -6,6 +6,7 @@ from html import escape
 
 from runs.live.look import ENERGY_NAMES, amount
 from runs.live.world import LiveWorld
+from runs.report.markup import row_head
 from runs.run_summary import notes, summary_table
 from runs.simulation import ENERGIES
 from runs.strategy_names import strategy_label
@@ -89,9 +90,7 @@ def so_far_html(world: LiveWorld) -> str:
     heads = "".join(f"<th>{escape(strategy_label(name))}</th>" for name in strategies)
     columns = [[str(cell) for cell in column.cells] for column in table.columns]
     rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>'
-        + "".join(f"<td>{escape(text)}</td>" for text in texts)
-        + "</tr>"
+        f"<tr>{row_head(label)}" + "".join(f"<td>{escape(text)}</td>" for text in texts) + "</tr>"
         for label, *texts in zip(*columns, strict=True)
     )
     told = "".join(f"<li>{escape(line)}</li>" for line in notes(summary, strategies))

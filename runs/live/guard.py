@@ -6,6 +6,7 @@ was rebound to this machine, `Origin` the page that sends.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from importlib import import_module
 from typing import Any
 
 from environment.errors import Problem
@@ -111,9 +112,9 @@ def hold_sliders(tell: Callable[[list[str]], None]) -> None:
     tell
         Called with what is wrong whenever a browser sets a slider; with nothing where it is right.
     """
-    import ipyvuetify
-
-    take_over = ipyvuetify.VuetifyWidget.set_state
+    # Its classes are generated when it is imported, and unknown to type checkers.
+    widgets: Any = import_module("ipyvuetify")
+    take_over = widgets.VuetifyWidget.set_state
 
     def set_state(slider: Any, sent: Mapping[str, Any]) -> None:
         wrong = [
@@ -132,4 +133,4 @@ def hold_sliders(tell: Callable[[list[str]], None]) -> None:
             # The page shows again what holds.
             slider.send_state(list(sent))
 
-    ipyvuetify.Slider.set_state = set_state
+    widgets.Slider.set_state = set_state

@@ -21,6 +21,7 @@ _STYLE = """
 .hmesh-card h2 { font-size: 15px; margin: 4px 0 8px; }
 .hmesh-card table { border-collapse: collapse; }
 .hmesh-card th[scope=row] { font-weight: normal; text-align: left; padding-right: 16px; }
+.hmesh-card th.part[scope=row] { padding-left: 1em; }
 .hmesh-card td, .hmesh-card th { text-align: right; padding: 1px 8px 1px 0; }
 .hmesh-card td { font-variant-numeric: tabular-nums; white-space: pre; }
 .hmesh-card ul { margin: 8px 0 0; padding-left: 18px; }

@@ -118,8 +118,7 @@ def draw_exchange_network(data: RunData) -> Drawing:
     drawn = 100.0 * float(sent[strongest].sum() / sent.sum())
     some = f"; the {len(strongest):,} drawn carry {drawn:.0f} %"
     finding = (
-        f"Under {strategy_name(main)} {counted(len(pairs), 'pair')} of buildings "
-        f"{'exchanges' if len(pairs) == 1 else 'exchange'} {energy_text(float(sent.sum()))}, "
+        f"Under {strategy_name(main)} {pairs_text(len(pairs))} {energy_text(float(sent.sum()))}, "
         f"{share:.2g} % of what batteries give"
         f"{some if len(strongest) < len(pairs) else ''}"
     )
@@ -133,6 +132,12 @@ def draw_exchange_network(data: RunData) -> Drawing:
     axes = panels[0, 0]
     _draw_network(axes, data, battery, used, giver, taker, sent[strongest])
     return Drawing(finding, figure)
+
+
+def pairs_text(count: int) -> str:
+    """Return how many pairs of buildings exchange energy, up to the verb."""
+    verb = "exchanges" if count == 1 else "exchange"
+    return f"{counted(count, 'pair')} of buildings {verb}"
 
 
 def _draw_network(

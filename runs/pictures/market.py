@@ -116,6 +116,12 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     return lowest - 0.07 * span, highest + 0.07 * span
 
 
+def price_range(price: NDArray[np.float64]) -> str:
+    """Return the lowest and the highest of known prices, once where they are the same."""
+    ends = texts_apart([float(price.min()), float(price.max())], 2, ALIKE)
+    return " to ".join(dict.fromkeys(ends))
+
+
 def price_finding(data: RunData, price: NDArray[np.float64]) -> str:
     """Tell the range of prices of the last strategy against the first, and who pays most."""
     last = len(data.strategies) - 1

@@ -86,7 +86,7 @@ def draw_incentives(data: RunData) -> Drawing:
     unit = "hour" if data.step_h == 1.0 else "step"
     finding = (
         f"Under {strategy_name(name)} schools are paid {' to '.join(range_of)} "
-        f"{data.currency}/kWh for the energy of {counted(np.count_nonzero(sold[row]), unit)}"
+        f"{data.currency}/kWh for the energy of {counted(int(np.count_nonzero(sold[row])), unit)}"
     )
     figure, panels = sheet(finding, (len(trading), 1), 1.9, entries, sharey=True)
     for place, row in enumerate(trading):
