@@ -12,7 +12,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.population import Attribute, Population
+from environment.population import AgentAttribute, Population
 
 MOST_OBJECTS = 10_000
 
@@ -36,7 +36,7 @@ class Column[T: (float, int, bool)]:
         self.state = state
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.attribute = Attribute(
+        self.attribute = AgentAttribute(
             name, self.dtype, self.unit, self.default, self.description, self.state
         )
 
@@ -82,9 +82,9 @@ class RowAgent(mesa.Agent[Any]):
         self.row = row
 
     @classmethod
-    def attributes(cls) -> tuple[Attribute, ...]:
+    def attributes(cls) -> tuple[AgentAttribute, ...]:
         """Return the columns of this agent type, those of its bases first."""
-        columns: dict[str, Attribute] = {}
+        columns: dict[str, AgentAttribute] = {}
         for base in reversed(cls.__mro__):
             for name, value in vars(base).items():
                 if isinstance(value, Column):

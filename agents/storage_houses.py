@@ -12,8 +12,8 @@ from agents.storage_household import HomeEnergyManager, StorageHousehold
 from environment.battery import charged, exchange_bounds, usable_kwh
 from environment.house_messages import (
     DeviceSetPoint,
-    GridPurchase,
     HouseStorageReport,
+    RetailExchange,
     TariffNotice,
 )
 from environment.last_digits import without_dust
@@ -340,7 +340,7 @@ class StorageHouses:
         """Tell the retailer what is bought; its meters know it also where this is lost."""
         traded = decided.import_kwh - decided.export_kwh
         self.model.bus.send(
-            GridPurchase(
+            RetailExchange(
                 step=step,
                 round=2,
                 sender=HOUSES,

@@ -69,7 +69,7 @@ from .messages import Settlement as Settlement
 from .messages import SupplyOffer as SupplyOffer
 from .messages import ValleyAnnouncement as ValleyAnnouncement
 from .planned_trips import PlannedTrips as PlannedTrips
-from .population import Attribute as Attribute
+from .population import AgentAttribute as AgentAttribute
 from .population import Population as Population
 from .roads import RoadNetwork as RoadNetwork
 from .school_rounds import SchoolRounds as SchoolRounds

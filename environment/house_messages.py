@@ -41,7 +41,7 @@ class DeviceSetPoint(EnergyMessage):
     __slots__ = ()
 
 
-class GridPurchase(EnergyMessage):
-    """A home energy manager buys of its retailer, or with energy below 0 sells."""
+class RetailExchange(EnergyMessage):
+    """A home energy manager buys from its retailer, or sells where the energy is below 0."""
 
     __slots__ = ()

@@ -97,6 +97,7 @@ class MessageBus:
         self.latency = latency
         self._slowest_h = 0.0
         self.statistics: dict[str, Count] = {}
+        self._count_of: dict[type[Message], Count] = {}
         self.now_h = 0.0
         self._step = 0
         self._sent: Counter[tuple[str, str]] = Counter()
@@ -138,13 +139,17 @@ class MessageBus:
         bool or array of bool, shape (count,)
             Whether it is heard before the deadline. For a population True if it is by, or from,
             everyone, else a mask with a row for each agent.
+
+        Raises
+        ------
+        InputError
+            If a message of another class with the same name was sent before.
         """
+        count = self._count_of.get(type(message))
+        if count is None:
+            count = self._begin_count(type(message), message.kind)
         if self.keep == "all" or (self.keep == "leaders" and message.count == 1):
             self._keep(message)
-        kind = message.kind
-        count = self.statistics.get(kind)
-        if count is None:
-            count = self.statistics[kind] = Count()
         count.sent += message.count
         if self._nothing_to_draw and self.now_h + self.latency_h <= self.deadline_h:
             return True
@@ -165,6 +170,17 @@ class MessageBus:
         if message.count == 1:
             return bool(heard[0])
         return True if heard.all() else heard
+
+    def _begin_count(self, sent: type[Message], kind: str) -> Count:
+        """Return the count of a class of messages, which no other class may share."""
+        # Statistics and log know a message by its name alone: two classes would be one there.
+        for other in self._count_of:
+            if other.__name__ == sent.__name__:
+                both = sorted(f"{one.__module__}.{one.__qualname__}" for one in (other, sent))
+                told = f"two classes have this name: {' and '.join(both)}"
+                raise InputError([Problem(f"message {kind}", told, "a name for each class")])
+        count = self._count_of[sent] = self.statistics.setdefault(kind, Count())
+        return count
 
     @property
     def _nothing_to_draw(self) -> bool:
@@ -199,6 +215,7 @@ class MessageBus:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over an earlier `state`."""
         self.statistics = {kind: Count(*counts) for kind, counts in state["statistics"].items()}
+        self._count_of.clear()
         self._log = list(zip(*(state["log"][name] for name in LOG_COLUMNS), strict=True))
 
     def _keep(self, message: Message) -> None:

@@ -12,7 +12,7 @@ from environment.errors import InputError, Problem, nearest
 
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
+class AgentAttribute:
     """What one column of a population means.
 
     Attributes
@@ -48,13 +48,13 @@ class Population:
 
     Parameters
     ----------
-    attributes : sequence of Attribute
+    attributes : sequence of AgentAttribute
         The columns.
     size : int
         Number of agents.
     """
 
-    def __init__(self, attributes: Sequence[Attribute], size: int) -> None:
+    def __init__(self, attributes: Sequence[AgentAttribute], size: int) -> None:
         self.attributes = {attribute.name: attribute for attribute in attributes}
         if len(self.attributes) < len(attributes):
             raise ValueError(f"attributes need names of their own: {[a.name for a in attributes]}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from environment.last_digits import anything, settled
+from runs.number_text import counted, times
 from runs.strategy_names import capital, strategy_name, strategy_within
 
 type Totals = Mapping[str, Any]
@@ -15,48 +16,58 @@ _GAMES = ("two_level", "three_level")
 
 # What each count says of one case; None where it tells how much work was done and warns of nothing.
 COUNTS: dict[str, str | None] = {
-    "community_price_at_upper_bound": "a community's price stood at its upper bound",
-    "community_price_at_lower_bound": "a community's price stood at its lower bound",
-    "utility_price_at_bound": "the utility's price stood at one of its bounds",
+    "community_price_at_upper_bound": "a community's price was at its upper bound in a step",
+    "community_price_at_lower_bound": "a community's price was at its lower bound in a step",
+    "utility_price_at_bound": "the utility's price was at one of its bounds in a step",
     "communities_with_captive_load": (
-        "a community had to buy at any price, its load being more than its vehicles could supply"
+        "a community had to buy at any price in a step, its load being more than its vehicles "
+        "could supply"
     ),
     "communities_all_saturated": (
-        "every vehicle in a community was at a limit, so that no price could move it further"
+        "every vehicle in a community was at a limit in a step, so that no price could move it "
+        "further"
     ),
     "communities_without_vehicles": (
-        "a community held no vehicle, so that its price followed the scenario's rule"
+        "no vehicle was plugged in at a community in a step, so that its price followed the "
+        "scenario's rule"
     ),
-    "vehicles_at_bound": "a vehicle exchanged all that its plug or battery allows",
+    "vehicles_at_bound": "a vehicle exchanged all that its plug or battery allows in a step",
     "parked_below_soc_min": (
-        "driving left a parked vehicle less than the lowest state of charge for discharging"
+        "a parked vehicle was below the lowest state of charge for discharging in a step"
     ),
-    "houses_without_enough_heat": "heat pump and tank of a house gave less heat than it needed",
+    "houses_without_enough_heat": (
+        "heat pump and tank of a house gave less heat than it needed in a step"
+    ),
     "houses_unheard": (
         "a message did not arrive in time, so that the storages of a house stayed idle for a step"
     ),
-    "house_plans_missed": "the storages of a house could not follow their plan",
+    "house_plans_missed": "the storages of a house could not follow their plan in a step",
     "feeders_out": "an outage of its feeder left a community without supply for a step",
     "vehicles_cut_off": "an outage kept a parked vehicle from charging or discharging for a step",
-    "unmet_trips": "a vehicle drove farther than its battery could take it",
-    "communities_exporting": "a community delivered energy to the utility",
-    "system_exporting": "all communities together delivered energy to the utility",
+    "unmet_trips": "a vehicle on the road lacked the energy to drive in a step",
+    "communities_exporting": "a community delivered energy to the utility in a step",
+    "system_exporting": "all communities together delivered energy to the utility in a step",
     "unexplained_vehicles": (
-        "a vehicle's answers fitted no demand curve, so that its aggregator had to guess"
+        "a vehicle's answers fitted no demand curve in a step, so that its aggregator had to guess"
     ),
     "fallbacks": "a message did not arrive in time, so that the last known value stood in for it",
     "unattained_optima": (
-        "the utility's best price supposes that indifferent aggregators choose as it likes"
+        "the utility's best price of a step supposes that indifferent aggregators choose as it "
+        "likes"
     ),
-    "battery_clipped": "a battery could not do all of its part, being full, empty or too weak",
-    "battery_unplaced": "a battery was to give energy that nobody took, and kept it",
+    "battery_clipped": (
+        "a battery could not do all of its part in a step, being full, empty or too weak"
+    ),
+    "battery_unplaced": "a battery was to give energy in a step that nobody took, and kept it",
     "storage_messages_unheard": (
         "a message about a community's storage was not heard, so that the storage was not charged "
         "or a household not served"
     ),
-    "households_not_ranked": "a household told nothing of its demand, and was not served",
+    "households_not_ranked": (
+        "a household reported nothing of its demand in a step, and was not served"
+    ),
     "households_served_less_than_allowed": (
-        "a household got less than it was allowed, its storage being empty or too weak"
+        "a household got less than it was allowed in a step, its storage being empty or too weak"
     ),
     "demands_above_history": (
         "a household used more in a step than in any step of its history, and was allowed no more"
@@ -64,8 +75,8 @@ COUNTS: dict[str, str | None] = {
     "plants_cut_off": "an outage kept a plant from charging its storage for a step",
     "plant_readings_filled": "a plant's reading was missing, and filled from those around it",
     "allowances_not_settled": "a plan came to the highest alpha before its allowance had settled",
-    "incentive_price_at_bound": "the incentive price stood at one of its bounds",
-    "purchases_rationed": "the utility took less than schools offered at its price",
+    "incentive_price_at_bound": "the incentive price was at one of its bounds in a step",
+    "purchases_rationed": "the utility took less than schools offered at its price in a step",
     "unmet_rounds": "a school bus could not finish its round, its battery being empty",
     "school_schedules_missed": "an outage kept a school from charging what was agreed for a step",
     "schools_without_schedule": (
@@ -129,33 +140,61 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
     kinds = dict.fromkeys(COUNTS)
     kinds.update(dict.fromkeys(kind for name in names for kind in summary[name]["counts"]))
     lines = [*_overloads(summary, names)]
+    one_community = _exports_once(summary, names)
     if "stored_change_kwh" in summary[names[0]]:
         lines += _stored(summary, names)
     for kind in kinds:
         text = COUNTS.get(kind, kind.replace("_", " "))
-        counted = {
+        found = {
             name: int(summary[name]["counts"].get(kind, 0))
             for name in names
             if strategy_within("vehicles", name) in _GAMES or kind not in _OF_GAMES
         }
-        if text and any(counted.values()):
-            lines.append(_told(text, {name: _times(n) for name, n in counted.items() if n}))
+        if kind == "system_exporting" and one_community:
+            continue
+        if text and any(found.values()):
+            told = {name: times(n) for name, n in found.items() if n}
+            lines.append(_told(text, told, names))
     for key, text in ENERGIES.items():
         energies = {name: float(summary[name].get(key, 0.0)) for name in names}
         told = {name: f"{energy:,.1f} kWh" for name, energy in energies.items() if anything(energy)}
         if told:
-            lines.append(_told(text, told))
+            lines.append(_told(text, told, names))
     return [*lines, *_messages(summary, names), *_numbers(summary, names)]
 
 
-def _told(text: str, by_strategy: Mapping[str, str]) -> str:
-    """Return a line that tells something of the strategies it is true of."""
-    told = ", ".join(f"{what} under {strategy_name(name)}" for name, what in by_strategy.items())
+def _exports_once(summary: Mapping[str, Totals], names: Sequence[str]) -> bool:
+    """Return whether the system delivers whenever a community does, as where there is one."""
+    counts = [summary[name]["counts"] for name in names]
+    return all(
+        each.get("system_exporting", 0) == each.get("communities_exporting", 0) for each in counts
+    )
+
+
+def _told(text: str, by_strategy: Mapping[str, str], names: Sequence[str]) -> str:
+    """Return a line of a text and what holds under each strategy, strategies that agree together.
+
+    Parameters
+    ----------
+    text
+        What it is about.
+    by_strategy
+        What is told of each strategy; of those that are left out nothing is.
+    names
+        All strategies of the run.
+    """
+    agreeing: dict[str, list[str]] = {}
+    for name, what in by_strategy.items():
+        agreeing.setdefault(what, []).append(name)
+    told = "; ".join(f"{what} under {_listed(held, names)}" for what, held in agreeing.items())
     return f"{capital(text)}: {told}."
 
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
+def _listed(held: Sequence[str], names: Sequence[str]) -> str:
+    if len(held) == len(names) > 1:
+        return "every strategy"
+    *others, last = (strategy_name(name) for name in held)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _overloads(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
@@ -163,17 +202,13 @@ def _overloads(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[
         steps: Mapping[str, int] = summary[name]["overloaded_steps"]
         if steps:
             worst = sorted(steps, key=lambda line: -steps[line])
-            lines = [f"{line} in {_steps(steps[line])}" for line in worst[:MOST_LINES]]
+            lines = [f"{line} in {counted(steps[line], 'step')}" for line in worst[:MOST_LINES]]
             if len(worst) > MOST_LINES:
-                lines.append(f"and {len(worst) - MOST_LINES} more lines")
+                lines.append(f"and {counted(len(worst) - MOST_LINES, 'more line')}")
             yield (
                 f"Lines carried more than their rating under {strategy_name(name)}: "
                 f"{', '.join(lines)}."
             )
-
-
-def _steps(count: int) -> str:
-    return "1 step" if count == 1 else f"{count:,} steps"
 
 
 def _stored(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
@@ -186,17 +221,19 @@ def _stored(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str
             "vehicles end with more or less energy than they began with, "
             "so that bills pay for different energy",
             told,
+            names,
         )
 
 
 def _messages(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
     for key, text in (("lost", "messages were lost"), ("late", "messages came too late")):
-        counted = {
+        found = {
             name: sum(int(count[key]) for count in summary[name]["messages"].values())
             for name in names
         }
-        if any(counted.values()):
-            yield _told(text, {name: f"{count:,}" for name, count in counted.items() if count})
+        if any(found.values()):
+            told = {name: f"{count:,}" for name, count in found.items() if count}
+            yield _told(text, told, names)
 
 
 def _numbers(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
@@ -208,17 +245,21 @@ def _numbers(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[st
         and ("homes" not in summary[name] or anything(summary[name]["peak_kw"]))
     }
     if undefined:
-        yield _told("the mean load is not above zero, and the peak-to-average ratio", undefined)
+        yield _told(
+            "the mean load is not above zero, and the peak-to-average ratio", undefined, names
+        )
     gaps = {name: float(summary[name]["worst"].get("utility_profit_gap", 0.0)) for name in names}
     gaps = {name: gap for name, gap in gaps.items() if settled(gap)}
     if gaps:
         yield _told(
             "the utility may have missed profit in a step, by its own bound at most",
-            {name: f"{gap:,.3g} in money" for name, gap in gaps.items()},
+            {name: f"{gap:,.3g} in money" for name, gap in gaps.items() if gap},
+            names,
         )
     unbalanced = {name: float(summary[name]["money_imbalance"]) for name in names}
     if any(unbalanced.values()):
         yield _told(
             "money paid and money received differ, which is an error in hMESH",
             {name: f"by {money:,.6g}" for name, money in unbalanced.items() if money},
+            names,
         )

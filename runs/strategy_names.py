@@ -112,6 +112,10 @@ _NAMES = {
 }
 
 
+# Strategies whose names are plural.
+_PLURAL = frozenset(STRATEGIES_OF["composite_storage"])
+
+
 def scheme_of(strategy: str) -> str | None:
     """Return the scheme a strategy belongs to; None where it is of all, or the user's own."""
     for scheme, strategies in STRATEGIES_OF.items():
@@ -150,6 +154,11 @@ def first_of_each(scheme: str, strategies: Sequence[str]) -> list[str]:
 def strategy_name(strategy: str) -> str:
     """Return what a strategy is called within a sentence."""
     return _NAMES.get(strategy, strategy.replace("_", " "))
+
+
+def verb(strategy: str, of_one: str) -> str:
+    """Return a regular verb that agrees with the name of a strategy: "batteries lower"."""
+    return of_one.removesuffix("s") if strategy in _PLURAL else of_one
 
 
 def strategy_label(strategy: str) -> str:

@@ -13,7 +13,7 @@ from test_audit_tampering import edit, otherwise
 from agents.building_battery import BuildingBattery
 from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, start_run
-from runs.schemes.battery_sharing import BatterySharing
+from runs.schemes.battery_sharing import BatterySharingScheme
 from runs.setting import make_setting
 from runs.simulation import Simulation
 
@@ -42,12 +42,14 @@ def table_of(folder: Path, name: str) -> pd.DataFrame:
     return frame
 
 
-def world(*changes: str, strategy: str = "shared_battery") -> tuple[Simulation, BatterySharing]:
+def world(
+    *changes: str, strategy: str = "shared_battery"
+) -> tuple[Simulation, BatterySharingScheme]:
     simulation = Simulation(
         make_setting(load_scenario("battery-sharing", [*WEEK, *changes])), strategy
     )
     sharing = simulation.schemes["battery_sharing"]
-    assert isinstance(sharing, BatterySharing)
+    assert isinstance(sharing, BatterySharingScheme)
     return simulation, sharing
 
 

@@ -101,7 +101,7 @@ def test_the_sample_holds_every_group_and_spreads_over_the_rest() -> None:
 @pytest.mark.parametrize(
     "column", ["step", "round", "kind", "sender", "receiver", "value", "count", "time"]
 )
-@pytest.mark.parametrize("kind", ["TariffNotice", "HouseStorageReport", "GridPurchase"])
+@pytest.mark.parametrize("kind", ["TariffNotice", "HouseStorageReport", "RetailExchange"])
 def test_one_changed_value_of_a_message_fails(
     run: Path, tmp_path: Path, column: str, kind: str
 ) -> None:

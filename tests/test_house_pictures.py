@@ -12,7 +12,7 @@ def test_houses_have_their_pictures_and_findings(tmp_path: Path) -> None:
     start_run(load_scenario("composite-storage", changes), tmp_path / "run")
     plots = {plot.name: plot for plot in draw_plots(tmp_path / "run")}
     for name, words in (
-        ("typical_days", "Of its sun a house uses"),
+        ("typical_days", "Self-consumption of houses is"),
         ("house_energy", "Emissions are lowest under"),
         ("house_money", "pay back|ever pays back"),
     ):

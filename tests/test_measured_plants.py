@@ -11,6 +11,8 @@ from shared_datasets import SHARED
 
 from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, resume_run, start_run
+from runs.live.parameters import parameters_of
+from runs.live.source import make_source
 from runs.scenarios.check import check_scenario
 from runs.scenarios.scenario import BUILT_IN, Scenario
 from runs.setting import make_setting
@@ -70,6 +72,36 @@ def refusal(folder: Path, *changes: str) -> str:
     with pytest.raises(InputError) as error:
         make_setting(scenario(folder, *changes))
     return str(error.value)
+
+
+def test_the_slider_of_a_measured_plant_moves_what_it_generates(tmp_path: Path) -> None:
+    """The power of its modules would move nothing, so that the live view offers a factor."""
+    dataset(tmp_path / "street")
+    changes = ["plots=false", f"hours={HOURS}"]
+    storage = "community_storage.storages.0"
+    under_the_sky = {each.key for each in parameters_of(load_scenario(NAME, changes))}
+    loaded = scenario(tmp_path)
+    [slider] = [each for each in parameters_of(loaded) if "photovoltaics" in each.label]
+    assert slider.label == "storage: factor on measured photovoltaics"
+    assert slider.key == f"{storage}.pv_scale"
+    assert f"{storage}.pv_kw" in under_the_sky
+    assert slider.key not in under_the_sky
+
+    source = make_source(
+        str(tmp_path / "mine.yaml"),
+        [
+            *changes, f"community_storage.history_days={HISTORY_DAYS}",
+            f"{storage}.pv_dataset=street", f"{storage}.pv_member=roof",
+        ],
+    )  # fmt: skip
+    moved = source.changed({slider.name: 2.0}, source.scenario.seed)
+    generated = []
+    for each in (source.scenario, moved):
+        shared = make_setting(each).community_storage
+        assert shared is not None
+        generated.append(shared.coming_generation_kwh(0, each.steps))
+    assert generated[1] == pytest.approx(2 * generated[0])
+    assert generated[0].sum() > 0
 
 
 def test_a_plant_generates_what_was_measured(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from environment.errors import InputError
 from environment.message_bus import LOG_COLUMNS, Count, MessageBus
-from environment.messages import EnergyBid, Message, PriceOffer
+from environment.messages import EnergyBid, EnergyMessage, Message, PriceOffer
 from environment.streams import Streams
 
 
@@ -227,3 +227,29 @@ def test_latencies_and_losses_are_drawn_apart() -> None:
 def test_an_unknown_latency_is_refused() -> None:
     with pytest.raises(InputError, match=r"latency.*gamma.*constant, exponential"):
         MessageBus(Streams(1), latency="gamma")  # type: ignore[arg-type]
+
+
+def test_two_classes_of_one_name_are_not_counted_as_one_message() -> None:
+    class PriceOffer(EnergyMessage):
+        __slots__ = ()
+
+    other = PriceOffer(step=0, round=0, sender="homes", receiver="utility", energy_kwh=1.0)
+    bus = MessageBus(Streams(1), keep="all")
+    bus.begin_step(0)
+    bus.send(offer())
+    with pytest.raises(InputError, match=r"message PriceOffer: two classes have this name") as told:
+        bus.send(other)
+    assert "environment.messages.PriceOffer" in str(told.value)
+    assert bus.statistics == {"PriceOffer": Count(sent=1)}
+    assert bus.drain_log()["value"] == [30.0]
+
+
+def test_a_restored_bus_counts_on() -> None:
+    bus, resumed = MessageBus(Streams(1)), MessageBus(Streams(1))
+    for each in (bus, resumed):
+        each.begin_step(0)
+    bus.send(offer(count=3))
+    resumed.send(offer(count=9))
+    resumed.restore(json.loads(json.dumps(bus.state())))
+    resumed.send(offer(count=2))
+    assert resumed.statistics == {"PriceOffer": Count(sent=5)}

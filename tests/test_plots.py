@@ -138,7 +138,8 @@ def test_what_a_run_does_not_hold_is_told_and_not_drawn(
     )
     missing = {plot.name: plot.finding for plot in draw_plots(unrecorded) if not plot.path}
     assert missing == {
-        "state_of_charge": ("No state of charge to draw: record.vehicles is none in the scenario")
+        "charging": "No charging to draw: no vehicle charged or discharged",
+        "state_of_charge": "No state of charge to draw: record.vehicles is none in the scenario",
     }
 
 

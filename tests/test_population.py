@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from environment.errors import InputError
-from environment.population import Attribute, Population
+from environment.population import AgentAttribute, Population
 
 ATTRIBUTES = [
-    Attribute("capacity_kwh", np.float64, "kWh", 40.0, "size of the battery"),
-    Attribute("plan", np.int16, "-", 0, "index of the day plan"),
-    Attribute("energy_kwh", np.float64, "kWh", 20.0, "stored energy", state=True),
-    Attribute("driving", np.bool_, "-", False, "on the road", state=True),
+    AgentAttribute("capacity_kwh", np.float64, "kWh", 40.0, "size of the battery"),
+    AgentAttribute("plan", np.int16, "-", 0, "index of the day plan"),
+    AgentAttribute("energy_kwh", np.float64, "kWh", 20.0, "stored energy", state=True),
+    AgentAttribute("driving", np.bool_, "-", False, "on the road", state=True),
 ]
 
 

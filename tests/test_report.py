@@ -210,7 +210,7 @@ def test_headlines_tell_the_figures_of_the_summary(few: RunData) -> None:
             assert figure.value == value
     text = "".join(p if isinstance(p, str) else p.text for p in headline(few, "three_level"))
     peak, before = (few.summary[s]["peak_kw"] for s in ("three_level", "typical"))
-    assert f"{1 - peak / before:.1%} below typical charging".replace("%", " %") in text
+    assert f"{1 - peak / before:.1%} lower than under typical charging".replace("%", " %") in text
 
 
 def test_payments_add_up_to_the_ledger(few: RunData) -> None:

@@ -47,7 +47,7 @@ def test_titles_tell_the_numbers_of_the_summary(study: Path, plots: dict[str, Pl
     share = best["home_served_kwh"] / best["home_wanted_kwh"]
     assert plots["home_energy"].finding.endswith(f"{share:.0%} under MPFA/MG".replace("%", " %"))
     assert "148.0 kWh under SPFA/S" in plots["home_capacity"].finding
-    assert plots["home_flows"].finding.startswith("100 % of what serves the home winter")
+    assert plots["home_flows"].finding.startswith("100 % of what serves a home of winter")
 
 
 def test_what_is_drawn_is_what_the_tables_hold(study: Path) -> None:

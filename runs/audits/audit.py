@@ -137,7 +137,7 @@ def _tables(run: Run, premises: Premises, progress: Callable[[int, int], None]) 
     by_step |= figures_of_tables(premises, hours, flows, energies, schemes)
     added = [scheme.figures() for scheme in schemes]
     if of_vehicles is not None and premises.all_recorded:
-        added.append(figures_of_vehicles(premises, of_vehicles.vehicles))
+        added.append(figures_of_vehicles(premises, hours, of_vehicles.vehicles))
     for more_by_step, more_of_run in added:
         by_step, of_run = by_step | more_by_step, of_run | more_of_run
     yield check_summary(run, premises, hours, by_step, of_run)

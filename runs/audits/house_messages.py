@@ -12,7 +12,7 @@ from runs.audits.tables import Columns
 from runs.results.run_reader import Run
 from runs.schemes.composite_storage_setting import CompositeStorageSetting
 
-KINDS = ("TariffNotice", "HouseStorageReport", "DeviceSetPoint", "GridPurchase")
+KINDS = ("TariffNotice", "HouseStorageReport", "DeviceSetPoint", "RetailExchange")
 PARTIES = (RETAILER, HOUSES, BATTERIES, TANKS, PUMPS)
 _COLUMNS = ("step", "round", "kind", "sender", "receiver", "value", "count", "time")
 
@@ -107,7 +107,7 @@ def _due(
         (1, "DeviceSetPoint", HOUSES, BATTERIES, battery),
         (1, "DeviceSetPoint", HOUSES, TANKS, tank),
         (1, "DeviceSetPoint", HOUSES, PUMPS, sums["heat_pump_kwh"]),
-        (2, "GridPurchase", HOUSES, RETAILER, sums["import_kwh"] - sums["export_kwh"]),
+        (2, "RetailExchange", HOUSES, RETAILER, sums["import_kwh"] - sums["export_kwh"]),
     ]
     shape = (len(battery), len(told))
     columns: dict[str, NDArray[np.generic]] = {

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.results.run_reader import Run
-from runs.results.tables import TABLES, Column, arrow_schema
+from runs.results.tables import TABLES, ResultColumn, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,7 +142,7 @@ class TableReader:
         self._held.append({c.name: self._decoded(c, batch.column(c.name)) for c in self._columns})
         return True
 
-    def _decoded(self, column: Column, values: "pa.Array") -> NDArray[Any]:
+    def _decoded(self, column: ResultColumn, values: "pa.Array") -> NDArray[Any]:
         if values.null_count and not column.optional:
             raise DamagedTableError(self.table, f"column {column.name} has empty places")
         if column.kind == "name":
@@ -161,7 +161,7 @@ class TableReader:
         whole: NDArray[np.int64] = values.to_numpy()
         return whole
 
-    def _coded(self, column: Column, values: "pa.DictionaryArray") -> NDArray[np.int64]:
+    def _coded(self, column: ResultColumn, values: "pa.DictionaryArray") -> NDArray[np.int64]:
         known = self._codes[column.name]
         texts = values.dictionary.to_pylist()
         codes = np.array([*(known.get(text, -2) for text in texts), -1], dtype=np.int64)

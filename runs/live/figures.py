@@ -6,13 +6,14 @@ from html import escape
 
 from runs.live.look import ENERGY_NAMES, amount
 from runs.live.world import LiveWorld
+from runs.report.markup import row_head
 from runs.run_summary import notes, summary_table
 from runs.simulation import ENERGIES
 from runs.strategy_names import strategy_label
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class CurrentFigure:
     """A figure with its name.
 
     Attributes
@@ -26,30 +27,32 @@ class Figure:
     text: str
 
 
-def figures_now(world: LiveWorld) -> list[Figure]:
+def figures_now(world: LiveWorld) -> list[CurrentFigure]:
     """Return the figures of the last step."""
-    figures = [Figure("steps", "step", f"{world.steps_done:,} of {world.given.steps:,}")]
+    figures = [CurrentFigure("steps", "step", f"{world.steps_done:,} of {world.given.steps:,}")]
     reading = world.last
     if reading is None:
         start = world.setting.calendar.time_of(0)
-        return [Figure("time", "begins", f"{start:%a %d %b %Y %H:%M}"), *figures]
+        return [CurrentFigure("time", "begins", f"{start:%a %d %b %Y %H:%M}"), *figures]
     step_h, currency = world.setting.calendar.step_h, world.given.currency
     load = float(reading.net_kwh.sum()) / step_h
     figures = [
-        Figure("time", "step that begins", f"{reading.time:%a %d %b %Y %H:%M}"),
+        CurrentFigure("time", "step that begins", f"{reading.time:%a %d %b %Y %H:%M}"),
         *figures,
-        Figure("load", "load", f"{amount(load, 1)} kW"),
-        Figure("utility_price", "utility asks", f"{reading.utility_price:,.3f} {currency}/kWh"),
+        CurrentFigure("load", "load", f"{amount(load, 1)} kW"),
+        CurrentFigure(
+            "utility_price", "utility asks", f"{reading.utility_price:,.3f} {currency}/kWh"
+        ),
     ]
     for name, sign in ENERGIES.items():
         energy = sign * float(reading.hour_kwh[name].sum())
         if energy:
             done = "drawn" if energy > 0 else "delivered"
             told = f"{amount(abs(energy), 1)} kWh {done}"
-            figures.append(Figure(name, ENERGY_NAMES[name], told))
+            figures.append(CurrentFigure(name, ENERGY_NAMES[name], told))
     if world.on_the_road is not None:
         there = f"{world.on_the_road.vehicles:,}"
-        figures.append(Figure("on_the_road", "vehicles on the road", there))
+        figures.append(CurrentFigure("on_the_road", "vehicles on the road", there))
     return figures
 
 
@@ -71,10 +74,10 @@ def now_html(world: LiveWorld) -> str:
     return f"<table>{rows}</table>{hint}<ul>{given}</ul>"
 
 
-def problems_html(problems: Sequence[str]) -> str:
-    """Return why nothing can be run."""
+def problems_html(problems: Sequence[str], remedy: str = "Change a value and press Reset.") -> str:
+    """Return why nothing can be run, or what was refused, and what to do."""
     told = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
-    return f'<ul class="hmesh-problem">{told}</ul><p>Change a value and press Reset.</p>'
+    return f'<ul class="hmesh-problem">{told}</ul><p>{escape(remedy)}</p>'
 
 
 def so_far_html(world: LiveWorld) -> str:
@@ -87,9 +90,7 @@ def so_far_html(world: LiveWorld) -> str:
     heads = "".join(f"<th>{escape(strategy_label(name))}</th>" for name in strategies)
     columns = [[str(cell) for cell in column.cells] for column in table.columns]
     rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>'
-        + "".join(f"<td>{escape(text)}</td>" for text in texts)
-        + "</tr>"
+        f"<tr>{row_head(label)}" + "".join(f"<td>{escape(text)}</td>" for text in texts) + "</tr>"
         for label, *texts in zip(*columns, strict=True)
     )
     told = "".join(f"<li>{escape(line)}</li>" for line in notes(summary, strategies))

@@ -21,6 +21,7 @@ _STYLE = """
 .hmesh-card h2 { font-size: 15px; margin: 4px 0 8px; }
 .hmesh-card table { border-collapse: collapse; }
 .hmesh-card th[scope=row] { font-weight: normal; text-align: left; padding-right: 16px; }
+.hmesh-card th.part[scope=row] { padding-left: 1em; }
 .hmesh-card td, .hmesh-card th { text-align: right; padding: 1px 8px 1px 0; }
 .hmesh-card td { font-variant-numeric: tabular-nums; white-space: pre; }
 .hmesh-card ul { margin: 8px 0 0; padding-left: 18px; }
@@ -48,6 +49,8 @@ _STYLE = """
 
 # Whether the page is dark, in each window for itself.
 _dark = solara.reactive(False)
+# What a browser was refused, in each window for itself.
+_refused: solara.Reactive[list[str]] = solara.reactive([])
 # What the page shows; the server sets it before it answers.
 _source: Source | None = None
 
@@ -56,6 +59,11 @@ def show(source: Source) -> None:
     """Let the page show a scenario."""
     global _source
     _source = source
+
+
+def refuse(problems: list[str]) -> None:
+    """Tell what a browser tried to set and may not; nothing where all was right."""
+    _refused.set(problems)
 
 
 @solara.component  # type: ignore[untyped-decorator]
@@ -101,7 +109,7 @@ def model_params(source: Source, strategy: str) -> dict[str, Any]:
             parameter.lowest,
             parameter.highest,
             parameter.step,
-            dtype=int if isinstance(parameter.value, int) else float,
+            dtype=int if parameter.whole else float,
         )
     return params
 
@@ -110,10 +118,13 @@ def model_params(source: Source, strategy: str) -> dict[str, Any]:
 def Now(world: LiveWorld) -> None:
     """Show the figures of the last step, or why nothing can be run."""
     update_counter.get()
+    refused = figures.problems_html(
+        _refused.value, "This was refused; the value before stays in force."
+    ) if _refused.value else ""  # fmt: skip
     if world.problems:
-        _card("This cannot be run", figures.problems_html(world.problems))
+        _card("This cannot be run", refused + figures.problems_html(world.problems))
     else:
-        _card(world.given.description, figures.now_html(world))
+        _card(world.given.description, refused + figures.now_html(world))
 
 
 @solara.component  # type: ignore[untyped-decorator]

@@ -7,10 +7,12 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
+from environment.errors import Problem
 from runs.scenarios.scenario import Scenario
 
 STEPS_UP = 20
 SHARE_STEP = 0.05
+MOST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,46 @@ class Parameter:
     def name(self) -> str:
         """Return the key as the name of an argument."""
         return self.key.replace(".", "__")
+
+    @property
+    def whole(self) -> bool:
+        """Return whether it is a whole number."""
+        return isinstance(self.value, int)
+
+    def check(self, value: Any) -> Problem | None:
+        """Return what is wrong with a value of it; None within its range."""
+        return check_slider(self.label, value, self.lowest, self.highest, whole=self.whole)
+
+
+def check_slider(
+    label: str, value: Any, lowest: float, highest: float, *, whole: bool
+) -> Problem | None:
+    """Return what is wrong with a value that a slider was set to; None within its range.
+
+    Parameters
+    ----------
+    label
+        What stands beside the slider.
+    value
+        What came from the browser, of any type.
+    lowest, highest
+        The ends of the slider.
+    whole
+        Whether it must be a whole number.
+    """
+    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    # A place of a slider is a sum of steps, which may end a rounding beyond the range.
+    room = 1e-9 * max(abs(lowest), abs(highest))
+    if right and lowest - room <= value <= highest + room:
+        return None
+    kind = "a whole number" if whole else "a number"
+    return Problem(label, f"the value {shown(value)}", f"{kind} from {lowest:,g} to {highest:,g}")
+
+
+def shown(value: Any) -> str:
+    """Return what came from a browser as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}\u2026"
 
 
 # What matters most for a scheme: its keys, `*` for each part of a list, and their labels. Of a
@@ -73,11 +115,16 @@ _KEYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         "community_storage": (
             ("community_storage.storages.*.capacity_kwh", "{name} [kWh]"),
             ("community_storage.storages.*.pv_kw", "{name}: photovoltaics [kW]"),
+            ("community_storage.storages.*.pv_scale", "{name}: factor on measured photovoltaics"),
             ("community_storage.forecaster.sigma", "error of forecasts"),
         ),
         "composite_storage": (
             ("composite_storage.groups.*.count", "{name}: houses"),
             ("composite_storage.groups.*.photovoltaics.pv_kw", "{name}: photovoltaics [kW]"),
+            (
+                "composite_storage.groups.*.photovoltaics.scale",
+                "{name}: factor on measured photovoltaics",
+            ),
             ("composite_storage.sizes.hybrid_storage.battery_kwh", "battery of a house [kWh]"),
             ("composite_storage.sizes.hybrid_storage.tank_kwh", "tank of a house [kWh]"),
             ("composite_storage.devices.heat_pump_kw", "heat pump [kW]"),
@@ -89,6 +136,10 @@ _KEYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 # otherwise. The start of a battery lies within its limits.
 _SHARES = ("soc_start", "efficiency", "loss_rate", "sigma")
 MOST_PARAMETERS = 12
+# Of plants: what counts under the sky, what counts where a plant was measured, and by what.
+_OF_SKY = frozenset({"pv_kw"})
+_OF_MEASURED = frozenset({"pv_scale", "scale"})
+_MEASURED_BY = ("pv_dataset", "dataset", "file")
 
 
 def parameters_of(scenario: Scenario) -> list[Parameter]:
@@ -126,8 +177,16 @@ def _numbers(
             yield from _numbers(one, rest, label, f"{before}.{index}", called)
     elif isinstance(part, list) and key.isdecimal() and int(key) < len(part):
         yield from _numbers(part[int(key)], rest, label, f"{before}.{key}", name)
-    elif isinstance(part, dict) and part.get(key) is not None:
+    elif isinstance(part, dict) and part.get(key) is not None and not _idle(part, key):
         yield from _numbers(part[key], rest, label, f"{before}.{key}", name)
+
+
+def _idle(part: Mapping[str, Any], key: str) -> bool:
+    """Return whether a number changes nothing: of a measured plant there is only a factor."""
+    if key not in _OF_SKY | _OF_MEASURED:
+        return False
+    measured = any(part.get(source) is not None for source in _MEASURED_BY)
+    return measured if key in _OF_SKY else not measured
 
 
 def _parameter(key: str, label: str, value: float, given: Mapping[str, Any]) -> Parameter:

@@ -67,12 +67,16 @@ def make_server(source: Source, port: int = 0) -> Any:
     from solara.server.starlette import ServerStarlette
 
     from runs.live import page
+    from runs.live.guard import LocalPagesOnly, hold_sliders
 
     page.show(source)
+    hold_sliders(page.refuse)
     if "__default__" in app.apps:
         app.apps["__default__"].close()
     app.apps["__default__"] = app.AppScript(f"{page.__name__}:Page")
-    return ServerStarlette(port=port, host=HOST, log_level="critical")
+    server = ServerStarlette(port=port, host=HOST, log_level="critical")
+    server.app = LocalPagesOnly(server.app)
+    return server
 
 
 def watch(source: Source, port: int, *, open_browser: bool, tell: Callable[[str], None]) -> None:

@@ -42,8 +42,12 @@ class Source:
         Raises
         ------
         InputError
-            If the values do not go together.
+            If a value lies outside of its slider, or the values do not go together.
         """
+        given = ((each, values.get(each.name, each.value)) for each in self.parameters)
+        problems = [wrong for each, value in given if (wrong := each.check(value))]
+        if problems:
+            raise InputError(problems)
         moved = [
             f"{parameter.key}={values[parameter.name]}"
             for parameter in self.parameters

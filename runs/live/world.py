@@ -6,7 +6,7 @@ from typing import Any
 import mesa
 
 from environment.errors import InputError, Problem
-from runs.live.parameters import Parameter
+from runs.live.parameters import Parameter, shown
 from runs.live.readings import Reading, Stores, read, stores_of
 from runs.live.roadmap import OnTheRoad, Roads
 from runs.live.source import Source
@@ -53,7 +53,9 @@ class LiveWorld(mesa.Model[Any, Any]):
     def __init__(self, *, source: Source, strategy: str, seed: str, **values: Any) -> None:
         super().__init__(rng=0)
         self.source = source
-        self.strategy = source.strategies[strategy]
+        # A browser may send anything; what is no strategy becomes a problem below.
+        known = isinstance(strategy, str) and strategy in source.strategies
+        self.strategy = source.strategies[strategy] if known else source.strategy
         names = {parameter.name for parameter in source.parameters}
         self.values: dict[str, float] = {k: values[k] for k in names & set(values)}
         self.problems: list[str] = []
@@ -62,6 +64,9 @@ class LiveWorld(mesa.Model[Any, Any]):
         self.on_the_road: OnTheRoad | None = None
         self.stores: dict[str, Stores] = {}
         try:
+            if not known:
+                told = f"{shown(strategy)} is not compared"
+                raise InputError([Problem("strategy", told, ", ".join(source.strategies))])
             self._begin(_whole(seed))
         except InputError as error:
             self.problems = [str(problem) for problem in error.problems]
@@ -117,6 +122,6 @@ class LiveWorld(mesa.Model[Any, Any]):
 
 def _whole(seed: str) -> int:
     try:
-        return int(seed)
+        return int(seed if isinstance(seed, str) else "")
     except ValueError:
-        raise InputError([Problem("seed", f"{seed!r} is no whole number")]) from None
+        raise InputError([Problem("seed", f"{shown(seed)} is no whole number")]) from None

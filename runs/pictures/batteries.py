@@ -6,6 +6,7 @@ from environment.last_digits import DUST_KWH, anything, descending, lowest, sett
 from environment.streams import Streams
 from markets.battery_sizing import Sizing
 from markets.representative_days import representative_days
+from runs.number_text import counted
 from runs.pictures.battery_data import BatteryData
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
@@ -15,11 +16,12 @@ from runs.pictures.sheet import (
     energy_text,
     legend_line,
     panel_title,
+    percents,
     power_unit,
     sheet,
     strategy_colour,
 )
-from runs.strategy_names import capital, strategy_label, strategy_name
+from runs.strategy_names import capital, strategy_label, strategy_name, verb
 
 DAYS_SHOWN = 4
 POINTS = 41
@@ -34,6 +36,8 @@ def draw_representative_days(data: RunData) -> Drawing:
     size, unit = power_unit(loads)
     if not battery.whole:
         return Drawing("No representative days to draw: the run holds no whole day")
+    if not loads.any():
+        return Drawing("No representative days to draw: no building draws any energy")
     first = loads[0]
     count = min(DAYS_SHOWN, len(np.unique(first, axis=0)))
     random = Streams(int(data.scenario["seed"])).generator("representative days")
@@ -47,7 +51,7 @@ def draw_representative_days(data: RunData) -> Drawing:
         for name in data.strategies
     ]
     rows = (count + 1) // 2
-    note = f"means of clusters of {len(first):,} days, by principal components and K-means"
+    note = f"means of clusters of {counted(len(first), 'day')}, by principal components and K-means"
     figure, panels = sheet(
         finding, (rows, min(count, 2)), 2.2, entries, sharey=True, note=note, gap_in=0.62
     )
@@ -60,7 +64,7 @@ def draw_representative_days(data: RunData) -> Drawing:
             mean = loads[row][inside].mean(axis=0) / size
             draw_line(axes, edges, mean, color=colour, lw=1.6, ls=_dash(name))
         date = data.timeline.calendar.date_of(battery.whole[int(days.typical_day[kind])].start)
-        panel_title(axes, f"{int(days.weight[kind]):,} days like {date:%a %d %b %Y}")
+        panel_title(axes, f"{counted(int(days.weight[kind]), 'day')} like {date:%a %d %b %Y}")
         axes.set_xlim(0, 24)
         axes.set_xticks(range(0, 25, 4))
         axes.set_ylim(bottom=0)
@@ -88,10 +92,11 @@ def _what_is_left(data: RunData) -> str:
     best, smallest = (lowest(there, by.__getitem__) for by in (left, size))
     if settled(left[best]) >= settled(before):
         return "The load of representative days"
-    share = {name: f"{100 * left[name] / before:.0f} %" for name in there}
+    shares = percents([left[name] / before for name in there])
+    share = dict(zip(there, shares, strict=True))
     told = (
-        f"{strategy_name(best)} leaves {share[best]} of the deviation within days with "
-        f"{energy_text(size[best])} of batteries"
+        f"{strategy_name(best)} {verb(best, 'leaves')} {share[best]} of the deviation within days "
+        f"with {energy_text(size[best])} of batteries"
     )
     if settled(size[smallest]) < settled(size[best]):
         told += f", {strategy_name(smallest)} {share[smallest]} with {energy_text(size[smallest])}"
@@ -151,7 +156,9 @@ def draw_capacities(data: RunData) -> Drawing:
     battery = BatteryData(data)
     found = battery.batteries
     if not battery.whole or not len(battery.load_kwh):
-        return Drawing("No capacities to draw: no building was written down, or no whole day lived")
+        return Drawing(
+            "No capacities to draw: no building was recorded, or the run has no whole day"
+        )
     recorded = slice(len(battery.load_kwh))
     shared, own = (found[name][recorded] for name in ("shared_capacity_kwh", "own_capacity_kwh"))
     daytime = battery.of_days(battery.load_kwh)[:, :, battery.windows.discharge]
@@ -161,8 +168,11 @@ def draw_capacities(data: RunData) -> Drawing:
     per_kwh = float(np.asarray(battery.equipment.given_kwh(1.0)))
     within = np.count_nonzero(shared <= 1.01 * quietest / per_kwh)
     finding = (
-        f"{within:,} of {len(shared):,} shared batteries are no larger than what their buildings "
-        "use on their quietest day"
+        f"{within:,} of {counted(len(shared), 'shared battery', 'shared batteries')} "
+        f"{'is' if within == 1 else 'are'} "
+        "no larger than what "
+        f"{'its building uses on its' if len(shared) == 1 else 'their buildings use on their'} "
+        "quietest day"
         if anything(shared)
         else "Batteries of each alone against what buildings use on their quietest day"
     )

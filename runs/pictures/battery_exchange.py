@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.last_digits import descending, highest
+from runs.number_text import counted
 from runs.pictures.battery_data import BatteryData
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
@@ -17,10 +18,11 @@ from runs.pictures.sheet import (
     legend_area,
     legend_line,
     panel_title,
+    percents,
     sheet,
     strategy_colour,
 )
-from runs.strategy_names import capital, strategy_label, strategy_name
+from runs.strategy_names import strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,17 +53,23 @@ def draw_weekly_exchange(data: RunData) -> Drawing:
     battery, strategies = BatteryData(data), _exchanging(data)
     if not strategies:
         return Drawing("No exchange between buildings to draw: nobody gave any energy away")
-    if not battery.closed.any() and not len(battery.load_kwh):
-        return Drawing("No exchange of open and closed buildings to draw: none was written down")
+    if not len(battery.load_kwh):
+        return Drawing("No exchange of open and closed buildings to draw: none was recorded")
+    if not battery.closed.any():
+        return Drawing(
+            "No exchange of open and closed buildings to draw: no building is seen to be closed on "
+            "any weekday, which takes a run of a week by the hour"
+        )
     tables = {name: _by_weekday(battery, name) for name in strategies}
     main = highest(strategies, lambda name: float(tables[name].sum()))
     table = tables[main]
     share = float(table[:2].sum() / table.sum())
     weekend = float(table[:, 5:].sum() / table.sum())
-    finding = capital(
-        f"under {strategy_name(main)} {share:.0%} of what buildings give away comes from closed "
-        f"ones, {weekend:.0%} of it at weekends"
-    ).replace("%", " %")
+    closed, late = percents([share, weekend])
+    finding = (
+        f"Under {strategy_name(main)} {closed} of what buildings give away comes from closed ones, "
+        f"and {late} is given at weekends"
+    )
     entries = [legend_area(label, colour) for label, colour in WAYS]
     largest = max(float(each.sum(axis=0).max()) for each in tables.values())
     size, unit = (1e3, "MWh") if largest >= 2000 else (1.0, "kWh")
@@ -109,10 +117,10 @@ def draw_exchange_network(data: RunData) -> Drawing:
     used = np.unique(np.concatenate([giver, taker]))
     share = 100.0 * float(sent.sum()) / data.total(main, "battery_discharged_kwh")
     drawn = 100.0 * float(sent[strongest].sum() / sent.sum())
-    some = f"; drawn are {len(strongest):,} that carry {drawn:.0f} %"
-    finding = capital(
-        f"under {strategy_name(main)} {len(pairs):,} pairs of buildings exchange "
-        f"{energy_text(float(sent.sum()))}, {share:.2g} % of what batteries give"
+    some = f"; the {len(strongest):,} drawn carry {drawn:.0f} %"
+    finding = (
+        f"Under {strategy_name(main)} {pairs_text(len(pairs))} {energy_text(float(sent.sum()))}, "
+        f"{share:.2g} % of what batteries give"
         f"{some if len(strongest) < len(pairs) else ''}"
     )
     entries = [
@@ -125,6 +133,12 @@ def draw_exchange_network(data: RunData) -> Drawing:
     axes = panels[0, 0]
     _draw_network(axes, data, battery, used, giver, taker, sent[strongest])
     return Drawing(finding, figure)
+
+
+def pairs_text(count: int) -> str:
+    """Return how many pairs of buildings exchange energy, up to the verb."""
+    verb = "exchanges" if count == 1 else "exchange"
+    return f"{counted(count, 'pair')} of buildings {verb}"
 
 
 def _draw_network(

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runs.number_text import counted, texts_apart
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
+    ALIKE,
     FIXED_AREA,
     INK,
     Drawing,
@@ -16,6 +18,7 @@ from runs.pictures.sheet import (
     legend_area,
     legend_line,
     panel_title,
+    percents,
     power_unit,
     sheet,
     strategy_colour,
@@ -62,6 +65,9 @@ def draw_charging(data: RunData) -> Drawing:
     if not storages.strategies:
         return Drawing(NOTHING)
     sun = np.stack([storages.of(name, "generation_kwh") for name in storages.strategies])
+    stored = np.stack([storages.of(name, "stored_kwh") for name in storages.strategies])
+    if not (sun.any() or stored.any()):
+        return Drawing("No charging of storages to draw: there is no sun, and nothing is stored")
     size, unit = power_unit(sun / data.step_h)
     entries = [
         legend_area("generated and spilled", SUN),
@@ -98,20 +104,25 @@ def draw_charging(data: RunData) -> Drawing:
 
 
 def _charging_finding(storages: _Storages) -> str:
-    told = []
-    for strategy in storages.strategies:
-        sun = float(storages.of(strategy, "generation_kwh").sum())
-        stored = float(storages.of(strategy, "charge_kwh").sum())
-        share = f"{100 * stored / sun:.0f} %" if sun > 0 else "nothing"
-        told.append(f"{share} under {strategy_name(strategy)}")
-    return f"Of what the sun gives, storages take in {' and '.join(told)}"
+    sun, stored = (
+        [float(storages.of(strategy, column).sum()) for strategy in storages.strategies]
+        for column in ("generation_kwh", "charge_kwh")
+    )
+    if not all(sun):
+        return "Plants generate nothing, so that storages only deliver what they began with"
+    shares = percents([part / whole for part, whole in zip(stored, sun, strict=True)])
+    told = [
+        f"{share} under {strategy_name(strategy)}"
+        for share, strategy in zip(shares, storages.strategies, strict=True)
+    ]
+    return f"Of what plants generate, storages take in {' and '.join(told)}"
 
 
 def draw_households(data: RunData) -> Drawing:
     """Draw the demand of the first households, and what of it the storage serves."""
     rows = _households(data)
     if rows is None:
-        return Drawing("No households of community storage to draw: none was written down")
+        return Drawing("No households of community storage to draw: none was recorded")
     strategy = [name for name in data.strategies if (rows.strategy == name).any()][-1]
     mine = rows[(rows.strategy == strategy) & (rows.household < MOST_HOUSEHOLDS)]
     count = int(mine.household.max()) + 1
@@ -125,10 +136,13 @@ def draw_households(data: RunData) -> Drawing:
         legend_area("demand", FIXED_AREA),
         legend_area("of it from the storage", DELIVERED),
     ]
-    share = 100 * drawn.sum(axis=1) / np.maximum(demand.sum(axis=1), 1e-12)
-    finding = capital(
-        f"under {strategy_name(strategy)} the storage serves {share.min():.0f} to "
-        f"{share.max():.0f} % of a household's demand"
+    if not demand.any():
+        return Drawing("No demand of households to draw: the recorded ones use no energy")
+    share = drawn.sum(axis=1) / np.maximum(demand.sum(axis=1), 1e-12)
+    least, most = percents([float(share.min()), float(share.max())])
+    served = most if least == most else f"{least.removesuffix(' %')} to {most}"
+    finding = (
+        f"Under {strategy_name(strategy)} the storage serves {served} of a household's demand"
         + (f" (the first {count} are drawn)" if int(rows.household.max()) + 1 > count else "")
     )
     figure, panels = sheet(finding, (count, 1), 1.25, entries, sharey=True, note=data.timeline.note)
@@ -140,7 +154,7 @@ def draw_households(data: RunData) -> Drawing:
         )
         draw_area(axes, edges, nothing, data.timeline.mean(drawn[row]) / size, facecolor=DELIVERED)
         slots = np.count_nonzero(drawn[row])
-        panel_title(axes, f"{groups[row]}: served in {slots} of {data.steps} steps")
+        panel_title(axes, f"{groups[row]}: served in {slots:,} of {counted(data.steps, 'step')}")
         axes.set_ylabel(f"[{unit}]")
         data.timeline.dress(axes, 13, lowest=row == count - 1)
     return Drawing(finding, figure)
@@ -162,10 +176,13 @@ def draw_iterations(data: RunData) -> Drawing:
         legend_line(f"alpha {alphas[place]}", group_colour(k)) for k, place in enumerate(places)
     ]
     least = mine.groupby("alpha").stored_kwh.min()
+    ends = [float(least.loc[alphas[end]]) / capacity for end in (0, -1)]
+    first, last = percents(ends)
     finding = (
-        f"The larger alpha, the emptier {storage} gets before the sun returns: down to "
-        f"{100 * least.loc[alphas[0]] / capacity:.0f} % with alpha {alphas[0]}, "
-        f"{100 * least.loc[alphas[-1]] / capacity:.0f} % with alpha {alphas[-1]}"
+        f"The larger alpha, the emptier {storage} gets before the sun returns: down to {first} "
+        f"with alpha {alphas[0]}, {last} with alpha {alphas[-1]}"
+        if ends[1] < ends[0] and first != last
+        else f"{capital(str(storage))} is planned to hold {first} at least, with any alpha"
     )
     figure, panels = sheet(finding, (1, 1), 3.2, entries, note="the first plan of the run")
     axes = panels[0, 0]
@@ -195,10 +212,12 @@ def draw_convergence(data: RunData) -> Drawing:
     alpha = mine.alpha.to_numpy()
     delivered, final = mine.delivered_kwh.to_numpy(), mine.final_kwh.to_numpy()
     chosen = int(alpha[mine.chosen.to_numpy() == 1][0])
-    gain = delivered[alpha == chosen][0]
+    gain = float(delivered[alpha == chosen][0])
+    less, more = texts_apart([float(delivered[0]), gain], 1, ALIKE)
+    with_one = "" if chosen == alpha[0] else f"{less} kWh with alpha {alpha[0]} and "
     finding = (
-        f"{storage} is expected to deliver {delivered[0]:.1f} kWh with alpha 1 and {gain:.1f} kWh "
-        f"with alpha {chosen}, where what is left settles"
+        f"{capital(str(storage))} is expected to deliver {with_one}{more} kWh with alpha {chosen}, "
+        "where what is left settles"
     )
     entries = [
         legend_line("delivered up to the end of the plan", DELIVERED, lw=2.0),
@@ -218,11 +237,11 @@ def draw_shares(data: RunData) -> Drawing:
     """Draw what part of their demand households get from grid and storage."""
     rows = _households(data)
     if rows is None:
-        return Drawing("No households of community storage to draw: none was written down")
+        return Drawing("No households of community storage to draw: none was recorded")
     sums = rows.groupby(["strategy", "group"], observed=True)[["demand_kwh", "drawn_kwh"]].sum()
     strategies = [name for name in data.strategies if name in sums.index.get_level_values(0)]
     groups = list(dict.fromkeys(rows["group"].astype(str)))[:MOST_GROUPS]
-    share = {
+    of_groups = {
         name: np.array(
             [
                 100 * float(sums.loc[(name, group), "drawn_kwh"])
@@ -233,17 +252,19 @@ def draw_shares(data: RunData) -> Drawing:
         for name in strategies
     }  # fmt: skip
     totals = rows.groupby("strategy", observed=True)[["demand_kwh", "drawn_kwh"]].sum()
+    if not totals.demand_kwh.all():
+        return Drawing("No shares to draw: the recorded households use no energy")
+    served = percents([totals.drawn_kwh[name] / totals.demand_kwh[name] for name in strategies])
     told = " and ".join(
-        f"{100 * totals.drawn_kwh[name] / totals.demand_kwh[name]:.0f} % under "
-        f"{strategy_name(name)}"
-        for name in strategies
+        f"{share} under {strategy_name(name)}"
+        for share, name in zip(served, strategies, strict=True)
     )
     finding = f"Of the households' demand storages serve {told}; the grid serves the rest"
     entries = [legend_area("from the storage", DELIVERED), legend_area("from the grid", FIXED_AREA)]
     height = 0.5 + 0.42 * len(groups)
     figure, panels = sheet(finding, (len(strategies), 1), height, entries, left_in=1.5, gap_in=0.6)
     for row, name in enumerate(strategies):
-        _bars(panels[row, 0], groups, share[name])
+        _bars(panels[row, 0], groups, of_groups[name])
         panel_title(panels[row, 0], strategy_label(name), strategy_colour(data.strategies, name))
     panels[-1, 0].set_xlabel("share of the demand [%]")
     return Drawing(finding, figure)

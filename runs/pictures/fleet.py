@@ -15,6 +15,7 @@ from runs.pictures.sheet import (
     legend_area,
     legend_line,
     panel_title,
+    percents,
     sheet,
     stack,
     strategy_colour,
@@ -122,6 +123,8 @@ def road_finding(
         return "No vehicle leaves its community"
     share = f"{road[most] / there[most]:.0%}".replace("%", " %")
     when = f"{most:02d}:00" if mean_day else data.timeline.clock(most)
+    if len(road) == 1:
+        return f"{share} of the vehicles are {away} in the only step"
     text = f"{share} of the vehicles are {away} at {when}; at no other time are there more"
     return f"On a mean day {text}" if mean_day else text
 
@@ -129,8 +132,6 @@ def road_finding(
 def soc_finding(data: RunData) -> str:
     """Tell how full the whole fleet ends under the last strategy against the first."""
     first, last = data.strategies[0], data.strategies[-1]
-    ends = {name: f"{data.total(name, 'final_mean_soc'):.0%}" for name in (first, last)}
-    text = f"Batteries end {ends[last]} full on average under {strategy_name(last)}"
-    if first != last:
-        text += f", {ends[first]} under {strategy_name(first)}"
-    return text.replace("%", " %")
+    begin, end = percents([float(data.total(name, "final_mean_soc")) for name in (first, last)])
+    text = f"Batteries end {end} full on average under {strategy_name(last)}"
+    return text + (f", {begin} under {strategy_name(first)}" if first != last else "")

@@ -4,10 +4,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from runs.pictures.run_data import RunData
-from runs.pictures.sheet import FIXED, Drawing, legend_area, panel_title, sheet, strategy_colour
-from runs.pictures.smart_homes import DIRECT, STORED, groups_of, percent
+from runs.pictures.sheet import (
+    FIXED,
+    Drawing,
+    legend_area,
+    panel_title,
+    percents,
+    sheet,
+    strategy_colour,
+)
+from runs.pictures.smart_homes import DIRECT, STORED, groups_of
 from runs.schemes.smart_home_records import CURTAILED, GRID
-from runs.strategy_names import capital, strategy_label, strategy_name
+from runs.strategy_names import strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +40,8 @@ def draw_home_flows(data: RunData) -> Drawing:
         for group, home in first.items()
         if group in shown
     }
+    if not any(energies["energy_kwh"].any() for energies in flows.values()):
+        return Drawing("No flows to draw: no energy flows in the recorded homes")
     entries = [
         legend_area(name, _KIND_COLOURS[name]) for name in ("generator", "storage", "appliance")
     ]
@@ -120,10 +130,10 @@ def flows_finding(data: RunData, group: str, flows: Any) -> str:
         return float(stored / max(mine["energy_kwh"].sum(), 1e-12))
 
     first, last = data.strategies[0], data.strategies[-1]
+    before, after = percents([share(first), share(last)])
     text = (
-        f"{percent(share(first))} of what serves the home {group} passes a storage under "
-        f"{strategy_name(first)}"
+        f"{before} of what serves a home of {group} passes a storage under {strategy_name(first)}"
     )
     if last != first:
-        text += f", {percent(share(last))} under {strategy_name(last)}"
-    return capital(text)
+        text += f", {after} under {strategy_name(last)}"
+    return text

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from environment.calendar import Calendar
 from environment.last_digits import lowest
 from markets.payback import discounted_payback
+from runs.number_text import fixed, same
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
     INK,
@@ -15,6 +16,7 @@ from runs.pictures.sheet import (
     energy_text,
     legend_line,
     panel_title,
+    percents,
     sheet,
     strategy_colour,
 )
@@ -53,11 +55,9 @@ def draw_typical_days(data: RunData) -> Drawing:
     hour = np.array([int(calendar.hour_of_day(step)) for step in range(data.steps)])
     seasons = [name for name, months in SEASONS.items() if np.isin(month, months).any()]
     cases = _cases(data)
-    first, last = (self_consumption(data, case) for case in (cases[0], cases[-1]))
-    finding = (
-        f"Of its sun a house uses {first:.0f} % under {strategy_name(cases[0])} and {last:.0f} % "
-        f"under {strategy_name(cases[-1])}"
-    )
+    if not any(values.any() for case in sums.values() for values in case.values()):
+        return Drawing("No typical days to draw: houses neither use nor generate any energy")
+    finding = _days_finding(data, cases)
     entries = [legend_line(name, colour, lw=1.8) for name, (_, colour) in COURSES.items()]
     figure, panels = sheet(
         finding, (len(cases), len(seasons)), 1.5, entries, sharex=True, sharey=True, gap_in=0.5,
@@ -82,15 +82,22 @@ def draw_typical_days(data: RunData) -> Drawing:
     return Drawing(finding, figure)
 
 
+def _days_finding(data: RunData, cases: list[str]) -> str:
+    """Return how much of what they generate houses use, without and with storages."""
+    if not float(data.total(cases[0], "house_generation_kwh")):
+        return "Houses generate nothing, and buy all that they use"
+    ends = list(dict.fromkeys((cases[0], cases[-1])))
+    shares = percents([self_consumption(data, case) / 100.0 for case in ends])
+    told = [
+        f"{share} under {strategy_name(case)}" for share, case in zip(shares, ends, strict=True)
+    ]
+    return f"Self-consumption of houses is {' and '.join(told)}"
+
+
 def draw_house_energy(data: RunData) -> Drawing:
     """Draw what houses buy and sell, their self-consumption and emissions."""
     cases = _cases(data)
-    least = lowest(cases, lambda case: float(data.total(case, "house_co2_kg")))
-    finding = (
-        f"Emissions are lowest under {strategy_name(least)}, "
-        f"{float(data.total(least, 'house_co2_kg')) / 1000:,.2f} t of CO2 for "
-        f"{energy_text(float(data.total(least, 'house_import_kwh')))} bought"
-    )
+    finding = _emissions_finding(data, cases)
     figure, panels = sheet(finding, (1, 4), 2.2, left_in=1.95)
     columns = {
         "bought [MWh]": [float(data.total(case, "house_import_kwh")) / 1e3 for case in cases],
@@ -102,6 +109,20 @@ def draw_house_energy(data: RunData) -> Drawing:
         _bars(panels[0, column], data, cases, values, names=column == 0)
         panel_title(panels[0, column], title)
     return Drawing(finding, figure)
+
+
+def _emissions_finding(data: RunData, cases: list[str]) -> str:
+    """Return under which case houses emit least."""
+    emitted = {case: float(data.total(case, "house_co2_kg")) for case in cases}
+    least = lowest(cases, emitted.__getitem__)
+    mass_kg = emitted[least]
+    mass = f"{fixed(mass_kg / 1000, 2)} t" if mass_kg >= 1000 else f"{fixed(mass_kg, 2)} kg"
+    told = f"{mass} of CO2 for {energy_text(float(data.total(least, 'house_import_kwh')))} bought"
+    if len(cases) == 1:
+        return f"Houses emit {told} under {strategy_name(least)}"
+    if same(max(emitted.values()), mass_kg):
+        return f"No storage changes what houses emit, {told}"
+    return f"Emissions are lowest under {strategy_name(least)}, {told}"
 
 
 def draw_house_money(data: RunData) -> Drawing:
@@ -130,7 +151,8 @@ def draw_house_money(data: RunData) -> Drawing:
     figure, panels = sheet(finding, (1, 2), 2.2, left_in=1.95, note=note)
     _bars(panels[0, 0], data, cases, costs, names=True)
     panel_title(panels[0, 0], f"running cost [{data.currency}]")
-    _bars(panels[0, 1], data, cases[1:], paid[1:], names=False)
+    # In line with the bars of the same cases beside it.
+    _bars(panels[0, 1], data, cases, paid, names=False, first=1)
     panel_title(panels[0, 1], "payback [years]")
     return Drawing(finding, figure)
 
@@ -145,7 +167,7 @@ def self_consumption(data: RunData, case: str) -> float:
 def figure_text(value: float) -> str:
     """Return a figure with three digits or all before its point."""
     size = abs(value)
-    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+    return fixed(value, 0 if size >= 100 else 1 if size >= 10 else 2)
 
 
 def _cases(data: RunData) -> list[str]:
@@ -170,20 +192,26 @@ def _sums(data: RunData) -> Sums:
 
 
 def _bars(
-    axes: "Axes", data: RunData, cases: list[str], values: list[float], *, names: bool
+    axes: "Axes",
+    data: RunData,
+    cases: list[str],
+    values: list[float],
+    *,
+    names: bool,
+    first: int = 0,
 ) -> None:
-    """Draw a bar for each case with its value."""
+    """Draw a bar for each case from the first on, with its value."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-    shown = [value if np.isfinite(value) else 0.0 for value in values]
-    places = np.arange(len(cases))
-    colours = [strategy_colour(data.strategies, case) for case in cases]
+    shown = [value if np.isfinite(value) else 0.0 for value in values[first:]]
+    places = np.arange(first, len(cases))
+    colours = [strategy_colour(data.strategies, case) for case in cases[first:]]
     axes.barh(places, shown, height=0.62, color=colours)
     low, high = min(0.0, *shown), max(0.0, *shown)
     if low == high:
         high = 1.0
     room = 0.02 * (high - low)
-    for place, value, end in zip(places.tolist(), values, shown, strict=True):
+    for place, value, end in zip(places.tolist(), values[first:], shown, strict=True):
         text = figure_text(value) if np.isfinite(value) else "never"
         # Beyond the bar's end, on the paper.
         side = -room if end < 0 else room
@@ -194,7 +222,7 @@ def _bars(
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     labels = [strategy_label(case).replace(" of houses", "") for case in cases]
-    axes.set_yticks(places, labels if names else [""] * len(cases))
+    axes.set_yticks(range(len(cases)), labels if names else [""] * len(cases))
     axes.set_ylim(len(cases) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False)

@@ -15,7 +15,7 @@ from runs.pictures.sheet import (
     panel_title,
     sheet,
 )
-from runs.strategy_names import capital, strategy_label, strategy_name
+from runs.strategy_names import capital, strategy_label, strategy_name, verb
 
 if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
@@ -31,6 +31,8 @@ def draw_line_loading(data: RunData) -> Drawing:
     from matplotlib.colors import Normalize
 
     names, loading = data.loading()
+    if not loading.any():
+        return Drawing("No loading of lines to draw: no line carries any energy")
     highest = loading.max(axis=(0, 2))
     shown = np.sort(descending(highest)[:MOST_LINES])
     colours = colormaps["Blues"].with_extremes(over=ALARM)
@@ -64,7 +66,7 @@ def draw_line_loading(data: RunData) -> Drawing:
             peak = loading[row, line].max()
             over = peak > OVERLOAD
             axes.text(
-                1.008, place + 0.5, f"{peak:,.0%}".replace("%", " %"), va="center", fontsize=8.5,
+                1.008, place + 0.5, loading_text(float(peak)), va="center", fontsize=8.5,
                 transform=axes.get_yaxis_transform(), color=ALARM if over else "#222222",
                 fontweight="bold" if over else "normal",
             )  # fmt: skip
@@ -91,19 +93,29 @@ def _short(name: str) -> str:
     return name if len(name) <= 46 else f"{name[:45]}\u2026"
 
 
+def loading_text(share: float) -> str:
+    """Return a loading in per cent, with a decimal place where a whole number would be near 0."""
+    percent = 100.0 * share
+    # A line just above its rating must not read as one at it.
+    near = 0 < percent < 9.5 or (share > OVERLOAD and round(percent) == 100)
+    return f"{percent:,.1f} %" if near else f"{percent:,.0f} %"
+
+
 def loading_finding(data: RunData, names: list[str], loading: NDArray[np.float64]) -> str:
     """Tell which strategies overload lines, and how far."""
     over = (loading > OVERLOAD).any(axis=(1, 2))
     peaks = loading.max(axis=(1, 2))
     if not over.any():
         line = names[first_highest(loading.max(axis=(0, 2)))]
-        highest = f"{peaks.max():.0%}".replace("%", " %")
+        highest = loading_text(float(peaks.max()))
         return f"No line is overloaded; the highest loading is {highest} of the rating, {line}"
     worst = first_highest(peaks)
     line = names[first_highest(loading[worst].max(axis=1))]
+    strategy = data.strategies[worst]
     text = (
-        f"{strategy_name(data.strategies[worst])} loads {line} to {peaks[worst]:,.0%} of its rating"
-    ).replace("%", " %")
+        f"{strategy_name(strategy)} {verb(strategy, 'loads')} {line} to "
+        f"{loading_text(float(peaks[worst]))} of its rating"
+    )
     calm = [strategy_name(name) for name, bad in zip(data.strategies, over, strict=True) if not bad]
     if calm:
         text += f"; no line is overloaded under {' or '.join(calm)}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import lowest
+from environment.last_digits import anything, highest, lowest, settled
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
     FIXED,
@@ -18,11 +18,12 @@ from runs.pictures.sheet import (
     legend_line,
     panel_title,
     power_text,
+    power_texts,
     power_unit,
     sheet,
     strategy_colour,
 )
-from runs.strategy_names import capital, strategy_label, strategy_name
+from runs.strategy_names import capital, strategy_label, strategy_name, verb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,8 @@ def draw_load(data: RunData) -> Drawing:
     """Draw the load of the system and of every community, with what no price moves behind it."""
     fixed = data.grouped(data.power_kw("fixed_load_kwh"))[0]
     net = data.grouped(data.power_kw("net_kwh"))
+    if not (net.any() or fixed.any()):
+        return Drawing("No load to draw: nobody draws or delivers any energy")
     size, unit = power_unit(net.sum(axis=1))
     fixed, net = fixed / size, net / size
     entries = [
@@ -46,15 +49,17 @@ def draw_load(data: RunData) -> Drawing:
         for name in data.strategies
     ]
     entries.append(legend_area("fixed load of homes and buildings", FIXED_AREA))
-    columns = min(len(data.groups), MOST_COLUMNS)
-    rows = -(-len(data.groups) // columns)
+    # The load of a single community is that of the system.
+    shown = data.groups if len(data.groups) > 1 else ()
+    columns = max(min(len(shown), MOST_COLUMNS), 1)
+    rows = -(-len(shown) // columns)
     finding = load_finding(data)
     figure, panels = sheet(
         finding, (rows + 1, columns), 2.0, entries, height_ratios=[1.4] + [1.0] * rows,
         note=data.timeline.note_with_range, gap_in=0.7,
     )  # fmt: skip
     system = figure.add_subplot(panels[0, 0].get_gridspec()[0, :])
-    for axes in (*panels[0], *panels[1:].flat[len(data.groups) :]):
+    for axes in (*panels[0], *panels[1:].flat[len(shown) :]):
         axes.remove()
     _draw_loads(system, data, fixed.sum(axis=0), net.sum(axis=1))
     panel_title(system, "System")
@@ -66,7 +71,7 @@ def draw_load(data: RunData) -> Drawing:
     highest = max(float(net.max()), float(fixed.max()), 1e-9)
     margin = 0.05 * (highest - lowest)
     limits = (lowest - margin * (lowest < 0), highest + margin)
-    for number, group in enumerate(data.groups):
+    for number, group in enumerate(shown):
         axes = panels[1 + number // columns, number % columns]
         _draw_loads(axes, data, fixed[number], net[:, number])
         panel_title(axes, group.name)
@@ -138,20 +143,27 @@ def load_finding(data: RunData) -> str:
     """Compare the lowest peak with that of the first strategy."""
     peaks = {name: float(data.total(name, "peak_kw")) for name in data.strategies}
     first, best = data.strategies[0], lowest(data.strategies, lambda name: peaks[name])
+    before, after = power_texts([peaks[first], peaks[best]])
     when = data.timeline.clock(int(data.total(best, "peak_step")))
+    if not anything(peaks[first]):
+        most = highest(data.strategies, lambda name: peaks[name])
+        text = f"The system draws nothing under {strategy_name(first)}"
+        if anything(peaks[most]):
+            text += f", but up to {power_text(peaks[most])} under {strategy_name(most)}"
+        return text
     if len(peaks) == 1:
-        return (
-            f"Under {strategy_name(first)} the system's load peaks at {power_text(peaks[first])}, "
-            f"at {when}"
-        )
-    if peaks[best] > (1 - NOTICEABLE) * peaks[first]:
+        return f"Under {strategy_name(first)} the system's load peaks at {before}, at {when}"
+    if (
+        settled(peaks[best]) >= settled(peaks[first])
+        or peaks[best] > (1 - NOTICEABLE) * peaks[first]
+    ):
         return (
             f"No strategy lowers the system's peak under {strategy_name(first)}, "
             f"{power_text(peaks[first])}, by more than {NOTICEABLE:.1%}"
         ).replace("%", " %")
     return capital(
-        f"{strategy_name(best)} lowers the system's peak from {power_text(peaks[first])} "
-        f"under {strategy_name(first)} to {power_text(peaks[best])}, at {when}"
+        f"{strategy_name(best)} {verb(best, 'lowers')} the system's peak from {before} "
+        f"under {strategy_name(first)} to {after}, at {when}"
     )
 
 
@@ -166,7 +178,8 @@ def ratio_finding(data: RunData, known: dict[str, float]) -> str:
             f"No strategy cuts the peak-to-average ratio by more than {NOTICEABLE:.1%} "
             f"against {strategy_name(first)}"
         ).replace("%", " %")
+    name, reference = (strategy_name(each).removeprefix("the ") for each in (best, first))
+    fall = change(known[best], known[first])
     return capital(
-        f"{strategy_name(best).removeprefix('the ')} cuts the peak-to-average ratio by "
-        f"{change(known[best], known[first])} against {strategy_name(first).removeprefix('the ')}"
+        f"{name} {verb(best, 'cuts')} the peak-to-average ratio by {fall} against {reference}"
     )

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import anything, first_highest
+from environment.last_digits import first_highest
+from runs.number_text import texts_apart
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
+    ALIKE,
     BAND,
     INK,
     Drawing,
@@ -29,11 +31,17 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
 
 
+# Less than this share of what vehicles exchange is rounding of their answers.
+ROUNDING = 1e-9
+
+
 def draw_prices(data: RunData) -> Drawing:
     """Draw the price in every community and that of the utility, a panel for each strategy."""
     community, utility = data.hours("community_price"), data.hours("utility_price")[:, 0]
     if np.isnan(community).all():
         return Drawing("No prices to draw: no community was ever supplied")
+    if not (np.nan_to_num(community).any() or utility.any()):
+        return Drawing("No prices to draw: every price is zero")
     alone = [
         (number, group.members[0])
         for number, group in enumerate(data.groups)
@@ -72,6 +80,8 @@ def draw_charging(data: RunData) -> Drawing:
         return Drawing("No charging to draw: the scenario has no vehicles")
     charging = data.grouped(data.vehicle_power_kw("vehicle_charging"))
     discharging = data.grouped(data.vehicle_power_kw("vehicle_discharging"))
+    if not (charging.any() or discharging.any()):
+        return Drawing("No charging to draw: no vehicle charged or discharged")
     size, unit = power_unit(charging.sum(axis=1))
     colours = [group_colour(number) for number in range(len(data.groups))]
     entries = [
@@ -107,17 +117,33 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     return lowest - 0.07 * span, highest + 0.07 * span
 
 
+def price_range(price: NDArray[np.float64]) -> str:
+    """Return the lowest and the highest of known prices, once where they are the same."""
+    ends = texts_apart([float(price.min()), float(price.max())], 2, ALIKE)
+    return " to ".join(dict.fromkeys(ends))
+
+
 def price_finding(data: RunData, price: NDArray[np.float64]) -> str:
     """Tell the range of prices of the last strategy against the first, and who pays most."""
     last = len(data.strategies) - 1
-    ends = [(f"{np.nanmin(values):,.1f}", f"{np.nanmax(values):,.1f}") for values in price]
-    ranges = [" to ".join(dict.fromkeys(pair)) for pair in ends]
-    text = (
-        f"Communities pay {ranges[last]} {data.currency}/kWh under "
-        f"{strategy_name(data.strategies[last])}"
-    )
-    if last:
-        text += f", {ranges[0]} under {strategy_name(data.strategies[0])}"
+    rows = list(dict.fromkeys((last, 0)))
+    known = [row for row in rows if not np.isnan(price[row]).all()]
+    ends = [float(end(price[row])) for row in known for end in (np.nanmin, np.nanmax)]
+    texts = texts_apart(ends, 1 if max(map(abs, ends), default=0.0) >= 10 else 2, ALIKE)
+    ranges = {
+        row: " to ".join(dict.fromkeys(texts[2 * n : 2 * n + 2])) for n, row in enumerate(known)
+    }
+    if not ranges:
+        return "Communities are not supplied, and pay no price"
+    told = [
+        f"{ranges.get(row, 'no price')}{f' {data.currency}/kWh' if row == rows[0] else ''} under "
+        f"{strategy_name(data.strategies[row])}"
+        for row in rows
+    ]
+    if last and ranges.get(last) == ranges.get(0):
+        names = [strategy_name(data.strategies[row]) for row in rows]
+        told = [f"{ranges[last]} {data.currency}/kWh {' as '.join(f'under {n}' for n in names)}"]
+    text = f"Communities pay {', '.join(told)}"
     # A community without supply has no price.
     counts = np.maximum((~np.isnan(price[last])).sum(axis=1), 1)
     means = np.nansum(price[last], axis=1) / counts
@@ -130,11 +156,19 @@ def charging_finding(data: RunData) -> str:
     """Tell what vehicles took and gave under the last strategy against the first."""
 
     def told(strategy: str) -> str:
-        charged = float(data.total(strategy, "vehicle_charged_kwh"))
-        discharged = float(data.total(strategy, "vehicle_discharged_kwh"))
-        if not anything(discharged):
-            return f"take {energy_text(charged)} and give none back"
-        return f"take {energy_text(charged)} and give {energy_text(discharged)} back"
+        charged, discharged = (
+            float(data.total(strategy, f"vehicle_{which}_kwh"))
+            for which in ("charged", "discharged")
+        )
+        least = ROUNDING * max(charged, discharged)
+        take, give = (
+            energy_text(energy) if energy > least else "none" for energy in (charged, discharged)
+        )
+        return (
+            "neither take nor give any energy"
+            if take == give
+            else f"take {take} and give {give} back"
+        )
 
     first, last = data.strategies[0], data.strategies[-1]
     text = f"Under {strategy_name(last)} vehicles {told(last)}"

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.last_digits import DUST_KWH, anything, highest
+from runs.number_text import counted, texts_apart
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
+    ALIKE,
     BAND,
     INK,
     Drawing,
@@ -81,12 +83,12 @@ def draw_incentives(data: RunData) -> Drawing:
     ]
     row = trading[-1]
     name, bill = data.strategies[row], price[row][np.isfinite(price[row])]
-    finding = capital(
-        f"under {strategy_name(name)} schools are paid {bill.min():.2f} to {bill.max():.2f} "
-        f"{data.currency}/kWh for the energy of {np.count_nonzero(sold[row])} hours"
+    range_of = dict.fromkeys(texts_apart([float(bill.min()), float(bill.max())], 2, ALIKE))
+    unit = "hour" if data.step_h == 1.0 else "step"
+    finding = (
+        f"Under {strategy_name(name)} schools are paid {' to '.join(range_of)} "
+        f"{data.currency}/kWh for the energy of {counted(int(np.count_nonzero(sold[row])), unit)}"
     )
-    if data.step_h != 1.0:
-        finding = finding.replace(" hours", " steps")
     figure, panels = sheet(finding, (len(trading), 1), 1.9, entries, sharey=True)
     for place, row in enumerate(trading):
         axes, strategy = panels[place, 0], data.strategies[row]

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.last_digits import anything, first_highest, first_lowest, highest, lowest
+from runs.number_text import counted, same, texts_apart
 from runs.pictures.run_data import RunData, codes_of
 from runs.pictures.sheet import (
+    ALIKE,
     INK,
     Drawing,
     Part,
@@ -18,6 +20,7 @@ from runs.pictures.sheet import (
     legend_area,
     legend_line,
     panel_title,
+    percents,
     sheet,
     stack,
     strategy_colour,
@@ -43,7 +46,7 @@ class _Groups:
     def note(self) -> str:
         """What a reader must know of the groups that are left out."""
         left = self.count - len(self.shown)
-        return f"{left} more groups are not shown" if left else ""
+        return f"{counted(left, 'more group')} not shown" if left else ""
 
 
 def groups_of(data: RunData) -> _Groups:
@@ -87,6 +90,8 @@ def draw_home_energy(data: RunData) -> Drawing:
     """Draw what serves homes (up) and where their generation goes (down), by assignment."""
     groups = groups_of(data)
     shares = home_energy(data)
+    if not any(share.power_kw.any() for side in shares for share in side):
+        return Drawing("No energy of homes to draw: they want, generate and store nothing")
     up, down = (tuple(share.power_kw for share in side) for side in shares)
     looks = [(share.name, share.colour) for side in shares for share in side]
     there = [anything(values) for values in (*up, *down)]
@@ -133,9 +138,12 @@ def served_finding(data: RunData) -> str:
     }
     first = data.strategies[0]
     best = highest(shares, lambda name: shares[name])
-    text = f"Homes serve {percent(shares[first])} of what they want under {strategy_name(first)}"
+    before, after = percents([shares[first], shares[best]])
+    if len(shares) > 1 and same(min(shares.values()), shares[best]):
+        return f"Homes serve {after} of what they want under every strategy"
+    text = f"Homes serve {before} of what they want under {strategy_name(first)}"
     if best != first:
-        text += f", {percent(shares[best])} under {strategy_name(best)}"
+        text += f", {after} under {strategy_name(best)}"
     return text
 
 
@@ -143,6 +151,8 @@ def draw_home_losses(data: RunData) -> Drawing:
     """Draw what storages lose under each strategy, a panel for each group."""
     groups = groups_of(data)
     losses = group_energy(data, "losses_kwh").sum(axis=2)
+    if not losses.any():
+        return Drawing("No losses to draw: storages lose nothing")
     finding = losses_finding(data)
     figure, panels = sheet(
         finding, (1, len(groups.shown)), 0.5 + 0.32 * len(data.strategies),
@@ -158,11 +168,14 @@ def losses_finding(data: RunData) -> str:
     """Tell which strategy loses least, against the first."""
     losses = {name: float(data.total(name, "home_losses_kwh")) for name in data.strategies}
     first, least = data.strategies[0], lowest(losses, lambda name: losses[name])
-    text = f"Storages lose {losses[first]:,.2f} kWh under {strategy_name(first)}"
+    before, after = texts_apart([losses[first], losses[least]], 2, ALIKE)
+    if len(losses) > 1 and same(max(losses.values()), losses[least]):
+        return f"Storages lose {before} kWh under every strategy"
+    text = f"Storages lose {before} kWh under {strategy_name(first)}"
     if least == first:
         return text + (", the least of all strategies" if len(losses) > 1 else "")
     return (
-        f"{text}, {losses[least]:,.2f} kWh under {strategy_name(least)}: "
+        f"{text}, {after} kWh under {strategy_name(least)}: "
         f"{change(losses[least], losses[first])} less"
     )
 
@@ -173,6 +186,8 @@ def draw_home_storage(data: RunData) -> Drawing:
     stored = stored_kwh(data)
     if stored is None:
         return Drawing("No stored energy to draw: no home was recorded")
+    if not stored.any():
+        return Drawing("No stored energy to draw: no storage holds energy that can be used")
     entries = [
         legend_line(strategy_label(name), strategy_colour(data.strategies, name), lw=2.2)
         for name in data.strategies
@@ -236,11 +251,10 @@ def stored_finding(data: RunData, stored: NDArray[np.float64]) -> str:
     """Tell which strategy stores most."""
     peaks = stored.max(axis=(1, 2))
     most, fewest = first_highest(peaks), first_lowest(peaks)
-    text = f"A home has up to {peaks[most]:,.2f} kWh in store under "
-    text += strategy_name(data.strategies[most])
+    largest, smallest = texts_apart([float(peaks[most]), float(peaks[fewest])], 2, ALIKE)
+    text = f"A home has up to {largest} kWh in store under {strategy_name(data.strategies[most])}"
     if most != fewest:
-        told = f"{peaks[fewest]:,.2f} kWh under {strategy_name(data.strategies[fewest])}"
-        text += f", at least {told}" if len(peaks) == 1 else f", up to {told}"
+        text += f", up to {smallest} kWh under {strategy_name(data.strategies[fewest])}"
     return text
 
 
@@ -257,6 +271,8 @@ def draw_home_capacity(data: RunData) -> Drawing:
             if first.get(group) == row["home"]:
                 s = data.strategies.index(row["strategy"])
                 total[:, s, g] += (row["published_kwh"], row["dynamic_kwh"])
+    if not total.any():
+        return Drawing("No capacities to draw: homes need no storage on their first day")
     finding = capacity_finding(data, total)
     titles = ("by the published conditions", "step by step")
     figure, panels = sheet(
@@ -275,12 +291,13 @@ def capacity_finding(data: RunData, total: NDArray[np.float64]) -> str:
     """Tell the least capacity under any strategy, by both programmes."""
     published, dynamic = total.max(axis=2)
     least = first_lowest(published)
+    fewest, before = texts_apart([float(published[least]), float(published[0])], 1, ALIKE)
     text = (
-        f"Storages need {published[least]:,.1f} kWh under "
-        f"{strategy_name(data.strategies[least])}, the least by the published conditions"
+        f"Storages need {fewest} kWh under {strategy_name(data.strategies[least])}"
+        f"{', the least' if len(published) > 1 else ''} by the published conditions"
     )
-    if len(published) > 1:
-        text += f", {published[0]:,.1f} kWh under {strategy_name(data.strategies[0])}"
+    if least:
+        text += f", {before} kWh under {strategy_name(data.strategies[0])}"
     return f"{text}; step by step at most {dynamic.max():,.1f} kWh suffice"
 
 
@@ -297,8 +314,3 @@ def _bars(axes: "Axes", data: RunData, values: NDArray[np.float64], form: str, l
     for place, value in zip(places.tolist(), values.tolist(), strict=True):
         axes.text(value, place, f" {form.format(value)}", va="center", fontsize=9)
     axes.set_xlabel(label)
-
-
-def percent(share: float) -> str:
-    """Return a share as a reader has it."""
-    return f"{share:.0%}".replace("%", " %")

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.last_digits import anything, descending, first_highest
+from runs.number_text import counted
 from runs.pictures.battery_data import BatteryData
-from runs.pictures.battery_exchange import NOTICEABLE
+from runs.pictures.battery_exchange import NOTICEABLE, pairs_text
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
 from runs.pictures.step_sums import StepSums
@@ -112,14 +113,14 @@ def _exchange(data: RunData) -> Chart | None:
     shared, called = _shortened(names)
     shown = [" to ".join(called[b] for b in divmod(p, len(names))) for p in pairs[order].tolist()]
     findings = {
-        name: f"{np.count_nonzero(by_day[s].sum(axis=1)):,} pairs of buildings exchange "
+        name: f"{pairs_text(int(np.count_nonzero(by_day[s].sum(axis=1))))} "
         f"{energy_text(float(by_day[s].sum()))}"
         if anything(by_day[s])
         else "buildings exchange nothing"
         for s, name in enumerate(data.strategies)
     }
     left = len(pairs) - len(shown)
-    notes = ["mean power of each day", f"{left:,} weaker pairs are left out" if left else ""]
+    notes = ["mean power of each day", f"{counted(left, 'weaker pair')} left out" if left else ""]
     if shared:
         notes.append(f"all buildings belong to {shared}")
     return heat(

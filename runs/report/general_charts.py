@@ -4,8 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.last_digits import DUST_KWH, anything, descending, first_highest, highest
-from runs.pictures.lines import MOST_LINES, OVERLOAD, loading_finding
+from runs.number_text import counted
+from runs.pictures.lines import MOST_LINES, OVERLOAD, loading_finding, loading_text
 from runs.pictures.load import load_finding
+from runs.pictures.market import price_range
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import energy_text, group_colour, power_text, power_unit, strategy_colour
 from runs.report.chart import ALL, INK, QUIET, Chart, Trace, band, course, layers, limits
@@ -75,7 +77,8 @@ def _communities(data: RunData) -> Chart | None:
         most = first_highest(values.max(axis=1))
         when = data.timeline.clock(first_highest(values[most]))
         findings[strategy] = (
-            f"{data.groups[most].name} peaks highest, at {power_text(values[most].max())}, {when}"
+            f"the highest peak is that of {data.groups[most].name}, "
+            f"{power_text(values[most].max())}, {when}"
         )
     note = data.timeline.note_with_range
     return Chart(
@@ -158,7 +161,7 @@ def _prices(data: RunData) -> Chart | None:
         traces[strategy] += course(data, "utility", utility[s], INK, **look, **dashed)
         known = community[s][np.isfinite(community[s])]
         findings[strategy] = (
-            f"communities pay {known.min():,.2f} to {known.max():,.2f} {unit}"
+            f"communities pay {price_range(known)} {unit}"
             if known.size
             else "no community is supplied"
         )
@@ -180,10 +183,10 @@ def _lines(data: RunData) -> Chart | None:
         values = data.timeline.highest(loading[s, shown])
         over = int((loading[s].max(axis=1) > OVERLOAD).sum())
         findings[strategy] = (
-            f"{over} of {len(names)} lines carry more than they may"
+            f"{over} of {counted(len(names), 'line')} {'is' if over == 1 else 'are'} overloaded, "
             if over
-            else f"no line carries more than it may; the highest is {loading[s].max():.0%}"
-        ).replace("%", " %")
+            else "no line is overloaded, "
+        ) + f"the highest loading is {loading_text(float(loading[s].max()))}"
         traces[strategy] = [
             {
                 "type": "heatmap", "x": data.timeline.edges_h, "z": values * 100,

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 
 from environment.last_digits import anything
+from runs.number_text import counted
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import change, power_text
 from runs.report.scheme_headlines import Figure, Sentence, Totals, money, of_schemes
-from runs.strategy_names import strategy_name
+from runs.strategy_names import capital, strategy_name
 
 
 def headline(data: RunData, strategy: str) -> Sentence:
     """Return what a strategy came to: the load, the schemes that take part, money, lines."""
     totals: Totals = data.summary[strategy]
+    first = data.strategies[0]
     drawn = anything(totals["peak_kw"])
     return (
         *(_of_load(data, strategy, totals) if drawn else ()),
-        *of_schemes(totals, data.currency),
+        *of_schemes(totals, data.currency, None if strategy == first else data.summary[first]),
         *(_of_money(totals, data.currency) if drawn else ()),
         *(_of_lines(totals) if drawn else ()),
     )
@@ -33,30 +35,31 @@ def _of_load(data: RunData, strategy: str, totals: Totals) -> Sequence[str | Fig
     before = data.summary[first]["peak_kw"]
     moved = change(peak, before)
     if strategy != first and moved not in ("", "0.0 %"):
-        side = "below" if peak < before else "above"
-        text.append(f", {moved} {side} {strategy_name(first)}")
+        side = "lower" if peak < before else "higher"
+        text.append(f", {moved} {side} than under {strategy_name(first)}")
     return [*text, ". "]
 
 
 def _of_money(totals: Totals, currency: str) -> Sequence[str | Figure]:
     text: list[str | Figure] = []
-    for who, key in (("The utility", "utility_profit"), ("aggregators", "aggregator_profit")):
-        verb = "earns" if who == "The utility" else "earn"
-        if totals[key] < 0:
-            verb = "loses" if who == "The utility" else "lose"
-        told = Figure(key, totals[key], money(abs(totals[key]), currency))
-        text += [", " if text else "", f"{who} {verb} ", told]
-    return [*text, ". "]
+    for who, key, of_one in (
+        ("the utility", "utility_profit", "s"), ("aggregators", "aggregator_profit", "")
+    ):  # fmt: skip
+        # Who earns nothing, as aggregators without a game, is not worth a word.
+        if amount := totals[key]:
+            verb = "lose" if amount < 0 else "earn"
+            told = Figure(key, amount, money(abs(amount), currency))
+            text += [", " if text else "", f"{who} {verb}{of_one} ", told]
+    return [capital(str(text[1])), *text[2:], ". "] if text else []
 
 
 def _of_lines(totals: Totals) -> Sequence[str | Figure]:
     steps = totals["overloaded_steps"]
     if not steps:
-        return ["No line carries more than it may."]
+        return ["No line is overloaded."]
     worst = max(steps, key=lambda line: steps[line])
-    found: list[str | Figure] = [f"{len(steps)} lines carry more than they may" if len(steps) > 1
-                                 else "A line carries more than it may"]  # fmt: skip
     number = steps[worst]
-    unit = "step" if number == 1 else "steps"
-    return [*found, f", {worst} in ", Figure(f"overloaded_steps.{worst}", number, f"{number:,}"),
-            f" {unit}."]  # fmt: skip
+    told = Figure(f"overloaded_steps.{worst}", number, counted(number, "step"))
+    if len(steps) == 1:
+        return [f"One line is overloaded, {worst}, in ", told, "."]
+    return [f"{len(steps):,} lines are overloaded, {worst} most often, in ", told, "."]

@@ -58,7 +58,7 @@ def comparison(runs: Sequence[tuple[str, RunData]]) -> str:
         for name in data.strategies
     )
     body = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>'
+        f"<tr>{row_head(label)}"
         + "".join(
             "".join(cells) if cells else "<td>-</td>" * len(data.strategies)
             for cells, (_, data) in zip(held, runs, strict=True)
@@ -68,6 +68,12 @@ def comparison(runs: Sequence[tuple[str, RunData]]) -> str:
     )
     head += f"<tr><td></td>{strategies}</tr>"
     return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def row_head(label: str) -> str:
+    """Return the head of a row, marked where it is a part of the row above it."""
+    part = ' class="part"' if label.startswith(" ") else ""
+    return f'<th scope="row"{part}>{escape(label.strip())}</th>'
 
 
 def all_figures(data: RunData) -> str:

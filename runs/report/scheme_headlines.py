@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from environment.last_digits import anything
+from runs.number_text import fixed
 
 type Totals = Mapping[str, Any]
+
+# A change by a smaller share is not worth a sentence.
+NOTICEABLE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +35,47 @@ class Figure:
 type Sentence = tuple[str | Figure, ...]
 
 
-def of_schemes(totals: Totals, currency: str) -> Sentence:
-    """Return what the schemes whose figures are among the totals came to."""
+def of_schemes(totals: Totals, currency: str, first: Totals | None = None) -> Sentence:
+    """Return what the schemes whose figures are among the totals came to.
+
+    Parameters
+    ----------
+    totals
+        What a strategy came to.
+    currency
+        The currency of the run.
+    first
+        What the first strategy came to; schemes that hardly differ from it are left out.
+    """
     told: Sentence = ()
     for figure, sentence in _SENTENCES.items():
-        if figure in totals:
-            told += sentence(totals, currency)
+        if figure not in totals:
+            continue
+        said = sentence(totals, currency)
+        if first is None or figure not in first or _differs(said, sentence(first, currency)):
+            told += said
     return told
+
+
+def _differs(sentence: Sentence, other: Sentence) -> bool:
+    """Return whether two sentences of a scheme say different things, or noticeably other numbers.
+
+    A bill moves a little with prices that other schemes move; that is no news of the scheme.
+    """
+    if len(sentence) != len(other):
+        return True
+    for part, before in zip(sentence, other, strict=True):
+        if isinstance(part, str) or isinstance(before, str):
+            if part != before:
+                return True
+        elif abs(part.value - before.value) > NOTICEABLE * max(abs(part.value), abs(before.value)):
+            return True
+    return False
 
 
 def money(amount: float, currency: str) -> str:
     """Return an amount with its currency."""
-    return f"{amount:,.0f} {currency}" if amount >= 1000 else f"{amount:,.2f} {currency}"
+    return f"{fixed(amount, 0 if amount >= 1000 else 2)} {currency}"
 
 
 def _energy(totals: Totals, key: str) -> Figure:
@@ -50,7 +83,7 @@ def _energy(totals: Totals, key: str) -> Figure:
     size, unit = (1000.0, "MWh") if abs(energy) >= 2000 else (1.0, "kWh")
     amount = energy / size
     digits = 2 if abs(amount) < 10 else 1 if abs(amount) < 100 or size > 1 else 0
-    return Figure(key, totals[key], f"{amount:,.{digits}f} {unit}")
+    return Figure(key, totals[key], f"{fixed(amount, digits)} {unit}")
 
 
 def _bill(totals: Totals, key: str, currency: str) -> Sentence:
@@ -72,21 +105,23 @@ def _of_homes(totals: Totals, currency: str) -> Sentence:
     )  # fmt: skip
     if anything([totals["home_imported_kwh"], totals["home_exported_kwh"]]):
         told += (
-            "They draw ", _energy(totals, "home_imported_kwh"), " from the grid, feed in ",
-            _energy(totals, "home_exported_kwh"), " and ", *_bill(totals, "home_bill", currency),
-            ". ",
+            "They draw ", _energy(totals, "home_imported_kwh"), " from the grid",
+            *((", feed in ", _energy(totals, "home_exported_kwh"))
+              if totals["home_exported_kwh"] else ()),
+            " and ", *_bill(totals, "home_bill", currency), ". ",
         )  # fmt: skip
     return told
 
 
 def _of_houses(totals: Totals, currency: str) -> Sentence:
-    used = totals["house_generation_kwh"] - totals["house_export_kwh"]
     generated = totals["house_generation_kwh"]
-    share = 100 * used / generated if anything(generated) else 100
+    share = 100 * (1 - totals["house_export_kwh"] / generated) if anything(generated) else None
     return (
-        "Houses buy ", _energy(totals, "house_import_kwh"), ", deliver ",
-        _energy(totals, "house_export_kwh"), f", use {share:.0f} % of their sun and ",
-        *_bill(totals, "house_bill", currency), ". ",
+        "Houses buy ", _energy(totals, "house_import_kwh"),
+        *(() if share is None else (
+            ", deliver ", _energy(totals, "house_export_kwh"),
+            f", use {share:.0f} % of what they generate",
+        )), " and ", *_bill(totals, "house_bill", currency), ". ",
     )  # fmt: skip
 
 
@@ -125,10 +160,8 @@ def _of_school_buses(totals: Totals, currency: str) -> Sentence:
             Figure("school_income", income, money(income, currency)),
         )  # fmt: skip
     told += (" and ", *_bill(totals, "school_bill", currency), " in all. ")
-    if anything(unmet := totals["school_unmet_kwh"]):
-        told += (
-            "Their rounds lack ", Figure("school_unmet_kwh", unmet, f"{unmet:,.0f} kWh"), ". ",
-        )  # fmt: skip
+    if anything(totals["school_unmet_kwh"]):
+        told += ("Their rounds lack ", _energy(totals, "school_unmet_kwh"), ". ")
     return told
 
 
@@ -139,8 +172,8 @@ def _of_vehicles(totals: Totals, currency: str) -> Sentence:
     if anything(totals["vehicle_discharged_kwh"]):
         told += (", give ", _energy(totals, "vehicle_discharged_kwh"), " back")
     told += (" and ", *_bill(totals, "ev_bill", currency), ". ")
-    if unmet := totals["counts"].get("unmet_trips", 0):
-        told += (Figure("counts.unmet_trips", unmet, f"{unmet:,}"), " drives lack energy. ")
+    if totals.get("unmet_trip_kwh"):
+        told += ("Their trips lack ", _energy(totals, "unmet_trip_kwh"), ". ")
     return told
 
 

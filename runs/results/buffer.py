@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.results.tables import Column
+from runs.results.tables import ResultColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +48,7 @@ class TableBuffer:
         The start of the run, in milliseconds since 1970 UTC.
     """
 
-    def __init__(self, table: str, columns: Sequence[Column], start_ms: int) -> None:
+    def __init__(self, table: str, columns: Sequence[ResultColumn], start_ms: int) -> None:
         self.table = table
         self.columns = tuple(columns)
         self._column_names = {column.name for column in columns}
@@ -155,7 +155,7 @@ class TableBuffer:
             self._arrays[name] = larger = np.empty(self._room, array.dtype)
             larger[: self.rows] = array[: self.rows]
 
-    def _piece(self, column: Column, value: Any) -> NDArray[Any]:
+    def _piece(self, column: ResultColumn, value: Any) -> NDArray[Any]:
         """Return the values of a column as numbers that its array can hold."""
         kind, optional = column.kind, column.optional
         if kind == "name":
@@ -210,7 +210,7 @@ def _has_nan(value: Any) -> bool:
     return bool(value != value)
 
 
-def _refuse_column(column: Column, values: Any, rows: int, names: int) -> None:
+def _refuse_column(column: ResultColumn, values: Any, rows: int, names: int) -> None:
     """Refuse values that a column of so many rows, with so many names, cannot hold."""
     fits = isinstance(values, np.ndarray) and values.shape == (rows,)
     if not fits or values.dtype != _DTYPES[column.kind]:

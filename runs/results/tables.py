@@ -12,7 +12,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ResultColumn:
     """A column of a table.
 
     Attributes
@@ -36,30 +36,30 @@ class Column:
     optional: bool = False
 
 
-def _whole(name: str, description: str) -> Column:
-    return Column(name, "whole", "", description)
+def _whole(name: str, description: str) -> ResultColumn:
+    return ResultColumn(name, "whole", "", description)
 
 
-def _name(name: str, description: str, *, optional: bool = False) -> Column:
-    return Column(name, "name", "", description, optional)
+def _name(name: str, description: str, *, optional: bool = False) -> ResultColumn:
+    return ResultColumn(name, "name", "", description, optional)
 
 
-def _time(name: str, description: str) -> Column:
-    return Column(name, "time", "", description)
+def _time(name: str, description: str) -> ResultColumn:
+    return ResultColumn(name, "time", "", description)
 
 
-def _kwh(name: str, description: str) -> Column:
-    return Column(name, "number", "kWh", description)
+def _kwh(name: str, description: str) -> ResultColumn:
+    return ResultColumn(name, "number", "kWh", description)
 
 
-def _price(name: str, description: str) -> Column:
-    return Column(name, "number", "money/kWh", description, optional=True)
+def _price(name: str, description: str) -> ResultColumn:
+    return ResultColumn(name, "number", "money/kWh", description, optional=True)
 
 
 _STEP = _whole("step", "number of the step, from 0")
 _STRATEGY = _name("strategy", "how prices are found and vehicles charge")
-_LAM = Column("lam", "number", "money/kWh", "satisfaction of the first kWh")
-_THETA = Column("theta", "number", "money/kWh^2", "fall of satisfaction per kWh stored")
+_LAM = ResultColumn("lam", "number", "money/kWh", "satisfaction of the first kWh")
+_THETA = ResultColumn("theta", "number", "money/kWh^2", "fall of satisfaction per kWh stored")
 
 _HOUSE_FLOWS = (
     _kwh("appliances_kwh", "electricity of the appliances"),
@@ -77,7 +77,7 @@ _HOUSE_FLOWS = (
     _kwh("tank_kwh", "heat in the tank before the step"),
 )
 
-TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
+TABLES: Mapping[str, tuple[ResultColumn, ...]] = MappingProxyType({
     "hours": (
         _STEP,
         _time("time", "start of the step"),
@@ -100,7 +100,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _STRATEGY,
         _whole("vehicle", "number of the vehicle, from 0"),
         _name("community", "where it is parked, empty on the road", optional=True),
-        Column("soc", "number", "1", "state of charge before the exchange"),
+        ResultColumn("soc", "number", "1", "state of charge before the exchange"),
         _kwh("usable_kwh", "stored energy above the lowest state of charge"),
         _kwh("energy_kwh", "exchange at the plug, > 0 charging"),
         _kwh("min_kwh", "least exchange possible, negative when it can discharge"),
@@ -108,7 +108,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _LAM,
         _THETA,
         _price("price", "price it pays or is paid"),
-        Column("driven_km", "number", "km", "distance driven in the step"),
+        ResultColumn("driven_km", "number", "km", "distance driven in the step"),
         _kwh("unmet_kwh", "energy its driving takes and its battery lacks"),
         _whole("plugged", "1 where it is plugged in, 0 on the road or in an outage"),
     ),
@@ -158,7 +158,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _kwh("replaced_kwh", "charged energy that replaces energy sold before"),
         _kwh("driven_kwh", "energy its buses use on their rounds"),
         _kwh("unmet_kwh", "energy their rounds take and their batteries lack"),
-        Column("least_soc", "number", "1", "lowest state of charge of its buses"),
+        ResultColumn("least_soc", "number", "1", "lowest state of charge of its buses"),
     ),
     "trips": (
         _whole("vehicle", "number of the vehicle, from 0"),
@@ -166,7 +166,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _time("arrives", "time of arrival"),
         _name("origin", "community it leaves"),
         _name("destination", "community it drives to"),
-        Column("km", "number", "km", "distance"),
+        ResultColumn("km", "number", "km", "distance"),
         _kwh("energy_kwh", "energy the drive takes"),
     ),
     "homes": (
@@ -245,25 +245,25 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _name("payee", "who is paid, and delivers the energy"),
         _kwh("energy_kwh", "energy paid for"),
         _price("price", "price of the energy"),
-        Column("amount", "number", "money", "money from payer to payee"),
+        ResultColumn("amount", "number", "money", "money from payer to payee"),
     ),
     "messages": (
         _STEP,
         _STRATEGY,
-        Column("time", "number", "h", "time within the step at which it was sent"),
+        ResultColumn("time", "number", "h", "time within the step at which it was sent"),
         _whole("round", "round of the negotiation"),
         _name("kind", "what it says"),
         _name("sender", "who sent it"),
         _name("receiver", "whom it is for"),
-        Column("value", "number", "", "price, energy or amount it carries", optional=True),
+        ResultColumn("value", "number", "", "price, energy or amount it carries", optional=True),
         _whole("count", "number of agents addressed or answering"),
     ),
     "fleet": (
         _whole("vehicle", "number of the vehicle, from 0"),
         _name("day_plan", "name of its day plan"),
         _kwh("capacity_kwh", "capacity of its battery"),
-        Column("power_kw", "number", "kW", "highest power at the plug"),
-        Column("consumption_kwh_per_km", "number", "kWh/km", "consumption driving"),
+        ResultColumn("power_kw", "number", "kW", "highest power at the plug"),
+        ResultColumn("consumption_kwh_per_km", "number", "kWh/km", "consumption driving"),
         _LAM,
         _THETA,
     ),
@@ -285,9 +285,9 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _name("group", "its community and group of members"),
         _name("storage", "the storage that may serve it"),
         _kwh("demand_kwh", "demand"),
-        Column("forecast_kwh", "number", "kWh", "demand forecast for the day", optional=True),
+        ResultColumn("forecast_kwh", "number", "kWh", "demand forecast for the day", optional=True),
         _kwh("used_kwh", "demand of the day before the step"),
-        Column(
+        ResultColumn(
             "average_kwh", "number", "kWh", "mean demand expected of each step left of the day",
             optional=True,
         ),
@@ -315,8 +315,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _whole("house", "number of the house, from 0"),
         _name("group", "name of its group"),
         _name("community", "where it stands"),
-        Column("load_scale", "number", "1", "factor on the series its appliances follow"),
-        Column("heat_scale", "number", "1", "factor on the series its need of heat follows"),
+        ResultColumn("load_scale", "number", "1", "factor on the series its appliances follow"),
+        ResultColumn("heat_scale", "number", "1", "factor on the series its need of heat follows"),
     ),
     "house_steps": (
         _STEP,
@@ -337,7 +337,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType({
         _kwh("sent_kwh", "energy sent into the line at the utility's end"),
         _kwh("received_kwh", "energy received at the far end"),
         _kwh("losses_kwh", "energy lost on the way"),
-        Column("loading", "number", "1", "power on the line as a share of its rating"),
+        ResultColumn("loading", "number", "1", "power on the line as a share of its rating"),
     ),
 })  # fmt: skip
 

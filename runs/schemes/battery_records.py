@@ -10,7 +10,7 @@ from runs.results.writer import ResultsWriter
 from runs.strategy_names import strategies_within
 
 if TYPE_CHECKING:
-    from runs.schemes.battery_sharing import BatterySharing
+    from runs.schemes.battery_sharing import BatterySharingScheme
 
 SHARING = {"shared_battery", "priced_battery"}
 
@@ -22,7 +22,7 @@ def recorded_buildings(wanted: str | int, buildings: int) -> int:
     return buildings if wanted == "all" else 0
 
 
-def write_batteries(writer: ResultsWriter, sharing: "BatterySharing") -> None:
+def write_batteries(writer: ResultsWriter, sharing: "BatterySharingScheme") -> None:
     """Write how large the battery of each building is, with and without sharing."""
     shared = sharing.shared
     followed = set(strategies_within("battery_sharing", sharing.setting.scenario.strategies))
@@ -39,7 +39,7 @@ def write_batteries(writer: ResultsWriter, sharing: "BatterySharing") -> None:
     )
 
 
-def write_step(writer: ResultsWriter, sharing: "BatterySharing") -> None:
+def write_step(writer: ResultsWriter, sharing: "BatterySharingScheme") -> None:
     """Write what the recorded buildings and their batteries did in a step."""
     wanted = sharing.setting.scenario.record.buildings
     recorded = recorded_buildings(wanted, len(sharing.batteries))
@@ -68,7 +68,7 @@ def write_step(writer: ResultsWriter, sharing: "BatterySharing") -> None:
 
 def write_exchanges(
     writer: ResultsWriter,
-    sharing: "BatterySharing",
+    sharing: "BatterySharingScheme",
     giver: NDArray[np.int64],
     taker: NDArray[np.int64],
     sent_kwh: NDArray[np.float64],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 METER = "grid"
 
 
-class BatterySharing:
+class BatterySharingScheme:
     """Batteries of buildings that charge by night and cover the load by day.
 
     Parameters

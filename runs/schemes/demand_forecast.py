@@ -14,7 +14,7 @@ from runs.scenarios.scenario import Scenario
 KEPT_STEPS = 1024
 
 
-class DemandForecast:
+class UtilityForecast:
     """The demand of all members in steps to come, as far as it follows profiles and files.
 
     It knows the loads and their growth, and photovoltaics under a clear sky; it knows neither the
@@ -34,7 +34,7 @@ class DemandForecast:
         self._members = members
         self._step_h = calendar.step_h
         sources = 1 + max(
-            (int(p["source"].max(initial=0)) for p in members.populations.values()), default=0
+            (int(p["source"].max(initial=-1)) for p in members.populations.values()), default=-1
         )
         growths = scenario.growth.demand_per_year
         self._weights = [

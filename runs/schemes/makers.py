@@ -23,9 +23,9 @@ def _composite_storage(simulation: "Simulation") -> Scheme:
 
 
 def _battery_sharing(simulation: "Simulation") -> Scheme:
-    from runs.schemes.battery_sharing import BatterySharing
+    from runs.schemes.battery_sharing import BatterySharingScheme
 
-    return BatterySharing(simulation)
+    return BatterySharingScheme(simulation)
 
 
 def _school_buses(simulation: "Simulation") -> Scheme:

@@ -17,7 +17,7 @@ from runs.members import Members
 from runs.scenarios.preferences import FromFile, preference_values
 from runs.scenarios.scenario import Scenario
 from runs.scenarios.school_buses import CONNECTION, SchoolBuses
-from runs.schemes.demand_forecast import DemandForecast
+from runs.schemes.demand_forecast import UtilityForecast
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class SchoolSetting:
         When buses are on their way.
     window, opens : array of bool, shape (steps,)
         Steps of the charging window, and those in which it opens.
-    forecast : DemandForecast
+    forecast : UtilityForecast
         What the utility expects of all members.
     """
 
@@ -47,7 +47,7 @@ class SchoolSetting:
     rounds: SchoolRounds
     window: NDArray[np.bool_]
     opens: NDArray[np.bool_]
-    forecast: DemandForecast
+    forecast: UtilityForecast
     step_h: float
 
     def base_kwh(self, step: int) -> float:
@@ -113,7 +113,7 @@ def make_school_setting(
         rounds=SchoolRounds.of(calendar, scenario.steps, rules.rounds, opens, window),
         window=window,
         opens=opens,
-        forecast=DemandForecast(scenario, calendar, members),
+        forecast=UtilityForecast(scenario, calendar, members),
         step_h=scenario.step_h,
     )
 

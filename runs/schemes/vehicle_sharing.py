@@ -114,14 +114,17 @@ class VehicleSharing:
             pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
 
     def sums(self) -> dict[str, float]:
-        """Return the energies and the bill of the step."""
+        """Return the energies of the step, and the bill with its two parts."""
+        price = self.simulation.paid_price()
         sums = {
             "vehicle_kwh": float(self.vehicle_kwh.sum()),
             "vehicle_charged_kwh": float(self.charged_kwh.sum()),
             "vehicle_discharged_kwh": float(self.discharged_kwh.sum()),
             "driven_km": float(self.fleet.population["driven_km"][self.on_the_road].sum()),
             "unmet_trip_kwh": float(self.unmet_kwh.sum()),
-            "ev_bill": float((self.simulation.paid_price() * self.vehicle_kwh).sum()),
+            "ev_bill": float((price * self.vehicle_kwh).sum()),
+            "ev_charging_bill": float((price * self.charged_kwh).sum()),
+            "ev_discharging_income": float((price * self.discharged_kwh).sum()),
         }
         if self.traffic.trips.growth is not None:
             sums["joined_kwh"] = self.traffic.joined_kwh

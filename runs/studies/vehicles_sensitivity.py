@@ -17,7 +17,7 @@ PER_VEHICLE, COSTS, OTHER = "load per vehicle", "costs and retail", "other"
 
 
 @dataclass(frozen=True, slots=True)
-class Variation:
+class CaseVariation:
     """A change of the case study.
 
     Attributes
@@ -62,28 +62,28 @@ class Variation:
 
 _A, _B = "generation_cost.quadratic", "generation_cost.linear"
 VARIATIONS = (
-    Variation("none", OTHER, (), 40.7, 8.3),
-    Variation("loads x 0.9", PER_VEHICLE, (), 44.5, 7.1, load=0.9),
-    Variation("loads x 1.1", PER_VEHICLE, (), 37.0, 9.7, load=1.1),
-    Variation("loads x 1.2", PER_VEHICLE, (), 31.3, 28.4, load=1.2),
-    Variation("loads x 1.5", PER_VEHICLE, (), 12.8, 55.5, load=1.5),
-    Variation("loads x 2", PER_VEHICLE, (), -5.4, None, load=2.0),
-    Variation("1,500 vehicles", PER_VEHICLE, ("vehicles.count=1500",), 26.7),
-    Variation("2,500 vehicles", PER_VEHICLE, ("vehicles.count=2500",), 48.0),
-    Variation("a x 0.5", COSTS, (f"{_A}=2.5e-4",), 39.8, -25.7),
-    Variation("a x 2", COSTS, (f"{_A}=1.0e-3",), 41.7, 42.8),
-    Variation("b x 0.5", COSTS, (f"{_B}=5.07",), 42.3, -18.9),
-    Variation("b x 1.5", COSTS, (f"{_B}=15.21",), 39.0, 27.0),
-    Variation("retail at average cost", COSTS, ("prices.retail=average",), 40.7, -24.9),
-    Variation("day in spring", OTHER, ("start=2023-04-17T01:00",), 45.2, 8.3),
-    Variation("day in summer", OTHER, ("start=2023-07-17T01:00",), 47.9, 9.0),
-    Variation("day in autumn", OTHER, ("start=2023-10-16T01:00",)),
-    Variation("start at 40 %", OTHER, ("vehicles.soc_start=0.4",), 42.3, -4.2),
-    Variation("start at 60 %", OTHER, ("vehicles.soc_start=0.6",), 39.4, 17.4),
-    Variation("theta 1", OTHER, ("vehicles.theta=1",), 31.8),
-    Variation("theta 4", OTHER, ("vehicles.theta=4",), 23.4),
-    Variation("trip energy kept", OTHER, ("vehicles.trip_reserve=true",), 25.3, 26.0),
-    Variation(
+    CaseVariation("none", OTHER, (), 40.7, 8.3),
+    CaseVariation("loads x 0.9", PER_VEHICLE, (), 44.5, 7.1, load=0.9),
+    CaseVariation("loads x 1.1", PER_VEHICLE, (), 37.0, 9.7, load=1.1),
+    CaseVariation("loads x 1.2", PER_VEHICLE, (), 31.3, 28.4, load=1.2),
+    CaseVariation("loads x 1.5", PER_VEHICLE, (), 12.8, 55.5, load=1.5),
+    CaseVariation("loads x 2", PER_VEHICLE, (), -5.4, None, load=2.0),
+    CaseVariation("1,500 vehicles", PER_VEHICLE, ("vehicles.count=1500",), 26.7),
+    CaseVariation("2,500 vehicles", PER_VEHICLE, ("vehicles.count=2500",), 48.0),
+    CaseVariation("a x 0.5", COSTS, (f"{_A}=2.5e-4",), 39.8, -25.7),
+    CaseVariation("a x 2", COSTS, (f"{_A}=1.0e-3",), 41.7, 42.8),
+    CaseVariation("b x 0.5", COSTS, (f"{_B}=5.07",), 42.3, -18.9),
+    CaseVariation("b x 1.5", COSTS, (f"{_B}=15.21",), 39.0, 27.0),
+    CaseVariation("retail at average cost", COSTS, ("prices.retail=average",), 40.7, -24.9),
+    CaseVariation("day in spring", OTHER, ("start=2023-04-17T01:00",), 45.2, 8.3),
+    CaseVariation("day in summer", OTHER, ("start=2023-07-17T01:00",), 47.9, 9.0),
+    CaseVariation("day in autumn", OTHER, ("start=2023-10-16T01:00",)),
+    CaseVariation("start at 40 %", OTHER, ("vehicles.soc_start=0.4",), 42.3, -4.2),
+    CaseVariation("start at 60 %", OTHER, ("vehicles.soc_start=0.6",), 39.4, 17.4),
+    CaseVariation("theta 1", OTHER, ("vehicles.theta=1",), 31.8),
+    CaseVariation("theta 4", OTHER, ("vehicles.theta=4",), 23.4),
+    CaseVariation("trip energy kept", OTHER, ("vehicles.trip_reserve=true",), 25.3, 26.0),
+    CaseVariation(
         "slots an hour earlier",
         OTHER,
         (
@@ -131,7 +131,7 @@ def sensitivity(tick: Callable[[], None]) -> list[ReportSection]:
     tick
         Called after each of `VARIATIONS`.
     """
-    found: list[tuple[Variation, _Found]] = []
+    found: list[tuple[CaseVariation, _Found]] = []
     draws: dict[str, list[_Found]] = {}
     for variation in VARIATIONS:
         here = _find(variation.setting())
@@ -173,7 +173,7 @@ def sensitivity(tick: Callable[[], None]) -> list[ReportSection]:
     return [changed, _seeds(found, draws)]
 
 
-def _is_far(variation: Variation, found: _Found) -> bool:
+def _is_far(variation: CaseVariation, found: _Found) -> bool:
     """Whether another implementation found something else."""
     pairs = ((variation.par, found.par), (variation.bill, found.bill))
     return any(other is not None and abs(other - ours) > FAR for other, ours in pairs)
@@ -185,7 +185,9 @@ def _range(values: Iterable[float]) -> str:
     return f"{min(known):.1f} to {max(known):.1f}"
 
 
-def _seeds(found: list[tuple[Variation, _Found]], draws: dict[str, list[_Found]]) -> ReportSection:
+def _seeds(
+    found: list[tuple[CaseVariation, _Found]], draws: dict[str, list[_Found]]
+) -> ReportSection:
     """Tell how far other draws of lambda move the reductions."""
     rows: list[tuple[Cell, ...]] = []
     for variation, _ in found:
@@ -217,7 +219,7 @@ def _seeds(found: list[tuple[Variation, _Found]], draws: dict[str, list[_Found]]
     return ReportSection("seeds", "Other draws of lambda", columns, tuple(rows), text)
 
 
-def _lesson(found: list[tuple[Variation, _Found]]) -> str:
+def _lesson(found: list[tuple[CaseVariation, _Found]]) -> str:
     """Say what drives the reductions."""
     loads, costs = (
         [each for variation, each in found if variation.kind == kind]
@@ -234,7 +236,7 @@ def _lesson(found: list[tuple[Variation, _Found]]) -> str:
     )
 
 
-def _differences(found: list[tuple[Variation, _Found]], draws: dict[str, list[_Found]]) -> str:
+def _differences(found: list[tuple[CaseVariation, _Found]], draws: dict[str, list[_Found]]) -> str:
     """Say where another implementation found something else, and what is known of the cause."""
     far = [(variation, here) for variation, here in found if _is_far(variation, here)]
     if not far:
@@ -260,7 +262,7 @@ def _differences(found: list[tuple[Variation, _Found]], draws: dict[str, list[_F
     return " ".join(told)[:-1] + "."
 
 
-def _reached(variation: Variation, draws: list[_Found]) -> bool:
+def _reached(variation: CaseVariation, draws: list[_Found]) -> bool:
     """Whether some draws come as far as what another implementation found."""
     pairs = (
         (variation.par, [each.par for each in draws]),

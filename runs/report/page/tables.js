@@ -137,7 +137,7 @@ function paymentTable(cell, view) {
     paid.kind.replaceAll('_', ' '), paid.payer, paid.payee, told(paid.energy_kwh), told(paid.amount),
   ]);
   cell.append(table(['for', 'payer', 'payee', 'kWh', run.currency], rows, 'checks').scroll);
-  if (run.payments.left_out) cell.append(element('p', `The largest ${rows.length}; up to ${run.payments.left_out} smaller ones are left out.`, 'note'));
+  if (run.payments.left_out) cell.append(element('p', `The largest ${rows.length}; smaller ones left out: at most ${run.payments.left_out}.`, 'note'));
 }
 
 // The step within the window of a run that a time belongs to.

@@ -1,0 +1,84 @@
+"""The sentences of a report: each scheme is told of where it differs, and counts agree."""
+
+from typing import Any
+
+import pytest
+
+from runs.report.headlines import _of_lines, _of_money
+from runs.report.scheme_headlines import Figure, of_schemes
+
+HOUSES: dict[str, Any] = {
+    "house_running_cost": 1.0, "house_generation_kwh": 4_000.0, "house_export_kwh": 3_000.0,
+    "house_import_kwh": 2_500.0, "house_bill": 45_444.0,
+}  # fmt: skip
+VEHICLES: dict[str, Any] = {
+    "vehicle_charged_kwh": 13_520.0, "vehicle_discharged_kwh": 0.0, "ev_bill": 328_815.0,
+    "unmet_trip_kwh": 0.0,
+}  # fmt: skip
+FIRST = HOUSES | VEHICLES
+
+
+def text(parts: Any) -> str:
+    return "".join(part.text if isinstance(part, Figure) else part for part in parts)
+
+
+def test_a_scheme_that_did_not_change_is_told_of_once() -> None:
+    """Of everybody sharing only schemes that differ from nobody sharing have a sentence."""
+    assert text(of_schemes(FIRST, "JPY")) == (
+        "Houses buy 2.50 MWh, deliver 3.00 MWh, use 25 % of what they generate and pay "
+        "45,444 JPY. Vehicles take 13.5 MWh and pay 328,815 JPY. "
+    )
+    assert of_schemes(FIRST, "JPY", FIRST) == ()
+    # Prices that another scheme moved by less than one per cent are no news of the vehicles.
+    shifted = FIRST | {"house_import_kwh": 2_000.0, "ev_bill": 328_046.0}
+    assert text(of_schemes(shifted, "JPY", FIRST)).startswith("Houses buy 2.00 MWh")
+    assert "Vehicles" not in text(of_schemes(shifted, "JPY", FIRST))
+    dearer = FIRST | {"ev_bill": 400_000.0}
+    assert text(of_schemes(dearer, "JPY", FIRST)) == "Vehicles take 13.5 MWh and pay 400,000 JPY. "
+    selling = FIRST | {"vehicle_discharged_kwh": 5.0}
+    assert "give 5.00 kWh back" in text(of_schemes(selling, "JPY", FIRST))
+
+
+def test_a_scheme_that_only_the_other_strategy_has_is_told_of() -> None:
+    assert "Vehicles take" in text(of_schemes(FIRST, "JPY", HOUSES))
+
+
+def test_houses_without_photovoltaics_use_no_share_of_them() -> None:
+    dark = HOUSES | {"house_generation_kwh": 0.0, "house_export_kwh": 0.0}
+    assert text(of_schemes(dark, "JPY")) == "Houses buy 2.50 MWh and pay 45,444 JPY. "
+
+
+def test_trips_lack_energy_and_not_steps() -> None:
+    """A long trip without energy is counted in each of its steps; its energy is one number."""
+    unmet = VEHICLES | {"unmet_trip_kwh": 12.34, "counts": {"unmet_trips": 3}}
+    told = text(of_schemes(unmet, "JPY"))
+    assert told.endswith("Their trips lack 12.3 kWh. ")
+    assert "3" not in told.replace("13.5", "").replace("328,815", "").replace("12.3", "")
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ({}, "No line is overloaded."),
+        ({"a - b": 1}, "One line is overloaded, a - b, in 1 step."),
+        ({"a - b": 1_200}, "One line is overloaded, a - b, in 1,200 steps."),
+        ({"a - b": 1, "b - c": 2}, "2 lines are overloaded, b - c most often, in 2 steps."),
+    ],
+)
+def test_lines_are_counted(steps: dict[str, int], told: str) -> None:
+    assert text(_of_lines({"overloaded_steps": steps})) == told
+
+
+@pytest.mark.parametrize(
+    ("utility", "aggregators", "told"),
+    [
+        (659_292.0, 0.0, "The utility earns 659,292 JPY. "),
+        (-3.5, 0.0, "The utility loses 3.50 JPY. "),
+        (5.0, -7_000.0, "The utility earns 5.00 JPY, aggregators lose 7,000 JPY. "),
+        (0.0, 7.0, "Aggregators earn 7.00 JPY. "),
+        (0.0, 0.0, ""),
+    ],
+)
+def test_who_earns_nothing_is_not_told_of(utility: float, aggregators: float, told: str) -> None:
+    totals = {"utility_profit": utility, "aggregator_profit": aggregators}
+    assert text(_of_money(totals, "JPY")) == told
