@@ -16,6 +16,6 @@ PART_FILES = re.compile(rf"{_PART}|\.{_PART}\.new")
 CHECKPOINT_FILES = re.compile(_CHECKPOINT)
 # Seen from the folder of a run.
 RUN_FILES = re.compile(
-    rf"{_RESULT}|\.{_RESULT}\.new|\.lock|plots(/({_PICTURE}|\.{_PICTURE}\.new))?"
+    rf"{_RESULT}|\.{_RESULT}\.new|\.lock|(plots|\.plots\.new)(/({_PICTURE}|\.{_PICTURE}\.new))?"
     rf"|checkpoint(/({_CHECKPOINT}))?"
 )
