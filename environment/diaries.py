@@ -81,7 +81,7 @@ class _DiaryFile(TableFile):
             yield column, "text" if is_time else "number"
 
 
-def read_diaries(path: Path, communities: Sequence[str], calendar: Calendar) -> Diaries:
+def read_diaries(path: Path | str, communities: Sequence[str], calendar: Calendar) -> Diaries:
     """Read trip diaries.
 
     Parameters
@@ -103,7 +103,7 @@ def read_diaries(path: Path, communities: Sequence[str], calendar: Calendar) -> 
         With every problem found: cells that cannot be used, trips that overlap or begin where the
         person is not, days that end elsewhere than they begin or later than others begin.
     """
-    file = _DiaryFile(path)
+    file = _DiaryFile(Path(path))
     table = {name: file.table.column(name) for name in file.table.column_names}
     who = "person" if "person" in table else "vehicle"
     person, _ = names(table[who])

@@ -219,12 +219,12 @@ class StudyReport:
         sections = tuple(_section(section) for section in plain.pop("sections"))
         return cls(**plain, sections=sections)
 
-    def save(self, directory: Path) -> list[Path]:
+    def save(self, directory: Path | str) -> list[Path]:
         """Write the report as report.json, its tables as CSV and its drawings as PNG.
 
         Parameters
         ----------
-        directory : Path
+        directory : Path or str
             Made where it is not there; files of the same names are replaced.
 
         Returns
@@ -237,6 +237,7 @@ class StudyReport:
         InputError
             If the directory cannot be written to.
         """
+        directory = Path(directory)
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
