@@ -18,7 +18,7 @@ _STATE, _ARRAYS, _DIGESTS = "state.json", "arrays.npz", "digests.json"
 
 
 def save_checkpoint(
-    folder: Path, steps_done: int, state: Mapping[str, Any], scenario_hash: str
+    folder: Path | str, steps_done: int, state: Mapping[str, Any], scenario_hash: str
 ) -> None:
     """Write the state of a run; the one before is kept until this one is on the disk.
 
@@ -40,6 +40,7 @@ def save_checkpoint(
     TypeError
         When the state holds anything else.
     """
+    folder = Path(folder)
     arrays: dict[str, NDArray[Any]] = {}
     told = {
         "format": _FORMAT,
@@ -68,7 +69,12 @@ def save_checkpoint(
         raise unwritable(folder, error) from error
 
 
-def load_checkpoint(folder: Path, scenario_hash: str) -> tuple[int, dict[str, Any]]:
+def has_checkpoint(folder: Path) -> bool:
+    """Return whether there is a state of the run on the disk, damaged or not."""
+    return bool(_checkpoints(folder))
+
+
+def load_checkpoint(folder: Path | str, scenario_hash: str) -> tuple[int, dict[str, Any]]:
     """Read the newest state of a run.
 
     Parameters
@@ -90,6 +96,7 @@ def load_checkpoint(folder: Path, scenario_hash: str) -> tuple[int, dict[str, An
     InputError
         When there is none, it is damaged, or it belongs to another scenario.
     """
+    folder = Path(folder)
     places = _checkpoints(folder)
     if not places:
         raise _refusal(folder, "there is no checkpoint")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from environment.errors import InputError, Problem
 from runs.results.buffer import TableBuffer
-from runs.results.checkpoint import load_checkpoint
+from runs.results.checkpoint import has_checkpoint, load_checkpoint
 from runs.results.run_reader import Run, read_run
 from runs.results.tables import TABLES, arrow_schema
 from runs.results.writer import ResultsWriter
@@ -85,7 +85,9 @@ def read_any_run(directory: Path | str) -> Run:
     if run.complete:
         return run
     writer = ResultsWriter.resume(run.directory)
-    steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
+    steps, state = 0, dict[str, Any]()
+    if has_checkpoint(writer.checkpoints):
+        steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
     if steps == 0:
         message = f"no step of the run is done yet; hmesh resume {run.directory}"
         raise InputError([Problem(str(run.directory), message)])

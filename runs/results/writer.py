@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import shlex
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from environment.errors import InputError, Problem
+from runs.interruptions import held
 from runs.results.buffer import TableBuffer
+from runs.results.folder_lock import LOCK, locked
 from runs.results.run_reader import read_run
 from runs.results.safe_files import beside, sha256, sync, unwritable, write_json
 from runs.results.tables import SCHEMA, TABLES, arrow_schema, tables_with
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 # Few enough that memory and checkpoints stay small, many enough that a file reads as fast.
 ROWS_PER_PART = 2**15
+_CHECKPOINTS = "checkpoint"
+# What a run that was killed before its run.json was written leaves.
+_BEFORE_THE_RUN = {LOCK, ".run.json.new"}
 
 
 class ResultsWriter:
@@ -40,10 +46,12 @@ class ResultsWriter:
         The scenario as plain data, as run.json tells it.
     tables
         The tables that the run fills.
+    finished
+        Whether all results are written.
     """
 
-    def __init__(self, directory: Path, scenario: "Scenario") -> None:
-        self.directory = directory
+    def __init__(self, directory: Path | str, scenario: "Scenario") -> None:
+        self.directory = Path(directory)
         self.scenario = scenario
         self.resolved = scenario.resolved()
         self.tables = tables_with(scenario.schemes)
@@ -55,9 +63,10 @@ class ResultsWriter:
         }
         self._parts = dict.fromkeys(self.tables, 0)
         self._digests = dict.fromkeys(self.tables, "")
+        self.finished = False
 
     @classmethod
-    def create(cls, directory: Path, scenario: "Scenario") -> Self:
+    def create(cls, directory: Path | str, scenario: "Scenario") -> Self:
         """Make the folder of a new run.
 
         Parameters
@@ -72,17 +81,20 @@ class ResultsWriter:
         InputError
             When the folder holds something already or cannot be made.
         """
+        directory = Path(directory)
         refuse_used(directory)
         writer = cls(directory, scenario)
         try:
-            writer._parts_folder.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(directory, error) from None
+        # First of all, for from it alone the run can be resumed.
         writer.save_progress(0, 0.0)
+        writer.begin()
         return writer
 
     @classmethod
-    def resume(cls, directory: Path) -> Self:
+    def resume(cls, directory: Path | str) -> Self:
         """Open the folder of an unfinished run; `restore` then takes over its rows.
 
         Raises
@@ -95,16 +107,29 @@ class ResultsWriter:
         run = read_run(directory)
         if run.info["status"] == "complete":
             raise InputError([Problem(str(directory), "this run is complete; nothing is left")])
-        return cls(directory, Scenario.from_resolved(run.info["scenario"]))
+        return cls(run.directory, Scenario.from_resolved(run.info["scenario"]))
 
     @property
     def checkpoints(self) -> Path:
         """Where the state of the run is kept."""
-        return self.directory / "checkpoint"
+        return self.directory / _CHECKPOINTS
 
     @property
     def _parts_folder(self) -> Path:
         return self.checkpoints / "parts"
+
+    def begin(self) -> None:
+        """Make the folder of the rows of a run that has no checkpoint yet.
+
+        Raises
+        ------
+        InputError
+            When it cannot be made.
+        """
+        try:
+            self._parts_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self._parts_folder, error) from error
 
     def add(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append rows to a table.
@@ -183,8 +208,10 @@ class ResultsWriter:
         write_json(path, _sorted(summary), one_of_many=True)
         digests[path.name] = sha256(path)
         sync(self.directory)
-        self._write_info("complete", self.scenario.steps, wall_seconds, digests)
-        _remove(self.checkpoints)
+        with held():
+            self._write_info("complete", self.scenario.steps, wall_seconds, digests)
+            self.finished = True
+            remove_checkpoints(self.directory)
 
     def _flush(self, table: str) -> None:
         """Write the rows of a table that were gathered as a part."""
@@ -257,14 +284,33 @@ def refuse_used(directory: Path) -> None:
     """Refuse a folder for a new run that holds something already."""
     if not directory.exists():
         return
+    allowed = "a new or empty folder"
     if not directory.is_dir():
-        raise InputError([Problem(str(directory), "is a file", "a new or empty folder")])
-    if next(directory.iterdir(), None) is None:
+        raise InputError([Problem(str(directory), "is a file", allowed)])
+    if not {entry.name for entry in directory.iterdir()} - _BEFORE_THE_RUN:
         return
     message = "holds something already"
     if (directory / "run.json").is_file():
-        message = f"holds a run already; an unfinished one goes on with hmesh resume {directory}"
-    raise InputError([Problem(str(directory), message, "a new or empty folder")])
+        if (directory / LOCK).exists():
+            with locked(directory):  # refuses where the run is under way
+                pass
+        message = f"holds a run already; {resume_command(directory)} continues or completes it"
+    raise InputError([Problem(str(directory), message, allowed)])
+
+
+def resume_command(directory: Path) -> str:
+    """Return the command that continues a run or draws its missing pictures."""
+    return f"hmesh resume {shlex.quote(str(directory))}"
+
+
+def remove_checkpoints(directory: Path) -> None:
+    """Remove what only an unfinished run needs."""
+    import shutil
+
+    folder = directory / _CHECKPOINTS
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        sync(directory)
 
 
 def _sorted(value: Any) -> Any:
@@ -301,10 +347,3 @@ def _versions() -> dict[str, str]:
 
 def _chained(digest: str, next_digest: str) -> str:
     return hashlib.sha256(f"{digest}{next_digest}".encode()).hexdigest()
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-    sync(folder.parent)
