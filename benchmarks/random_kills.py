@@ -118,7 +118,7 @@ def forked(
     end : End
         How it ended.
     events : int
-        The number of file events, where it came to its end by itself.
+        The number of file events, where it ended by itself.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
@@ -235,7 +235,7 @@ def kill_again_and_again(
     whole: Reference, folder: Path, chance: random.Random, tally: Tally
 ) -> str:
     """Kill a run some times, let it end, and return what is wrong with it, or ""."""
-    directory, words, told = folder / "run", list(whole.words), []
+    directory, words, course = folder / "run", list(whole.words), []
     for _ in range(chance.choice(KILLS)):
         number = chance.choice(SIGNALS)
         by_time = chance.random() < 0.5
@@ -244,34 +244,34 @@ def kill_again_and_again(
         share = 1.05 if words[0] == "run" else chance.choice((0.2, 0.5, 1.05))
         at_event = None if by_time else chance.randint(1, max(int(share * whole.events), 1))
         end, _ = forked(words, folder, number, after_s, at_event)
-        told.append(f"{words[0]} ended by {number.name} with {end.status}")
+        course.append(f"{words[0]} ended by {number.name} with {end.status}")
         if "Traceback" in end.errors or "Exception ignored" in end.errors:
-            return f"{'; '.join(told)}; a traceback: {end.errors}"
+            return f"{'; '.join(course)}; a traceback: {end.errors}"
         if end.status == 0:
             tally.too_late += 1
             break
         expected = -number if number == signal.SIGKILL else 128 + number
         if end.status != expected:
-            return f"{'; '.join(told)}: {end.errors}"
+            return f"{'; '.join(course)}: {end.errors}"
         tally.kills[number.name] += 1
         tally.moments[state(directory)] += 1
         if number != signal.SIGKILL:
             lines = end.errors.splitlines()
             if len(lines) != 1 or not lines[0].startswith("interrupted"):
-                return f"{'; '.join(told)}; not one line: {end.errors}"
+                return f"{'; '.join(course)}; not one line: {end.errors}"
         next_words = recommended(end.errors) or words
         if number == signal.SIGKILL and (directory / "run.json").is_file():
             # The person tries the same command once more, and does what it answers.
             refused, _ = forked(whole.words, folder)
             next_words = recommended(refused.errors) or []
             if refused.status != 2 or not next_words:
-                return f"{'; '.join(told)}; run again gives {refused.status}: {refused.errors}"
+                return f"{'; '.join(course)}; run again gives {refused.status}: {refused.errors}"
         words = next_words
     else:
         end, _ = forked(words, folder)
-        told.append(f"{words[0]} ended with {end.status}")
+        course.append(f"{words[0]} ended with {end.status}")
     if end.status:
-        return f"{'; '.join(told)}: {end.errors}"
+        return f"{'; '.join(course)}: {end.errors}"
     found = digests(directory)
     if found != whole.digests:
         differ = sorted(
@@ -279,7 +279,7 @@ def kill_again_and_again(
             for name in found.keys() | whole.digests.keys()
             if found.get(name) != whole.digests.get(name)
         )
-        return f"{'; '.join(told)}; these files differ: {', '.join(differ)}"
+        return f"{'; '.join(course)}; these files differ: {', '.join(differ)}"
     return ""
 
 
@@ -302,20 +302,20 @@ def kill_while_starting(whole: Reference, folder: Path, chance: random.Random, t
         time.sleep(after_s)
         program.send_signal(number)
         errors = program.communicate(timeout=MOST_S)[1]
-    told = f"{number.name} after {after_s:.2f} s: status {program.returncode}: {errors}"
+    course = f"{number.name} after {after_s:.2f} s: status {program.returncode}: {errors}"
     allowed = {-number, 128 + number} - ({-signal.SIGINT} if number == signal.SIGINT else set())
     if program.returncode == 0:
         tally.too_late += 1
         return ""
     if program.returncode not in allowed or "Traceback" in errors or errors.count("\n") > 1:
-        return told
+        return course
     tally.kills[f"{number.name} at start"] += 1
     tally.moments[state(folder / "run")] += 1
     end, _ = forked(recommended(errors) or whole.words, folder)
     if end.status == 2 and number == signal.SIGKILL:
         end, _ = forked(recommended(end.errors) or whole.words, folder)
     if end.status or digests(folder / "run") != whole.digests:
-        return f"{told}; then {end.status}: {end.errors}"
+        return f"{course}; then {end.status}: {end.errors}"
     return ""
 
 

@@ -107,10 +107,10 @@ def _raise(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _not_lost(told: Any) -> None:
+def _not_lost(dropped: Any) -> None:
     """Send a signal once more whose exception Python has dropped; show all other exceptions."""
-    if not issubclass(told.exc_type, KeyboardInterrupt) or not _heard:
-        sys.__unraisablehook__(told)
+    if not issubclass(dropped.exc_type, KeyboardInterrupt) or not _heard:
+        sys.__unraisablehook__(dropped)
         return
     again = threading.Timer(_ONCE_MORE_S, _send, (_heard[-1],))
     again.daemon = True

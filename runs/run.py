@@ -120,7 +120,7 @@ def resume_run(
 
 @contextmanager
 def _reserved(directory: Path) -> Iterator[None]:
-    """Make a folder and keep others out of it; remove it where no run came to be in it."""
+    """Make a folder and keep others out of it; remove it where no run was written in it."""
     made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     try:
         directory.mkdir(parents=True, exist_ok=True)

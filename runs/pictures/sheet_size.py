@@ -69,7 +69,7 @@ def refuse_no_room(
     )
     if max(lacking_in) <= 0:
         return
-    # A wider sheet needs fewer lines of title and legend; the height told is of this width.
+    # A wider sheet needs fewer lines of title and legend; the height is that of this width.
     least = [
         np.ceil(10 * (size + max(lacking, 0.0))) / 10
         for size, lacking in zip(size_in, lacking_in, strict=True)
