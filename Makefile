@@ -43,6 +43,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/community_storage.py --smoke
 	@$(bin)/python benchmarks/composite_storage.py --smoke
 	@$(bin)/python benchmarks/reading.py --smoke
+	@$(bin)/python benchmarks/random_kills.py --smoke
 	@echo "== tests, the slow ones too, with newly drawn examples"
 	@HMESH_EXAMPLES=drawn $(bin)/python -m pytest -n $(TEST_WORKERS)
 

@@ -95,7 +95,7 @@ class DayPlans:
 
 
 def read_day_plans(
-    path: Path | None,
+    path: Path | str | None,
     communities: Sequence[str],
     *,
     holidays: bool = False,
@@ -130,7 +130,7 @@ def read_day_plans(
         before it has arrived or from where the vehicle is not, or because a day does not begin
         where the one before it ends.
     """
-    name, rows = _rows(path)
+    name, rows = _rows(None if path is None else Path(path))
     trips = _trips(name, rows, communities, holidays, school_holidays)
     plans = list(trips.values())
     each = [trip for plan in plans for trip in plan]

@@ -70,7 +70,7 @@ class _Rows:
     load: NDArray[np.float64]
 
 
-def read_loads(path: Path, calendar: Calendar, steps: int) -> LoadTable:
+def read_loads(path: Path | str, calendar: Calendar, steps: int) -> LoadTable:
     """Read the loads of members over a run.
 
     The file has one row for each member and interval, in any order, with the columns

@@ -101,7 +101,7 @@ class _DiaryFile(TableFile):
 
 
 def read_diaries(
-    path: Path, communities: Sequence[str], calendar: Calendar, *, each_person: bool = False
+    path: Path | str, communities: Sequence[str], calendar: Calendar, *, each_person: bool = False
 ) -> Diaries:
     """Read trip diaries.
 
@@ -133,7 +133,7 @@ def read_diaries(
         With every problem found: cells that cannot be used, trips that overlap or begin where the
         person is not, days that end elsewhere than they begin or later than others begin.
     """
-    file = _DiaryFile(path)
+    file = _DiaryFile(Path(path))
     table = {name: file.table.column(name) for name in file.table.column_names}
     who = "person" if "person" in table else "vehicle"
     person, _ = names(table[who])

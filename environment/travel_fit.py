@@ -69,12 +69,12 @@ def fitted_histogram(values: NDArray[np.float64]) -> Histogram:
     return Histogram(edges, shares)
 
 
-def fit_tours(path: Path, most_stops: int = 8) -> FittedTours:
+def fit_tours(path: Path | str, most_stops: int = 8) -> FittedTours:
     """Fit the shape of tours to a table of tours.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         CSV or Parquet file with the columns distance_km, travel_time_min, dwell_time_min and
         trips_in_tour. Tours of a single trip come home from nowhere and do not count.
     most_stops : int
@@ -86,7 +86,7 @@ def fit_tours(path: Path, most_stops: int = 8) -> FittedTours:
         If the file cannot be used: every problem of its rows.
     """
     names = ("distance_km", "travel_time_min", "dwell_time_min", "trips_in_tour")
-    file = _Columns(path, dict.fromkeys(names, "number"))
+    file = _Columns(Path(path), dict.fromkeys(names, "number"))
     km, driving, staying, trips = (numbers(file.table.column(name)) for name in names)
     for name, values, least in zip(
         names, (km, driving, staying, trips), (0, 0, -1, 0), strict=True
@@ -114,12 +114,12 @@ def fit_tours(path: Path, most_stops: int = 8) -> FittedTours:
     )
 
 
-def fit_departures(path: Path, column: str = "plug_out_local") -> dict[DayKind, Histogram]:
+def fit_departures(path: Path | str, column: str = "plug_out_local") -> dict[DayKind, Histogram]:
     """Fit the clock hour of departure to a table of local times, by quarters of an hour.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         CSV or Parquet file.
     column : str
         Its column of local times without a zone.
@@ -131,7 +131,7 @@ def fit_departures(path: Path, column: str = "plug_out_local") -> dict[DayKind, 
     """
     import pyarrow as pa
 
-    file = _Columns(path, {column: "time"})
+    file = _Columns(Path(path), {column: "time"})
     values = plain(file.table.column(column))
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         parsed = [_time(text) for text in values.to_pylist()]

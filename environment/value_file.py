@@ -11,13 +11,13 @@ from environment.table_file import LARGEST
 
 
 def read_values(
-    path: Path, column: str, least_rows: int = 1, above: float = -np.inf
+    path: Path | str, column: str, least_rows: int = 1, above: float = -np.inf
 ) -> NDArray[np.float64]:
     """Read a column of numbers.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         CSV file whose first line names its columns.
     column : str
         Name of the column.
@@ -37,6 +37,7 @@ def read_values(
         If the file cannot be read, or has no such column, too few rows, or rows without a number
         that is allowed; all of them are told.
     """
+    path = Path(path)
     if problems := missing_file(path):
         raise InputError(problems)
     try:

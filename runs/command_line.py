@@ -1,39 +1,20 @@
 """The command line: what a person types, and what hMESH answers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from environment.datasets.readers.kinds import KINDS
-from environment.errors import InputError
-
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-
-
-class _Commands(TyperGroup):
-    """Commands that answer a mistake of the person with one line each, never with a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except InputError as error:
-            for problem in error.problems:
-                typer.echo(str(problem), err=True)
-            raise typer.Exit(WRONG_INPUT) from None
-        except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-
+from runs.command_ends import DONE, FAILED, Commands, end_interrupted, resumable
+from runs.interruptions import raise_from_now_on
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     name="hmesh",
     help="Simulate energy-sharing communities, and check what comes out of it.",
-    epilog="Exit status: 0 done, 1 an audit or comparison failed, 2 wrong input, 130 interrupted.",
+    epilog="Exit status: 0 done, 1 an audit or comparison failed, 2 wrong input, "
+    "130 interrupted, 143 terminated.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -132,6 +113,7 @@ def import_data(
     from environment.datasets.readers import Wishes
     from runs.dataset_files import dataset_report, import_dataset
 
+    raise_from_now_on()
     wishes = Wishes(time_zone, start, clock, currency, licence)
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)
@@ -155,7 +137,7 @@ def run(
     from runs import load_scenario, start_run
     from runs.results.size import size_note
     from runs.scenarios.scenario_warnings import scenario_warnings
-    from runs.terminal import progress_bar
+    from runs.terminal import draw_pictures, progress_bar, show_results
 
     loaded = load_scenario(scenario, changes or (), seed)
     for warning in scenario_warnings(loaded):
@@ -163,23 +145,63 @@ def run(
     if note := size_note(loaded):
         typer.echo(note, err=True)
     directory = out or _next_folder(Path("results"), loaded.name)
-    with _resumable(directory), progress_bar(shown=not no_progress) as progress:
-        start_run(loaded, directory, progress)
-    _show_results(directory)
+    with resumable(directory):
+        with progress_bar(shown=not no_progress) as progress:
+            start_run(loaded, directory, progress)
+        show_results(directory, draw_pictures(directory))
 
 
 @app.command()
 def resume(directory: RunFolder, no_progress: NoProgress = False) -> None:
-    """Go on with an interrupted run."""
-    from runs import resume_run
+    """Continue an interrupted run, or draw the missing pictures of a complete one."""
+    from runs import read_run, resume_run
     from runs.results.versions import versions_note
-    from runs.terminal import progress_bar
+    from runs.terminal import draw_pictures, progress_bar, show_results
 
-    if note := versions_note(directory):
+    complete = read_run(directory).complete
+    if not complete and (note := versions_note(directory)):
         typer.echo(note, err=True)
-    with _resumable(directory), progress_bar(shown=not no_progress) as progress:
-        resume_run(directory, progress)
-    _show_results(directory)
+    with resumable(directory):
+        with progress_bar(shown=not no_progress) as progress:
+            resume_run(directory, progress)
+        plots = draw_pictures(directory, missing_only=complete)
+        if complete and not plots:
+            typer.echo(f"{directory}: this run is complete; nothing is left to do")
+        else:
+            show_results(directory, plots)
+
+
+@app.command()
+def plot(
+    directory: RunFolder,
+    format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="png, svg or pdf.")
+    ] = "png",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Draw this picture alone; may be repeated."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="W,H", help="Width and height of each picture [in]."),
+    ] = None,
+    dpi: Annotated[
+        int | None, typer.Option("--dpi", metavar="N", help="Pixels per inch. [default: 160]")
+    ] = None,
+) -> None:
+    """Draw the pictures of a complete run."""
+    from rich.console import Console
+
+    from runs.pictures.form import picture_form
+    from runs.plots import draw_plots
+
+    form = picture_form(format, size, dpi)
+    raise_from_now_on()
+    with Console(stderr=True).status("drawing the pictures"):
+        plots = draw_plots(directory, only=only or (), form=form)
+    for drawn in plots:
+        typer.echo(f"{drawn.name}: {drawn.finding}")
+    typer.echo(f"pictures: {directory / 'plots'}")
 
 
 @app.command()
@@ -212,18 +234,22 @@ def replicate(
     """Set published figures beside simulated ones, cell by cell."""
     from rich.console import Console
 
+    from runs.results.whole_folder import whole_folder
     from runs.results.writer import refuse_used
     from runs.studies.replicate import replicate as replicate_studies
     from runs.terminal import progress_bar
 
     if out is not None:
         refuse_used(out)
+    raise_from_now_on()
     with progress_bar(shown=not no_progress, what="parts") as progress:
         reports = replicate_studies(studies or [], progress, data)
     for report in reports:
         Console().print(report)
-        if out is not None:
-            report.save(out / report.name)
+    if out is not None:
+        with whole_folder(out) as folder:
+            for report in reports:
+                report.save(folder / report.name)
     raise typer.Exit(DONE if all(report.passed for report in reports) else FAILED)
 
 
@@ -264,6 +290,7 @@ def sweep(
     from runs.sweeps.sweep import run_sweep
     from runs.terminal import progress_bar
 
+    raise_from_now_on()
     try:
         with progress_bar(shown=not no_progress, what="runs") as progress:
             done = run_sweep(
@@ -272,8 +299,7 @@ def sweep(
                 progress=progress,
             )  # fmt: skip
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on where it stopped", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        end_interrupted("interrupted; the same command continues the sweep")
     Console().print(sweep_table(done.ensemble))
     for line in sweep_lines(done):
         typer.echo(line)
@@ -309,6 +335,7 @@ def report(
     from runs.terminal import progress_bar
 
     refuse_unknown(export or ())
+    raise_from_now_on()
     page = out or (directories[0] if len(directories) == 1 else Path()) / "report.html"
     with progress_bar(shown=not no_progress, what="steps audited") as progress:
         told = write_report(directories, page, audit=not no_audit, progress=progress)
@@ -341,24 +368,13 @@ def live(
     from runs.live.source import make_source
 
     refuse_without_extra()
+    raise_from_now_on()
     watch(
         make_source(scenario, changes or (), seed, strategy),
         port,
         open_browser=not no_browser,
         tell=typer.echo,
     )
-
-
-@contextmanager
-def _resumable(directory: Path) -> Iterator[None]:
-    """Say how a run goes on when the person interrupts it."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not (directory / "run.json").is_file():
-            raise
-        typer.echo(f"interrupted; continue with: hmesh resume {directory}", err=True)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _next_folder(parent: Path, name: str) -> Path:
@@ -370,29 +386,12 @@ def _next_folder(parent: Path, name: str) -> Path:
     return parent / f"{name}-{number}"
 
 
-def _show_results(directory: Path) -> None:
-    """Draw the pictures of a finished run and tell what it came to."""
-    from rich.console import Console
-
-    from runs.plots import draw_plots
-    from runs.results.run_reader import read_run
-    from runs.run_notes import notes
-    from runs.run_summary import summary_table
-
-    console, run = Console(), read_run(directory)
-    scenario = run.info["scenario"]
-    plots = []
-    if scenario["plots"]:
-        with Console(stderr=True).status("drawing the pictures"):
-            plots = draw_plots(directory)
-    console.print(summary_table(run.summary, run.info["currency"], scenario["strategies"]))
-    for line in notes(run.summary, scenario["strategies"]):
-        typer.echo(line)
-    for plot in plots:
-        typer.echo(f"{plot.name}: {plot.finding}")
-    typer.echo(f"results: {directory}")
-
-
 def main() -> None:
     """Answer the command line."""
-    app(prog_name="hmesh")
+    from runs.__main__ import main as program
+
+    program()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,13 +1,19 @@
-"""The figures of a finished run, each with a title that says what it shows."""
+"""The figures of a complete run, each with a title that says what it shows."""
 
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from environment.errors import InputError, Problem, nearest
 from environment.last_digits import anything
-from environment.safe_files import beside, own_folder
+from environment.safe_files import beside, own_folder, remove_own, sync, unwritable
+from runs.pictures.form import STYLE, PictureForm
+from runs.results.folder_lock import locked
+from runs.results.names import PICTURE_FILES
 from runs.results.run_reader import read_run
 
 if TYPE_CHECKING:
@@ -15,6 +21,10 @@ if TYPE_CHECKING:
     from runs.pictures.sheet import Drawing
 
     type _Picture = tuple[str, Callable[[RunData], Drawing]]
+
+FOLDER = "plots"
+# Pictures are drawn here first, so that `plots` is whole or not there.
+_NEW_FOLDER = ".plots.new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,7 @@ class Plot:
     finding
         Its title: what it shows. Without a figure, why there is none.
     path
-        The PNG file, None where there is nothing to draw.
+        Its file, None where there is nothing to draw.
     """
 
     name: str
@@ -36,46 +46,135 @@ class Plot:
     path: Path | None
 
 
-def draw_plots(directory: Path | str) -> list[Plot]:
-    """Draw the figures of a finished run into its folder `plots`.
+def draw_plots(
+    directory: Path | str,
+    *,
+    only: str | Sequence[str] = (),
+    form: PictureForm | None = None,
+    missing_only: bool = False,
+) -> list[Plot]:
+    """Draw the figures of a complete run into its folder `plots`.
 
     Parameters
     ----------
     directory
         The folder of the run.
+    only
+        Names of the figures to be drawn; all of them where none is named.
+    form
+        Their format, size and resolution; PNG of a suitable size where none is given.
+    missing_only
+        Whether figures whose file is there are left as they are, and left out of what is returned.
 
     Returns
     -------
     list of Plot
-        Every figure, also those for which the run holds nothing to draw.
+        Every figure, also those for which the run holds nothing to draw, unless only missing ones
+        are asked for.
 
     Raises
     ------
     InputError
-        When the run is not finished, its results are damaged, or the folder cannot be written.
+        When the run is not finished, its results are damaged, there is no figure of such a name, a
+        figure has no room in the size asked for, or the folder cannot be written. No figure is
+        changed then.
     """
+    from runs.pictures.run_data import RunData
+    from runs.pictures.sheet_size import drawn_at
+
+    form = form or PictureForm()
+    only = (only,) if isinstance(only, str) else only
+    data = RunData(read_run(directory))
+    pictures = _pictures(data, drawn=anything(data.hours("net_kwh")))
+    _refuse_unknown(only, [name for name, _ in pictures])
+    folder = data.run.directory / FOLDER
+    wanted = [
+        (name, draw, folder / f"{name}.{form.format}")
+        for name, draw in pictures
+        if name in only or not only
+    ]
+    if missing_only:
+        wanted = [picture for picture in wanted if not picture[2].is_file()]
+        if not wanted and folder.is_dir():
+            return []
+    plots: list[Plot] = []
+    problems: list[Problem] = []
+    with locked(data.run.directory), _put_in_place(folder) as new_folder, _styled():
+        for name, draw, path in wanted:
+            try:
+                with drawn_at(form.size_in):
+                    drawing = draw(data)
+            except InputError as error:
+                problems += [
+                    Problem(f"{p.place}: {name}", p.message, p.allowed) for p in error.problems
+                ]
+                continue
+            if drawing.figure is not None and not problems:
+                with beside(new_folder / path.name) as new:
+                    form.save(drawing.figure, new, name, drawing.finding)
+            there = drawing.figure is not None
+            if there or not missing_only:
+                plots.append(Plot(name, drawing.finding, path if there else None))
+        if problems:
+            raise InputError(problems)
+    return plots
+
+
+def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
+    problems = [
+        Problem("--only", f"there is no picture {name!r}", ", ".join(known), nearest(name, known))
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
     from matplotlib import style as matplotlib_style
 
-    from runs.pictures.run_data import RunData
     from runs.pictures.sheet import style
 
-    data = RunData(read_run(directory))
-    folder = own_folder(data.run.directory, "plots", make=True)
-    plots = []
-    with matplotlib_style.context(["default", style()]), warnings.catch_warnings():
+    with matplotlib_style.context(["default", style() | STYLE]), warnings.catch_warnings():
         # A name may be in a script that no installed font can write; its boxes say so.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        for name, draw in _pictures(data, drawn=anything(data.hours("net_kwh"))):
-            drawing = draw(data)
-            path = None
-            if drawing.figure is not None:
-                path = folder / f"{name}.png"
-                with beside(path) as new:
-                    told = {"Title": name, "Description": drawing.finding}
-                    quickly = {"compress_level": 3}
-                    drawing.figure.savefig(new, format="png", metadata=told, pil_kwargs=quickly)
-            plots.append(Plot(name, drawing.finding, path))
-    return plots
+        yield
+
+
+@contextmanager
+def _put_in_place(folder: Path) -> Iterator[Path]:
+    """Give a folder to draw in, and put its files into another when all are drawn.
+
+    Parameters
+    ----------
+    folder
+        Where the files shall be; it appears with all of them, or they replace those in it.
+
+    Raises
+    ------
+    InputError
+        When it is a link or cannot be written.
+    """
+    new = folder.with_name(_NEW_FOLDER)
+    own_folder(folder.parent, folder.name)
+    try:
+        remove_own(new, PICTURE_FILES)
+        new.mkdir()
+        yield new
+        if folder.is_dir():
+            for path in new.iterdir():
+                os.replace(path, folder / path.name)
+            sync(folder)
+            new.rmdir()
+        else:
+            new.rename(folder)
+        sync(folder.parent)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        # Pictures that were not put in their place.
+        remove_own(new, PICTURE_FILES, keep_others=True)
 
 
 def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":

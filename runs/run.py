@@ -1,22 +1,26 @@
 """A run from its first step to its results, interruptions included."""
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from runs.results.checkpoint import load_checkpoint, save_checkpoint
+from environment.errors import InputError, Problem
+from environment.safe_files import unwritable
+from runs.interruptions import held
+from runs.results.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from runs.results.folder_lock import locked
 from runs.results.recorder import Recorder
 from runs.results.restored_state import restore_simulation, take_over
-from runs.results.writer import ResultsWriter
+from runs.results.run_reader import read_run
+from runs.results.writer import ResultsWriter, refuse_used, remove_checkpoints
 from runs.scenarios.scenario import Scenario, scenario_hash
 from runs.setting import make_setting
 from runs.simulation import Simulation
 
 type Progress = Callable[[int, int], None]
+type Clock = Callable[[], float]
 
 
 def no_progress(done: int, total: int) -> None:
@@ -24,7 +28,11 @@ def no_progress(done: int, total: int) -> None:
 
 
 def start_run(
-    scenario: Scenario, directory: Path, progress: Progress = no_progress
+    scenario: Scenario,
+    directory: Path | str,
+    progress: Progress = no_progress,
+    *,
+    clock: Clock = time.monotonic,
 ) -> dict[str, Any]:
     """Run a scenario from its start.
 
@@ -32,10 +40,13 @@ def start_run(
     ----------
     scenario : Scenario
         What to run.
-    directory : Path
+    directory : Path or str
         Where the results go: a folder that is not there yet, or is empty.
     progress : callable
-        Told the steps done and the steps of the run.
+        Called with the steps done and the steps of the run. Whatever it raises ends the run after
+        its state is saved.
+    clock : callable
+        Returns the seconds since some moment, for checkpoints by time and for `wall_seconds`.
 
     Returns
     -------
@@ -45,36 +56,98 @@ def start_run(
     Raises
     ------
     InputError
-        If the scenario's files or the folder cannot be used; nothing is written then.
+        If the scenario's files or the folder cannot be used, and nothing is written then; or if
+        the disk is full, and the folder can be resumed.
     KeyboardInterrupt
-        If interrupted; the folder can be resumed.
+        If interrupted; a folder that holds a run.json can be resumed.
     """
-    run = _Run(scenario, lambda: ResultsWriter.create(directory, scenario))
-    run.recorder.start(run.simulations[0])
-    run.save()
-    return run.finish(progress)
+    directory = Path(directory)
+    refuse_used(directory)
+    with _reserved(directory):
+        run = _Run(scenario, lambda: ResultsWriter.create(directory, scenario), clock)
+        run.begin()
+        return run.finish(progress)
 
 
-def resume_run(directory: Path, progress: Progress = no_progress) -> dict[str, Any]:
-    """Go on with an interrupted run; its results are those of a run never interrupted.
+def resume_run(
+    directory: Path | str, progress: Progress = no_progress, *, clock: Clock = time.monotonic
+) -> dict[str, Any]:
+    """Continue an interrupted run; its results are those of an uninterrupted one.
+
+    A run that was interrupted before its first checkpoint starts from the scenario in run.json. Of
+    a complete run nothing is changed.
+
+    Parameters
+    ----------
+    directory, progress, clock
+        As `start_run` takes them.
+
+    Returns
+    -------
+    dict
+        The summary of every strategy, as in summary.json.
 
     Raises
     ------
     InputError
-        If the folder holds no unfinished run, or its checkpoint is damaged.
+        If the folder holds no run, another process works in it, its checkpoint is damaged, or a
+        file that the scenario names has changed.
+    KeyboardInterrupt
+        If interrupted; the folder can be resumed.
     """
-    writer = ResultsWriter.resume(directory)
-    scenario = writer.scenario
-    steps_done, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
-    run = _Run(scenario, lambda: writer)
-    run.restore(steps_done, state)
-    return run.finish(progress)
+    directory = Path(directory)
+    read_run(directory)  # refuses a folder without a run before anything is written there
+    with locked(directory):
+        before = read_run(directory)
+        if before.complete:
+            # What is left where the run was killed at its very end.
+            remove_checkpoints(directory)
+            return before.summary
+        writer = ResultsWriter.resume(directory)
+        digest = scenario_hash(writer.resolved)
+        if has_checkpoint(writer.checkpoints):
+            steps_done, state = load_checkpoint(writer.checkpoints, digest)
+            run = _Run(writer.scenario, lambda: writer, clock)
+            run.restore(steps_done, state)
+        else:
+            if scenario_hash(before.info["scenario"]) != digest:
+                message = "a file that the scenario names has changed since the run began"
+                raise InputError([Problem(str(directory), message, "the file as it was")])
+            writer.begin()
+            run = _Run(writer.scenario, lambda: writer, clock)
+            run.begin()
+        return run.finish(progress)
+
+
+@contextmanager
+def _reserved(directory: Path) -> Iterator[None]:
+    """Make a folder and keep others out of it; remove it where no run was written in it."""
+    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(directory, error) from None
+    try:
+        with locked(directory):
+            yield
+    finally:
+        if not (directory / "run.json").is_file():
+            for folder in made:
+                with suppress(OSError):  # another may have put something there
+                    folder.rmdir()
 
 
 class _Run:
     """The simulations of all strategies, in lockstep."""
 
-    def __init__(self, scenario: Scenario, open_writer: Callable[[], ResultsWriter]) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        open_writer: Callable[[], ResultsWriter],
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.clock = clock
+        self.began = self.saved_at = clock()
         setting = make_setting(scenario)
         self.scenario = scenario
         self.writer = open_writer()
@@ -84,31 +157,51 @@ class _Run:
         ]
         self.steps_done = 0
         self.wall_before = 0.0
-        self.began = time.monotonic()
 
     @property
     def wall_seconds(self) -> float:
         """Time spent on the run so far, its earlier parts included [s]."""
-        return self.wall_before + time.monotonic() - self.began
+        return self.wall_before + self.clock() - self.began
+
+    def begin(self) -> None:
+        """Write what never changes, and a checkpoint of the state before the first step."""
+        self.recorder.start(self.simulations[0])
+        self.save()
 
     def finish(self, progress: Progress) -> dict[str, Any]:
         """Make the steps that are left and write the results."""
-        every_h = self.scenario.checkpoint_every_h
-        every = max(round(every_h / self.scenario.step_h), 1) if every_h else None
-        with _interrupts_held() as interrupted:
+        with held() as waiting:
             while self.steps_done < self.scenario.steps:
                 for simulation in self.simulations:
                     simulation.step()
                 self.steps_done += 1
-                progress(self.steps_done, self.scenario.steps)
-                if interrupted.is_set():
+                try:
+                    progress(self.steps_done, self.scenario.steps)
+                except BaseException:
                     self.save()
-                    raise KeyboardInterrupt
-                if every and self.steps_done % every == 0:
+                    raise
+                if waiting:
                     self.save()
-        summary = self.summary()
-        self.writer.finish(summary, self.wall_seconds)
+                    break
+                if self._checkpoint_due():
+                    self.save()
+        try:
+            summary = self.summary()
+            self.writer.finish(summary, self.wall_seconds)
+        except KeyboardInterrupt:
+            if not self.writer.finished:
+                with held():
+                    self.save()
+            raise
         return summary
+
+    def _checkpoint_due(self) -> bool:
+        """Return whether enough simulated time or enough time of the clock has passed."""
+        every_h = self.scenario.checkpoint_every_h
+        if every_h and self.steps_done % max(round(every_h / self.scenario.step_h), 1) == 0:
+            return True
+        minutes = self.scenario.checkpoint_every_minutes
+        return minutes is not None and self.clock() - self.saved_at >= 60.0 * minutes
 
     def summary(self) -> dict[str, Any]:
         """Return what every strategy comes to."""
@@ -124,6 +217,7 @@ class _Run:
         digest = scenario_hash(self.writer.resolved)
         save_checkpoint(self.writer.checkpoints, self.steps_done, state, digest)
         self.writer.save_progress(self.steps_done, self.wall_seconds)
+        self.saved_at = self.clock()
 
     def restore(self, steps_done: int, state: dict[str, Any]) -> None:
         """Go on from what `save` kept."""
@@ -133,17 +227,3 @@ class _Run:
         self.writer.drop_later_parts()
         self.steps_done = steps_done
         self.wall_before = state["wall_seconds"]
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[threading.Event]:
-    """Let Ctrl-C set an event, so that the step under way is finished first."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)

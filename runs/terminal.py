@@ -1,8 +1,10 @@
-"""How far something is, in the terminal."""
+"""What a person sees in the terminal: how far something is, and what a run amounts to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -13,7 +15,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from runs.plots import Plot, draw_plots
 from runs.progress_lines import lines_to_stderr
+from runs.results.run_reader import read_run
+from runs.run_notes import notes
+from runs.run_summary import summary_table
 
 
 @contextmanager
@@ -51,3 +57,23 @@ def progress_bar(*, shown: bool, what: str = "steps") -> Iterator[Callable[[int,
         ) as progress:
             task = progress.add_task(what, total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def draw_pictures(directory: Path, *, missing_only: bool = False) -> list[Plot]:
+    """Draw the pictures of a complete run, if its scenario wants any."""
+    if not read_run(directory).info["scenario"]["plots"]:
+        return []
+    with Console(stderr=True).status("drawing the pictures"):
+        return draw_plots(directory, missing_only=missing_only)
+
+
+def show_results(directory: Path, plots: Sequence[Plot]) -> None:
+    """Print what a complete run amounts to, and what its pictures show."""
+    run = read_run(directory)
+    strategies = run.info["scenario"]["strategies"]
+    Console().print(summary_table(run.summary, run.info["currency"], strategies))
+    for line in notes(run.summary, strategies):
+        typer.echo(line)
+    for plot in plots:
+        typer.echo(f"{plot.name}: {plot.finding}")
+    typer.echo(f"results: {directory}")

@@ -166,7 +166,10 @@ def test_a_used_folder_is_refused(elsewhere: Path) -> None:
     assert hmesh("run", NAME, *SMALL, "--out", "mine").exit_code == 0
     result = hmesh("run", NAME, *SMALL, "--out", "mine")
     assert result.exit_code == 2
-    assert result.stderr.startswith("mine: holds a run already; it is complete")
+    assert result.stderr == (
+        "mine: holds a run already; hmesh resume mine continues or completes it "
+        "(allowed: a new or empty folder)\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["run", "resume"])
@@ -223,7 +226,9 @@ def test_a_resumed_run_shows_its_results(elsewhere: Path) -> None:
     result = hmesh("resume", "mine")
     assert result.exit_code == 0, result.output
     assert result.stdout.endswith("results: mine\n")
-    assert hmesh("resume", "mine").exit_code == 2
+    result = hmesh("resume", "mine")
+    assert result.exit_code == 0
+    assert result.stdout == "mine: this run is complete; nothing is left to do\n"
 
 
 @dataclass

@@ -308,7 +308,9 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
         run.table("hours")
     with pytest.raises(InputError, match="not finished"):
         _ = run.summary
-    with pytest.raises(InputError, match=r"holds a run already; hmesh resume .*run goes on"):
+    with pytest.raises(
+        InputError, match=r"holds a run already; hmesh resume .*run continues or completes it"
+    ):
         ResultsWriter.create(directory, SCENARIO)
 
 

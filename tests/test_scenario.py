@@ -2,13 +2,21 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from environment import InputError
-from runs import Scenario, builtin_scenarios, load_scenario, read_yaml, scenario_hash
+from runs import (
+    Scenario,
+    builtin_scenarios,
+    check_scenario,
+    load_scenario,
+    read_yaml,
+    scenario_hash,
+)
 from runs.scenarios.sections import FileMembers, ProfileMembers
 
 NAME = "three-communities"
@@ -430,3 +438,40 @@ def test_years_may_end_at_another_offset() -> None:
         "three-communities", ['start="2023-03-26T12:00"', "years=1", "time_zone=Europe/Berlin"]
     )
     assert scenario.hours == 8784 + 1
+
+
+def test_changes_may_be_a_mapping_of_values() -> None:
+    values = {
+        "vehicles.count": 5,
+        "seed": np.int64(7),
+        "vehicles.theta": np.float64(1e-05),
+        "prices.utility": (0, 60.5),
+        "strategies": ["typical"],
+        "holidays": None,
+        "plots": False,
+        "description": "a: b # 家",
+    }
+    texts = [
+        "vehicles.count=5", "seed=7", "vehicles.theta=1e-05", "prices.utility=[0, 60.5]",
+        "strategies=[typical]", "holidays=null", "plots=false", "description='a: b # 家'",
+    ]  # fmt: skip
+    by_mapping = load_scenario(NAME, values)
+    assert by_mapping == load_scenario(NAME, texts)
+    assert by_mapping.vehicles.theta == 1e-05
+    assert check_scenario(NAME, {"vehicles.count": 5}).vehicles.count == 5
+
+
+def test_wrong_values_of_a_mapping_are_told_as_on_the_command_line() -> None:
+    with pytest.raises(InputError) as caught:
+        load_scenario(NAME, {"vehicles.cont": 5, "hours": "many"})
+    with pytest.raises(InputError) as expected:
+        load_scenario(NAME, ["vehicles.cont=5", "hours=many"])
+    assert str(caught.value) == str(expected.value)
+    for wrong in (object(), {1, 2}, float("nan"), Path("x")):
+        with pytest.raises(InputError, match=r"--set: hours: .* \(allowed: text, a number"):
+            load_scenario(NAME, {"hours": wrong})
+
+
+def test_a_single_text_is_no_list_of_changes() -> None:
+    with pytest.raises(InputError, match=r"is no list of changes .*\['hours=3'\]"):
+        load_scenario(NAME, "hours=3")

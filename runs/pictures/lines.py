@@ -9,7 +9,6 @@ from environment.last_digits import descending, first_highest
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import (
     ALARM,
-    WIDTH_IN,
     Drawing,
     legend_area,
     panel_title,
@@ -78,8 +77,8 @@ def draw_line_loading(data: RunData) -> Drawing:
 
 def _draw_scale(figure: "Figure", picture: "ScalarMappable", above: float) -> None:
     """Explain the colours at the upper right."""
-    height = figure.get_figheight()
-    place = (1 - 2.75 / WIDTH_IN, above + 0.4 / height, 2.0 / WIDTH_IN, 0.11 / height)
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    place = (1 - 2.75 / width, above + 0.4 / height, 2.0 / width, 0.11 / height)
     bar = figure.colorbar(
         picture, cax=figure.add_axes(place), orientation="horizontal", extend="max",
         ticks=[0, 0.5, 1], format=lambda share, _: f"{share * 100:.0f} %",

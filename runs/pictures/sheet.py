@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.number_text import fixed, texts_apart
+from runs.pictures.sheet_size import asked_size_in, refuse_no_room
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -27,6 +28,7 @@ LEGEND_IN = 0.25
 TITLE_CHARACTERS = 86
 # Values of a title that differ by a smaller share read alike: more digits would hide the finding.
 ALIKE = 1e-4
+NOTE_CHARACTERS = 130
 
 # Okabe and Ito's colours for strategies and Tol's muted ones for communities stay apart for every
 # kind of colour vision.
@@ -246,15 +248,22 @@ def sheet(
     from matplotlib.figure import Figure
 
     rows, columns = panels
-    lines, legend_rows = title_lines(finding), _legend_rows(entries)
-    above_in = 0.2 + _heading_in(lines, note, legend_rows) + heading_in
-    panels_in = rows * panel_height_in + (rows - 1) * gap_in
-    height = above_in + panels_in + BOTTOM_IN
-    figure = Figure(figsize=(WIDTH_IN, height), dpi=DOTS_PER_IN, facecolor="white")
-    _write_heading(figure, lines, note, legend_rows)
+    size_in = asked_size_in()
+    width = WIDTH_IN if size_in is None else size_in[0]
+    lines, legend_rows = title_lines(finding, width), _legend_rows(entries, width)
+    notes = _note_lines(note, width)
+    above_in = 0.2 + _heading_in(lines, notes, legend_rows) + heading_in
+    gaps_in = (rows - 1) * gap_in
+    if size_in is not None:
+        usual_in = panel_height_in
+        panel_height_in = (size_in[1] - above_in - BOTTOM_IN - gaps_in) / rows
+        refuse_no_room(size_in, panels, panel_height_in, usual_in, left_in + right_in)
+    height = above_in + rows * panel_height_in + gaps_in + BOTTOM_IN
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_IN, facecolor="white")
+    _write_heading(figure, lines, notes, legend_rows)
     grid = {
-        "left": left_in / WIDTH_IN,
-        "right": 1 - right_in / WIDTH_IN,
+        "left": left_in / width,
+        "right": 1 - right_in / width,
         "top": 1 - above_in / height,
         "bottom": BOTTOM_IN / height,
         "hspace": gap_in / panel_height_in,
@@ -264,43 +273,51 @@ def sheet(
     return figure, axes
 
 
-def _heading_in(lines: list[str], note: str, legend_rows: "list[list[Artist]]") -> float:
+def _heading_in(lines: list[str], notes: list[str], legend_rows: "list[list[Artist]]") -> float:
     """Return the height of title, note and legend [in]."""
-    return TITLE_IN * len(lines) + NOTE_IN * bool(note) + LEGEND_IN * len(legend_rows)
+    return TITLE_IN * len(lines) + NOTE_IN * len(notes) + LEGEND_IN * len(legend_rows)
 
 
 def _write_heading(
-    figure: "Figure", lines: list[str], note: str, legend_rows: "list[list[Artist]]"
+    figure: "Figure", lines: list[str], notes: list[str], legend_rows: "list[list[Artist]]"
 ) -> None:
     """Write title, note and legend at the top of a figure."""
-    height = figure.get_figheight()
-    x, y = 0.16 / WIDTH_IN, height - 0.14
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    x, y = 0.16 / width, height - 0.14
     title = "\n".join(lines)
     figure.text(x, y / height, title, fontsize=13, fontweight="bold", va="top", linespacing=1.3)
     y -= TITLE_IN * len(lines) + 0.04
-    if note:
+    for note in notes:
         figure.text(x, y / height, note, fontsize=9.5, color="#555555", va="top")
         y -= NOTE_IN
     for row in legend_rows:
         figure.legend(
-            handles=row, loc="upper left", bbox_to_anchor=(0.1 / WIDTH_IN, (y + 0.06) / height),
+            handles=row, loc="upper left", bbox_to_anchor=(0.1 / width, (y + 0.06) / height),
             ncols=len(row), handlelength=1.8, columnspacing=1.6, borderaxespad=0,
         )  # fmt: skip
         y -= LEGEND_IN
 
 
-def title_lines(finding: str) -> list[str]:
+def title_lines(finding: str, width_in: float = WIDTH_IN) -> list[str]:
     """Break a title into lines of like length, never between a number and its unit."""
+    characters = int(TITLE_CHARACTERS * width_in / WIDTH_IN)
     whole = re.sub(r"(?<=\d) (?=[%A-Za-z]+\b|%)", "\u00a0", finding)
-    lines = textwrap.wrap(whole, TITLE_CHARACTERS, break_on_hyphens=False)
-    for width in range(TITLE_CHARACTERS // 2, TITLE_CHARACTERS):
+    lines = textwrap.wrap(whole, characters, break_on_hyphens=False)
+    for width in range(characters // 2, characters):
         narrower = textwrap.wrap(whole, width, break_on_hyphens=False)
         if len(narrower) == len(lines):
             return narrower
     return lines
 
 
-def _legend_rows(entries: "Sequence[Artist]") -> "list[list[Artist]]":
+def _note_lines(note: str, width_in: float) -> list[str]:
+    """Break a note into lines on a sheet that is narrower than usual."""
+    if not note or width_in >= WIDTH_IN:
+        return [note] if note else []
+    return textwrap.wrap(note, int(NOTE_CHARACTERS * width_in / WIDTH_IN))
+
+
+def _legend_rows(entries: "Sequence[Artist]", width_in: float) -> "list[list[Artist]]":
     """Break a legend into rows as wide as the sheet."""
     rows: list[list[Artist]] = []
     room = 0.0
@@ -308,7 +325,7 @@ def _legend_rows(entries: "Sequence[Artist]") -> "list[list[Artist]]":
         width = 0.6 + 0.075 * len(str(entry.get_label()))
         if not rows or width > room:
             rows.append([])
-            room = WIDTH_IN - 0.2
+            room = width_in - 0.2
         rows[-1].append(entry)
         room -= width
     return rows

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.calendar import Calendar
+from runs.pictures.sheet_size import asked_size_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 800
 MOST_DAYS = 125
 MEAN_DAY_FROM_H = 24.0 * 5
+LABEL_IN = 0.55
 
 _HOURS = (0.25, 0.5, 1, 2, 3, 6, 12)
 _DAYS = (1, 2, 7, 14)
@@ -112,10 +114,13 @@ class Timeline:
         axes
             Axes whose x is elapsed time since the start of the run [h].
         room
-            How many labels there is room for.
+            How many labels there is room for on a sheet of the usual width.
         lowest
             Whether it is the lowest of the axes above each other, which is labelled.
         """
+        if asked_size_in() is not None:
+            width_in = axes.get_window_extent().width / axes.figure.dpi
+            room = max(min(room, int(width_in / LABEL_IN)), 1)
         ticks = self._ticks(room)
         axes.set_xlim(0.0, self.span_h)
         axes.set_xticks(list(ticks), list(ticks.values()) if lowest else [""] * len(ticks))

@@ -10,7 +10,7 @@ from runs.report.trip_film import FORMATS, write_film
 from runs.results.unfinished_run import read_any_run
 
 
-def export_trips(directory: Path | str, formats: Sequence[str]) -> list[Path]:
+def export_trips(directory: Path | str, formats: str | Sequence[str]) -> list[Path]:
     """Write the recorded trips of a run into its folder.
 
     Parameters
@@ -30,6 +30,7 @@ def export_trips(directory: Path | str, formats: Sequence[str]) -> list[Path]:
     InputError
         When there is no such format, the run recorded no trip, or a file cannot be written.
     """
+    formats = (formats,) if isinstance(formats, str) else formats
     refuse_unknown(formats)
     data = RunData(read_any_run(directory))
     written = []

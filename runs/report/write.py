@@ -30,7 +30,7 @@ _SCRIPTS = (
 
 
 def write_report(
-    directories: Sequence[Path | str],
+    directories: Path | str | Sequence[Path | str],
     out: Path | str,
     *,
     audit: bool = True,
@@ -41,7 +41,7 @@ def write_report(
     Parameters
     ----------
     directories
-        Folders of runs; several are shown side by side.
+        The folder of a run, or folders of several, which are shown side by side.
     out
         The file to write.
     audit
@@ -59,6 +59,8 @@ def write_report(
     InputError
         When a folder holds no run, its results are damaged, or the page cannot be written.
     """
+    if isinstance(directories, Path | str):
+        directories = [directories]
     if not 1 <= len(directories) <= MOST_RUNS:
         message = f"{len(directories)} runs are too many for a page"
         raise InputError([Problem("hmesh report", message, f"1 to {MOST_RUNS}")])

@@ -27,7 +27,7 @@ _NAME = re.compile(r"[0-9]{9}")
 
 
 def save_checkpoint(
-    folder: Path, steps_done: int, state: Mapping[str, Any], scenario_hash: str
+    folder: Path | str, steps_done: int, state: Mapping[str, Any], scenario_hash: str
 ) -> None:
     """Write the state of a run; the one before is kept until this one is on the disk.
 
@@ -49,6 +49,7 @@ def save_checkpoint(
     TypeError
         When the state holds anything else.
     """
+    folder = Path(folder)
     arrays: dict[str, NDArray[Any]] = {}
     told = {
         "format": _FORMAT,
@@ -78,7 +79,12 @@ def save_checkpoint(
         remove_own(older, STATE_FILES, keep_others=True)
 
 
-def load_checkpoint(folder: Path, scenario_hash: str) -> tuple[int, dict[str, Any]]:
+def has_checkpoint(folder: Path) -> bool:
+    """Return whether there is a state of the run on the disk, damaged or not."""
+    return bool(_checkpoints(folder))
+
+
+def load_checkpoint(folder: Path | str, scenario_hash: str) -> tuple[int, dict[str, Any]]:
     """Read the newest state of a run.
 
     Parameters
@@ -100,6 +106,7 @@ def load_checkpoint(folder: Path, scenario_hash: str) -> tuple[int, dict[str, An
     InputError
         When there is none, it is damaged, or it belongs to another scenario.
     """
+    folder = Path(folder)
     own_folder(folder.parent, folder.name)
     places = _checkpoints(folder)
     if not places:

@@ -1,5 +1,6 @@
 """The results of an interrupted run, as far as its last checkpoint goes."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from environment.errors import InputError, Problem
 from runs.results.buffer import TableBuffer
-from runs.results.checkpoint import load_checkpoint
+from runs.results.checkpoint import has_checkpoint, load_checkpoint
 from runs.results.restored_state import restore_simulation, take_over
 from runs.results.run_reader import Run, read_run
 from runs.results.tables import TABLES, arrow_schema
@@ -93,25 +94,31 @@ def read_any_run(directory: Path | str) -> Run:
         return run
     writer, steps, state = state_of(run.directory)
     if steps == 0:
-        message = f"no step of the run is done yet; hmesh resume {run.directory}"
+        message = f"no step of the run is done yet; {resume_command(run.directory)}"
         raise InputError([Problem(str(run.directory), message)])
     told = {"steps_total": steps, "steps_planned": run.info["steps_total"]}
     return UnfinishedRun(run.directory, run.info | told, state, writer)
 
 
+def resume_command(directory: Path) -> str:
+    """Return the command that continues a run or draws its missing pictures."""
+    return f"hmesh resume {shlex.quote(str(directory))}"
+
+
 def way_on(directory: Path) -> str:
     """Return in words how the run in a folder goes on, by a command that will do it."""
     try:
-        if read_run(directory).complete:
-            return "it is complete"
-        state_of(directory)
+        if not read_run(directory).complete:
+            state_of(directory)
     except InputError as error:
         return str(replace(error.problems[0], place=""))
-    return f"hmesh resume {directory} goes on with it"
+    return f"{resume_command(directory)} continues or completes it"
 
 
 def state_of(directory: Path) -> tuple[ResultsWriter, int, dict[str, Any]]:
     """Return the writer of an unfinished run with its rows so far, its steps and its state.
+
+    A run that was interrupted before its first checkpoint has no steps and no state.
 
     Raises
     ------
@@ -119,6 +126,8 @@ def state_of(directory: Path) -> tuple[ResultsWriter, int, dict[str, Any]]:
         When the folder holds no such run, or one whose checkpoint is damaged.
     """
     writer = ResultsWriter.resume(directory)
+    if not has_checkpoint(writer.checkpoints):
+        return writer, 0, {}
     steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
     take_over(writer, steps, state)
     return writer, steps, state

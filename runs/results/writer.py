@@ -17,8 +17,10 @@ from environment.safe_files import (
     sync,
     write_json,
 )
+from runs.interruptions import held
 from runs.results.buffer import TableBuffer
 from runs.results.checkpoint import not_resumable
+from runs.results.folder_lock import LOCK, locked
 from runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
 from runs.results.run_reader import Run, read_run, statements
 from runs.results.tables import SCHEMA, TABLES, arrow_schema, tables_with
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 # Few enough that memory and checkpoints stay small, many enough that a file reads as fast.
 ROWS_PER_PART = 2**15
+_CHECKPOINTS = "checkpoint"
+# What a run that was killed before its run.json was written leaves.
+_BEFORE_THE_RUN = {LOCK, ".run.json.new"}
 
 
 class ResultsWriter:
@@ -52,12 +57,16 @@ class ResultsWriter:
         The scenario as plain data, as run.json tells it.
     tables
         The tables that the run fills.
+    finished
+        Whether all results are written.
     """
 
-    def __init__(self, directory: Path, scenario: "Scenario", before: Run | None = None) -> None:
+    def __init__(
+        self, directory: Path | str, scenario: "Scenario", before: Run | None = None
+    ) -> None:
         from runs.scenarios.scenario import scenario_hash
 
-        self.directory = directory
+        self.directory = Path(directory)
         self.scenario = scenario
         self.resolved = scenario.resolved()
         self._scenario_sha256 = scenario_hash(self.resolved)
@@ -72,9 +81,10 @@ class ResultsWriter:
         }
         self._parts = dict.fromkeys(self.tables, 0)
         self._digests = dict.fromkeys(self.tables, "")
+        self.finished = False
 
     @classmethod
-    def create(cls, directory: Path, scenario: "Scenario") -> Self:
+    def create(cls, directory: Path | str, scenario: "Scenario") -> Self:
         """Make the folder of a new run.
 
         Parameters
@@ -89,14 +99,17 @@ class ResultsWriter:
         InputError
             When the folder holds something already or cannot be made.
         """
+        directory = Path(directory)
         refuse_used(directory)
         writer = cls(directory, scenario)
-        own_folder(directory, "checkpoint", "parts", make=True)
+        own_folder(directory, make=True)
+        # First of all, for from it alone the run can be resumed.
         writer.save_progress(0, 0.0)
+        writer.begin()
         return writer
 
     @classmethod
-    def resume(cls, directory: Path) -> Self:
+    def resume(cls, directory: Path | str) -> Self:
         """Open the folder of an unfinished run; `restore` then takes over its rows.
 
         Raises
@@ -108,21 +121,31 @@ class ResultsWriter:
         run = read_run(directory)
         if run.complete:
             raise InputError([Problem(str(directory), "this run is complete; nothing is left")])
-        writer = cls(directory, run.scenario, run)
-        for path in directory.iterdir():
+        writer = cls(run.directory, run.scenario, run)
+        for path in run.directory.iterdir():
             if RUN_FILES.fullmatch(path.name):
                 refuse_link(path)
-        own_entries(directory / "checkpoint", CHECKPOINT_FILES)
+        own_entries(writer.checkpoints, CHECKPOINT_FILES)
         return writer
 
     @property
     def checkpoints(self) -> Path:
         """Where the state of the run is kept."""
-        return self.directory / "checkpoint"
+        return self.directory / _CHECKPOINTS
 
     @property
     def _parts_folder(self) -> Path:
         return self.checkpoints / "parts"
+
+    def begin(self) -> None:
+        """Make the folder of the rows of a run that has no checkpoint yet.
+
+        Raises
+        ------
+        InputError
+            When it cannot be made.
+        """
+        own_folder(self.directory, "checkpoint", "parts", make=True)
 
     def add(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append rows to a table.
@@ -235,9 +258,10 @@ class ResultsWriter:
         write_json(path, _sorted(summary), one_of_many=True)
         digests[path.name] = sha256(path)
         sync(self.directory)
-        self._write_info("complete", self.scenario.steps, wall_seconds, digests)
-        remove_own(self.checkpoints, CHECKPOINT_FILES, keep_others=True)
-        sync(self.directory)
+        with held():
+            self._write_info("complete", self.scenario.steps, wall_seconds, digests)
+            self.finished = True
+            remove_checkpoints(self.directory)
 
     def _flush(self, table: str) -> None:
         """Write the rows of a table that were gathered as a part."""
@@ -310,16 +334,26 @@ def refuse_used(directory: Path) -> None:
         raise InputError([Problem(str(directory), f"cannot be opened: {reason}", "a new folder")])
     if not directory.exists():
         return
+    allowed = "a new or empty folder"
     if not directory.is_dir():
-        raise InputError([Problem(str(directory), "is a file", "a new or empty folder")])
-    if next(directory.iterdir(), None) is None:
+        raise InputError([Problem(str(directory), "is a file", allowed)])
+    if not {entry.name for entry in directory.iterdir()} - _BEFORE_THE_RUN:
         return
     message = "holds something already"
     if (directory / "run.json").is_file():
+        if (directory / LOCK).exists():
+            with locked(directory):  # refuses where the run is under way
+                pass
         from runs.results.unfinished_run import way_on
 
         message = f"holds a run already; {way_on(directory)}"
-    raise InputError([Problem(str(directory), message, "a new or empty folder")])
+    raise InputError([Problem(str(directory), message, allowed)])
+
+
+def remove_checkpoints(directory: Path) -> None:
+    """Remove what only an unfinished run needs; what hMESH did not write stays."""
+    remove_own(directory / _CHECKPOINTS, CHECKPOINT_FILES, keep_others=True)
+    sync(directory)
 
 
 def _sorted(value: Any) -> Any:

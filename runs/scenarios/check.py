@@ -1,16 +1,18 @@
 """A scenario checked together with the files it names, before anything is run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import inf
+from pathlib import Path
 
 from environment.errors import InputError, Problem
+from runs.scenarios.overrides import Changes
 from runs.scenarios.preferences import FromFile
 from runs.scenarios.scenario import Scenario, load_scenario
 from runs.scenarios.sections import DatasetMembers, FileMembers
 
 
 def check_scenario(
-    name_or_path: str, overrides: Sequence[str] = (), seed: int | None = None
+    name_or_path: str | Path, overrides: Changes = (), seed: int | None = None
 ) -> Scenario:
     """Read a scenario and everything it names.
 

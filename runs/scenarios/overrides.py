@@ -1,6 +1,7 @@
 """Changes of a scenario from outside its file, such as `vehicles.count=500`."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from environment.errors import InputError, Problem
@@ -9,8 +10,53 @@ from runs.scenarios.yaml_reader import place, read_yaml
 SOURCE = "--set"
 
 
+type Changes = Sequence[str] | Mapping[str, Any]
+
+
+def as_texts(changes: Changes) -> list[str]:
+    """Return changes as a person would write them on the command line.
+
+    Parameters
+    ----------
+    changes
+        Texts such as "vehicles.count=500", or a value for each dotted path of keys, such as
+        ``{"vehicles.count": 500}``.
+
+    Raises
+    ------
+    InputError
+        When it is a single text, or values are none of text, number, truth value, None, list and
+        mapping of those: every one of them is named.
+    """
+    if isinstance(changes, str):
+        message = f"the text {changes!r} is no list of changes"
+        allowed = f"a list such as [{changes!r}], or a mapping"
+        raise InputError([Problem("changes", message, allowed)])
+    if not isinstance(changes, Mapping):
+        return list(changes)
+    texts, problems = [], []
+    for key, value in changes.items():
+        try:
+            texts.append(
+                f"{key}={json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False)}"
+            )
+        except (TypeError, ValueError) as error:
+            allowed = "text, a number, true, false, null, or a list or mapping of them"
+            problems.append(Problem(place(SOURCE, (str(key),)), str(error), allowed))
+    if problems:
+        raise InputError(problems)
+    return texts
+
+
+def _plain(value: Any) -> Any:
+    """Return a number or an array of NumPy as plain data."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{value!r} of type {type(value).__name__} stands in no scenario")
+
+
 def override(
-    given: dict[str, Any], changes: Sequence[str]
+    given: dict[str, Any], changes: Changes
 ) -> tuple[list[tuple[str, ...]], list[Problem]]:
     """Change what a scenario file gave, in place.
 
@@ -19,8 +65,8 @@ def override(
     given
         The content of the file.
     changes
-        Each a dotted path of keys, `=` and a value in YAML; a part of a list is named by its
-        position from 0.
+        Each a dotted path of keys, `=` and a value in YAML, or a mapping of paths to values; a part
+        of a list is named by its position from 0.
 
     Returns
     -------
@@ -31,7 +77,7 @@ def override(
     """
     changed = []
     problems: list[Problem] = []
-    for change in changes:
+    for change in as_texts(changes):
         dotted, equals, text = change.partition("=")
         keys = tuple(key.strip() for key in dotted.split("."))
         if not equals or not all(keys):

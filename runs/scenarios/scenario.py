@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict
 from functools import lru_cache
@@ -34,7 +34,7 @@ from runs.scenarios.community_storage import CommunityStorage, between_storages_
 from runs.scenarios.composite_storage import CompositeStorage, between_houses_and_communities
 from runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
 from runs.scenarios.named_files import datasets_named, files_named
-from runs.scenarios.overrides import SOURCE, override
+from runs.scenarios.overrides import SOURCE, Changes, override
 from runs.scenarios.problems import Keys, problems_of
 from runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
 from runs.scenarios.school_buses import SchoolBuses, between_terms_and_communities
@@ -140,6 +140,9 @@ class Scenario(Section):
     record: Record = Field(default=Record(), description="what is written beside the hours")
     checkpoint_every_h: Positive | None = Field(
         default=168.0, description="simulated time between checkpoints [h], or null for none"
+    )
+    checkpoint_every_minutes: Positive | None = Field(
+        default=5.0, description="time on the clock between checkpoints [min], or null for none"
     )
     plots: bool = Field(default=True, description="whether figures are drawn at the end")
 
@@ -310,7 +313,7 @@ class Scenario(Section):
 
 
 def load_scenario(
-    name_or_path: str, overrides: Sequence[str] = (), seed: int | None = None
+    name_or_path: str | Path, overrides: Changes = (), seed: int | None = None
 ) -> Scenario:
     """Read a scenario, change it, and check it.
 
@@ -319,8 +322,8 @@ def load_scenario(
     name_or_path
         The name of a built-in scenario, or the path of a YAML file.
     overrides
-        Changes such as `vehicles.count=500`; the value is YAML, a part of a list is named by its
-        position from 0.
+        Changes such as `vehicles.count=500`, whose values are YAML, or a mapping such as
+        ``{"vehicles.count": 500}``; a part of a list is named by its position from 0.
     seed
         The seed in place of the scenario's.
 
@@ -334,7 +337,7 @@ def load_scenario(
     InputError
         When it cannot be read or is wrong: every problem at once, each with its file and key.
     """
-    path = _find(name_or_path)
+    path = _find(str(name_or_path))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -61,7 +61,7 @@ TAKE_DATA = {"battery_sharing": _battery_sharing, "community_storage": _communit
 def replicate(
     studies: Sequence[str] = (),
     progress: Progress = lambda done, total: None,
-    data: Path | None = None,
+    data: Path | str | None = None,
 ) -> list[StudyReport]:
     """Simulate published studies again.
 
@@ -104,6 +104,6 @@ def replicate(
     return [
         STUDIES[name](part(before))
         if data is None or name not in TAKE_DATA
-        else TAKE_DATA[name](part(before), data)
+        else TAKE_DATA[name](part(before), Path(data))
         for before, name in enumerate(wanted)
     ]

@@ -219,12 +219,12 @@ class StudyReport:
         sections = tuple(_section(section) for section in plain.pop("sections"))
         return cls(**plain, sections=sections)
 
-    def save(self, directory: Path) -> list[Path]:
+    def save(self, directory: Path | str) -> list[Path]:
         """Write the report as report.json, its tables as CSV and its drawings as PNG.
 
         Parameters
         ----------
-        directory : Path
+        directory : Path or str
             Made where it is not there; files of the same names are replaced.
 
         Returns
@@ -237,7 +237,7 @@ class StudyReport:
         InputError
             If the directory cannot be written to.
         """
-        own_folder(directory, make=True)
+        directory = own_folder(Path(directory), make=True)
         written = [directory / "report.json"]
         write_json(written[0], self._plain())
         for section in self.sections:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from environment.errors import InputError, Problem, nearest, shortened
 from environment.streams import Streams
 from runs.scenarios.check import check_setting
+from runs.scenarios.overrides import Changes, as_texts
 from runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
 from runs.sweeps.values import Sample, Variation, read_seeds, read_variation, value_of
 
@@ -28,7 +30,7 @@ _DEFAULTS = ("record.vehicles=none", "plots=false")
 # What two points may differ in without another world having to be made to check them.
 _NOT_OF_THE_SETTING = (
     "name", "description", "seed", "currency", "strategies", "generation_cost", "prices", "game",
-    "messages", "record", "checkpoint_every_h", "plots",
+    "messages", "record", "checkpoint_every_h", "checkpoint_every_minutes", "plots",
 )  # fmt: skip
 
 
@@ -143,10 +145,10 @@ def value_text(value: Any) -> str:
 
 
 def make_plan(
-    scenario: str,
+    scenario: str | Path,
     vary: Sequence[str] = (),
     seeds: str | int | Sequence[int] | None = None,
-    changes: Sequence[str] = (),
+    changes: Changes = (),
     sample: str = "grid",
     points: int | None = None,
 ) -> SweepPlan:
@@ -162,7 +164,7 @@ def make_plan(
     seeds
         How many, or which; None for the scenario's own.
     changes
-        Changes of the scenario that all points share, such as `hours=48`.
+        Changes of the scenario that all points share, as `load_scenario` takes them.
     sample
         "grid" for all combinations of values, "latin" for a Latin hypercube.
     points
@@ -175,7 +177,8 @@ def make_plan(
     """
     problems = _sample_problems(sample, points)
     kind: Sample = "latin" if sample == "latin" else "grid"
-    changes = [*_DEFAULTS, *changes]
+    scenario = str(scenario)
+    changes = [*_DEFAULTS, *as_texts(changes)]
     base = load_scenario(scenario, changes).resolved()
     variations, found = _read_all(vary, base, kind)
     problems += found

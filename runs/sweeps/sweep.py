@@ -19,6 +19,7 @@ from environment.safe_files import (
     reserve,
     write_json,
 )
+from runs.scenarios.overrides import Changes
 from runs.sweeps.plan import HASH_DIGITS, PlannedRun, SweepPlan, make_plan, plan_differences
 from runs.sweeps.task import Outcome, Task, held, is_finished
 from runs.sweeps.values import as_text
@@ -73,12 +74,12 @@ class Sweep:
 
 
 def run_sweep(
-    scenario: str,
+    scenario: str | Path,
     vary: Mapping[str, str | Sequence[Any]] | Sequence[str],
     directory: Path | str,
     *,
     seeds: str | int | Sequence[int] | None = None,
-    changes: Sequence[str] = (),
+    changes: Changes = (),
     sample: str = "grid",
     points: int | None = None,
     workers: int | None = None,
@@ -103,7 +104,7 @@ def run_sweep(
     seeds
         How many, or which; None for the scenario's own.
     changes
-        Changes of the scenario that all runs share, such as "hours=48".
+        Changes of the scenario that all runs share, as `load_scenario` takes them.
     sample
         "grid" for all combinations of values, "latin" for a Latin hypercube.
     points

@@ -1,0 +1,79 @@
+"""The size of the sheets that figures are drawn on, where a person asks for one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from environment.errors import InputError, Problem
+
+# Narrower panels show nothing; lower ones than this share of what suits them write rows over rows.
+LEAST_PANEL_IN = 0.7
+LEAST_HEIGHT = 0.6
+
+_size_in: ContextVar[tuple[float, float] | None] = ContextVar("size_in", default=None)
+
+
+def asked_size_in() -> tuple[float, float] | None:
+    """Return width and height that `drawn_at` asks for [in], None where any size will do."""
+    return _size_in.get()
+
+
+@contextmanager
+def drawn_at(size_in: tuple[float, float] | None) -> Iterator[None]:
+    """Draw sheets of a given width and height [in], or of the size that suits each.
+
+    Letters keep their size; the panels take the room that is left.
+    """
+    before = _size_in.set(size_in)
+    try:
+        yield
+    finally:
+        _size_in.reset(before)
+
+
+def refuse_no_room(
+    size_in: tuple[float, float],
+    panels: tuple[int, int],
+    panel_height_in: float,
+    usual_height_in: float,
+    beside_in: float,
+) -> None:
+    """Refuse a sheet whose panels would be too small to show anything.
+
+    Parameters
+    ----------
+    size_in
+        Width and height of the sheet [in].
+    panels
+        Rows and columns of panels.
+    panel_height_in
+        Height that is left for each panel [in].
+    usual_height_in
+        Height that suits a panel [in].
+    beside_in
+        Room beside the panels [in].
+
+    Raises
+    ------
+    InputError
+        When they are, with a size that would do.
+    """
+    rows, columns = panels
+    # Between columns is a quarter of a panel.
+    panel_width_in = (size_in[0] - beside_in) / (columns + 0.25 * (columns - 1))
+    lacking_in = (
+        (LEAST_PANEL_IN - panel_width_in) * (columns + 0.25 * (columns - 1)),
+        (LEAST_HEIGHT * usual_height_in - panel_height_in) * rows,
+    )
+    if max(lacking_in) <= 0:
+        return
+    # A wider sheet needs fewer lines of title and legend; the height is that of this width.
+    least = [
+        np.ceil(10 * (size + max(lacking, 0.0))) / 10
+        for size, lacking in zip(size_in, lacking_in, strict=True)
+    ]
+    message = f"{size_in[0]:g} by {size_in[1]:g} in leaves no room for the panels"
+    allowed = f"{least[0]:g} by {least[1]:g} in or larger"
+    raise InputError([Problem("--size", message, allowed)])
