@@ -159,9 +159,20 @@ def test_pictures_are_not_drawn_through_links(whole: Path, outside: Path, tmp_pa
     (run / "plots").symlink_to(outside)
     refused(lambda: draw_plots(run), run, outside)
     (run / "plots").unlink()
-    (run / "plots").mkdir()
-    (run / "plots" / ".load.png.new").symlink_to(outside / "load.png")
+    (run / ".plots.new").symlink_to(outside)
     refused(lambda: draw_plots(run), run, outside)
+    (run / ".plots.new").unlink()
+    (run / ".plots.new").mkdir()
+    (run / ".plots.new" / "load.png").symlink_to(outside / "load.png")
+    refused(lambda: draw_plots(run), run, outside)
+    shutil.rmtree(run / ".plots.new")
+    # A picture that is a link is replaced; what the link leads to is not written to.
+    (run / "plots").mkdir()
+    (run / "plots" / "load.png").symlink_to(outside / "load.png")
+    before = content(outside)
+    draw_plots(run, only="load")
+    assert content(outside) == before
+    assert not (run / "plots" / "load.png").is_symlink()
 
 
 def sweep(directory: Path) -> Sweep:

@@ -179,7 +179,7 @@ def test_a_folder_that_cannot_be_made_is_told(without_vehicles: Path, tmp_path: 
         if path.is_file():
             (copy / path.name).write_bytes(path.read_bytes())
     (copy / "plots").write_text("a file stands where the folder should be")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="is a file"):
         draw_plots(copy)
 
 
