@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.report_visits import CHROMIUM, SECONDS
+from tests.report_visits import CHROMIUM, PATIENCE_MS
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,14 +76,14 @@ def test_no_part_of_a_page_comes_from_the_network(site: Path) -> None:
 def test_the_search_works_on_a_page_opened_from_disk(site: Path, page: Page, start: str) -> None:
     failed: list[str] = []
     page.on("pageerror", lambda error: failed.append(str(error)))
-    page.goto((site / start).as_uri(), timeout=60 * SECONDS)
+    page.goto((site / start).as_uri(), timeout=PATIENCE_MS)
     query = page.locator("[data-md-component=search-query]")
-    query.click(timeout=60 * SECONDS)
+    query.click(timeout=PATIENCE_MS)
     query.press_sequentially("pass_through")
     found = page.locator(".md-search-result__item a.md-search-result__link").first
-    expect(found).to_be_visible(timeout=60 * SECONDS)
+    expect(found).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator(".md-search-result__meta")).to_contain_text("matching document")
     found.click()
-    expect(page.locator("article")).to_contain_text("pass_through", timeout=60 * SECONDS)
+    expect(page.locator("article")).to_contain_text("pass_through", timeout=PATIENCE_MS)
     assert page.url.startswith(site.as_uri())
     assert failed == []
