@@ -46,7 +46,7 @@ SMALL: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # How often a run is killed before it is left to end.
-KILLS = (1, 1, 1, 2, 2, 3, 5)
+KILLS = (1, 2, 3, 4, 6)
 WITH_PICTURES = 0.2
 MOST_S = 600.0
 FILE_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "os.listdir"}
@@ -120,11 +120,19 @@ def forked(
     events : int
         The number of file events, where it ended by itself.
     """
+    (folder / "errors").write_text("")  # it may be killed before it writes any
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS[1:])
         process = os.fork()
     if process == 0:
+        from runs.interruptions import answer_at_once
+
+        # The program has these handlers before it has imported anything.
+        answer_at_once()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
         _be_the_program(words, folder, number, at_event)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
     deadline = time.monotonic() + MOST_S
     send_at = time.monotonic() + after_s if after_s is not None and number else None
     while True:
@@ -239,9 +247,9 @@ def kill_again_and_again(
     for _ in range(chance.choice(KILLS)):
         number = chance.choice(SIGNALS)
         by_time = chance.random() < 0.5
-        after_s = chance.uniform(0, 1.05 * whole.seconds) if by_time else None
-        # A run that is resumed has fewer moments left.
-        share = 1.05 if words[0] == "run" else chance.choice((0.2, 0.5, 1.05))
+        # A run that is resumed has less time and fewer moments left.
+        share = 1.05 if words[0] == "run" else chance.choice((0.1, 0.3, 0.6, 1.05))
+        after_s = chance.uniform(0, share * whole.seconds) if by_time else None
         at_event = None if by_time else chance.randint(1, max(int(share * whole.events), 1))
         end, _ = forked(words, folder, number, after_s, at_event)
         course.append(f"{words[0]} ended by {number.name} with {end.status}")
@@ -329,6 +337,8 @@ def main() -> None:
     options.add_argument("--json", type=Path, metavar="FILE")
     options.add_argument("--smoke", action="store_true", help="a few kills of one scenario")
     given = options.parse_args()
+    # A shell that starts this in the background has it ignore Ctrl-C, and so would every run.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Threads do not survive a fork; NumPy reads this when it is imported.
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
@@ -345,20 +355,23 @@ def main() -> None:
         for scenario in scenarios:
             for plots in (False, True):
                 references[scenario, plots] = reference(scenario, plots, folder)
-        while sum(tally.kills.values()) < kills + given.cold and len(tally.failures) < 20:
-            cold = sum(tally.runs.values()) < given.cold
-            scenario = scenarios[sum(tally.runs.values()) % len(scenarios)]
-            whole = references[scenario, chance.random() < WITH_PICTURES]
-            kill = kill_while_starting if cold else kill_again_and_again
-            wrong = kill(whole, folder, chance, tally)
-            tally.runs[scenario] += 1
-            if wrong:
-                tally.failures.append(f"{scenario}: {wrong}")
-                print(tally.failures[-1], file=sys.stderr, flush=True)
-            shutil.rmtree(folder / "run", ignore_errors=True)
-            done = sum(tally.runs.values())
-            if done % 50 == 0:
-                print(f"{done} runs, {sum(tally.kills.values())} kills", flush=True)
+        try:
+            while sum(tally.kills.values()) < kills + given.cold and len(tally.failures) < 20:
+                cold = sum(tally.runs.values()) < given.cold
+                scenario = scenarios[sum(tally.runs.values()) % len(scenarios)]
+                whole = references[scenario, chance.random() < WITH_PICTURES]
+                kill = kill_while_starting if cold else kill_again_and_again
+                wrong = kill(whole, folder, chance, tally)
+                tally.runs[scenario] += 1
+                if wrong:
+                    tally.failures.append(f"{scenario}: {wrong}")
+                    print(tally.failures[-1], file=sys.stderr, flush=True)
+                shutil.rmtree(folder / "run", ignore_errors=True)
+                done = sum(tally.runs.values())
+                if done % 50 == 0:
+                    print(f"{done} runs, {sum(tally.kills.values())} kills", flush=True)
+        except KeyboardInterrupt:
+            print("interrupted; the figures are those of the kills so far", file=sys.stderr)
         os.chdir(Path(__file__).parent)
     figures = {
         "seed": given.seed,
