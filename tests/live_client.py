@@ -7,7 +7,9 @@ from typing import Any, Self
 
 from websockets.sync.client import connect
 
-WITHIN_S = 120.0
+WITHIN_S = 300.0
+# How long it listens before it looks again whether the condition holds.
+PAUSE_S = 1.0
 
 
 class LiveClient:
@@ -84,7 +86,7 @@ class LiveClient:
         while not reached():
             assert time.monotonic() < until, self.texts()
             try:
-                sent = json.loads(self._socket.recv(timeout=1.0))
+                sent = json.loads(self._socket.recv(timeout=PAUSE_S))
             except TimeoutError:
                 continue
             content = sent["content"]

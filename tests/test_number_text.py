@@ -44,8 +44,10 @@ def test_changes(value: float | None, first: float, text: str) -> None:
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=6), st.integers(0, 3))
 def test_different_values_differ_on_paper(values: list[float], digits: int) -> None:
     texts = texts_apart(values, digits)
+    largest = max(map(abs, values))
     for (one, first), (other, second) in combinations(zip(values, texts, strict=True), 2):
-        assume(same(one, other) or abs(one - other) > 3e-9 * max(abs(one), abs(other), 1.0))
+        # A difference that is nothing beside the largest value may be lost.
+        assume(same(one, other) or abs(one - other) > 3e-9 * max(largest, 1.0))
         if not same(one, other):
             assert first != second
 

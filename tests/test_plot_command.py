@@ -169,7 +169,7 @@ def test_a_run_killed_while_its_pictures_are_drawn_gets_them_by_resume(
 
     with monkeypatch.context() as patch:
         patch.setattr(PictureForm, "save", kill)
-        patch.setattr("runs.plots._discard", lambda folder: None)  # as kill -9 leaves it
+        patch.setattr("runs.plots.remove_own", lambda *_, **options: None)  # as kill -9 leaves it
         with pytest.raises(Killed):
             draw_plots(run)
     assert len(list((run / ".plots.new").glob("*.png"))) == 2

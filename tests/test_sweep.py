@@ -247,7 +247,7 @@ def test_an_interrupted_sweep_goes_on_by_the_same_command(
         patch.setattr(Simulation, "step", interrupting)
         result = hmesh(*words(tmp_path, "--no-progress"))
     assert result.exit_code == 130
-    assert result.stderr == "interrupted; the same command goes on where it stopped\n"
+    assert result.stderr == "interrupted; the same command continues the sweep\n"
     assert not (tmp_path / "runs.csv").exists()
     result = hmesh(*words(tmp_path))
     assert result.exit_code == 0, result.output
