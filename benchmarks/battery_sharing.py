@@ -18,8 +18,8 @@ from rich.progress import track
 from rich.table import Table
 
 from runs.scenarios.scenario import load_scenario
-from runs.setting import Setting, make_setting
-from runs.simulation import Simulation
+from runs.world.setting import Setting, make_setting
+from runs.world.simulation import Simulation
 
 SIZES = (39, 1_000, 10_000)
 STRATEGIES = ("no_battery", "own_battery", "shared_battery", "priced_battery")

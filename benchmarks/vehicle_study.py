@@ -20,8 +20,8 @@ from rich.progress import track
 from rich.table import Table
 
 from runs.scenarios.scenario import load_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 SIZES = (10_000, 100_000, 1_000_000)
 SOLVERS = ("exact", "negotiate")

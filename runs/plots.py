@@ -103,7 +103,8 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
 
 
 def _of_smart_homes() -> "list[_Picture]":
-    from runs.pictures import home_flows, smart_homes
+    from runs.schemes.smart_homes import picture_flows as home_flows
+    from runs.schemes.smart_homes import pictures as smart_homes
 
     return [
         ("home_energy", smart_homes.draw_home_energy),
@@ -115,8 +116,8 @@ def _of_smart_homes() -> "list[_Picture]":
 
 
 def _of_vehicles() -> "list[_Picture]":
-    from runs.pictures.fleet import draw_state_of_charge, draw_whereabouts
     from runs.pictures.market import draw_charging
+    from runs.schemes.vehicles.pictures import draw_state_of_charge, draw_whereabouts
 
     return [
         ("charging", draw_charging),
@@ -126,7 +127,7 @@ def _of_vehicles() -> "list[_Picture]":
 
 
 def _of_composite_storage() -> "list[_Picture]":
-    from runs.pictures import houses
+    from runs.schemes.composite_storage import pictures as houses
 
     return [
         ("typical_days", houses.draw_typical_days),
@@ -136,7 +137,8 @@ def _of_composite_storage() -> "list[_Picture]":
 
 
 def _of_battery_sharing() -> "list[_Picture]":
-    from runs.pictures import batteries, battery_exchange
+    from runs.schemes.battery_sharing import picture_exchange as battery_exchange
+    from runs.schemes.battery_sharing import pictures as batteries
 
     return [
         ("representative_days", batteries.draw_representative_days),
@@ -148,13 +150,13 @@ def _of_battery_sharing() -> "list[_Picture]":
 
 
 def _of_school_buses() -> "list[_Picture]":
-    from runs.pictures.schools import draw_bus_power, draw_incentives
+    from runs.schemes.school_buses.pictures import draw_bus_power, draw_incentives
 
     return [("school_buses", draw_bus_power), ("incentive_prices", draw_incentives)]
 
 
 def _of_community_storage() -> "list[_Picture]":
-    from runs.pictures import community_storage
+    from runs.schemes.community_storage import pictures as community_storage
 
     return [
         ("storage_charging", community_storage.draw_charging),

@@ -12,8 +12,8 @@ from runs.results.checkpoint import load_checkpoint, save_checkpoint
 from runs.results.recorder import Recorder
 from runs.results.writer import ResultsWriter
 from runs.scenarios.scenario import Scenario, scenario_hash
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 type Progress = Callable[[int, int], None]
 

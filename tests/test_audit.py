@@ -9,8 +9,8 @@ from rich.console import Console
 
 from environment.errors import InputError
 from runs import Run, audit_run, load_scenario, start_run
-from runs.audits.equilibrium import EquilibriumAudit, StepOfVehicles
 from runs.audits.premises import premises_of
+from runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit, StepOfVehicles
 
 KEPT = [*FEW, "messages.keep=all", "hours=10", "start='2023-01-16T06:00'"]
 OUTAGES = "{mean_time_between_failures_h: 8, mean_time_to_repair_h: 3}"

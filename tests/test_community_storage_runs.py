@@ -24,8 +24,8 @@ from runs import TABLES, audit_run, load_scenario, resume_run, start_run
 from runs.command_line import app
 from runs.results.tables import TABLES_OF
 from runs.scenarios.check import check_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 NAME = "community-storage"
 OPTIMAL, NORMAL = "community_storage_optimal", "community_storage_normal"

@@ -25,8 +25,8 @@ from environment.retail_tariff import (
 )
 from runs import audit_run, load_scenario, start_run
 from runs.results.tables import TABLES, TABLES_OF
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 SHORT = ("years=null", "hours=48", "plots=false")
 SECTION = "composite_storage"

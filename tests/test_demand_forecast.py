@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from runs.scenarios.scenario import load_scenario
-from runs.setting import Setting, make_setting
-from runs.simulation import Simulation
+from runs.world.setting import Setting, make_setting
+from runs.world.simulation import Simulation
 
 
 def setting_of(*changes: str) -> Setting:

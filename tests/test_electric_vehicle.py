@@ -14,8 +14,8 @@ from agents.fleet import Fleet
 from environment.battery import charged
 from environment.population import Population
 from runs.scenarios.scenario import load_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 
 class World(SimpleNamespace):

@@ -25,9 +25,9 @@ from runs.live.server import refuse_used
 from runs.live.source import Source, make_source
 from runs.live.world import STEPS_SHOWN, LiveWorld
 from runs.run_summary import summary_table
-from runs.setting import make_setting
-from runs.simulation import ENERGIES, Simulation
 from runs.strategy_names import strategy_label
+from runs.world.setting import make_setting
+from runs.world.simulation import ENERGIES, Simulation
 
 CHARTS = (
     graphs.map_chart, graphs.grid_chart, courses.load_chart, courses.price_chart,

@@ -13,8 +13,8 @@ from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, resume_run, start_run
 from runs.scenarios.check import check_scenario
 from runs.scenarios.scenario import BUILT_IN, Scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 NAME = "community-storage"
 OPTIMAL = "community_storage_optimal"

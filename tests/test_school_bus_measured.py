@@ -7,8 +7,8 @@ import pytest
 from shared_datasets import SHARED
 
 from runs import audit_run, load_scenario, start_run
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 REGION = "MISO-0027"
 # Its highest hour of 2022, scaled to the size of the study.

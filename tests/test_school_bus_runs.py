@@ -12,8 +12,8 @@ from markets.incentive_game import IncentiveGame, IncentiveTerms
 from runs.run import resume_run, start_run
 from runs.scenarios.check import check_scenario
 from runs.scenarios.scenario import load_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 SMALL = (
     "hours=54", "plots=false",
@@ -263,7 +263,7 @@ def test_what_cannot_be_is_refused_with_its_place(change: str, told: str) -> Non
 def test_the_game_of_a_run_is_the_game_of_its_schools(
     monkeypatch: pytest.MonkeyPatch, worlds: dict[str, Simulation]
 ) -> None:
-    from runs.schemes import school_strategies
+    from runs.schemes.school_buses import strategies as school_strategies
 
     games: list[IncentiveGame] = []
     solve = school_strategies.solve_exact

@@ -15,7 +15,7 @@ from runs.command_line import app
 from runs.scenarios.calendar import calendar_of
 from runs.scenarios.check import check_setting
 from runs.scenarios.scenario import Scenario
-from runs.setting import make_setting
+from runs.world.setting import make_setting
 
 # From the last two days of the winter break over a weekend to the first two days with school.
 BASE: dict[str, Any] = read_yaml(

@@ -9,9 +9,9 @@ import pytest
 
 from markets.three_level_game import PriceBounds, follow_exact
 from runs.scenarios.scenario import load_scenario
-from runs.schemes.vehicle_strategies import game_of
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.schemes.vehicles.strategies import game_of
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 COMMUNITIES = ("homes", "malls", "offices")
 STRATEGIES = ("typical", "two_level", "three_level")

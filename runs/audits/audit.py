@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from environment.errors import InputError
-from runs.audits.equilibrium import EquilibriumAudit, StepOfVehicles
-from runs.audits.fleet import check_fleet, read_fleet, read_vehicles, vehicle_reader
 from runs.audits.hours import check_hours, read_hours, supplied
 from runs.audits.lines import check_lines, read_lines
 from runs.audits.makers import scheme_audits
@@ -24,11 +22,13 @@ from runs.audits.summary import (
     figures_of_vehicles,
 )
 from runs.audits.tables import Columns, DamagedTableError, TableReader
-from runs.audits.traffic import ScenarioTravel, TrafficAudit
-from runs.audits.vehicles import VehicleAudit
 from runs.results.run_reader import Run, read_run
 from runs.results.safe_files import sha256
 from runs.results.tables import tables_with
+from runs.schemes.vehicles.audit import VehicleAudit
+from runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit, StepOfVehicles
+from runs.schemes.vehicles.audit_fleet import check_fleet, read_fleet, read_vehicles, vehicle_reader
+from runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
 
 ROWS_AT_ONCE = 2**18
 MOST_STEPS = 2**10

@@ -12,31 +12,31 @@ type _Maker = Callable[[Run, Premises, Columns], SchemeAudit]
 
 
 def _smart_homes(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
-    from runs.audits.homes import HomeAudit
+    from runs.schemes.smart_homes.audit import HomeAudit
 
     return HomeAudit(run, premises, hours)
 
 
 def _battery_sharing(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
-    from runs.audits.batteries import BatteryAudit
+    from runs.schemes.battery_sharing.audit import BatteryAudit
 
     return BatteryAudit(run, premises, hours)
 
 
 def _composite_storage(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
-    from runs.audits.composite_storage import CompositeStorageAudit
+    from runs.schemes.composite_storage.audit import CompositeStorageAudit
 
     return CompositeStorageAudit(run, premises, hours)
 
 
 def _school_buses(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
-    from runs.audits.schools import SchoolAudit
+    from runs.schemes.school_buses.audit import SchoolAudit
 
     return SchoolAudit(run, premises, hours)
 
 
 def _community_storage(run: Run, premises: Premises, hours: Columns) -> SchemeAudit:
-    from runs.audits.community_storage import CommunityStorageAudit
+    from runs.schemes.community_storage.audit import CommunityStorageAudit
 
     return CommunityStorageAudit(run, premises, hours)
 

@@ -22,9 +22,9 @@ from environment.standard_profiles import StandardProfiles
 from environment.streams import Streams
 from environment.sunshine import ClearSky, Orientation
 from runs.audits.premises import Premises
-from runs.members import businesses_of, measured_in, measured_loads
 from runs.scenarios.chance import Outages
 from runs.scenarios.sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
+from runs.world.members import businesses_of, measured_in, measured_loads
 
 type Group = ProfileMembers | FileMembers | DatasetMembers | BusinessMembers
 

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from markets.three_level_game import Game, response_maps
 from markets.vehicle_response import best_response
-from runs.audits.equilibrium import StepOfVehicles
 from runs.audits.premises import EXACT, Premises
 from runs.audits.report import Check, Label, Tally, relative
 from runs.audits.scheme import SchemeAudit
 from runs.audits.tables import Columns, DamagedTableError, TableReader
 from runs.results.run_reader import Run
 from runs.scenarios.sections import MessageSettings
+from runs.schemes.vehicles.audit_equilibrium import StepOfVehicles
 
 KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
 OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))

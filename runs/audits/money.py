@@ -10,8 +10,8 @@ from runs.audits.premises import EXACT, Premises
 from runs.audits.report import Check, Tally, off_balance, relative
 from runs.audits.scheme import Payments, SchemeAudit, direct_kwh, parts, received, total
 from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
-from runs.audits.vehicles import VehicleAudit
 from runs.results.run_reader import Run
+from runs.schemes.vehicles.audit import VehicleAudit
 
 _ALWAYS = ("fixed_load", "wholesale")
 _OF_VEHICLES = ("vehicle_charging", "vehicle_discharging")

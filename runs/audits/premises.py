@@ -13,9 +13,9 @@ from runs.results.run_reader import Run
 from runs.results.safe_files import sha256
 from runs.scenarios.calendar import calendar_of
 from runs.scenarios.scenario import Scenario
-from runs.setting import Setting, make_setting
 from runs.strategy_names import strategy_within
-from runs.travel import growth_of
+from runs.world.setting import Setting, make_setting
+from runs.world.travel import growth_of
 
 EXACT = 1e-9
 FILE_GONE = "a file that the scenario names is gone or has changed"

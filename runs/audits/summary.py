@@ -14,9 +14,9 @@ from runs.audits.premises import EXACT, Premises
 from runs.audits.report import Check, Label, Tally
 from runs.audits.scheme import Figures, SchemeAudit, direct_kwh, parts, received, total
 from runs.audits.tables import Columns
-from runs.audits.vehicles import AT_BOUND, VehicleAudit
 from runs.results.run_reader import Run
-from runs.totals import parts_of_calendar
+from runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
+from runs.world.totals import parts_of_calendar
 
 _A_DAY_H = 24.0
 _OVERLOADED = "overloaded_steps."

@@ -14,8 +14,8 @@ from runs.live.look import (
 from runs.live.readings import Reading
 from runs.live.world import STEPS_SHOWN, LiveWorld
 from runs.pictures.sheet import group_colour, strategy_colour
-from runs.simulation import ENERGIES
 from runs.strategy_names import strategy_label
+from runs.world.simulation import ENERGIES
 
 # More lines than these say nothing.
 MOST_COMMUNITIES = 8

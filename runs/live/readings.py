@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from environment.traffic import ABSENT
 
 if TYPE_CHECKING:
-    from runs.simulation import Simulation
+    from runs.world.simulation import Simulation
 
 type Energies = NDArray[np.float64]
 

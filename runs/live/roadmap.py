@@ -11,8 +11,8 @@ from runs.report.places import ON_SCREEN, place_communities, road_graph
 
 if TYPE_CHECKING:
     from environment.trips import TripBatch
-    from runs.setting import Setting
-    from runs.simulation import Simulation
+    from runs.world.setting import Setting
+    from runs.world.simulation import Simulation
 
 type Points = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from runs.live.parameters import Parameter
 from runs.live.readings import Reading, Stores, read, stores_of
 from runs.live.roadmap import OnTheRoad, Roads
 from runs.live.source import Source
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 # Two weeks of hours: what charts show of a long run.
 STEPS_SHOWN = 336

@@ -8,37 +8,37 @@ from runs.report.general_charts import general_charts
 
 
 def _of_smart_homes(data: RunData) -> list[Chart]:
-    from runs.report.smart_home_charts import smart_home_charts
+    from runs.schemes.smart_homes.charts import smart_home_charts
 
     return smart_home_charts(data)
 
 
 def _of_houses(data: RunData) -> list[Chart]:
-    from runs.report.house_charts import house_charts
+    from runs.schemes.composite_storage.charts import house_charts
 
     return house_charts(data)
 
 
 def _of_batteries(data: RunData) -> list[Chart]:
-    from runs.report.battery_charts import battery_charts
+    from runs.schemes.battery_sharing.charts import battery_charts
 
     return battery_charts(data)
 
 
 def _of_community_storage(data: RunData) -> list[Chart]:
-    from runs.report.community_storage_charts import community_storage_charts
+    from runs.schemes.community_storage.charts import community_storage_charts
 
     return community_storage_charts(data)
 
 
 def _of_school_buses(data: RunData) -> list[Chart]:
-    from runs.report.school_bus_charts import school_bus_charts
+    from runs.schemes.school_buses.charts import school_bus_charts
 
     return school_bus_charts(data)
 
 
 def _of_vehicles(data: RunData) -> list[Chart]:
-    from runs.report.vehicle_charts import vehicle_charts
+    from runs.schemes.vehicles.charts import vehicle_charts
 
     return vehicle_charts(data)
 

@@ -8,8 +8,8 @@ from runs.results.buffer import Coded
 from runs.results.writer import ResultsWriter
 
 if TYPE_CHECKING:
-    from runs.setting import Setting
-    from runs.simulation import Simulation
+    from runs.world.setting import Setting
+    from runs.world.simulation import Simulation
 
 
 class Recorder:

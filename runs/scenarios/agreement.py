@@ -11,8 +11,8 @@ from runs.scenarios.sections import PriceRules
 from runs.strategy_names import scheme_of
 
 if TYPE_CHECKING:
-    from runs.scenarios.community_storage import CommunityStorage
-    from runs.scenarios.composite_storage import CompositeStorage
+    from runs.schemes.community_storage.section import CommunityStorage
+    from runs.schemes.composite_storage.section import CompositeStorage
 
 
 def each_once(strategies: tuple[str, ...]) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def check_setting(scenario: Scenario) -> None:
     InputError
         When it cannot: every problem of all files the scenario names.
     """
-    from runs.setting import make_setting
+    from runs.world.setting import make_setting
 
     try:
         make_setting(scenario)
@@ -54,10 +54,10 @@ def check_setting(scenario: Scenario) -> None:
 
 def _file_problems(scenario: Scenario) -> Iterator[Problem]:
     from environment.value_file import read_values
-    from runs.members import measured_in, measured_loads
     from runs.scenarios.calendar import calendar_of, school_terms_of
-    from runs.tariff import measured_tariff
-    from runs.travel import travel_problems
+    from runs.world.members import measured_in, measured_loads
+    from runs.world.tariff import measured_tariff
+    from runs.world.travel import travel_problems
 
     try:
         school_terms_of(scenario)
@@ -86,7 +86,7 @@ def _file_problems(scenario: Scenario) -> Iterator[Problem]:
         except InputError as error:
             yield from error.problems
     if (storages := scenario.community_storage) is not None:
-        from runs.schemes.storage_plants import calendar_of_history, measured_plants
+        from runs.schemes.community_storage.plants import calendar_of_history, measured_plants
 
         history = calendar_of_history(calendar, storages)
         try:

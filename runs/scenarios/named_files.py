@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from runs.dataset_files import LOAD_TABLES
 from runs.scenarios.members import DatasetMembers, FileMembers
 from runs.scenarios.preferences import FromFile
 from runs.scenarios.travel import files_of
+from runs.world.dataset_files import LOAD_TABLES
 
 if TYPE_CHECKING:
     from runs.scenarios.scenario import Scenario

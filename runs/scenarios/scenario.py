@@ -12,22 +12,17 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, nearest
-from runs.dataset_files import dataset_files
 from runs.scenarios.agreement import (
     each_once,
     known_for_the_sun,
     tariff_within_bounds,
     there_if_compared,
 )
-from runs.scenarios.battery_sharing import BatterySharing
 from runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
-from runs.scenarios.community_storage import CommunityStorage, between_storages_and_communities
-from runs.scenarios.composite_storage import CompositeStorage, between_houses_and_communities
 from runs.scenarios.named_files import datasets_named, files_named
 from runs.scenarios.overrides import SOURCE, override
 from runs.scenarios.problems import Keys, problems_of
 from runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
-from runs.scenarios.school_buses import SchoolBuses, between_terms_and_communities
 from runs.scenarios.sections import (
     Community,
     DatasetMembers,
@@ -44,7 +39,6 @@ from runs.scenarios.sections import (
     between_communities,
     names_of_places,
 )
-from runs.scenarios.smart_homes import SmartHomesSettings, between_homes_and_communities
 from runs.scenarios.time_span import (
     existing_time,
     known_zone,
@@ -53,7 +47,16 @@ from runs.scenarios.time_span import (
 )
 from runs.scenarios.travel import PlannedTravel, Travel, between
 from runs.scenarios.yaml_reader import place, read_yaml
+from runs.schemes.battery_sharing.section import BatterySharing
+from runs.schemes.community_storage.section import (
+    CommunityStorage,
+    between_storages_and_communities,
+)
+from runs.schemes.composite_storage.section import CompositeStorage, between_houses_and_communities
+from runs.schemes.school_buses.section import SchoolBuses, between_terms_and_communities
+from runs.schemes.smart_homes.section import SmartHomesSettings, between_homes_and_communities
 from runs.strategy_names import STRATEGIES_OF, Strategy, scheme_of
+from runs.world.dataset_files import dataset_files
 
 BUILT_IN = Path(__file__).parent / "built_in"
 SCHEME_SECTIONS = tuple(scheme for scheme in STRATEGIES_OF if scheme != "vehicles")

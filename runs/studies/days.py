@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.members import LoadSources
 from runs.scenarios.scenario import load_scenario
 from runs.scenarios.sections import ProfileMembers
-from runs.setting import Setting, make_setting
-from runs.simulation import Simulation
-from runs.totals import Totals
+from runs.world.members import LoadSources
+from runs.world.setting import Setting, make_setting
+from runs.world.simulation import Simulation
+from runs.world.totals import Totals
 
 SCENARIO = "three-communities"
 DAY_STEPS = 24
@@ -106,7 +106,7 @@ def repeating_day(
     setting : Setting
         Its loads are those of its first day on every day.
     strategy : str
-        A name of `runs.schemes.vehicle_strategies.STRATEGIES`.
+        A name of `runs.schemes.vehicles.strategies.STRATEGIES`.
     tolerance_kwh : float
         Change of a battery over a day that counts as none [kWh].
     most_days : int
