@@ -50,8 +50,7 @@ def measure(buildings: int, hours: int) -> list[dict[str, Any]]:
     """Time every strategy for some hours, one after another."""
     began = time.perf_counter()
     setting = setting_of(buildings, hours)
-    assert setting.battery_sharing is not None
-    setting.battery_sharing.shared_kwh  # noqa: B018
+    setting.schemes["battery_sharing"].shared_kwh  # noqa: B018
     made_s = time.perf_counter() - began
     rows = []
     for strategy in STRATEGIES:
@@ -80,7 +79,7 @@ def measure(buildings: int, hours: int) -> list[dict[str, Any]]:
 
 def sizing_s() -> dict[str, float]:
     """Return the seconds that sizing 39 buildings for a year takes, part by part."""
-    setting = make_setting(load_scenario("battery-sharing")).battery_sharing
+    setting = make_setting(load_scenario("battery-sharing")).schemes["battery_sharing"]
     assert setting is not None
     seconds = {}
     for name, size in (

@@ -43,8 +43,7 @@ def setting_of(houses: int, hours: int | None, feed_in: float = FEED_INS[0]) -> 
 
 def houses_of(setting: Setting) -> CompositeStorageSetting:
     """Return the houses of a world."""
-    assert setting.composite_storage is not None
-    return setting.composite_storage
+    return setting.schemes["composite_storage"]
 
 
 def simulate(setting: Setting) -> None:

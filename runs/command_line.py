@@ -95,7 +95,7 @@ def check(
     """Find every mistake in a scenario and the files it names, or in a dataset."""
     from runs.results.size import size_note
     from runs.scenarios.check import check_scenario
-    from runs.schemes.school_buses.warnings import school_warnings
+    from runs.schemes.registry import sections_first
     from runs.world.dataset_files import check_dataset, dataset_report, is_dataset
 
     if is_dataset(Path(scenario)):
@@ -104,8 +104,9 @@ def check(
         return
 
     checked = check_scenario(scenario, changes or (), seed)
-    for warning in school_warnings(checked):
-        typer.echo(f"warning: {warning}")
+    for each in sections_first():
+        for warning in each.part("warnings")(checked) if each.warnings else ():
+            typer.echo(f"warning: {warning}")
     typer.echo(
         f"{checked.name} is fine: {checked.steps:,} steps of {checked.step_h:g} h, "
         f"communities {', '.join(checked.communities)}, {checked.vehicles.count:,} vehicles, "

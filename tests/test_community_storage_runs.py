@@ -273,7 +273,7 @@ class Forgetful:
 @pytest.mark.parametrize("strategy", [NORMAL, OPTIMAL])
 def test_a_household_of_which_nothing_is_known_is_not_served_and_is_counted(strategy: str) -> None:
     simulation = world("hours=24", strategy=strategy)
-    shared = simulation.setting.community_storage
+    shared = simulation.setting.schemes["community_storage"]
     assert shared is not None
     shared.__dict__["demand_forecaster"] = Forgetful()
     storage: Any = simulation.schemes["community_storage"]
@@ -341,8 +341,7 @@ def test_history_is_seen_in_files_and_its_lack_is_told(tmp_path: Path) -> None:
         make_setting(load_scenario(str(path), changes))
     write("2021-01-10T00:00:00", 4 * 72)
     setting = make_setting(load_scenario(str(path), changes))
-    assert setting.community_storage is not None
-    history = setting.community_storage.demand_history_kwh
+    history = setting.schemes["community_storage"].demand_history_kwh
     assert history.shape == (192, 2)
     assert lived(Simulation(setting, OPTIMAL)).totals.sums["storage_delivered_kwh"] > 0
     start_run(load_scenario(str(path), changes), tmp_path / "run")

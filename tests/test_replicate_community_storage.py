@@ -174,7 +174,7 @@ def test_a_plan_takes_less_than_published(cases: list[StorageCase]) -> None:
 
 def test_a_perfect_forecast_moves_nothing_and_noise_moves_some() -> None:
     setting = make_setting(load_scenario("community-storage", ["community_storage.plan_on=actual"]))
-    shared = setting.community_storage
+    shared = setting.schemes["community_storage"]
     assert shared is not None
 
     def served(sigma: float) -> np.ndarray:

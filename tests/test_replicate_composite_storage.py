@@ -41,7 +41,7 @@ FIGURES = published_figures("composite_storage")
 @pytest.fixture(scope="module")
 def setting() -> CompositeStorageSetting:
     changes = ("plots=false", "years=null", "hours=672", "start=2017-12-15T00:00")
-    made = make_setting(load_scenario("composite-storage", changes)).composite_storage
+    made = make_setting(load_scenario("composite-storage", changes)).schemes["composite_storage"]
     assert made is not None
     return made
 
@@ -102,10 +102,10 @@ def test_paybacks_are_exact_for_the_tariff_of_every_year(setting: CompositeStora
 
 def test_the_published_order_needs_tanks_sized_by_electricity() -> None:
     changes = ("plots=false", "years=null", "hours=672", "composite_storage.tank_unit=heat")
-    heat = make_setting(load_scenario("composite-storage", changes)).composite_storage
+    heat = make_setting(load_scenario("composite-storage", changes)).schemes["composite_storage"]
     assert heat is not None
     electric = load_scenario("composite-storage", changes[:3])
-    other = make_setting(electric).composite_storage
+    other = make_setting(electric).schemes["composite_storage"]
     assert other is not None
     years = {
         unit: {"foresight": foreseen(of, LOW)} for unit, of in (("heat", heat), ("electric", other))

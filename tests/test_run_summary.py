@@ -91,7 +91,7 @@ def test_nothing_out_of_the_ordinary_needs_no_note() -> None:
     assert notes({"typical": calm, "three_level": calm}) == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind, text in COUNTS.items() if text])
+@pytest.mark.parametrize("kind", [kind for kind, note in COUNTS.items() if note.text])
 def test_every_count_that_is_not_zero_has_a_line(kind: str) -> None:
     (line,) = notes({"three_level": GAME | {"counts": {kind: 1_234}}})
     assert line.endswith(": 1,234 times under the three-level game.")

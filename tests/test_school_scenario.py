@@ -315,7 +315,11 @@ def test_departures_of_school_holidays_are_fitted_to_weekdays(tmp_path: Path) ->
         "kind": "drawn",
         "fit": {"day_plans": True, "departures": "departures.csv"},
     }
-    source = make_setting(write(tmp_path, travel=travel, school_terms=MICHIGAN)).trips
+    source = (
+        make_setting(write(tmp_path, travel=travel, school_terms=MICHIGAN))
+        .schemes["vehicles"]
+        .trips
+    )
     days: dict[str, TravelDay] = source.days  # type: ignore[union-attr]
     hours = {kind: int(day.departs_h.values(0.5)) for kind, day in days.items()}  # type: ignore[arg-type]
     assert hours == {

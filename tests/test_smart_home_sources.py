@@ -89,7 +89,7 @@ def test_sun_and_comfort_follow_measured_weather(
         strategies=["mpfa_sg", "mpfa_mg_shifting"],
     )  # fmt: skip
     scenario = load_scenario(str(path))
-    setting = make_setting(scenario).smart_homes
+    setting = make_setting(scenario).schemes["smart_homes"]
     assert setting is not None
     (group,) = setting.groups
     sun, needed = (

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import change, power_text
-from runs.report.scheme_headlines import Figure, Sentence, Totals, money, of_schemes
+from runs.report.scheme_headlines import of_schemes
+from runs.report.sentence import Figure, Sentence, Totals, money
 from runs.strategy_names import strategy_name
 
 

@@ -10,7 +10,6 @@ from agents.consumer import Consumer
 from agents.row_agent import AgentGroup
 from environment import chance
 from environment.cloudiness import clearness
-from environment.population import Population
 from runs.scenarios.chance import Cloudiness, DemandNoise, Outages
 from runs.world.setting import Setting
 
@@ -28,8 +27,6 @@ class Chance:
         What all strategies share.
     consumers : mapping
         The consumers of this world, by type; chance writes their column ``noise``.
-    fleet : Population
-        The vehicles of this world; chance writes their columns ``charger_out`` and ``cut_off``.
 
     Attributes
     ----------
@@ -43,11 +40,9 @@ class Chance:
         self,
         setting: Setting,
         consumers: Mapping[type[Consumer], AgentGroup[Consumer]],
-        fleet: Population,
     ) -> None:
         self.setting = setting
         self.consumers = consumers
-        self.fleet = fleet
         places = len(setting.communities)
         self.clearness = np.ones(places)
         self.feeder_out = np.zeros(places, dtype=np.bool_)
@@ -55,9 +50,7 @@ class Chance:
         self.step_h = setting.calendar.step_h
         noises = setting.scenario.chance.demand_noise
         self._clouds = setting.scenario.chance.cloudiness
-        self._chargers = setting.scenario.chance.charger_outages
         self._feeders = setting.scenario.chance.feeder_outages
-        self._outages = setting.scenario.chance.outages
         growths = setting.scenario.growth.demand_per_year
         self._noise = {kind: getattr(noises, kind.scenario_name) for kind in consumers}
         self._growth = {kind: getattr(growths, kind.scenario_name) for kind in consumers}
@@ -86,25 +79,14 @@ class Chance:
         self.clearness = clearness(self._sky, clouds.mean, clouds.deviation)
 
     def _fail_and_repair(self, step: int) -> None:
-        """Let chargers and feeders fail or be repaired, and cut off the vehicles behind them."""
-        fleet = self.fleet
+        """Let feeders fail or be repaired."""
         if self._feeders is not None:
             draws = [
                 self._stream("feeder outages", name, step).random()
                 for name in self.setting.communities
             ]
-            self.feeder_out = self._out(self.feeder_out, np.array(draws), self._feeders, step)
-        if self._chargers is not None:
-            draw = self._stream("charger outages", "electric vehicle", step).random(len(fleet))
-            fleet["charger_out"][:] = self._out(fleet["charger_out"], draw, self._chargers, step)
-        if self._outages:
-            where = fleet["community"]
-            unsupplied = self.feeder_out[np.maximum(where, 0)]
-            fleet["cut_off"][:] = (where >= 0) & (fleet["charger_out"] | unsupplied)
-
-    def cut_off(self) -> int:
-        """Return how many parked vehicles an outage keeps from their plugs in this step."""
-        return int(np.count_nonzero(self.fleet["cut_off"])) if self._outages else 0
+            out = self.feeder_out
+            self.feeder_out = next_outages(out, np.array(draws), self._feeders, step, self.step_h)
 
     def vary(self, kind: type[Consumer], load_kwh: NDArray[np.float64], step: int) -> None:
         """Let the loads of a type of consumers have grown, and be noisy, in place."""
@@ -152,14 +134,29 @@ class Chance:
         correlation = chance.correlation_over(self.step_h, given.correlation_h)
         return chance.next_normal(value, draw, correlation)
 
-    def _out(
-        self, out: NDArray[np.bool_], draw: NDArray[np.float64], given: Outages, step: int
-    ) -> NDArray[np.bool_]:
-        """Return what is out in a step, from its lasting distribution on."""
-        up_h, down_h = given.mean_time_between_failures_h, given.mean_time_to_repair_h
-        if step == 0:
-            return draw < chance.unavailability(up_h, down_h)
-        return chance.alternated(out, draw, self.step_h, up_h, down_h)
-
     def _stream(self, purpose: str, whom: str, step: int) -> np.random.Generator:
         return self.setting.streams.generator(purpose, whom, step)
+
+
+def next_outages(
+    out: NDArray[np.bool_],
+    draw: NDArray[np.float64],
+    given: Outages,
+    step: int,
+    step_h: float,
+) -> NDArray[np.bool_]:
+    """Return what is out in a step, from its lasting distribution on.
+
+    Parameters
+    ----------
+    out, draw
+        What was out in the step before, and a uniform draw for each, shape (n,).
+    given
+        How often they fail, and how long.
+    step, step_h
+        The number of the step, and its length [h].
+    """
+    up_h, down_h = given.mean_time_between_failures_h, given.mean_time_to_repair_h
+    if step == 0:
+        return draw < chance.unavailability(up_h, down_h)
+    return chance.alternated(out, draw, step_h, up_h, down_h)

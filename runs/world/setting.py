@@ -1,38 +1,26 @@
 """What all strategies of a run share: places, loads, vehicles and rules, made from a scenario."""
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.electric_vehicle import ElectricVehicle
 from environment.calendar import Calendar
-from environment.day_plans import DayPlans
+from environment.errors import InputError, Problem
 from environment.grid import Grid
-from environment.growth import Growth
-from environment.planned_trips import PlannedTrips
-from environment.population import Population
 from environment.roads import RoadNetwork
 from environment.streams import Streams
-from environment.trips import TripSource
 from markets.generation_cost import GenerationCost
 from markets.three_level_game import PriceBounds
 from runs.scenarios.calendar import calendar_of
-from runs.scenarios.preferences import FromFile, preference_values
 from runs.scenarios.scenario import Scenario
+from runs.schemes.registry import scheme
 from runs.world.members import Members, make_members
 from runs.world.tariff import measured_tariff
-from runs.world.travel import growth_of, plans_of, trips_of
-
-if TYPE_CHECKING:
-    from runs.schemes.battery_sharing.setting import BatterySetting
-    from runs.schemes.community_storage.setting import CommunityStorageSetting
-    from runs.schemes.composite_storage.setting import CompositeStorageSetting
-    from runs.schemes.school_buses.setting import SchoolSetting
-    from runs.schemes.smart_homes.setting import SmartHomeSetting
 
 
 @dataclass(frozen=True)
@@ -45,20 +33,8 @@ class Setting:
         Their names, in the order of all arrays over communities.
     members : Members
         Who lives and works there.
-    connections : array of int, shape (communities,)
-        Node of the grid where the vehicles of each community are plugged in; -1 without vehicles.
-    growth : Growth or None
-        When vehicles join the fleet; None where all are there from the start.
-    trips : TripSource or None
-        Where the trips of all strategies come from; None where they follow day plans.
-    smart_homes : SmartHomeSetting or None
-        The smart homes, where there are any.
-    school_buses : SchoolSetting or None
-        The schools and their buses, where there are any.
-    community_storage : CommunityStorageSetting or None
-        The storages that communities share, where there are any.
-    composite_storage : CompositeStorageSetting or None
-        The houses with battery and thermal tank, where there are any.
+    schemes : mapping
+        What all strategies share of each scheme that takes part, by its name.
     tariff : array of float, shape (steps,), or None
         What the two-level strategy pays in each step, where a dataset tells it [money/kWh].
     """
@@ -69,31 +45,26 @@ class Setting:
     communities: tuple[str, ...]
     grid: Grid
     roads: RoadNetwork
-    plans: DayPlans
-    fleet: Population
     members: Members
-    connections: NDArray[np.intp]
     cost: GenerationCost
     bounds: PriceBounds
     tariff: NDArray[np.float64] | None
-    growth: Growth | None = None
-    trips: TripSource | None = None
-    smart_homes: "SmartHomeSetting | None" = None
-    school_buses: "SchoolSetting | None" = None
-    community_storage: "CommunityStorageSetting | None" = None
-    battery_sharing: "BatterySetting | None" = None
-    composite_storage: "CompositeStorageSetting | None" = None
+    schemes: Mapping[str, Any]
 
-    @cached_property
-    def has_vehicles(self) -> bool:
-        """Whether vehicles take part."""
-        return "vehicles" in self.scenario.schemes
+    def node(self, community: str, connection: str) -> int:
+        """Return the node of the grid of a connection that a scheme's section names.
 
-    def trips_of(self, fleet: Population) -> TripSource:
-        """Return where the trips of a fleet come from: its day plans if from nowhere else."""
-        if self.trips is not None:
-            return self.trips
-        return PlannedTrips(self.plans, self.calendar, fleet["day_plan"], self.growth)
+        Raises
+        ------
+        InputError
+            When no section names it among its `connections`.
+        """
+        name = f"{community}/{connection}"
+        if name not in self.grid.node_index:
+            there = ", ".join(self.scenario.connections(community))
+            message = f"no section names a connection {connection!r} in its connections()"
+            raise InputError([Problem(community, message, there)])
+        return self.grid.node_index[name]
 
 
 def make_setting(scenario: Scenario) -> Setting:
@@ -107,11 +78,9 @@ def make_setting(scenario: Scenario) -> Setting:
     calendar = calendar_of(scenario)
     streams = Streams(scenario.seed)
     communities = tuple(scenario.communities)
-    plans, growth, roads = plans_of(scenario), growth_of(scenario, calendar), _roads(scenario)
-    vehicles = growth.final(scenario.steps) if growth else scenario.vehicles.count
-    grid = _grid(scenario)
-    members = make_members(scenario, calendar, grid)
+    grid, roads = _grid(scenario), _roads(scenario)
     prices, cost = scenario.prices, scenario.generation_cost
+    held: dict[str, Any] = {}
     setting = Setting(
         scenario=scenario,
         calendar=calendar,
@@ -119,73 +88,20 @@ def make_setting(scenario: Scenario) -> Setting:
         communities=communities,
         grid=grid,
         roads=roads,
-        plans=plans,
-        fleet=_fleet(scenario, streams, plans, vehicles),
-        members=members,
-        connections=np.array(
-            [grid.node_index.get(f"{name}/charging", -1) for name in communities], dtype=np.intp
-        ),
+        members=make_members(scenario, calendar, grid),
         # The scenario's cost is per hour; a step of another length has its mean power to pay for.
         cost=GenerationCost(
             cost.quadratic / scenario.step_h, cost.linear, cost.fixed * scenario.step_h
         ),
         bounds=PriceBounds(*prices.utility, *prices.aggregator),
         tariff=measured_tariff(scenario, calendar),
-        growth=growth,
-        trips=trips_of(scenario, plans, calendar, streams, roads, vehicles, growth),
-        smart_homes=_smart_homes(scenario, calendar, streams, grid),
-        school_buses=_school_buses(scenario, calendar, streams, members, grid),
-        battery_sharing=_battery_sharing(scenario, calendar, members),
-        composite_storage=_composite_storage(scenario, calendar, streams, grid),
+        schemes=MappingProxyType(held),
     )
-    if scenario.community_storage is None:
-        return setting
-    from runs.schemes.community_storage.setting import CommunityStorageSetting
-
-    # Its forecasters have seen the world before the run, which is made of the rest.
-    storage = CommunityStorageSetting(setting, scenario.community_storage)
-    return replace(setting, community_storage=storage)
-
-
-def _smart_homes(
-    scenario: Scenario, calendar: Calendar, streams: Streams, grid: Grid
-) -> "SmartHomeSetting | None":
-    if scenario.smart_homes is None:
-        return None
-    from runs.schemes.smart_homes.setting import make_smart_home_setting
-
-    return make_smart_home_setting(scenario.smart_homes, scenario, calendar, streams, grid)
-
-
-def _composite_storage(
-    scenario: Scenario, calendar: Calendar, streams: Streams, grid: Grid
-) -> "CompositeStorageSetting | None":
-    if scenario.composite_storage is None:
-        return None
-    from runs.schemes.composite_storage.setting import CompositeStorageSetting
-
-    return CompositeStorageSetting(scenario.composite_storage, scenario, calendar, streams, grid)
-
-
-def _battery_sharing(
-    scenario: Scenario, calendar: Calendar, members: Members
-) -> "BatterySetting | None":
-    if scenario.battery_sharing is None:
-        return None
-    from runs.schemes.battery_sharing.setting import make_battery_setting
-
-    return make_battery_setting(scenario.battery_sharing, scenario, calendar, members)
-
-
-def _school_buses(
-    scenario: Scenario, calendar: Calendar, streams: Streams, members: Members, grid: Grid
-) -> "SchoolSetting | None":
-    if scenario.school_buses is None:
-        return None
-    # Slow to import, and not needed where there are no schools.
-    from runs.schemes.school_buses.setting import make_school_setting
-
-    return make_school_setting(scenario.school_buses, scenario, calendar, streams, members, grid)
+    # Each may look at the world, and at those that act before it.
+    for name in scenario.schemes:
+        make, section = scheme(name).part("setting"), scenario.section(name)
+        held[name] = section if make is None else make(section, setting)
+    return setting
 
 
 def _grid(scenario: Scenario) -> Grid:
@@ -217,31 +133,3 @@ def _roads(scenario: Scenario) -> RoadNetwork:
     graph.add_nodes_from(scenario.communities)
     graph.add_edges_from((*road.between, {"km": road.km}) for road in scenario.roads)
     return RoadNetwork(graph)
-
-
-def _fleet(scenario: Scenario, streams: Streams, plans: DayPlans, size: int) -> Population:
-    """Deal the day plans to the vehicles in turn and draw what each values its energy at.
-
-    Vehicles that join later have their rows from the start, and bring their energy as they join.
-    """
-    vehicles = scenario.vehicles
-    fleet = Population(ElectricVehicle.attributes(), size)
-    for name in (
-        "capacity_kwh", "power_kw", "consumption_kwh_per_km", "soc_min", "soc_max",
-        "charge_efficiency", "discharge_efficiency",
-    ):  # fmt: skip
-        fleet.set(name, getattr(vehicles, name))
-    fleet.set("day_plan", np.arange(size, dtype=np.int32) % len(plans.names))
-    for name, purpose, above in (
-        ("lam", "satisfaction", -np.inf), ("theta", "fall of satisfaction", 0.0)
-    ):  # fmt: skip
-        draw = streams.generator(purpose, "electric vehicle").random(size)
-        preference = getattr(vehicles, name)
-        if isinstance(preference, FromFile):
-            values = preference.read(scenario.path_of(preference.file), draw, above)
-        else:
-            values = preference_values(preference, draw)
-        fleet.set(name, values)
-    fleet.set("energy_kwh", vehicles.soc_start * vehicles.capacity_kwh)
-    fleet["energy_kwh"][vehicles.count :] = 0.0
-    return fleet

@@ -12,12 +12,14 @@ from agents.consumer import Consumer
 from agents.row_agent import AgentGroup
 from agents.utility_company import UtilityCompany
 from environment.clock import PendingEvent
+from environment.errors import InputError, Problem
 from environment.message_bus import MessageBus
 from environment.world import World
-from runs.schemes.registry import make_scheme
+from runs.schemes.descriptor import Phase
+from runs.schemes.registry import scheme
 from runs.schemes.scheme import Scheme
-from runs.schemes.vehicles.step import VehicleSharing
 from runs.world.chance import Chance
+from runs.world.market import Market
 from runs.world.meters import read_meters
 from runs.world.setting import Setting
 from runs.world.totals import CalendarTotals, Totals
@@ -54,6 +56,8 @@ class Simulation(World):
         The energies of the step by the names they have in the results [kWh].
     net_kwh : array, shape (communities,)
         What every community draws from the utility in the step, as far as decided [kWh].
+    market : Market
+        Who sets the prices, and what was decided in the step.
     schemes : dict
         The schemes that take part, by name and in the order of the hour.
     direct_kwh : array, shape (communities,)
@@ -100,21 +104,22 @@ class Simulation(World):
             )
             for name in setting.communities
         ]
-        self.vehicles = VehicleSharing(self)
+        self.market = Market(self)
+        self.chance = Chance(setting, self.consumers)
         self.schemes: dict[str, Scheme] = {
-            name: self.vehicles if name == "vehicles" else make_scheme(name, self)
-            for name in setting.scenario.schemes
+            name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
-        self.chance = Chance(setting, self.consumers, self.vehicles.fleet.population)
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
         self.turn()
         self.chance.turn(self.step_index)
         self.read_meters()
+        self.begin_step()
         self.settle_homes()
         self.share_storage_that_stays()
         self.shave_the_peak()
+        self.set_prices()
         self.share_storage_that_moves()
         self.settle()
         self.write_record(self)
@@ -158,6 +163,8 @@ class Simulation(World):
         direct : bool
             Whether it is settled with the utility and not with the aggregator.
         """
+        if name not in ENERGIES:
+            raise ValueError(f"the hours have no energy {name!r}, but {', '.join(ENERGIES)}")
         drawn = np.bincount(communities, energy_kwh, len(self.net_kwh))
         self.hour_kwh[name] += ENERGIES[name] * drawn
         self.net_kwh += drawn
@@ -167,30 +174,40 @@ class Simulation(World):
 
     def paid_price(self) -> NDArray[np.float64]:
         """Return what every community pays [money/kWh], 0 where nothing can be exchanged."""
-        return np.where(self.supplied, self.vehicles.decision.community_price, 0.0)
+        return np.where(self.supplied, self.market.decision.community_price, 0.0)
+
+    def begin_step(self) -> None:
+        """Let chance do to the agents of all schemes what it does in this step."""
+        for each in self.schemes.values():
+            each.begin_step()
 
     def settle_homes(self) -> None:
         """Let every home that generates or stores settle its own power flow."""
-        self._act("smart_homes")
-        self._act("composite_storage")
+        self._act(Phase.HOMES)
 
     def share_storage_that_stays(self) -> None:
         """Let buildings share what their batteries hold, and communities charge and use theirs."""
-        self._act("battery_sharing")
-        self._act("community_storage")
+        self._act(Phase.STORAGE_THAT_STAYS)
 
     def shave_the_peak(self) -> None:
         """Let schools charge their buses, and the utility buy from them in critical hours."""
-        self._act("school_buses")
+        self._act(Phase.PEAK)
+
+    def set_prices(self) -> None:
+        """Price all that communities draw, asking those that answer to a price."""
+        for each in self.schemes.values():
+            each.look_around()
+        self.market.set_prices()
 
     def share_storage_that_moves(self) -> None:
-        """Let the vehicles exchange energy, and price all that communities draw."""
-        self.vehicles.act()
+        """Let the vehicles exchange energy."""
+        self._act(Phase.STORAGE_THAT_MOVES)
 
-    def _act(self, scheme: str) -> None:
-        """Let a scheme act, if it takes part."""
-        if scheme in self.schemes:
-            self.schemes[scheme].act()
+    def _act(self, phase: Phase) -> None:
+        """Let the schemes of a phase of the hour act that take part."""
+        for name, each in self.schemes.items():
+            if scheme(name).phase is phase:
+                each.act()
 
     def settle(self) -> None:
         """Carry the energy over the grid, let everybody pay, and count what should be known."""
@@ -198,10 +215,12 @@ class Simulation(World):
         self.loading = self.grid.loading(self.flows, self.step_h)
         self._pay()
         sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
-        for scheme in self.schemes.values():
-            sums |= scheme.sums()
-            counts.update(scheme.counts())
-            worst |= scheme.worst()
+        for each in self.schemes.values():
+            sums |= each.sums()
+            counts.update(each.counts())
+            worst |= each.worst()
+        if self.step_index == 0:
+            self._check_figures(sums)
         overloaded = [
             " - ".join(self.grid.lines[line])
             for line in np.flatnonzero(self.loading > 1.0 + AT_BOUND)
@@ -211,11 +230,25 @@ class Simulation(World):
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
 
+    def _check_figures(self, sums: dict[str, float]) -> None:
+        """Refuse schemes that would go unnoticed, since their own figure is never given."""
+        problems = [
+            Problem(
+                scheme(name).place,
+                f"its step never gives the figure {scheme(name).figure!r}",
+                "the figure of its descriptor among sums() or summary() of its step",
+            )
+            for name, each in self.schemes.items()
+            if scheme(name).figure not in sums and scheme(name).figure not in each.summary()
+        ]
+        if problems:
+            raise InputError(problems)
+
     def _pay(self) -> None:
         """Enter the payments of the step."""
-        for scheme in self.schemes.values():
-            scheme.pay()
-        pay, step, decision = self.ledger.pay, self.step_index, self.vehicles.decision
+        for each in self.schemes.values():
+            each.pay()
+        pay, step, decision = self.ledger.pay, self.step_index, self.market.decision
         photovoltaics = self.setting.scenario.photovoltaics
         for m in self.supplied_communities:
             name = self.setting.communities[m]
@@ -238,7 +271,7 @@ class Simulation(World):
 
     def _sums(self) -> dict[str, float]:
         # Nothing is exchanged where there is no supply, and so no price.
-        price, utility_price = self.paid_price(), self.vehicles.decision.utility_price
+        price, utility_price = self.paid_price(), self.market.decision.utility_price
         meters, bought = self.meters, self.net_kwh - self.direct_kwh
         _, cost = self._generated()
         return {
@@ -263,16 +296,16 @@ class Simulation(World):
 
     def move_batteries(self) -> None:
         """Let all batteries do what was decided."""
-        for scheme in self.schemes.values():
-            scheme.move()
+        for each in self.schemes.values():
+            each.move()
 
     def summary(self) -> dict[str, Any]:
         """Return what the strategy comes to so far."""
         summary = self.totals.summary(self.step_h)
         if self.setting.scenario.hours > A_DAY_H:
             summary |= self.calendar_totals.summary(self.step_h)
-        for scheme in self.schemes.values():
-            summary |= scheme.summary()
+        for each in self.schemes.values():
+            summary |= each.summary()
         messages = {
             kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
             for kind, count in self.bus.statistics.items()
@@ -283,7 +316,7 @@ class Simulation(World):
         """Return everything that changes during a run, live where it is an array."""
         return {
             "step_index": self.step_index,
-            "schemes": {name: scheme.state() for name, scheme in self.schemes.items()},
+            "schemes": {name: each.state() for name, each in self.schemes.items()},
             "chance": self.chance.state(),
             "pending": [
                 [event.at_h, event.priority, event.sequence, event.kind, event.subject]
@@ -301,8 +334,8 @@ class Simulation(World):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         self.step_index = state["step_index"]
-        for name, scheme in self.schemes.items():
-            scheme.restore(state["schemes"][name])
+        for name, each in self.schemes.items():
+            each.restore(state["schemes"][name])
         self.chance.restore(state["chance"])
         self.clock.restore(state["now_h"], (PendingEvent(*event) for event in state["pending"]))
         self.ledger.restore(state["ledger"])

@@ -10,11 +10,12 @@ from markets.load_deviation import load_deviation
 from runs.audits.hours import supplied
 from runs.audits.premises import EXACT, FILE_GONE, Premises
 from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import Figures, Payments
+from runs.audits.scheme import Figures, Payments, SchemeAudit
 from runs.audits.tables import Columns, DamagedTableError, TableReader
 from runs.results.run_reader import Run
 from runs.schemes.battery_sharing.audit_days import check_days
 from runs.schemes.battery_sharing.records import recorded_buildings
+from runs.schemes.battery_sharing.section import BatterySharing
 from runs.schemes.battery_sharing.setting import BatterySetting
 from runs.strategy_names import strategies_within
 
@@ -24,7 +25,7 @@ ENERGIES = (
 KINDS_OF_PAYMENT = ("battery_charging", "battery_supply", "battery_exchange")
 
 
-class BatteryAudit:
+class BatteryAudit(SchemeAudit):
     """The audit of the scheme of shared batteries."""
 
     message_kinds: Sequence[str] = (
@@ -34,7 +35,7 @@ class BatteryAudit:
 
     def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
         self.premises, self.hours = premises, hours
-        given = premises.scenario.battery_sharing
+        given: BatterySharing = premises.scenario.battery_sharing
         assert given is not None
         self.given = given
         places = premises.communities
@@ -49,7 +50,7 @@ class BatteryAudit:
         self.by_step: Figures = {}
         self.of_run: Figures = {}
         self.at: Columns | None = None
-        setting = premises.setting.battery_sharing if premises.setting else None
+        setting = premises.of_scheme("battery_sharing")
         count = len(setting.names) if setting else 0
         recorded = recorded_buildings(premises.scenario.record.buildings, count)
         if setting is None or recorded < count:
@@ -90,10 +91,6 @@ class BatteryAudit:
             here = drawn[:, :, m] if len(groups) == 1 else unknown
             found |= {(name, group): here for group in groups}
         return found
-
-    def direct_kwh(self) -> NDArray[np.float64]:
-        """Return nothing: all is settled with the aggregator."""
-        return np.zeros_like(self.charged)
 
     def payments(self) -> Sequence[Payments]:
         """Return what batteries pay for charging, and what covering loads is worth."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.results.buffer import Coded
-from runs.results.writer import ResultsWriter
+from runs.schemes.scheme import RowWriter
 from runs.strategy_names import strategies_within
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def recorded_buildings(wanted: str | int, buildings: int) -> int:
     return buildings if wanted == "all" else 0
 
 
-def write_batteries(writer: ResultsWriter, sharing: "BatterySharing") -> None:
+def write_batteries(writer: RowWriter, sharing: "BatterySharing") -> None:
     """Write how large the battery of each building is, with and without sharing."""
     shared = sharing.shared
     followed = set(strategies_within("battery_sharing", sharing.setting.scenario.strategies))
@@ -39,7 +39,7 @@ def write_batteries(writer: ResultsWriter, sharing: "BatterySharing") -> None:
     )
 
 
-def write_step(writer: ResultsWriter, sharing: "BatterySharing") -> None:
+def write_step(writer: RowWriter, sharing: "BatterySharing") -> None:
     """Write what the recorded buildings and their batteries did in a step."""
     wanted = sharing.setting.scenario.record.buildings
     recorded = recorded_buildings(wanted, len(sharing.batteries))
@@ -67,7 +67,7 @@ def write_step(writer: ResultsWriter, sharing: "BatterySharing") -> None:
 
 
 def write_exchanges(
-    writer: ResultsWriter,
+    writer: RowWriter,
     sharing: "BatterySharing",
     giver: NDArray[np.int64],
     taker: NDArray[np.int64],

@@ -10,7 +10,7 @@ from runs.scenarios.base import (
     Efficiency,
     LossRate,
     NotNegative,
-    Section,
+    SchemeSection,
     Share,
     above_lowest,
     refuse,
@@ -20,7 +20,7 @@ ClockHour = Annotated[float, Field(ge=0, le=24)]
 Window = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
 
 
-class BatterySharing(Section):
+class BatterySharing(SchemeSection):
     """Batteries of buildings that level the load of their community together."""
 
     capacity_kwh: NotNegative | None = Field(
@@ -69,10 +69,6 @@ class BatterySharing(Section):
     def depth_of_discharge(self) -> float:
         """Share of the capacity that a cycle may use."""
         return self.soc_max - self.soc_min
-
-    def connections(self, community: str) -> tuple[str, ...]:
-        """Return no nodes of the grid: batteries are connected where their buildings are."""
-        return ()
 
     _above_lowest = check("soc_max")(above_lowest)
 

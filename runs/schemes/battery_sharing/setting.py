@@ -20,6 +20,7 @@ from markets.load_levelling import Equipment, Windows, level_load
 from runs.scenarios.scenario import Scenario
 from runs.schemes.battery_sharing.section import BatterySharing
 from runs.world.members import Members
+from runs.world.setting import Setting
 
 DAYS_SIZED_FOR = 365
 _FULL_DAY_H = 24.0
@@ -248,10 +249,9 @@ def hardest_days(shared: SharedDischarge) -> NDArray[np.intp]:
     return np.unique(within.sum(axis=2).argmin(axis=1))
 
 
-def make_battery_setting(
-    given: BatterySharing, scenario: Scenario, calendar: Calendar, members: Members
-) -> BatterySetting:
+def make_battery_setting(given: BatterySharing, setting: Setting) -> BatterySetting:
     """Make the batteries of a scenario's buildings; how large each is comes when it is asked."""
+    scenario, calendar, members = setting.scenario, setting.calendar, setting.members
     equipment = Equipment(
         given.power_per_capacity,
         given.depth_of_discharge,

@@ -15,16 +15,17 @@ from markets.battery_exchange import Orders, own_load_first
 from markets.load_levelling import Windows, level_load
 from runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from runs.schemes.battery_sharing.running_deviation import RunningDeviation
+from runs.schemes.battery_sharing.setting import BatterySetting
+from runs.schemes.scheme import RowWriter, Scheme
 from runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
     from runs.world.simulation import Simulation
 
 METER = "grid"
 
 
-class BatterySharing:
+class BatterySharing(Scheme):
     """Batteries of buildings that charge by night and cover the load by day.
 
     Parameters
@@ -50,10 +51,9 @@ class BatterySharing:
 
     def __init__(self, simulation: "Simulation") -> None:
         setting = simulation.setting
-        assert setting.battery_sharing is not None
         self.simulation = simulation
         self.setting = setting
-        self.shared = setting.battery_sharing
+        self.shared: BatterySetting = setting.schemes["battery_sharing"]
         self.strategy = strategy_within("battery_sharing", simulation.strategy)
         self.batteries = self._batteries()
         group = AgentGroup(simulation, BuildingBattery, self.batteries)
@@ -199,7 +199,7 @@ class BatterySharing:
         covered = self._of_communities(self.own_kwh) + received
         for m in simulation.supplied_communities:
             name = self.setting.communities[m]
-            price = float(simulation.vehicles.decision.community_price[m])
+            price = float(simulation.market.decision.community_price[m])
             batteries, buildings = f"batteries@{name}", f"consumers@{name}"
             aggregator = f"aggregator@{name}"
             if charged[m] > 0:
@@ -238,15 +238,11 @@ class BatterySharing:
             "fallbacks": self.fallbacks,
         }
 
-    def worst(self) -> dict[str, float]:
-        """Return nothing: there is no figure that should only be small."""
-        return {}
-
-    def record_start(self, writer: "ResultsWriter") -> None:
+    def record_start(self, writer: RowWriter) -> None:
         """Write the capacities."""
         write_batteries(writer, self)
 
-    def record(self, writer: "ResultsWriter") -> None:
+    def record(self, writer: RowWriter) -> None:
         """Write the recorded buildings, and at the end of a day who gave what to whom."""
         write_step(writer, self)
         if self.ends_day:

@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 from runs.audits.hours import supplied
 from runs.audits.premises import EXACT, FILE_GONE, Premises
 from runs.audits.report import Check, Tally
-from runs.audits.scheme import Figures, Payments
+from runs.audits.scheme import Figures, Payments, SchemeAudit
 from runs.audits.tables import Columns
 from runs.results.run_reader import Run
 from runs.schemes.community_storage.audit_households import HouseholdChecks
 from runs.schemes.community_storage.audit_messages import check_messages
 from runs.schemes.community_storage.audit_tables import StorageTables, read_storage_tables
 from runs.schemes.community_storage.audit_units import StorageChecks
-from runs.schemes.community_storage.section import CONNECTION
+from runs.schemes.community_storage.section import CONNECTION, CommunityStorage
+from runs.schemes.community_storage.setting import CommunityStorageSetting
 from runs.schemes.community_storage.step import UNUSED
 from runs.strategy_names import strategies_within
 
 
-class CommunityStorageAudit:
+class CommunityStorageAudit(SchemeAudit):
     """The audit of the scheme of storages that communities share."""
 
     message_kinds: Sequence[str] = (
@@ -37,7 +38,7 @@ class CommunityStorageAudit:
         self.run = run
         self.premises = premises
         self.hours = hours
-        rules = premises.scenario.community_storage
+        rules: CommunityStorage = premises.scenario.community_storage
         assert rules is not None
         self.rules = rules
         names = [storage.name for storage in rules.storages]
@@ -78,10 +79,6 @@ class CommunityStorageAudit:
             if m in self.community
         }
 
-    def direct_kwh(self) -> NDArray[np.float64]:
-        """Return nothing: no storage trades with the utility."""
-        return np.zeros(self.hours["net_kwh"].shape)
-
     def payments(self) -> Sequence[Payments]:
         """Return what aggregators credit their members for what storages deliver."""
         delivered = self._of_communities(self.tables.storages["delivered_kwh"])
@@ -119,12 +116,10 @@ class CommunityStorageAudit:
         demand = self._demand_kwh()
         if demand is not None:
             figures["storage_households_kwh"] = np.broadcast_to(demand.sum(axis=1)[:, None], shape)
-            setting = self.premises.setting
-            assert setting is not None
-            assert setting.community_storage is not None
-            above = demand > setting.community_storage.most_kwh + 1e-9
+            shared: CommunityStorageSetting = self.premises.of_scheme("community_storage")
+            above = demand > shared.most_kwh + 1e-9
             figures["counts.demands_above_history"] = spread(above.sum(axis=1)[:, None])
-            plants = setting.community_storage.plants
+            plants = shared.plants
             filled = np.array([plants.filled(step) for step in range(shape[0])])
             figures["counts.plant_readings_filled"] = spread(filled[:, None])
         if self.premises.reliable:
@@ -142,8 +137,7 @@ class CommunityStorageAudit:
             idle = Tally("storages: used by no strategy", 0.0)
             yield idle.check()
             return
-        setting = self.premises.setting
-        shared = None if setting is None else setting.community_storage
+        shared: CommunityStorageSetting | None = self.premises.of_scheme("community_storage")
         label = self.premises.places.label(
             [storage.name for storage in self.rules.storages],
             strategies=[self.premises.strategies[s] for s in self.used],
@@ -182,7 +176,7 @@ class CommunityStorageAudit:
 
     def _demand_kwh(self) -> NDArray[np.float64] | None:
         """Return what households use, worked out anew, (steps, households); None if unknown."""
-        setting = self.premises.setting
-        if setting is None or setting.community_storage is None:
+        shared: CommunityStorageSetting | None = self.premises.of_scheme("community_storage")
+        if shared is None:
             return None
-        return setting.community_storage.coming_demand_kwh(0, self.premises.steps)
+        return shared.coming_demand_kwh(0, self.premises.steps)

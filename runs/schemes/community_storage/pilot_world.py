@@ -41,7 +41,7 @@ class PilotWorld:
             kind: AgentGroup(model, kind, population.fork())
             for kind, population in setting.members.populations.items()
         }
-        self._chance = Chance(setting, self._consumers, setting.fleet.fork())
+        self._chance = Chance(setting, self._consumers)
         self._first = self._next = 0
         self._loads: list[NDArray[np.float64]] = []
         self._clear: list[NDArray[np.float64]] = []

@@ -142,6 +142,16 @@ def measured_plants(
     return found
 
 
+def plant_problems(scenario: Scenario, calendar: Calendar) -> list[Problem]:
+    """Return what is wrong with the datasets that measured plants."""
+    rules: Rules = scenario.community_storage
+    try:
+        measured_plants(scenario, rules, *calendar_of_history(calendar, rules))
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
 def _chosen(table: MeasuredGeneration, storage: SharedStorage, place: str) -> MeasuredGeneration:
     """Return the one plant that a storage wants, times its scale."""
     there = ", ".join(table.members[:8])

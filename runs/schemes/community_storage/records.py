@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runs.results.buffer import Coded
+from runs.schemes.scheme import RowWriter
 
 if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
     from runs.schemes.community_storage.step import CommunityStorageSharing
 
 
-def write_storages(writer: "ResultsWriter", storage: "CommunityStorageSharing") -> None:
+def write_storages(writer: RowWriter, storage: "CommunityStorageSharing") -> None:
     """Write what every storage holds before the step and does in it."""
     controllers, simulation = storage.controllers, storage.simulation
     done, own = controllers.done, controllers.population
@@ -31,7 +31,7 @@ def write_storages(writer: "ResultsWriter", storage: "CommunityStorageSharing") 
     )
 
 
-def write_households(writer: "ResultsWriter", storage: "CommunityStorageSharing") -> None:
+def write_households(writer: RowWriter, storage: "CommunityStorageSharing") -> None:
     """Write what every household uses and expects, and what it is granted and draws."""
     controllers, simulation = storage.controllers, storage.simulation
     households = storage.households
@@ -61,7 +61,7 @@ def write_households(writer: "ResultsWriter", storage: "CommunityStorageSharing"
     )
 
 
-def write_plans(writer: "ResultsWriter", storage: "CommunityStorageSharing") -> None:
+def write_plans(writer: RowWriter, storage: "CommunityStorageSharing") -> None:
     """Write what came of every alpha where a plan was made, and the courses of the first plan."""
     simulation, names = storage.simulation, storage.controllers.names
     for row, plan in enumerate(storage.plans):

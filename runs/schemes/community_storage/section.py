@@ -1,7 +1,7 @@
 """A community's storage in a scenario: storages with their plants, households and forecasters."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, ValidationInfo
 from pydantic import field_validator as check
@@ -12,6 +12,7 @@ from runs.scenarios.base import (
     Efficiency,
     NotNegative,
     Positive,
+    SchemeSection,
     Section,
     Share,
     above_lowest,
@@ -152,7 +153,7 @@ class SharedStorage(Section):
     _above_lowest = check("soc_max")(above_lowest)
 
 
-class CommunityStorage(Section):
+class CommunityStorage(SchemeSection):
     """Storages that communities share, and how they are scheduled on forecasts."""
 
     storages: Annotated[tuple[SharedStorage, ...], AS_TUPLE] = Field(
@@ -205,6 +206,26 @@ class CommunityStorage(Section):
         return any(storage.sunlit for storage in self.storages)
 
     @property
+    def in_the_sun(self) -> str:
+        """What of it generates by the sun of a known place."""
+        return "storages have plants" if self.sunlit else ""
+
+    @classmethod
+    def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
+        """Refuse storages where there is no community, and groups that are not there or shared."""
+        communities = info.data.get("communities")
+        if section is None or communities is None:
+            return section
+        members = {
+            name: tuple(group.name for group in community.members)
+            for name, community in communities.items()
+        }
+        problems = section.problems(members)
+        if problems:
+            raise InputError(problems)
+        return section
+
+    @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Datasets that measured plants, and the tables they are read for."""
         named = (storage.pv_dataset for storage in self.storages)
@@ -251,20 +272,3 @@ class CommunityStorage(Section):
         if problems := names_given_twice(storages, "storage"):
             raise InputError(problems)
         return storages
-
-
-def between_storages_and_communities(
-    cls: type, section: CommunityStorage | None, info: ValidationInfo
-) -> CommunityStorage | None:
-    """Refuse storages where there is no community, and groups that are not there or shared."""
-    communities = info.data.get("communities")
-    if section is None or communities is None:
-        return section
-    members = {
-        name: tuple(group.name for group in community.members)
-        for name, community in communities.items()
-    }
-    problems = section.problems(members)
-    if problems:
-        raise InputError(problems)
-    return section

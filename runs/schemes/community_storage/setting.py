@@ -34,10 +34,10 @@ class CommunityStorageSetting:
 
     Parameters
     ----------
-    setting : Setting
-        What all strategies share beside them.
     rules : Rules
         The scenario's section.
+    setting : Setting
+        What all strategies share beside them.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class CommunityStorageSetting:
         Highest demand seen [kWh].
     """
 
-    def __init__(self, setting: Setting, rules: Rules) -> None:
+    def __init__(self, rules: Rules, setting: Setting) -> None:
         scenario, calendar = setting.scenario, setting.calendar
         check_forecaster(rules.forecaster, rules.history_days, slots_by_clock(calendar.step_h))
         self.rules = rules

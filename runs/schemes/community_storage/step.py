@@ -12,10 +12,11 @@ from markets.allowance_iteration import Iterations
 from runs.schemes.community_storage.pilot_world import loads_of
 from runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
 from runs.schemes.community_storage.records import write_households, write_plans, write_storages
+from runs.schemes.community_storage.setting import CommunityStorageSetting
+from runs.schemes.scheme import RowWriter, Scheme
 from runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
     from runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
@@ -24,7 +25,7 @@ UNUSED, NORMAL, OPTIMAL = (
 )  # fmt: skip
 
 
-class CommunityStorageSharing:
+class CommunityStorageSharing(Scheme):
     """Storages that photovoltaics charge, and the households that they serve in turn.
 
     Parameters
@@ -48,10 +49,9 @@ class CommunityStorageSharing:
 
     def __init__(self, simulation: "Simulation") -> None:
         setting = simulation.setting
-        assert setting.community_storage is not None
         self.simulation = simulation
         self.setting = setting
-        self.shared = setting.community_storage
+        self.shared: CommunityStorageSetting = setting.schemes["community_storage"]
         self.rules = self.shared.rules
         self.strategy = strategy_within("community_storage", simulation.strategy)
         self.households = ServedHouseholds(
@@ -186,7 +186,7 @@ class CommunityStorageSharing:
         for m in self.simulation.supplied_communities:
             if m in self.shared.community:
                 name = self.setting.communities[m]
-                price = float(self.simulation.vehicles.decision.community_price[m])
+                price = float(self.simulation.market.decision.community_price[m])
                 aggregator, members = f"aggregator@{name}", f"consumers@{name}"
                 pay(step, "shared_storage", aggregator, members, float(delivered[m]), price)
 
@@ -238,14 +238,7 @@ class CommunityStorageSharing:
             "allowances_not_settled": sum(not plan.settled for plan in self.plans),
         }
 
-    def worst(self) -> dict[str, float]:
-        """Return nothing: no figure of the step has to be small."""
-        return {}
-
-    def record_start(self, writer: "ResultsWriter") -> None:
-        """Write nothing: what never changes stands in the scenario."""
-
-    def record(self, writer: "ResultsWriter") -> None:
+    def record(self, writer: RowWriter) -> None:
         """Write the storages, their households and their plans."""
         if not self.used:
             return

@@ -14,12 +14,13 @@ from markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbal
 from runs.audits.hours import supplied
 from runs.audits.premises import EXACT, FILE_GONE, Premises
 from runs.audits.report import Check, Label, Tally, relative
-from runs.audits.scheme import Figures, Payments
+from runs.audits.scheme import Figures, Payments, SchemeAudit
 from runs.audits.tables import Columns, TableReader, framed
 from runs.results.run_reader import Run
 from runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from runs.schemes.composite_storage.audit_replay import HouseReplay
 from runs.schemes.composite_storage.records import recorded_houses
+from runs.schemes.composite_storage.section import CompositeStorage
 from runs.schemes.composite_storage.setting import CompositeStorageSetting
 from runs.schemes.composite_storage.step import ENERGIES, STATE
 from runs.strategy_names import strategies_within
@@ -28,7 +29,7 @@ STORED = ("stored_kwh", "tank_kwh")
 PREFIX = "houses with storages: "
 
 
-class CompositeStorageAudit:
+class CompositeStorageAudit(SchemeAudit):
     """The audit of the houses with storages."""
 
     message_kinds: Sequence[str] = KINDS
@@ -36,12 +37,10 @@ class CompositeStorageAudit:
 
     def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
         self.run, self.premises, self.hours = run, premises, hours
-        settings = premises.scenario.composite_storage
+        settings: CompositeStorage = premises.scenario.composite_storage
         assert settings is not None
         self.settings = settings
-        self.setting: CompositeStorageSetting | None = (
-            premises.setting.composite_storage if premises.setting else None
-        )
+        self.setting: CompositeStorageSetting | None = premises.of_scheme("composite_storage")
         self.strategies = strategies_within("composite_storage", premises.strategies)
         self.groups = [group.name for group in settings.groups]
         self.community = [premises.communities.index(g.community) for g in settings.groups]

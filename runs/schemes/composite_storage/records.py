@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runs.results.buffer import Coded
-from runs.results.writer import ResultsWriter
+from runs.schemes.scheme import RowWriter
 
 if TYPE_CHECKING:
     from runs.schemes.composite_storage.step import CompositeStorageHouses
@@ -18,7 +18,7 @@ def recorded_houses(wanted: str | int, houses: int) -> int:
     return houses if wanted == "all" else 0
 
 
-def write_houses(writer: ResultsWriter, scheme: "CompositeStorageHouses") -> None:
+def write_houses(writer: RowWriter, scheme: "CompositeStorageHouses") -> None:
     """Write who the recorded houses are and how they are scaled."""
     setting, series = scheme.setting, scheme.setting.series
     count = _recorded(scheme)
@@ -37,7 +37,7 @@ def write_houses(writer: ResultsWriter, scheme: "CompositeStorageHouses") -> Non
     )
 
 
-def write_step(writer: ResultsWriter, scheme: "CompositeStorageHouses") -> None:
+def write_step(writer: RowWriter, scheme: "CompositeStorageHouses") -> None:
     """Write what houses do in a step: all of a group added up, and the recorded ones each."""
     simulation = scheme.simulation
     columns = scheme.houses.columns

@@ -14,6 +14,7 @@ from runs.scenarios.base import (
     Money,
     NotNegative,
     Positive,
+    SchemeSection,
     Section,
     Share,
     above_lowest,
@@ -257,7 +258,7 @@ class HouseTariff(Section):
         return self.feed_in
 
 
-class CompositeStorage(Section):
+class CompositeStorage(SchemeSection):
     """Houses with photovoltaics, heat pump, battery and thermal tank, and their managers."""
 
     manager: Literal["rule_based", "foresight"] = Field(
@@ -304,7 +305,7 @@ class CompositeStorage(Section):
         return tank_kwh * self.devices.cop if self.tank_unit == "electric" else tank_kwh
 
     @property
-    def own_files(self) -> list[str]:
+    def files(self) -> list[str]:
         """Files with measured needs."""
         return [each.file for each in self._sources() if each.file is not None]
 
@@ -321,9 +322,17 @@ class CompositeStorage(Section):
         return used
 
     @property
-    def sunlit(self) -> bool:
-        """Whether the sky above the houses is needed."""
-        return any(group.photovoltaics.pv_kw for group in self.groups)
+    def in_the_sun(self) -> str:
+        """What of it generates by the sun of a known place."""
+        lit = any(group.photovoltaics.pv_kw for group in self.groups)
+        return "houses have photovoltaics" if lit else ""
+
+    @classmethod
+    def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
+        """Refuse houses where there is no community, or whose name is taken there."""
+        if section is not None and (problems := misplaced_groups(section.groups, info)):
+            raise InputError(problems)
+        return section
 
     def _sources(self) -> list[_Measured]:
         return [
@@ -340,12 +349,3 @@ class CompositeStorage(Section):
         if problems := names_given_twice(groups):
             raise InputError(problems)
         return groups
-
-
-def between_houses_and_communities(
-    cls: type, houses: CompositeStorage | None, info: ValidationInfo
-) -> CompositeStorage | None:
-    """Refuse houses where there is no community, or whose name is taken there."""
-    if houses is not None and (problems := misplaced_groups(houses.groups, info)):
-        raise InputError(problems)
-    return houses

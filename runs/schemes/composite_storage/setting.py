@@ -7,15 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.storage_houses import HousePopulations
-from environment.calendar import Calendar
-from environment.grid import Grid
 from environment.retail_tariff import base_charge, time_of_use
-from environment.streams import Streams
 from markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from markets.home_energy_rules import TariffSignal, tariff_signals
 from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from markets.house_programme import Stored
-from runs.scenarios.scenario import Scenario
 from runs.schemes.composite_storage.section import (
     CompositeStorage,
     StorageHouseGroup,
@@ -23,6 +19,7 @@ from runs.schemes.composite_storage.section import (
 )
 from runs.schemes.composite_storage.sources import HouseSources
 from runs.strategy_names import STRATEGIES_OF
+from runs.world.setting import Setting
 from runs.world.tariff import market_prices
 
 type Series = NDArray[np.float64]
@@ -56,14 +53,9 @@ class CompositeStorageSetting:
         Local day of each step, and the month it lies in.
     """
 
-    def __init__(
-        self,
-        settings: CompositeStorage,
-        scenario: Scenario,
-        calendar: Calendar,
-        streams: Streams,
-        grid: Grid,
-    ) -> None:
+    def __init__(self, settings: CompositeStorage, setting: Setting) -> None:
+        scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
+        grid = setting.grid
         self.settings = settings
         self.steps, self.step_h = scenario.steps, scenario.step_h
         self.day = calendar.days_of(0, self.steps)

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from agents.storage_houses import StorageHouses
 from markets.home_energy_rules import HouseStep
 from runs.schemes.composite_storage.records import write_houses, write_step
+from runs.schemes.composite_storage.setting import CompositeStorageSetting
+from runs.schemes.scheme import RowWriter, Scheme
 from runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
     from runs.world.simulation import Simulation
 
 type Each = NDArray[np.float64]
@@ -24,7 +25,7 @@ ENERGIES = (
 )  # fmt: skip
 
 
-class CompositeStorageHouses:
+class CompositeStorageHouses(Scheme):
     """Houses with photovoltaics, heat pump, battery and tank, settled with the utility.
 
     Parameters
@@ -48,8 +49,7 @@ class CompositeStorageHouses:
     energies_kwh: dict[str, Each]
 
     def __init__(self, simulation: "Simulation") -> None:
-        setting = simulation.setting.composite_storage
-        assert setting is not None
+        setting: CompositeStorageSetting = simulation.setting.schemes["composite_storage"]
         self.simulation = simulation
         self.setting = setting
         self.strategy = strategy_within("composite_storage", simulation.strategy)
@@ -184,15 +184,11 @@ class CompositeStorageHouses:
             "house_plans_missed": self.missed,
         }
 
-    def worst(self) -> dict[str, float]:
-        """Return nothing: what foresight would have saved, the audit tells."""
-        return {}
-
-    def record_start(self, writer: "ResultsWriter") -> None:
+    def record_start(self, writer: RowWriter) -> None:
         """Write who the recorded houses are."""
         write_houses(writer, self)
 
-    def record(self, writer: "ResultsWriter") -> None:
+    def record(self, writer: RowWriter) -> None:
         """Write what houses do in the step, before their storages change."""
         write_step(writer, self)
 

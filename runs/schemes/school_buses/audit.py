@@ -13,18 +13,18 @@ from agents.demand_response import SCHOOLS
 from runs.audits.hours import supplied
 from runs.audits.premises import FILE_GONE, Premises
 from runs.audits.report import Check
-from runs.audits.scheme import Figures, Payments
+from runs.audits.scheme import Figures, Payments, SchemeAudit
 from runs.audits.tables import Columns, DamagedTableError, TableReader
 from runs.results.run_reader import Run
 from runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
 from runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld
 from runs.schemes.school_buses.records import recorded_schools
-from runs.schemes.school_buses.section import CONNECTION
+from runs.schemes.school_buses.section import CONNECTION, SchoolBuses
 from runs.schemes.school_buses.setting import SchoolSetting
 from runs.strategy_names import strategies_within
 
 
-class SchoolAudit:
+class SchoolAudit(SchemeAudit):
     """The audit of the scheme of school buses."""
 
     message_kinds: Sequence[str] = KINDS
@@ -33,7 +33,7 @@ class SchoolAudit:
     def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
         self.premises = premises
         self.hours = hours
-        rules = premises.scenario.school_buses
+        rules: SchoolBuses = premises.scenario.school_buses
         assert rules is not None
         self.rules = rules
         self.strategies = strategies_within("school_buses", premises.strategies)
@@ -44,7 +44,7 @@ class SchoolAudit:
         self.tallies = SchoolTallies()
         count = rules.school_count
         recorded = recorded_schools(premises.scenario.record.schools, count)
-        setting = premises.setting.school_buses if premises.setting else None
+        setting = premises.of_scheme("school_buses")
         if setting is None or recorded < count:
             told = f"only {recorded:,} of {count:,} schools are written down"
             self.tallies.tell(FILE_GONE if setting is None else told)

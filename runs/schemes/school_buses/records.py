@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runs.results.writer import ResultsWriter
+from runs.schemes.scheme import RowWriter
 
 if TYPE_CHECKING:
     from runs.schemes.school_buses.step import SchoolBusSharing
@@ -17,7 +17,7 @@ def recorded_schools(wanted: str | int, schools: int) -> int:
     return schools if wanted == "all" else 0
 
 
-def write_step(writer: ResultsWriter, sharing: "SchoolBusSharing") -> None:
+def write_step(writer: RowWriter, sharing: "SchoolBusSharing") -> None:
     """Write what the recorded schools could do in a step, and did."""
     wanted = sharing.setting.scenario.record.schools
     recorded = recorded_schools(wanted, len(sharing.district))

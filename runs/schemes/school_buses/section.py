@@ -1,8 +1,9 @@
 """The school buses of a scenario: schools, their buses, and how critical hours are met."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Annotated, Literal
+from math import inf
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
@@ -15,6 +16,7 @@ from runs.scenarios.base import (
     Money,
     NotNegative,
     Positive,
+    SchemeSection,
     Section,
     Share,
     above_lowest,
@@ -23,7 +25,7 @@ from runs.scenarios.base import (
     ordered,
     refuse,
 )
-from runs.scenarios.preferences import PositivePreference, Preference
+from runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
 
 ClockHour = Annotated[float, Field(ge=0, le=24)]
 Round = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
@@ -61,7 +63,7 @@ class CriticalHours(Section):
         return share
 
 
-class SchoolBuses(Section):
+class SchoolBuses(SchemeSection):
     """Electric school buses, and the trade of their energy in critical hours."""
 
     groups: Annotated[tuple[SchoolGroup, ...], AS_TUPLE] = Field(description="schools")
@@ -140,6 +142,26 @@ class SchoolBuses(Section):
         here = any(group.community == community for group in self.groups)
         return (CONNECTION,) if here else ()
 
+    @property
+    def files(self) -> list[str]:
+        """Files of preferences and of rounds."""
+        given = (self.lam, self.theta, self.round_km)
+        return [each.file for each in given if isinstance(each, FromFile)]
+
+    @classmethod
+    def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
+        """Return the school buses where school terms and communities say what they need."""
+        if section is None:
+            return None
+        problems = []
+        if info.data.get("school_terms", ...) is None:
+            allowed = "a section school_terms, such as {built_in: michigan}"
+            problems.append(Problem("", "buses drive on school days, which nothing tells", allowed))
+        problems += misplaced_groups(section.groups, info)
+        if problems:
+            raise InputError(problems)
+        return section
+
     @check("groups")
     @classmethod
     def _distinct_names(cls, groups: tuple[SchoolGroup, ...]) -> tuple[SchoolGroup, ...]:
@@ -177,25 +199,20 @@ class SchoolBuses(Section):
         return window
 
 
-def between_terms_and_communities(
-    schools: SchoolBuses | None, info: ValidationInfo
-) -> SchoolBuses | None:
-    """Return the school buses where school terms and communities are told that they need."""
-    if schools is None:
-        return None
-    problems = []
-    if info.data.get("school_terms", ...) is None:
-        allowed = "a section school_terms, such as {built_in: michigan}"
-        problems.append(Problem("", "buses drive on school days, which nothing tells", allowed))
-    problems += misplaced_groups(schools.groups, info)
-    if problems:
-        raise InputError(problems)
-    return schools
-
-
 def _backward(rounds: Sequence[tuple[float, float]]) -> list[Problem]:
     return [
         Problem(f"{k}", f"ends at {last:g}, not after it begins at {first:g}", "[from, to]")
         for k, (first, last) in enumerate(rounds)
         if last <= first
     ]
+
+
+def preference_problems(scenario: Any, _: Any) -> Iterator[Problem]:
+    """Return what is wrong with the files of preferences and of rounds."""
+    schools: SchoolBuses = scenario.school_buses
+    given = (
+        (schools.lam, -inf, schools.school_count),
+        (schools.theta, 0.0, schools.school_count),
+        (schools.round_km, 0.0, schools.bus_count),
+    )
+    return file_problems(scenario, given)

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from agents.electric_school_bus import ElectricSchoolBus
 from agents.school import School
-from environment.calendar import Calendar
-from environment.grid import Grid
 from environment.population import Population
 from environment.school_rounds import SchoolRounds, charging_window
 from environment.streams import Streams
@@ -17,7 +15,7 @@ from runs.scenarios.preferences import FromFile, preference_values
 from runs.scenarios.scenario import Scenario
 from runs.schemes.school_buses.demand_forecast import DemandForecast
 from runs.schemes.school_buses.section import CONNECTION, SchoolBuses
-from runs.world.members import Members
+from runs.world.setting import Setting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,15 +87,10 @@ class SchoolSetting:
         return block
 
 
-def make_school_setting(
-    rules: SchoolBuses,
-    scenario: Scenario,
-    calendar: Calendar,
-    streams: Streams,
-    members: Members,
-    grid: Grid,
-) -> SchoolSetting:
+def make_school_setting(rules: SchoolBuses, setting: Setting) -> SchoolSetting:
     """Make the schools of a scenario."""
+    scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
+    members, grid = setting.members, setting.grid
     communities = list(scenario.communities)
     where = np.repeat(
         [communities.index(group.community) for group in rules.groups],

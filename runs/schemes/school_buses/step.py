@@ -9,18 +9,19 @@ from agents.demand_response import DemandResponse
 from agents.school_district import SchoolDistrict
 from environment.battery import usable_kwh
 from markets.incentive_game import IncentiveTerms
+from runs.schemes.scheme import RowWriter, Scheme
 from runs.schemes.school_buses.records import write_step
+from runs.schemes.school_buses.setting import SchoolSetting
 from runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
 from runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
     from runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
 
 
-class SchoolBusSharing:
+class SchoolBusSharing(Scheme):
     """Schools that charge their buses by night and help the utility in critical hours.
 
     Parameters
@@ -50,10 +51,9 @@ class SchoolBusSharing:
 
     def __init__(self, simulation: "Simulation") -> None:
         setting = simulation.setting
-        assert setting.school_buses is not None
         self.simulation = simulation
         self.setting = setting
-        self.schools = setting.school_buses
+        self.schools: SchoolSetting = setting.schemes["school_buses"]
         self.strategy = strategy_within("school_buses", simulation.strategy)
         self.decide = STRATEGIES[self.strategy]().decide
         rules = self.schools.rules
@@ -131,7 +131,7 @@ class SchoolBusSharing:
         for m in self.simulation.supplied_communities:
             name = self.setting.communities[m]
             schools, aggregator = f"schools@{name}", f"aggregator@{name}"
-            price = float(self.simulation.vehicles.decision.community_price[m])
+            price = float(self.simulation.market.decision.community_price[m])
             if charged[m] > 0:
                 pay(step, "school_charging", schools, aggregator, float(charged[m]), price)
             if sold[m] > 0:
@@ -179,10 +179,7 @@ class SchoolBusSharing:
         """Return how much the utility may have missed."""
         return self.decision.worst
 
-    def record_start(self, writer: "ResultsWriter") -> None:
-        """Write nothing: every row of a school tells what it is."""
-
-    def record(self, writer: "ResultsWriter") -> None:
+    def record(self, writer: RowWriter) -> None:
         """Write the schools' rows of the step."""
         write_step(writer, self)
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from runs.audits.hours import supplied
 from runs.audits.premises import EXACT, FILE_GONE, Premises
 from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import Figures, Payments
+from runs.audits.scheme import Figures, Payments, SchemeAudit
 from runs.audits.tables import Columns
 from runs.results.run_reader import Run
 from runs.schemes.smart_homes.audit_days import check_capacities, check_plans
 from runs.schemes.smart_homes.audit_rules import check_rules
 from runs.schemes.smart_homes.audit_tables import DETAILS, HomeTables, read_groups, read_homes
 from runs.schemes.smart_homes.records import recorded_homes
+from runs.schemes.smart_homes.section import SmartHomesSettings
 
 _BALANCES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("generation_kwh", ("direct_kwh", "charged_kwh", "curtailed_kwh", "exported_kwh")),
@@ -32,7 +33,7 @@ class _Group:
     connected: bool
 
 
-class HomeAudit:
+class HomeAudit(SchemeAudit):
     """The audit of the scheme of smart homes."""
 
     message_kinds: Sequence[str] = (
@@ -42,7 +43,7 @@ class HomeAudit:
 
     def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
         self.run, self.premises, self.hours = run, premises, hours
-        settings = premises.scenario.smart_homes
+        settings: SmartHomesSettings = premises.scenario.smart_homes
         assert settings is not None
         self.settings = settings
         self.groups = [
@@ -57,7 +58,7 @@ class HomeAudit:
         self.totals = read_groups(run, premises, [group.name for group in self.groups])
         self.note = FILE_GONE if premises.setting is None else ""
         self.tables: HomeTables | None = None
-        setting = premises.setting.smart_homes if premises.setting else None
+        setting = premises.of_scheme("smart_homes")
         if setting is not None:
             recorded = recorded_homes(setting, premises.scenario.record.homes)
             self.tables = read_homes(run, premises, setting, recorded)
@@ -83,10 +84,6 @@ class HomeAudit:
             for g, group in enumerate(self.groups)
             if group.connected
         }
-
-    def direct_kwh(self) -> NDArray[np.float64]:
-        """Return zeros: homes settle with their aggregator, of the shape of the hours."""
-        return np.zeros(self.hours["net_kwh"].shape)
 
     def payments(self) -> Sequence[Payments]:
         """Return what connected homes pay for what they draw, and get for what they feed in."""

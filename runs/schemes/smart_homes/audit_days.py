@@ -16,6 +16,7 @@ from runs.audits.report import Check, Label, Tally, relative
 from runs.results.run_reader import Run
 from runs.schemes.smart_homes.audit_rules import bank_of
 from runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
+from runs.schemes.smart_homes.section import SmartHomesSettings
 from runs.schemes.smart_homes.strategies import STRATEGIES
 from runs.strategy_names import strategies_within
 
@@ -167,7 +168,7 @@ def check_capacities(run: Run, premises: Premises, tables: HomeTables) -> Check:
         (row["strategy"], row["home"], row["storage"]): (row["published_kwh"], row["dynamic_kwh"])
         for row in run.table("home_capacities").to_pylist()
     }
-    settings = premises.scenario.smart_homes
+    settings: SmartHomesSettings = premises.scenario.smart_homes
     assert settings is not None
     follows = strategies_within("smart_homes", premises.strategies)
     last = tables.days[1] if len(tables.days) > 1 else premises.steps

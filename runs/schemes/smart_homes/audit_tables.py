@@ -11,6 +11,7 @@ from runs.audits.scheme import Figures
 from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
 from runs.results.run_reader import Run
 from runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
+from runs.schemes.smart_homes.section import SmartHomesSettings
 from runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
 from runs.schemes.smart_homes.step import SUMS
 
@@ -294,7 +295,7 @@ def _group(
 
 
 def _all(premises: Premises, kind: str) -> list[str]:
-    settings = premises.scenario.smart_homes
+    settings: SmartHomesSettings = premises.scenario.smart_homes
     assert settings is not None
     return [device.name for group in settings.groups for device in getattr(group, kind)]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from markets.power_flow_assignment import storage_edges
 from markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity
 from runs.results.buffer import Coded
-from runs.results.writer import ResultsWriter
+from runs.schemes.scheme import RowWriter
 
 if TYPE_CHECKING:
     from runs.schemes.smart_homes.setting import SmartHomeSetting
@@ -34,7 +34,7 @@ def first_homes(setting: "SmartHomeSetting") -> list[int]:
     return np.cumsum([0, *(group.homes for group in setting.groups[:-1])]).tolist()
 
 
-def write_homes(writer: ResultsWriter, sharing: "SmartHomeSharing") -> None:
+def write_homes(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
     """Write who the recorded homes are."""
     setting = sharing.setting
     names = sharing.simulation.setting.communities
@@ -50,7 +50,7 @@ def write_homes(writer: ResultsWriter, sharing: "SmartHomeSharing") -> None:
         )
 
 
-def write_day(writer: ResultsWriter, sharing: "SmartHomeSharing") -> None:
+def write_day(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
     """Write what admission control came to, and on the first day the capacity it takes."""
     about = _about(sharing)
     for group, first, homes in _groups(sharing):
@@ -76,9 +76,7 @@ def write_day(writer: ResultsWriter, sharing: "SmartHomeSharing") -> None:
             _write_capacity(writer, sharing, group, first)
 
 
-def _write_capacity(
-    writer: ResultsWriter, sharing: "SmartHomeSharing", group: int, first: int
-) -> None:
+def _write_capacity(writer: RowWriter, sharing: "SmartHomeSharing", group: int, first: int) -> None:
     """Write what the first home of a group needs to store on the first day."""
     agents, settings = sharing.groups[group], sharing.setting.groups[group].settings
     storage, sizing = settings.storages[0], sharing.setting.settings.sizing
@@ -109,7 +107,7 @@ def _write_capacity(
     )
 
 
-def write_step(writer: ResultsWriter, sharing: "SmartHomeSharing") -> None:
+def write_step(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
     """Write the flows of the step: the totals of every group, and those of recorded homes."""
     for of_group, held in zip(sharing.of_step, sharing.setting.groups, strict=True):
         writer.add(
@@ -149,7 +147,7 @@ def write_step(writer: ResultsWriter, sharing: "SmartHomeSharing") -> None:
 
 
 def _write_flows(
-    writer: ResultsWriter,
+    writer: RowWriter,
     sharing: "SmartHomeSharing",
     group: int,
     of_group: "GroupOfAStep",

@@ -12,6 +12,7 @@ from runs.scenarios.base import (
     Count,
     Efficiency,
     Positive,
+    SchemeSection,
     Section,
     Share,
     above_lowest,
@@ -22,7 +23,7 @@ from runs.scenarios.base import (
     refuse,
     within_limits,
 )
-from runs.scenarios.preferences import PositivePreference
+from runs.scenarios.preferences import FromFile, PositivePreference
 
 Hours = Annotated[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], AS_TUPLE]
 DAY_H = 24.0
@@ -288,7 +289,7 @@ class Sizing(Section):
     )
 
 
-class SmartHomesSettings(Section):
+class SmartHomesSettings(SchemeSection):
     """Homes that settle their own power flow."""
 
     groups: Annotated[tuple[HomeGroupSettings, ...], AS_TUPLE] = Field(description="homes")
@@ -313,6 +314,31 @@ class SmartHomesSettings(Section):
             group.name for group in self.groups if group.community == community and group.connected
         )
 
+    @classmethod
+    def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
+        """Refuse homes where there is no community, or whose name is taken there."""
+        if section is not None and (problems := misplaced_groups(section.groups, info)):
+            raise InputError(problems)
+        return section
+
+    @property
+    def files(self) -> list[str]:
+        """Files from which devices take their sizes."""
+        scales = (device.scale for group in self.groups for device in group.devices)
+        return [given.file for given in scales if isinstance(given, FromFile)]
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Datasets that measured homes or the weather, and the tables they are read for."""
+        used: dict[str, tuple[str, ...]] = {
+            group.dataset: ("members", "profiles")
+            for group in self.groups
+            if group.dataset is not None
+        }
+        if self.weather is not None:
+            used[self.weather] = (*used.get(self.weather, ()), "weather")
+        return used
+
     @check("weather")
     @classmethod
     def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
@@ -336,12 +362,3 @@ class SmartHomesSettings(Section):
         if problems:
             raise InputError(problems)
         return self
-
-
-def between_homes_and_communities(
-    cls: type, homes: SmartHomesSettings | None, info: ValidationInfo
-) -> SmartHomesSettings | None:
-    """Refuse homes where there is no community, and sunshine where there is no place."""
-    if homes is not None and (problems := misplaced_groups(homes.groups, info)):
-        raise InputError(problems)
-    return homes

@@ -20,7 +20,6 @@ from agents.home_devices import (
 from environment.calendar import Calendar
 from environment.demand import LoadTable
 from environment.errors import InputError, Problem, nearest
-from environment.grid import Grid
 from environment.population import Population
 from environment.streams import Streams
 from environment.sunshine import ClearSky, MeasuredSky, Orientation
@@ -43,6 +42,7 @@ from runs.schemes.smart_homes.sources import (
     scheduled_source,
 )
 from runs.world.dataset_files import load_dataset
+from runs.world.setting import Setting
 
 KINDS: Mapping[str, type[HomeDevice]] = MappingProxyType(
     {
@@ -136,13 +136,7 @@ class SmartHomeSetting:
     groups: tuple[HomeGroup, ...]
 
 
-def make_smart_home_setting(
-    settings: SmartHomesSettings,
-    scenario: Scenario,
-    calendar: Calendar,
-    streams: Streams,
-    grid: Grid,
-) -> SmartHomeSetting:
+def make_smart_home_setting(settings: SmartHomesSettings, setting: Setting) -> SmartHomeSetting:
     """Make the smart homes of a scenario.
 
     Raises
@@ -150,8 +144,8 @@ def make_smart_home_setting(
     InputError
         If a file cannot be used, or its parts do not fit together.
     """
-    maker = _Maker(settings, scenario, calendar, streams)
-    communities = list(scenario.communities)
+    maker = _Maker(settings, setting.scenario, setting.calendar, setting.streams)
+    communities, grid = list(setting.communities), setting.grid
     groups = []
     for index, group in enumerate(settings.groups):
         node = grid.node_index.get(f"{group.community}/{group.name}", -1)

@@ -10,14 +10,14 @@ from agents.home_devices import Appliance, Appliances, DevicesOfADay, Generators
 from agents.home_devices import HomeGenerator as HomeGeneratorAgent
 from agents.smart_homes import SmartHomes
 from markets.power_flow_assignment import StepFlows
+from runs.schemes.scheme import RowWriter, Scheme
 from runs.schemes.smart_homes.records import write_day, write_homes, write_step
-from runs.schemes.smart_homes.setting import KINDS, HomeGroup
+from runs.schemes.smart_homes.setting import KINDS, HomeGroup, SmartHomeSetting
 from runs.schemes.smart_homes.sources import BySky, DeviceSource
 from runs.schemes.smart_homes.strategies import control_of
 from runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
     from runs.world.simulation import Simulation
 
 type Energies = NDArray[np.float64]
@@ -83,7 +83,7 @@ class GroupOfAStep:
         return flows.direct_kwh.sum(axis=2) + flows.stored_kwh + flows.curtailed_kwh
 
 
-class SmartHomeSharing:
+class SmartHomeSharing(Scheme):
     """Homes that settle their own power flow, and may be connected to the grid.
 
     Parameters
@@ -107,9 +107,8 @@ class SmartHomeSharing:
 
     def __init__(self, simulation: "Simulation") -> None:
         setting = simulation.setting
-        assert setting.smart_homes is not None
         self.simulation = simulation
-        self.setting = setting.smart_homes
+        self.setting: SmartHomeSetting = setting.schemes["smart_homes"]
         self.strategy = strategy_within("smart_homes", simulation.strategy)
         self.groups = [self._agents(group) for group in self.setting.groups]
         self.first_step = self.steps = 0
@@ -253,7 +252,7 @@ class SmartHomeSharing:
         """Let connected homes pay for what they draw, and be paid for what they feed in."""
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
         imported, exported = self._traded()
-        price = self.simulation.vehicles.decision.community_price
+        price = self.simulation.market.decision.community_price
         connected = {group.community for group in self.setting.groups if group.node >= 0}
         for m in sorted(connected.intersection(self.simulation.supplied_communities)):
             name = self.simulation.setting.communities[m]
@@ -302,15 +301,11 @@ class SmartHomeSharing:
             "home_messages_unheard": sum(homes.fallbacks for homes in self.groups),
         }
 
-    def worst(self) -> dict[str, float]:
-        """Return nothing: what is known of the gap of a search, its audit tells."""
-        return {}
-
-    def record_start(self, writer: "ResultsWriter") -> None:
+    def record_start(self, writer: RowWriter) -> None:
         """Write who the recorded homes are."""
         write_homes(writer, self)
 
-    def record(self, writer: "ResultsWriter") -> None:
+    def record(self, writer: RowWriter) -> None:
         """Write the plan of the day where it was made, and the flows of the step."""
         if self.planned:
             write_day(writer, self)

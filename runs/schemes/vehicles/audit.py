@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from environment.battery import charged, exchange_bounds
 from markets.vehicle_response import best_response
-from runs.audits.members import ChargerOutages
-from runs.audits.premises import EXACT, FILE_GONE, Premises
+from runs.audits.premises import EXACT, FILE_GONE
 from runs.audits.report import Check, Label, Tally, off_balance
 from runs.audits.tables import Columns
+from runs.schemes.vehicles.audit_premises import ChargerOutages, VehiclePremises
 from runs.schemes.vehicles.audit_trips import Travel
+from runs.schemes.vehicles.section import Vehicles
 
 AT_BOUND = 1e-9
 
@@ -41,7 +42,7 @@ class VehicleAudit:
 
     def __init__(
         self,
-        premises: Premises,
+        premises: VehiclePremises,
         hours: Columns,
         fleet: Columns,
         out: NDArray[np.bool_],
@@ -54,7 +55,7 @@ class VehicleAudit:
         self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
         self.present = np.zeros(shape, dtype=np.int64)
         self.counts: dict[str, NDArray[np.float64]] = {}
-        vehicles = premises.scenario.vehicles
+        vehicles: Vehicles = premises.scenario.vehicles
         self._start_kwh = vehicles.soc_start * vehicles.capacity_kwh
         self.stored_kwh = np.zeros((len(premises.strategies), premises.recorded))
         follows = list(enumerate(premises.vehicle_strategies))
@@ -149,7 +150,7 @@ class VehicleAudit:
 
     def _batteries(self, first: int, rows: Columns, label: Label) -> None:
         """Follow what is stored from step to step."""
-        vehicles = self.premises.scenario.vehicles
+        vehicles: Vehicles = self.premises.scenario.vehicles
         capacity = vehicles.capacity_kwh
         stored = rows["soc"] * capacity
         self._soc.add(np.maximum(np.maximum(-rows["soc"], rows["soc"] - 1.0), 0.0), label, first)
@@ -180,7 +181,7 @@ class VehicleAudit:
         Where the energy of the next trip is kept back and that trip is not known, only the upper
         bound can be told.
         """
-        vehicles = self.premises.scenario.vehicles
+        vehicles: Vehicles = self.premises.scenario.vehicles
         plugged = rows["plugged"] == 1
         lower, upper = exchange_bounds(
             rows["soc"] * vehicles.capacity_kwh,

@@ -1,85 +1,19 @@
 """Whether nobody could have done better: the exact equilibrium of every step, found anew."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.demand_curve import kinks_of
 from markets.three_level_game import Game, Outcome, follow_exact, solve_exact
 from markets.utility_profit import utility_profit
-from markets.vehicle_response import best_response
-from runs.audits.premises import EXACT, Premises
+from runs.audits.game_step import GameStep
+from runs.audits.premises import EXACT
 from runs.audits.report import Check, Label, Tally
 from runs.audits.tables import Columns
+from runs.schemes.vehicles.audit_premises import VehiclePremises
 
 _SAME = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class StepOfVehicles:
-    """What the vehicles of a step and a strategy have to decide, and what is decided.
-
-    Attributes
-    ----------
-    step, strategy
-        Where it belongs, by number.
-    where
-        Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
-    lam, theta, usable_kwh, lower_kwh, upper_kwh
-        As `markets.best_response` takes them, shape (vehicles,).
-    energy_kwh
-        What each exchanges [kWh], shape (vehicles,).
-    utility_price, community_price
-        Prices [money/kWh], the latter of shape (communities,) and NaN where there is no supply.
-    passive_kwh
-        What answers to no price, generation subtracted [kWh], shape (communities,).
-    """
-
-    step: int
-    strategy: int
-    where: NDArray[np.int64]
-    lam: NDArray[np.float64]
-    theta: NDArray[np.float64]
-    usable_kwh: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
-    energy_kwh: NDArray[np.float64]
-    utility_price: float
-    community_price: NDArray[np.float64]
-    passive_kwh: NDArray[np.float64]
-
-    def wanted_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what every vehicle wants at some prices, unbounded; 0 where not plugged in."""
-        price = np.append(community_price, 0.0)[self.where]
-        wanted = (self.lam - price) / self.theta - self.usable_kwh
-        return np.where(self.where >= 0, wanted, 0.0)
-
-    def answers_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what every vehicle exchanges at some prices, 0 where not plugged in."""
-        price = np.append(community_price, 0.0)[self.where]
-        energy = best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-        )
-        return np.where(self.where >= 0, energy, 0.0)
-
-    def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what every community draws at some prices, shape (communities,)."""
-        parked = self.where >= 0
-        answers = self.answers_kwh(community_price)[parked]
-        return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
-
-    def game(self, premises: Premises) -> Game:
-        """Return the game of the step."""
-        order = np.argsort(self.where, kind="stable")
-        cuts = np.searchsorted(self.where[order], np.arange(len(self.passive_kwh) + 1))
-        kinks = []
-        for m, passive in enumerate(self.passive_kwh.tolist()):
-            rows = order[cuts[m] : cuts[m + 1]]
-            columns = self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-            kinks.append(kinks_of(passive, *(column[rows] for column in columns)))
-        prices = premises.scenario.prices
-        return Game(tuple(kinks), premises.cost, premises.bounds, prices.without_vehicles)
 
 
 class EquilibriumAudit:
@@ -99,7 +33,7 @@ class EquilibriumAudit:
         shape (steps, strategies).
     """
 
-    def __init__(self, premises: Premises, fleet: Columns) -> None:
+    def __init__(self, premises: VehiclePremises, fleet: Columns) -> None:
         self.premises = premises
         self.unattained = np.zeros((premises.steps, len(premises.strategies)))
         bounds = premises.bounds
@@ -128,7 +62,7 @@ class EquilibriumAudit:
         self._as_good: dict[str, list[int]] = {}
         self._lost = 0.0
 
-    def add(self, seen: StepOfVehicles, game: Game) -> None:
+    def add(self, seen: GameStep, game: Game) -> None:
         """Check a step of the two-level or the three-level game."""
         strategy = self.premises.vehicle_strategies[seen.strategy]
         label = self._label(seen, strategy, self.premises.communities)
@@ -173,12 +107,10 @@ class EquilibriumAudit:
                 checks.append(self._explained(tally.check(), strategy))
         return checks
 
-    def _label(self, seen: StepOfVehicles, strategy: str, items: list[str] | str) -> Label:
+    def _label(self, seen: GameStep, strategy: str, items: list[str] | str) -> Label:
         return self.premises.places.label(items, seen.step, [strategy])
 
-    def _add_utility(
-        self, seen: StepOfVehicles, game: Game, exact: Outcome, followed: Outcome
-    ) -> bool:
+    def _add_utility(self, seen: GameStep, game: Game, exact: Outcome, followed: Outcome) -> bool:
         """Compare the utility's price; return whether another one is equally good."""
         tally = self._utility
         off = abs(seen.utility_price - exact.utility_price) / self._utility_range
@@ -199,7 +131,7 @@ class EquilibriumAudit:
         return as_good
 
     def _community_prices(
-        self, seen: StepOfVehicles, followed: Outcome
+        self, seen: GameStep, followed: Outcome
     ) -> tuple[NDArray[np.float64], bool]:
         """Return how far the prices are from the best answers to the utility's price.
 
@@ -218,7 +150,7 @@ class EquilibriumAudit:
         as_good = (off > tolerance) & (np.abs(most - earned) <= _SAME * np.maximum(np.abs(most), 1))
         return np.where(as_good, 0.0, off), bool(as_good.any())
 
-    def _binds(self, seen: StepOfVehicles, exact: Outcome) -> bool:
+    def _binds(self, seen: GameStep, exact: Outcome) -> bool:
         """Whether a bound of a vehicle or of a price is met, at these prices or the exact ones."""
         bounds = self.premises.bounds
         answering = np.isin(np.arange(len(seen.passive_kwh)), seen.where)

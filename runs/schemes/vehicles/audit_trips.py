@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from environment.clock import Clock
 from environment.traffic import Traffic
-from runs.audits.premises import EXACT, FILE_GONE, Premises
+from runs.audits.premises import EXACT, FILE_GONE
 from runs.audits.report import Check, Label, Tally
 from runs.audits.tables import Columns, DamagedTableError, TableReader
-from runs.world.setting import Setting
+from runs.schemes.vehicles.audit_premises import VehiclePremises
+from runs.schemes.vehicles.setting import VehicleSetting
 
 ON_THE_ROAD = -1
 _TRIP = ("vehicle", "departs", "arrives", "origin", "destination", "km")
@@ -50,16 +51,16 @@ class ScenarioTravel:
     premises
         What the scenario settles.
     setting
-        Its world before anybody acts.
+        Its vehicles before anybody acts.
     """
 
-    def __init__(self, premises: Premises, setting: Setting) -> None:
+    def __init__(self, premises: VehiclePremises, setting: VehicleSetting) -> None:
         self.premises = premises
         self._fleet = setting.fleet.fork()
         self._traffic = Traffic(
             Clock(),
             premises.calendar,
-            setting.trips_of(self._fleet),
+            setting.trips_of(self._fleet, premises.calendar),
             self._fleet,
             keep_reserve=premises.scenario.vehicles.trip_reserve,
         )
@@ -106,7 +107,7 @@ class TrafficAudit:
         The rows of trips.parquet.
     """
 
-    def __init__(self, premises: Premises, trips: TableReader) -> None:
+    def __init__(self, premises: VehiclePremises, trips: TableReader) -> None:
         self.premises = premises
         self._reader = trips
         self._parked: NDArray[np.int64] | None = None
@@ -250,7 +251,7 @@ class TrafficAudit:
 
 
 def _unlike(
-    rows: Columns, expected: Columns, premises: Premises
+    rows: Columns, expected: Columns, premises: VehiclePremises
 ) -> tuple[NDArray[np.float64], Label]:
     """Return how far trips are from those expected, 1 or more where one is missing or new."""
     found, wanted = (
@@ -268,7 +269,7 @@ def _unlike(
 
 
 def _trip_label(
-    vehicle: NDArray[np.number], departs: NDArray[np.number], premises: Premises
+    vehicle: NDArray[np.number], departs: NDArray[np.number], premises: VehiclePremises
 ) -> Label:
     return lambda place: (
         f"vehicle {int(vehicle[place[0]])}, departs in "

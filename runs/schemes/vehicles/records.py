@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from environment.battery import usable_kwh
 from environment.trips import Whole
 from runs.results.buffer import Coded
-from runs.results.writer import ResultsWriter
+from runs.schemes.scheme import RowWriter
+from runs.schemes.vehicles.setting import VehicleSetting
 
 if TYPE_CHECKING:
     from runs.schemes.vehicles.step import VehicleSharing
@@ -17,15 +18,16 @@ if TYPE_CHECKING:
 
 def recorded_vehicles(setting: "Setting") -> int:
     """Return how many vehicles, counted from the first, are written down."""
-    wanted, size = setting.scenario.record.vehicles, len(setting.fleet)
+    wanted, size = setting.scenario.record.vehicles, len(setting.schemes["vehicles"].fleet)
     if isinstance(wanted, int):
         return min(wanted, size)
     return size if wanted == "all" else 0
 
 
-def write_fleet(writer: ResultsWriter, setting: "Setting") -> None:
+def write_fleet(writer: RowWriter, setting: "Setting") -> None:
     """Write what never changes of the recorded vehicles."""
-    recorded, fleet = recorded_vehicles(setting), setting.fleet
+    vehicles: VehicleSetting = setting.schemes["vehicles"]
+    recorded, fleet = recorded_vehicles(setting), vehicles.fleet
     rows = slice(recorded)
     names = (
         "capacity_kwh", "power_kw", "consumption_kwh_per_km", "lam", "theta",
@@ -34,13 +36,13 @@ def write_fleet(writer: ResultsWriter, setting: "Setting") -> None:
         "fleet",
         {
             "vehicle": np.arange(recorded),
-            "day_plan": Coded(fleet["day_plan"][rows], setting.plans.names),
+            "day_plan": Coded(fleet["day_plan"][rows], vehicles.plans.names),
             **{name: fleet[name][rows] for name in names},
         },
     )
 
 
-def write_step(writer: ResultsWriter, vehicles: "VehicleSharing") -> None:
+def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
     """Write what the recorded vehicles could do in a step, and did."""
     setting, simulation = vehicles.setting, vehicles.simulation
     recorded = min(recorded_vehicles(setting), vehicles.traffic.vehicles_there)
@@ -49,7 +51,7 @@ def write_step(writer: ResultsWriter, vehicles: "VehicleSharing") -> None:
     rows = slice(recorded)
     fleet = vehicles.fleet.population
     where: NDArray[np.int16] = fleet["community"][rows]
-    prices = np.append(vehicles.decision.community_price, np.nan)
+    prices = np.append(simulation.market.decision.community_price, np.nan)
     energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
     plugged = vehicles.fleet.plugged[rows]
     lower, upper = vehicles.fleet.exchange_bounds(rows, energy, plugged)
@@ -76,12 +78,13 @@ def write_step(writer: ResultsWriter, vehicles: "VehicleSharing") -> None:
     )
 
 
-def write_trips(writer: ResultsWriter, vehicles: "VehicleSharing") -> None:
+def write_trips(writer: RowWriter, vehicles: "VehicleSharing") -> None:
     """Write the trips that begin in the step, once for all strategies."""
     setting, simulation = vehicles.setting, vehicles.simulation
     if simulation.strategy != setting.scenario.strategies[0]:
         return
-    recorded, used = recorded_vehicles(setting), setting.fleet["consumption_kwh_per_km"]
+    recorded = recorded_vehicles(setting)
+    used = vehicles.vehicles.fleet["consumption_kwh_per_km"]
 
     def named(community: Whole) -> str | Coded:
         names = setting.communities

@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.fleet import Fleet, ParkedVehicles
+from environment.messages import PlugIn
 from environment.traffic import ON_THE_ROAD, Traffic
+from runs.schemes.scheme import RowWriter, Scheme
 from runs.schemes.vehicles.records import write_fleet, write_step, write_trips
-from runs.schemes.vehicles.strategies import STRATEGIES, Decision
+from runs.schemes.vehicles.setting import VehicleSetting
 from runs.strategy_names import strategy_within
+from runs.world.chance import next_outages
 
 if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
     from runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
 
 
-class VehicleSharing:
-    """Vehicles that drive between communities, and the game that prices their energy.
-
-    It prices the energy of all communities, also of those without vehicles.
+class VehicleSharing(Scheme):
+    """Vehicles that drive between communities, and exchange energy at the price of the step.
 
     Parameters
     ----------
@@ -31,21 +31,16 @@ class VehicleSharing:
     Attributes
     ----------
     strategy : str
-        A name of `runs.schemes.vehicles.strategies.STRATEGIES`: the world's or its part for
-        vehicles, or typical charging where that is another scheme's.
+        The world's strategy or its part for vehicles, or typical charging where that is another
+        scheme's.
     fleet : Fleet
         The vehicles.
     parked : list of ParkedVehicles
         Those plugged in, by community.
-    decision : Decision
-        What was decided in the step.
-    passive_kwh : array, shape (communities,)
-        What each community draws whatever the price of the step [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
     """
 
-    decision: Decision
     parked: list[ParkedVehicles]
 
     def __init__(self, simulation: "Simulation") -> None:
@@ -53,51 +48,79 @@ class VehicleSharing:
         self.simulation = simulation
         self.setting = setting
         self.strategy = strategy_within("vehicles", simulation.strategy)
-        self.decide = STRATEGIES[self.strategy]().decide
+        self.vehicles: VehicleSetting = setting.schemes["vehicles"]
         reserve = setting.scenario.vehicles.trip_reserve
         self.fleet = Fleet(
             simulation,
-            setting.fleet.fork(),
+            self.vehicles.fleet.fork(),
             keeps_reserve=reserve,
             outages=setting.scenario.chance.outages,
         )
         self.traffic = Traffic(
             simulation.clock,
             simulation.calendar,
-            setting.trips_of(self.fleet.population),
+            self.vehicles.trips_of(self.fleet.population, simulation.calendar),
             self.fleet.population,
             keep_reserve=reserve,
         )
         self.traffic.begin()
-        self._look_around()
+        self.look_around()
 
-    def _look_around(self) -> None:
+    def begin_step(self) -> None:
+        """Let chargers fail or be repaired, and cut off the vehicles behind them."""
+        fleet, simulation = self.fleet.population, self.simulation
+        given, step = self.setting.scenario.chance, simulation.step_index
+        if given.charger_outages is not None:
+            stream = simulation.streams.generator("charger outages", "electric vehicle", step)
+            draw = stream.random(len(fleet))
+            fleet["charger_out"][:] = next_outages(
+                fleet["charger_out"], draw, given.charger_outages, step, simulation.step_h
+            )
+        if given.outages:
+            where = fleet["community"]
+            unsupplied = simulation.chance.feeder_out[np.maximum(where, 0)]
+            fleet["cut_off"][:] = (where >= 0) & (fleet["charger_out"] | unsupplied)
+
+    def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
         self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
         self.present = np.array([len(parked) for parked in self.parked])
         self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
         self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
 
+    def unpriced_kwh(self) -> list[NDArray[np.float64]]:
+        """Let those charge until full that have made their last trip of the day."""
+        finished = self.fleet.population["day_finished"]
+        exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in self.parked]
+        self.simulation.bus.send(
+            PlugIn(
+                step=self.simulation.step_index,
+                round=0,
+                sender="vehicles",
+                receiver="utility",
+                count=sum(int(finished[here.rows].sum()) for here in self.parked),
+                energy_kwh=float(sum(energy.sum() for energy in exchange)),
+            )
+        )
+        return exchange
+
     def act(self) -> None:
-        """See what every battery could do, and let the vehicles exchange energy."""
-        simulation = self.simulation
-        if len(self.fleet):
-            self._look_around()
-        self.passive_kwh = simulation.net_kwh.copy()
-        self.decision = self.decide(simulation)
-        exchange = self.decision.exchange_kwh
+        """Let the vehicles exchange what they do at the price of the step."""
+        exchange = self.simulation.market.decision.exchange_kwh
         self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
         # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
         self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
         self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
-        if self.setting.has_vehicles:
-            communities = np.arange(len(self.vehicle_kwh))
-            simulation.draw("ev_kwh", communities, self.setting.connections, self.vehicle_kwh)
+        communities = np.arange(len(self.vehicle_kwh))
+        nodes = self.vehicles.connections
+        self.simulation.draw("ev_kwh", communities, nodes, self.vehicle_kwh)
 
     def exchange_kwh(self) -> NDArray[np.float64]:
         """Return what every vehicle of the fleet exchanges in this step [kWh]."""
         exchange = np.zeros(len(self.fleet))
-        for parked, energy in zip(self.parked, self.decision.exchange_kwh, strict=True):
+        for parked, energy in zip(
+            self.parked, self.simulation.market.decision.exchange_kwh, strict=True
+        ):
             exchange[parked.rows] = energy
         return exchange
 
@@ -106,7 +129,7 @@ class VehicleSharing:
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
         for m in self.simulation.supplied_communities:
             name = self.setting.communities[m]
-            price = float(self.decision.community_price[m])
+            price = float(self.simulation.market.decision.community_price[m])
             vehicles, aggregator = f"vehicles@{name}", f"aggregator@{name}"
             charged, discharged = float(self.charged_kwh[m]), float(self.discharged_kwh[m])
             pay(step, "vehicle_charging", vehicles, aggregator, charged, price)
@@ -128,7 +151,7 @@ class VehicleSharing:
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
-        bounds, decision = self.setting.bounds, self.decision
+        bounds, decision = self.setting.bounds, self.simulation.market.decision
         price, answers = decision.community_price, self.present > 0
         bounded = self.strategy != "typical"
         at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
@@ -144,7 +167,9 @@ class VehicleSharing:
                 for parked, energy in zip(self.parked, decision.exchange_kwh, strict=True)
             ]
         )
-        captive = self.passive_kwh + [parked.lower_kwh.sum() for parked in self.parked]
+        captive = self.simulation.market.passive_kwh + [
+            parked.lower_kwh.sum() for parked in self.parked
+        ]
         below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
@@ -155,28 +180,35 @@ class VehicleSharing:
             "communities_all_saturated": int((answers & (saturated == self.present)).sum()),
             "vehicles_at_bound": int(saturated.sum()),
             "parked_below_soc_min": int(sum(below)),
-            "vehicles_cut_off": self.simulation.chance.cut_off(),
+            "vehicles_cut_off": self._cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
             **self.traffic.counts,
             **decision.counts,
         }
 
+    def _cut_off(self) -> int:
+        """Return how many parked vehicles an outage keeps from their plugs in this step."""
+        outages = self.setting.scenario.chance.outages
+        return int(np.count_nonzero(self.fleet.population["cut_off"])) if outages else 0
+
     def worst(self) -> dict[str, float]:
         """Return how much the utility may have missed."""
-        return self.decision.worst
+        return self.simulation.market.decision.worst
 
-    def record_start(self, writer: "ResultsWriter") -> None:
+    def record_start(self, writer: RowWriter) -> None:
         """Write what never changes of the recorded vehicles."""
         write_fleet(writer, self.setting)
 
-    def record(self, writer: "ResultsWriter") -> None:
+    def record(self, writer: RowWriter) -> None:
         """Write the recorded vehicles and the trips that begin in the step."""
         write_step(writer, self)
         write_trips(writer, self)
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
-        for parked, energy in zip(self.parked, self.decision.exchange_kwh, strict=True):
+        for parked, energy in zip(
+            self.parked, self.simulation.market.decision.exchange_kwh, strict=True
+        ):
             parked.move(energy)
         self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
         self.traffic.end_step()
@@ -189,7 +221,7 @@ class VehicleSharing:
         return {
             "final_mean_soc": float(soc.mean()) if len(soc) else None,
             "stored_change_kwh": float(
-                fleet["energy_kwh"].sum() - self.setting.fleet["energy_kwh"].sum()
+                fleet["energy_kwh"].sum() - self.vehicles.fleet["energy_kwh"].sum()
             ),
         }
 
@@ -200,3 +232,10 @@ class VehicleSharing:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         self.fleet.population.restore(state["fleet"])
+
+
+def vehicles_of(simulation: "Simulation") -> VehicleSharing:
+    """Return the vehicles of a world."""
+    vehicles = simulation.schemes["vehicles"]
+    assert isinstance(vehicles, VehicleSharing)
+    return vehicles

@@ -15,6 +15,7 @@ from environment.forecasters import (
     SeasonalNaive,
 )
 from runs.scenarios.scenario import load_scenario
+from runs.schemes.community_storage.setting import CommunityStorageSetting
 from runs.studies.community_storage.case import StorageCase, cases_of
 from runs.studies.report import Bars, Cell, Column, ReportSection
 from runs.world.setting import Setting, make_setting
@@ -53,13 +54,13 @@ def _day(setting: Setting) -> int:
 
 
 def _history(setting: Setting) -> NDArray[np.float64]:
-    assert setting.community_storage is not None
-    return setting.community_storage.demand_history_kwh
+    shared: CommunityStorageSetting = setting.schemes["community_storage"]
+    return shared.demand_history_kwh
 
 
 def _noisy(sigma: float) -> Made:
     def made(setting: Setting) -> Forecaster:
-        shared = setting.community_storage
+        shared: CommunityStorageSetting = setting.schemes["community_storage"]
         assert shared is not None
         return NoisyActual(shared.coming_demand_kwh, sigma, setting.streams, "study")
 

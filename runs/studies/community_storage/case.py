@@ -147,7 +147,7 @@ def cases_of(setting: Setting, forecaster: Forecaster | None = None) -> list[Sto
     forecaster : Forecaster, optional
         What tells the demand of all households, in place of the scenario's.
     """
-    shared = setting.community_storage
+    shared: CommunityStorageSetting = setting.schemes["community_storage"]
     assert shared is not None
     told = forecaster or shared.demand_forecaster
     days = days_ahead(shared, 0, setting.scenario.steps)

@@ -56,7 +56,7 @@ def printed_errors_section(
 
 def forecast_errors_section(setting: Setting) -> ReportSection:
     """Tell the errors of every forecaster on the days of the study before the run."""
-    shared = setting.community_storage
+    shared: CommunityStorageSetting = setting.schemes["community_storage"]
     assert shared is not None
     rows: list[tuple[Cell, ...]] = []
     consistent = True

@@ -103,8 +103,8 @@ def replicate_composite_storage(
 
 def _setting(changes: Sequence[str]) -> CompositeStorageSetting:
     setting = make_setting(load_scenario("composite-storage", ("plots=false", *changes)))
-    assert setting.composite_storage is not None
-    return setting.composite_storage
+    houses: CompositeStorageSetting = setting.schemes["composite_storage"]
+    return houses
 
 
 def _found(setting: CompositeStorageSetting, years: Years, item: str, metric: str) -> float:

@@ -107,7 +107,7 @@ def study_days(*changes: str) -> Days:
         for _ in range(setting.scenario.steps):
             simulation.step()
             hours.append(homes.of_step)
-        for g, group in enumerate(setting.smart_homes.groups if setting.smart_homes else ()):
+        for g, group in enumerate(setting.schemes["smart_homes"].groups):
             mine = [hour[g] for hour in hours]
             days[name, group.settings.name] = StudyDay(
                 homes.groups[g].control.assignment,

@@ -12,7 +12,7 @@ def fixed_inputs(setting: Setting) -> ReportSection:
     scenario = setting.scenario
     cost, prices, vehicles = scenario.generation_cost, scenario.prices, scenario.vehicles
     tariff = prices.time_of_use
-    plans = len(setting.plans.names)
+    plans = len(setting.schemes["vehicles"].plans.names)
     lam = vehicles.lam
     bounds = f"{lam[0]:g} to {lam[1]:g}" if isinstance(lam, tuple) else str(lam)
     rows = (

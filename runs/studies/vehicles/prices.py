@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from markets.three_level_game import Game, Outcome, solve_exact, solve_grid
-from runs.schemes.vehicles.strategies import game_of
+from runs.schemes.vehicles.step import vehicles_of
 from runs.studies.days import DAY_STEPS, case_study, live_day, par_of
 from runs.studies.report import Cell, Column, ReportSection
+from runs.world.market import game_of
 from runs.world.simulation import Simulation
 
 # First step, tenfold refinements, and what an independent implementation reported of it.
@@ -26,7 +27,7 @@ def enumeration() -> ReportSection:
     clocks: list[float] = []
 
     def record(hour: Simulation) -> None:
-        if hour.vehicles.present.sum() < len(hour.vehicles.fleet):
+        if vehicles_of(hour).present.sum() < len(vehicles_of(hour).fleet):
             return
         game = game_of(hour)
         exact = solve_exact(game)
@@ -92,7 +93,7 @@ def negotiation() -> ReportSection:
 
     def record(hour: Simulation) -> None:
         exact = solve_exact(game_of(hour))
-        decision = hour.vehicles.decision
+        decision = hour.market.decision
         prices.append(abs(decision.utility_price - exact.utility_price) / width)
         prices.extend(np.abs(decision.community_price - exact.community_price) / width)
         energies.append(abs(float(hour.net_kwh.sum() - exact.demand_kwh.sum())))
@@ -178,8 +179,8 @@ def _prices(rule: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     present: list[NDArray[np.int64]] = []
 
     def record(hour: Simulation) -> None:
-        prices.append(hour.vehicles.decision.community_price.copy())
-        present.append(hour.vehicles.present.copy())
+        prices.append(hour.market.decision.community_price.copy())
+        present.append(vehicles_of(hour).present.copy())
 
     live_day(case_study(f"prices.without_vehicles={rule}"), "three_level", record)
     return np.array(prices), np.array(present)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from runs.schemes.vehicles.setting import VehicleSetting
+from runs.schemes.vehicles.step import vehicles_of
 from runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
 from runs.studies.published_figures import published_figures
 from runs.studies.report import Bars, Cell, Column, ReportSection
@@ -50,14 +52,16 @@ class Variation:
         setting = case_study(*self.changes, *changes, *loads, seed=seed)
         if not self.earlier_slot:
             return setting
-        plans = setting.plans
+        vehicles: VehicleSetting = setting.schemes["vehicles"]
+        plans = vehicles.plans
         earlier = replace(
             plans,
             departs_h=plans.departs_h - 1,
             arrives_h=plans.arrives_h - 1,
             last_arrival_h=plans.last_arrival_h - 1,
         )
-        return replace(setting, plans=earlier)
+        changed = {**setting.schemes, "vehicles": replace(vehicles, plans=earlier)}
+        return replace(setting, schemes=changed)
 
 
 _A, _B = "generation_cost.quadratic", "generation_cost.linear"
@@ -119,7 +123,7 @@ def _find(setting: Setting) -> _Found:
         found.par,
         found.bill,
         optimal.totals.counts["community_price_at_upper_bound"],
-        optimal.totals.sums["fixed_load_kwh"] / hours / len(optimal.vehicles.fleet),
+        optimal.totals.sums["fixed_load_kwh"] / hours / len(vehicles_of(optimal).fleet),
     )
 
 

@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 
+from runs.schemes.vehicles.step import vehicles_of
 from runs.studies.days import Reductions, case_study, live_day, par_of, reduction, reductions
 from runs.studies.published_figures import PublishedFigure, published_figures
 from runs.studies.report import Cell, Column, ReportSection, StudyReport
@@ -188,7 +189,7 @@ def _energy(days: Days) -> ReportSection:
     rows: list[tuple[Cell, ...]] = []
     for name, strategy in STRATEGY.items():
         simulation = days[strategy]
-        sums, fleet = simulation.totals.sums, simulation.vehicles.fleet.population
+        sums, fleet = simulation.totals.sums, vehicles_of(simulation).fleet.population
         driven = sums["driven_km"] * simulation.setting.scenario.vehicles.consumption_kwh_per_km
         soc = float((fleet["energy_kwh"] / fleet["capacity_kwh"]).mean())
         bought, bill = sums["vehicle_kwh"], sums["ev_bill"]

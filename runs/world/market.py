@@ -1,4 +1,4 @@
-"""How vehicles come to their energy in a step: one class for each way that a run compares."""
+"""Who sets the prices of a step: one class for each rule, and what was decided."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.messages import PlugIn
+from agents.electric_vehicle import ElectricVehicle
+from agents.fleet import Fleet, ParkedVehicles
+from environment.population import Population
 from markets.demand_curve import kinks_of
 from markets.three_level_game import (
     Game,
@@ -17,6 +19,9 @@ from markets.three_level_game import (
     solve_exact,
     solve_grid,
 )
+from runs.schemes.descriptor import RETAIL, THREE_LEVEL, TWO_LEVEL
+from runs.schemes.scheme import Scheme
+from runs.strategy_names import pricing_of
 
 if TYPE_CHECKING:
     from runs.world.simulation import Simulation
@@ -33,7 +38,7 @@ class Decision:
     community_price : array, shape (communities,)
         What every community pays, NaN where it is without supply [money/kWh].
     exchange_kwh : list of array
-        What every vehicle parked in a community exchanges, by community [kWh].
+        What everyone exchanges that answers to a price, by community [kWh].
     counts : dict
         How often something happened that a reader should know of.
     worst : dict
@@ -47,36 +52,24 @@ class Decision:
     worst: dict[str, float] = field(default_factory=dict)
 
 
-class Strategy(Protocol):
-    """Decides what the vehicles of a world exchange in a step."""
+class Rule(Protocol):
+    """Decides what everybody pays in a step, and what those exchange that answer to it."""
 
     def decide(self, simulation: "Simulation") -> Decision:
         """Decide from the state of the world, changing none of it."""
         ...
 
 
-class Typical:
-    """Vehicles plug in after their last trip of the day and charge until full; nobody bargains."""
+class Retail:
+    """Everybody pays what generation costs, and nobody bargains."""
 
     def decide(self, simulation: "Simulation") -> Decision:
-        """Charge who is at home for the day, and price the energy at what it costs."""
-        finished = simulation.vehicles.fleet.population["day_finished"]
-        parked = simulation.vehicles.parked
-        exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in parked]
+        """Let those exchange what they want whatever the price, and price it at what it costs."""
+        market = simulation.market
+        exchange = market.unpriced_kwh()
         drawn = float(sum(energy.sum() for energy in exchange))
-        if simulation.setting.has_vehicles:
-            simulation.bus.send(
-                PlugIn(
-                    step=simulation.step_index,
-                    round=0,
-                    sender="vehicles",
-                    receiver="utility",
-                    count=sum(int(finished[here.rows].sum()) for here in parked),
-                    energy_kwh=drawn,
-                )
-            )
         price = simulation.setting.cost.retail_price(
-            drawn + float(simulation.vehicles.passive_kwh.sum()),
+            drawn + float(market.passive_kwh.sum()),
             simulation.setting.scenario.prices.retail,
         )
         community_price = np.where(simulation.supplied, price, np.nan)
@@ -118,11 +111,68 @@ class ThreeLevelGame:
         return _as_computed(simulation, outcome)
 
 
-STRATEGIES: dict[str, type[Strategy]] = {
-    "typical": Typical,
-    "two_level": TwoLevelGame,
-    "three_level": ThreeLevelGame,
+# By what a strategy says of its pricing; a rule of your own stands under the strategy's own name.
+RULES: dict[str, type[Rule]] = {
+    RETAIL: Retail,
+    TWO_LEVEL: TwoLevelGame,
+    THREE_LEVEL: ThreeLevelGame,
 }
+
+
+class Market:
+    """The prices of one world: by which rule they are set, and what was decided in a step.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+
+    Attributes
+    ----------
+    decide : callable
+        The rule: from the world to a `Decision`.
+    decision : Decision
+        What was decided in the step.
+    parked : list of ParkedVehicles
+        Those that answer to the price of the step, by community; empty ones where nobody does.
+    passive_kwh : array, shape (communities,)
+        What each community draws whatever the price of the step [kWh].
+    """
+
+    decision: Decision
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation = simulation
+        strategy = simulation.strategy
+        self.decide = RULES[strategy if strategy in RULES else pricing_of(strategy)]().decide
+        nobody = Fleet(simulation, Population(ElectricVehicle.attributes(), 0)).parked_in(0)
+        self._nobody = [nobody for _ in simulation.setting.communities]
+        self.parked: list[ParkedVehicles] = self._nobody
+
+    @property
+    def present(self) -> NDArray[np.intp]:
+        """How many answer to the price of the step, shape (communities,)."""
+        return np.array([len(parked) for parked in self.parked])
+
+    def set_prices(self) -> None:
+        """Ask those that answer to a price what they could do, and set the prices of the step."""
+        simulation = self.simulation
+        self.passive_kwh = simulation.net_kwh.copy()
+        answering = self._answering()
+        self.parked = self._nobody if answering is None else answering.parked or self._nobody
+        self.decision = self.decide(simulation)
+
+    def unpriced_kwh(self) -> list[NDArray[np.float64]]:
+        """Return what those exchange that answer to a price, where nobody asks one [kWh]."""
+        answering = self._answering()
+        return [] if answering is None else answering.unpriced_kwh()
+
+    def _answering(self) -> Scheme | None:
+        """Return the scheme whose agents answer to a price, if there is one."""
+        found = [each for each in self.simulation.schemes.values() if each.parked is not None]
+        if len(found) > 1:
+            raise ValueError("the agents of two schemes answer to the price of a step")
+        return found[0] if found else None
 
 
 def time_of_use_price(simulation: "Simulation") -> float:
@@ -143,9 +193,7 @@ def game_of(simulation: "Simulation") -> Game:
     setting = simulation.setting
     kinks = tuple(
         kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
-        for fixed, p in zip(
-            simulation.vehicles.passive_kwh, simulation.vehicles.parked, strict=True
-        )
+        for fixed, p in zip(simulation.market.passive_kwh, simulation.market.parked, strict=True)
     )
     return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
 
@@ -160,15 +208,15 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     for m, aggregator in zip(taking_part, aggregators, strict=True):
         # Communities talk at the same time.
         bus.now_h = opened_h
-        passive = float(simulation.vehicles.passive_kwh[m])
-        aggregator.begin_step(step, simulation.vehicles.parked[m], passive)
+        passive = float(simulation.market.passive_kwh[m])
+        aggregator.begin_step(step, simulation.market.parked[m], passive)
         closed_h = max(closed_h, bus.now_h)
     bus.now_h = closed_h
     found = utility.negotiate(aggregators) if tariff is None else None
     price = utility.price if tariff is None else tariff
     utility.announce(price, aggregators)
     community_price = np.full(len(simulation.aggregators), np.nan)
-    exchange = [np.zeros(len(parked)) for parked in simulation.vehicles.parked]
+    exchange = [np.zeros(len(parked)) for parked in simulation.market.parked]
     for m, aggregator in zip(taking_part, aggregators, strict=True):
         community_price[m], exchange[m] = aggregator.announce(aggregator.heard_price)
     bus.wait()
@@ -188,11 +236,11 @@ def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
     taking_part = simulation.supplied_communities
     utility.begin_step(step)
     utility.announce(outcome.utility_price, [simulation.aggregators[m] for m in taking_part])
-    exchange = [np.zeros(len(parked)) for parked in simulation.vehicles.parked]
+    exchange = [np.zeros(len(parked)) for parked in simulation.market.parked]
     fallbacks = utility.fallbacks
     for m in taking_part:
         aggregator, price = simulation.aggregators[m], float(outcome.community_price[m])
-        exchange[m] = aggregator.impose(step, simulation.vehicles.parked[m], price)
+        exchange[m] = aggregator.impose(step, simulation.market.parked[m], price)
         fallbacks += aggregator.fallbacks
     counts = {"fallbacks": fallbacks, "unattained_optima": int(not outcome.attained_lowest)}
     community_price = np.where(simulation.supplied, outcome.community_price, np.nan)
