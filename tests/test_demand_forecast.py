@@ -41,11 +41,9 @@ def test_without_chance_the_forecast_is_what_is_metered(changes: tuple[str, ...]
 def test_noise_is_in_the_demand_and_not_in_its_forecast() -> None:
     plain = setting_of()
     noisy = setting_of("chance.demand_noise={household: {sigma: 0.5, correlation_h: 6}}")
-    assert plain.school_buses is not None
-    assert noisy.school_buses is not None
     steps = range(60)
-    forecast = noisy.school_buses.forecast.demand_kwh(steps)
-    assert forecast.tolist() == plain.school_buses.forecast.demand_kwh(steps).tolist()
+    forecast = noisy.schemes["school_buses"].forecast.demand_kwh(steps)
+    assert forecast.tolist() == plain.schemes["school_buses"].forecast.demand_kwh(steps).tolist()
     assert np.abs(np.array(metered_kwh(noisy)) / forecast - 1).max() > 1e-3
 
 
