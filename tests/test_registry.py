@@ -183,6 +183,8 @@ def test_without_registration_its_names_are_unknown_again(
     load_scenario(written(tmp_path))
     unregister("street_lights")
     assert "lights" not in TABLES
+    assert "street_lights" not in Scenario.model_fields
+    assert "StreetLights" not in Scenario.model_json_schema()["$defs"]
     with pytest.raises(InputError, match="there is no key 'street_lights'"):
         load_scenario(written(tmp_path))
     with pytest.raises(InputError, match="'lights_dimmed' is not allowed"):
@@ -280,6 +282,14 @@ def test_a_world_without_vehicles_has_a_market(lights: SchemeDescriptor, tmp_pat
     asked = game.market.decision.utility_price
     assert (game.market.decision.community_price == asked).all()
     assert asked == setting.bounds.utility_upper
+
+
+def test_a_section_that_its_file_leaves_out_is_named_and_nothing_registered(folder: Path) -> None:
+    (folder / "section.py").write_text('"""Nothing."""\n')
+    with pytest.raises(InputError, match=r"section: street_lights\.section has no"):
+        register(import_from(folder))
+    assert "street_lights" not in schemes()
+    load_scenario("three-communities")
 
 
 def test_names_that_are_taken_are_refused(lights: SchemeDescriptor) -> None:

@@ -52,7 +52,7 @@ from runs.scenarios.time_span import (
 )
 from runs.scenarios.travel import PlannedTravel, Travel, between
 from runs.scenarios.yaml_reader import place, read_yaml
-from runs.schemes.registry import schemes, sections_first
+from runs.schemes.registry import on_change, schemes, sections_first
 from runs.strategy_names import scheme_of
 from runs.world.dataset_files import dataset_files
 
@@ -212,7 +212,6 @@ class Scenario(Section):
         InputError
             When it describes no scenario.
         """
-        _complete()
         given = dict(resolved)
         files = given.pop("files", {})
         context = {"folder": Path(files.get("folder", ""))}
@@ -265,6 +264,7 @@ def _complete() -> None:
 
 
 _complete()
+on_change(_complete)
 
 
 def load_scenario(
@@ -292,7 +292,6 @@ def load_scenario(
     InputError
         When it cannot be read or is wrong: every problem at once, each with its file and key.
     """
-    _complete()
     path = _find(name_or_path)
     try:
         text = path.read_text(encoding="utf-8")

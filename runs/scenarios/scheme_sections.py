@@ -8,18 +8,15 @@ from pydantic.fields import FieldInfo
 
 from runs.scenarios.agreement import there_if_compared
 from runs.schemes.descriptor import SchemeDescriptor
-from runs.schemes.registry import sections_first, version
+from runs.schemes.registry import sections_first
 from runs.strategy_names import STRATEGIES, STRATEGIES_OF
 
 # Sections of schemes stand before this field of a scenario.
 _BEFORE = "location"
-_added: dict[type[BaseModel], int] = {}
 
 
 def add_schemes(model: type[BaseModel], fields: Mapping[str, FieldInfo]) -> None:
     """Give the model of a scenario a section for each scheme, and the strategies that there are.
-
-    Nothing is done where the schemes are those of the last time.
 
     Parameters
     ----------
@@ -28,8 +25,6 @@ def add_schemes(model: type[BaseModel], fields: Mapping[str, FieldInfo]) -> None
     fields
         The fields that every scenario has, in their order.
     """
-    if _added.get(model) == version():
-        return
     complete: dict[str, FieldInfo] = {}
     for name, field in fields.items():
         if name == _BEFORE:
@@ -38,7 +33,6 @@ def add_schemes(model: type[BaseModel], fields: Mapping[str, FieldInfo]) -> None
     complete["strategies"] = _strategies_field(fields["strategies"].description or "")
     model.__pydantic_fields__ = complete
     model.model_rebuild(force=True)
-    _added[model] = version()
 
 
 def always_there() -> str:

@@ -29,6 +29,7 @@ class _Registry:
         self.version = 0
         self._schemes: dict[str, SchemeDescriptor] = {}
         self._found = False
+        self.followers: list[Callable[[], None]] = []
 
     def all(self) -> Mapping[str, SchemeDescriptor]:
         if not self._found:
@@ -66,6 +67,10 @@ class _Registry:
     def remove(self, name: str) -> None:
         del self._schemes[name]
         self.version += 1
+
+    def notify(self) -> None:
+        for follow in self.followers:
+            follow()
 
 
 def _loaded(entry: EntryPoint) -> SchemeDescriptor:
@@ -112,11 +117,17 @@ def register(descriptor: SchemeDescriptor) -> None:
     """
     _REGISTRY.all()
     _REGISTRY.add(descriptor)
+    try:
+        _REGISTRY.notify()
+    except InputError:
+        unregister(descriptor.name)
+        raise
 
 
 def unregister(name: str) -> None:
     """Take a scheme away that was registered."""
     _REGISTRY.remove(name)
+    _REGISTRY.notify()
 
 
 def change(name: str, **parts: Any) -> None:
@@ -132,6 +143,12 @@ def change(name: str, **parts: Any) -> None:
     changed = replace(scheme(name), **parts)
     _REGISTRY.remove(name)
     _REGISTRY.add(changed)
+    _REGISTRY.notify()
+
+
+def on_change(follow: Callable[[], None]) -> None:
+    """Let something be called whenever the schemes have changed."""
+    _REGISTRY.followers.append(follow)
 
 
 def version() -> int:
