@@ -18,8 +18,8 @@ from rich.progress import track
 from rich.table import Table
 
 from runs.scenarios.scenario import load_scenario
-from runs.setting import Setting, make_setting
-from runs.simulation import Simulation
+from runs.world.setting import Setting, make_setting
+from runs.world.simulation import Simulation
 
 SIZES = (39, 1_000, 10_000)
 STRATEGIES = ("no_battery", "own_battery", "shared_battery", "priced_battery")
@@ -50,8 +50,7 @@ def measure(buildings: int, hours: int) -> list[dict[str, Any]]:
     """Time every strategy for some hours, one after another."""
     began = time.perf_counter()
     setting = setting_of(buildings, hours)
-    assert setting.battery_sharing is not None
-    setting.battery_sharing.shared_kwh  # noqa: B018
+    setting.schemes["battery_sharing"].shared_kwh  # noqa: B018
     made_s = time.perf_counter() - began
     rows = []
     for strategy in STRATEGIES:
@@ -80,7 +79,7 @@ def measure(buildings: int, hours: int) -> list[dict[str, Any]]:
 
 def sizing_s() -> dict[str, float]:
     """Return the seconds that sizing 39 buildings for a year takes, part by part."""
-    setting = make_setting(load_scenario("battery-sharing")).battery_sharing
+    setting = make_setting(load_scenario("battery-sharing")).schemes["battery_sharing"]
     assert setting is not None
     seconds = {}
     for name, size in (

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from runs.run import start_run
 from runs.scenarios.scenario import load_scenario
-from runs.setting import make_setting
+from runs.world.setting import make_setting
 
 SIZES = ((3, 1), (100, 1), (1000, 1), (1000, 10))
 SMALLEST = ((3, 1), (12, 2))

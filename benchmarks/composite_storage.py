@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from runs.scenarios.scenario import load_scenario
-from runs.schemes.composite_storage_setting import CompositeStorageSetting
-from runs.setting import Setting, make_setting
-from runs.simulation import Simulation
-from runs.studies.house_study import live_by_rules, priced, with_foresight
+from runs.schemes.composite_storage.setting import CompositeStorageSetting
+from runs.studies.composite_storage.years_lived import live_by_rules, priced, with_foresight
+from runs.world.setting import Setting, make_setting
+from runs.world.simulation import Simulation
 
 CASE = "hybrid_storage"
 WEEK_H = 168
@@ -43,8 +43,7 @@ def setting_of(houses: int, hours: int | None, feed_in: float = FEED_INS[0]) -> 
 
 def houses_of(setting: Setting) -> CompositeStorageSetting:
     """Return the houses of a world."""
-    assert setting.composite_storage is not None
-    return setting.composite_storage
+    return setting.schemes["composite_storage"]
 
 
 def simulate(setting: Setting) -> None:

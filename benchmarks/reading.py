@@ -15,7 +15,7 @@ import yaml
 from report import write_figures
 
 from environment import Calendar, read_loads
-from runs.dataset_files import check_dataset
+from runs.world.dataset_files import check_dataset
 
 
 def write_year(folder: Path, hours: int, members: int) -> Path:

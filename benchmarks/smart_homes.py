@@ -19,10 +19,10 @@ from rich.table import Table
 
 from markets.load_shifting_bound import least_waste
 from runs.scenarios.scenario import load_scenario
-from runs.schemes.smart_home_sharing import SmartHomeSharing
-from runs.schemes.smart_home_strategies import STRATEGIES
-from runs.setting import Setting, make_setting
-from runs.simulation import Simulation
+from runs.schemes.smart_homes.step import SmartHomeSharing
+from runs.schemes.smart_homes.strategies import STRATEGIES
+from runs.world.setting import Setting, make_setting
+from runs.world.simulation import Simulation
 
 SIZES = (1_000, 10_000, 100_000)
 HOURS = 24

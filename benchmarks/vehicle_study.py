@@ -20,8 +20,8 @@ from rich.progress import track
 from rich.table import Table
 
 from runs.scenarios.scenario import load_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 SIZES = (10_000, 100_000, 1_000_000)
 SOLVERS = ("exact", "negotiate")
@@ -51,7 +51,7 @@ def measure(vehicles: int, solver: str, hours: int) -> tuple[dict[str, Any], np.
     process = psutil.Process()
     before = process.memory_info().rss
     simulation = simulation_of(vehicles, solver, hours)
-    decide, game_s, prices = simulation.vehicles.decide, [], []
+    decide, game_s, prices = simulation.market.decide, [], []
 
     def timed(world: Simulation) -> Any:
         began = time.perf_counter()
@@ -60,14 +60,14 @@ def measure(vehicles: int, solver: str, hours: int) -> tuple[dict[str, Any], np.
         prices.append([decision.utility_price, *decision.community_price])
         return decision
 
-    simulation.vehicles.decide = timed
+    simulation.market.decide = timed
     hour_s, most = [], before
     for _ in range(hours):
         began = time.perf_counter()
         simulation.step()
         hour_s.append(time.perf_counter() - began)
         most = max(most, process.memory_info().rss)
-    fleet = simulation.vehicles.fleet.population
+    fleet = simulation.schemes["vehicles"].fleet.population
     counts = simulation.totals.counts
     messages = sum(count.sent for count in simulation.bus.statistics.values())
     return {

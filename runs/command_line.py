@@ -74,10 +74,10 @@ def check(
     seed: Seed = None,
 ) -> None:
     """Find every mistake in a scenario and the files it names, or in a dataset."""
-    from runs.dataset_files import check_dataset, dataset_report, is_dataset
     from runs.results.size import size_note
     from runs.scenarios.check import check_scenario
     from runs.scenarios.scenario_warnings import scenario_warnings
+    from runs.world.dataset_files import check_dataset, dataset_report, is_dataset
 
     if is_dataset(Path(scenario)):
         for line in dataset_report(check_dataset(Path(scenario))):
@@ -111,7 +111,7 @@ def import_data(
 ) -> None:
     """Turn files of others into a dataset, and check it."""
     from environment.datasets.readers import Wishes
-    from runs.dataset_files import dataset_report, import_dataset
+    from runs.world.dataset_files import dataset_report, import_dataset
 
     raise_from_now_on()
     wishes = Wishes(time_zone, start, clock, currency, licence)

@@ -15,6 +15,7 @@ from runs.pictures.form import STYLE, PictureForm
 from runs.results.folder_lock import locked
 from runs.results.names import PICTURE_FILES
 from runs.results.run_reader import read_run
+from runs.schemes.registry import scheme
 
 if TYPE_CHECKING:
     from runs.pictures.run_data import RunData
@@ -191,82 +192,9 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
     ]
     if EVERYBODY in data.strategies:
         pictures.insert(0, ("whole_and_parts", draw_whole_and_parts))
-    of_schemes = [picture for scheme in data.schemes for picture in _PICTURES_OF[scheme]()]
-    if not drawn and "smart_homes" in data.schemes:
+    taking_part = [scheme(name) for name in data.schemes]
+    of_schemes = [picture for each in taking_part for picture in each.all_pictures()]
+    if not drawn and any(each.without_grid for each in taking_part):
         # Homes without a grid: there is no load of the grid and nothing has a price.
         return of_schemes
     return [*pictures, *of_schemes, ("line_loading", draw_line_loading)]
-
-
-def _of_smart_homes() -> "list[_Picture]":
-    from runs.pictures import home_flows, smart_homes
-
-    return [
-        ("home_energy", smart_homes.draw_home_energy),
-        ("home_losses", smart_homes.draw_home_losses),
-        ("home_storage", smart_homes.draw_home_storage),
-        ("home_capacity", smart_homes.draw_home_capacity),
-        ("home_flows", home_flows.draw_home_flows),
-    ]
-
-
-def _of_vehicles() -> "list[_Picture]":
-    from runs.pictures.fleet import draw_state_of_charge, draw_whereabouts
-    from runs.pictures.market import draw_charging
-
-    return [
-        ("charging", draw_charging),
-        ("state_of_charge", draw_state_of_charge),
-        ("whereabouts", draw_whereabouts),
-    ]
-
-
-def _of_composite_storage() -> "list[_Picture]":
-    from runs.pictures import houses
-
-    return [
-        ("typical_days", houses.draw_typical_days),
-        ("house_energy", houses.draw_house_energy),
-        ("house_money", houses.draw_house_money),
-    ]
-
-
-def _of_battery_sharing() -> "list[_Picture]":
-    from runs.pictures import batteries, battery_exchange
-
-    return [
-        ("representative_days", batteries.draw_representative_days),
-        ("load_deviation", batteries.draw_deviation),
-        ("battery_capacities", batteries.draw_capacities),
-        ("weekly_exchange", battery_exchange.draw_weekly_exchange),
-        ("exchange_network", battery_exchange.draw_exchange_network),
-    ]
-
-
-def _of_school_buses() -> "list[_Picture]":
-    from runs.pictures.schools import draw_bus_power, draw_incentives
-
-    return [("school_buses", draw_bus_power), ("incentive_prices", draw_incentives)]
-
-
-def _of_community_storage() -> "list[_Picture]":
-    from runs.pictures import community_storage
-
-    return [
-        ("storage_charging", community_storage.draw_charging),
-        ("household_demand", community_storage.draw_households),
-        ("charge_by_iteration", community_storage.draw_iterations),
-        ("allowance", community_storage.draw_convergence),
-        ("shares", community_storage.draw_shares),
-    ]
-
-
-# The pictures of each scheme, imported when it takes part.
-_PICTURES_OF = {
-    "smart_homes": _of_smart_homes,
-    "composite_storage": _of_composite_storage,
-    "battery_sharing": _of_battery_sharing,
-    "school_buses": _of_school_buses,
-    "community_storage": _of_community_storage,
-    "vehicles": _of_vehicles,
-}

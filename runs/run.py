@@ -16,8 +16,8 @@ from runs.results.restored_state import restore_simulation, take_over
 from runs.results.run_reader import read_run
 from runs.results.writer import ResultsWriter, refuse_used, remove_checkpoints
 from runs.scenarios.scenario import Scenario, scenario_hash
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 type Progress = Callable[[int, int], None]
 type Clock = Callable[[], float]

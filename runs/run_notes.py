@@ -1,126 +1,81 @@
 """What a reader of a run must know besides its figures: whatever was out of the ordinary."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from environment.last_digits import anything, settled
 from runs.number_text import counted, times
-from runs.strategy_names import capital, strategy_name, strategy_within
-
-type Totals = Mapping[str, Any]
+from runs.schemes.descriptor import RETAIL, Note
+from runs.schemes.registry import FromSchemes, schemes
+from runs.strategy_names import capital, pricing_of, strategy_name
+from runs.summary_rows import Totals
 
 MOST_LINES = 4
-NOTICEABLE = 0.01
 
-_GAMES = ("two_level", "three_level")
-
-# What each count says of one case; None where it tells how much work was done and warns of nothing.
-COUNTS: dict[str, str | None] = {
-    "community_price_at_upper_bound": "a community's price was at its upper bound in a step",
-    "community_price_at_lower_bound": "a community's price was at its lower bound in a step",
-    "utility_price_at_bound": "the utility's price was at one of its bounds in a step",
-    "communities_with_captive_load": (
+# What each count says of one case, of every run and of the prices.
+_OF_EVERY_RUN: Mapping[str, Note] = {
+    "community_price_at_upper_bound": Note(
+        "a community's price was at its upper bound in a step", 10
+    ),
+    "community_price_at_lower_bound": Note(
+        "a community's price was at its lower bound in a step", 10
+    ),
+    "utility_price_at_bound": Note("the utility's price was at one of its bounds in a step", 10),
+    "communities_with_captive_load": Note(
         "a community had to buy at any price in a step, its load being more than its vehicles "
-        "could supply"
+        "could supply",
+        10,
+        of_games=True,
     ),
-    "communities_all_saturated": (
+    "communities_all_saturated": Note(
         "every vehicle in a community was at a limit in a step, so that no price could move it "
-        "further"
+        "further",
+        10,
+        of_games=True,
     ),
-    "communities_without_vehicles": (
+    "communities_without_vehicles": Note(
         "no vehicle was plugged in at a community in a step, so that its price followed the "
-        "scenario's rule"
+        "scenario's rule",
+        10,
+        of_games=True,
     ),
-    "vehicles_at_bound": "a vehicle exchanged all that its plug or battery allows in a step",
-    "parked_below_soc_min": (
-        "a parked vehicle was below the lowest state of charge for discharging in a step"
+    "feeders_out": Note("an outage of its feeder left a community without supply for a step", 40),
+    "communities_exporting": Note("a community delivered energy to the utility in a step", 60),
+    "system_exporting": Note(
+        "all communities together delivered energy to the utility in a step", 60
     ),
-    "houses_without_enough_heat": (
-        "heat pump and tank of a house gave less heat than it needed in a step"
+    "unexplained_vehicles": Note(
+        "a vehicle's answers fitted no demand curve in a step, so that its aggregator had to guess",
+        60,
     ),
-    "houses_unheard": (
-        "a message did not arrive in time, so that the storages of a house stayed idle for a step"
+    "fallbacks": Note(
+        "a message did not arrive in time, so that the last known value stood in for it",
+        60,
     ),
-    "house_plans_missed": "the storages of a house could not follow their plan in a step",
-    "feeders_out": "an outage of its feeder left a community without supply for a step",
-    "vehicles_cut_off": "an outage kept a parked vehicle from charging or discharging for a step",
-    "unmet_trips": "a vehicle on the road lacked the energy to drive in a step",
-    "communities_exporting": "a community delivered energy to the utility in a step",
-    "system_exporting": "all communities together delivered energy to the utility in a step",
-    "unexplained_vehicles": (
-        "a vehicle's answers fitted no demand curve in a step, so that its aggregator had to guess"
-    ),
-    "fallbacks": "a message did not arrive in time, so that the last known value stood in for it",
-    "unattained_optima": (
+    "unattained_optima": Note(
         "the utility's best price of a step supposes that indifferent aggregators choose as it "
-        "likes"
+        "likes",
+        60,
     ),
-    "battery_clipped": (
-        "a battery could not do all of its part in a step, being full, empty or too weak"
-    ),
-    "battery_unplaced": "a battery was to give energy in a step that nobody took, and kept it",
-    "storage_messages_unheard": (
-        "a message about a community's storage was not heard, so that the storage was not charged "
-        "or a household not served"
-    ),
-    "households_not_ranked": (
-        "a household reported nothing of its demand in a step, and was not served"
-    ),
-    "households_served_less_than_allowed": (
-        "a household got less than it was allowed in a step, its storage being empty or too weak"
-    ),
-    "demands_above_history": (
-        "a household used more in a step than in any step of its history, and was allowed no more"
-    ),
-    "plants_cut_off": "an outage kept a plant from charging its storage for a step",
-    "plant_readings_filled": "a plant's reading was missing, and filled from those around it",
-    "allowances_not_settled": "a plan came to the highest alpha before its allowance had settled",
-    "incentive_price_at_bound": "the incentive price was at one of its bounds in a step",
-    "purchases_rationed": "the utility took less than schools offered at its price in a step",
-    "unmet_rounds": "a school bus could not finish its round, its battery being empty",
-    "school_schedules_missed": "an outage kept a school from charging what was agreed for a step",
-    "schools_without_schedule": (
-        "a school could not be reached in time for the night, and charged at once"
-    ),
-    "home_slots_refused": "a slot that an appliance wanted could neither be served nor moved",
-    "home_slots_unmet": "an appliance stayed off in a slot it had been promised",
-    "homes_rescheduled": "a home's appliances got other slots for the day than they asked for",
-    "home_offers_refused": "an appliance refused slots it was offered",
-    "home_days_searched": (
-        "a home had too many choices of slots to try all, so that they were exchanged one by one"
-    ),
-    "home_messages_unheard": (
-        "a message between a device and its controller was not heard, so that it was left out"
-    ),
-    "tours_with_shorter_stays": "a drawn tour had its stays shortened, to be home before the next",
-    "tours_departing_earlier": "a drawn tour set out earlier, to be home before the next",
-    "tours_driving_less": "a drawn tour was shortened, since it drove longer than a day",
-    "vehicles_joined": None,
-    "critical_steps": None,
-    "home_offers": None,
-    "incentive_questions": None,
-    "vehicle_questions": None,
-    "utility_questions": None,
+    "vehicle_questions": Note(None, 150),
+    "utility_questions": Note(None, 150),
 }
 
 # Energies that are told where there are any.
-ENERGIES = {
-    "unmet_trip_kwh": "energy that driving took and batteries lacked",
-    "school_unmet_kwh": "energy that school rounds took and batteries lacked",
-    "house_unmet_heat_kwh": "heat that houses needed and did not get",
-    "house_unserved_kwh": "consumption of houses that outages left unserved",
-    "unserved_kwh": "consumption that outages left unserved",
-    "curtailed_kwh": "generation that outages cut off",
-    "home_curtailed_kwh": "generation of smart homes that nothing could take",
+_ENERGIES: Mapping[str, Note] = {
+    "unserved_kwh": Note("consumption that outages left unserved", 40),
+    "curtailed_kwh": Note("generation that outages cut off", 40),
 }
 
-# Under typical charging these hold by definition and say nothing.
-_OF_GAMES = {
-    "communities_with_captive_load",
-    "communities_all_saturated",
-    "communities_without_vehicles",
-    "vehicles_at_bound",
-}
+COUNTS: Mapping[str, Note] = FromSchemes(lambda: _in_order(_OF_EVERY_RUN, "notes"))
+ENERGIES: Mapping[str, Note] = FromSchemes(lambda: _in_order(_ENERGIES, "energies"))
+
+
+def _in_order(of_every_run: Mapping[str, Note], part: str) -> dict[str, Note]:
+    """Return the notes of every run and those of all schemes, in the order of their places."""
+    found = dict(of_every_run)
+    for each in schemes().values():
+        found |= dict(each.part(part))
+    return dict(sorted(found.items(), key=lambda item: item[1].place))
 
 
 def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None) -> list[str]:
@@ -141,26 +96,34 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
     kinds.update(dict.fromkeys(kind for name in names for kind in summary[name]["counts"]))
     lines = [*_overloads(summary, names)]
     one_community = _exports_once(summary, names)
-    if "stored_change_kwh" in summary[names[0]]:
-        lines += _stored(summary, names)
+    for each in schemes().values():
+        if each.remarks and each.figure in summary[names[0]]:
+            remarks = each.part("remarks")(summary, names)
+            lines += [_told(text, told, names) for text, told in remarks]
     for kind in kinds:
-        text = COUNTS.get(kind, kind.replace("_", " "))
+        note = COUNTS.get(kind, Note(kind.replace("_", " ")))
         found = {
             name: int(summary[name]["counts"].get(kind, 0))
             for name in names
-            if strategy_within("vehicles", name) in _GAMES or kind not in _OF_GAMES
+            if not note.of_games or pricing_of(name) != RETAIL
         }
         if kind == "system_exporting" and one_community:
             continue
-        if text and any(found.values()):
+        if note.text and any(found.values()):
             told = {name: times(n) for name, n in found.items() if n}
-            lines.append(_told(text, told, names))
-    for key, text in ENERGIES.items():
+            lines.append(_told(note.text, told, names))
+    for key, note in ENERGIES.items():
         energies = {name: float(summary[name].get(key, 0.0)) for name in names}
         told = {name: f"{energy:,.1f} kWh" for name, energy in energies.items() if anything(energy)}
         if told:
-            lines.append(_told(text, told, names))
+            lines.append(_told(str(note.text), told, names))
     return [*lines, *_messages(summary, names), *_numbers(summary, names)]
+
+
+def without_grid(totals: Totals) -> bool:
+    """Return whether nothing was drawn from the grid by those who may live without one."""
+    may = any(each.without_grid and each.figure in totals for each in schemes().values())
+    return may and not anything(totals["peak_kw"])
 
 
 def _exports_once(summary: Mapping[str, Totals], names: Sequence[str]) -> bool:
@@ -211,20 +174,6 @@ def _overloads(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[
             )
 
 
-def _stored(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
-    """Warn of bills that buy different energy."""
-    stored = {name: float(summary[name]["stored_change_kwh"]) for name in names}
-    moved = max(float(summary[name]["vehicle_charged_kwh"]) for name in names)
-    if max(stored.values()) - min(stored.values()) > NOTICEABLE * moved:
-        told = {name: f"{energy / 1000:+,.2f} MWh" for name, energy in stored.items()}
-        yield _told(
-            "vehicles end with more or less energy than they began with, "
-            "so that bills pay for different energy",
-            told,
-            names,
-        )
-
-
 def _messages(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
     for key, text in (("lost", "messages were lost"), ("late", "messages came too late")):
         found = {
@@ -241,8 +190,7 @@ def _numbers(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[st
     undefined = {
         name: "undefined"
         for name in names
-        if summary[name]["par"] is None
-        and ("homes" not in summary[name] or anything(summary[name]["peak_kw"]))
+        if summary[name]["par"] is None and not without_grid(summary[name])
     }
     if undefined:
         yield _told(

@@ -1,115 +1,46 @@
 """The strategies of every scheme, and what they are called where people read of them."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Literal
 
-Strategy = Literal[
-    "spfa_s",
-    "spfa_gs",
-    "mpfa_sg",
-    "mpfa_mg",
-    "mpfa_sg_shifting",
-    "mpfa_mg_shifting",
-    "no_house_storage",
-    "house_battery",
-    "thermal_tank",
-    "hybrid_storage",
-    "no_battery",
-    "own_battery",
-    "shared_battery",
-    "priced_battery",
-    "no_community_storage",
-    "community_storage_normal",
-    "community_storage_optimal",
-    "charge_after_use",
-    "valley_charging",
-    "centralised",
-    "optimal_energy_price",
-    "typical",
-    "two_level",
-    "three_level",
-    "nobody_shares",
-    "everybody_shares",
-]
+from runs.schemes.descriptor import RETAIL, StrategyDescriptor
+from runs.schemes.registry import FromSchemes, schemes
+
+# Strategies of a whole city: what every scheme does at once.
+NOBODY = StrategyDescriptor("nobody_shares", "nobody sharing", "#8C8C8C")
+EVERYBODY = StrategyDescriptor("everybody_shares", "everybody sharing", "#D55E00")
 
 # The schemes in the order of the hour, each named as its section of a scenario. Of its strategies
 # the one that stands for nobody sharing comes first.
-STRATEGIES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "smart_homes": (
-            "spfa_s",
-            "spfa_gs",
-            "mpfa_sg",
-            "mpfa_mg",
-            "mpfa_sg_shifting",
-            "mpfa_mg_shifting",
-        ),
-        "composite_storage": (
-            "no_house_storage",
-            "house_battery",
-            "thermal_tank",
-            "hybrid_storage",
-        ),
-        "battery_sharing": ("no_battery", "own_battery", "shared_battery", "priced_battery"),
-        "community_storage": (
-            "no_community_storage",
-            "community_storage_normal",
-            "community_storage_optimal",
-        ),
-        "school_buses": (
-            "charge_after_use",
-            "valley_charging",
-            "centralised",
-            "optimal_energy_price",
-        ),
-        "vehicles": ("typical", "two_level", "three_level"),
+STRATEGIES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
+    lambda: {
+        name: tuple(strategy.name for strategy in each.strategies or ())
+        for name, each in schemes().items()
     }
 )
 
-# Strategies of a whole city: what every scheme does at once.
-STRATEGIES_OF_ALL: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "nobody_shares": {scheme: first for scheme, (first, *_) in STRATEGIES_OF.items()},
-        "everybody_shares": {
-            "smart_homes": "mpfa_mg_shifting",
-            "composite_storage": "hybrid_storage",
-            "battery_sharing": "shared_battery",
-            "community_storage": "community_storage_optimal",
-            "school_buses": "optimal_energy_price",
-            "vehicles": "three_level",
+
+def _where_everybody_shares(strategies: Sequence[StrategyDescriptor]) -> str:
+    return next((each for each in strategies if each.everybody), strategies[-1]).name
+
+
+# Which strategy of each scheme a strategy of a whole city is.
+STRATEGIES_OF_ALL: Mapping[str, Mapping[str, str]] = FromSchemes(
+    lambda: {
+        NOBODY.name: {scheme: first for scheme, (first, *_) in STRATEGIES_OF.items()},
+        EVERYBODY.name: {
+            name: _where_everybody_shares(each.strategies or ()) for name, each in schemes().items()
         },
     }
 )
 
-_NAMES = {
-    "spfa_s": "SPFA/S",
-    "spfa_gs": "SPFA/GS",
-    "mpfa_sg": "MPFA/SG",
-    "mpfa_mg": "MPFA/MG",
-    "mpfa_sg_shifting": "MPFA/SG with shifting",
-    "mpfa_mg_shifting": "MPFA/MG with shifting",
-    "no_house_storage": "houses without storage",
-    "house_battery": "batteries of houses",
-    "thermal_tank": "thermal tanks of houses",
-    "hybrid_storage": "batteries and tanks of houses",
-    "no_battery": "no battery",
-    "own_battery": "levelling alone",
-    "shared_battery": "shared levelling",
-    "priced_battery": "levelling by two prices",
-    "no_community_storage": "no community storage",
-    "community_storage_normal": "the storage's normal operation",
-    "community_storage_optimal": "the storage's optimal operation",
-    "charge_after_use": "charging after use",
-    "valley_charging": "valley charging",
-    "centralised": "centralised control",
-    "optimal_energy_price": "the optimal energy price",
-    "typical": "typical charging",
-    "two_level": "the two-level game",
-    "three_level": "the three-level game",
-    "nobody_shares": "nobody sharing",
-    "everybody_shares": "everybody sharing",
-}
+# All that a scenario may compare, by name.
+STRATEGIES: Mapping[str, StrategyDescriptor] = FromSchemes(
+    lambda: {
+        strategy.name: strategy
+        for each in (*(each.strategies or () for each in schemes().values()), (NOBODY, EVERYBODY))
+        for strategy in each
+    }
+)
 
 
 # Strategies whose names are plural.
@@ -143,6 +74,15 @@ def strategies_within(scheme: str, strategies: Sequence[str]) -> list[str]:
     return [strategy_within(scheme, strategy) for strategy in strategies]
 
 
+def pricing_of(strategy: str) -> str:
+    """Return which rule sets the prices under a strategy; retail where no scheme says another."""
+    for scheme in STRATEGIES_OF:
+        named = STRATEGIES.get(strategy_within(scheme, strategy))
+        if named is not None and named.pricing:
+            return named.pricing
+    return RETAIL
+
+
 def first_of_each(scheme: str, strategies: Sequence[str]) -> list[str]:
     """Return the first strategies of a run under which a scheme does anything new."""
     firsts: dict[str, str] = {}
@@ -153,7 +93,8 @@ def first_of_each(scheme: str, strategies: Sequence[str]) -> list[str]:
 
 def strategy_name(strategy: str) -> str:
     """Return what a strategy is called within a sentence."""
-    return _NAMES.get(strategy, strategy.replace("_", " "))
+    named = STRATEGIES.get(strategy)
+    return named.title if named is not None else strategy.replace("_", " ")
 
 
 def verb(strategy: str, of_one: str) -> str:

@@ -9,8 +9,10 @@ from rich.console import Console
 
 from environment.errors import InputError
 from runs import Run, audit_run, load_scenario, start_run
-from runs.audits.equilibrium import EquilibriumAudit, StepOfVehicles
+from runs.audits.game_step import GameStep
 from runs.audits.premises import premises_of
+from runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
+from runs.schemes.vehicles.audit_premises import VehiclePremises
 
 KEPT = [*FEW, "messages.keep=all", "hours=10", "start='2023-01-16T06:00'"]
 OUTAGES = "{mean_time_between_failures_h: 8, mean_time_to_repair_h: 3}"
@@ -140,9 +142,9 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
         ],
     )  # fmt: skip
     run = Run(Path(), {"scenario": scenario.resolved()})
-    audit = EquilibriumAudit(premises_of(run), {"theta": np.array([2.0, 2.0])})
+    audit = EquilibriumAudit(VehiclePremises.of(premises_of(run)), {"theta": np.array([2.0, 2.0])})
     # Two vehicles, and a price of the utility at which two prices earn the aggregator the same.
-    seen = StepOfVehicles(
+    seen = GameStep(
         step=0,
         strategy=0,
         where=np.array([0, 0]),

@@ -17,12 +17,12 @@ from runs import (
     run_sweep,
     start_run,
 )
-from runs.dataset_files import is_dataset
 from runs.scenarios.base import LONGEST_NAME
 from runs.scenarios.check import check_setting
 from runs.scenarios.problems import problems_of
 from runs.scenarios.scenario import BUILT_IN
 from runs.scenarios.yaml_reader import DEEPEST, MOST_VALUES, place
+from runs.world.dataset_files import is_dataset
 
 type Spot = tuple[str | int, ...]
 

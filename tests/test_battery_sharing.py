@@ -13,9 +13,9 @@ from test_audit_tampering import edit, otherwise
 from agents.building_battery import BuildingBattery
 from environment.errors import InputError
 from runs import audit_run, load_scenario, read_run, start_run
-from runs.schemes.battery_sharing import BatterySharingScheme
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.schemes.battery_sharing.step import BatterySharingScheme
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 # A week of winter; the builder of a year is the same, and its benchmark is apart.
 WEEK = ("plots=false", "hours=168", "start='2014-01-13T00:00'", "checkpoint_every_h=null")
@@ -292,8 +292,12 @@ def test_measured_buildings_take_their_place(shared: Path, tmp_path: Path) -> No
     ],
 )
 def test_what_cannot_be_is_told(changes: list[str], told: str) -> None:
+    def size() -> None:
+        setting = make_setting(load_scenario("battery-sharing", [*WEEK, *changes]))
+        setting.schemes["battery_sharing"].shared_kwh  # noqa: B018
+
     with pytest.raises(InputError, match=told):
-        make_setting(load_scenario("battery-sharing", [*WEEK, *changes])).battery_sharing.shared_kwh  # type: ignore[union-attr]  # noqa: B018
+        size()
 
 
 @pytest.mark.parametrize(

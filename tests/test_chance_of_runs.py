@@ -12,8 +12,8 @@ from environment import InputError
 from runs import draw_plots, load_scenario, notes, read_run, read_yaml, resume_run, start_run
 from runs.audits.audit import audit_run
 from runs.scenarios.scenario import Scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 BASE: dict[str, Any] = read_yaml("""
 name: chance
@@ -70,6 +70,7 @@ def simulated(steps: int = 30, strategy: str = "typical", **changes: Any) -> lis
     told: list[dict[str, Any]] = []
 
     def keep(simulation: Simulation) -> None:
+        fleet = simulation.schemes["vehicles"].fleet.population
         told.append(
             {
                 "load": {
@@ -82,8 +83,8 @@ def simulated(steps: int = 30, strategy: str = "typical", **changes: Any) -> lis
                 "curtailed": simulation.meters.curtailed_kwh,
                 "clearness": simulation.chance.clearness,
                 "feeder_out": simulation.chance.feeder_out,
-                "charger_out": simulation.vehicles.fleet.population["charger_out"].copy(),
-                "price": simulation.vehicles.decision.community_price,
+                "charger_out": fleet["charger_out"].copy(),
+                "price": simulation.market.decision.community_price,
             }
         )
 
@@ -311,10 +312,15 @@ def test_every_solver_stands_outages_of_some_and_of_all(solver: str, strategy: s
 def test_a_vehicle_alone_sees_the_outage_that_all_see() -> None:
     simulation = Simulation(make_setting(scenario(chance={"charger_outages": CHARGERS})), "typical")
     simulation.step()
-    plugged = simulation.vehicles.fleet.plugged
+    plugged = simulation.schemes["vehicles"].fleet.plugged
     assert 0 < plugged.sum() < len(plugged)
-    for vehicle, here in zip(simulation.vehicles.fleet, plugged, strict=True):
+    for vehicle, here in zip(simulation.schemes["vehicles"].fleet, plugged, strict=True):
         assert (vehicle.exchange_bounds() != (0.0, 0.0)) == here
+
+
+def fleet_of(**changes: Any) -> Any:
+    """Return the columns of the vehicles of a scenario."""
+    return make_setting(scenario(**changes)).schemes["vehicles"].fleet
 
 
 @pytest.mark.parametrize(
@@ -330,18 +336,18 @@ def test_a_vehicle_alone_sees_the_outage_that_all_see() -> None:
     ],
 )
 def test_preferences_follow_their_distribution(given: Any, mean: float, deviation: float) -> None:
-    fleet = make_setting(scenario(vehicles={"count": 20_000, "lam": given})).fleet
+    fleet = fleet_of(vehicles={"count": 20_000, "lam": given})
     assert fleet["lam"].mean() == pytest.approx(mean, abs=4 * deviation / np.sqrt(20_000))
     assert fleet["lam"].std() == pytest.approx(deviation, rel=0.05, abs=1e-12)
-    fewer = make_setting(scenario(vehicles={"count": 50, "lam": given})).fleet
+    fewer = fleet_of(vehicles={"count": 50, "lam": given})
     np.testing.assert_array_equal(fewer["lam"], fleet["lam"][:50])
 
 
 def test_satisfaction_and_its_fall_are_drawn_apart() -> None:
     given = {"distribution": "uniform", "low": 1, "high": 2}
-    fleet = make_setting(scenario(vehicles={"count": 5000, "lam": given, "theta": given})).fleet
+    fleet = fleet_of(vehicles={"count": 5000, "lam": given, "theta": given})
     assert abs(np.corrcoef(fleet["lam"], fleet["theta"])[0, 1]) < 0.05
-    again = make_setting(scenario(vehicles={"count": 5000, "lam": 60, "theta": given})).fleet
+    again = fleet_of(vehicles={"count": 5000, "lam": 60, "theta": given})
     np.testing.assert_array_equal(again["theta"], fleet["theta"])
 
 
@@ -352,7 +358,7 @@ def test_preferences_from_a_file(tmp_path: Path) -> None:
 
     def fleet(**vehicles: Any) -> np.ndarray:
         path.write_text(yaml.safe_dump(BASE | {"vehicles": vehicles}))
-        values: np.ndarray = make_setting(load_scenario(str(path))).fleet["lam"]
+        values: np.ndarray = make_setting(load_scenario(str(path))).schemes["vehicles"].fleet["lam"]
         return values
 
     np.testing.assert_array_equal(fleet(count=2, lam=lam), [51.0, 52.0])

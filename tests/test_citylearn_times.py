@@ -13,7 +13,7 @@ from environment.datasets import Dataset
 from environment.datasets.readers import Wishes
 from environment.errors import InputError
 from runs.command_line import app
-from runs.dataset_files import import_dataset
+from runs.world.dataset_files import import_dataset
 
 HOURS = 60
 # A Sunday evening; the month changes within the data.

@@ -15,7 +15,7 @@ from environment.calendar import Calendar
 from environment.datasets.held import coarse_rows, hold
 from environment.errors import InputError
 from runs.command_line import app
-from runs.dataset_files import check_dataset, load_dataset
+from runs.world.dataset_files import check_dataset, load_dataset
 
 DAY = 24
 

@@ -24,8 +24,8 @@ from runs import TABLES, audit_run, load_scenario, resume_run, start_run
 from runs.command_line import app
 from runs.results.tables import TABLES_OF
 from runs.scenarios.check import check_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 NAME = "community-storage"
 OPTIMAL, NORMAL = "community_storage_optimal", "community_storage_normal"
@@ -273,7 +273,7 @@ class Forgetful:
 @pytest.mark.parametrize("strategy", [NORMAL, OPTIMAL])
 def test_a_household_of_which_nothing_is_known_is_not_served_and_is_counted(strategy: str) -> None:
     simulation = world("hours=24", strategy=strategy)
-    shared = simulation.setting.community_storage
+    shared = simulation.setting.schemes["community_storage"]
     assert shared is not None
     shared.__dict__["demand_forecaster"] = Forgetful()
     storage: Any = simulation.schemes["community_storage"]
@@ -341,8 +341,7 @@ def test_history_is_seen_in_files_and_its_lack_is_told(tmp_path: Path) -> None:
         make_setting(load_scenario(str(path), changes))
     write("2021-01-10T00:00:00", 4 * 72)
     setting = make_setting(load_scenario(str(path), changes))
-    assert setting.community_storage is not None
-    history = setting.community_storage.demand_history_kwh
+    history = setting.schemes["community_storage"].demand_history_kwh
     assert history.shape == (192, 2)
     assert lived(Simulation(setting, OPTIMAL)).totals.sums["storage_delivered_kwh"] > 0
     start_run(load_scenario(str(path), changes), tmp_path / "run")

@@ -25,8 +25,8 @@ from environment.retail_tariff import (
 )
 from runs import audit_run, load_scenario, start_run
 from runs.results.tables import TABLES, TABLES_OF
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 SHORT = ("years=null", "hours=48", "plots=false")
 SECTION = "composite_storage"
@@ -149,8 +149,8 @@ def test_more_houses_do_not_change_the_first() -> None:
         for n in (2, 5)
     )
     for one, other in zip(
-        few.composite_storage.series.of_step(20),  # type: ignore[union-attr]
-        many.composite_storage.series.of_step(20),  # type: ignore[union-attr]
+        few.schemes["composite_storage"].series.of_step(20),
+        many.schemes["composite_storage"].series.of_step(20),
         strict=True,
     ):
         assert (one == other[:2]).all()

@@ -21,8 +21,8 @@ from runs.results import writer as results
 from runs.results.tables import TABLES, tables_with
 from runs.results.unfinished_run import read_any_run
 from runs.scenarios.scenario import Scenario
-from runs.setting import Setting, make_setting
 from runs.sweeps.sweep import Sweep, run_sweep
+from runs.world.setting import Setting, make_setting
 from tests.interrupted_runs import interrupted
 
 CHANGES = (
@@ -54,7 +54,7 @@ def _one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
             made[digest] = make_setting(scenario)
         return made[digest]
 
-    for module in ("runs.run", "runs.setting"):
+    for module in ("runs.run", "runs.world.setting"):
         monkeypatch.setattr(f"{module}.make_setting", cached)
 
 

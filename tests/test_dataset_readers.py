@@ -14,7 +14,7 @@ from environment.datasets import Dataset
 from environment.datasets.readers import KINDS, Wishes, read_foreign
 from environment.errors import InputError
 from runs.command_line import app
-from runs.dataset_files import import_dataset
+from runs.world.dataset_files import import_dataset
 
 HOURS = 48
 

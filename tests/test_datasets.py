@@ -24,8 +24,8 @@ from environment.datasets import TABLES, Dataset, Description, fill_gaps, resamp
 from environment.datasets.flaws import scaled_copies
 from environment.errors import InputError
 from runs.command_line import app
-from runs.dataset_files import check_dataset, load_dataset
 from runs.scenarios.yaml_reader import read_yaml
+from runs.world.dataset_files import check_dataset, load_dataset
 
 DAY = 24
 

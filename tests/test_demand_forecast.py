@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from runs.scenarios.scenario import load_scenario
-from runs.setting import Setting, make_setting
-from runs.simulation import Simulation
+from runs.world.setting import Setting, make_setting
+from runs.world.simulation import Simulation
 
 
 def setting_of(*changes: str) -> Setting:
@@ -34,33 +34,29 @@ def metered_kwh(setting: Setting) -> list[float]:
 )  # fmt: skip
 def test_without_chance_the_forecast_is_what_is_metered(changes: tuple[str, ...]) -> None:
     setting = setting_of(*changes)
-    assert setting.school_buses is not None
-    expected = setting.school_buses.forecast.demand_kwh(range(setting.scenario.steps))
+    expected = setting.schemes["school_buses"].forecast.demand_kwh(range(setting.scenario.steps))
     np.testing.assert_allclose(metered_kwh(setting), expected, rtol=1e-12)
 
 
 def test_noise_is_in_the_demand_and_not_in_its_forecast() -> None:
     plain = setting_of()
     noisy = setting_of("chance.demand_noise={household: {sigma: 0.5, correlation_h: 6}}")
-    assert plain.school_buses is not None
-    assert noisy.school_buses is not None
     steps = range(60)
-    forecast = noisy.school_buses.forecast.demand_kwh(steps)
-    assert forecast.tolist() == plain.school_buses.forecast.demand_kwh(steps).tolist()
+    forecast = noisy.schemes["school_buses"].forecast.demand_kwh(steps)
+    assert forecast.tolist() == plain.schemes["school_buses"].forecast.demand_kwh(steps).tolist()
     assert np.abs(np.array(metered_kwh(noisy)) / forecast - 1).max() > 1e-3
 
 
 def test_days_of_a_forecast_are_local_dates_cut_by_the_run() -> None:
     # The clocks go forward on 12 March 2023.
     setting = setting_of("start='2023-03-11T18:00'")
-    assert setting.school_buses is not None
-    day = setting.school_buses.forecast.day
+    day = setting.schemes["school_buses"].forecast.day
     assert [len(day(step)) for step in (0, 6, 40)] == [6, 23, 24]
     assert day(6) == range(6, 29)
 
 
 def test_critical_steps_are_those_above_the_base_of_their_date() -> None:
-    schools = setting_of("school_buses.critical={share_of_peak: 0.95}").school_buses
+    schools = setting_of("school_buses.critical={share_of_peak: 0.95}").schemes["school_buses"]
     assert schools is not None
     load = schools.forecast.demand_kwh(range(48)).reshape(2, 24)
     wanted = (load > 0.95 * load.max(axis=1, keepdims=True)).ravel().tolist()
@@ -75,7 +71,7 @@ def test_critical_steps_are_those_above_the_base_of_their_date() -> None:
 def test_a_night_leaves_out_steps_on_the_road_and_critical_ones() -> None:
     schools = setting_of(
         "school_buses.charging_window=[0, 24]", "school_buses.critical={share_of_peak: 0.95}"
-    ).school_buses
+    ).schemes["school_buses"]
     assert schools is not None
     slots = schools.valley(0).tolist()
     left_out = set(range(24)) - set(slots)

@@ -9,7 +9,7 @@ from typer.main import get_command
 from environment import PROFILES, SCHOOL_YEARS
 from runs import TABLES, load_scenario, read_run, start_run
 from runs.command_line import app
-from runs.setting import make_setting
+from runs.world.setting import make_setting
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -105,7 +105,7 @@ def test_the_city_has_its_batteries_where_the_page_says() -> None:
     others = [f"{section}=null" for section in sections]
     others += ["vehicles.count=0", "strategies=[shared_battery]"]
     setting = make_setting(load_scenario("one-city", others))
-    shared = setting.battery_sharing
+    shared = setting.schemes["battery_sharing"]
     assert shared is not None
     capacity_kwh = {
         name: float(shared.shared_kwh[rows].sum())

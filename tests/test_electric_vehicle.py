@@ -14,8 +14,8 @@ from agents.fleet import Fleet
 from environment.battery import charged
 from environment.population import Population
 from runs.scenarios.scenario import load_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 
 class World(SimpleNamespace):
@@ -144,17 +144,17 @@ def simulated(will: type[ElectricVehicle], solver: str = "negotiate") -> list[di
     steps: list[dict[str, Any]] = []
 
     def record(simulation: Simulation) -> None:
-        vehicles = simulation.vehicles
-        fleet, prices = vehicles.fleet.population, vehicles.decision.community_price
+        vehicles = simulation.schemes["vehicles"]
+        fleet, prices = vehicles.fleet.population, simulation.market.decision.community_price
         asked = [float(prices[max(int(fleet["community"][row]), 0)]) for row in watched]
         steps.append(
             {
-                "exchange": simulation.vehicles.exchange_kwh(),
-                "utility_price": simulation.vehicles.decision.utility_price,
+                "exchange": simulation.schemes["vehicles"].exchange_kwh(),
+                "utility_price": simulation.market.decision.utility_price,
                 "community": fleet["community"].copy(),
                 "energy": fleet["energy_kwh"].copy(),
                 "driven": fleet["driven_km"] * fleet["consumption_kwh_per_km"],
-                "unexplained": simulation.vehicles.decision.counts.get("unexplained_vehicles", 0),
+                "unexplained": simulation.market.decision.counts.get("unexplained_vehicles", 0),
                 "passive": simulation.meters.passive_kwh,
                 "net": simulation.net_kwh,
             }
@@ -166,7 +166,7 @@ def simulated(will: type[ElectricVehicle], solver: str = "negotiate") -> list[di
 
     scenario = load_scenario("three-communities", [*HALF, f"game.solver={solver}"])
     simulation = Simulation(make_setting(scenario), "three_level", record)
-    simulation.vehicles.fleet.replace(ROWS, will)
+    simulation.schemes["vehicles"].fleet.replace(ROWS, will)
     for _ in range(24):
         simulation.step()
     assert simulation.ledger.imbalance() == 0.0

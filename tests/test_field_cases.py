@@ -8,7 +8,7 @@ import pytest
 
 from environment import InputError
 from runs import audit_run, check_scenario, load_scenario, read_run, start_run
-from runs.scenarios.school_warnings import school_warnings
+from runs.schemes.school_buses.warnings import school_warnings
 
 HEAD = """
 name: case

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from runs import load_scenario, start_run
-from runs.pictures.houses import figure_text
 from runs.plots import draw_plots
+from runs.schemes.composite_storage.pictures import figure_text
 
 
 def test_houses_have_their_pictures_and_findings(tmp_path: Path) -> None:

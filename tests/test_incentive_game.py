@@ -20,7 +20,7 @@ from markets.incentive_game import (
     solve_grid,
 )
 from markets.supply_curve import supply_curve
-from runs.studies.published_school_day import critical_hour
+from runs.studies.school_buses.school_day import critical_hour
 
 
 def close(first: float, second: float, tolerance: float = 1e-9) -> bool:

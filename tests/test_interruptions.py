@@ -21,7 +21,7 @@ from runs import interruptions, load_scenario, read_run, resume_run, start_run
 from runs.command_line import app
 from runs.results.folder_lock import LOCK
 from runs.results.recorder import Recorder
-from runs.simulation import Simulation
+from runs.world.simulation import Simulation
 
 ROOT = Path(__file__).parents[1]
 NAME = "three-communities"

@@ -16,7 +16,7 @@ from environment.last_digits import (
     settled,
 )
 from markets.battery_exchange import match_exchange, own_load_first
-from runs.totals import Totals
+from runs.world.totals import Totals
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False, max_value=1e300,
                    min_value=-1e300)  # fmt: skip

@@ -20,14 +20,14 @@ from runs.live.figures import figures_now, now_html, so_far_html
 from runs.live.look import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
 from runs.live.parameters import Parameter, parameters_of, round_step
 from runs.live.readings import stores_of
-from runs.live.roadmap import MOST_DOTS, Roads
 from runs.live.server import refuse_used
 from runs.live.source import Source, make_source
 from runs.live.world import STEPS_SHOWN, LiveWorld
 from runs.run_summary import summary_table
-from runs.setting import make_setting
-from runs.simulation import ENERGIES, Simulation
+from runs.schemes.vehicles.live import MOST_DOTS, VehicleRoads
 from runs.strategy_names import strategy_label
+from runs.world.setting import make_setting
+from runs.world.simulation import ENERGIES, Simulation
 
 CHARTS = (
     graphs.map_chart, graphs.grid_chart, courses.load_chart, courses.price_chart,
@@ -79,7 +79,7 @@ def test_what_is_shown_is_what_the_simulation_does() -> None:
     alone = Simulation(make_setting(scenario), "three_level")
     for _ in range(9):
         alone.step()
-    decision = alone.vehicles.decision
+    decision = alone.market.decision
     assert figures(world) == {
         "time": "Mon 16 Jan 2023 09:00",
         "steps": "9 of 24",
@@ -87,7 +87,7 @@ def test_what_is_shown_is_what_the_simulation_does() -> None:
         "utility_price": f"{decision.utility_price:,.3f} JPY/kWh",
         "fixed_load_kwh": f"{alone.hour_kwh['fixed_load_kwh'].sum():,.1f} kWh drawn",
         "ev_kwh": f"{-alone.hour_kwh['ev_kwh'].sum():,.1f} kWh delivered",
-        "on_the_road": f"{len(alone.vehicles.on_the_road):,}",
+        "on_the_road": f"{len(alone.schemes['vehicles'].on_the_road):,}",
     }
     assert world.summary()["three_level"] == alone.summary()
     table = summary_table(world.summary(), "JPY", ["typical", "three_level"])
@@ -126,7 +126,7 @@ def test_schools_are_seen_to_sell_and_what_they_are_paid() -> None:
     world = lived("school-buses", 14)
     readings = list(world.history["optimal_energy_price"])
     sold = [float(reading.hour_kwh["school_bus_kwh"].sum()) for reading in readings]
-    paid = [reading.incentive_price for reading in readings]
+    paid = [reading.paid["incentive for schools"] for reading in readings]
     assert any(energy > 0 for energy in sold)
     for energy, price in zip(sold, paid, strict=True):
         assert (energy > 0) == np.isfinite(price)
@@ -160,12 +160,12 @@ def test_vehicles_are_drawn_on_the_way_between_their_communities() -> None:
     world = lived("three-communities", 8)
     road = world.on_the_road
     assert road is not None
-    assert road.vehicles == len(world.watched.vehicles.on_the_road) > 0
+    assert road.vehicles == len(world.watched.schemes["vehicles"].on_the_road) > 0
     assert len(road.at) == -(-road.vehicles // road.each) <= MOST_DOTS
-    fleet = world.watched.vehicles.fleet.population
+    fleet = world.watched.schemes["vehicles"].fleet.population
     assert ((road.soc >= 0) & (road.soc <= 1)).all()
     assert road.soc.max() <= (fleet["energy_kwh"] / fleet["capacity_kwh"]).max() + 0.2
-    homes, malls, offices = world.roads.places
+    homes, malls, offices = world.places
     for at in road.at:
         # Within a lane of one of the two roads to homes.
         off = [_distance(at, homes, end) for end in (malls, offices)]
@@ -181,8 +181,12 @@ def _distance(at: Any, start: Any, end: Any) -> float:
 def test_a_vehicle_comes_nearer_to_where_it_goes() -> None:
     changes = ("vehicles.count=10", "step_h=0.25", "hours=12")
     setting = make_setting(load_scenario("three-communities", changes))
-    roads, seen = Roads(setting), []
-    simulation = Simulation(setting, "typical", lambda world: seen.append(roads.read(world)))
+    roads, seen = VehicleRoads(setting), []
+
+    def look(world: Simulation) -> None:
+        seen.append(roads.read(world.schemes["vehicles"]))  # type: ignore[arg-type]
+
+    simulation = Simulation(setting, "typical", look)
     for _ in range(setting.scenario.steps):
         simulation.step()
     moving = [road.at for road in seen if road.vehicles]
@@ -328,7 +332,7 @@ def test_sliders_change_the_world_and_an_unmoved_one_does_not() -> None:
     values = {parameter.name: parameter.value for parameter in given.parameters}
     assert given.changed(values, 1) is given.scenario
     world = begin(given, **(values | {"vehicles__count": 300}))
-    assert len(world.watched.vehicles.fleet) == 300
+    assert len(world.watched.schemes["vehicles"].fleet) == 300
     assert given.changed({}, 7).seed == 7
 
 

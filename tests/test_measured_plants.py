@@ -15,8 +15,8 @@ from runs.live.parameters import parameters_of
 from runs.live.source import make_source
 from runs.scenarios.check import check_scenario
 from runs.scenarios.scenario import BUILT_IN, Scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 NAME = "community-storage"
 OPTIMAL = "community_storage_optimal"
@@ -97,7 +97,7 @@ def test_the_slider_of_a_measured_plant_moves_what_it_generates(tmp_path: Path) 
     moved = source.changed({slider.name: 2.0}, source.scenario.seed)
     generated = []
     for each in (source.scenario, moved):
-        shared = make_setting(each).community_storage
+        shared = make_setting(each).schemes["community_storage"]
         assert shared is not None
         generated.append(shared.coming_generation_kwh(0, each.steps))
     assert generated[1] == pytest.approx(2 * generated[0])
@@ -110,7 +110,7 @@ def test_a_plant_generates_what_was_measured(tmp_path: Path) -> None:
     assert loaded.files() == ["street/dataset.yaml", "street/members.csv", "street/profiles.csv"]
     assert loaded.from_resolved(loaded.resolved()) == loaded
     setting = make_setting(loaded)
-    shared = setting.community_storage
+    shared = setting.schemes["community_storage"]
     assert shared is not None
     history = 96 * HISTORY_DAYS
     assert shared.generation_history_kwh[:, 0] == pytest.approx(pv_kwh(ROOF)[:history])
@@ -141,7 +141,7 @@ def test_several_plants_measured_or_not_stand_side_by_side(tmp_path: Path) -> No
         ["plots=false", f"hours={HOURS}", f"community_storage.history_days={HISTORY_DAYS}",
          storages],
     )  # fmt: skip
-    shared = make_setting(mixed).community_storage
+    shared = make_setting(mixed).schemes["community_storage"]
     assert shared is not None
     found = shared.coming_generation_kwh(0, mixed.steps)
     measured = slice(96 * HISTORY_DAYS, 96 * HISTORY_DAYS + mixed.steps)
@@ -149,7 +149,7 @@ def test_several_plants_measured_or_not_stand_side_by_side(tmp_path: Path) -> No
     assert found[:, 0] == pytest.approx(3 * 2 * pv_kwh(SHED)[measured])
     assert found[:, 2] == pytest.approx(pv_kwh(ROOF)[measured])
     plain = load_scenario(NAME, [f"hours={HOURS}", "community_storage.history_days=2"])
-    usual = make_setting(plain).community_storage
+    usual = make_setting(plain).schemes["community_storage"]
     assert usual is not None
     assert found[:, 1] == pytest.approx(usual.coming_generation_kwh(0, mixed.steps)[:, 0])
 
@@ -158,7 +158,7 @@ def test_measured_plants_need_no_place_under_the_sky(tmp_path: Path) -> None:
     dataset(tmp_path / "street")
     loaded = scenario(tmp_path, "location=null")
     assert not loaded.sunlit
-    assert make_setting(loaded).community_storage is not None
+    assert make_setting(loaded).schemes["community_storage"] is not None
 
 
 def test_missing_readings_are_filled_and_counted(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_missing_readings_are_filled_and_counted(tmp_path: Path) -> None:
     assert filled == pytest.approx(np.interp(range(noon, noon + 6), [noon - 1, noon + 6],
                                              whole[[noon - 1, noon + 6]]))  # fmt: skip
     assert audit_run(tmp_path / "run").passed
-    hourly = make_setting(scenario(tmp_path, "step_h=1.0")).community_storage
+    hourly = make_setting(scenario(tmp_path, "step_h=1.0")).schemes["community_storage"]
     assert hourly is not None
     assert [hourly.plants.filled(hour) for hour in range(11, 15)] == [0, 1, 1, 0]
 
@@ -265,7 +265,7 @@ def test_a_stopped_run_goes_on_and_a_changed_dataset_is_noticed(tmp_path: Path) 
 def test_forecasters_see_the_measured_plant(tmp_path: Path, forecaster: str) -> None:
     dataset(tmp_path / "street")
     setting = make_setting(scenario(tmp_path, f"community_storage.forecaster={forecaster}"))
-    shared = setting.community_storage
+    shared = setting.schemes["community_storage"]
     assert shared is not None
     past = shared.generation_history_kwh
     # Every day is like the one before, so that both know it.

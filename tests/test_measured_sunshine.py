@@ -7,7 +7,7 @@ from shared_datasets import us_weather
 
 from environment import Calendar
 from environment.sunshine import ClearSky, MeasuredSky, Orientation
-from runs.dataset_files import load_dataset
+from runs.world.dataset_files import load_dataset
 
 FLAT = Orientation(tilt=0.0, azimuth=180.0, performance_ratio=0.8)
 SOUTH = Orientation(tilt=35.0, azimuth=180.0, performance_ratio=0.8)

@@ -14,7 +14,8 @@ from runs.studies.days import case_study, live_day, reductions, repeating_day, s
 from runs.studies.published_figures import published_figures
 from runs.studies.replicate import replicate
 from runs.studies.report import Bars, Column
-from runs.studies.vehicles import (
+from runs.studies.vehicles.inputs import mean_load_kw
+from runs.studies.vehicles.study import (
     BILL,
     IMPOSSIBLE,
     PAR,
@@ -24,7 +25,6 @@ from runs.studies.vehicles import (
     replicate_vehicles,
     simulated_days,
 )
-from runs.studies.vehicles_inputs import mean_load_kw
 
 FIGURES = published_figures("vehicles")
 

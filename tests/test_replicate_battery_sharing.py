@@ -8,15 +8,20 @@ import pytest
 from shared_datasets import _write, uk_buildings
 
 from environment.errors import InputError
-from runs.studies.battery_curves import curve, representative, searches
-from runs.studies.battery_sharing import compared, conclusions, peak_cut, replicate_battery_sharing
-from runs.studies.battery_spread import capacities, closing_days, closing_shares, emergent
-from runs.studies.battery_study import (
+from runs.studies.battery_sharing.building_year import (
     BatteryStudy,
     BuildingYear,
     measured_study,
     measured_year,
     synthetic_year,
+)
+from runs.studies.battery_sharing.curves import curve, representative, searches
+from runs.studies.battery_sharing.spread import capacities, closing_days, closing_shares, emergent
+from runs.studies.battery_sharing.study import (
+    compared,
+    conclusions,
+    peak_cut,
+    replicate_battery_sharing,
 )
 from runs.studies.published_figures import published_figures
 from runs.studies.replicate import replicate

@@ -12,13 +12,13 @@ from environment.errors import InputError
 from environment.forecasters import NoisyActual
 from environment.lstm_forecaster import LstmSettings
 from runs import load_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
-from runs.studies.community_forecasts import forecast_errors_section, printed_errors_section
-from runs.studies.community_network import measured_series, network_section
-from runs.studies.community_openings import OPENINGS, openings_section
-from runs.studies.community_options import options_section
-from runs.studies.community_storage import (
+from runs.studies.community_storage.better_forecasts import moved_share
+from runs.studies.community_storage.case import StorageCase, cases_of
+from runs.studies.community_storage.forecasts import forecast_errors_section, printed_errors_section
+from runs.studies.community_storage.network import measured_series, network_section
+from runs.studies.community_storage.openings import OPENINGS, openings_section
+from runs.studies.community_storage.options import options_section
+from runs.studies.community_storage.study import (
     HOUSES,
     arithmetic,
     bounds_section,
@@ -27,10 +27,10 @@ from runs.studies.community_storage import (
     scaled_case,
     study_setting,
 )
-from runs.studies.community_storage_case import StorageCase, cases_of
-from runs.studies.community_study import moved_share
 from runs.studies.published_figures import published_figures
 from runs.studies.replicate import STUDIES, TAKE_DATA
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 FIGURES = {(f.where, f.item, f.metric): f for f in published_figures("community_storage")}
 
@@ -174,7 +174,7 @@ def test_a_plan_takes_less_than_published(cases: list[StorageCase]) -> None:
 
 def test_a_perfect_forecast_moves_nothing_and_noise_moves_some() -> None:
     setting = make_setting(load_scenario("community-storage", ["community_storage.plan_on=actual"]))
-    shared = setting.community_storage
+    shared = setting.schemes["community_storage"]
     assert shared is not None
 
     def served(sigma: float) -> np.ndarray:

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 
 from runs.scenarios.scenario import Scenario, load_scenario
-from runs.schemes.composite_storage_setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
-from runs.setting import make_setting
-from runs.studies.composite_storage import (
+from runs.schemes.composite_storage.setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
+from runs.studies.composite_storage.cases import CASES, foreseen, paybacks
+from runs.studies.composite_storage.claims import (
+    exclusions,
+    investments_implied,
+    losses_implied,
+)
+from runs.studies.composite_storage.inputs import assumptions
+from runs.studies.composite_storage.sensitivity import carbon_tax, feed_in_by_year, tariffs
+from runs.studies.composite_storage.sizes import sizes
+from runs.studies.composite_storage.study import (
     HIGH,
     LOW,
     ORDER,
@@ -15,17 +23,8 @@ from runs.studies.composite_storage import (
     money,
     replicate_composite_storage,
 )
-from runs.studies.composite_storage_cases import CASES, foreseen, paybacks
-from runs.studies.composite_storage_claims import (
-    exclusions,
-    investments_implied,
-    losses_implied,
-)
-from runs.studies.composite_storage_inputs import assumptions
-from runs.studies.composite_storage_sensitivity import carbon_tax, feed_in_by_year, tariffs
-from runs.studies.composite_storage_sizes import sizes
-from runs.studies.composite_storage_years import identities, tank_units, typical_days
-from runs.studies.house_study import (
+from runs.studies.composite_storage.years import identities, tank_units, typical_days
+from runs.studies.composite_storage.years_lived import (
     by_rules,
     payback_of,
     per_year,
@@ -34,6 +33,7 @@ from runs.studies.house_study import (
     worth_of,
 )
 from runs.studies.published_figures import published_figures
+from runs.world.setting import make_setting
 
 FIGURES = published_figures("composite_storage")
 
@@ -41,7 +41,7 @@ FIGURES = published_figures("composite_storage")
 @pytest.fixture(scope="module")
 def setting() -> CompositeStorageSetting:
     changes = ("plots=false", "years=null", "hours=672", "start=2017-12-15T00:00")
-    made = make_setting(load_scenario("composite-storage", changes)).composite_storage
+    made = make_setting(load_scenario("composite-storage", changes)).schemes["composite_storage"]
     assert made is not None
     return made
 
@@ -102,10 +102,10 @@ def test_paybacks_are_exact_for_the_tariff_of_every_year(setting: CompositeStora
 
 def test_the_published_order_needs_tanks_sized_by_electricity() -> None:
     changes = ("plots=false", "years=null", "hours=672", "composite_storage.tank_unit=heat")
-    heat = make_setting(load_scenario("composite-storage", changes)).composite_storage
+    heat = make_setting(load_scenario("composite-storage", changes)).schemes["composite_storage"]
     assert heat is not None
     electric = load_scenario("composite-storage", changes[:3])
-    other = make_setting(electric).composite_storage
+    other = make_setting(electric).schemes["composite_storage"]
     assert other is not None
     years = {
         unit: {"foresight": foreseen(of, LOW)} for unit, of in (("heat", heat), ("electric", other))

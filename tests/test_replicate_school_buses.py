@@ -5,14 +5,15 @@ import pytest
 
 from markets.incentive_game import solve_closed_form, solve_exact
 from runs.studies.published_figures import published_figures
-from runs.studies.published_school_day import (
+from runs.studies.report import StudyReport
+from runs.studies.school_buses.school_day import (
     SEASONS,
     critical_hour,
     published_day,
     season_load,
 )
-from runs.studies.report import StudyReport
-from runs.studies.school_buses import (
+from runs.studies.school_buses.sensitivity import best_battery
+from runs.studies.school_buses.study import (
     BATTERY,
     BILL_CUT,
     COST_CUT,
@@ -25,7 +26,6 @@ from runs.studies.school_buses import (
     replicate_school_buses,
     saving,
 )
-from runs.studies.school_buses_sensitivity import best_battery
 
 FIGURES = published_figures("school_buses")
 

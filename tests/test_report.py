@@ -25,7 +25,7 @@ from runs.report.packing import Packer
 from runs.report.payments import payments, traded_kwh
 from runs.report.places import ON_SCREEN, TO_SCALE, place_communities, road_graph, routes
 from runs.report.scheme_charts import charts
-from runs.report.scheme_headlines import Figure
+from runs.report.sentence import Figure
 from runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
 from runs.report.window import spread, thinning, window_of
 from tests.audited_runs import FEW, finished

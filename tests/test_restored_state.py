@@ -9,8 +9,8 @@ import pytest
 from environment import InputError
 from runs import load_checkpoint, load_scenario, save_checkpoint
 from runs.results.restored_state import restore_simulation
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 from tests.scheme_runs import SHORT
 
 CITY = {"one-city": ("hours=24",)}

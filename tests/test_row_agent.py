@@ -10,8 +10,8 @@ from agents.electric_vehicle import ElectricVehicle
 from agents.row_agent import AgentGroup, Column, RowAgent
 from environment.population import Population
 from runs.scenarios.scenario import load_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 TYPES: list[type[RowAgent]] = [Household, Building, ElectricVehicle]
 

@@ -105,7 +105,7 @@ def test_nothing_out_of_the_ordinary_needs_no_note() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind, text in COUNTS.items() if text and kind != "system_exporting"]
+    "kind", [kind for kind, note in COUNTS.items() if note.text and kind != "system_exporting"]
 )
 def test_every_count_that_is_not_zero_has_a_line(kind: str) -> None:
     (line,) = notes({"three_level": GAME | {"counts": {kind: 1_234}}})

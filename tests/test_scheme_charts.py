@@ -11,9 +11,9 @@ from runs.pictures.sheet import strategy_colour
 from runs.pictures.step_sums import StepSums
 from runs.report.chart import ALL, Chart
 from runs.report.headlines import headline
-from runs.report.scheme_charts import CHARTS_OF, charts
-from runs.report.scheme_headlines import Figure
-from runs.strategy_names import STRATEGIES_OF
+from runs.report.scheme_charts import charts
+from runs.report.sentence import Figure
+from runs.schemes import registry
 from tests.scheme_runs import SHORT, run_of
 
 UNITS = {"W": 1e-3, "kW": 1.0, "MW": 1e3, "kWh": 1.0, "MWh": 1e3}
@@ -52,10 +52,9 @@ def test_every_chart_tells_its_finding_its_unit_and_its_values(scenario: str) ->
 
 
 def test_every_scheme_has_charts_of_its_own() -> None:
-    assert set(CHARTS_OF) == set(STRATEGIES_OF)
     for scenario in SHORT:
         (scheme,) = run_of(scenario).schemes
-        assert len(CHARTS_OF[scheme](run_of(scenario))) > 1
+        assert len(registry.scheme(scheme).part("charts")(run_of(scenario))) > 1
 
 
 @pytest.mark.parametrize("scenario", SHORT)

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,9 +11,9 @@ from runs.pictures.city import Changes, changes_of, draw_whole_and_parts, whole_
 from runs.pictures.run_data import RunData
 from runs.results.run_reader import read_run
 from runs.strategy_names import (
+    STRATEGIES,
     STRATEGIES_OF,
     STRATEGIES_OF_ALL,
-    Strategy,
     scheme_of,
     strategy_within,
 )
@@ -22,7 +21,7 @@ from runs.strategy_names import (
 
 def test_every_strategy_belongs_to_one_scheme() -> None:
     named = [strategy for strategies in STRATEGIES_OF.values() for strategy in strategies]
-    assert sorted([*named, *STRATEGIES_OF_ALL]) == sorted(get_args(Strategy))
+    assert sorted([*named, *STRATEGIES_OF_ALL]) == sorted(STRATEGIES)
     assert len(set(named)) == len(named)
     for scheme, strategies in STRATEGIES_OF.items():
         assert {scheme_of(strategy) for strategy in strategies} == {scheme}
@@ -34,7 +33,7 @@ def test_a_scheme_follows_its_first_strategy_where_another_scheme_is_compared() 
 
 
 def test_a_strategy_of_all_is_one_of_each_scheme() -> None:
-    assert set(STRATEGIES_OF_ALL) <= set(get_args(Strategy))
+    assert set(STRATEGIES_OF_ALL) <= set(STRATEGIES)
     for parts in STRATEGIES_OF_ALL.values():
         assert set(parts) == set(STRATEGIES_OF)
         for scheme, strategy in parts.items():

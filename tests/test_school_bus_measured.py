@@ -7,8 +7,8 @@ import pytest
 from shared_datasets import SHARED
 
 from runs import audit_run, load_scenario, start_run
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 REGION = "MISO-0027"
 # Its highest hour of 2022, scaled to the size of the study.
@@ -67,8 +67,7 @@ def test_no_school_no_rounds_in_summer_and_at_christmas(folder: Path) -> None:
     for start in ("2022-07-11T00:00", "2022-12-26T00:00"):
         scenario = load_scenario("school-buses", changes(folder, start, 72))
         setting = make_setting(scenario)
-        assert setting.school_buses is not None
-        assert not setting.school_buses.rounds.share.any()
+        assert not setting.schemes["school_buses"].rounds.share.any()
 
 
 def test_a_run_beyond_the_measurements_is_refused(folder: Path) -> None:

@@ -7,17 +7,17 @@ from rich.console import Console
 
 from runs import load_scenario, read_run, start_run
 from runs.pictures.run_data import RunData
-from runs.pictures.schools import (
+from runs.pictures.sheet import Drawing, energy_text
+from runs.plots import draw_plots
+from runs.run_notes import notes
+from runs.run_summary import summary_table
+from runs.schemes.school_buses.pictures import (
     base_kw,
     covered_kwh,
     demand_kw,
     draw_bus_power,
     draw_incentives,
 )
-from runs.pictures.sheet import Drawing, energy_text
-from runs.plots import draw_plots
-from runs.run_notes import notes
-from runs.run_summary import summary_table
 
 STRATEGIES = ["charge_after_use", "valley_charging", "centralised", "optimal_energy_price"]
 SMALL = (

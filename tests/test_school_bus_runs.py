@@ -12,8 +12,8 @@ from markets.incentive_game import IncentiveGame, IncentiveTerms
 from runs.run import resume_run, start_run
 from runs.scenarios.check import check_scenario
 from runs.scenarios.scenario import load_scenario
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 SMALL = (
     "hours=54", "plots=false",
@@ -141,8 +141,8 @@ def test_schools_added_at_the_end_move_no_draw() -> None:
         "school-buses",
         [*SMALL, "school_buses.groups=[{name: a, community: rochester, schools: 9, buses: 3}]"],
     )
-    few = make_setting(load_scenario("school-buses", list(SMALL))).school_buses
-    many = make_setting(more).school_buses
+    few = make_setting(load_scenario("school-buses", list(SMALL))).schemes["school_buses"]
+    many = make_setting(more).schemes["school_buses"]
     assert few is not None
     assert many is not None
     assert few.schools["lam"][:4].tolist() == many.schools["lam"][:4].tolist()
@@ -217,7 +217,7 @@ def test_values_of_schools_and_buses_may_stand_in_files(tmp_path: Path) -> None:
         f"school_buses.round_km={{distribution: file, {named}, column: km, drawn: true}}",
     ]  # fmt: skip
     scenario = load_scenario("school-buses", changes)
-    schools = make_setting(scenario).school_buses
+    schools = make_setting(scenario).schemes["school_buses"]
     assert schools is not None
     assert schools.schools["lam"].tolist() == [1.0, 1.1, 1.2, 1.3, 1.4]
     assert set(schools.buses["round_km"].tolist()) <= {50.0, 60.0, 70.0, 80.0, 90.0}
@@ -263,7 +263,7 @@ def test_what_cannot_be_is_refused_with_its_place(change: str, told: str) -> Non
 def test_the_game_of_a_run_is_the_game_of_its_schools(
     monkeypatch: pytest.MonkeyPatch, worlds: dict[str, Simulation]
 ) -> None:
-    from runs.schemes import school_strategies
+    from runs.schemes.school_buses import strategies as school_strategies
 
     games: list[IncentiveGame] = []
     solve = school_strategies.solve_exact

@@ -15,7 +15,7 @@ from runs.command_line import app
 from runs.scenarios.calendar import calendar_of
 from runs.scenarios.check import check_setting
 from runs.scenarios.scenario import Scenario
-from runs.setting import make_setting
+from runs.world.setting import make_setting
 
 # From the last two days of the winter break over a weekend to the first two days with school.
 BASE: dict[str, Any] = read_yaml(
@@ -315,7 +315,11 @@ def test_departures_of_school_holidays_are_fitted_to_weekdays(tmp_path: Path) ->
         "kind": "drawn",
         "fit": {"day_plans": True, "departures": "departures.csv"},
     }
-    source = make_setting(write(tmp_path, travel=travel, school_terms=MICHIGAN)).trips
+    source = (
+        make_setting(write(tmp_path, travel=travel, school_terms=MICHIGAN))
+        .schemes["vehicles"]
+        .trips
+    )
     days: dict[str, TravelDay] = source.days  # type: ignore[union-attr]
     hours = {kind: int(day.departs_h.values(0.5)) for kind, day in days.items()}  # type: ignore[arg-type]
     assert hours == {

@@ -16,7 +16,7 @@ from environment.datasets import gtfs_files, read_gtfs_terms
 from environment.errors import InputError
 from environment.school_terms import SchoolTerms
 from environment.school_years import stretches
-from runs.dataset_files import load_dataset
+from runs.world.dataset_files import load_dataset
 
 DAY = timedelta(days=1)
 WEEK = "monday,tuesday,wednesday,thursday,friday,saturday,sunday"

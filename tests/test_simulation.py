@@ -9,9 +9,9 @@ import pytest
 
 from markets.three_level_game import PriceBounds, follow_exact
 from runs.scenarios.scenario import load_scenario
-from runs.schemes.vehicle_strategies import game_of
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.market import game_of
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 COMMUNITIES = ("homes", "malls", "offices")
 STRATEGIES = ("typical", "two_level", "three_level")
@@ -39,17 +39,20 @@ def lived(
 
     def record(simulation: Simulation) -> None:
         check_step(simulation)
-        fleet, decision = simulation.vehicles.fleet.population, simulation.vehicles.decision
+        fleet, decision = (
+            simulation.schemes["vehicles"].fleet.population,
+            simulation.market.decision,
+        )
         told["utility_price"].append(decision.utility_price)
         told["price"].append(decision.community_price.copy())
         told["net"].append(simulation.net_kwh.copy())
-        told["exchange"].append(simulation.vehicles.exchange_kwh())
+        told["exchange"].append(simulation.schemes["vehicles"].exchange_kwh())
         told["energy"].append(fleet["energy_kwh"].copy())
         told["community"].append(fleet["community"].copy())
 
     simulation = simulation_of(strategy, *changes, record=record, seed=seed)
     for _ in range(steps or simulation.setting.scenario.steps):
-        held = simulation.vehicles.fleet.population["energy_kwh"].copy()
+        held = simulation.schemes["vehicles"].fleet.population["energy_kwh"].copy()
         simulation.step()
         check_store(simulation, held, told["exchange"][-1])
     assert simulation.ledger.imbalance() == 0.0
@@ -58,8 +61,8 @@ def lived(
 
 def check_step(simulation: Simulation) -> None:
     """Hold what one step did, before the batteries move."""
-    fleet, decision = simulation.vehicles.fleet.population, simulation.vehicles.decision
-    exchange, where = simulation.vehicles.exchange_kwh(), fleet["community"]
+    fleet, decision = simulation.schemes["vehicles"].fleet.population, simulation.market.decision
+    exchange, where = simulation.schemes["vehicles"].exchange_kwh(), fleet["community"]
     assert np.all(exchange[where < 0] == 0.0)
     rated_kwh = fleet["power_kw"] * simulation.step_h
     assert np.all(np.abs(exchange) <= rated_kwh + 1e-9)
@@ -86,7 +89,7 @@ def check_step(simulation: Simulation) -> None:
 
 def check_store(simulation: Simulation, before: np.ndarray, exchange: np.ndarray) -> None:
     """Hold what every battery holds after a step against what it held and did."""
-    fleet = simulation.vehicles.fleet.population
+    fleet = simulation.schemes["vehicles"].fleet.population
     stored = np.where(
         exchange > 0,
         exchange * fleet["charge_efficiency"],
@@ -95,8 +98,8 @@ def check_store(simulation: Simulation, before: np.ndarray, exchange: np.ndarray
     after, soc = fleet["energy_kwh"], fleet["energy_kwh"] / fleet["capacity_kwh"]
     driven = before + stored - after
     wanted = np.zeros(len(driven))
-    on_the_road = simulation.vehicles.on_the_road
-    wanted[on_the_road] = simulation.vehicles.driving_kwh
+    on_the_road = simulation.schemes["vehicles"].on_the_road
+    wanted[on_the_road] = simulation.schemes["vehicles"].driving_kwh
     np.testing.assert_allclose(driven, wanted, rtol=0, atol=1e-9)
     assert np.all((soc >= -1e-12) & (soc <= 1 + 1e-12))
     assert np.all(soc[exchange > 0] <= fleet["soc_max"][exchange > 0] + 1e-9)
@@ -140,7 +143,7 @@ def test_totals_are_the_sums_of_the_steps(study: Study) -> None:
         own = sums["ev_bill"] + sums["fixed_load_bill"]
         others = sums["aggregator_profit"] + sums["utility_profit"] + sums["generation_cost"]
         assert own == pytest.approx(others, rel=1e-12)
-        stored = simulation.vehicles.fleet.population["energy_kwh"].sum() - 2000 * 20.0
+        stored = simulation.schemes["vehicles"].fleet.population["energy_kwh"].sum() - 2000 * 20.0
         trips = 0.16 * sums["driven_km"] - sums["unmet_trip_kwh"]
         assert stored == pytest.approx(sums["vehicle_kwh"] - trips, rel=1e-9)
         assert sums["driven_km"] == 200 * (60 + 90 + 110 + 70 + 90 + 55 + 60 + 120 + 80 + 110)
@@ -149,7 +152,7 @@ def test_totals_are_the_sums_of_the_steps(study: Study) -> None:
 def test_typical_charging_never_discharges_and_ends_full(study: Study) -> None:
     simulation, steps = study["typical"]
     assert np.all(steps["exchange"] >= 0)
-    fleet = simulation.vehicles.fleet.population
+    fleet = simulation.schemes["vehicles"].fleet.population
     assert np.all(fleet["energy_kwh"] <= 0.9 * 40 + 1e-9)
     # The shortest night is from 22 to 1 o'clock: 21 kWh, and 36 kWh are full.
     last = steps["energy"][-1][fleet["day_plan"] == 0]
@@ -184,9 +187,9 @@ def test_captive_load_of_the_study_is_safe_below_its_threshold() -> None:
     thresholds: list[tuple[float, Any, float]] = []
 
     def record(simulation: Simulation) -> None:
-        decision = simulation.vehicles.decision
+        decision = simulation.market.decision
         q, prices = decision.utility_price, decision.community_price
-        for m, parked in enumerate(simulation.vehicles.parked):
+        for m, parked in enumerate(simulation.schemes["vehicles"].parked):
             captive = simulation.meters.passive_kwh[m] + parked.lower_kwh.sum()
             if len(parked) and captive > 0:
                 threshold = q + (prices[m] - q) * simulation.net_kwh[m] / captive
@@ -243,27 +246,29 @@ def test_a_restored_world_goes_on_as_if_nothing_had_happened(
         broken.step()
         if step in (1, 13, 30, 39):
             assert frozen(whole) == frozen(broken)
-            assert whole.vehicles.decision.utility_price == broken.vehicles.decision.utility_price
+            assert whole.market.decision.utility_price == broken.market.decision.utility_price
             assert (
-                whole.vehicles.exchange_kwh().tobytes() == broken.vehicles.exchange_kwh().tobytes()
+                whole.schemes["vehicles"].exchange_kwh().tobytes()
+                == broken.schemes["vehicles"].exchange_kwh().tobytes()
             )
 
 
 def test_a_vehicle_more_changes_nothing_of_the_others() -> None:
     few = simulation_of("typical", "vehicles.count=2000")
     many = simulation_of("typical", "vehicles.count=2001")
-    for name in few.vehicles.fleet.population.attributes:
-        column = many.vehicles.fleet.population[name][:2000]
-        assert few.vehicles.fleet.population[name].tobytes() == column.tobytes()
+    for name in few.schemes["vehicles"].fleet.population.attributes:
+        column = many.schemes["vehicles"].fleet.population[name][:2000]
+        assert few.schemes["vehicles"].fleet.population[name].tobytes() == column.tobytes()
     for _ in range(24):
         few.step()
         many.step()
         for name in ("community", "driven_km", "day_finished", "energy_kwh"):
-            column = many.vehicles.fleet.population[name][:2000]
-            assert few.vehicles.fleet.population[name].tobytes() == column.tobytes()
+            column = many.schemes["vehicles"].fleet.population[name][:2000]
+            assert few.schemes["vehicles"].fleet.population[name].tobytes() == column.tobytes()
     other = simulation_of("typical", seed=2)
     assert not np.any(
-        other.vehicles.fleet.population["lam"] == few.vehicles.fleet.population["lam"]
+        other.schemes["vehicles"].fleet.population["lam"]
+        == few.schemes["vehicles"].fleet.population["lam"]
     )
 
 
@@ -291,7 +296,7 @@ def test_lines_that_lose_energy_and_batteries_that_do(strategy: str) -> None:
     assert sums["losses_kwh"] == pytest.approx(0.05 * np.abs(steps["net"]).sum())
     trips = 0.16 * sums["driven_km"] - sums["unmet_trip_kwh"]
     stored = 0.9 * sums["vehicle_charged_kwh"] - sums["vehicle_discharged_kwh"] / 0.95 - trips
-    energy = simulation.vehicles.fleet.population["energy_kwh"]
+    energy = simulation.schemes["vehicles"].fleet.population["energy_kwh"]
     assert energy.sum() - 40_000 == pytest.approx(stored, rel=1e-9, abs=1e-6)
 
 
@@ -346,7 +351,7 @@ def test_vehicles_that_no_announcement_reaches_stay_idle() -> None:
     simulation = simulation_of("three_level", "messages.loss_rate=0.9", "vehicles.count=500")
     for _ in range(24):
         simulation.step()
-    decided = simulation.vehicles.decision.exchange_kwh
+    decided = simulation.market.decision.exchange_kwh
     reached = sum(int(np.count_nonzero(energy)) for energy in decided)
     assert 0 < reached < 150
     assert simulation.totals.counts["fallbacks"] > 24 * 200

@@ -9,8 +9,8 @@ from smart_home_runs import write_scenario
 from environment import Calendar
 from environment.smart_home_profiles import smart_home_profile
 from runs import audit_run, load_scenario, read_run, start_run
-from runs.schemes.smart_home_sources import in_hours, published_source, scheduled_source
-from runs.setting import make_setting
+from runs.schemes.smart_homes.sources import in_hours, published_source, scheduled_source
+from runs.world.setting import make_setting
 
 ONE = np.ones(1)
 
@@ -89,7 +89,7 @@ def test_sun_and_comfort_follow_measured_weather(
         strategies=["mpfa_sg", "mpfa_mg_shifting"],
     )  # fmt: skip
     scenario = load_scenario(str(path))
-    setting = make_setting(scenario).smart_homes
+    setting = make_setting(scenario).schemes["smart_homes"]
     assert setting is not None
     (group,) = setting.groups
     sun, needed = (

@@ -19,9 +19,9 @@ import runs.run
 from environment import InputError
 from runs import Scenario, Sweep, read_run, run_sweep
 from runs.command_line import app
-from runs.simulation import Simulation
 from runs.sweeps.statistics import paired_difference, statistics
 from runs.sweeps.workers import LocalWorkers
+from runs.world.simulation import Simulation
 
 NAME = "three-communities"
 SMALL = ("vehicles.count=20", "hours=3", "checkpoint_every_h=1", "strategies=[typical,two_level]")

@@ -4,32 +4,23 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from environment.errors import InputError
 from environment.safe_files import sha256
-from runs.audits.equilibrium import EquilibriumAudit, StepOfVehicles
-from runs.audits.fleet import check_fleet, read_fleet, read_vehicles, vehicle_reader
 from runs.audits.hours import check_hours, read_hours, supplied
 from runs.audits.lines import check_lines, read_lines
-from runs.audits.makers import scheme_audits
 from runs.audits.members import feeders_out, member_energies
 from runs.audits.messages import MessageAudit, by_step, message_reader
 from runs.audits.money import check_money, read_ledger
 from runs.audits.premises import Premises, premises_of
 from runs.audits.report import AuditReport, Check, Tally
-from runs.audits.summary import (
-    check_summary,
-    figures_of_messages,
-    figures_of_tables,
-    figures_of_vehicles,
-)
-from runs.audits.tables import Columns, DamagedTableError, TableReader
-from runs.audits.traffic import ScenarioTravel, TrafficAudit
-from runs.audits.vehicles import VehicleAudit
+from runs.audits.scheme import SchemeAudit
+from runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
+from runs.audits.tables import DamagedTableError, TableReader
 from runs.results.run_reader import Run, read_run, statements
 from runs.results.tables import tables_with
 from runs.scenarios.scenario import scenario_hash
+from runs.schemes.registry import scheme
 
 ROWS_AT_ONCE = 2**18
 MOST_STEPS = 2**10
@@ -110,121 +101,51 @@ def _tables(run: Run, premises: Premises, progress: Callable[[int, int], None]) 
     """Check the tables against the scenario, and each other."""
     energies, out = member_energies(premises), feeders_out(premises)
     hours = read_hours(run, premises)
-    schemes = scheme_audits(run, premises, hours)
+    schemes: list[SchemeAudit] = [
+        scheme(name).part("audit")(run, premises, hours) for name in premises.scenario.schemes
+    ]
+    schemes.sort(key=lambda each: not each.step_by_step)
     yield from check_hours(premises, hours, energies, out, schemes)
     flows = read_lines(run, premises)
     yield from check_lines(premises, hours, flows, energies, out, schemes)
     messages = MessageAudit(premises, hours, schemes)
     reader = message_reader(run, premises, schemes)
-    of_vehicles = None
-    if premises.has_vehicles:
-        fleet = read_fleet(run, premises)
-        yield check_fleet(premises, fleet)
-        of_vehicles = _OfVehicles(run, premises, hours, fleet, out)
-    _step_by_step(premises, hours, of_vehicles, messages, reader, progress)
-    exchanged = unattained = None
-    if of_vehicles is not None:
-        yield from of_vehicles.checks()
-        exchanged = of_vehicles.vehicles if premises.all_recorded else None
-        unattained = of_vehicles.equilibrium.unattained
-    for scheme in schemes:
-        yield from scheme.checks()
-    payments = [paid for scheme in schemes for paid in scheme.payments()]
-    ledger = read_ledger(run, premises, supplied(hours), payments)
-    yield from check_money(premises, hours, flows, ledger, exchanged, schemes)
+    for each in schemes:
+        yield from each.opening()
+    _step_by_step(premises, schemes, messages, reader, progress)
+    for each in schemes:
+        yield from each.checks()
+    ledger = read_ledger(run, premises, supplied(hours), schemes)
+    yield from check_money(premises, hours, flows, ledger, schemes)
     yield from messages.checks()
-    by_step, of_run = figures_of_messages(premises, messages, unattained)
+    by_step, of_run = figures_of_messages(premises, messages)
     by_step |= figures_of_tables(premises, hours, flows, energies, schemes)
-    added = [scheme.figures() for scheme in schemes]
-    if of_vehicles is not None and premises.all_recorded:
-        added.append(figures_of_vehicles(premises, hours, of_vehicles.vehicles))
-    for more_by_step, more_of_run in added:
+    for each in schemes:
+        more_by_step, more_of_run = each.figures()
         by_step, of_run = by_step | more_by_step, of_run | more_of_run
-    yield check_summary(run, premises, hours, by_step, of_run)
-
-
-class _OfVehicles:
-    """The audits of trips, vehicles and their game, which go step by step."""
-
-    def __init__(
-        self,
-        run: Run,
-        premises: Premises,
-        hours: Columns,
-        fleet: Columns,
-        out: NDArray[np.bool_],
-    ) -> None:
-        names = dict.fromkeys(("origin", "destination"), premises.communities)
-        self.traffic = TrafficAudit(premises, TableReader(run, "trips", names, premises.start_ms))
-        self.vehicles = VehicleAudit(premises, hours, fleet, out)
-        self.equilibrium = EquilibriumAudit(premises, fleet)
-        self._premises = premises
-        self._rows = vehicle_reader(run, premises)
-        setting = premises.setting
-        self._given = None if setting is None else ScenarioTravel(premises, setting)
-
-    def block(self, first: int, last: int) -> Columns:
-        """Check some steps of the vehicles and return their rows."""
-        rows = read_vehicles(self._rows, self._premises, first, last)
-        travel = None if self._given is None else self._given.block(first, last)
-        where, km = self.traffic.block(first, last, rows["community"][:, 0], travel)
-        self.vehicles.add(first, rows, where, km, travel)
-        return rows
-
-    def rest(self) -> Columns:
-        """Return the rows after the last step."""
-        return self._rows.rest()
-
-    def checks(self) -> Iterator[Check]:
-        """Return what was found."""
-        for audit in (self.traffic, self.vehicles, self.equilibrium):
-            yield from audit.checks()
+    added = {name for each in schemes for name in each.added_figures}
+    yield check_summary(run, premises, hours, by_step, of_run, added)
 
 
 def _step_by_step(
     premises: Premises,
-    hours: Columns,
-    of_vehicles: _OfVehicles | None,
+    schemes: Sequence[SchemeAudit],
     messages: MessageAudit,
     reader: TableReader,
     progress: Callable[[int, int], None],
 ) -> None:
     """Go through the tables that may be too long to be held, a few steps at a time."""
-    each = max(premises.recorded * len(premises.strategies), 1)
-    at_once = min(max(ROWS_AT_ONCE // each, 1), MOST_STEPS)
+    most = max((each.rows_per_step() for each in schemes), default=0)
+    at_once = min(max(ROWS_AT_ONCE // max(most, 1), 1), MOST_STEPS)
     for first in range(0, premises.steps, at_once):
         last = min(first + at_once, premises.steps)
-        rows = None if of_vehicles is None else of_vehicles.block(first, last)
+        for each in schemes:
+            each.block(first, last)
         for step, strategy, said in by_step(reader, premises, first, last):
-            seen = game = None
-            bargains = premises.vehicle_strategies[strategy] != "typical"
-            if of_vehicles is not None and rows and premises.all_recorded and bargains:
-                seen = _seen(rows, hours, first, step, strategy)
-                game = seen.game(premises)
-                of_vehicles.equilibrium.add(seen, game)
-            messages.add(step, strategy, said, seen, game)
+            found = [game for each in schemes if (game := each.game(step, strategy)) is not None]
+            messages.add(step, strategy, said, found[0] if found else None)
         progress(last, premises.steps)
-    rests = [("messages", reader.rest())]
-    rests += [] if of_vehicles is None else [("vehicles", of_vehicles.rest())]
+    rests = [("messages", reader.rest()), *(rest for each in schemes for rest in each.rest())]
     for name, rest in rests:
         if len(rest["step"]):
             raise DamagedTableError(name, "there are rows after the last step")
-
-
-def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -> StepOfVehicles:
-    mine = {name: values[step - first, strategy] for name, values in rows.items()}
-    here = {name: values[step, strategy] for name, values in hours.items()}
-    return StepOfVehicles(
-        step=step,
-        strategy=strategy,
-        where=np.where(mine["plugged"] == 1, mine["community"], -1),
-        lam=mine["lam"],
-        theta=mine["theta"],
-        usable_kwh=mine["usable_kwh"],
-        lower_kwh=mine["min_kwh"],
-        upper_kwh=mine["max_kwh"],
-        energy_kwh=mine["energy_kwh"],
-        utility_price=float(here["utility_price"][0]),
-        community_price=here["community_price"],
-        passive_kwh=here["net_kwh"] - here["ev_kwh"],
-    )

@@ -11,6 +11,7 @@ from runs.audits.report import Check, Tally, relative
 from runs.audits.scheme import SchemeAudit, parts, total
 from runs.audits.tables import Columns, TableReader, framed
 from runs.results.run_reader import Run
+from runs.schemes.descriptor import RETAIL, TWO_LEVEL
 
 
 def read_hours(run: Run, premises: Premises) -> Columns:
@@ -119,13 +120,13 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
     retail = Tally("prices: the retail rule (typical)", EXACT, "of the price")
     asked, there = hours["utility_price"], supplied(hours)
     one.add(asked - asked.min(axis=2, keepdims=True), premises.places.label(premises.communities))
-    follows = premises.vehicle_strategies
+    follows = premises.pricing
     for s, strategy in enumerate(follows):
         label = premises.places.label(premises.communities, strategies=[premises.strategies[s]])
         q = asked[:, s : s + 1]
         # Where there is no supply there is no price either, and the utility's stands for it.
         p = np.where(there[:, s : s + 1], hours["community_price"][:, s : s + 1], q)
-        if strategy == "typical":
+        if strategy == RETAIL:
             demand = hours["net_kwh"][:, s].sum(axis=1)
             cost = premises.cost
             average = premises.scenario.prices.retail == "average"
@@ -138,7 +139,7 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
             continue
         beyond = _outside(p, bounds.aggregator_lower, bounds.aggregator_upper)
         within.add(np.where(there[:, s : s + 1], beyond, 0.0), label)
-        if strategy == "two_level":
+        if strategy == TWO_LEVEL:
             rule = premises.tariff()
             if rule is None:
                 tariff.tell(FILE_GONE)
@@ -147,9 +148,9 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
         else:
             within.add(_outside(q, bounds.utility_lower, bounds.utility_upper), label)
     tallies = [one]
-    tallies += [within] if set(follows) != {"typical"} else []
-    tallies += [tariff] if "two_level" in follows else []
-    tallies += [retail] if "typical" in follows else []
+    tallies += [within] if set(follows) != {RETAIL} else []
+    tallies += [tariff] if TWO_LEVEL in follows else []
+    tallies += [retail] if RETAIL in follows else []
     return [tally.check() for tally in tallies]
 
 

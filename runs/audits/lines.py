@@ -25,7 +25,7 @@ class Line:
     community
         The community it belongs to.
     group
-        The group of members, or "charging", that it alone feeds; "" where lines go on from it.
+        The group of members, or connection of a scheme, that it alone feeds; "" where lines go on.
     rating_kw
         What it may carry [kW].
     loss_rate
@@ -138,8 +138,6 @@ def _taken(
         m = place[line.community]
         if not line.group:
             taken[:, :, k] = flows["sent_kwh"][:, :, beyond.get(line.node, [])].sum(axis=2)
-        elif line.group == "charging":
-            taken[:, :, k] = hours["ev_kwh"][:, :, m]
         elif (line.community, line.group) not in energies:
             taken[:, :, k] = of_schemes[line.community, line.group]
         else:

@@ -22,9 +22,9 @@ from environment.standard_profiles import StandardProfiles
 from environment.streams import Streams
 from environment.sunshine import ClearSky, Orientation
 from runs.audits.premises import Premises
-from runs.members import businesses_of, measured_in, measured_loads
 from runs.scenarios.chance import Outages
 from runs.scenarios.sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
+from runs.world.members import businesses_of, measured_in, measured_loads
 
 type Group = ProfileMembers | FileMembers | DatasetMembers | BusinessMembers
 
@@ -126,45 +126,18 @@ def feeders_out(premises: Premises) -> NDArray[np.bool_]:
             streams.generator("feeder outages", name, step).random()
             for name in premises.communities
         ]
-        out[step] = _failed(out[step - 1], np.array(draws), given, premises.step_h, step)
+        out[step] = failed(out[step - 1], np.array(draws), given, premises.step_h, step)
     return out
 
 
-class ChargerOutages:
-    """Which chargers have failed, followed step by step.
-
-    Parameters
-    ----------
-    premises
-        What the scenario settles.
-    """
-
-    def __init__(self, premises: Premises) -> None:
-        self.premises = premises
-        self._out = np.zeros(premises.recorded, dtype=bool)
-        self._streams = Streams(premises.scenario.seed)
-
-    def block(self, first: int, last: int) -> NDArray[np.bool_]:
-        """Return what is out in the next steps, shape (last - first, recorded vehicles)."""
-        given = self.premises.scenario.chance.charger_outages
-        out = np.zeros((last - first, len(self._out)), dtype=bool)
-        if given is None:
-            return out
-        for step in range(first, last):
-            stream = self._streams.generator("charger outages", "electric vehicle", step)
-            draw = stream.random(len(self._out))
-            self._out = _failed(self._out, draw, given, self.premises.step_h, step)
-            out[step - first] = self._out
-        return out
-
-
-def _failed(
+def failed(
     out: NDArray[np.bool_],
     draw: NDArray[np.float64],
     given: Outages,
     step_h: float,
     step: int,
 ) -> NDArray[np.bool_]:
+    """Return what is out in a step, by what was out in the one before and a draw for each."""
     up_h, down_h = given.mean_time_between_failures_h, given.mean_time_to_repair_h
     if step == 0:
         return draw < unavailability(up_h, down_h)

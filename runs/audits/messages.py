@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from markets.three_level_game import Game, response_maps
 from markets.vehicle_response import best_response
-from runs.audits.equilibrium import StepOfVehicles
+from runs.audits.game_step import GameStep
 from runs.audits.premises import EXACT, Premises
 from runs.audits.report import Check, Label, Tally, relative
 from runs.audits.scheme import SchemeAudit
 from runs.audits.tables import Columns, DamagedTableError, TableReader
 from runs.results.run_reader import Run
 from runs.scenarios.sections import MessageSettings
+from runs.schemes.descriptor import RETAIL
 
 KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
 OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))
@@ -96,6 +97,7 @@ class MessageAudit:
     ) -> None:
         self.kinds = kinds_with(schemes)
         self.premises = premises
+        self._answered = any(each.answers for each in schemes)
         self._hours = hours
         self._aggregators = len(premises.communities)
         self._utility = 2 * self._aggregators
@@ -105,16 +107,17 @@ class MessageAudit:
         self._answers = Tally("messages: offers are answered as they must", 1e-6, "of the energy")
         if not premises.reliable:
             self._answers.tell("messages may be lost or late")
-        elif not premises.all_recorded:
-            self._answers.tell(premises.not_all_recorded)
+        else:
+            for why in dict.fromkeys(each.unknown_answers for each in schemes):
+                if why:
+                    self._answers.tell(why)
 
     def add(
         self,
         step: int,
         strategy: int,
         rows: Columns,
-        seen: StepOfVehicles | None,
-        game: Game | None,
+        found: tuple[GameStep, Game] | None,
     ) -> None:
         """Check the messages of a step and a strategy.
 
@@ -124,8 +127,9 @@ class MessageAudit:
             Where they belong, by number.
         rows
             The messages, in the order in which they were sent.
-        seen, game
-            What the vehicles decide, None where not all are written down or nobody bargains.
+        found
+            What those decide that answer to the price, and their game; None where not all are
+            written down or nobody bargains.
         """
         if self.premises.scenario.messages.keep == "none":
             if len(rows["step"]):
@@ -133,13 +137,14 @@ class MessageAudit:
             return
         label = self.premises.places.label("", step, [self.premises.strategies[strategy]])
         np.add.at(self.sent[strategy], rows["kind"], rows["count"])
-        if not self.premises.has_vehicles:
+        if not self._answered:
             return
         of_vehicles = rows["kind"] < len(KINDS)
         rows = {name: values[of_vehicles] for name, values in rows.items()}
         self._sent_by.add(self._misplaced(rows)[None, None, :], _line(label), step)
         self._add_decisions(step, strategy, rows, label)
-        if seen is not None and game is not None and self.premises.reliable:
+        if found is not None and self.premises.reliable:
+            seen, game = found
             off = [
                 *self._leaders_answers(rows, seen.community_price, game),
                 *self._vehicles_answers(rows, seen),
@@ -173,7 +178,7 @@ class MessageAudit:
         hours = {name: values[step, strategy] for name, values in self._hours.items()}
         utility, count = self._utility, self._aggregators
         everything = self.premises.scenario.messages.keep == "all"
-        if self.premises.vehicle_strategies[strategy] == "typical":
+        if self.premises.pricing[strategy] == RETAIL:
             plugged = rows["value"][rows["kind"] == PLUG_IN]
             if everything or len(plugged):
                 self._said.add(_one(plugged, hours["ev_kwh"].sum())[None, None], label, step)
@@ -216,9 +221,7 @@ class MessageAudit:
                 expected = answer.demand_kwh(price)
             yield _compared(rows, offers, bids, expected)
 
-    def _vehicles_answers(
-        self, rows: Columns, seen: StepOfVehicles
-    ) -> Iterator[NDArray[np.float64]]:
+    def _vehicles_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
         """Compare what the vehicles of each community tell its aggregator with their best."""
         for m in range(self._aggregators):
             offers, bids = _pairs(rows, m, m + self._aggregators)

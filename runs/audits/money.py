@@ -7,14 +7,12 @@ from numpy.typing import NDArray
 
 from runs.audits.hours import supplied
 from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, off_balance, relative
-from runs.audits.scheme import Payments, SchemeAudit, direct_kwh, parts, received, total
+from runs.audits.report import Check, Tally, relative
+from runs.audits.scheme import Payments, Sale, SchemeAudit, direct_kwh, parts, received, total
 from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
-from runs.audits.vehicles import VehicleAudit
 from runs.results.run_reader import Run
 
 _ALWAYS = ("fixed_load", "wholesale")
-_OF_VEHICLES = ("vehicle_charging", "vehicle_discharging")
 _GENERATION = "generation"
 
 
@@ -22,7 +20,7 @@ def read_ledger(
     run: Run,
     premises: Premises,
     there: NDArray[np.bool_],
-    of_schemes: Sequence[Payments] = (),
+    schemes: Sequence[SchemeAudit] = (),
 ) -> dict[str, Columns]:
     """Return ledger.parquet by kind of payment.
 
@@ -32,8 +30,8 @@ def read_ledger(
         The run, and what its scenario settles.
     there
         Where there is supply, of shape (steps, strategies, communities); nobody pays elsewhere.
-    of_schemes
-        The payments of schemes.
+    schemes
+        The audits of the schemes.
 
     Returns
     -------
@@ -47,15 +45,18 @@ def read_ledger(
         If a payment is missing, stands there twice or is owed by nobody.
     """
     sold = (*_ALWAYS, *(("photovoltaics",) if premises.photovoltaics else ()))
-    sold += _OF_VEHICLES if premises.has_vehicles else ()
     payments = [
         (kind, *_parties(kind, community)) for kind in sold for community in premises.communities
     ]
+    sales = [sale for each in schemes for sale in each.sales()]
+    of_schemes = [paid for each in schemes for paid in each.payments()]
+    owed: list[Sale | Payments] = [*sales, *of_schemes]
     payments += [
         (paid.kind, paid.payer.format(community=name), paid.payee.format(community=name))
-        for paid in of_schemes
+        for paid in owed
         for name in premises.communities
     ]
+    sold += tuple(sale.kind for sale in sales)
     payments.append((_GENERATION, "utility", "generators"))
     sold += tuple(paid.kind for paid in of_schemes)
     kinds = [*sold, _GENERATION]
@@ -102,7 +103,6 @@ def check_money(
     hours: Columns,
     flows: Columns,
     ledger: dict[str, Columns],
-    vehicles: VehicleAudit | None,
     schemes: Sequence[SchemeAudit] = (),
 ) -> list[Check]:
     """Check the payments against the energies, the prices and each other.
@@ -113,15 +113,12 @@ def check_money(
         What the scenario settles.
     hours, flows, ledger
         As `read_hours`, `read_lines` and `read_ledger` give them.
-    vehicles
-        What the vehicles of each community charge and discharge, None where not every vehicle is
-        written down.
     schemes
         The audits of the schemes.
     """
     generated_kwh = hours["net_kwh"].sum(axis=2) + flows["losses_kwh"].sum(axis=2)
     cost = premises.cost.total(generated_kwh)
-    energies, prices = _energies(premises, hours, ledger, vehicles, schemes)
+    energies, prices = _energies(premises, hours, ledger, schemes)
     paid = ledger[_GENERATION]
     here = premises.places.label([_GENERATION])
     energies.add(relative(paid["energy_kwh"], generated_kwh[:, :, None]), here)
@@ -166,7 +163,6 @@ def _energies(
     premises: Premises,
     hours: Columns,
     ledger: dict[str, Columns],
-    vehicles: VehicleAudit | None,
     schemes: Sequence[SchemeAudit],
 ) -> tuple[Tally, Tally]:
     """Hold energies and prices of the payments against those of the hours."""
@@ -183,18 +179,11 @@ def _energies(
         "photovoltaics": -metered["generation_kwh"],
     }
     there = supplied(hours)
-    if not premises.has_vehicles:
-        pass
-    elif vehicles is None:
-        energies.tell(f"charging less discharging alone, since {premises.not_all_recorded}")
-        charging = ledger["vehicle_charging"]["energy_kwh"]
-        discharging = ledger["vehicle_discharging"]["energy_kwh"]
-        label = premises.places.label(premises.communities)
-        energies.add(off_balance(hours["ev_kwh"], charging, discharging), label)
-        energies.add(np.maximum(np.maximum(-charging, -discharging), 0.0), label)
-    else:
-        delivered["vehicle_charging"] = vehicles.charged_kwh
-        delivered["vehicle_discharging"] = vehicles.discharged_kwh
+    for scheme in schemes:
+        scheme.check_sales(ledger, energies)
+        for sale in scheme.sales():
+            if sale.energy_kwh is not None:
+                delivered[sale.kind] = sale.energy_kwh
     for kind in ledger.keys() - {_GENERATION} - of_schemes:
         items = [f"{kind}, {name}" for name in premises.communities]
         label = premises.places.label(items)
@@ -214,8 +203,9 @@ def _left_over(
     """Return everybody's payments less profits and cost, as a share of them."""
     paid = {kind: ledger[kind]["amount"].sum(axis=2) for kind in ledger}
     bill = paid["fixed_load"] - paid.get("photovoltaics", 0.0)
-    if "vehicle_charging" in paid:
-        bill += paid["vehicle_charging"] - paid["vehicle_discharging"]
+    for scheme in schemes:
+        sales = scheme.sales()
+        bill += sum((sale.sign * paid[sale.kind] for sale in sales), np.zeros_like(bill))
     direct = received(schemes, hours, "utility").sum(axis=2)
     bill += direct + received(schemes, hours, "aggregator").sum(axis=2)
     bought = hours["net_kwh"] - direct_kwh(schemes, hours)
@@ -232,10 +222,8 @@ def _some(paid: Columns) -> NDArray[np.bool_]:
 
 
 def _parties(kind: str, community: str) -> tuple[str, str]:
-    aggregator, vehicles = f"aggregator@{community}", f"vehicles@{community}"
+    aggregator = f"aggregator@{community}"
     return {
-        "vehicle_charging": (vehicles, aggregator),
-        "vehicle_discharging": (aggregator, vehicles),
         "fixed_load": (f"consumers@{community}", aggregator),
         "wholesale": (aggregator, "utility"),
         "photovoltaics": (aggregator, f"consumers@{community}"),

@@ -1,6 +1,7 @@
 """What the scenario of a run settles before anybody acts, worked out anew for an audit."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,8 @@ from runs.audits.report import Places
 from runs.results.run_reader import Run
 from runs.scenarios.calendar import calendar_of
 from runs.scenarios.scenario import Scenario
-from runs.setting import Setting, make_setting
-from runs.strategy_names import strategy_within
-from runs.travel import growth_of
+from runs.strategy_names import pricing_of
+from runs.world.setting import Setting, make_setting
 
 EXACT = 1e-9
 FILE_GONE = "a file that the scenario names is gone or has changed"
@@ -31,10 +31,6 @@ class Premises:
         The scenario that run.json tells.
     calendar
         Its calendar.
-    recorded
-        How many vehicles, counted from the first, are written down as soon as they are there.
-    all_there
-        How many vehicles there are in every step, shape (steps,).
     cost, bounds
         What generation costs in a step, and what may be asked.
     files
@@ -46,8 +42,6 @@ class Premises:
 
     scenario: Scenario
     calendar: Calendar
-    recorded: int
-    all_there: NDArray[np.int64]
     cost: GenerationCost
     bounds: PriceBounds
     files: frozenset[str]
@@ -64,14 +58,13 @@ class Premises:
         return self.scenario.strategies
 
     @property
-    def vehicle_strategies(self) -> tuple[str, ...]:
-        """What the vehicles do under each strategy; typical charging prices also without them."""
-        return tuple(strategy_within("vehicles", strategy) for strategy in self.strategies)
+    def pricing(self) -> tuple[str, ...]:
+        """Which rule sets the prices under each strategy."""
+        return tuple(pricing_of(strategy) for strategy in self.strategies)
 
-    @property
-    def has_vehicles(self) -> bool:
-        """Whether vehicles take part."""
-        return "vehicles" in self.scenario.schemes
+    def of_scheme(self, name: str) -> Any:
+        """Return what all strategies share of a scheme; None where a file of it has changed."""
+        return None if self.setting is None else self.setting.schemes.get(name)
 
     @property
     def steps(self) -> int:
@@ -92,22 +85,6 @@ class Premises:
     def places(self) -> Places:
         """What names a place in a table."""
         return Places(self.calendar, self.strategies)
-
-    @property
-    def there(self) -> NDArray[np.int64]:
-        """How many of the recorded vehicles there are in every step, shape (steps,)."""
-        return np.minimum(self.all_there, self.recorded)
-
-    @property
-    def all_recorded(self) -> bool:
-        """Whether every vehicle is written down."""
-        return self.recorded == int(self.all_there[-1])
-
-    @property
-    def not_all_recorded(self) -> str:
-        """What to tell where every vehicle is needed."""
-        count = self.all_there[-1]
-        return f"only {self.recorded:,} of {count:,} vehicles are written down"
 
     @property
     def reliable(self) -> bool:
@@ -147,17 +124,10 @@ def premises_of(run: Run) -> Premises:
     files = frozenset(file for file in scenario.files() if _unchanged(run, scenario, file))
     all_files = files.issuperset(scenario.files())
     calendar = calendar_of(scenario, with_files=all_files)
-    growth, cost, step_h = growth_of(scenario, calendar), scenario.generation_cost, scenario.step_h
-    constant = np.full(scenario.steps, scenario.vehicles.count)
-    all_there = growth.in_steps(scenario.steps) if growth else constant
-    count = int(all_there[-1])
-    wanted = scenario.record.vehicles
-    recorded = min(wanted, count) if isinstance(wanted, int) else count
+    cost, step_h = scenario.generation_cost, scenario.step_h
     return Premises(
         scenario=scenario,
         calendar=calendar,
-        recorded=0 if wanted == "none" else recorded,
-        all_there=all_there,
         # In h hours the mean power e / h costs h (a (e/h)^2 + b e/h + c).
         cost=GenerationCost(cost.quadratic / step_h, cost.linear, cost.fixed * step_h),
         bounds=PriceBounds(*scenario.prices.utility, *scenario.prices.aggregator),

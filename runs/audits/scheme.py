@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.audits.report import Check
+from markets.three_level_game import Game
+from runs.audits.game_step import GameStep
+from runs.audits.report import Check, Tally
 from runs.audits.tables import Columns
 
 # Each of shape (steps, strategies), or (strategies,) for a figure of the whole run.
@@ -51,23 +53,61 @@ class Payments:
         return received
 
 
-class SchemeAudit(Protocol):
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What is sold at the price of its community, in every step where there is supply.
+
+    Attributes
+    ----------
+    kind
+        What is paid for.
+    payer, payee
+        Who pays whom, with ``{community}`` for the name of the community.
+    energy_kwh
+        What is paid for, of the shape of the hours; None where it is not known.
+    """
+
+    kind: str
+    payer: str
+    payee: str
+    energy_kwh: NDArray[np.float64] | None
+
+    @property
+    def sign(self) -> float:
+        """1 where the aggregator receives the money, -1 where it pays."""
+        return 1.0 if self.payee.startswith("aggregator@") else -1.0
+
+
+class SchemeAudit:
     """The audit of a scheme: what its tables say, and what that comes to for all others.
 
-    "Of the shape of the hours" is (steps, strategies, communities).
+    "Of the shape of the hours" is (steps, strategies, communities). What a scheme leaves out, it
+    has not: no messages, no energy, no payments.
 
     Attributes
     ----------
     message_kinds, parties
         Kinds of its messages, and who sends and receives them beside utility and aggregators.
+    step_by_step
+        Whether it has tables that may be too long to be held.
+    answers
+        Whether its agents answer to the price of the step.
+    unknown_answers
+        Why it is not known how, "" where it is.
+    added_figures
+        Names of its figures that runs of earlier versions lack.
     """
 
-    message_kinds: Sequence[str]
-    parties: Sequence[str]
+    message_kinds: Sequence[str] = ()
+    parties: Sequence[str] = ()
+    step_by_step = False
+    answers = False
+    unknown_answers = ""
+    added_figures: Sequence[str] = ()
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what it adds to columns of hours.parquet [kWh], of the shape of the hours."""
-        ...
+        return {}
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what it draws at connections of the grid [kWh].
@@ -78,23 +118,57 @@ class SchemeAudit(Protocol):
             By community and name of the connection, each of shape (steps, strategies); NaN where
             only the sum over some connections of the community is known.
         """
-        ...
+        return {}
 
     def direct_kwh(self) -> NDArray[np.float64]:
         """Return what it settles with the utility [kWh], of the shape of the hours."""
-        ...
+        return np.zeros(1)
 
     def payments(self) -> Sequence[Payments]:
         """Return what should stand in the ledger because of it."""
-        ...
+        return ()
+
+    def sales(self) -> Sequence[Sale]:
+        """Return what its agents buy and sell at the price of their community."""
+        return ()
+
+    def check_sales(self, ledger: Mapping[str, Columns], tally: Tally) -> None:
+        """Check what is known of sales whose energy is not.
+
+        Parameters
+        ----------
+        ledger
+            The payments by kind, each column of the shape of the hours.
+        tally
+            Where to add what was found.
+        """
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return its figures of the summary: those that add up over steps, and of the run."""
-        ...
+        return {}, {}
 
     def checks(self) -> Iterator[Check]:
         """Check its own tables; raise DamagedTableError where they cannot be read."""
-        ...
+        return iter(())
+
+    def opening(self) -> Iterator[Check]:
+        """Open the tables that are read step by step, and check what never changes."""
+        return iter(())
+
+    def rows_per_step(self) -> int:
+        """Return how many rows of such a table a step has."""
+        return 0
+
+    def block(self, first: int, last: int) -> None:
+        """Read and check some steps of such tables, from the first to before the last."""
+
+    def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
+        """Return who answers to the price of a step of the last block, None where nobody does."""
+        return None
+
+    def rest(self) -> Iterator[tuple[str, Columns]]:
+        """Return what stands in such tables after the last step, by their names."""
+        return iter(())
 
 
 def total(arrays: Iterator[NDArray[np.float64]], like: NDArray[Any]) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Whether summary.json says what the tables come to, in all and for each part of the calendar."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,21 @@ from runs.audits.premises import EXACT, Premises
 from runs.audits.report import Check, Label, Tally
 from runs.audits.scheme import Figures, SchemeAudit, direct_kwh, parts, received, total
 from runs.audits.tables import Columns
-from runs.audits.vehicles import AT_BOUND, VehicleAudit
 from runs.results.run_reader import Run
-from runs.totals import parts_of_calendar
+from runs.world.totals import parts_of_calendar
 
+AT_BOUND = 1e-9
 _A_DAY_H = 24.0
 _OVERLOADED = "overloaded_steps."
-# Figures that runs of earlier versions lack.
-_ADDED = frozenset({"ev_charging_bill", "ev_discharging_income"})
 
 
 def check_summary(
-    run: Run, premises: Premises, hours: Columns, by_step: Figures, of_run: Figures
+    run: Run,
+    premises: Premises,
+    hours: Columns,
+    by_step: Figures,
+    of_run: Figures,
+    optional: Set[str] = frozenset(),
 ) -> Check:
     """Compare every figure of the summary that the tables settle.
 
@@ -42,6 +45,8 @@ def check_summary(
         Figures that add up over the steps, each of shape (steps, strategies).
     of_run
         Figures of the whole run, each of shape (strategies,); NaN where the summary says null.
+    optional
+        Names of figures that runs of earlier versions lack.
     """
     figures = _figures(premises, hours, by_step, np.arange(premises.steps)) | of_run
     if premises.scenario.hours > _A_DAY_H:
@@ -57,7 +62,7 @@ def check_summary(
         names = [
             name
             for name in expected
-            if name in told or (expected[name] != 0 and name.rpartition(".")[2] not in _ADDED)
+            if name in told or (expected[name] != 0 and name.rpartition(".")[2] not in optional)
         ]
         names += [name for name in told if _OVERLOADED in name and name not in expected]
         off = np.array([_off(told.get(name, "-"), expected.get(name, 0.0)) for name in names])
@@ -100,9 +105,6 @@ def figures_of_tables(
         "utility_profit": (q * bought).sum(axis=2) + direct_income - cost,
         "generation_cost": cost,
     }
-    if premises.has_vehicles:
-        figures["vehicle_kwh"] = hours["ev_kwh"].sum(axis=2)
-        figures["ev_bill"] = (p * hours["ev_kwh"]).sum(axis=2)
     if all(energy is not None for energy in energies.values()):
         sun = np.zeros((premises.steps, 1, len(premises.communities)))
         for (community, _), energy in energies.items():
@@ -112,69 +114,18 @@ def figures_of_tables(
     overloaded = flows["loading"] > 1.0 + AT_BOUND
     for k, line in enumerate(lines_of(premises)):
         figures[f"{_OVERLOADED}{line.name}"] = overloaded[:, :, k]
-    return figures | _counts(premises, hours)
+    return figures | _counts(hours)
 
 
-def _counts(premises: Premises, hours: Columns) -> Figures:
-    bounds, p, q = premises.bounds, hours["community_price"], hours["utility_price"][:, :, 0]
-    there = supplied(hours)
-    exported: Figures = {
-        "counts.feeders_out": (~there).sum(axis=2),
+def _counts(hours: Columns) -> Figures:
+    return {
+        "counts.feeders_out": (~supplied(hours)).sum(axis=2),
         "counts.communities_exporting": (hours["net_kwh"] < -DUST_KWH).sum(axis=2),
         "counts.system_exporting": hours["net_kwh"].sum(axis=2) < -DUST_KWH,
     }
-    if not premises.has_vehicles:
-        return exported
-    answers = hours["vehicles_present"] > 0
-    follows = premises.vehicle_strategies
-    bargains = np.array([name != "typical" for name in follows])[:, None] & answers
-    searches = np.array([name == "three_level" for name in follows])
-    at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
-    at_upper, at_lower = (
-        p >= bounds.aggregator_upper - AT_BOUND,
-        p <= (bounds.aggregator_lower + AT_BOUND),
-    )
-    return exported | {
-        "counts.community_price_at_upper_bound": (bargains & at_upper).sum(axis=2),
-        "counts.community_price_at_lower_bound": (bargains & at_lower).sum(axis=2),
-        "counts.communities_without_vehicles": (~answers & there).sum(axis=2),
-        "counts.utility_price_at_bound": at_end & searches,
-    }
 
 
-def figures_of_vehicles(
-    premises: Premises, hours: Columns, vehicles: VehicleAudit
-) -> tuple[Figures, Figures]:
-    """Work out the figures that need every vehicle written down, by step and of the run."""
-    price = np.where(supplied(hours), hours["community_price"], 0.0)
-    settings = premises.scenario.vehicles
-    there = premises.all_there
-    stored, count = vehicles.stored_kwh[:, : there[-1]], there[-1]
-    start_kwh = settings.soc_start * settings.capacity_kwh
-    soc = stored / settings.capacity_kwh
-    joined = np.diff(there, prepend=there[0])[:, None] * np.ones(len(premises.strategies))
-    by_step = vehicles.counts | {
-        "vehicle_charged_kwh": vehicles.charged_kwh.sum(axis=2),
-        "vehicle_discharged_kwh": vehicles.discharged_kwh.sum(axis=2),
-        "ev_charging_bill": (price * vehicles.charged_kwh).sum(axis=2),
-        "ev_discharging_income": (price * vehicles.discharged_kwh).sum(axis=2),
-        "joined_kwh": joined * start_kwh,
-        "counts.vehicles_joined": joined,
-    }
-    of_run = {
-        "stored_change_kwh": stored.sum(axis=1) - settings.count * start_kwh,
-        "final_mean_soc": soc.mean(axis=1) if count else np.full(len(stored), np.nan),
-    }
-    plugged = by_step.pop("plugged_in", None)
-    if plugged is not None:
-        typical = np.array([name == "typical" for name in premises.vehicle_strategies])
-        of_run["messages.PlugIn.sent"] = np.where(typical, plugged.sum(axis=0), 0)
-    return by_step, of_run
-
-
-def figures_of_messages(
-    premises: Premises, messages: MessageAudit, unattained: NDArray[np.float64] | None
-) -> tuple[Figures, Figures]:
+def figures_of_messages(premises: Premises, messages: MessageAudit) -> tuple[Figures, Figures]:
     """Work out the figures that messages settle, by step and of the run.
 
     Parameters
@@ -183,9 +134,6 @@ def figures_of_messages(
         What the scenario settles.
     messages
         What the kept messages come to.
-    unattained
-        Where the best price of the utility is not attained, shape (steps, strategies); None
-        without vehicles.
     """
     nothing = np.zeros((premises.steps, len(premises.strategies)))
     by_step: Figures = {}
@@ -197,13 +145,6 @@ def figures_of_messages(
         by_step["counts.fallbacks"] = nothing
         for kind in messages.kinds:
             of_run[f"messages.{kind}.lost"] = of_run[f"messages.{kind}.late"] = nothing[0]
-    solver = premises.scenario.game.solver
-    if unattained is None:
-        return by_step, of_run
-    if solver == "exact" and premises.all_recorded:
-        by_step["counts.unattained_optima"] = unattained
-    elif solver in ("grid", "closed_form"):
-        by_step["counts.unattained_optima"] = nothing
     return by_step, of_run
 
 

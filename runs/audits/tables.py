@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runs.results.columns import ResultColumn
 from runs.results.run_reader import Run
-from runs.results.tables import TABLES, ResultColumn, arrow_schema
+from runs.results.tables import TABLES, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

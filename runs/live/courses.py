@@ -8,15 +8,15 @@ from environment.last_digits import anything
 from runs.live.look import (
     ENERGY_COLOURS,
     ENERGY_NAMES,
-    SCHEME_NAMES,
     Look,
     Option,
 )
 from runs.live.readings import Reading
 from runs.live.world import STEPS_SHOWN, LiveWorld
 from runs.pictures.sheet import group_colour, strategy_colour
-from runs.simulation import ENERGIES
+from runs.schemes.registry import scheme as descriptor
 from runs.strategy_names import strategy_label
+from runs.world.simulation import ENERGIES
 
 # More lines than these say nothing.
 MOST_COMMUNITIES = 8
@@ -50,9 +50,9 @@ def price_chart(world: LiveWorld, look: Look) -> Option:
     ]
     asked = [reading.utility_price for reading in readings]
     series.append(_line("utility", asked, "#8c8c8c", kind="dashed"))
-    if "school_buses" in world.watched.schemes:
-        paid = [reading.incentive_price for reading in readings]
-        series.append(_dots("incentive for schools", paid, "#d55e00"))
+    for name in readings[-1].paid if readings else ():
+        paid = [reading.paid[name] for reading in readings]
+        series.append(_dots(name, paid, "#d55e00"))
     unit = f"{world.given.currency}/kWh"
     chart = _course(world, look, "Price", unit, series, _off_grid(world))
     chart["yAxis"]["scale"] = True
@@ -62,7 +62,7 @@ def price_chart(world: LiveWorld, look: Look) -> Option:
 def energy_chart(world: LiveWorld, look: Look) -> Option:
     """Return who draws and who delivers, stacked; within homes where these have no grid."""
     readings = _watched(world)
-    homes = [reading.homes for reading in readings]
+    homes = [reading.within for reading in readings]
     if homes and not any(anything(energies) for energies in readings[-1].hour_kwh.values()):
         return _homes_chart(world, look, homes)
     series = []
@@ -92,7 +92,7 @@ def soc_chart(world: LiveWorld, look: Look) -> Option:
     schemes = dict.fromkeys(scheme for reading in readings for scheme in reading.soc)
     series = [
         _line(
-            SCHEME_NAMES.get(scheme, scheme.replace("_", " ")),
+            descriptor(scheme).title or scheme.replace("_", " "),
             [100 * reading.soc.get(scheme, float("nan")) for reading in readings],
             group_colour(number),
             width=2.0,

@@ -8,8 +8,8 @@ from runs.live.look import ENERGY_NAMES, amount
 from runs.live.world import LiveWorld
 from runs.report.markup import row_head
 from runs.run_summary import notes, summary_table
-from runs.simulation import ENERGIES
 from runs.strategy_names import strategy_label
+from runs.world.simulation import ENERGIES
 
 
 @dataclass(frozen=True, slots=True)

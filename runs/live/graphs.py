@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from runs.live.look import SCALE, Look, Option, amount, line_colour
-from runs.live.readings import Reading, Stores
+from runs.live.readings import Reading, Stores, live_of
 from runs.live.roadmap import OnTheRoad
 from runs.live.world import LiveWorld
 
@@ -58,7 +58,7 @@ def room_of(world: LiveWorld) -> Room:
 def map_chart(world: LiveWorld, look: Look) -> Option:
     """Return the communities on their roads, vehicles under way, and storages that stay."""
     reading = world.last
-    at, names = world.roads.places, world.setting.communities
+    at, names = world.places, world.setting.communities
     roads = [
         {
             "coords": [at[names.index(end)].tolist() for end in road.between],
@@ -145,11 +145,11 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
         share = abs(float(loads[m])) / most if most > 0 else 0.0
         lines = community_lines(world, reading, m)
         label = [f"{{name|{name}}}", *(lines if room.whole_label else lines[:1])]
-        below = world.roads.places[m][1] <= 0
+        below = world.places[m][1] <= 0
         told.append(
             {
                 "name": name,
-                "value": world.roads.places[m].tolist(),
+                "value": world.places[m].tolist(),
                 "symbolSize": SMALLEST + (room.largest_px - SMALLEST) * share**0.5,
                 "label": {
                     "show": True,
@@ -177,17 +177,11 @@ def community_lines(world: LiveWorld, reading: Reading | None, community: int) -
     price = reading.price(community)
     paid = "no supply" if price is None else f"{price:,.2f} {world.given.currency}/kWh"
     lines = [f"{amount(load, 0)} kW · {paid}"]
-    if world.setting.has_vehicles:
-        moved = float(reading.hour_kwh["ev_kwh"][community])
-        doing = "charge" if moved >= 0 else "deliver"
-        parked = int(world.watched.vehicles.present[community])
-        told = f", {doing} {amount(abs(moved), 0)} kWh" if moved else ""
-        lines.append(f"{parked:,} parked{told}")
-    if "school_buses" in world.stores and community in world.stores["school_buses"].community:
-        sold = float(reading.hour_kwh["school_bus_kwh"][community])
-        doing = "deliver" if sold >= 0 else "charge"
-        lines.append(f"school buses {doing} {amount(abs(sold), 0)} kWh")
-    return lines
+    # Who moves between communities is told first.
+    last = world.watched.schemes
+    order = sorted(last, key=lambda name: name not in world.roads)
+    told = (live_of(name).line(last[name], reading, community) for name in order)
+    return [*lines, *filter(None, told)]
 
 
 def _dots(road: OnTheRoad | None, look: Look) -> tuple[list[Option], str]:
@@ -212,7 +206,7 @@ def _store_dots(world: LiveWorld) -> list[Option]:
             for row in np.flatnonzero((held.community == m) & (held.capacity_kwh > 0)).tolist()
         ]
         every = max(-(-len(there) // room.stores), 1)
-        dots += _ring(there[::every], world.roads.places[m], room.ring)
+        dots += _ring(there[::every], world.places[m], room.ring)
     return dots
 
 

@@ -29,14 +29,6 @@ ENERGY_NAMES = {
     "school_bus_kwh": "school buses",
     "ev_kwh": "vehicles",
 }
-SCHEME_NAMES = {
-    "vehicles": "vehicles",
-    "school_buses": "school buses",
-    "battery_sharing": "batteries",
-    "smart_homes": "storages of homes",
-    "community_storage": "community storages",
-    "composite_storage": "batteries of houses",
-}
 
 
 @dataclass(frozen=True, slots=True)

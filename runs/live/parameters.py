@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
-from types import MappingProxyType
 from typing import Any
 
 from environment.errors import Problem
 from runs.scenarios.scenario import Scenario
+from runs.schemes.registry import scheme as descriptor
 
 STEPS_UP = 20
 SHARE_STEP = 0.05
@@ -84,54 +84,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}\u2026"
 
 
-# What matters most for a scheme: its keys, `*` for each part of a list, and their labels. Of a
-# list the label tells the name of the part.
-_KEYS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
-    {
-        "vehicles": (
-            ("vehicles.count", "vehicles"),
-            ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),
-            ("vehicles.power_kw", "power of a vehicle [kW]"),
-            ("vehicles.soc_start", "state of charge at the start"),
-            ("vehicles.theta", "fall of satisfaction [money/kWh²]"),
-        ),
-        "school_buses": (
-            ("school_buses.groups.*.buses", "{name}: buses of a school"),
-            ("school_buses.capacity_kwh", "battery of a bus [kWh]"),
-            ("school_buses.power_kw", "power of a bus [kW]"),
-            ("school_buses.critical.base_kw", "demand met without help [kW]"),
-            ("school_buses.incentive_price.1", "highest incentive price [money/kWh]"),
-        ),
-        "smart_homes": (
-            ("smart_homes.groups.*.count", "{name}: homes"),
-            ("smart_homes.groups.*.storages.*.capacity_kwh", "{name} [kWh]"),
-        ),
-        "battery_sharing": (
-            ("battery_sharing.capacity_kwh", "all shared batteries [kWh]"),
-            ("battery_sharing.power_per_capacity", "power per capacity [kW/kWh]"),
-            ("battery_sharing.charge_efficiency", "efficiency of charging"),
-            ("battery_sharing.line_loss_rate", "lost between two buildings"),
-        ),
-        "community_storage": (
-            ("community_storage.storages.*.capacity_kwh", "{name} [kWh]"),
-            ("community_storage.storages.*.pv_kw", "{name}: photovoltaics [kW]"),
-            ("community_storage.storages.*.pv_scale", "{name}: factor on measured photovoltaics"),
-            ("community_storage.forecaster.sigma", "error of forecasts"),
-        ),
-        "composite_storage": (
-            ("composite_storage.groups.*.count", "{name}: houses"),
-            ("composite_storage.groups.*.photovoltaics.pv_kw", "{name}: photovoltaics [kW]"),
-            (
-                "composite_storage.groups.*.photovoltaics.scale",
-                "{name}: factor on measured photovoltaics",
-            ),
-            ("composite_storage.sizes.hybrid_storage.battery_kwh", "battery of a house [kWh]"),
-            ("composite_storage.sizes.hybrid_storage.tank_kwh", "tank of a house [kWh]"),
-            ("composite_storage.devices.heat_pump_kw", "heat pump [kW]"),
-        ),
-    }
-)
-
 # Numbers between 0 and 1, by the end of their keys: efficiencies may be 1 and not 0, rates
 # otherwise. The start of a battery lies within its limits.
 _SHARES = ("soc_start", "efficiency", "loss_rate", "sigma")
@@ -151,7 +103,7 @@ def parameters_of(scenario: Scenario) -> list[Parameter]:
     found = [
         [
             _parameter(key, label, value, given)
-            for pattern, words in _KEYS.get(scheme, ())
+            for pattern, words in descriptor(scheme).parameters
             for key, label, value in _numbers(given, pattern.split("."), words)
         ]
         for scheme in scenario.schemes
@@ -203,7 +155,8 @@ def _parameter(key: str, label: str, value: float, given: Mapping[str, Any]) -> 
         return Parameter(key, label, value, *_places(value, SHARE_STEP, lowest, highest))
     whole = isinstance(value, int)
     step = max(round_step(value / STEPS_UP), 1) if whole else round_step(value / STEPS_UP)
-    lowest = 0 if key == "vehicles.count" else step
+    section, _, rest = key.partition(".")
+    lowest = 0 if rest == "count" and descriptor(section).always_there else step
     if last == "1":
         # The upper one of two bounds.
         lowest = _at(given, key.split(".")[:-1])[0]

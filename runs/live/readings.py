@@ -1,18 +1,14 @@
 """What is read off a world in a step, before any battery moves."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.traffic import ABSENT
-
-if TYPE_CHECKING:
-    from runs.simulation import Simulation
+from runs.schemes.registry import scheme
+from runs.world.simulation import Simulation
 
 type Energies = NDArray[np.float64]
 
@@ -59,10 +55,11 @@ class Reading:
         Power of every line over its rating [-].
     soc : dict of float
         How full the storages of every scheme are together [-].
-    incentive_price : float
-        What schools are paid on average for a kWh; NaN where they sell none [money/kWh].
-    homes : dict of float
-        What happens within smart homes, by what it is called [kWh].
+    paid : dict of float
+        What schemes pay on average for a kWh, by what it is called; NaN where nothing is sold
+        [money/kWh].
+    within : dict of float
+        What happens within those who may live without a grid, by what it is called [kWh].
     """
 
     step: int
@@ -73,8 +70,8 @@ class Reading:
     utility_price: float
     loading: Energies
     soc: dict[str, float]
-    incentive_price: float = float("nan")
-    homes: dict[str, float] = field(default_factory=dict)
+    paid: dict[str, float] = field(default_factory=dict)
+    within: dict[str, float] = field(default_factory=dict)
 
     def price(self, community: int) -> float | None:
         """Return what a community pays [money/kWh]; None where it is without supply."""
@@ -82,9 +79,54 @@ class Reading:
         return price if np.isfinite(price) else None
 
 
-def read(world: "Simulation") -> Reading:
+class SchemeLive:
+    """What the live view shows of a scheme; what it leaves out, it does not show."""
+
+    def stores(self, scheme: Any) -> Stores | None:
+        """Return its storages that stay in a community, or belong there."""
+        return None
+
+    def soc(self, scheme: Any) -> tuple[float, float] | None:
+        """Return what all its storages hold and could hold together [kWh]."""
+        held = self.stores(scheme)
+        if held is None:
+            return None
+        return float(held.energy_kwh.sum()), float(held.capacity_kwh.sum())
+
+    def paid(self, scheme: Any) -> dict[str, float]:
+        """Return what it pays on average for a kWh [money/kWh], by what that is called."""
+        return {}
+
+    def within(self, scheme: Any) -> dict[str, float]:
+        """Return what happens within those who may live without a grid [kWh]."""
+        return {}
+
+    def line(self, scheme: Any, reading: Reading, community: int) -> str:
+        """Return a line on what it does in a community in the step, "" where it does nothing."""
+        return ""
+
+    def roads(self, setting: Any) -> "Roads | None":
+        """Return what follows its agents on the roads between communities."""
+        return None
+
+
+class Roads:
+    """Follows agents on their ways."""
+
+    def read(self, scheme: Any) -> Any:
+        """Return where they are in the step that is now, which must follow the last read."""
+
+
+def live_of(name: str) -> SchemeLive:
+    """Return what the live view shows of a scheme."""
+    made = scheme(name).part("live")
+    view: SchemeLive = made() if made else SchemeLive()
+    return view
+
+
+def read(world: Simulation) -> Reading:
     """Read a world off, in the middle of its step."""
-    decision = world.vehicles.decision
+    decision = world.market.decision
     supplied = np.where(world.supplied, decision.community_price, np.nan)
     return Reading(
         step=world.step_index,
@@ -95,111 +137,26 @@ def read(world: "Simulation") -> Reading:
         utility_price=float(decision.utility_price),
         loading=world.loading.copy(),
         soc=_soc(world),
-        incentive_price=_incentive_price(world),
-        homes=_homes(world),
+        paid={
+            k: v
+            for name, each in world.schemes.items()
+            for k, v in live_of(name).paid(each).items()
+        },
+        within={
+            k: v
+            for name, each in world.schemes.items()
+            for k, v in live_of(name).within(each).items()
+        },
     )
 
 
-def stores_of(world: "Simulation") -> dict[str, Stores]:
+def stores_of(world: Simulation) -> dict[str, Stores]:
     """Return the storages that stay, by scheme."""
-    return {name: _STORES[name](world.schemes[name]) for name in world.schemes if name in _STORES}
+    found = {name: live_of(name).stores(each) for name, each in world.schemes.items()}
+    return {name: stores for name, stores in found.items() if stores is not None}
 
 
-def _soc(world: "Simulation") -> dict[str, float]:
-    held = {
-        name: (float(stores.energy_kwh.sum()), float(stores.capacity_kwh.sum()))
-        for name, stores in stores_of(world).items()
-    }
-    if "vehicles" in world.schemes:
-        fleet = world.vehicles.fleet.population
-        there = fleet["community"] != ABSENT
-        held["vehicles"] = (
-            float(fleet["energy_kwh"][there].sum()), float(fleet["capacity_kwh"][there].sum())
-        )  # fmt: skip
+def _soc(world: Simulation) -> dict[str, float]:
+    found = {name: live_of(name).soc(each) for name, each in world.schemes.items()}
+    held = {name: both for name, both in found.items() if both is not None}
     return {name: energy / capacity for name, (energy, capacity) in held.items() if capacity > 0}
-
-
-def _of_schools(scheme: Any) -> Stores:
-    district, buses = scheme.district, scheme.district.buses.population
-    return Stores(
-        tuple(f"school {number + 1}" for number in range(len(district))),
-        scheme.community,
-        district.by_school(buses["energy_kwh"]),
-        district.by_school(buses["capacity_kwh"]),
-    )
-
-
-def _of_batteries(scheme: Any) -> Stores:
-    batteries = scheme.batteries
-    return Stores(
-        tuple(scheme.shared.names),
-        scheme.community,
-        np.array(batteries["energy_kwh"]),
-        np.array(batteries["capacity_kwh"]),
-    )
-
-
-def _of_homes(scheme: Any) -> Stores:
-    names, community, energy, capacity = [], [], [], []
-    for group, homes in zip(scheme.setting.groups, scheme.groups, strict=True):
-        names.append(group.settings.name)
-        community.append(group.community)
-        energy.append(float(homes.energy_kwh.sum()))
-        capacity.append(float(homes.bank.capacity_kwh.sum()))
-    return Stores(tuple(names), np.array(community, np.intp), np.array(energy), np.array(capacity))
-
-
-def _of_communities(scheme: Any) -> Stores:
-    storages, shared = scheme.controllers.population, scheme.shared
-    held = np.array(storages["energy_kwh"]), np.array(storages["capacity_kwh"])
-    return Stores(tuple(shared.names), np.asarray(shared.community, np.intp), *held)
-
-
-def _of_houses(scheme: Any) -> Stores:
-    batteries, community = scheme.houses.columns.batteries, scheme.setting.community
-    names = tuple(f"house {number + 1}" for number in range(len(community)))
-    held = np.array(batteries["energy_kwh"]), np.array(batteries["capacity_kwh"])
-    return Stores(names, np.asarray(community, np.intp), *held)
-
-
-_STORES: Mapping[str, Callable[[Any], Stores]] = MappingProxyType(
-    {
-        "school_buses": _of_schools,
-        "battery_sharing": _of_batteries,
-        "smart_homes": _of_homes,
-        "community_storage": _of_communities,
-        "composite_storage": _of_houses,
-    }
-)
-
-
-def _incentive_price(world: "Simulation") -> float:
-    if "school_buses" not in world.schemes:
-        return float("nan")
-    scheme = cast(Any, world.schemes["school_buses"])
-    sold = float(scheme.sold_kwh.sum())
-    paid = np.nan_to_num(scheme.decision.price)
-    return float((scheme.sold_kwh * paid).sum()) / sold if sold > 0 else float("nan")
-
-
-# What happens within homes, in the order in which it is drawn.
-_OF_HOMES = MappingProxyType(
-    {
-        "direct_kwh": "generation used at once",
-        "discharged_kwh": "out of storages",
-        "imported_kwh": "from the grid",
-        "charged_kwh": "into storages",
-        "exported_kwh": "to the grid",
-        "curtailed_kwh": "curtailed",
-        "wanted_kwh": "wanted",
-    }
-)
-
-
-def _homes(world: "Simulation") -> dict[str, float]:
-    if "smart_homes" not in world.schemes:
-        return {}
-    groups = cast(Any, world.schemes["smart_homes"]).of_step
-    return {
-        text: sum(group.totals_kwh[name] for group in groups) for name, text in _OF_HOMES.items()
-    }

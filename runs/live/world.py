@@ -7,11 +7,11 @@ import mesa
 
 from environment.errors import InputError, Problem
 from runs.live.parameters import Parameter, shown
-from runs.live.readings import Reading, Stores, read, stores_of
-from runs.live.roadmap import OnTheRoad, Roads
+from runs.live.readings import Reading, Roads, Stores, live_of, read, stores_of
+from runs.live.roadmap import OnTheRoad, places
 from runs.live.source import Source
-from runs.setting import make_setting
-from runs.simulation import Simulation
+from runs.world.setting import make_setting
+from runs.world.simulation import Simulation
 
 # Two weeks of hours: what charts show of a long run.
 STEPS_SHOWN = 336
@@ -75,7 +75,9 @@ class LiveWorld(mesa.Model[Any, Any]):
     def _begin(self, seed: int) -> None:
         self.given = self.source.changed(self.values, seed)
         self.setting = make_setting(self.given)
-        self.roads = Roads(self.setting)
+        self.places = places(self.setting)
+        found = {name: live_of(name).roads(self.setting) for name in self.given.schemes}
+        self.roads: dict[str, Roads] = {k: roads for k, roads in found.items() if roads is not None}
         names = dict.fromkeys((self.given.strategies[0], self.strategy))
         self.history = {name: deque(maxlen=STEPS_SHOWN) for name in names}
         self.worlds = [Simulation(self.setting, name, self._look) for name in names]
@@ -116,8 +118,8 @@ class LiveWorld(mesa.Model[Any, Any]):
         self.history[world.strategy].append(read(world))
         if world.strategy == self.strategy:
             self.stores = stores_of(world)
-            if self.setting.has_vehicles:
-                self.on_the_road = self.roads.read(world)
+            for name, roads in self.roads.items():
+                self.on_the_road = roads.read(world.schemes[name])
 
 
 def _whole(seed: str) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from runs.number_text import fixed, texts_apart
 from runs.pictures.sheet_size import asked_size_in, refuse_no_room
+from runs.strategy_names import STRATEGIES
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -32,34 +33,6 @@ NOTE_CHARACTERS = 130
 
 # Okabe and Ito's colours for strategies and Tol's muted ones for communities stay apart for every
 # kind of colour vision.
-_STRATEGY_COLOURS = {
-    "typical": "#D55E00",
-    "two_level": "#009E73",
-    "three_level": "#0072B2",
-    "spfa_s": "#D55E00",
-    "spfa_gs": "#E69F00",
-    "mpfa_sg": "#56B4E9",
-    "mpfa_mg": "#0072B2",
-    "mpfa_sg_shifting": "#009E73",
-    "mpfa_mg_shifting": "#CC79A7",
-    "no_house_storage": "#8C8C8C",
-    "house_battery": "#D55E00",
-    "thermal_tank": "#009E73",
-    "hybrid_storage": "#0072B2",
-    "no_battery": "#8C8C8C",
-    "own_battery": "#D55E00",
-    "shared_battery": "#0072B2",
-    "priced_battery": "#009E73",
-    "no_community_storage": "#8C8C8C",
-    "community_storage_normal": "#D55E00",
-    "community_storage_optimal": "#0072B2",
-    "charge_after_use": "#D55E00",
-    "valley_charging": "#E69F00",
-    "centralised": "#009E73",
-    "optimal_energy_price": "#0072B2",
-    "nobody_shares": "#8C8C8C",
-    "everybody_shares": "#D55E00",
-}
 _MORE_STRATEGY_COLOURS = (
     "#CC79A7", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#8C8C8C", "#332288",
 )  # fmt: skip
@@ -152,7 +125,7 @@ def strategy_colour(strategies: Sequence[str], strategy: str) -> str:
     """
     colours: dict[str, str] = {}
     for name in strategies:
-        own = _STRATEGY_COLOURS.get(name)
+        own = STRATEGIES[name].colour if name in STRATEGIES else ""
         if own and own not in colours.values():
             colours[name] = own
     free = [c for c in _MORE_STRATEGY_COLOURS if c not in colours.values()]

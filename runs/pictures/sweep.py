@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from environment.safe_files import beside, own_folder, remove_own
 from runs.pictures.sheet import legend_line, panel_title, sheet, strategy_colour, style
 from runs.results.names import PICTURE_FILES
+from runs.schemes.registry import sections_first
 from runs.strategy_names import strategy_label, strategy_name
 from runs.sweeps.plan import value_text
 from runs.sweeps.statistics import statistics
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # What a panel shows, what its axis says, and how the title calls it.
-HEADLINES = (
+_FIRST = (
     ("peak_kw", "peak [kW]", "the peak"),
     ("par", "peak to average [-]", "the peak-to-average ratio"),
-    ("ev_bill", "vehicles' bill [{currency}]", "the vehicles' bill"),
-    ("utility_profit", "utility's profit [{currency}]", "the utility's profit"),
 )
+_LAST = ("utility_profit", "utility's profit [{currency}]", "the utility's profit")
 
 # Runs of the same seeds that differ by less differ by rounding alone.
 _SAME = 1e-9
@@ -111,13 +111,24 @@ def draw_sweep(directory: Path, ensemble: Ensemble) -> list[SweepPlot]:
     return plots
 
 
+def _headlines(ensemble: Ensemble) -> list[tuple[str, str, str]]:
+    """Return what panels show: the load, bills of schemes, and what the utility earns."""
+    of_schemes = [
+        (figure.key, figure.axis, figure.title)
+        for each in sections_first()
+        for figure in each.figures
+        if figure.axis and (each.always_there or figure.key in ensemble.quantities)
+    ]
+    return [*_FIRST, *of_schemes, _LAST]
+
+
 def _along(ensemble: Ensemble, key: str) -> _Along:
     """Average over all points that share a value; a seed that lacks one of them is left out."""
     values = ensemble.plan.values(key)
     if all(isinstance(value, int | float) for value in values):
         values = sorted(values)
     of = {}
-    for name, *_ in HEADLINES:
+    for name, *_ in _headlines(ensemble):
         if name in ensemble.quantities:
             quantity = ensemble.of(name)
             points = ensemble.plan.points
@@ -139,10 +150,11 @@ def _draw(along: _Along, finding: str) -> "Figure":
     others = [key for key in along.ensemble.plan.keys if key != along.key]
     if others and along.ensemble.plan.sample == "grid":
         note += f", averaged over {', '.join(others)}"
+    headlines = _headlines(along.ensemble)
     figure, panels = sheet(
-        finding, (2, 2), 2.3, entries, left_in=1.0, gap_in=0.75, note=note,
+        finding, (-(-len(headlines) // 2), 2), 2.3, entries, left_in=1.0, gap_in=0.75, note=note,
     )  # fmt: skip
-    for axes, (name, label, _) in zip(panels.flat, HEADLINES, strict=True):
+    for axes, (name, label, _) in zip(panels.flat, headlines, strict=False):
         panel_title(axes, label.format(currency=along.ensemble.currency))
         if name in along.of:
             _draw_panel(axes, along, along.of[name])
@@ -176,7 +188,7 @@ def _finding(along: _Along) -> str:
     for s, strategy in reversed(list(enumerate(strategies))):
         told = [
             (sureness, text)
-            for name, _, called in HEADLINES
+            for name, _, called in _headlines(along.ensemble)
             if name in along.of
             for sureness, text in [_told(along, along.of[name][:, :, s], called)]
             if sureness > 1

@@ -6,7 +6,8 @@ from environment.last_digits import anything
 from runs.number_text import counted
 from runs.pictures.run_data import RunData
 from runs.pictures.sheet import change, power_text
-from runs.report.scheme_headlines import Figure, Sentence, Totals, money, of_schemes
+from runs.report.scheme_headlines import of_schemes
+from runs.report.sentence import Figure, Sentence, Totals, money
 from runs.strategy_names import capital, strategy_name
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from runs.audits.report import AuditReport
 from runs.pictures.run_data import RunData
 from runs.report.headlines import headline
-from runs.report.scheme_headlines import Figure
+from runs.report.sentence import Figure
 from runs.run_summary import notes, summary_table
 from runs.strategy_names import strategy_label
 

@@ -8,8 +8,8 @@ from runs.results.buffer import Coded
 from runs.results.writer import ResultsWriter
 
 if TYPE_CHECKING:
-    from runs.setting import Setting
-    from runs.simulation import Simulation
+    from runs.world.setting import Setting
+    from runs.world.simulation import Simulation
 
 
 class Recorder:
@@ -48,7 +48,7 @@ class Recorder:
             self.writer.add("messages", log | about)
 
     def _write_hours(self, simulation: "Simulation") -> None:
-        decision = simulation.vehicles.decision
+        decision = simulation.market.decision
         self.writer.add(
             "hours",
             {
@@ -60,7 +60,7 @@ class Recorder:
                 "net_kwh": simulation.net_kwh,
                 "community_price": decision.community_price,
                 "utility_price": decision.utility_price,
-                "vehicles_present": simulation.vehicles.present,
+                "vehicles_present": simulation.market.present,
                 "unserved_kwh": simulation.meters.unserved_kwh,
             },
         )

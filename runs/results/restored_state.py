@@ -15,7 +15,7 @@ from runs.results.tables import TABLES
 
 if TYPE_CHECKING:
     from runs.results.writer import ResultsWriter
-    from runs.simulation import Simulation
+    from runs.world.simulation import Simulation
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Whole = Annotated[int, Field(ge=0)]

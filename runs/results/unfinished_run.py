@@ -44,8 +44,8 @@ class UnfinishedRun(Run):
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What the run comes to so far, strategy by strategy."""
-        from runs.setting import make_setting
-        from runs.simulation import Simulation
+        from runs.world.setting import make_setting
+        from runs.world.simulation import Simulation
 
         setting = make_setting(self.writer.scenario)
         summary: dict[str, Any] = {}

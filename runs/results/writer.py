@@ -161,8 +161,12 @@ class ResultsWriter:
         Raises
         ------
         ValueError
-            When the columns are not those of the table.
+            When the run has no such table, or the columns are not those of the table.
         """
+        if table not in self._buffers:
+            raise ValueError(
+                f"the run has no table {table!r}: it belongs among the tables of its scheme"
+            )
         buffer = self._buffers[table]
         buffer.add(columns)
         if buffer.rows >= ROWS_PER_PART:

@@ -1,18 +1,15 @@
 """What sections of a scenario need of each other, beyond what each of them says by itself."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationInfo
 
 from environment.errors import InputError, Problem
-from runs.scenarios.base import refuse
+from runs.scenarios.base import SchemeSection, refuse
 from runs.scenarios.chance import Location
 from runs.scenarios.sections import PriceRules
+from runs.schemes.registry import schemes
 from runs.strategy_names import scheme_of
-
-if TYPE_CHECKING:
-    from runs.scenarios.community_storage import CommunityStorage
-    from runs.scenarios.composite_storage import CompositeStorage
 
 
 def each_once(strategies: tuple[str, ...]) -> tuple[str, ...]:
@@ -71,10 +68,8 @@ def known_for_the_sun(location: Location | None, info: ValidationInfo) -> Locati
     communities = info.data.get("communities", {})
     if any(group.pv_kw for community in communities.values() for group in community.members):
         raise refuse("members have photovoltaics", allowed=allowed)
-    storages: CommunityStorage | None = info.data.get("community_storage")
-    if storages is not None and storages.sunlit:
-        raise refuse("storages have plants", allowed=allowed)
-    houses: CompositeStorage | None = info.data.get("composite_storage")
-    if houses is not None and houses.sunlit:
-        raise refuse("houses have photovoltaics", allowed=allowed)
+    for scheme in schemes():
+        section: SchemeSection | None = info.data.get(scheme)
+        if section is not None and section.in_the_sun:
+            raise refuse(section.in_the_sun, allowed=allowed)
     return None

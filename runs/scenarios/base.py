@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
@@ -38,6 +38,58 @@ class Section(BaseModel):
         allow_inf_nan=False,
         validate_default=True,
     )
+
+
+class SchemeSection(Section):
+    """The section of a scheme, and what a scenario asks of it."""
+
+    @classmethod
+    def absent(cls) -> Self | None:
+        """Return the section of a scenario that leaves it out; None where it then has none."""
+        return None
+
+    @classmethod
+    def agree(cls, section: Any, info: ValidationInfo) -> Any:
+        """Return the section, or None, once it is found to agree with the sections before it."""
+        return section
+
+    def takes_part(self, scenario: Any) -> bool:
+        """Return whether the scheme takes part in a scenario with this section."""
+        return True
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return the nodes of the grid that the scheme adds under a community, by name."""
+        return ()
+
+    @property
+    def files(self) -> list[str]:
+        """Single files that it names."""
+        return []
+
+    @property
+    def load_files(self) -> list[str]:
+        """Those of its files that hold measured energies, steps by columns."""
+        return []
+
+    @property
+    def lived_in(self) -> set[str]:
+        """Communities in which its agents live."""
+        return set()
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Datasets that it names, and the tables they are read for."""
+        return {}
+
+    @property
+    def sunlit(self) -> bool:
+        """Whether what its agents generate follows from the sky over a community."""
+        return False
+
+    @property
+    def in_the_sun(self) -> str:
+        """What of it generates by the sun of a known place, such as "storages have plants"."""
+        return ""
 
 
 def refuse(message: str, *, place: str = "", allowed: str = "", suggestion: str = "") -> InputError:

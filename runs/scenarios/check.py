@@ -1,14 +1,13 @@
 """A scenario checked together with the files it names, before anything is run."""
 
 from collections.abc import Iterator
-from math import inf
 from pathlib import Path
 
 from environment.errors import InputError, Problem
 from runs.scenarios.overrides import Changes
-from runs.scenarios.preferences import FromFile
 from runs.scenarios.scenario import Scenario, load_scenario
 from runs.scenarios.sections import DatasetMembers, FileMembers
+from runs.schemes.registry import sections_first
 
 
 def check_scenario(
@@ -44,7 +43,7 @@ def check_setting(scenario: Scenario) -> None:
     InputError
         When it cannot: every problem of all files the scenario names.
     """
-    from runs.setting import make_setting
+    from runs.world.setting import make_setting
 
     try:
         make_setting(scenario)
@@ -55,11 +54,10 @@ def check_setting(scenario: Scenario) -> None:
 
 
 def _file_problems(scenario: Scenario) -> Iterator[Problem]:
-    from environment.value_file import read_values
-    from runs.members import measured_in, measured_loads
     from runs.scenarios.calendar import calendar_of, school_terms_of
-    from runs.tariff import measured_tariff
-    from runs.travel import travel_problems
+    from runs.world.members import measured_in, measured_loads
+    from runs.world.tariff import measured_tariff
+    from runs.world.travel import travel_problems
 
     try:
         school_terms_of(scenario)
@@ -67,32 +65,14 @@ def _file_problems(scenario: Scenario) -> Iterator[Problem]:
         yield from error.problems
     calendar = calendar_of(scenario, with_files=False)
     yield from travel_problems(scenario, calendar)
-    vehicles, schools = scenario.vehicles, scenario.school_buses
-    preferences = [(vehicles.lam, -inf, vehicles.count), (vehicles.theta, 0.0, vehicles.count)]
-    if schools is not None:
-        count, buses = schools.school_count, schools.bus_count
-        preferences += [(schools.lam, -inf, count), (schools.theta, 0.0, count)]
-        preferences.append((schools.round_km, 0.0, buses))
-    for preference, above, count in preferences:
-        if isinstance(preference, FromFile):
-            try:
-                rows = 1 if preference.drawn else count
-                read_values(scenario.path_of(preference.file), preference.column, rows, above)
-            except InputError as error:
-                yield from error.problems
+    for each in sections_first():
+        if each.file_problems and scenario.section(each.name) is not None:
+            yield from each.part("file_problems")(scenario, calendar)
     groups = (group for community in scenario.communities.values() for group in community.members)
     measured = (group for group in groups if isinstance(group, FileMembers | DatasetMembers))
     for group in {measured_in(group): group for group in measured}.values():
         try:
             measured_loads(scenario, calendar, group)
-        except InputError as error:
-            yield from error.problems
-    if (storages := scenario.community_storage) is not None:
-        from runs.schemes.storage_plants import calendar_of_history, measured_plants
-
-        history = calendar_of_history(calendar, storages)
-        try:
-            measured_plants(scenario, storages, *history)
         except InputError as error:
             yield from error.problems
     try:

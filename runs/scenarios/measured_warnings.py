@@ -17,10 +17,10 @@ from environment.datasets.implausible import (
 from environment.demand import read_loads
 from environment.errors import Problem
 from environment.local_times import HOUR_US, microseconds, shown
-from runs.dataset_files import load_description
 from runs.scenarios.calendar import calendar_of
 from runs.scenarios.scenario import Scenario
 from runs.scenarios.sections import DatasetMembers, FileMembers
+from runs.world.dataset_files import load_description
 
 
 def measured_warnings(scenario: Scenario) -> Iterator[Problem]:
@@ -64,8 +64,9 @@ def _files(scenario: Scenario) -> dict[str, bool]:
     for group in groups:
         if isinstance(group, FileMembers):
             found[group.file] = group.kind == "household" or found.get(group.file, False)
-    for file in () if (houses := scenario.composite_storage) is None else houses.own_files:
-        found.setdefault(file, False)
+    for section in scenario.sections.values():
+        for file in section.load_files:
+            found.setdefault(file, False)
     return found
 
 

@@ -1,6 +1,6 @@
 """How the preferences of vehicles differ: the distributions from which they are drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from pydantic import field_validator as check
 
 from environment import distributions
-from environment.errors import nearest
+from environment.errors import InputError, Problem, nearest
 from environment.value_file import read_values
 from runs.scenarios.base import Interval, Money, Positive, Section, existing, ordered, refuse
 
@@ -242,3 +242,22 @@ def preference_values(
     if isinstance(preference, float):
         return np.full(len(u), preference)
     return preference.values(u)
+
+
+def file_problems(scenario: Any, given: Iterable[tuple[Any, float, int]]) -> Iterator[Problem]:
+    """Return what is wrong with the files of some preferences.
+
+    Parameters
+    ----------
+    scenario
+        Says where files lie.
+    given
+        Each a preference, what its values must be above, and for how many it is.
+    """
+    for preference, above, count in given:
+        if isinstance(preference, FromFile):
+            try:
+                rows = 1 if preference.drawn else count
+                read_values(scenario.path_of(preference.file), preference.column, rows, above)
+            except InputError as error:
+                yield from error.problems

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     Field,
@@ -20,24 +20,19 @@ from pydantic import (
 from pydantic import field_validator as check
 
 from environment.errors import InputError, Problem, impossible_path, nearest
-from runs.dataset_files import dataset_files
 from runs.scenarios.agreement import (
     each_once,
     known_for_the_sun,
     tariff_within_bounds,
-    there_if_compared,
 )
 from runs.scenarios.base import Name
-from runs.scenarios.battery_sharing import BatterySharing
 from runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
-from runs.scenarios.community_storage import CommunityStorage, between_storages_and_communities
-from runs.scenarios.composite_storage import CompositeStorage, between_houses_and_communities
 from runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
 from runs.scenarios.named_files import datasets_named, files_named
 from runs.scenarios.overrides import SOURCE, Changes, override
 from runs.scenarios.problems import Keys, problems_of
+from runs.scenarios.scheme_sections import add_schemes, always_there
 from runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
-from runs.scenarios.school_buses import SchoolBuses, between_terms_and_communities
 from runs.scenarios.sections import (
     Community,
     DatasetMembers,
@@ -50,11 +45,9 @@ from runs.scenarios.sections import (
     Record,
     Road,
     Section,
-    Vehicles,
     between_communities,
     names_of_places,
 )
-from runs.scenarios.smart_homes import SmartHomesSettings, between_homes_and_communities
 from runs.scenarios.time_span import (
     SHORTEST_STEP_H,
     existing_time,
@@ -64,14 +57,20 @@ from runs.scenarios.time_span import (
 )
 from runs.scenarios.travel import PlannedTravel, Travel, between
 from runs.scenarios.yaml_reader import place, read_yaml
-from runs.strategy_names import STRATEGIES_OF, Strategy, scheme_of
+from runs.schemes.registry import on_change, schemes, sections_first
+from runs.strategy_names import scheme_of
+from runs.world.dataset_files import dataset_files
 
 BUILT_IN = Path(__file__).parent / "built_in"
-SCHEME_SECTIONS = tuple(scheme for scheme in STRATEGIES_OF if scheme != "vehicles")
 
 
 class Scenario(Section):
     """Everything that a run depends on; the same scenario and seed give the same results."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, scheme: str) -> Any:
+            """Return the section of a scheme; `_complete` adds them as fields."""
 
     name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
@@ -99,8 +98,8 @@ class Scenario(Section):
     school_terms: SchoolTermSettings | None = Field(
         default=None, description="when there is school, or null where nothing needs it"
     )
-    strategies: Annotated[tuple[Strategy, ...], Field(strict=False)] = Field(
-        default=("typical", "two_level", "three_level"), description="strategies run side by side"
+    strategies: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="strategies run side by side"
     )
     generation_cost: GenerationCost = Field(
         default=GenerationCost(), description="cost of generation"
@@ -110,25 +109,6 @@ class Scenario(Section):
     communities: dict[str, Community] = Field(description="communities by name")
     roads: Annotated[tuple[Road, ...], Field(strict=False)] = Field(
         default=(), description="roads between communities"
-    )
-    vehicles: Vehicles = Field(
-        default=Vehicles(count=0), description="electric vehicles, none if left out"
-    )
-    smart_homes: SmartHomesSettings | None = Field(
-        default=None, description="homes that settle their own power flow, or null for none"
-    )
-    composite_storage: CompositeStorage | None = Field(
-        default=None,
-        description="houses with battery and thermal tank, or null for none",
-    )
-    battery_sharing: BatterySharing | None = Field(
-        default=None, description="batteries of buildings that share, or null for none"
-    )
-    community_storage: CommunityStorage | None = Field(
-        default=None, description="storages that communities share, or null for none"
-    )
-    school_buses: SchoolBuses | None = Field(
-        default=None, description="electric school buses, or null for none"
     )
     location: Location | None = Field(
         default=None, description="where the communities are, or null where nothing needs it"
@@ -183,28 +163,24 @@ class Scenario(Section):
     @property
     def schemes(self) -> tuple[str, ...]:
         """The schemes that take part, in the order of the hour."""
-        return tuple(scheme for scheme in STRATEGIES_OF if self._takes_part(scheme))
+        return tuple(name for name, each in schemes().items() if each.takes_part(self))
+
+    def section(self, scheme: str) -> Any:
+        """Return the section of a scheme; None where it has none."""
+        return getattr(self, scheme, None)
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        """The sections of schemes that there are, in the order of the scenario."""
+        found = {each.name: self.section(each.name) for each in sections_first()}
+        return {name: section for name, section in found.items() if section is not None}
 
     def connections(self, community: str) -> tuple[str, ...]:
         """Return what is connected to the grid in a community, by name."""
         names = [group.name for group in self.communities[community].members]
         for scheme in self.schemes:
-            if scheme == "vehicles":
-                names.append("charging")
-            else:
-                names += getattr(self, scheme).connections(community)
+            names += self.section(scheme).connections(community)
         return tuple(names)
-
-    @property
-    def vehicles_expected(self) -> bool:
-        """Whether there are vehicles at any time of the run."""
-        return bool(self.vehicles.count or self.growth.vehicles_per_year)
-
-    def _takes_part(self, scheme: str) -> bool:
-        if scheme != "vehicles":
-            return getattr(self, scheme) is not None
-        compared = any(scheme_of(strategy) == scheme for strategy in self.strategies)
-        return compared or self.vehicles_expected
 
     @property
     def photovoltaics(self) -> bool:
@@ -216,8 +192,8 @@ class Scenario(Section):
     def sunlit(self) -> bool:
         """Whether what anybody generates follows from the sky over a community."""
         groups = (group for community in self.communities.values() for group in community.members)
-        storages = self.community_storage
-        return any(group.pv_kw for group in groups) or bool(storages and storages.sunlit)
+        lit = any(section.sunlit for section in self.sections.values())
+        return lit or any(group.pv_kw for group in groups)
 
     def resolved(self) -> dict[str, Any]:
         """Return the scenario as plain data with everything filled in.
@@ -276,11 +252,12 @@ class Scenario(Section):
 
     @model_validator(mode="after")
     def _strategies_of_schemes_there(self) -> Self:
+        there = ", ".join(self.schemes) or always_there()
         problems = [
             Problem(
                 f"strategies.{index}",
                 f"{strategy!r} is a strategy of {scheme}, which the scenario leaves out",
-                f"a section {scheme}, or strategies of {', '.join(self.schemes) or 'vehicles'}",
+                f"a section {scheme}, or strategies of {there}",
             )
             for index, strategy in enumerate(self.strategies)
             if (scheme := scheme_of(strategy)) is not None and scheme not in self.schemes
@@ -297,11 +274,6 @@ class Scenario(Section):
     _tariff = check("prices")(tariff_within_bounds)
     _names = check("communities")(names_of_places)
     _roads = check("roads")(between_communities)
-    _compared = check(*SCHEME_SECTIONS, check_fields=False)(there_if_compared)
-    _homes = check("smart_homes")(between_homes_and_communities)
-    _houses = check("composite_storage")(between_houses_and_communities)
-    _storages = check("community_storage")(between_storages_and_communities)
-    _schools = check("school_buses")(between_terms_and_communities)
     _location = check("location")(known_for_the_sun)
     _chance = check("chance")(refuse_short_outages)
 
@@ -310,6 +282,18 @@ class Scenario(Section):
     def _travels_between_communities(cls, travel: Travel, info: ValidationInfo) -> Travel:
         communities = info.data.get("communities")
         return travel if communities is None else between(travel, communities)
+
+
+_FIELDS = dict(Scenario.model_fields)
+
+
+def _complete() -> None:
+    """Give the scenario the sections of all schemes that there are, and their strategies."""
+    add_schemes(Scenario, _FIELDS)
+
+
+_complete()
+on_change(_complete)
 
 
 def load_scenario(

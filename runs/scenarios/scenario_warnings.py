@@ -4,7 +4,7 @@ from environment.errors import InputError, Problem
 from runs.scenarios.measured_warnings import measured_warnings
 from runs.scenarios.plausibility import implausible
 from runs.scenarios.scenario import Scenario
-from runs.scenarios.school_warnings import school_warnings
+from runs.schemes.registry import sections_first
 
 
 def scenario_warnings(scenario: Scenario) -> list[Problem]:
@@ -18,9 +18,11 @@ def scenario_warnings(scenario: Scenario) -> list[Problem]:
     """
     warnings = [amount.warning for amount in scenario.converted_money]
     try:
-        warnings += [
-            *implausible(scenario), *school_warnings(scenario), *measured_warnings(scenario)
-        ]  # fmt: skip
+        warnings += implausible(scenario)
+        for each in sections_first():
+            if each.warnings:
+                warnings += each.part("warnings")(scenario)
+        warnings += measured_warnings(scenario)
     except InputError:
         return warnings
     return list(dict.fromkeys(warnings))

@@ -10,15 +10,11 @@ from pydantic import field_validator as check
 from environment.errors import InputError, Problem, nearest
 from runs.scenarios.base import (
     AS_TUPLE,
-    Efficiency,
     Money,
     NotNegative,
-    Share,
-    above_lowest,
     existing_dataset,
     names_given_twice,
     short_enough,
-    within_limits,
 )
 from runs.scenarios.base import Interval as Interval
 from runs.scenarios.base import LossRate as LossRate
@@ -33,7 +29,6 @@ from runs.scenarios.members import FileMembers as FileMembers
 from runs.scenarios.members import Members
 from runs.scenarios.members import ProfileMembers as ProfileMembers
 from runs.scenarios.money_defaults import money
-from runs.scenarios.preferences import PositivePreference, Preference
 
 
 class Holidays(Section):
@@ -250,40 +245,6 @@ def between_communities(roads: tuple[Road, ...], info: ValidationInfo) -> tuple[
     if problems:
         raise InputError(problems)
     return roads
-
-
-class Vehicles(Section):
-    """The electric vehicles, alike but for their day plans and satisfaction."""
-
-    count: Annotated[int, Field(ge=0, le=10_000_000)] = Field(description="how many vehicles")
-    day_plans: str | None = Field(
-        default=None, description="CSV file of day plans, or null for the ten published ones"
-    )
-    capacity_kwh: Positive = Field(default=40.0, description="capacity of a battery [kWh]")
-    power_kw: Positive = Field(default=7.0, description="highest power at the plug [kW]")
-    consumption_kwh_per_km: NotNegative = Field(
-        default=0.16, description="consumption driving [kWh/km]"
-    )
-    soc_min: Share = Field(default=0.2, description="lowest state of charge for discharging [1]")
-    soc_max: Share = Field(default=0.9, description="highest state of charge for charging [1]")
-    soc_start: Share = Field(default=0.5, description="state of charge at the start [1]")
-    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
-    discharge_efficiency: Efficiency = Field(
-        default=1.0, description="delivered per energy taken out [1]"
-    )
-    lam: Preference = money(
-        "vehicles.lam", "satisfaction of the first kWh; two bounds are drawn between"
-    )
-    theta: PositivePreference = money("vehicles.theta", "fall of satisfaction per kWh stored")
-    trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
-
-    @check("day_plans")
-    @classmethod
-    def _existing_plans(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".csv",))
-
-    _above_lowest = check("soc_max")(above_lowest)
-    _within_limits = check("soc_start")(within_limits)
 
 
 class MessageSettings(Section):

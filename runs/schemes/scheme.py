@@ -1,58 +1,81 @@
 """What every scheme of sharing does in a step, so that one simulation can hold any of them."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.fleet import ParkedVehicles
 
 
-class Scheme(Protocol):
-    """A scheme that lives in the world of one strategy.
+class RowWriter(Protocol):
+    """Where rows of tables go."""
 
-    A simulation calls its schemes one after another, in the order of the hour: `act` first, `pay`
-    and the figures once all have acted, `record` before any battery moves, `move` at the end.
+    def add(self, table: str, columns: Mapping[str, Any]) -> None:
+        """Append rows to a table."""
+        ...
+
+
+class Scheme:
+    """A scheme that lives in the world of one strategy; what it leaves out, it does not do.
+
+    A simulation calls its schemes one after another, in the order of the hour: `begin_step` and
+    `look_around` before prices are set, `act` in the scheme's phase, `pay` and the figures once all
+    have acted, `record` before any battery moves, `move` at the end.
+
+    Attributes
+    ----------
+    parked : list of ParkedVehicles, or None
+        Those of its agents that answer to the price of the step, by community.
     """
+
+    parked: list[ParkedVehicles] | None = None
+
+    def begin_step(self) -> None:
+        """Let chance do to its agents what it does in this step."""
+
+    def look_around(self) -> None:
+        """See what its agents could do in this step, at whatever price."""
+
+    def unpriced_kwh(self) -> list[NDArray[np.float64]]:
+        """Return what those exchange that answer to a price, where nobody asks one [kWh]."""
+        return []
 
     def act(self) -> None:
         """Decide what its agents do in this step, and draw their energy from the simulation."""
-        ...
 
     def pay(self) -> None:
         """Enter the payments of its agents."""
-        ...
 
     def sums(self) -> dict[str, float]:
         """Return the figures of the step that add up over a run, by name."""
-        ...
+        return {}
 
     def counts(self) -> dict[str, int]:
         """Return how often something happened in the step that a reader should know of."""
-        ...
+        return {}
 
     def worst(self) -> dict[str, float]:
         """Return figures of the step that should be small; a run keeps the largest of each."""
-        ...
+        return {}
 
-    def record_start(self, writer: "ResultsWriter") -> None:
+    def record_start(self, writer: RowWriter) -> None:
         """Write what never changes, once for all strategies of a run."""
-        ...
 
-    def record(self, writer: "ResultsWriter") -> None:
+    def record(self, writer: RowWriter) -> None:
         """Write the rows of the step, before batteries move."""
-        ...
 
     def move(self) -> None:
         """Let its batteries do what was decided."""
-        ...
 
     def summary(self) -> dict[str, Any]:
         """Return figures of the state that the run ended in."""
-        ...
+        return {}
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""
-        ...
+        return {}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
-        ...

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.members import LoadSources
 from runs.scenarios.scenario import load_scenario
 from runs.scenarios.sections import ProfileMembers
-from runs.setting import Setting, make_setting
-from runs.simulation import Simulation
-from runs.totals import Totals
+from runs.schemes.vehicles.step import vehicles_of
+from runs.world.members import LoadSources
+from runs.world.setting import Setting, make_setting
+from runs.world.simulation import Simulation
+from runs.world.totals import Totals
 
 SCENARIO = "three-communities"
 DAY_STEPS = 24
@@ -106,7 +107,7 @@ def repeating_day(
     setting : Setting
         Its loads are those of its first day on every day.
     strategy : str
-        A name of `runs.schemes.vehicle_strategies.STRATEGIES`.
+        A strategy of the vehicles.
     tolerance_kwh : float
         Change of a battery over a day that counts as none [kWh].
     most_days : int
@@ -116,7 +117,7 @@ def repeating_day(
     every_day = _RepeatedDay(sources.profiles, sources.tables, sources.step_h)
     members = replace(members, sources=every_day)
     simulation = Simulation(replace(setting, members=members), strategy)
-    fleet = simulation.vehicles.fleet.population
+    fleet = vehicles_of(simulation).fleet.population
     change, day = np.inf, -1
     while change > tolerance_kwh and day + 1 < most_days:
         day += 1

@@ -10,37 +10,37 @@ type Progress = Callable[[int, int], None]
 
 
 def _vehicles(progress: Progress) -> StudyReport:
-    from runs.studies.vehicles import replicate_vehicles
+    from runs.studies.vehicles.study import replicate_vehicles
 
     return replicate_vehicles(progress)
 
 
 def _smart_home(progress: Progress) -> StudyReport:
-    from runs.studies.smart_home import replicate_smart_home
+    from runs.studies.smart_homes.study import replicate_smart_home
 
     return replicate_smart_home(progress)
 
 
 def _battery_sharing(progress: Progress, data: Path | None = None) -> StudyReport:
-    from runs.studies.battery_sharing import replicate_battery_sharing
+    from runs.studies.battery_sharing.study import replicate_battery_sharing
 
     return replicate_battery_sharing(progress, data)
 
 
 def _school_buses(progress: Progress) -> StudyReport:
-    from runs.studies.school_buses import replicate_school_buses
+    from runs.studies.school_buses.study import replicate_school_buses
 
     return replicate_school_buses(progress)
 
 
 def _composite_storage(progress: Progress) -> StudyReport:
-    from runs.studies.composite_storage import replicate_composite_storage
+    from runs.studies.composite_storage.study import replicate_composite_storage
 
     return replicate_composite_storage(progress)
 
 
 def _community_storage(progress: Progress, data: Path | None = None) -> StudyReport:
-    from runs.studies.community_storage import replicate_community_storage
+    from runs.studies.community_storage.study import replicate_community_storage
 
     return replicate_community_storage(progress, data)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runs.schemes.registry import figures_of_schemes
 from runs.strategy_names import strategy_label, strategy_name
 from runs.sweeps.plan import value_text
 from runs.sweeps.statistics import paired_difference, statistics
@@ -18,13 +19,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 24
 MOST_FAILURES = 10
 
-_COLUMNS = (
-    ("peak_kw", "peak\n[kW]"),
-    ("par", "peak to\naverage [-]"),
-    ("ev_bill", "vehicles'\nbill [{currency}]"),
-    ("school_bill", "schools'\nbill [{currency}]"),
-    ("utility_profit", "utility's\nprofit [{currency}]"),
-)
+_FIRST = (("peak_kw", "peak\n[kW]"), ("par", "peak to\naverage [-]"))
+_LAST = ("utility_profit", "utility's\nprofit [{currency}]")
 
 
 def sweep_table(ensemble: "Ensemble") -> "Table":
@@ -43,7 +39,9 @@ def sweep_table(ensemble: "Ensemble") -> "Table":
     for key in plan.keys:
         table.add_column(plan.short_keys[key], justify="right", no_wrap=True)
     table.add_column("strategy", no_wrap=True)
-    shown = [(name, head) for name, head in _COLUMNS if name in ensemble.quantities]
+    of_schemes = ((figure.key, figure.head) for figure in figures_of_schemes())
+    columns = (*_FIRST, *of_schemes, _LAST)
+    shown = [(name, head) for name, head in columns if name in ensemble.quantities]
     for _, head in shown:
         table.add_column(head.format(currency=ensemble.currency), justify="right", no_wrap=True)
     cells = np.argwhere(ensemble.present.any(axis=1)).tolist()
@@ -76,17 +74,15 @@ def sweep_lines(sweep: "Sweep") -> Iterator[str]:
         yield "the same command tries the failed runs again"
 
 
-# What differences are told of: the bill of those whom the run is about.
-_BILLS = {"ev_bill": "the vehicles' bill", "school_bill": "the schools' bill"}
-
-
 def _saved(ensemble: "Ensemble") -> Iterator[str]:
     """Tell what common random numbers did to differences between values of a key."""
     pairs = [found for found in ensemble.comparisons() if found.cell[1] == found.reference[1]]
     if not pairs or len(ensemble.plan.seeds) < 2:
         return
     told = []
-    quantity = next((name for name in _BILLS if name in ensemble.quantities), "generation_cost")
+    # Differences are told of the bill of those whom the run is about.
+    bills = {figure.key: figure.title for figure in figures_of_schemes()}
+    quantity = next((name for name in bills if name in ensemble.quantities), "generation_cost")
     for s, strategy in enumerate(ensemble.strategies):
         shares = [
             _share(ensemble, quantity, pair.cell, pair.reference)
@@ -100,7 +96,7 @@ def _saved(ensemble: "Ensemble") -> Iterator[str]:
         shares_told = ", ".join(told).replace("%", " %")
         yield (
             "Common random numbers save this share of the variance of differences in "
-            f"{_BILLS.get(quantity, 'the cost of generation')}: {shares_told}"
+            f"{bills.get(quantity, 'the cost of generation')}: {shares_told}"
         )
 
 

@@ -1,0 +1,77 @@
+"""Who answers to the price of a step and what was decided: its game as an audit sees it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.demand_curve import kinks_of
+from markets.three_level_game import Game
+from markets.vehicle_response import best_response
+from runs.audits.premises import Premises
+
+
+@dataclass(frozen=True, slots=True)
+class GameStep:
+    """What those have to decide that answer to the price of a step, and what is decided.
+
+    Attributes
+    ----------
+    step, strategy
+        Where it belongs, by number.
+    where
+        Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
+    lam, theta, usable_kwh, lower_kwh, upper_kwh
+        As `markets.best_response` takes them, shape (vehicles,).
+    energy_kwh
+        What each exchanges [kWh], shape (vehicles,).
+    utility_price, community_price
+        Prices [money/kWh], the latter of shape (communities,) and NaN where there is no supply.
+    passive_kwh
+        What answers to no price, generation subtracted [kWh], shape (communities,).
+    """
+
+    step: int
+    strategy: int
+    where: NDArray[np.int64]
+    lam: NDArray[np.float64]
+    theta: NDArray[np.float64]
+    usable_kwh: NDArray[np.float64]
+    lower_kwh: NDArray[np.float64]
+    upper_kwh: NDArray[np.float64]
+    energy_kwh: NDArray[np.float64]
+    utility_price: float
+    community_price: NDArray[np.float64]
+    passive_kwh: NDArray[np.float64]
+
+    def wanted_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what every vehicle wants at some prices, unbounded; 0 where not plugged in."""
+        price = np.append(community_price, 0.0)[self.where]
+        wanted = (self.lam - price) / self.theta - self.usable_kwh
+        return np.where(self.where >= 0, wanted, 0.0)
+
+    def answers_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what every vehicle exchanges at some prices, 0 where not plugged in."""
+        price = np.append(community_price, 0.0)[self.where]
+        energy = best_response(
+            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
+        )
+        return np.where(self.where >= 0, energy, 0.0)
+
+    def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what every community draws at some prices, shape (communities,)."""
+        parked = self.where >= 0
+        answers = self.answers_kwh(community_price)[parked]
+        return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
+
+    def game(self, premises: Premises) -> Game:
+        """Return the game of the step."""
+        order = np.argsort(self.where, kind="stable")
+        cuts = np.searchsorted(self.where[order], np.arange(len(self.passive_kwh) + 1))
+        kinks = []
+        for m, passive in enumerate(self.passive_kwh.tolist()):
+            rows = order[cuts[m] : cuts[m + 1]]
+            columns = self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
+            kinks.append(kinks_of(passive, *(column[rows] for column in columns)))
+        prices = premises.scenario.prices
+        return Game(tuple(kinks), premises.cost, premises.bounds, prices.without_vehicles)

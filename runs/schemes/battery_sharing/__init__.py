@@ -1,0 +1,1 @@
+"""Buildings that level their common load with batteries."""

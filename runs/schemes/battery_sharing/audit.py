@@ -1,0 +1,362 @@
+"""Whether batteries of buildings did what the closed form has them do, and all energy is there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.consumer import Building
+from markets.load_deviation import load_deviation
+from runs.audits.hours import supplied
+from runs.audits.premises import EXACT, FILE_GONE, Premises
+from runs.audits.report import Check, Tally, relative
+from runs.audits.scheme import Figures, Payments, SchemeAudit
+from runs.audits.tables import Columns, DamagedTableError, TableReader
+from runs.results.run_reader import Run
+from runs.schemes.battery_sharing.audit_days import check_days
+from runs.schemes.battery_sharing.records import recorded_buildings
+from runs.schemes.battery_sharing.section import BatterySharing
+from runs.schemes.battery_sharing.setting import BatterySetting
+from runs.strategy_names import strategies_within
+
+ENERGIES = (
+    "load_kwh", "stored_kwh", "charged_kwh", "own_kwh", "sent_kwh", "received_kwh", "unplaced_kwh",
+)  # fmt: skip
+KINDS_OF_PAYMENT = ("battery_charging", "battery_supply", "battery_exchange")
+
+
+class BatteryAudit(SchemeAudit):
+    """The audit of the scheme of shared batteries."""
+
+    message_kinds: Sequence[str] = (
+        "Forecast", "BatteryState", "Schedule", "PeakSignal", "MeterReading", "Surplus", "Need",
+        "TransferOrder",
+    )  # fmt: skip
+
+    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
+        self.premises, self.hours = premises, hours
+        given: BatterySharing = premises.scenario.battery_sharing
+        assert given is not None
+        self.given = given
+        places = premises.communities
+        self.parties: Sequence[str] = [
+            *(f"coordinator@{name}" for name in places), *(f"batteries@{name}" for name in places),
+            "grid",
+        ]  # fmt: skip
+        self.strategies = strategies_within("battery_sharing", premises.strategies)
+        self.tallies = _Tallies()
+        shape = hours["net_kwh"].shape
+        self.charged, self.covered, self.received = np.zeros((3, *shape))
+        self.by_step: Figures = {}
+        self.of_run: Figures = {}
+        self.at: Columns | None = None
+        setting = premises.of_scheme("battery_sharing")
+        count = len(setting.names) if setting else 0
+        recorded = recorded_buildings(premises.scenario.record.buildings, count)
+        if setting is None or recorded < count:
+            told = f"only {recorded:,} of {count:,} buildings are written down"
+            self.tallies.tell(FILE_GONE if setting is None else told)
+            self._from_ledger(run)
+        else:
+            self.setting = setting
+            self.at = self._read(run, count)
+            self._sum_up(self.at)
+            self._check(run, self.at)
+
+    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what buildings draw more than they use [kWh], of the shape of the hours."""
+        return {"home_storage_kwh": self.charged - self.covered}
+
+    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return what batteries draw where each group of buildings is connected [kWh]."""
+        if self.at is None or self.premises.setting is None:
+            return self._by_community()
+        at = self.at
+        drawn = at["charged_kwh"] - at["own_kwh"] - at["received_kwh"]
+        groups = self.premises.setting.members.groups[Building]
+        return {
+            (group.name.partition("/")[0], group.name.partition("/")[2]): drawn[
+                :, :, group.rows
+            ].sum(axis=2)
+            for group in groups
+        }
+
+    def _by_community(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return it where only communities are known: NaN where several groups share it."""
+        drawn = self.charged - self.covered
+        unknown = np.full(drawn.shape[:2], np.nan)
+        found: dict[tuple[str, str], NDArray[np.float64]] = {}
+        for m, (name, community) in enumerate(self.premises.scenario.communities.items()):
+            groups = [group.name for group in community.members if group.kind == "building"]
+            here = drawn[:, :, m] if len(groups) == 1 else unknown
+            found |= {(name, group): here for group in groups}
+        return found
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what batteries pay for charging, and what covering loads is worth."""
+        price = np.nan_to_num(self.hours["community_price"])
+        parties = (
+            ("batteries@{community}", "aggregator@{community}"),
+            ("aggregator@{community}", "consumers@{community}"),
+            ("consumers@{community}", "batteries@{community}"),
+        )
+        energies = (self.charged, self.covered, self.received)
+        return [
+            Payments(kind, payer, payee, energy, price * energy, energy > 0)
+            for kind, (payer, payee), energy in zip(
+                KINDS_OF_PAYMENT, parties, energies, strict=True
+            )
+        ]
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return the figures of the summary, by step and of the run."""
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+        bill = (price * (self.charged - self.covered)).sum(axis=2)
+        charged = self.charged.sum(axis=2)
+        return (
+            {"battery_charged_kwh": charged, "battery_bill": bill, **self.by_step},
+            self.of_run | self._deviations(),
+        )
+
+    def checks(self) -> Iterator[Check]:
+        """Return what was found."""
+        return iter(self.tallies.checks())
+
+    def _deviations(self) -> Figures:
+        """Return the standard deviations of the demand of all communities."""
+        total = self.hours["net_kwh"].sum(axis=2)
+        days = self.premises.calendar.days_of(0, self.premises.steps)
+        each = [total[days == day] for day in np.unique(days)]
+        within = np.array([load.var(axis=0) for load in each])
+        return {
+            "load_deviation_kwh": np.array(
+                [load_deviation(load[None]).annual_kwh for load in total.T]
+            ),
+            "load_deviation_daily_mean_kwh": np.sqrt(within).mean(axis=0),
+            "load_deviation_daily_rms_kwh": np.sqrt(within.mean(axis=0)),
+        }
+
+    def _from_ledger(self, run: Run) -> None:
+        """Take the energies of communities from the payments where buildings tell not all."""
+        strategies, communities = list(self.premises.strategies), self.premises.communities
+        names = ["step", "strategy", "payer", "payee", "energy_kwh"]
+        for kind, side, energy in zip(
+            KINDS_OF_PAYMENT,
+            ("payer", "payee", "payer"),
+            (self.charged, self.covered, self.received),
+            strict=True,
+        ):
+            for row in run.table("ledger", names, [("kind", "=", kind)]).to_pylist():
+                place = (
+                    row["step"],
+                    strategies.index(row["strategy"]),
+                    communities.index(row[side].partition("@")[2]),
+                )
+                energy[place] += row["energy_kwh"]
+
+    def _read(self, run: Run, count: int) -> Columns:
+        """Read buildings.parquet; every column of shape (steps, strategies, buildings)."""
+        premises = self.premises
+        shape = premises.steps, len(premises.strategies), count
+        reader = TableReader(run, "buildings", {"strategy": premises.strategies}, premises.start_ms)
+        rows = reader.rest()
+        if len(rows["step"]) != int(np.prod(shape)):
+            message = f"there are {len(rows['step']):,} rows, not {int(np.prod(shape)):,}"
+            raise DamagedTableError("buildings", message)
+        columns = {name: values.reshape(shape) for name, values in rows.items()}
+        for name, expected in zip(("step", "strategy", "building"), np.indices(shape), strict=True):
+            if (columns[name] != expected).any():
+                raise DamagedTableError("buildings", f"column {name} is out of order")
+        return {name: columns[name] for name in ENERGIES}
+
+    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([values[..., rows].sum(axis=-1) for rows in self.setting.communities], -1)
+
+    def _sum_up(self, at: Columns) -> None:
+        given = self.given
+        self.charged = self._of_communities(at["charged_kwh"])
+        self.received = self._of_communities(at["received_kwh"])
+        self.covered = self._of_communities(at["own_kwh"]) + self.received
+        sent = at["sent_kwh"].sum(axis=2)
+        discharged = at["own_kwh"].sum(axis=2) + sent
+        charged = self.charged.sum(axis=2)
+        self.by_step = {
+            "battery_discharged_kwh": discharged,
+            "battery_exchanged_kwh": sent,
+            "battery_line_loss_kwh": sent - self.received.sum(axis=2),
+            "battery_conversion_loss_kwh": (1.0 - given.charge_efficiency) * charged
+            + (1.0 / given.discharge_efficiency - 1.0) * discharged,
+            "battery_unplaced_kwh": at["unplaced_kwh"].sum(axis=2),
+        }
+
+    def capacities(self) -> NDArray[np.float64]:
+        """Return the capacity of every battery [kWh], shape (strategies, buildings)."""
+        setting, nothing = self.setting, np.zeros(len(self.setting.names))
+        return np.stack(
+            [
+                nothing
+                if name == "no_battery"
+                else setting.own_kwh
+                if name == "own_battery"
+                else setting.shared_kwh
+                for name in self.strategies
+            ]
+        )
+
+    def _check(self, run: Run, at: Columns) -> None:
+        """Check every building, and who gave what to whom."""
+        capacity = self.capacities()
+        self._check_capacities(run, self.setting)
+        self._check_loads(at)
+        self._check_physics(at, capacity)
+        self._check_exchanges(run, at)
+        clipped = check_days(self.premises, self.setting, self.strategies, at, capacity, self.hours)
+        self.tallies.days += clipped.tallies
+        if clipped.known:
+            self.by_step["battery_unfollowed_kwh"] = clipped.unfollowed_kwh
+            self.by_step["counts.battery_clipped"] = clipped.clipped
+        noticeable = 1e-9 * np.maximum(capacity, 1.0)
+        self.by_step["counts.battery_unplaced"] = np.count_nonzero(
+            at["unplaced_kwh"] > noticeable, axis=2
+        )
+        held = self._after(at)[-1].sum(axis=1)
+        started = self.given.soc_min * capacity.sum(axis=1)
+        self.of_run = {
+            "battery_capacity_kwh": capacity.sum(axis=1),
+            "battery_stored_change_kwh": held - started,
+        }
+
+    def _after(self, at: Columns) -> NDArray[np.float64]:
+        """Return what every battery holds after each step [kWh]."""
+        given_up = (at["own_kwh"] + at["sent_kwh"]) / self.given.discharge_efficiency
+        after: NDArray[np.float64] = (
+            at["stored_kwh"] + self.given.charge_efficiency * at["charged_kwh"] - given_up
+        )
+        return after
+
+    def _check_capacities(self, run: Run, setting: BatterySetting) -> None:
+        rows = TableReader(
+            run, "batteries",
+            {"community": self.premises.communities, "name": setting.names},
+            self.premises.start_ms,
+        ).rest()  # fmt: skip
+        count = np.arange(len(setting.names))
+        place = np.concatenate(
+            [np.full(rows.stop - rows.start, m) for m, rows in enumerate(setting.communities)]
+        )
+        for name, expected in (("building", count), ("name", count), ("community", place)):
+            if not np.array_equal(rows[name], expected):
+                raise DamagedTableError("batteries", f"column {name} is out of order")
+        nothing = np.zeros(len(setting.names))
+        shares = any(name in ("shared_battery", "priced_battery") for name in self.strategies)
+        alone = "own_battery" in self.strategies
+        for name, size in (
+            ("shared_capacity_kwh", setting.shared_kwh if shares else nothing),
+            ("own_capacity_kwh", setting.own_kwh if alone else nothing),
+        ):
+            if len(rows[name]) != len(size):
+                raise DamagedTableError("batteries", f"there are {len(rows[name]):,} rows")
+            off = relative(rows[name], size)
+            self.tallies.capacity.add(off, lambda place: setting.names[place[0]], None)
+
+    def _check_loads(self, at: Columns) -> None:
+        """Hold the load of every building against what its profile or file says."""
+        premises, tally = self.premises, self.tallies.load
+        if premises.scenario.chance.demand_noise.building is not None:
+            tally.tell("loads are noisy; their sums are checked with the members")
+            return
+        there = supplied(self.hours)
+        place = np.zeros(len(self.setting.names), dtype=np.intp)
+        for m, rows in enumerate(self.setting.communities):
+            place[rows] = m
+        for step in range(premises.steps):
+            expected = np.where(there[step][:, place], self.setting.forecast.of_step(step), 0.0)
+            off = relative(at["load_kwh"][step], expected)
+            tally.add(off[None], premises.places.label("building", step), step)
+
+    def _check_physics(self, at: Columns, capacity: NDArray[np.float64]) -> None:
+        """Check stores, ratings, own load first, and lines."""
+        given, tallies, label = self.given, self.tallies, self.premises.places.label("building")
+        charged, own, sent = at["charged_kwh"], at["own_kwh"], at["sent_kwh"]
+        load, received = np.maximum(at["load_kwh"], 0.0), at["received_kwh"]
+        after = self._after(at)
+        first = np.broadcast_to(given.soc_min * capacity, after[:1].shape)
+        before = np.concatenate([first, after[:-1]])
+        tallies.store.add(relative(at["stored_kwh"], before), label)
+        most, least = given.soc_max * capacity, given.soc_min * capacity
+        beyond = np.maximum(after - most, least - after)
+        rated = given.power_per_capacity * self.premises.step_h * capacity
+        beyond = np.maximum(beyond, np.maximum(charged, own + sent) - rated)
+        scale = np.maximum(capacity, 1.0)
+        tallies.limits.add(np.maximum(beyond, 0.0) / scale, label)
+        tallies.both.add(np.minimum(charged, own + sent), label)
+        negative = np.minimum.reduce([charged, own, sent, received, at["unplaced_kwh"]])
+        tallies.limits.add(np.maximum(-negative, 0.0), label)
+        kept = np.where((sent > 0) | (at["unplaced_kwh"] > 0), load - own, 0.0)
+        tallies.own_first.add(np.abs(kept) / np.maximum(load, 1.0), label)
+        fed_back = np.maximum(own + received - load, 0.0)
+        tallies.own_first.add(fed_back / np.maximum(load, 1.0), label)
+        lost = relative(
+            self._of_communities(received),
+            (1.0 - given.line_loss_rate) * self._of_communities(sent),
+        )
+        tallies.lines.add(lost, self.premises.places.label(self.premises.communities))
+
+    def _check_exchanges(self, run: Run, at: Columns) -> None:
+        """Hold who gave what to whom in every day against what left and what arrived."""
+        premises, count = self.premises, len(self.setting.names)
+        rows = TableReader(
+            run, "exchanges", {"strategy": premises.strategies}, premises.start_ms
+        ).rest()
+        days = premises.calendar.days_of(0, premises.steps)
+        ends = np.append(np.flatnonzero(np.diff(days)), premises.steps - 1)
+        begins = np.concatenate([[0], ends[:-1] + 1])
+        wrong = (rows["giver"] == rows["taker"]) | ~np.isin(rows["step"], ends)
+        sides = np.stack([rows["giver"], rows["taker"]])
+        if wrong.any() or (sides < 0).any() or (sides >= count).any():
+            raise DamagedTableError(
+                "exchanges", "who gives, who takes or the step is none there is"
+            )
+        shape = len(ends), len(premises.strategies), count
+        day = np.searchsorted(ends, rows["step"])
+        for side, name in (("giver", "sent_kwh"), ("taker", "received_kwh")):
+            place = np.ravel_multi_index((day, rows["strategy"], rows[side]), shape)
+            told = np.bincount(place, rows[name], int(np.prod(shape))).reshape(shape)
+            lived = np.add.reduceat(at[name], begins, axis=0)
+            off = relative(told, lived)
+
+            def where(place: tuple[int, ...]) -> str:
+                name = premises.strategies[place[1]]
+                return f"{premises.places.step(int(ends[place[0]]))}, {name}, building {place[2]}"
+
+            self.tallies.matrix.add(off, where, None)
+        pair = relative(rows["received_kwh"], (1.0 - self.given.line_loss_rate) * rows["sent_kwh"])
+        self.tallies.matrix.add(pair, lambda place: f"row {place[0]} of exchanges.parquet", None)
+
+
+class _Tallies:
+    """One line for each thing checked of batteries."""
+
+    def __init__(self) -> None:
+        name = "batteries: "
+        self.capacity = Tally(f"{name}as large as sized anew", EXACT, "of the capacity")
+        self.load = Tally(f"{name}buildings use what they should", EXACT, "of the load")
+        self.store = Tally(f"{name}stores change by what is exchanged", EXACT, "of the energy")
+        self.limits = Tally(f"{name}within stores and ratings", EXACT, "of the capacity")
+        self.both = Tally(f"{name}none charges and discharges at once", 0.0, "kWh")
+        self.own_first = Tally(f"{name}own load first, nothing fed back", EXACT, "of the load")
+        self.lines = Tally(f"{name}lines lose their share", EXACT, "of the energy")
+        self.matrix = Tally(f"{name}exchanges of a day add up", EXACT, "of the energy")
+        self.days: list[Tally] = []
+
+    def _all(self) -> list[Tally]:
+        return [*(t for t in vars(self).values() if isinstance(t, Tally)), *self.days]
+
+    def tell(self, note: str) -> None:
+        """Add a note to every line."""
+        for tally in self._all():
+            tally.tell(note)
+
+    def checks(self) -> list[Check]:
+        """Return what was found."""
+        return [tally.check() for tally in self._all()]

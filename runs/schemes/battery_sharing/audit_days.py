@@ -1,0 +1,207 @@
+"""Whether every day was levelled as well as it can be: schedules and answers in closed form."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.battery import exchange_bounds
+from markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
+from markets.load_levelling import Levelling, Windows, answer_to_prices, level_load
+from runs.audits.hours import supplied
+from runs.audits.premises import EXACT, Premises
+from runs.audits.report import Label, Tally
+from runs.audits.tables import Columns
+from runs.schemes.battery_sharing.setting import BatterySetting
+
+# The linear programme keeps its equations to this.
+NEAR = 1e-6
+
+
+@dataclass(slots=True)
+class Clipped:
+    """What batteries were to do and could not.
+
+    Attributes
+    ----------
+    tallies : list of Tally
+        What was checked.
+    known : bool
+        Whether every wish of every battery is known.
+    unfollowed_kwh, clipped : array, shape (steps, strategies)
+        Energy that was left out [kWh], and of how many batteries.
+    """
+
+    tallies: list[Tally]
+    known: bool
+    unfollowed_kwh: NDArray[np.float64]
+    clipped: NDArray[np.int64]
+
+
+def check_days(
+    premises: Premises,
+    setting: BatterySetting,
+    strategies: Sequence[str],
+    at: Columns,
+    capacity_kwh: NDArray[np.float64],
+    hours: Columns,
+) -> Clipped:
+    """Plan every day again from the forecasts, and hold what batteries did against it.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    setting
+        The batteries before anybody acts.
+    strategies
+        What the batteries do under each strategy of the run.
+    at
+        What every building and battery did, each of shape (steps, strategies, buildings).
+    capacity_kwh
+        Capacity of each, shape (strategies, buildings).
+    hours
+        The columns of hours.parquet.
+    """
+    plan = Tally("batteries: as the closed form of the day has it", EXACT, "of the capacity")
+    least = Tally("batteries: no schedules exchange less", NEAR, "of the discharge")
+    result = Clipped(
+        [plan, least],
+        premises.reliable and not setting.rules.least_exchange,
+        np.zeros(at["load_kwh"].shape[:2]),
+        np.zeros(at["load_kwh"].shape[:2], dtype=np.int64),
+    )
+    if not premises.reliable:
+        plan.tell("messages may be lost or late")
+        least.tell("messages may be lost or late")
+        return result
+    there = supplied(hours)
+    for day in setting.forecast.days():
+        forecast = setting.forecast.load_kwh(day.start)
+        windows = setting.windows(day)
+        for s, strategy in enumerate(strategies):
+            if strategy == "no_battery":
+                continue
+            one = _Day(premises, setting, strategy, s, day, windows, forecast, capacity_kwh[s])
+            one.check(at, there, result, plan, least)
+    return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Day:
+    """A day of the batteries under one strategy."""
+
+    premises: Premises
+    setting: BatterySetting
+    strategy: str
+    s: int
+    day: range
+    windows: Windows
+    forecast_kwh: NDArray[np.float64]
+    capacity_kwh: NDArray[np.float64]
+
+    def check(
+        self, at: Columns, there: NDArray[np.bool_], result: Clipped, plan: Tally, least: Tally
+    ) -> None:
+        """Check every community."""
+        inside = slice(self.day.start, self.day.stop)
+        for place, rows in enumerate(self.setting.communities):
+            if rows.stop == rows.start:
+                continue
+            mine = {name: values[inside, self.s, rows].T for name, values in at.items()}
+            up = there[inside, self.s, place]
+            wanted, levelling = self._wanted(rows, mine)
+            done = mine["charged_kwh"] - mine["own_kwh"] - mine["sent_kwh"] - mine["unplaced_kwh"]
+            label = self._label(rows)
+            if self.strategy == "shared_battery" and self.setting.rules.least_exchange:
+                self._check_least(rows, mine, done, up, levelling, plan, least)
+                continue
+            lower, upper = self._bounds(rows, mine["stored_kwh"])
+            followed = np.where(up, np.clip(wanted, lower, upper), 0.0)
+            scale = np.maximum(self.capacity_kwh[rows], 1.0)[:, None]
+            plan.add((np.abs(done - followed) / scale).T[:, None], label, self.day.start)
+            left_out = np.where(up, np.abs(wanted - followed), 0.0)
+            result.unfollowed_kwh[inside, self.s] += left_out.sum(axis=0)
+            result.clipped[inside, self.s] += np.count_nonzero(left_out > EXACT * scale, axis=0)
+
+    def _label(self, rows: slice) -> Label:
+        names = self.setting.names[rows]
+        strategy = [self.premises.strategies[self.s]]
+        return self.premises.places.label(names, self.day.start, strategy)
+
+    def _bounds(
+        self, rows: slice, stored_kwh: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        given, capacity = self.setting.given, self.capacity_kwh[rows, None]
+        return exchange_bounds(
+            stored_kwh, capacity, given.soc_min, given.soc_max,
+            given.power_per_capacity * capacity, self.setting.step_h,
+            given.charge_efficiency, given.discharge_efficiency,
+        )  # fmt: skip
+
+    def _wanted(self, rows: slice, mine: Columns) -> tuple[NDArray[np.float64], Levelling]:
+        """Return what each battery is to exchange, shape (buildings, steps) [kWh]."""
+        rules, capacity = self.setting.rules, self.capacity_kwh[rows]
+        load = self.forecast_kwh[rows]
+        total = float(capacity.sum())
+        if self.strategy == "own_battery":
+            alone = level_load(load, capacity, rules.equipment, self.windows, rules.cycle, load)
+            return alone.exchange_kwh, alone
+        levelling = level_load(load.sum(axis=0), total, rules.equipment, self.windows, rules.cycle)
+        share = capacity / total if total else capacity
+        if self.strategy == "shared_battery":
+            return share[:, None] * levelling.exchange_kwh, levelling
+        rated = rules.equipment.power_per_capacity * self.setting.step_h * capacity
+        answers = [
+            answer_to_prices(
+                float(mine["load_kwh"][:, t].sum()),
+                float(levelling.valley_kwh[0]), float(levelling.peak_kwh[0]), share, rated,
+                bool(self.windows.charge[t]), bool(self.windows.discharge[t]),
+            )
+            for t in range(len(self.day))
+        ]  # fmt: skip
+        return np.stack(answers, axis=1), levelling
+
+    def _check_least(
+        self,
+        rows: slice,
+        mine: Columns,
+        done: NDArray[np.float64],
+        up: NDArray[np.bool_],
+        levelling: Levelling,
+        plan: Tally,
+        least: Tally,
+    ) -> None:
+        """Hold the sum of all against the schedule, and what is exchanged against the optimum."""
+        capacity = self.capacity_kwh[rows]
+        total = float(capacity.sum())
+        lower, upper = self._bounds(rows, mine["stored_kwh"])
+        free = (done > lower + EXACT * total).all(axis=0) & (done < upper - EXACT * total).all(0)
+        known = up & (free | ~self.windows.discharge)
+        expected = np.where(self.windows.discharge, levelling.exchange_kwh[0], 0.0)
+        charge = levelling.charge_kwh[0]
+        if total:
+            wanted = capacity[:, None] / total * charge
+            charge = np.minimum(wanted, upper).sum(axis=0)
+        expected = np.where(self.windows.discharge, expected, charge)
+        off = np.where(known, np.abs(done.sum(axis=0) - expected), 0.0) / max(total, 1.0)
+        # The programme keeps its sums less exactly than the closed form does.
+        off = np.where(off <= NEAR, 0.0, off)
+        plan.add(off[:, None, None], self._label(rows), self.day.start)
+        if not up.all() or not levelling.discharge_kwh.any():
+            return
+        inside = self.windows.discharge
+        problem = SharedDischarge(
+            np.maximum(self.forecast_kwh[rows][:, None, inside], 0.0),
+            levelling.discharge_kwh[:, inside],
+            self.setting.rules.equipment,
+            self.setting.step_h,
+        )
+        if not np.allclose(mine["load_kwh"], self.forecast_kwh[rows], rtol=EXACT):
+            least.tell("loads differ from the forecast")
+            return
+        best = exchanged_kwh(least_exchange(problem, capacity), problem.load_kwh)
+        more = (mine["sent_kwh"] + mine["unplaced_kwh"]).sum() - best.sum()
+        gap = np.array([[[max(float(more), 0.0) / float(problem.total_kwh.sum())]]])
+        least.add(gap, self._label(slice(0, 1)), self.day.start)

@@ -1,0 +1,89 @@
+"""What a simulation writes down of its buildings and their batteries."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.results.buffer import Coded
+from runs.schemes.scheme import RowWriter
+from runs.strategy_names import strategies_within
+
+if TYPE_CHECKING:
+    from runs.schemes.battery_sharing.step import BatterySharingScheme
+
+SHARING = {"shared_battery", "priced_battery"}
+
+
+def recorded_buildings(wanted: str | int, buildings: int) -> int:
+    """Return how many buildings, counted from the first, are written down."""
+    if isinstance(wanted, int):
+        return min(wanted, buildings)
+    return buildings if wanted == "all" else 0
+
+
+def write_batteries(writer: RowWriter, sharing: "BatterySharingScheme") -> None:
+    """Write how large the battery of each building is, with and without sharing."""
+    shared = sharing.shared
+    followed = set(strategies_within("battery_sharing", sharing.setting.scenario.strategies))
+    nothing = np.zeros(len(shared.names))
+    writer.add(
+        "batteries",
+        {
+            "building": np.arange(len(shared.names)),
+            "name": Coded(np.arange(len(shared.names)), list(shared.names)),
+            "community": Coded(sharing.community, list(sharing.setting.communities)),
+            "shared_capacity_kwh": shared.shared_kwh if followed & SHARING else nothing,
+            "own_capacity_kwh": shared.own_kwh if "own_battery" in followed else nothing,
+        },
+    )
+
+
+def write_step(writer: RowWriter, sharing: "BatterySharingScheme") -> None:
+    """Write what the recorded buildings and their batteries did in a step."""
+    wanted = sharing.setting.scenario.record.buildings
+    recorded = recorded_buildings(wanted, len(sharing.batteries))
+    if recorded == 0:
+        return
+    rows = slice(recorded)
+    columns = {
+        "load_kwh": sharing.load_kwh,
+        "stored_kwh": sharing.batteries["energy_kwh"],
+        "charged_kwh": sharing.charged_kwh,
+        "own_kwh": sharing.own_kwh,
+        "sent_kwh": sharing.sent_kwh,
+        "received_kwh": sharing.received_kwh,
+        "unplaced_kwh": sharing.unplaced_kwh,
+    }
+    writer.add(
+        "buildings",
+        {
+            "step": sharing.simulation.step_index,
+            "strategy": sharing.simulation.strategy,
+            "building": np.arange(recorded),
+            **{name: values[rows] for name, values in columns.items()},
+        },
+    )
+
+
+def write_exchanges(
+    writer: RowWriter,
+    sharing: "BatterySharingScheme",
+    giver: NDArray[np.int64],
+    taker: NDArray[np.int64],
+    sent_kwh: NDArray[np.float64],
+    received_kwh: NDArray[np.float64],
+) -> None:
+    """Write who gave how much to whom in a day that ends."""
+    if giver.size:
+        writer.add(
+            "exchanges",
+            {
+                "step": sharing.simulation.step_index,
+                "strategy": sharing.simulation.strategy,
+                "giver": giver,
+                "taker": taker,
+                "sent_kwh": sent_kwh,
+                "received_kwh": received_kwh,
+            },
+        )

@@ -1,0 +1,96 @@
+"""The batteries of a scenario's buildings: how large they are, and how they are shared."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo
+from pydantic import field_validator as check
+
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Efficiency,
+    LossRate,
+    NotNegative,
+    SchemeSection,
+    Share,
+    above_lowest,
+    refuse,
+)
+
+ClockHour = Annotated[float, Field(ge=0, le=24)]
+Window = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
+
+
+class BatterySharing(SchemeSection):
+    """Batteries of buildings that level the load of their community together."""
+
+    capacity_kwh: NotNegative | None = Field(
+        default=None,
+        description="capacity of all shared batteries of all communities together, or null for the "
+        "one that levels the first year of the run best [kWh]",
+    )
+    own_capacity: Literal["sized", "shared"] = Field(
+        default="sized",
+        description="capacity of each where nobody shares: sized for its own load, or the same as "
+        "where it is shared",
+    )
+    spread: Literal["least_exchange", "mean_load", "equal"] = Field(
+        default="mean_load", description="how the shared capacity is spread over buildings"
+    )
+    measure: Literal["annual", "daily_rms"] = Field(
+        default="annual", description="standard deviation that sizes a battery: from which mean"
+    )
+    cycle: Literal["full", "free"] = Field(
+        default="full", description="whether every day uses the whole battery, or as much as helps"
+    )
+    dispatch: Literal["alike", "least_exchange"] = Field(
+        default="alike",
+        description="whether all batteries follow one schedule, or each one with least exchange",
+    )
+    power_per_capacity: NotNegative = Field(
+        default=0.16, description="highest power at the plug, both ways, per capacity [kW/kWh]"
+    )
+    soc_min: Share = Field(default=0.1, description="lowest state of charge [1]")
+    soc_max: Share = Field(default=1.0, description="highest state of charge [1]")
+    charge_efficiency: Efficiency = Field(default=0.9, description="stored per energy charged [1]")
+    discharge_efficiency: Efficiency = Field(
+        default=0.9, description="delivered per energy taken out [1]"
+    )
+    line_loss_rate: LossRate = Field(
+        default=0.08, description="share of the energy lost between two buildings [1]"
+    )
+    charge_window: Window = Field(
+        default=(0.0, 8.0), description="clock hours in which batteries charge, [from, to] [h]"
+    )
+    discharge_window: Window = Field(
+        default=(8.0, 22.0), description="clock hours in which they discharge, [from, to] [h]"
+    )
+
+    @property
+    def depth_of_discharge(self) -> float:
+        """Share of the capacity that a cycle may use."""
+        return self.soc_max - self.soc_min
+
+    _above_lowest = check("soc_max")(above_lowest)
+
+    @check("charge_window", "discharge_window")
+    @classmethod
+    def _some_hours(cls, window: tuple[float, float]) -> tuple[float, float]:
+        if window[0] >= window[1]:
+            raise refuse(
+                f"the window opens at {window[0]:g} and closes at {window[1]:g}",
+                allowed="two hours of one day, the second after the first",
+            )
+        return window
+
+    @check("discharge_window")
+    @classmethod
+    def _after_charging(
+        cls, window: tuple[float, float], info: ValidationInfo
+    ) -> tuple[float, float]:
+        ends = info.data.get("charge_window", (0.0, 0.0))[1]
+        if window[0] < ends:
+            raise refuse(
+                f"batteries would discharge from {window[0]:g}, before they have charged",
+                allowed=f"a window that opens at {ends:g} or later",
+            )
+        return window

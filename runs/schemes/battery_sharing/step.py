@@ -1,0 +1,338 @@
+"""Storage that stays: the batteries of buildings in one strategy's world, and who uses them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.battery_coordinator import BatteryCoordinator
+from agents.building_battery import BatteryBank, BuildingBattery
+from agents.consumer import Building
+from agents.row_agent import AgentGroup
+from environment.battery_messages import MeterReading
+from environment.population import Population
+from markets.battery_exchange import Orders, own_load_first
+from markets.load_levelling import Windows, level_load
+from runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
+from runs.schemes.battery_sharing.running_deviation import RunningDeviation
+from runs.schemes.battery_sharing.setting import BatterySetting
+from runs.schemes.scheme import RowWriter, Scheme
+from runs.strategy_names import strategy_within
+
+if TYPE_CHECKING:
+    from runs.world.simulation import Simulation
+
+METER = "grid"
+
+
+class BatterySharingScheme(Scheme):
+    """Batteries of buildings that charge by night and cover the load by day.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+
+    Attributes
+    ----------
+    strategy : str
+        ``no_battery``, ``own_battery``, ``shared_battery`` or ``priced_battery``.
+    batteries : Population
+        Columns of all batteries, one row for each building.
+    coordinators : list of BatteryCoordinator
+        One for each community.
+    load_kwh, charged_kwh, own_kwh, sent_kwh, received_kwh, unplaced_kwh : array, (buildings,)
+        Of the step: load of each building; what its battery draws, gives its own building and
+        gives others; what arrives from others; and what its battery was to give and nobody needed
+        or was told of [kWh].
+    unfollowed_kwh : array, shape (buildings,)
+        What rating or store did not allow of what was wanted in the step [kWh].
+    """
+
+    def __init__(self, simulation: "Simulation") -> None:
+        setting = simulation.setting
+        self.simulation = simulation
+        self.setting = setting
+        self.shared: BatterySetting = setting.schemes["battery_sharing"]
+        self.strategy = strategy_within("battery_sharing", simulation.strategy)
+        self.batteries = self._batteries()
+        group = AgentGroup(simulation, BuildingBattery, self.batteries)
+        self.banks = [BatteryBank(group, rows) for rows in self.shared.communities]
+        self.coordinators = [
+            BatteryCoordinator(simulation, name, bank, self.shared.rules)
+            for name, bank in zip(setting.communities, self.banks, strict=True)
+        ]
+        self.buildings = simulation.consumers[Building].population
+        self.nodes = setting.members.nodes[Building]
+        self.community = self.batteries["community"].astype(np.intp)
+        self.deviation = RunningDeviation()
+        self.started_kwh = float(self.batteries["energy_kwh"].sum())
+        count = len(self.batteries)
+        self._plan_kwh = np.zeros((count, 0))
+        self._day: range | None = None
+        self._windows = self.shared.windows(range(0))
+        self._exchanged = _DayOfOrders(count)
+
+    def _batteries(self) -> Population:
+        if self.strategy == "no_battery":
+            capacity = np.zeros(len(self.shared.names))
+        elif self.strategy == "own_battery":
+            capacity = self.shared.own_kwh
+        else:
+            capacity = self.shared.shared_kwh
+        return self.shared.batteries(capacity)
+
+    def act(self) -> None:
+        """Plan the day where one begins, and let every battery do its part of the step."""
+        simulation, step = self.simulation, self.simulation.step_index
+        self.load_kwh = self.buildings["load_kwh"]
+        count = len(self.batteries)
+        (
+            self.charged_kwh, self.own_kwh, self.sent_kwh,
+            self.received_kwh, self.unplaced_kwh, self.unfollowed_kwh,
+        ) = np.zeros((6, count))  # fmt: skip
+        self.fallbacks = 0
+        if self.strategy != "no_battery":
+            if self._day is None or step not in self._day:
+                self._begin_day(step)
+            for place in simulation.supplied_communities:
+                if len(self.banks[place]):
+                    self._share(place)
+        drawn = self.charged_kwh - self.own_kwh - self.received_kwh
+        simulation.draw("home_storage_kwh", self.community, self.nodes, drawn)
+
+    def _begin_day(self, step: int) -> None:
+        """Let buildings forecast, and coordinators plan, what is left of the date of a step."""
+        self._day = self.shared.forecast.day(step)
+        windows = self._windows = self.shared.windows(self._day)
+        forecast = self.shared.forecast.load_kwh(step)
+        if self.strategy == "own_battery":
+            self._plan_kwh = self._alone(forecast, windows)
+            return
+        self._plan_kwh = np.zeros_like(forecast)
+        for coordinator, rows in zip(self.coordinators, self.shared.communities, strict=True):
+            if rows.stop == rows.start:
+                continue
+            if self.strategy == "shared_battery":
+                self._plan_kwh[rows] = coordinator.send_schedule(step, forecast[rows], windows)
+            else:
+                coordinator.send_prices(step, forecast[rows], windows)
+            self.fallbacks += coordinator.fallbacks
+
+    def _alone(self, forecast_kwh: NDArray[np.float64], windows: Windows) -> NDArray[np.float64]:
+        """Level the load of every building by its own battery, which feeds nothing back."""
+        rules = self.shared.rules
+        return level_load(
+            forecast_kwh, self.batteries["capacity_kwh"], rules.equipment, windows, rules.cycle,
+            forecast_kwh,
+        ).exchange_kwh  # fmt: skip
+
+    def _share(self, place: int) -> None:
+        """Let the batteries of a community charge, cover their own loads, and give the rest."""
+        simulation, rows = self.simulation, self.shared.communities[place]
+        bank, coordinator = self.banks[place], self.coordinators[place]
+        wanted = self._wanted(place)
+        exchange = bank.follow(wanted)
+        self.unfollowed_kwh[rows] = np.abs(wanted - exchange)
+        self.charged_kwh[rows] = np.maximum(exchange, 0.0)
+        left = own_load_first(np.maximum(-exchange, 0.0), self.load_kwh[rows])
+        self.own_kwh[rows] = left.own_kwh
+        unplaced = left.surplus_kwh
+        if self.strategy != "own_battery":
+            coordinator.fallbacks = 0
+            orders = coordinator.exchange(simulation.step_index, left)
+            self.fallbacks += coordinator.fallbacks
+            sent = orders.sent_by(len(bank))
+            self.sent_kwh[rows] = sent
+            self.received_kwh[rows] = orders.received_by(len(bank))
+            unplaced = np.maximum(unplaced - sent, 0.0)
+            self._exchanged.add(orders, rows.start)
+        self.unplaced_kwh[rows] = unplaced
+
+    def _wanted(self, place: int) -> NDArray[np.float64]:
+        """Return what each battery of a community is to exchange in the step [kWh]."""
+        assert self._day is not None
+        simulation, rows = self.simulation, self.shared.communities[place]
+        at = simulation.step_index - self._day.start
+        if self.strategy != "priced_battery":
+            planned: NDArray[np.float64] = self._plan_kwh[rows, at]
+            return planned
+        windows, bank = self._windows, self.banks[place]
+        load = float(self.load_kwh[rows].sum())
+        reading = MeterReading(
+            step=simulation.step_index, round=0, sender=METER,
+            receiver=self.coordinators[place].batteries, count=len(bank), energy_kwh=load,
+        )  # fmt: skip
+        heard = np.broadcast_to(simulation.bus.send(reading), len(bank))
+        simulation.bus.wait()
+        self.fallbacks += len(bank) - int(np.count_nonzero(heard))
+        answers = bank.answer(load, bool(windows.charge[at]), bool(windows.discharge[at]))
+        return np.where(heard, answers, 0.0)
+
+    @property
+    def exchange_kwh(self) -> NDArray[np.float64]:
+        """What every battery exchanges at its plug in the step [kWh], positive when charging."""
+        return self.charged_kwh - self.own_kwh - self.sent_kwh
+
+    @property
+    def ends_day(self) -> bool:
+        """Whether the step is the last of its date, or of the run."""
+        day = self.shared.forecast.day(self.simulation.step_index)
+        return self.simulation.step_index == day.stop - 1
+
+    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(self.community, values, len(self.setting.communities))
+
+    def pay(self) -> None:
+        """Let batteries pay for what they charge, and buildings pay less for what they cover.
+
+        Buildings have paid for all they use. What batteries cover of that the aggregator pays
+        back; what came from another building's battery is then paid to that battery.
+        """
+        if self.strategy == "no_battery":
+            return
+        simulation = self.simulation
+        pay, step = simulation.ledger.pay, simulation.step_index
+        charged, received = (
+            self._of_communities(energy) for energy in (self.charged_kwh, self.received_kwh)
+        )
+        covered = self._of_communities(self.own_kwh) + received
+        for m in simulation.supplied_communities:
+            name = self.setting.communities[m]
+            price = float(simulation.market.decision.community_price[m])
+            batteries, buildings = f"batteries@{name}", f"consumers@{name}"
+            aggregator = f"aggregator@{name}"
+            if charged[m] > 0:
+                pay(step, "battery_charging", batteries, aggregator, float(charged[m]), price)
+            if covered[m] > 0:
+                pay(step, "battery_supply", aggregator, buildings, float(covered[m]), price)
+            if received[m] > 0:
+                pay(step, "battery_exchange", buildings, batteries, float(received[m]), price)
+
+    def sums(self) -> dict[str, float]:
+        """Return the energies, the losses and the bill of the step."""
+        price, given = self.simulation.paid_price(), self.shared.given
+        charged, sent = float(self.charged_kwh.sum()), float(self.sent_kwh.sum())
+        discharged = float(self.own_kwh.sum()) + sent
+        conversion = (1.0 - given.charge_efficiency) * charged
+        conversion += (1.0 / given.discharge_efficiency - 1.0) * discharged
+        drawn = self.charged_kwh - self.own_kwh - self.received_kwh
+        return {
+            "battery_charged_kwh": charged,
+            "battery_discharged_kwh": discharged,
+            "battery_exchanged_kwh": sent,
+            "battery_line_loss_kwh": sent - float(self.received_kwh.sum()),
+            "battery_conversion_loss_kwh": conversion,
+            "battery_unplaced_kwh": float(self.unplaced_kwh.sum()),
+            "battery_unfollowed_kwh": float(self.unfollowed_kwh.sum()),
+            "battery_bill": float((price * self._of_communities(drawn)).sum()),
+        }
+
+    def counts(self) -> dict[str, int]:
+        """Count what could not be followed, given or heard in the step."""
+        capacity = self.batteries["capacity_kwh"]
+        noticeable = 1e-9 * np.maximum(capacity, 1.0)
+        return {
+            "battery_clipped": int(np.count_nonzero(self.unfollowed_kwh > noticeable)),
+            "battery_unplaced": int(np.count_nonzero(self.unplaced_kwh > noticeable)),
+            "fallbacks": self.fallbacks,
+        }
+
+    def record_start(self, writer: RowWriter) -> None:
+        """Write the capacities."""
+        write_batteries(writer, self)
+
+    def record(self, writer: RowWriter) -> None:
+        """Write the recorded buildings, and at the end of a day who gave what to whom."""
+        write_step(writer, self)
+        if self.ends_day:
+            write_exchanges(writer, self, *self._exchanged.total())
+
+    def move(self) -> None:
+        """Let the batteries do what was decided, and follow the load that results."""
+        ends_day = self.ends_day
+        for bank, rows in zip(self.banks, self.shared.communities, strict=True):
+            bank.move(self.exchange_kwh[rows])
+        self.deviation.add(float(self.simulation.net_kwh.sum()), ends_day=ends_day)
+        if ends_day:
+            self._exchanged.clear()
+
+    def summary(self) -> dict[str, Any]:
+        """Return how uneven the load is, the capacity, and what batteries hold more than first."""
+        held = float(self.batteries["energy_kwh"].sum())
+        return {
+            **self.deviation.summary(),
+            "battery_capacity_kwh": float(self.batteries["capacity_kwh"].sum()),
+            "battery_stored_change_kwh": held - self.started_kwh,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return everything of it that changes during a run, live where it is an array."""
+        return {
+            "batteries": self.batteries.state(),
+            "plan_kwh": self._plan_kwh,
+            "day": None if self._day is None else [self._day.start, self._day.stop],
+            "deviation": self.deviation.state(),
+            "exchanged": self._exchanged.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.batteries.restore(state["batteries"])
+        self._plan_kwh = state["plan_kwh"]
+        if state["day"] is not None:
+            self._day = range(*state["day"])
+            self._windows = self.shared.windows(self._day)
+            if self._plan_kwh.shape[1] != len(self._day):
+                raise ValueError("the plan of a day and its steps differ in length")
+        self.deviation = RunningDeviation.restored(state["deviation"])
+        self._exchanged.restore(state["exchanged"])
+
+
+class _DayOfOrders:
+    """Who gave how much to whom since a day began.
+
+    Parameters
+    ----------
+    buildings : int
+        How many there are.
+    """
+
+    def __init__(self, buildings: int) -> None:
+        self.buildings = buildings
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all orders."""
+        self._pair: list[NDArray[np.int64]] = []
+        self._sent: list[NDArray[np.float64]] = []
+        self._received: list[NDArray[np.float64]] = []
+
+    def add(self, orders: Orders, first: int) -> None:
+        """Add orders between buildings that are counted from a first one."""
+        if orders.giver.size:
+            self._pair.append((orders.giver + first) * self.buildings + orders.taker + first)
+            self._sent.append(orders.sent_kwh)
+            self._received.append(orders.received_kwh)
+
+    def total(self) -> tuple[NDArray[Any], ...]:
+        """Return giver, taker, sent and received energy of each pair that exchanged anything."""
+        if not self._pair:
+            return tuple(np.empty(0, dtype=np.int64) for _ in range(4))
+        pairs, place = np.unique(np.concatenate(self._pair), return_inverse=True)
+        giver, taker = np.divmod(pairs, self.buildings)
+        energies = (
+            np.bincount(place, np.concatenate(parts), len(pairs))
+            for parts in (self._sent, self._received)
+        )
+        return giver, taker, *energies
+
+    def state(self) -> dict[str, Any]:
+        """Return what was added."""
+        giver, taker, sent, received = self.total()
+        return {"giver": giver, "taker": taker, "sent_kwh": sent, "received_kwh": received}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.clear()
+        self.add(Orders(**{name: np.asarray(state[name]) for name in state}), 0)

@@ -1,0 +1,30 @@
+"""What the summary says of it: rows of the table, and notes below it."""
+
+from collections.abc import Mapping, Sequence
+
+from runs.schemes.descriptor import Note
+from runs.summary_rows import Row, Totals, money, power, two
+
+NOTES: Mapping[str, Note] = {
+    "battery_clipped": Note(
+        "a battery could not do all of its part in a step, being full, empty or too weak", 70
+    ),
+    "battery_unplaced": Note(
+        "a battery was to give energy in a step that nobody took, and kept it", 70
+    ),
+}
+
+
+def rows(_: Sequence[Totals]) -> list[Row]:
+    """Return its rows of the summary table."""
+    daily = "load_deviation_daily_rms_kwh"
+    return [
+        ("load's standard deviation [kWh]", lambda t: t["load_deviation_kwh"], power, True),
+        ("  within days [kWh]", lambda t: t[daily], power, True),
+        ("batteries' capacity [MWh]", lambda t: t["battery_capacity_kwh"] / 1e3, two, False),
+        ("batteries give [MWh]", lambda t: t["battery_discharged_kwh"] / 1e3, two, False),
+        ("  to other buildings [MWh]", lambda t: t["battery_exchanged_kwh"] / 1e3, two, False),
+        ("  lost on lines [MWh]", lambda t: t["battery_line_loss_kwh"] / 1e3, two, False),
+        ("lost in batteries [MWh]", lambda t: t["battery_conversion_loss_kwh"] / 1e3, two, False),
+        ("batteries' bill [{currency}]", lambda t: t["battery_bill"], money, False),
+    ]

@@ -1,0 +1,1 @@
+"""Storages of communities that are planned on forecasts."""

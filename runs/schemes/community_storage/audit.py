@@ -1,0 +1,182 @@
+"""Whether storages that communities share did what their rule says, and how far it is from best.
+
+Suns, demands, forecasts, rankings, grants and plans are worked out anew from the scenario and what
+stands in the tables before them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.hours import supplied
+from runs.audits.premises import EXACT, FILE_GONE, Premises
+from runs.audits.report import Check, Tally
+from runs.audits.scheme import Figures, Payments, SchemeAudit
+from runs.audits.tables import Columns
+from runs.results.run_reader import Run
+from runs.schemes.community_storage.audit_households import HouseholdChecks
+from runs.schemes.community_storage.audit_messages import check_messages
+from runs.schemes.community_storage.audit_tables import StorageTables, read_storage_tables
+from runs.schemes.community_storage.audit_units import StorageChecks
+from runs.schemes.community_storage.section import CONNECTION, CommunityStorage
+from runs.schemes.community_storage.setting import CommunityStorageSetting
+from runs.schemes.community_storage.step import UNUSED
+from runs.strategy_names import strategies_within
+
+
+class CommunityStorageAudit(SchemeAudit):
+    """The audit of the scheme of storages that communities share."""
+
+    message_kinds: Sequence[str] = (
+        "DemandForecast", "DemandOutlook", "DemandStatus", "GenerationReport", "DischargeGrant",
+        "StorageDraw", "GridPurchase",
+    )  # fmt: skip
+
+    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
+        self.run = run
+        self.premises = premises
+        self.hours = hours
+        rules: CommunityStorage = premises.scenario.community_storage
+        assert rules is not None
+        self.rules = rules
+        names = [storage.name for storage in rules.storages]
+        self.parties: Sequence[str] = (
+            "grid",
+            *names,
+            *(f"{who}@{name}" for name in names for who in ("households", "forecasters", "plant")),
+        )
+        follows = strategies_within("community_storage", premises.strategies)
+        self.used = [s for s, strategy in enumerate(follows) if strategy != UNUSED]
+        self.follows = [follows[s] for s in self.used]
+        communities = premises.communities
+        self.community = np.array([communities.index(s.community) for s in rules.storages])
+        # What the checks of households count; figures are asked for after checks.
+        self._counted: Figures = {}
+        self.tables: StorageTables = read_storage_tables(run, premises, rules, self.used)
+
+    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what storages come to in each community, of the shape of the hours."""
+        shaped = np.zeros(self.hours["net_kwh"].shape)
+        for row, m in enumerate(self.community.tolist()):
+            shaped[:, self.used, m] += values[:, :, row]
+        return shaped
+
+    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what plants add to the generation, and what storages exchange [kWh]."""
+        storages = self.tables.storages
+        charge = self._of_communities(storages["charge_kwh"])
+        delivered = self._of_communities(storages["delivered_kwh"])
+        return {"generation_kwh": -charge, "shared_storage_kwh": charge - delivered}
+
+    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return what plants and storages draw at their connection of each community [kWh]."""
+        drawn = -self._of_communities(self.tables.storages["delivered_kwh"])
+        return {
+            (name, CONNECTION): drawn[:, :, m]
+            for m, name in enumerate(self.premises.communities)
+            if m in self.community
+        }
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what aggregators credit their members for what storages deliver."""
+        delivered = self._of_communities(self.tables.storages["delivered_kwh"])
+        there = supplied(self.hours) & np.isin(np.arange(delivered.shape[2]), self.community)
+        there &= np.isin(np.arange(delivered.shape[1]), self.used)[:, None]
+        price = np.nan_to_num(self.hours["community_price"])
+        return (
+            Payments(
+                "shared_storage", "aggregator@{community}", "consumers@{community}",
+                delivered, price * delivered, there,
+            ),
+        )  # fmt: skip
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return the figures of the summary, by step and of the run."""
+        shape = self.hours["net_kwh"].shape[:2]
+        storages, rules = self.tables.storages, self.rules
+
+        def spread(values: NDArray[Any]) -> NDArray[np.float64]:
+            whole = np.zeros(shape)
+            whole[:, self.used] = values
+            return whole
+
+        delivered = self._of_communities(storages["delivered_kwh"])
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+        figures: Figures = {
+            "plant_generation_kwh": spread(storages["generation_kwh"].sum(axis=2)),
+            "plant_stored_kwh": spread(storages["charge_kwh"].sum(axis=2)),
+            "plant_spilled_kwh": spread(storages["spilled_kwh"].sum(axis=2)),
+            "storage_delivered_kwh": delivered.sum(axis=2),
+            "storage_credit": (price * delivered).sum(axis=2),
+        }
+        out = ~supplied(self.hours)[:, :, self.community]
+        figures["counts.plants_cut_off"] = spread(out[:, self.used].sum(axis=2))
+        demand = self._demand_kwh()
+        if demand is not None:
+            figures["storage_households_kwh"] = np.broadcast_to(demand.sum(axis=1)[:, None], shape)
+            shared: CommunityStorageSetting = self.premises.of_scheme("community_storage")
+            above = demand > shared.most_kwh + 1e-9
+            figures["counts.demands_above_history"] = spread(above.sum(axis=1)[:, None])
+            plants = shared.plants
+            filled = np.array([plants.filled(step) for step in range(shape[0])])
+            figures["counts.plant_readings_filled"] = spread(filled[:, None])
+        if self.premises.reliable:
+            figures["counts.storage_messages_unheard"] = np.zeros(shape)
+        figures |= {name: spread(values) for name, values in self._counted.items()}
+        first = sum(s.soc_start * s.capacity_kwh for s in rules.storages)
+        final = np.full(shape[1], first)
+        if self.used:
+            final[self.used] = self._checks().final_kwh().sum(axis=1)
+        return figures, {"storage_final_kwh": final, "storage_change_kwh": final - first}
+
+    def checks(self) -> Iterator[Check]:
+        """Check the storages, their households and their plans."""
+        if not self.used:
+            idle = Tally("storages: used by no strategy", 0.0)
+            yield idle.check()
+            return
+        shared: CommunityStorageSetting | None = self.premises.of_scheme("community_storage")
+        label = self.premises.places.label(
+            [storage.name for storage in self.rules.storages],
+            strategies=[self.premises.strategies[s] for s in self.used],
+        )
+        units = self._checks()
+        yield units.stores(label)
+        yield units.spilled(label)
+        yield units.limits(label)
+        if shared is None:
+            for name in ("storages: plants generate what the sun gives", "households: as metered"):
+                gone = Tally(name, EXACT)
+                gone.tell(FILE_GONE)
+                yield gone.check()
+            return
+        yield units.sun(label, shared, self.premises)
+        demand = self._demand_kwh()
+        assert demand is not None
+        yield units.bounds(shared, demand, [self.premises.strategies[s] for s in self.used])
+        households = HouseholdChecks(
+            self.premises, self.rules, shared, self.tables, demand,
+            self._supplied_storages(), self.used, self.follows,
+        )  # fmt: skip
+        yield from households.checks()
+        self._counted = households.counts
+        yield check_messages(self.run, self.premises, self.tables, shared, self.used, households)
+
+    def _checks(self) -> StorageChecks:
+        return StorageChecks(
+            self.rules, self.tables.storages, self._supplied_storages(), self.premises.step_h
+        )
+
+    def _supplied_storages(self) -> NDArray[np.bool_]:
+        """Return where the community of each storage is supplied, (steps, used, storages)."""
+        there: NDArray[np.bool_] = supplied(self.hours)[:, self.used][:, :, self.community]
+        return there
+
+    def _demand_kwh(self) -> NDArray[np.float64] | None:
+        """Return what households use, worked out anew, (steps, households); None if unknown."""
+        shared: CommunityStorageSetting | None = self.premises.of_scheme("community_storage")
+        if shared is None:
+            return None
+        return shared.coming_demand_kwh(0, self.premises.steps)

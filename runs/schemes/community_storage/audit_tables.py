@@ -1,0 +1,73 @@
+"""The tables of storages that communities share, as an audit reads them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runs.audits.premises import Premises
+from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from runs.results.run_reader import Run
+from runs.schemes.community_storage.section import CommunityStorage
+
+type _Keys = dict[str, range | Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class StorageTables:
+    """The tables of storages.
+
+    Attributes
+    ----------
+    storages
+        Columns of storages.parquet, shape (steps, strategies that use them, storages).
+    households
+        Columns of storage_households.parquet, shape (steps, strategies, households); None where
+        they were not to be written down.
+    plans, courses
+        Rows of storage_plans.parquet and storage_courses.parquet.
+    """
+
+    storages: Columns
+    households: Columns | None
+    plans: Columns
+    courses: Columns
+
+
+def read_storage_tables(
+    run: Run, premises: Premises, rules: CommunityStorage, used: list[int]
+) -> StorageTables:
+    """Return the tables of storages.
+
+    Raises
+    ------
+    DamagedTableError
+        If rows are missing, stand there twice or belong nowhere.
+    """
+    storages = [storage.name for storage in rules.storages]
+    strategies = [premises.strategies[s] for s in used]
+    names = {"strategy": strategies, "storage": storages}
+    keys: _Keys = {"step": range(premises.steps), **names}
+    rows = TableReader(run, "storages", names, premises.start_ms).rest()
+    of_storages = framed("storages", rows, keys)
+    groups = list(
+        dict.fromkeys(
+            f"{storage.community}/{group.name}"
+            for storage in rules.storages
+            for group in premises.scenario.communities[storage.community].members
+        )
+    )
+    reader = TableReader(run, "storage_households", names | {"group": groups}, premises.start_ms)
+    rows = reader.rest()
+    of_households = None
+    if rules.record_households and used:
+        count, left = divmod(len(rows["step"]), premises.steps * len(used))
+        if left:
+            raise DamagedTableError("storage_households", "rows are missing or too many")
+        keys = {"step": range(premises.steps), "strategy": strategies, "household": range(count)}
+        of_households = framed("storage_households", rows, keys)
+    elif len(rows["step"]):
+        raise DamagedTableError("storage_households", "there are rows, and none was to be written")
+    plans, courses = (
+        TableReader(run, table, names, premises.start_ms).rest()
+        for table in ("storage_plans", "storage_courses")
+    )
+    return StorageTables(of_storages, of_households, plans, courses)

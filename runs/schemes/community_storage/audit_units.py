@@ -1,0 +1,158 @@
+"""Whether storages and their plants keep to physics, and how near they come to the best."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.storage_controllers import ratings_of
+from environment.battery import charged
+from markets.community_storage_bounds import (
+    WH_PER_KWH,
+    largest_demands_kwh,
+    most_delivered,
+    most_in_turns,
+)
+from runs.audits.members import sky_clearness
+from runs.audits.premises import EXACT, Premises
+from runs.audits.report import Check, Label, Tally, relative
+from runs.audits.tables import Columns
+from runs.schemes.community_storage.section import CommunityStorage
+from runs.schemes.community_storage.setting import CommunityStorageSetting
+from runs.strategy_names import strategy_label
+
+# The dynamic programme divides a storage into at most so many parts.
+MOST_PARTS = 20_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class StorageChecks:
+    """The checks of storages.parquet.
+
+    Attributes
+    ----------
+    rules
+        The scenario's section.
+    storages
+        Columns of shape (steps, strategies that use them, storages).
+    supplied
+        Whether the community of each is supplied, likewise.
+    step_h
+        Length of a step [h].
+    """
+
+    rules: CommunityStorage
+    storages: Columns
+    supplied: NDArray[np.bool_]
+    step_h: float
+
+    def _each(self, name: str) -> NDArray[np.float64]:
+        return np.array([getattr(storage, name) for storage in self.rules.storages], np.float64)
+
+    def _after(self) -> NDArray[np.float64]:
+        """Return what each holds after every step, of the shape of the columns."""
+        exchange = self.storages["charge_kwh"] - self.storages["delivered_kwh"]
+        into, out_of = self._each("charge_efficiency"), self._each("discharge_efficiency")
+        return charged(self.storages["stored_kwh"], exchange, into, out_of)
+
+    def final_kwh(self) -> NDArray[np.float64]:
+        """Return what each holds at the end, shape (strategies, storages) [kWh]."""
+        final: NDArray[np.float64] = self._after()[-1]
+        return final
+
+    def stores(self, label: Label) -> Check:
+        """Follow what each holds from step to step."""
+        tally = Tally("storages: store changes by what goes in and out", EXACT, "of the energy")
+        stored = self.storages["stored_kwh"]
+        start = self._each("soc_start") * self._each("capacity_kwh")
+        expected = np.concatenate(
+            [np.broadcast_to(start, (1, *stored.shape[1:])), self._after()[:-1]]
+        )
+        tally.add(relative(stored, expected), label)
+        return tally.check()
+
+    def spilled(self, label: Label) -> Check:
+        """Hold what is charged and spilled against what is generated."""
+        tally = Tally("storages: generation is stored or spilled", EXACT, "of the energy")
+        both = self.storages["charge_kwh"] + self.storages["spilled_kwh"]
+        tally.add(relative(both, self.storages["generation_kwh"]), label)
+        for name in ("charge_kwh", "spilled_kwh", "delivered_kwh"):
+            tally.add(np.maximum(-self.storages[name], 0.0), label)
+        return tally.check()
+
+    def limits(self, label: Label) -> Check:
+        """Hold states of charge and powers against their limits, and charging against serving."""
+        tally = Tally("storages: within limits, and never both charged and serving", EXACT, "kWh")
+        size = self._each("capacity_kwh")
+        start = self._each("soc_start") * size
+        lowest = np.minimum(self._each("soc_min") * size, start)
+        highest = np.maximum(self._each("soc_max") * size, start)
+        after = self._after()
+        tally.add(np.maximum(np.maximum(lowest - after, after - highest), 0.0), label)
+        charge, delivered = self.storages["charge_kwh"], self.storages["delivered_kwh"]
+        tally.add(np.minimum(charge, delivered), label)
+        rated = np.array([s.power_kw or np.inf for s in self.rules.storages]) * self.step_h
+        tally.add(np.maximum(np.maximum(charge, delivered) - rated, 0.0), label)
+        tally.add(np.where(self.supplied, 0.0, np.maximum(charge, delivered)), label)
+        return tally.check()
+
+    def sun(self, label: Label, shared: CommunityStorageSetting, premises: Premises) -> Check:
+        """Hold the generation against that of sun and clouds, or what was measured."""
+        tally = Tally("storages: plants generate what the sun gives", EXACT, "of the energy")
+        by_name = sky_clearness(premises)
+        clear = np.stack([by_name[name] for name in premises.communities], axis=1)
+        sun = np.array([shared.plants.generation_kwh(step, sky) for step, sky in enumerate(clear)])
+        expected = np.where(self.supplied, sun[:, None], 0.0)
+        tally.add(relative(self.storages["generation_kwh"], expected), label)
+        return tally.check()
+
+    def bounds(
+        self, shared: CommunityStorageSetting, demand_kwh: NDArray[np.float64], names: list[str]
+    ) -> Check:
+        """Hold what each delivers in all against the most that is possible.
+
+        Parameters
+        ----------
+        shared : CommunityStorageSetting
+            The storages.
+        demand_kwh : array, shape (steps, households)
+            What households use.
+        names : list of str
+            Names of the strategies that use storages.
+        """
+        tally = Tally("storages: none delivers more than is possible", 0.0, "kWh")
+        storage_of = shared.households["storage"]
+        reached = dict.fromkeys(names, (0.0, 0.0))
+        over: list[float] = []
+        where: list[str] = []
+        for row, storage in enumerate(self.rules.storages):
+            ratings = ratings_of(shared.storages, row)
+            start = storage.soc_start * storage.capacity_kwh
+            wanted = largest_demands_kwh(demand_kwh[:, storage_of == row], storage.dischargers)
+            parts = min(WH_PER_KWH, MOST_PARTS / storage.capacity_kwh)
+            for s, name in enumerate(names):
+                # Supply may differ by community, never by strategy: each has the same chances.
+                generation = self.storages["generation_kwh"][:, s, row]
+                bright = (generation >= storage.charge_above_kw * self.step_h) & (
+                    self.supplied[:, s, row]
+                )
+                served = np.where(self.supplied[:, s, row], wanted, 0.0)
+                loose = most_delivered(generation, served, start, ratings, self.step_h)
+                most = most_in_turns(generation, bright, served, start, ratings, self.step_h, parts)
+                delivered = float(self.storages["delivered_kwh"][:, s, row].sum())
+                # Every step of the programme is rounded to a part.
+                room = len(generation) / parts
+                limit = min(most + room, loose + EXACT * max(loose, 1.0))
+                over.append(max(delivered - limit, 0.0))
+                where.append(f"{strategy_label(name)}, {storage.name}")
+                done, possible = reached[name]
+                reached[name] = (done + delivered, possible + min(most, loose))
+        tally.add(np.array(over), lambda at: where[at[0]], None)
+        told = [
+            f"{strategy_label(name)} {100 * done / possible:.0f} %"
+            for name, (done, possible) in reached.items()
+            if possible > 0
+        ]
+        if told:
+            tally.tell(f"of the most that taking turns allows: {', '.join(told)}")
+        return tally.check()

@@ -1,0 +1,107 @@
+"""The charts of community storages: what the sun gives them, how full they are, whom they serve."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.last_digits import descending, first_lowest, lowest
+from runs.pictures.run_data import RunData
+from runs.pictures.sheet import INK, Part, group_colour, power_unit
+from runs.pictures.step_sums import StepSums
+from runs.report.chart import Chart, Trace, balance, compared, course, limits, stacked
+from runs.schemes.community_storage.pictures import DELIVERED, STORED, SUN
+from runs.strategy_names import strategy_name
+
+MOST_GROUPS = 6
+_COLUMNS = ("stored_kwh", "charge_kwh", "spilled_kwh", "delivered_kwh")
+
+
+def community_storage_charts(data: RunData) -> list[Chart]:
+    """Return the charts of community storages, as far as the run recorded them."""
+    sums = StepSums(data, "storages", _COLUMNS)
+    if not sums.strategies:
+        return []
+    found = [_power(data, sums), _state_of_charge(data, sums), _households(data)]
+    return [chart for chart in found if chart is not None]
+
+
+def _power(data: RunData, sums: StepSums) -> Chart | None:
+    power = {name: sums.of(name) / data.step_h for name in _COLUMNS[1:]}
+    findings = {}
+    for s, strategy in enumerate(data.strategies):
+        taken, spilled, given = (float(power[name][s].sum()) * data.step_h for name in power)
+        findings[strategy] = (
+            f"storages take in {taken:,.1f} kWh of the {taken + spilled:,.1f} kWh that the sun "
+            f"gives, and deliver {given:,.1f} kWh"
+            if strategy in sums.strategies
+            else "there is no storage"
+        )
+    return balance(
+        data, "storage_power", "What storages take and deliver", findings,
+        [
+            Part("generated and stored", power["charge_kwh"], STORED),
+            Part("generated and spilled", power["spilled_kwh"], SUN),
+        ],
+        [Part("delivered to households", power["delivered_kwh"], DELIVERED)],
+    )  # fmt: skip
+
+
+def _state_of_charge(data: RunData, sums: StepSums) -> Chart:
+    units = data.scenario["community_storage"]["storages"]
+    capacity = sum(float(unit["capacity_kwh"]) for unit in units)
+    share = 100.0 * sums.of("stored_kwh") / capacity
+    rows = {name: share[data.strategies.index(name)] for name in sums.strategies}
+    least = lowest(rows, lambda name: float(rows[name].min()))
+    step = first_lowest(rows[least])
+    return compared(
+        data, "storage_soc", "State of charge of the storages",
+        f"the lowest is {rows[least][step]:.0f} % under {strategy_name(least)}, "
+        f"{data.timeline.clock(step)}",
+        rows, "%", highest=100.0,
+    )  # fmt: skip
+
+
+def _households(data: RunData) -> Chart | None:
+    """Show which households draw from their storage when, and what they all use."""
+    groups = list(
+        dict.fromkeys(
+            data.run.table("storage_households", ["group"]).column("group").unique().to_pylist()
+        )
+    )
+    if not groups:
+        return None
+    sums = StepSums(data, "storage_households", ["demand_kwh", "drawn_kwh"], "group", groups)
+    drawn, demand = (sums.of(name) / data.step_h for name in ("drawn_kwh", "demand_kwh"))
+    names, drawn = _largest(groups, drawn)
+    size, unit = power_unit(demand.sum(axis=1))
+    traces: dict[str, list[Trace]] = {}
+    findings = {}
+    for s, strategy in enumerate(data.strategies):
+        traces[strategy], findings[strategy] = [], "no storage serves households"
+        if strategy not in sums.strategies:
+            continue
+        traces[strategy] += [
+            stacked(data, name, drawn[s, g] / size, group_colour(g)) | {"meta": unit}
+            for g, name in enumerate(names)
+        ]
+        look = {"line": {"width": 1.6}, "meta": unit}
+        used = demand[s].sum(axis=0)
+        traces[strategy] += course(data, "demand of all", used / size, INK, **look)[-1:]
+        share = drawn[s].sum() / max(float(used.sum()), 1e-12)
+        findings[strategy] = f"storages serve {100 * share:.1f} % of what their households use"
+    return Chart(
+        "storage_households", "What storages deliver to households", findings, traces,
+        f"power [{unit}]", limits([demand.sum(axis=1) / size]), data.timeline.note,
+    )  # fmt: skip
+
+
+def _largest(
+    groups: list[str], values: NDArray[np.float64]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Return the groups of most energy, all others as one of them."""
+    if len(groups) <= MOST_GROUPS:
+        return groups, values
+    order = descending(values.sum(axis=(0, 2)))
+    kept = np.sort(order[: MOST_GROUPS - 1])
+    rest = values[:, order[MOST_GROUPS - 1 :]].sum(axis=1, keepdims=True)
+    names = [*(groups[g] for g in kept.tolist()), f"{len(groups) - len(kept)} other groups"]
+    return names, np.concatenate([values[:, kept], rest], axis=1)

@@ -1,0 +1,136 @@
+"""The plan of a storage's allowance for the days ahead, made of forecasts or of what will be."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.storage_controllers import ratings_of
+from environment.day_slots import slot_by_clock, steps_of_day
+from markets.allowance_iteration import Horizon, Iterations, iterate_allowance
+from markets.community_storage import average_left, served_first
+from runs.schemes.community_storage.setting import CommunityStorageSetting
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is expected from now to the end of a plan.
+
+    Attributes
+    ----------
+    first
+        The step that begins.
+    days
+        How many of the steps ahead lie on each date, first that of now.
+    day_slots
+        How many steps each of these dates has in all.
+    used_kwh
+        What households have used today, shape (households,) [kWh].
+    forecast_kwh
+        What is forecast of every step for whom it is ranked, shape (steps, households) [kWh].
+    demand_kwh, generation_kwh
+        What households and plants are planned to use and generate, shape (steps, households) and
+        (steps, storages) [kWh].
+    """
+
+    first: int
+    days: tuple[int, ...]
+    day_slots: tuple[int, ...]
+    used_kwh: NDArray[np.float64]
+    forecast_kwh: NDArray[np.float64]
+    demand_kwh: NDArray[np.float64]
+    generation_kwh: NDArray[np.float64]
+
+
+def days_ahead(setting: CommunityStorageSetting, step: int, steps: int) -> list[range]:
+    """Return the steps of a plan by date: as many dates as the scenario wants, within the run."""
+    days: list[range] = []
+    first = step
+    while first < steps and len(days) < setting.rules.horizon_days:
+        end = min(steps_of_day(setting.calendar, first).stop, steps)
+        days.append(range(first, end))
+        first = end
+    return days
+
+
+def averages_ahead(ahead: Ahead, *, static: bool) -> NDArray[np.float64]:
+    """Return what every household would tell of the rest of the day in each step to come [kWh].
+
+    Parameters
+    ----------
+    ahead : Ahead
+        What is expected.
+    static : bool
+        Whether it tells the mean of the whole day instead.
+
+    Returns
+    -------
+    array, shape (steps, households)
+    """
+    averages = np.empty_like(ahead.forecast_kwh)
+    begin = 0
+    used = ahead.used_kwh
+    for steps, slots in zip(ahead.days, ahead.day_slots, strict=True):
+        rows = slice(begin, begin + steps)
+        # At the end of a run the rest of its last day is not simulated and not forecast.
+        left = np.arange(steps, 0.0, -1.0)[:, None]
+        so_far = used + np.cumsum(ahead.demand_kwh[rows], axis=0) - ahead.demand_kwh[rows]
+        whole = used + ahead.forecast_kwh[rows].sum(axis=0)
+        if static:
+            averages[rows] = whole / slots
+        else:
+            averages[rows] = average_left(np.broadcast_to(whole, so_far.shape), so_far, left)
+        begin, used = begin + steps, np.zeros_like(used)
+    return averages
+
+
+def plan_allowances(
+    setting: CommunityStorageSetting,
+    ahead: Ahead,
+    stored_kwh: NDArray[np.float64],
+    *,
+    static: bool,
+) -> list[Iterations]:
+    """Return what comes of every alpha for each storage.
+
+    Parameters
+    ----------
+    setting : CommunityStorageSetting
+        The storages and their rules.
+    ahead : Ahead
+        What is expected.
+    stored_kwh : array, shape (storages,)
+        What each holds now [kWh].
+    static : bool
+        Whether households are ranked by the static averages.
+    """
+    rules, step_h = setting.rules, setting.calendar.step_h
+    averages = averages_ahead(ahead, static=static)
+    steps = range(ahead.first, ahead.first + sum(ahead.days))
+    by_clock = np.array([slot_by_clock(setting.calendar, step) for step in steps], dtype=np.intp)
+    storage_of = setting.households["storage"]
+    found = []
+    for row in range(len(setting.names)):
+        own = np.flatnonzero(storage_of == row)
+        generation = ahead.generation_kwh[:, row]
+        horizon = Horizon(
+            generation_kwh=generation,
+            bright=generation >= setting.storages["charge_above_kw"][row] * step_h,
+            demand_kwh=ahead.demand_kwh[:, own],
+            served=served_first(averages[:, own], int(setting.storages["dischargers"][row])),
+            least_kwh=setting.least_kwh[by_clock][:, own],
+            most_kwh=setting.most_kwh[own],
+            step_h=step_h,
+        )
+        found.append(
+            iterate_allowance(
+                horizon,
+                float(stored_kwh[row]),
+                ratings_of(setting.storages, row),
+                rules.sharing,
+                rules.stop_when,
+                rules.tolerance_kwh,
+                rules.most_alpha,
+            )
+        )
+    return found

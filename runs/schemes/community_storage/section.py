@@ -1,0 +1,275 @@
+"""A community's storage in a scenario: storages with their plants, households and forecasters."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, ValidationInfo
+from pydantic import field_validator as check
+
+from environment.errors import InputError, Problem, nearest
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Efficiency,
+    Name,
+    NotNegative,
+    Positive,
+    SchemeSection,
+    Section,
+    Share,
+    above_lowest,
+    existing_dataset,
+    names_given_twice,
+    refuse,
+)
+
+CONNECTION = "community-storage"
+# Where a measured plant stands in a dataset.
+PLANT_TABLES = ("members", "profiles")
+
+
+class PersistenceForecaster(Section):
+    """The last reading goes on."""
+
+    kind: Literal["persistence"] = Field(description="persistence")
+
+
+class SeasonalForecaster(Section):
+    """What was read a day or a week ago comes again."""
+
+    kind: Literal["seasonal_naive"] = Field(default="seasonal_naive", description="seasonal_naive")
+    season_days: Annotated[int, Field(ge=1, le=28)] = Field(
+        default=1, description="days after which readings come again [d]"
+    )
+
+
+class NoisyForecaster(Section):
+    """What will be read, times a lognormal factor: a forecast of any quality, for studies."""
+
+    kind: Literal["noise"] = Field(description="noise")
+    sigma: Annotated[float, Field(ge=0, le=3)] = Field(
+        default=0.17, description="standard deviation of the logarithm; 0 is perfect [1]"
+    )
+
+
+class RidgeForecaster(Section):
+    """Linear regression of a day on the day before, with a penalty."""
+
+    kind: Literal["ridge"] = Field(description="ridge")
+    penalty: Positive = Field(
+        default=10.0, description="weight of the squared coefficients, readings of variance 1 [1]"
+    )
+
+
+class LstmForecaster(Section):
+    """The network of the published Table 1, one for each household and plant; an extra."""
+
+    kind: Literal["lstm"] = Field(description="lstm")
+    window: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=96, description="readings that it sees"
+    )
+    units: Annotated[int, Field(ge=1, le=4096)] = Field(default=64, description="units of its cell")
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=50, description="passes over the history"
+    )
+    batch: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=16, description="windows from which it learns at a time"
+    )
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1e-3, description="step of Adam [1]"
+    )
+
+
+Forecasters = Annotated[
+    PersistenceForecaster | SeasonalForecaster | NoisyForecaster | RidgeForecaster | LstmForecaster,
+    Discriminator("kind"),
+]
+
+
+class SharedStorage(Section):
+    """A storage, the plant that alone charges it, and the households that it serves."""
+
+    name: Name = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the storage in the results"
+    )
+    community: str = Field(description="community in which it stands")
+    serves: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
+        default=None, description="groups of members that it may serve, or null for all there"
+    )
+    dischargers: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
+        default=2, description="members that it serves at once, at most"
+    )
+    capacity_kwh: Positive = Field(default=10.0, description="size of the storage [kWh]")
+    soc_min: Share = Field(default=0.1, description="lowest state of charge [1]")
+    soc_max: Share = Field(default=0.95, description="highest state of charge [1]")
+    soc_start: Share = Field(default=0.5, description="state of charge at the start [1]")
+    power_kw: Positive | None = Field(
+        default=None, description="rating in each direction, or null for none [kW]"
+    )
+    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
+    discharge_efficiency: Efficiency = Field(
+        default=1.0, description="delivered per energy taken out [1]"
+    )
+    pv_kw: NotNegative = Field(default=3.0, description="peak power of the plant [kW]")
+    pv_tilt: Annotated[float, Field(ge=0, le=90)] = Field(
+        default=30.0, description="tilt of the modules from the horizontal [deg]"
+    )
+    pv_azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
+        default=180.0, description="where the modules face, clockwise from north [deg]"
+    )
+    pv_performance_ratio: Efficiency = Field(
+        default=0.86, description="energy delivered per energy that the peak power promises [1]"
+    )
+    pv_dataset: str | None = Field(
+        default=None,
+        description="folder of a dataset that measured the plant, in place of pv_kw and the sky, "
+        "or null",
+    )
+    pv_member: str | None = Field(
+        default=None, description="whose photovoltaics of the dataset, or null for the only ones"
+    )
+    pv_scale: Positive = Field(default=1.0, description="factor on what was measured [1]")
+    charge_above_kw: Positive = Field(
+        default=0.02, description="power of the plant from which the storage is charged [kW]"
+    )
+
+    @property
+    def sunlit(self) -> bool:
+        """Whether what its plant generates follows from the sky."""
+        return self.pv_kw > 0 and self.pv_dataset is None
+
+    @check("pv_dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @check("pv_member", "pv_scale")
+    @classmethod
+    def _of_a_dataset(cls, given: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        usual = cls.model_fields[name].default
+        if given != usual and info.data.get("pv_dataset", "") is None:
+            raise refuse("no dataset measured the plant", allowed=f"pv_dataset, or no {name}")
+        return given
+
+    _above_lowest = check("soc_max")(above_lowest)
+
+
+class CommunityStorage(SchemeSection):
+    """Storages that communities share, and how they are scheduled on forecasts."""
+
+    storages: Annotated[tuple[SharedStorage, ...], AS_TUPLE] = Field(
+        description="storages, each with its plant"
+    )
+    forecaster: Forecasters = Field(
+        default=SeasonalForecaster(), description="what households and plants expect"
+    )
+    history_days: Annotated[int, Field(ge=1, le=3660)] = Field(
+        default=14, description="days before the start that forecasters have seen [d]"
+    )
+    horizon_days: Annotated[int, Field(ge=1, le=60)] = Field(
+        default=2, description="days for which the allowance is planned at a time [d]"
+    )
+    plan_on: Literal["forecast", "actual"] = Field(
+        default="forecast",
+        description="whether the plan is made of forecasts, or of what will be, as in the source",
+    )
+    stop_when: Literal["left", "delivered"] = Field(
+        default="left",
+        description="whether the allowance settles with the energy left, or that delivered",
+    )
+    tolerance_kwh: Positive = Field(
+        default=1e-3, description="change of that energy which counts as none [kWh]"
+    )
+    most_alpha: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=4096, description="highest alpha that is tried"
+    )
+    normal: Literal["allowance", "averages"] = Field(
+        default="allowance",
+        description="what sets normal operation apart from the optimal one: alpha stays 1, or "
+        "households are ranked by the static averages of the day",
+    )
+    sharing: Literal["priority", "proportional"] = Field(
+        default="priority",
+        description="where the energy is short: the first are served first, or all alike",
+    )
+    record_households: bool = Field(
+        default=True, description="whether every household is written down in every step"
+    )
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return the nodes of the grid that storages add under a community."""
+        here = any(storage.community == community for storage in self.storages)
+        return (CONNECTION,) if here else ()
+
+    @property
+    def sunlit(self) -> bool:
+        """Whether the sky above the plants is needed."""
+        return any(storage.sunlit for storage in self.storages)
+
+    @property
+    def in_the_sun(self) -> str:
+        """What of it generates by the sun of a known place."""
+        return "storages have plants" if self.sunlit else ""
+
+    @classmethod
+    def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
+        """Refuse storages where there is no community, and groups that are not there or shared."""
+        communities = info.data.get("communities")
+        if section is None or communities is None:
+            return section
+        members = {
+            name: tuple(group.name for group in community.members)
+            for name, community in communities.items()
+        }
+        problems = section.problems(members)
+        if problems:
+            raise InputError(problems)
+        return section
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Datasets that measured plants, and the tables they are read for."""
+        named = (storage.pv_dataset for storage in self.storages)
+        return {dataset: PLANT_TABLES for dataset in named if dataset is not None}
+
+    def problems(self, members: Mapping[str, tuple[str, ...]]) -> list[Problem]:
+        """Return what does not fit the communities.
+
+        Parameters
+        ----------
+        members
+            Names of the groups of members of every community.
+        """
+        problems: list[Problem] = []
+        taken: dict[tuple[str, str], str] = {}
+        for index, storage in enumerate(self.storages):
+            place = f"storages.{index}"
+            if storage.community not in members:
+                message = f"no community is called {storage.community!r}"
+                near = nearest(storage.community, members)
+                problems.append(Problem(f"{place}.community", message, ", ".join(members), near))
+                continue
+            groups = members[storage.community]
+            wanted = groups if storage.serves is None else storage.serves
+            for at, group in enumerate(wanted):
+                here = place if storage.serves is None else f"{place}.serves.{at}"
+                other = taken.setdefault((storage.community, group), storage.name)
+                if group not in groups:
+                    message = f"{storage.community} has no group {group!r}"
+                    near = nearest(group, groups)
+                    problems.append(Problem(here, message, ", ".join(groups), near))
+                elif other != storage.name:
+                    message = f"{group!r} is served by {other!r} too"
+                    problems.append(Problem(here, message, "each group by one storage"))
+                elif group in wanted[:at]:
+                    problems.append(Problem(here, f"{group!r} is named twice", "each group once"))
+        return problems
+
+    @check("storages")
+    @classmethod
+    def _distinct_names(cls, storages: tuple[SharedStorage, ...]) -> tuple[SharedStorage, ...]:
+        if not storages:
+            raise refuse("there is no storage")
+        if problems := names_given_twice(storages, "storage"):
+            raise InputError(problems)
+        return storages

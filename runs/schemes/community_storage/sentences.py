@@ -1,0 +1,19 @@
+"""What storages of communities came to, in a sentence or two."""
+
+from environment.last_digits import anything
+from runs.report.sentence import Figure, Sentence, Totals, energy, money, share
+
+
+def sentence(totals: Totals, currency: str) -> Sentence:
+    """Return what the storages of communities came to under a strategy."""
+    delivered, used = totals["storage_delivered_kwh"], totals["storage_households_kwh"]
+    if not anything([delivered, totals["plant_stored_kwh"]]):
+        return ("No storage serves households. ",)
+    return (
+        "Storages deliver ", energy(totals, "storage_delivered_kwh"), " of the ",
+        energy(totals, "storage_households_kwh"), f" that households use{share(delivered, used)}"
+        ", for a credit of ",
+        Figure("storage_credit", totals["storage_credit"],
+               money(totals["storage_credit"], currency)),
+        "; plants spill ", energy(totals, "plant_spilled_kwh"), ". ",
+    )  # fmt: skip

@@ -1,0 +1,282 @@
+"""Storage that a community shares, in one strategy's world, scheduled on forecasts."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.served_households import ServedHouseholds
+from agents.storage_controllers import StorageControllers
+from environment.day_slots import slot_by_clock, steps_of_day
+from markets.allowance_iteration import Iterations
+from runs.schemes.community_storage.pilot_world import loads_of
+from runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
+from runs.schemes.community_storage.records import write_households, write_plans, write_storages
+from runs.schemes.community_storage.setting import CommunityStorageSetting
+from runs.schemes.scheme import RowWriter, Scheme
+from runs.strategy_names import strategy_within
+
+if TYPE_CHECKING:
+    from runs.world.simulation import Simulation
+
+AT_BOUND = 1e-9
+UNUSED, NORMAL, OPTIMAL = (
+    "no_community_storage", "community_storage_normal", "community_storage_optimal",
+)  # fmt: skip
+
+
+class CommunityStorageSharing(Scheme):
+    """Storages that photovoltaics charge, and the households that they serve in turn.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+
+    Attributes
+    ----------
+    strategy : str
+        What the storages do: nothing, normal or optimal operation.
+    shared : CommunityStorageSetting
+        What all strategies share.
+    households : ServedHouseholds
+        Those that are served.
+    controllers : StorageControllers
+        The storages.
+    plans : list of Iterations
+        What came of every alpha for each storage, where a plan was made in this step.
+    """
+
+    def __init__(self, simulation: "Simulation") -> None:
+        setting = simulation.setting
+        self.simulation = simulation
+        self.setting = setting
+        self.shared: CommunityStorageSetting = setting.schemes["community_storage"]
+        self.rules = self.shared.rules
+        self.strategy = strategy_within("community_storage", simulation.strategy)
+        self.households = ServedHouseholds(
+            simulation, self.shared.households.fork(), len(self.shared.names)
+        )
+        self.controllers = StorageControllers(
+            simulation,
+            self.shared.storages.fork(),
+            self.households,
+            self.shared.names,
+            self.rules.sharing,
+        )
+        # What was read of late, the reading of a step at its number modulo the length.
+        self._demand = self.shared.demand_history_kwh.copy()
+        self._generation = self.shared.generation_history_kwh.copy()
+        self._planned_until = 0
+        self._day = range(0)
+        self.plans: list[Iterations] = []
+
+    @property
+    def used(self) -> bool:
+        """Whether the storages are used."""
+        return self.strategy != UNUSED
+
+    @property
+    def static(self) -> bool:
+        """Whether households are ranked by the static averages of the day."""
+        return self.strategy == NORMAL and self.rules.normal == "averages"
+
+    @property
+    def plans_ahead(self) -> bool:
+        """Whether the allowance is planned, and alpha does not stay 1."""
+        return self.strategy == OPTIMAL or self.static
+
+    def act(self) -> None:
+        """Forecast and plan where a day begins, then charge or serve."""
+        self.plans = []
+        if not self.used:
+            return
+        simulation, step = self.simulation, self.simulation.step_index
+        self.supplied = simulation.supplied[self.shared.community]
+        demand = loads_of(simulation.consumers, self.shared.watched)
+        self.households.population["demand_kwh"][:] = np.maximum(demand, 0.0)
+        generation = self.shared.plants.generation_kwh(step, simulation.chance.clearness)
+        self.controllers.population["generation_kwh"][:] = np.where(self.supplied, generation, 0.0)
+        self.controllers.begin_step()
+        if step not in self._day:
+            whole = steps_of_day(self.shared.calendar, step)
+            # The rest of the last day is not simulated, and nobody counts on it.
+            self._day = range(whole.start, min(whole.stop, self.setting.scenario.steps))
+        if step in (0, self._day.start):
+            self._begin_day(step)
+        least = self.shared.least_kwh[slot_by_clock(self.shared.calendar, step)]
+        self.controllers.act(step, self._averages(step), least, self.shared.most_kwh, self.supplied)
+        self._draw()
+
+    def _averages(self, step: int) -> NDArray[np.float64]:
+        whole = len(self._day) if self.static else None
+        return self.households.averages(self._day.stop - step, whole)
+
+    def _draw(self) -> None:
+        """Take from the grid what the plants add to it and the storages exchange."""
+        draw, shared = self.simulation.draw, self.shared
+        done = self.controllers.done
+        self.delivered_kwh = done.discharge_kwh.sum(axis=1)
+        draw("generation_kwh", shared.community, shared.nodes, -done.charge_kwh)
+        exchanged = done.charge_kwh - self.delivered_kwh
+        draw("shared_storage_kwh", shared.community, shared.nodes, exchanged)
+
+    def _begin_day(self, step: int) -> None:
+        """Let forecasters tell the day, and controllers plan where their plan has ended."""
+        days = days_ahead(self.shared, step, self.setting.scenario.steps)
+        plans = self.plans_ahead and step >= self._planned_until
+        past = self._latest(self._demand, step)
+        ahead = days[-1].stop - step if plans else len(days[0])
+        forecast = self.shared.demand_forecaster.forecast(past, ahead, step)
+        used = past[len(past) - (step - self._day.start) :].sum(axis=0)
+        today = forecast[: len(days[0])]
+        heard = self.controllers.tell_forecasts(step, today)
+        self.simulation.bus.wait()
+        self.households.begin_day(used, today, heard)
+        if plans:
+            self._plan(step, days, used, forecast)
+
+    def _plan(
+        self, step: int, days: list[range], used: NDArray[np.float64], forecast: NDArray[np.float64]
+    ) -> None:
+        """Let controllers hear what is expected, and choose their alpha."""
+        shared, end = self.shared, days[-1].stop
+        if self.rules.plan_on == "actual":
+            demand = shared.coming_demand_kwh(step, end)
+            generation = shared.coming_generation_kwh(step, end)
+            forecast = self._told_day_by_day(days, demand)
+        else:
+            demand = forecast
+            latest = self._latest(self._generation, step)
+            generation = shared.generation_forecaster.forecast(latest, end - step, step)
+        demand, generation = self.controllers.hear_outlooks(step, demand, generation)
+        whole = (len(self._day), *(len(day) for day in days[1:]))
+        self.plans = plan_allowances(
+            shared,
+            Ahead(step, tuple(len(day) for day in days), whole, used, forecast, demand, generation),
+            self.controllers.population["energy_kwh"],
+            static=self.static,
+        )
+        self.controllers.population["alpha"][:] = [plan.chosen for plan in self.plans]
+        self._planned_until = end
+
+    def _told_day_by_day(
+        self, days: list[range], demand_kwh: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the forecasts that households will be told at the beginning of each day."""
+        first = days[0].start
+        past = self._latest(self._demand, first)
+        told = []
+        for day in days:
+            known = np.concatenate([past, demand_kwh[: day.start - first]])[-len(past) :]
+            told.append(self.shared.demand_forecaster.forecast(known, len(day), day.start))
+        return np.concatenate(told)
+
+    @staticmethod
+    def _latest(readings: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+        """Return readings in the order of time, the latest last."""
+        return np.roll(readings, -(step % len(readings)), axis=0)
+
+    def pay(self) -> None:
+        """Let aggregators credit their members with what the storages delivered."""
+        if not self.used:
+            return
+        pay, step = self.simulation.ledger.pay, self.simulation.step_index
+        delivered = self._of_communities(self.delivered_kwh)
+        for m in self.simulation.supplied_communities:
+            if m in self.shared.community:
+                name = self.setting.communities[m]
+                price = float(self.simulation.market.decision.community_price[m])
+                aggregator, members = f"aggregator@{name}", f"consumers@{name}"
+                pay(step, "shared_storage", aggregator, members, float(delivered[m]), price)
+
+    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(self.shared.community, values, len(self.setting.communities))
+
+    def sums(self) -> dict[str, float]:
+        """Return the energies of the step, and what the aggregators credit."""
+        names = (
+            "plant_generation_kwh", "plant_stored_kwh", "plant_spilled_kwh",
+            "storage_delivered_kwh", "storage_households_kwh", "storage_credit",
+        )  # fmt: skip
+        if not self.used:
+            demand = np.maximum(loads_of(self.simulation.consumers, self.shared.watched), 0.0)
+            return dict.fromkeys(names, 0.0) | {"storage_households_kwh": float(demand.sum())}
+        done = self.controllers.done
+        credit = self.simulation.paid_price() * self._of_communities(self.delivered_kwh)
+        return dict(
+            zip(
+                names,
+                (
+                    float(self.controllers.population["generation_kwh"].sum()),
+                    float(done.charge_kwh.sum()),
+                    float(done.spilled_kwh.sum()),
+                    float(self.delivered_kwh.sum()),
+                    float(self.households.population["demand_kwh"].sum()),
+                    float(credit.sum()),
+                ),
+                strict=True,
+            )
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Count who went short, was not heard or not known of, and plans that did not settle."""
+        if not self.used:
+            return {}
+        controllers, shared = self.controllers, self.shared
+        there = controllers.served >= 0
+        short = there & (controllers.done.discharge_kwh < controllers.allowed_kwh - AT_BOUND)
+        serving = controllers.done.charge_kwh == 0.0
+        demand = self.households.population["demand_kwh"]
+        return {
+            "storage_messages_unheard": controllers.fallbacks,
+            "households_not_ranked": controllers.unheard,
+            "households_served_less_than_allowed": int((short & serving[:, None]).sum()),
+            "demands_above_history": int((demand > shared.most_kwh + AT_BOUND).sum()),
+            "plants_cut_off": int(np.count_nonzero(~self.supplied)),
+            "plant_readings_filled": shared.plants.filled(self.simulation.step_index),
+            "allowances_not_settled": sum(not plan.settled for plan in self.plans),
+        }
+
+    def record(self, writer: RowWriter) -> None:
+        """Write the storages, their households and their plans."""
+        if not self.used:
+            return
+        write_storages(writer, self)
+        write_plans(writer, self)
+        if self.rules.record_households:
+            write_households(writer, self)
+
+    def move(self) -> None:
+        """Let the storages do what was decided, and everybody remember the step."""
+        if not self.used:
+            return
+        at = self.simulation.step_index % len(self._demand)
+        self._demand[at] = self.households.population["demand_kwh"]
+        self._generation[at] = self.controllers.population["generation_kwh"]
+        self.controllers.move()
+        self.households.end_step()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the storages hold at the end, and how much more than at first."""
+        held = float(self.controllers.population["energy_kwh"].sum())
+        first = float(self.shared.storages["energy_kwh"].sum())
+        return {"storage_final_kwh": held, "storage_change_kwh": held - first}
+
+    def state(self) -> dict[str, Any]:
+        """Return everything of it that changes during a run, live where it is an array."""
+        return {
+            "households": self.households.population.state(),
+            "storages": self.controllers.population.state(),
+            "demand": self._demand,
+            "generation": self._generation,
+            "planned_until": self._planned_until,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.households.population.restore(state["households"])
+        self.controllers.population.restore(state["storages"])
+        self._demand[:] = state["demand"]
+        self._generation[:] = state["generation"]
+        self._planned_until = state["planned_until"]

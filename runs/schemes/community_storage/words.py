@@ -1,0 +1,50 @@
+"""What the summary says of it: rows of the table, and notes below it."""
+
+from collections.abc import Mapping, Sequence
+
+from runs.schemes.descriptor import Note
+from runs.summary_rows import Row, Totals, loss, money, one, share
+
+NOTES: Mapping[str, Note] = {
+    "storage_messages_unheard": Note(
+        "a message about a community's storage was not heard, so that the storage was not "
+        "charged or a household not served",
+        80,
+    ),
+    "households_not_ranked": Note(
+        "a household reported nothing of its demand in a step, and was not served", 80
+    ),
+    "households_served_less_than_allowed": Note(
+        "a household got less than it was allowed in a step, its storage being empty or too weak",
+        80,
+    ),
+    "demands_above_history": Note(
+        "a household used more in a step than in any step of its history, and was allowed no more",
+        80,
+    ),
+    "plants_cut_off": Note("an outage kept a plant from charging its storage for a step", 80),
+    "plant_readings_filled": Note(
+        "a plant's reading was missing, and filled from those around it", 80
+    ),
+    "allowances_not_settled": Note(
+        "a plan came to the highest alpha before its allowance had settled", 80
+    ),
+}
+
+
+def rows(_: Sequence[Totals]) -> list[Row]:
+    """Return its rows of the summary table."""
+    return [
+        ("households use [kWh]", lambda t: t["storage_households_kwh"], loss, False),
+        ("  from the storage [kWh]", lambda t: t["storage_delivered_kwh"], loss, False),
+        ("  from the storage [%]", _from_storage, one, False),
+        ("plants' energy stored [kWh]", lambda t: t["plant_stored_kwh"], loss, False),
+        ("  spilled [kWh]", lambda t: t["plant_spilled_kwh"], loss, False),
+        ("households' credit [{currency}]", lambda t: t["storage_credit"], money, False),
+    ]
+
+
+def _from_storage(totals: Totals) -> float | None:
+    """Return how much of what households use comes from their storage, in per cent."""
+    names = {"served_kwh": "storage_delivered_kwh", "wanted_kwh": "storage_households_kwh"}
+    return share({name: totals[figure] for name, figure in names.items()})

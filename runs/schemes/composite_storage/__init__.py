@@ -1,0 +1,1 @@
+"""Houses with photovoltaics, heat pump, battery and thermal tank."""

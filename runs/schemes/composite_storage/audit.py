@@ -1,0 +1,228 @@
+"""Whether houses with storages did what they could, by their rules, and what foresight saves.
+
+What houses need is worked out anew from the scenario, their managers decide anew, and for a house
+of every kind the cheapest dispatch of the whole run is found.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
+from runs.audits.hours import supplied
+from runs.audits.premises import EXACT, FILE_GONE, Premises
+from runs.audits.report import Check, Label, Tally, relative
+from runs.audits.scheme import Figures, Payments, SchemeAudit
+from runs.audits.tables import Columns, TableReader, framed
+from runs.results.run_reader import Run
+from runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
+from runs.schemes.composite_storage.audit_replay import HouseReplay
+from runs.schemes.composite_storage.records import recorded_houses
+from runs.schemes.composite_storage.section import CompositeStorage
+from runs.schemes.composite_storage.setting import CompositeStorageSetting
+from runs.schemes.composite_storage.step import ENERGIES, STATE
+from runs.strategy_names import strategies_within
+
+STORED = ("stored_kwh", "tank_kwh")
+PREFIX = "houses with storages: "
+
+
+class CompositeStorageAudit(SchemeAudit):
+    """The audit of the houses with storages."""
+
+    message_kinds: Sequence[str] = KINDS
+    parties: Sequence[str] = PARTIES
+
+    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
+        self.run, self.premises, self.hours = run, premises, hours
+        settings: CompositeStorage = premises.scenario.composite_storage
+        assert settings is not None
+        self.settings = settings
+        self.setting: CompositeStorageSetting | None = premises.of_scheme("composite_storage")
+        self.strategies = strategies_within("composite_storage", premises.strategies)
+        self.groups = [group.name for group in settings.groups]
+        self.community = [premises.communities.index(g.community) for g in settings.groups]
+        rows = TableReader(
+            run,
+            "house_sums",
+            {"strategy": premises.strategies, "group": self.groups},
+            premises.start_ms,
+        ).rest()
+        keys: dict[str, range | Sequence[str]] = {
+            "step": range(premises.steps),
+            "strategy": premises.strategies,
+            "group": self.groups,
+        }
+        self.sums = framed("house_sums", rows, keys)
+
+    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what houses use, generate and store [kWh], of the shape of the hours."""
+        sums = self.sums
+        return {
+            "fixed_load_kwh": self._placed(sums["appliances_kwh"] + sums["heat_pump_kwh"]),
+            "generation_kwh": 0.0 - self._placed(sums["generation_kwh"]),
+            "home_storage_kwh": self._placed(sums["charge_kwh"] - sums["discharge_kwh"]),
+        }
+
+    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return what each group draws [kWh], of shape (steps, strategies)."""
+        net = self.sums["import_kwh"] - self.sums["export_kwh"]
+        names = self.premises.communities
+        return {
+            (names[m], name): net[:, :, g]
+            for g, (m, name) in enumerate(zip(self.community, self.groups, strict=True))
+        }
+
+    def direct_kwh(self) -> NDArray[np.float64]:
+        """Return all that houses draw: they settle with the utility [kWh]."""
+        return self._placed(self.sums["import_kwh"] - self.sums["export_kwh"])
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what houses pay for purchases, base charge and tax, and get for feed-in."""
+        bought, sold = (self._placed(self.sums[name]) for name in ("import_kwh", "export_kwh"))
+        setting = self.setting
+        if setting is None:
+            return ()
+        prices = setting.prices
+        inhabited = np.zeros(bought.shape, dtype=np.bool_)
+        inhabited[:, :, self.community] = True
+        each = np.bincount(setting.community, minlength=bought.shape[2])
+        base = setting.base_charge[:, None, None] * each + np.zeros_like(bought)
+        tax = prices.carbon_tax * prices.emission_factor
+        houses, utility = "houses@{community}", "utility"
+        purchase, feed_in = prices.purchase[:, None, None], prices.feed_in[:, None, None]
+        return (
+            Payments("house_purchase", houses, utility, bought, purchase * bought, inhabited),
+            Payments("house_feed_in", utility, houses, sold, feed_in * sold, inhabited),
+            Payments("house_base_charge", houses, utility, 0.0 * bought, base, inhabited),
+            Payments("carbon_tax", houses, STATE, bought, tax * bought, inhabited),
+        )
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return the figures of the summary, by step and of the run."""
+        of_all = {name: values.sum(axis=2) for name, values in self.sums.items()}
+        by_step: Figures = {f"house_{name}": of_all[name] for name in ENERGIES}
+        if self.premises.reliable:
+            by_step["counts.houses_unheard"] = np.zeros(of_all["import_kwh"].shape)
+        if self.settings.manager == "rule_based":
+            by_step["counts.house_plans_missed"] = np.zeros(of_all["import_kwh"].shape)
+        setting = self.setting
+        if setting is None:
+            return by_step, {}
+        if (replay := self.replay) is not None and replay.recorded == setting.houses:
+            unmet = replay.rows["unmet_heat_kwh"] > 0
+            by_step["counts.houses_without_enough_heat"] = unmet.sum(axis=2).astype(float)
+        prices = setting.prices
+        paid = {each.kind: each.amount.sum(axis=2) for each in self.payments()}
+        bill = paid["house_purchase"] - paid["house_feed_in"]
+        upkeep = (
+            prices.battery_wear * of_all["discharge_kwh"]
+            + prices.tank_wear * of_all["tank_discharge_kwh"]
+        )
+        by_step |= {
+            "house_co2_kg": prices.emission_factor * of_all["import_kwh"],
+            "house_bill": bill + paid["house_base_charge"],
+            "house_upkeep": upkeep,
+            "house_carbon_tax": paid["carbon_tax"],
+            "house_running_cost": bill + upkeep + paid["carbon_tax"],
+            "house_unserved_kwh": self._unserved(setting),
+        }
+        devices = setting.settings.devices
+        eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency
+        charged = (eta * of_all["charge_kwh"] - of_all["discharge_kwh"] / eta).sum(axis=0)
+        kept = (1.0 - devices.tank_loss_per_h) ** setting.step_h
+        last = (
+            kept * of_all["tank_kwh"][-1]
+            + eta_tank * of_all["tank_charge_kwh"][-1]
+            - of_all["tank_discharge_kwh"][-1] / eta_tank
+        )
+        houses = float(setting.houses)
+        return by_step, {
+            "house_stored_change_kwh": charged,
+            "house_tank_change_kwh": last,
+            "house_investment": np.array([setting.investment(s) for s in self.strategies]) * houses,
+            "house_interest_rate": np.full(len(self.strategies), self.settings.interest_rate),
+        }
+
+    @cached_property
+    def replay(self) -> HouseReplay | None:
+        """The houses that are written down, or None where their files are gone."""
+        setting = self.setting
+        if setting is None:
+            return None
+        recorded = recorded_houses(self.premises.scenario.record.houses, setting.houses)
+        return HouseReplay(self.run, self.premises, setting, self.strategies, recorded)
+
+    def checks(self) -> Iterator[Check]:
+        """Return what was found."""
+        yield from self._balances()
+        setting = self.setting
+        if setting is None:
+            yield Check(f"{PREFIX}house by house", None, np.nan, 0.0, "", note=FILE_GONE)
+            return
+        yield self._needs(setting)
+        assert self.replay is not None
+        yield from self.replay.checks(supplied(self.hours), self.sums)
+        yield check_house_messages(self.run, self.premises, setting, self.strategies, self.sums)
+
+    def _placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add up the groups of each community, of the shape of the hours."""
+        added = np.zeros(self.hours["net_kwh"].shape)
+        for g, m in enumerate(self.community):
+            added[:, :, m] += values[:, :, g]
+        return added
+
+    def _there(self) -> NDArray[np.bool_]:
+        """Return where groups are supplied, of the shape of the sums."""
+        there: NDArray[np.bool_] = supplied(self.hours)[:, :, self.community]
+        return there
+
+    def _by_group(self, setting: CompositeStorageSetting) -> dict[str, NDArray[np.float64]]:
+        """Return what each group needs and generates by the scenario, shape (steps, groups)."""
+        needs = np.array([setting.series.of_step(step) for step in range(self.premises.steps)])
+        first = [rows.start for rows in setting.groups]
+        added = np.add.reduceat(needs, first, axis=2)
+        names = ("appliances_kwh", "heat_kwh", "generation_kwh")
+        return {name: added[:, k] for k, name in enumerate(names)}
+
+    def _unserved(self, setting: CompositeStorageSetting) -> NDArray[np.float64]:
+        load = self._by_group(setting)["appliances_kwh"]
+        lost: NDArray[np.float64] = np.where(self._there(), 0.0, load[:, None]).sum(axis=2)
+        return lost
+
+    def _needs(self, setting: CompositeStorageSetting) -> Check:
+        tally = Tally(f"{PREFIX}need and generate what the scenario says", EXACT, "of the energy")
+        for name, values in self._by_group(setting).items():
+            due = np.where(self._there(), values[:, None], 0.0)
+            tally.add(relative(self.sums[name], due), self._label(name))
+        return tally.check()
+
+    def _balances(self) -> Iterator[Check]:
+        sums, devices = self.sums, self.settings.devices
+        flows = HouseFlows(
+            **{name: sums[name] for name in HouseFlows.__dataclass_fields__},
+        )
+        electricity = Tally(f"{PREFIX}electricity in is electricity out", EXACT, "kWh per house")
+        heat = Tally(f"{PREFIX}heat in is heat out", EXACT, "kWh per house")
+        scale = np.maximum(sums["appliances_kwh"] + sums["generation_kwh"] + sums["heat_kwh"], 1.0)
+        off = electricity_imbalance(flows, sums["appliances_kwh"], sums["generation_kwh"])
+        electricity.add(np.abs(off) / scale, self._label("electricity"))
+        off = heat_imbalance(flows, sums["heat_kwh"], devices.cop)
+        heat.add(np.abs(off) / scale, self._label("heat"))
+        store = Tally(f"{PREFIX}storages change by what goes in and out", EXACT, "of the energy")
+        eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency
+        kept = (1.0 - devices.tank_loss_per_h) ** self.premises.step_h
+        after = sums["stored_kwh"] + eta * sums["charge_kwh"] - sums["discharge_kwh"] / eta
+        store.add(relative(sums["stored_kwh"][1:], after[:-1]), self._label("battery", 1), 1)
+        after = (
+            kept * sums["tank_kwh"]
+            + eta_tank * sums["tank_charge_kwh"]
+            - sums["tank_discharge_kwh"] / eta_tank
+        )
+        store.add(relative(sums["tank_kwh"][1:], after[:-1]), self._label("tank", 1), 1)
+        yield from (electricity.check(), heat.check(), store.check())
+
+    def _label(self, what: str, first: int = 0) -> Label:
+        return self.premises.places.label([f"{group}, {what}" for group in self.groups], first)

@@ -1,0 +1,119 @@
+"""Whether the kept messages of houses with storages say what their tables say."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.storage_houses import BATTERIES, HOUSES, PUMPS, RETAILER, TANKS
+from runs.audits.premises import EXACT, Premises
+from runs.audits.report import Check, Tally, relative
+from runs.audits.tables import Columns
+from runs.results.run_reader import Run
+from runs.schemes.composite_storage.setting import CompositeStorageSetting
+
+KINDS = ("TariffNotice", "HouseStorageReport", "DeviceSetPoint", "RetailExchange")
+PARTIES = (RETAILER, HOUSES, BATTERIES, TANKS, PUMPS)
+_COLUMNS = ("step", "round", "kind", "sender", "receiver", "value", "count", "time")
+
+type Each = NDArray[np.float64]
+
+
+def check_house_messages(
+    run: Run,
+    premises: Premises,
+    setting: CompositeStorageSetting,
+    strategies: Sequence[str],
+    sums: Columns,
+) -> Check:
+    """Hold every kept message of houses against what they hold, do, buy and pay by the tables.
+
+    Parameters
+    ----------
+    run, premises, setting
+        The run, what its scenario settles, and its houses before anybody acts.
+    strategies
+        What houses do under each strategy of the run.
+    sums
+        What groups do together, arrays of shape (steps, strategies, groups).
+    """
+    tally = Tally("messages: of houses with storages, as they must be", EXACT, "of the value")
+    messages = premises.scenario.messages
+    kept = messages.keep == "all" or (messages.keep == "leaders" and setting.houses == 1)
+    if messages.keep == "none":
+        tally.tell("no message was kept")
+        return tally.check()
+    if not premises.reliable:
+        tally.tell("set points may be changed where one is lost or late, so only who said them")
+    for s in range(len(strategies)):
+        named = premises.strategies[s]
+        rows = run.table(
+            "messages",
+            _COLUMNS,
+            [
+                ("strategy", "=", named),
+                ("kind", "in", KINDS),
+                ("sender", "in", PARTIES),
+                ("receiver", "in", PARTIES),
+            ],
+        )
+        said = {name: np.array(rows.column(name).to_pylist()) for name in _COLUMNS}
+        due, texts = _due(
+            setting, {name: values[:, s].sum(axis=1) for name, values in sums.items()}
+        )
+        count = due["value"].size if kept else 0
+        if len(said["step"]) != count:
+            text = f"{named}, {len(said['step']):,} messages in place of {count:,}"
+            off = np.array([float(abs(len(said["step"]) - count))])
+            tally.add(off, lambda at, text=text: text, None)  # type: ignore[misc]
+            continue
+        if not kept:
+            continue
+        shape = due["value"].shape
+        off = relative(said["value"].reshape(shape), due["value"])
+        if not premises.reliable:
+            off[:, due["kind"][0] == "DeviceSetPoint"] = 0.0
+        for name in ("step", "round", "kind", "sender", "receiver"):
+            off = np.where(said[name].reshape(shape) == due[name], off, np.inf)
+        off = np.where(said["count"].reshape(shape) == setting.houses, off, np.inf)
+        if messages.latency_h == 0:
+            off = np.where(said["time"].reshape(shape) == 0.0, off, np.inf)
+        tally.add(off[:, None], premises.places.label(texts, 0, [named]))
+    return tally.check()
+
+
+def _due(
+    setting: CompositeStorageSetting, sums: dict[str, Each]
+) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
+    """Return what should be said in each step, arrays of shape (steps, messages), and its names.
+
+    Parameters
+    ----------
+    setting
+        The houses before anybody acts.
+    sums
+        What all houses do together, arrays of shape (steps,).
+    """
+    battery = sums["charge_kwh"] - sums["discharge_kwh"]
+    tank = sums["tank_charge_kwh"] - sums["tank_discharge_kwh"]
+    told: list[tuple[int, str, str, str, Each]] = []
+    if setting.settings.manager == "rule_based":
+        told = [
+            (0, "TariffNotice", RETAILER, HOUSES, setting.prices.taxed),
+            (0, "HouseStorageReport", BATTERIES, HOUSES, sums["stored_kwh"]),
+            (0, "HouseStorageReport", TANKS, HOUSES, sums["tank_kwh"]),
+        ]
+    told += [
+        (1, "DeviceSetPoint", HOUSES, BATTERIES, battery),
+        (1, "DeviceSetPoint", HOUSES, TANKS, tank),
+        (1, "DeviceSetPoint", HOUSES, PUMPS, sums["heat_pump_kwh"]),
+        (2, "RetailExchange", HOUSES, RETAILER, sums["import_kwh"] - sums["export_kwh"]),
+    ]
+    shape = (len(battery), len(told))
+    columns: dict[str, NDArray[np.generic]] = {
+        name: np.broadcast_to(np.array([message[k] for message in told]), shape)
+        for k, name in enumerate(("round", "kind", "sender", "receiver"))
+    }
+    columns["step"] = np.broadcast_to(np.arange(shape[0])[:, None], shape)
+    columns["value"] = np.stack([message[-1] for message in told], axis=1)
+    return columns, [f"{kind} {sender} - {receiver}" for _, kind, sender, receiver, _ in told]

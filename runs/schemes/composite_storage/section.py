@@ -1,0 +1,364 @@
+"""The houses with storages of a scenario: needs, devices, sizes, tariff and what money costs."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic import field_validator as check
+
+from environment.errors import InputError, nearest
+from environment.exchange_rates import converted
+from environment.retail_tariff import AFTER_TEN_YEARS
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Count,
+    Efficiency,
+    LossRate,
+    Money,
+    Name,
+    NotNegative,
+    Positive,
+    SchemeSection,
+    Section,
+    Share,
+    above_lowest,
+    existing,
+    existing_dataset,
+    misplaced_groups,
+    names_given_twice,
+    of_no_other_part,
+    refuse,
+)
+from runs.scenarios.money_defaults import money
+
+
+class _Measured(Section):
+    """A series that a file or a dataset measured."""
+
+    file: str | None = Field(
+        default=None, description="CSV or Parquet file of loads that measured it, or null"
+    )
+    dataset: str | None = Field(default=None, description="folder of a dataset, or null")
+    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
+        default=None, description="which members of it, a house each, or null for all"
+    )
+    scale: Positive = Field(default=1.0, description="factor on what was measured [1]")
+
+    @check("file")
+    @classmethod
+    def _existing_table(cls, file: str | None, info: ValidationInfo) -> str | None:
+        return None if file is None else existing(file, info, (".csv", ".parquet"))
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @property
+    def measured(self) -> bool:
+        """Whether a file or dataset tells it."""
+        return self.file is not None or self.dataset is not None
+
+    def _one_source(self, other: str, given: float | None) -> None:
+        sources = [
+            name
+            for name, value in (("file", self.file), ("dataset", self.dataset), (other, given))
+            if value is not None
+        ]
+        if len(sources) != 1:
+            told = " and ".join(sources) or "nothing"
+            raise refuse(f"it follows {told}", allowed=f"one of {other}, file and dataset")
+
+
+class HouseNeed(_Measured):
+    """What appliances, or heating, of a house need."""
+
+    annual_kwh: Positive | None = Field(
+        default=None, description="need of a year that follows the built-in shape [kWh]"
+    )
+
+    @model_validator(mode="after")
+    def _follows_something(self) -> Self:
+        self._one_source("annual_kwh", self.annual_kwh)
+        return self
+
+
+class HousePhotovoltaics(_Measured):
+    """What generates on the roof of a house."""
+
+    pv_kw: NotNegative | None = Field(default=None, description="peak power of the modules [kW]")
+    tilt: Annotated[float, Field(ge=0, le=90)] = Field(
+        default=25.0, description="tilt of the modules from the horizontal [deg]"
+    )
+    azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
+        default=180.0, description="where the modules face, clockwise from north [deg]"
+    )
+    performance_ratio: Efficiency = Field(
+        default=0.86, description="energy delivered per energy that the peak power promises [1]"
+    )
+    clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.56, description="mean share of the clear sky's sunshine in a day [1]"
+    )
+    clearness_deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
+        default=0.27, description="standard deviation of this share from day to day [1]"
+    )
+
+    @model_validator(mode="after")
+    def _follows_something(self) -> Self:
+        self._one_source("pv_kw", self.pv_kw)
+        most = (self.clearness * (1 - self.clearness)) ** 0.5
+        if self.clearness_deviation >= most:
+            raise refuse(
+                f"days cannot vary by {self.clearness_deviation:g} about {self.clearness:g}",
+                place="clearness_deviation",
+                allowed=f"below {most:.3g}",
+            )
+        return self
+
+
+class StorageHouseGroup(Section):
+    """Houses of one community that are described together."""
+
+    name: Name = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of these houses in the results"
+    )
+    community: str = Field(description="community in which they stand")
+    count: Count = Field(
+        default=1, description="how many houses; of measured appliances, one each member"
+    )
+    variation: LossRate = Field(
+        default=0.0,
+        description="by what share the needs of houses lie above or below, drawn for each [1]",
+    )
+    appliances: HouseNeed = Field(
+        default=HouseNeed(annual_kwh=5500.0), description="electricity of the appliances"
+    )
+    heat: HouseNeed = Field(
+        default=HouseNeed(annual_kwh=9300.0), description="heat of rooms and hot water"
+    )
+    photovoltaics: HousePhotovoltaics = Field(
+        default=HousePhotovoltaics(pv_kw=5.0), description="generation on the roof"
+    )
+
+    _not_taken = check("name")(of_no_other_part)
+
+
+class StorageSizes(Section):
+    """The storages of each house in one case."""
+
+    battery_kwh: NotNegative = Field(default=0.0, description="size of the battery [kWh]")
+    tank_kwh: NotNegative = Field(
+        default=0.0, description="size of the thermal tank, in the unit of tank_unit [kWh]"
+    )
+
+
+class CaseSizes(Section):
+    """The storages of each house under each strategy but the first, which has none."""
+
+    house_battery: StorageSizes = Field(
+        default=StorageSizes(battery_kwh=8.2), description="case 2, a battery alone"
+    )
+    thermal_tank: StorageSizes = Field(
+        default=StorageSizes(tank_kwh=4.7), description="case 3, a tank alone"
+    )
+    hybrid_storage: StorageSizes = Field(
+        default=StorageSizes(battery_kwh=5.6, tank_kwh=3.4), description="case 4, both"
+    )
+
+
+class HouseDeviceSettings(Section):
+    """What the devices of every house can do."""
+
+    heat_pump_kw: Positive = Field(
+        default=1.5, description="most electricity the heat pump takes [kW]"
+    )
+    cop: Positive = Field(default=3.0, description="heat the heat pump makes per electricity [1]")
+    battery_power_per_kwh: Positive = Field(
+        default=0.5, description="rating of the battery per size, both ways [kW/kWh]"
+    )
+    battery_efficiency: Efficiency = Field(
+        default=0.95, description="of charging, and of discharging the battery [1]"
+    )
+    soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [1]")
+    soc_max: Share = Field(default=0.9, description="highest state of charge [1]")
+    tank_power_per_kwh: Positive = Field(
+        default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"
+    )
+    tank_efficiency: Efficiency = Field(
+        default=0.98, description="of filling, and of drawing from the tank [1]"
+    )
+    tank_loss_per_h: LossRate = Field(
+        default=0.01, description="share of the stored heat lost in an hour [1/h]"
+    )
+    battery_wear: NotNegative = money(
+        "composite_storage.devices.battery_wear", "upkeep of the battery per energy discharged"
+    )
+    tank_wear: NotNegative = money(
+        "composite_storage.devices.tank_wear", "upkeep of the tank per heat drawn"
+    )
+
+    _above_lowest = check("soc_max")(above_lowest)
+
+
+class HouseTariff(Section):
+    """What houses pay and are paid."""
+
+    time_of_use: str | None = Field(
+        default="kyushu", description="built-in tariff of purchases, or null"
+    )
+    dataset: str | None = Field(
+        default=None, description="or the folder of a dataset whose market asks the price"
+    )
+    column: str = Field(default="price", description="column of its table market")
+    feed_in: Money | None = Field(
+        default=None, description="price paid for what is delivered [money/kWh], or null"
+    )
+    feed_in_year: int | None = Field(
+        default=None, description="or the year whose feed-in tariff is paid"
+    )
+    base_charge_per_month: NotNegative = money(
+        "composite_storage.tariff.base_charge_per_month", "base charge of a month"
+    )
+
+    @check("time_of_use")
+    @classmethod
+    def _known_tariff(cls, name: str | None) -> str | None:
+        if name is not None:
+            from environment.retail_tariff import time_of_use_names
+
+            known = time_of_use_names()
+            if name not in known:
+                raise refuse(
+                    f"no time-of-use tariff is called {name!r}",
+                    allowed=", ".join(known),
+                    suggestion=nearest(name, known),
+                )
+        return name
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.time_of_use is None) == (self.dataset is None):
+            raise refuse("time_of_use or dataset tells the price", allowed="one of them, not both")
+        if (self.feed_in is None) == (self.feed_in_year is None):
+            raise refuse("feed_in or feed_in_year tells the price", allowed="one of them, not both")
+        if self.feed_in_year is not None:
+            from environment.retail_tariff import feed_in_of
+
+            feed_in_of(self.feed_in_year)
+        return self
+
+    def feed_in_price(self, currency: str) -> float:
+        """Return the price paid for what is delivered, in the scenario's currency [money/kWh]."""
+        from environment.retail_tariff import CURRENCY, feed_in_of
+
+        if self.feed_in_year is not None:
+            return converted(feed_in_of(self.feed_in_year), CURRENCY, currency)
+        assert self.feed_in is not None
+        return self.feed_in
+
+
+class CompositeStorage(SchemeSection):
+    """Houses with photovoltaics, heat pump, battery and thermal tank, and their managers."""
+
+    manager: Literal["rule_based", "foresight"] = Field(
+        default="rule_based",
+        description="how houses are managed: hour by hour, or knowing the whole run ahead",
+    )
+    groups: Annotated[tuple[StorageHouseGroup, ...], AS_TUPLE] = Field(description="houses")
+    sizes: CaseSizes = Field(default=CaseSizes(), description="storages of the cases")
+    tank_unit: Literal["electric", "heat"] = Field(
+        default="electric",
+        description="whether tanks are sized by the electricity that fills them, or by their heat",
+    )
+    devices: HouseDeviceSettings = Field(
+        default=HouseDeviceSettings(), description="the devices of every house"
+    )
+    tariff: HouseTariff = Field(
+        default=HouseTariff(feed_in=AFTER_TEN_YEARS), description="what houses pay and are paid"
+    )
+    emission_factor: NotNegative = Field(
+        default=0.347, description="emissions of what is bought [kg/kWh]"
+    )
+    carbon_tax: NotNegative = money("composite_storage.carbon_tax", "tax on emissions")
+    battery_price_per_kwh: NotNegative = money(
+        "composite_storage.battery_price_per_kwh", "price of a battery per size"
+    )
+    tank_price_per_kwh: NotNegative = money(
+        "composite_storage.tank_price_per_kwh",
+        "price of a tank per size, in the unit of tank_unit",
+    )
+    interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.035, description="interest of a year [1]"
+    )
+    lifetime_years: Positive = Field(default=15.0, description="life of the storages [a]")
+    memory: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.3, description="weight of the last day in what a manager expects of the next [1]"
+    )
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return the nodes of the grid that houses add under a community."""
+        return tuple(group.name for group in self.groups if group.community == community)
+
+    def tank_heat_kwh(self, tank_kwh: float) -> float:
+        """Return the heat that a tank of a size in the scenario's unit holds [kWh]."""
+        return tank_kwh * self.devices.cop if self.tank_unit == "electric" else tank_kwh
+
+    @property
+    def files(self) -> list[str]:
+        """Files with measured needs."""
+        return [each.file for each in self._sources() if each.file is not None]
+
+    @property
+    def load_files(self) -> list[str]:
+        """The same files: all of them hold energies."""
+        return self.files
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Datasets with measured needs or prices, and the tables they are read for."""
+        used: dict[str, tuple[str, ...]] = {
+            each.dataset: ("members", "profiles")
+            for each in self._sources()
+            if each.dataset is not None
+        }
+        if (market := self.tariff.dataset) is not None:
+            used[market] = (*used.get(market, ()), "market")
+        return used
+
+    @property
+    def in_the_sun(self) -> str:
+        """What of it generates by the sun of a known place."""
+        lit = any(group.photovoltaics.pv_kw for group in self.groups)
+        return "houses have photovoltaics" if lit else ""
+
+    @property
+    def lived_in(self) -> set[str]:
+        """Communities in which its houses stand."""
+        return {group.community for group in self.groups}
+
+    @classmethod
+    def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
+        """Refuse houses where there is no community, or whose name is taken there."""
+        if section is not None and (problems := misplaced_groups(section.groups, info)):
+            raise InputError(problems)
+        return section
+
+    def _sources(self) -> list[_Measured]:
+        return [
+            source
+            for group in self.groups
+            for source in (group.appliances, group.heat, group.photovoltaics)
+        ]
+
+    @check("groups")
+    @classmethod
+    def _distinct(cls, groups: tuple[StorageHouseGroup, ...]) -> tuple[StorageHouseGroup, ...]:
+        if not groups:
+            raise refuse("there is no house")
+        if problems := names_given_twice(groups):
+            raise InputError(problems)
+        return groups

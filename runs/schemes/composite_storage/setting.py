@@ -1,0 +1,232 @@
+"""The houses with storages of a scenario before anybody acts: series, prices, columns, plans."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.storage_houses import HousePopulations
+from environment.exchange_rates import converted
+from environment.retail_tariff import CURRENCY, base_charge, time_of_use
+from markets.exact_dispatch import ExactDispatch, dispatch_exactly
+from markets.home_energy_rules import TariffSignal, tariff_signals
+from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
+from markets.house_programme import Stored
+from runs.schemes.composite_storage.section import (
+    CompositeStorage,
+    StorageHouseGroup,
+    StorageSizes,
+)
+from runs.schemes.composite_storage.sources import HouseSources
+from runs.strategy_names import STRATEGIES_OF
+from runs.world.setting import Setting
+from runs.world.tariff import market_prices
+
+type Series = NDArray[np.float64]
+
+SCHEME = "composite_storage"
+NO_STORAGE, *WITH_STORAGE = STRATEGIES_OF[SCHEME]
+# The share of a dispatch's cost by which a plan may miss the cheapest where it needs binaries.
+PLAN_GAP = 1e-6
+
+
+class CompositeStorageSetting:
+    """What all strategies share of the houses with storages.
+
+    Attributes
+    ----------
+    settings : CompositeStorage
+        The scenario's section.
+    groups : list of slice
+        Rows of each group of the section.
+    community, node : array of int, shape (houses,)
+        Where each house stands, and its node of the grid.
+    series : HouseSeries
+        What houses need and generate.
+    prices : HousePrices
+        What they pay, steps by steps.
+    base_charge : array, shape (steps,)
+        What a house pays in each step whatever it uses [money].
+    day, months : array of int, shape (steps,)
+        Local day of each step, and the month it lies in.
+    """
+
+    def __init__(self, settings: CompositeStorage, setting: Setting) -> None:
+        scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
+        grid = setting.grid
+        self.settings = settings
+        self.steps, self.step_h = scenario.steps, scenario.step_h
+        self.day = calendar.days_of(0, self.steps)
+        begins = np.flatnonzero(np.diff(self.day, prepend=-1))
+        months = [calendar.date_of(step).month for step in begins.tolist()]
+        self.months = np.repeat(months, np.diff(np.append(begins, self.steps)))
+        self.series, sizes = HouseSources(settings, scenario, calendar, streams).read()
+        ends = np.cumsum(sizes)
+        self.groups = [slice(e - n, e) for e, n in zip(ends.tolist(), sizes, strict=True)]
+        names = list(scenario.communities)
+        self.community = np.repeat(
+            np.array([names.index(group.community) for group in settings.groups]), sizes
+        )
+        nodes = [grid.node_index[f"{g.community}/{g.name}"] for g in settings.groups]
+        self.node = np.repeat(np.array(nodes, dtype=np.intp), sizes)
+        tariff, devices = settings.tariff, settings.devices
+        if tariff.dataset is not None:
+            purchase, _ = market_prices(scenario, calendar, tariff.dataset, tariff.column)
+        else:
+            assert tariff.time_of_use is not None
+            built_in = time_of_use(tariff.time_of_use, calendar, self.steps)
+            purchase = converted(built_in, CURRENCY, scenario.currency)
+        self.prices = HousePrices(
+            purchase=purchase,
+            feed_in=np.full(self.steps, tariff.feed_in_price(scenario.currency)),
+            battery_wear=devices.battery_wear,
+            tank_wear=devices.tank_wear,
+            carbon_tax=settings.carbon_tax,
+            emission_factor=settings.emission_factor,
+        )
+        self.base_charge = base_charge(calendar, self.steps, tariff.base_charge_per_month)
+        # A tax on what is bought changes what is cheap to a house as a price does.
+        self._signals = tariff_signals(self.prices.taxed, self.day)
+        self._planned = cache(self._solve)
+        first: dict[tuple[float, ...], int] = {}
+        self._alike = [
+            first.setdefault(self.series.key(house), house) for house in range(len(self.community))
+        ]
+
+    @property
+    def houses(self) -> int:
+        """Number of houses."""
+        return len(self.community)
+
+    def group_of(self, house: int) -> StorageHouseGroup:
+        """Return the group of a house."""
+        return next(
+            group
+            for group, rows in zip(self.settings.groups, self.groups, strict=True)
+            if rows.start <= house < rows.stop
+        )
+
+    def signal(self, step: int) -> TariffSignal:
+        """Return what the retailer tells of a step, the carbon tax on what is bought included."""
+        cheap, dear, cheapest, left = self._signals
+        return TariffSignal(
+            purchase=float(self.prices.taxed[step]),
+            feed_in=float(self.prices.feed_in[step]),
+            cheap=bool(cheap[step]),
+            dear=float(dear[step]),
+            cheapest=float(cheapest[step]),
+            cheap_steps=int(left[step]),
+        )
+
+    def sizes(self, strategy: str) -> StorageSizes:
+        """Return the storages of each house under a strategy, tanks in the scenario's unit."""
+        if strategy == NO_STORAGE:
+            return StorageSizes()
+        sizes: StorageSizes = getattr(self.settings.sizes, strategy)
+        return sizes
+
+    def devices(self, strategy: str) -> HouseDevices:
+        """Return the devices of a house under a strategy."""
+        own, sizes = self.settings.devices, self.sizes(strategy)
+        return HouseDevices(
+            battery_kwh=sizes.battery_kwh,
+            tank_kwh=self.settings.tank_heat_kwh(sizes.tank_kwh),
+            heat_pump_kw=own.heat_pump_kw,
+            cop=own.cop,
+            battery_power_per_kwh=own.battery_power_per_kwh,
+            battery_efficiency=own.battery_efficiency,
+            soc_min=own.soc_min,
+            soc_max=own.soc_max,
+            tank_power_per_kwh=own.tank_power_per_kwh,
+            tank_efficiency=own.tank_efficiency,
+            tank_loss_per_h=own.tank_loss_per_h,
+        )
+
+    def investment(self, strategy: str) -> float:
+        """Return the price of the storages of a house under a strategy [money]."""
+        sizes = self.sizes(strategy)
+        return (
+            sizes.battery_kwh * self.settings.battery_price_per_kwh
+            + sizes.tank_kwh * self.settings.tank_price_per_kwh
+        )
+
+    def populations(self, strategy: str) -> HousePopulations:
+        """Return the columns of all houses under a strategy."""
+        devices, series = self.devices(strategy), self.series
+        columns = HousePopulations.of(self.houses)
+        columns.households.set("community", self.community.astype(np.int16))
+        for need in ("load", "heat"):
+            source = getattr(series, f"{need}_source")
+            columns.households.set(f"{need}_source", source.astype(np.int32))
+            columns.households.set(f"{need}_scale", getattr(series, f"{need}_scale"))
+        columns.photovoltaics.set("source", series.generation_source.astype(np.int32))
+        columns.photovoltaics.set("scale", series.generation_scale)
+        columns.heat_pumps.set("power_kw", devices.heat_pump_kw)
+        columns.heat_pumps.set("cop", devices.cop)
+        for name, value in (
+            ("capacity_kwh", devices.battery_kwh),
+            ("power_kw", devices.battery_power_per_kwh * devices.battery_kwh),
+            ("soc_min", devices.soc_min),
+            ("soc_max", devices.soc_max),
+            ("efficiency", devices.battery_efficiency),
+            ("wear", self.prices.battery_wear),
+            ("energy_kwh", devices.soc_min * devices.battery_kwh),
+        ):
+            columns.batteries.set(name, value)
+        for name, value in (
+            ("capacity_kwh", devices.tank_kwh),
+            ("power_kw", devices.tank_power_per_kwh * devices.tank_kwh),
+            ("efficiency", devices.tank_efficiency),
+            ("loss_per_h", devices.tank_loss_per_h),
+            ("wear", self.prices.tank_wear),
+        ):
+            columns.tanks.set(name, value)
+        return columns
+
+    def demand(self, house: int) -> HouseDemand:
+        """Return what a house needs and generates."""
+        load, heat, generation = self.series.of_house(house)
+        return HouseDemand(
+            load_kwh=load,
+            heat_kwh=heat,
+            generation_kwh=generation,
+            day=self.day,
+            step_h=self.step_h,
+        )
+
+    def start(self, strategy: str) -> Stored:
+        """Return what the storages of each house hold at first."""
+        devices = self.devices(strategy)
+        return Stored(devices.soc_min * devices.battery_kwh, 0.0)
+
+    def plan(self, strategy: str, house: int) -> ExactDispatch:
+        """Return the cheapest dispatch of a house over the whole run, from its start on."""
+        return self._planned(strategy, self._alike[house])
+
+    def _solve(self, strategy: str, house: int) -> ExactDispatch:
+        return dispatch_exactly(
+            self.demand(house),
+            self.devices(strategy),
+            self.prices,
+            start=self.start(strategy),
+            gap=PLAN_GAP,
+        )
+
+    def plans(self, strategy: str, houses: Sequence[int] | None = None) -> tuple[Series, Series]:
+        """Return the planned exchange of battery and tank, shape (steps, houses) each [kWh].
+
+        Parameters
+        ----------
+        strategy
+            Which storages houses have.
+        houses
+            Which houses, None for all.
+        """
+        chosen = range(self.houses) if houses is None else houses
+        battery, tank = np.empty((2, self.steps, len(chosen)))
+        for column, house in enumerate(chosen):
+            flows = self.plan(strategy, house).flows
+            battery[:, column] = flows.charge_kwh - flows.discharge_kwh
+            tank[:, column] = flows.tank_charge_kwh - flows.tank_discharge_kwh
+        return battery, tank

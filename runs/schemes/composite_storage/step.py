@@ -1,0 +1,216 @@
+"""Houses with storages of one strategy's world: what their managers decide in a step."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.storage_houses import StorageHouses
+from markets.home_energy_rules import HouseStep
+from runs.schemes.composite_storage.records import write_houses, write_step
+from runs.schemes.composite_storage.setting import CompositeStorageSetting
+from runs.schemes.scheme import RowWriter, Scheme
+from runs.strategy_names import strategy_within
+
+if TYPE_CHECKING:
+    from runs.world.simulation import Simulation
+
+type Each = NDArray[np.float64]
+
+STATE = "state"
+# What adds up over a run, by its name in the tables and in the totals.
+ENERGIES = (
+    "appliances_kwh", "heat_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh",
+    "discharge_kwh", "heat_pump_kwh", "tank_charge_kwh", "tank_discharge_kwh", "unmet_heat_kwh",
+)  # fmt: skip
+
+
+class CompositeStorageHouses(Scheme):
+    """Houses with photovoltaics, heat pump, battery and tank, settled with the utility.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+
+    Attributes
+    ----------
+    strategy : str
+        Which storages houses have: a strategy of the scheme.
+    houses : StorageHouses
+        The agents.
+    decided : HouseStep
+        What every house does in the step.
+    energies_kwh : dict of array, shape (houses,)
+        The energies of the step by the names of `ENERGIES` [kWh].
+    """
+
+    decided: HouseStep
+    energies_kwh: dict[str, Each]
+
+    def __init__(self, simulation: "Simulation") -> None:
+        setting: CompositeStorageSetting = simulation.setting.schemes["composite_storage"]
+        self.simulation = simulation
+        self.setting = setting
+        self.strategy = strategy_within("composite_storage", simulation.strategy)
+        self.houses = StorageHouses(
+            simulation, setting.populations(self.strategy), setting.settings.memory
+        )
+        self._plans: tuple[Each, Each] | None = None
+        if setting.settings.manager == "foresight":
+            self._plans = setting.plans(self.strategy)
+        self._first_energy = self.houses.columns.batteries["energy_kwh"].sum()
+        self._places = len(simulation.setting.communities)
+        self._first = np.array([rows.start for rows in setting.groups])
+        self._community = setting.community[self._first]
+        self._inhabited: list[int] = np.unique(self._community).tolist()
+        self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
+
+    def act(self) -> None:
+        """Let every house see its needs, decide, and draw what it lacks."""
+        simulation, setting, step = self.simulation, self.setting, self.simulation.step_index
+        if step and setting.day[step] != setting.day[step - 1]:
+            self.houses.begin_day()
+        there = simulation.supplied[setting.community]
+        needs = setting.series.of_step(step)
+        self.unserved_kwh = float(needs[0][~there].sum())
+        load, heat, generation = (np.where(there, need, 0.0) for need in needs)
+        self.houses.begin_step(load, heat, generation)
+        if self._plans is None:
+            self.decided = self.houses.decide(step, setting.signal(step), there)
+            self.missed = 0
+        else:
+            battery, tank = (plan[step] for plan in self._plans)
+            self.decided = self.houses.follow(step, battery, tank, there)
+            off = np.abs(self.decided.battery_kwh - battery) + np.abs(self.decided.tank_kwh - tank)
+            self.missed = int(np.count_nonzero(off > 1e-6))
+        self._add_up(load, heat, generation)
+        self._draw(load, generation)
+        self._payments = self.payments()
+
+    def _add_up(self, load: Each, heat: Each, generation: Each) -> None:
+        decided = self.decided
+        self.energies_kwh = {
+            "appliances_kwh": load,
+            "heat_kwh": heat,
+            "generation_kwh": generation,
+            "import_kwh": decided.import_kwh,
+            "export_kwh": decided.export_kwh,
+            "charge_kwh": np.maximum(decided.battery_kwh, 0.0),
+            "discharge_kwh": np.maximum(0.0 - decided.battery_kwh, 0.0),
+            "heat_pump_kwh": decided.heat_pump_kwh,
+            "tank_charge_kwh": np.maximum(decided.tank_kwh, 0.0),
+            "tank_discharge_kwh": np.maximum(0.0 - decided.tank_kwh, 0.0),
+            "unmet_heat_kwh": decided.unmet_heat_kwh,
+        }
+        self.by_group = {name: self.in_groups(each) for name, each in self.energies_kwh.items()}
+
+    def in_groups(self, values: Each) -> Each:
+        """Return the sums of a quantity of houses over each group, shape (groups,)."""
+        sums: Each = np.add.reduceat(values, self._first)
+        return sums
+
+    def _in_communities(self, of_groups: Each) -> Each:
+        """Return the sums of a quantity of groups over each community, shape (communities,)."""
+        return np.bincount(self._community, of_groups, self._places)
+
+    def _draw(self, load: Each, generation: Each) -> None:
+        community, node, decided = self.setting.community, self.setting.node, self.decided
+        for name, energy in (
+            ("fixed_load_kwh", load + decided.heat_pump_kwh),
+            ("generation_kwh", 0.0 - generation),
+            ("home_storage_kwh", decided.battery_kwh),
+        ):
+            self.simulation.draw(name, community, node, energy, direct=True)
+
+    def payments(self) -> list[tuple[str, str, str, float, Each, Each]]:
+        """Return the payments of the step: kind, payer, payee, price, energies and amounts.
+
+        Payer and payee are without their community; energies and amounts have the shape
+        (communities,).
+        """
+        prices, step = self.setting.prices, self.simulation.step_index
+        bought = self._in_communities(self.by_group["import_kwh"])
+        sold = self._in_communities(self.by_group["export_kwh"])
+        purchase, feed_in = float(prices.purchase[step]), float(prices.feed_in[step])
+        base = self.setting.base_charge[step] * self._base
+        tax = prices.carbon_tax * prices.emission_factor
+        nothing = np.zeros(self._places)
+        return [
+            ("house_purchase", "houses", "utility", purchase, bought, purchase * bought),
+            ("house_feed_in", "utility", "houses", feed_in, sold, feed_in * sold),
+            ("house_base_charge", "houses", "utility", 0.0, nothing, base),
+            ("carbon_tax", "houses", STATE, tax, bought, tax * bought),
+        ]
+
+    def pay(self) -> None:
+        """Let houses pay the utility and the tax, and be paid for what they deliver."""
+        simulation = self.simulation
+        names, step = simulation.setting.communities, simulation.step_index
+        for kind, payer, payee, price, energies, amounts in self._payments:
+            for m in self._inhabited:
+                sides = [
+                    f"{side}@{names[m]}" if side == "houses" else side for side in (payer, payee)
+                ]
+                energy, amount = float(energies[m]), float(amounts[m])
+                simulation.ledger.pay(step, kind, sides[0], sides[1], energy, price, amount)
+                utility = (payee == "utility") - (payer == "utility")
+                simulation.direct_income += utility * amount
+
+    def sums(self) -> dict[str, float]:
+        """Return the energies, the emissions and the money of the step."""
+        prices = self.setting.prices
+        sums = {f"house_{name}": float(values.sum()) for name, values in self.by_group.items()}
+        amounts = {kind: float(amount.sum()) for kind, *_, amount in self._payments}
+        bill = amounts["house_purchase"] - amounts["house_feed_in"]
+        upkeep = (
+            prices.battery_wear * sums["house_discharge_kwh"]
+            + prices.tank_wear * sums["house_tank_discharge_kwh"]
+        )
+        return sums | {
+            "house_unserved_kwh": self.unserved_kwh,
+            "house_co2_kg": prices.emission_factor * sums["house_import_kwh"],
+            "house_bill": bill + amounts["house_base_charge"],
+            "house_upkeep": upkeep,
+            "house_carbon_tax": amounts["carbon_tax"],
+            "house_running_cost": bill + upkeep + amounts["carbon_tax"],
+        }
+
+    def counts(self) -> dict[str, int]:
+        """Count what was unmet, unheard or not as planned in this step."""
+        return {
+            "houses_without_enough_heat": int(np.count_nonzero(self.decided.unmet_heat_kwh > 0)),
+            "houses_unheard": self.houses.unheard,
+            "house_plans_missed": self.missed,
+        }
+
+    def record_start(self, writer: RowWriter) -> None:
+        """Write who the recorded houses are."""
+        write_houses(writer, self)
+
+    def record(self, writer: RowWriter) -> None:
+        """Write what houses do in the step, before their storages change."""
+        write_step(writer, self)
+
+    def move(self) -> None:
+        """Let the storages do what was decided."""
+        self.houses.move(self.decided)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what storages hold more than at first, and what they cost."""
+        columns, setting = self.houses.columns, self.setting
+        stored = columns.batteries["energy_kwh"].sum() - self._first_energy
+        return {
+            "house_stored_change_kwh": float(stored),
+            "house_tank_change_kwh": float(columns.tanks["heat_kwh"].sum()),
+            "house_investment": setting.investment(self.strategy) * setting.houses,
+            "house_interest_rate": setting.settings.interest_rate,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return everything of it that changes during a run, live where it is an array."""
+        return self.houses.columns.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.houses.columns.restore(state)

@@ -1,0 +1,43 @@
+"""What the summary says of it: rows of the table, and notes below it."""
+
+from collections.abc import Mapping, Sequence
+
+from environment.last_digits import anything
+from runs.schemes.descriptor import Note
+from runs.summary_rows import Row, Totals, loss, money, two
+
+NOTES: Mapping[str, Note] = {
+    "houses_without_enough_heat": Note(
+        "heat pump and tank of a house gave less heat than it needed in a step", 30
+    ),
+    "houses_unheard": Note(
+        "a message did not arrive in time, so that the storages of a house stayed idle for a step",
+        30,
+    ),
+    "house_plans_missed": Note("the storages of a house could not follow their plan in a step", 30),
+}
+
+# Energies that are told where there are any.
+ENERGIES: Mapping[str, Note] = {
+    "house_unmet_heat_kwh": Note("heat that houses needed and did not get", 30),
+    "house_unserved_kwh": Note("consumption of houses that outages left unserved", 30),
+}
+
+
+def rows(_: Sequence[Totals]) -> list[Row]:
+    """Return its rows of the summary table."""
+    return [
+        ("houses buy [MWh]", lambda t: t["house_import_kwh"] / 1e3, two, True),
+        ("houses deliver [MWh]", lambda t: t["house_export_kwh"] / 1e3, two, True),
+        ("self-consumption [%]", _self_consumption, two, False),
+        ("houses' emissions [t]", lambda t: t["house_co2_kg"] / 1e3, loss, True),
+        ("houses' bill [{currency}]", lambda t: t["house_bill"], money, True),
+        ("running cost [{currency}]", lambda t: t["house_running_cost"], money, True),
+        ("price of storages [{currency}]", lambda t: t["house_investment"], money, False),
+    ]
+
+
+def _self_consumption(totals: Totals) -> float | None:
+    """Return how much of what houses generate they use themselves, in per cent."""
+    generated = totals["house_generation_kwh"]
+    return 100.0 * (1.0 - totals["house_export_kwh"] / generated) if anything(generated) else None

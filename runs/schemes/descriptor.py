@@ -1,0 +1,267 @@
+"""What a scheme is made of, so that everything else finds it by the scheme's name."""
+
+import importlib
+import importlib.util
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any
+
+from environment.errors import InputError, Problem
+
+# A part of a scheme: itself, or where it stands, as ".module:name" seen from the scheme's folder.
+# By its place it is imported only when it is needed.
+type Part = Any
+
+_PLACE = re.compile(r"\.?\w+(\.\w+)*:\w+")
+
+# The parts that every scheme says something of, and what each is. An empty one, such as
+# ``pictures=()``, says that the scheme has none.
+REQUIRED: Mapping[str, str] = {
+    "phase": "when in the hour it acts, a Phase",
+    "strategies": "its StrategyDescriptors, first the one that stands for nobody sharing",
+    "section": "its section of a scenario, a SchemeSection, in section.py",
+    "description": "one line on its section",
+    "step": "what it does in every step, a Scheme made from a simulation, in step.py",
+    "figure": "a figure of the summary that no other scheme has, given by its step",
+    "tables": "its tables of results, columns by name, in tables.py",
+    "audit": "what checks its tables, a SchemeAudit made from run, premises and hours, in audit.py",
+    "pictures": "its pictures, each a name and a function of the run's data, in pictures.py",
+    "charts": "its charts of the report, a function of the run's data, in charts.py",
+    "sentence": "what it came to in words, a function of totals and currency, in sentences.py",
+    "rows": "its rows of the summary table, a function of the totals of each strategy, in words.py",
+    "notes": "what its counts say, a Note by the name of each, in words.py",
+}
+
+
+class Phase(IntEnum):
+    """When in the hour a scheme acts."""
+
+    HOMES = 1
+    STORAGE_THAT_STAYS = 2
+    PEAK = 3
+    STORAGE_THAT_MOVES = 4
+
+
+# Which rule sets the prices of a step: what generation costs, or one of two games.
+RETAIL, TWO_LEVEL, THREE_LEVEL = "retail", "two_level", "three_level"
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyDescriptor:
+    """A strategy of a scheme.
+
+    Attributes
+    ----------
+    name
+        What a scenario calls it.
+    title
+        What it is called within a sentence.
+    colour
+        Its colour in every picture.
+    everybody
+        Whether it is the scheme's part where everybody shares; else that is its last.
+    pricing
+        Which rule sets the prices under it, one of `RETAIL`, `TWO_LEVEL` and `THREE_LEVEL`; ""
+        where that is no matter of the scheme.
+    """
+
+    name: str
+    title: str
+    colour: str = ""
+    everybody: bool = False
+    pricing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a count or an energy of the summary says of one case.
+
+    Attributes
+    ----------
+    text
+        In words; None where it says how much work was done and warns of nothing.
+    place
+        Lines of lower places stand first.
+    of_games
+        Whether it says something only where prices are bargained for.
+    """
+
+    text: str | None
+    place: int = 50
+    of_games: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFigure:
+    """A figure by which a sweep compares runs.
+
+    Attributes
+    ----------
+    key
+        Its key in the summary.
+    head
+        The head of its column, on two lines.
+    axis
+        What the axis of a picture says; "" where it is not drawn.
+    title
+        What it is called within a sentence.
+    """
+
+    key: str
+    head: str
+    axis: str
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemeDescriptor:
+    """Everything of a scheme: how it is called, where it acts, and where its parts stand.
+
+    Attributes
+    ----------
+    name
+        Its name, which is that of its section of a scenario and of its folder.
+    package
+        The package of its folder, from which its parts are seen.
+    phase, strategies, section, description, step, figure, tables, audit
+        See `REQUIRED`.
+    pictures, charts, sentence, rows, notes
+        Likewise.
+    setting
+        What all its strategies share, a function of its section and the setting of the world;
+        the section itself where there is none.
+    energies
+        What its energies of the summary say where there are any, a Note by the name of each.
+    remarks
+        Further notes, a function of the summary and the names of the strategies.
+    row_place
+        Where its rows stand in the summary table; those of lower places stand first.
+    without_grid
+        Whether its agents may live without a grid, so that nothing is drawn and nothing paid.
+    title
+        What its storages are called beside those of others.
+    parameters
+        Keys of a scenario that sliders of the live view may change, each with its label.
+    live
+        What the live view shows of it in a step, a `LiveParts`.
+    figures
+        Figures by which a sweep compares runs.
+    file_problems
+        What is wrong with the files it names, a function of scenario and calendar.
+    warnings
+        What a person may want to look at in a scenario, a function of it.
+    size_note
+        A line where its tables get very long, a function of the scenario.
+    """
+
+    name: str
+    package: str = ""
+    phase: Phase | None = None
+    strategies: tuple[StrategyDescriptor, ...] | None = None
+    section: Part = None
+    description: str | None = None
+    step: Part = None
+    figure: str | None = None
+    tables: Part = None
+    audit: Part = None
+    pictures: tuple[tuple[str, Part], ...] | None = None
+    charts: Part = None
+    sentence: Part = None
+    rows: Part = None
+    notes: Part = None
+    setting: Part = None
+    energies: Part = ()
+    remarks: Part = ()
+    row_place: int = 50
+    without_grid: bool = False
+    title: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+    live: Part = ()
+    figures: tuple[SweepFigure, ...] = ()
+    file_problems: Part = ()
+    warnings: Part = ()
+    size_note: Part = ()
+
+    @property
+    def place(self) -> str:
+        """Where it is written down."""
+        return f"scheme {self.name} ({self.package or 'no package'})"
+
+    def check(self) -> None:
+        """Refuse a scheme that leaves out what every scheme needs.
+
+        Raises
+        ------
+        InputError
+            Naming everything that is missing or cannot be found, and where it belongs.
+        """
+        problems = [
+            Problem(self.place, f"{name} is missing from its descriptor", what)
+            for name, what in REQUIRED.items()
+            if getattr(self, name) is None
+        ]
+        if self.strategies is not None and not self.strategies:
+            problems.append(Problem(self.place, "it has no strategy", REQUIRED["strategies"]))
+        problems += self._misplaced()
+        if problems:
+            raise InputError(problems)
+
+    def _misplaced(self) -> list[Problem]:
+        """Return a problem for each part whose module is not there, without importing it."""
+        parts = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        parts += [("pictures", draw) for _, draw in self.pictures or ()]
+        places = {
+            (name, importlib.util.resolve_name(part.partition(":")[0], self.package))
+            for name, part in parts
+            if isinstance(part, str) and _PLACE.fullmatch(part)
+        }
+        return [
+            Problem(self.place, f"{name}: there is no module {module}", REQUIRED.get(name, ""))
+            for name, module in sorted(places)
+            if importlib.util.find_spec(module) is None
+        ]
+
+    def part(self, name: str) -> Any:
+        """Return a part, imported if only its place is told.
+
+        Raises
+        ------
+        InputError
+            When there is none at that place.
+        """
+        return self.found(name, getattr(self, name))
+
+    def found(self, name: str, part: Part) -> Any:
+        """Return what a part says, `name` being what it is called in the descriptor."""
+        if not (isinstance(part, str) and _PLACE.fullmatch(part)):
+            return part
+        module, _, attribute = part.partition(":")
+        what = REQUIRED.get(name, "")
+        try:
+            held = importlib.import_module(module, self.package)
+        except ModuleNotFoundError as error:
+            full = importlib.util.resolve_name(module, self.package)
+            if error.name != full:
+                raise
+            message = f"{name}: there is no module {full}"
+            raise InputError([Problem(self.place, message, what)]) from None
+        if not hasattr(held, attribute):
+            message = f"{name}: {held.__name__} has no {attribute!r}"
+            raise InputError([Problem(self.place, message, what)])
+        return getattr(held, attribute)
+
+    def all_pictures(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        """Return its pictures, each a name and a function of the run's data."""
+        return [(name, self.found("pictures", draw)) for name, draw in self.pictures or ()]
+
+    @property
+    def always_there(self) -> bool:
+        """Whether a scenario that leaves out its section has one nevertheless."""
+        return self.part("section").absent() is not None
+
+    def takes_part(self, scenario: Any) -> bool:
+        """Return whether it takes part in a scenario."""
+        section = getattr(scenario, self.name, None)
+        return section is not None and bool(section.takes_part(scenario))

@@ -1,0 +1,1 @@
+"""Schools with electric buses that shave the peak of the utility."""

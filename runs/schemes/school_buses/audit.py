@@ -1,0 +1,163 @@
+"""Whether schools and their buses did what they could, and nobody could have done better.
+
+Every bus is driven, charged and discharged anew from the scenario and what its school exchanged;
+what the results say of a school is held against that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.demand_response import SCHOOLS
+from runs.audits.hours import supplied
+from runs.audits.premises import FILE_GONE, Premises
+from runs.audits.report import Check
+from runs.audits.scheme import Figures, Payments, SchemeAudit
+from runs.audits.tables import Columns, DamagedTableError, TableReader
+from runs.results.run_reader import Run
+from runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
+from runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld
+from runs.schemes.school_buses.records import recorded_schools
+from runs.schemes.school_buses.section import CONNECTION, SchoolBuses
+from runs.schemes.school_buses.setting import SchoolSetting
+from runs.strategy_names import strategies_within
+
+
+class SchoolAudit(SchemeAudit):
+    """The audit of the scheme of school buses."""
+
+    message_kinds: Sequence[str] = KINDS
+    parties: Sequence[str] = (SCHOOLS,)
+
+    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
+        self.premises = premises
+        self.hours = hours
+        rules: SchoolBuses = premises.scenario.school_buses
+        assert rules is not None
+        self.rules = rules
+        self.strategies = strategies_within("school_buses", premises.strategies)
+        shape = hours["net_kwh"].shape
+        self.charged, self.sold, self.income, self.replaced = np.zeros((4, *shape))
+        self.figures_by_step: Figures = {}
+        self.figures_of_run: Figures = {}
+        self.tallies = SchoolTallies()
+        count = rules.school_count
+        recorded = recorded_schools(premises.scenario.record.schools, count)
+        setting = premises.of_scheme("school_buses")
+        if setting is None or recorded < count:
+            told = f"only {recorded:,} of {count:,} schools are written down"
+            self.tallies.tell(FILE_GONE if setting is None else told)
+            self.complete = False
+            self._from_ledger(run)
+        else:
+            self.complete = True
+            self._replay(run, setting)
+
+    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what schools deliver, charging subtracted [kWh], of the shape of the hours."""
+        return {"school_bus_kwh": self.sold - self.charged}
+
+    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return what schools draw at their connection of each community [kWh]."""
+        drawn = self.charged - self.sold
+        return {
+            (name, CONNECTION): drawn[:, :, m]
+            for m, name in enumerate(self.premises.communities)
+            if CONNECTION in self.premises.scenario.connections(name)
+        }
+
+    def direct_kwh(self) -> NDArray[np.float64]:
+        """Return what schools sell to the utility, below 0 [kWh], of the shape of the hours."""
+        sold: NDArray[np.float64] = np.negative(self.sold)
+        return sold
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what schools pay for charging, and what the utility pays them."""
+        price = np.nan_to_num(self.hours["community_price"])
+        return (
+            Payments(
+                "school_charging", "schools@{community}", "aggregator@{community}",
+                self.charged, price * self.charged, self.charged > 0,
+            ),
+            Payments(
+                "incentive", "utility", "schools@{community}",
+                self.sold, self.income, self.sold > 0,
+            ),
+        )  # fmt: skip
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return the figures of the summary, by step and of the run."""
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+        bill, income = (price * self.charged).sum(axis=2), self.income.sum(axis=2)
+        by_step: Figures = {
+            "school_charged_kwh": self.charged.sum(axis=2),
+            "school_sold_kwh": self.sold.sum(axis=2),
+            "school_charging_bill": bill,
+            "school_income": income,
+            "school_bill": bill - income,
+        }
+        if self.complete:
+            by_step |= self.figures_by_step | {
+                "school_replaced_kwh": self.replaced.sum(axis=2),
+                "school_replaced_bill": (price * self.replaced).sum(axis=2),
+            }
+        return by_step, self.figures_of_run
+
+    def checks(self) -> Iterator[Check]:
+        """Return what was found."""
+        return iter(self.tallies.checks())
+
+    def _from_ledger(self, run: Run) -> None:
+        """Take the energies of communities from the payments where schools tell not all of them."""
+        names = ["step", "strategy", "payer", "payee", "energy_kwh", "amount"]
+        strategies = list(self.premises.strategies)
+        communities = self.premises.communities
+        for kind, side, energy in (
+            ("school_charging", "payer", self.charged), ("incentive", "payee", self.sold)
+        ):  # fmt: skip
+            paid = run.table("ledger", names, [("kind", "=", kind)]).to_pylist()
+            for row in paid:
+                place = (
+                    row["step"],
+                    strategies.index(row["strategy"]),
+                    communities.index(row[side].partition("@")[2]),
+                )
+                energy[place] += row["energy_kwh"]
+                if kind == "incentive":
+                    self.income[place] += row["amount"]
+
+    def _replay(self, run: Run, setting: SchoolSetting) -> None:
+        """Live through the run of every strategy again."""
+        premises, strategies = self.premises, self.premises.strategies
+        schools = len(setting.schools)
+        reader = TableReader(run, "schools", {"strategy": strategies}, premises.start_ms)
+        messages = [
+            SchoolMessages(run, premises, s, self.tallies.said) for s in range(len(strategies))
+        ]
+        worlds = [SchoolWorld(self, setting, s, said) for s, said in enumerate(messages)]
+        for step in range(premises.steps):
+            rows = reader.take(len(worlds) * schools)
+            _in_order(rows, step, len(worlds), schools)
+            for s, world in enumerate(worlds):
+                mine = slice(s * schools, (s + 1) * schools)
+                world.step(step, {name: values[mine] for name, values in rows.items()})
+        if len(reader.rest()["step"]):
+            raise DamagedTableError("schools", "there are rows after the last step")
+        for name in worlds[0].figures:
+            self.figures_by_step[name] = np.stack([w.figures[name] for w in worlds], axis=1)
+        for name in worlds[0].at_end():
+            self.figures_of_run[name] = np.array([world.at_end()[name] for world in worlds])
+
+
+def _in_order(rows: Columns, step: int, strategies: int, schools: int) -> None:
+    """Refuse rows that are not those of every strategy and school of a step, in this order."""
+    right = (
+        (rows["step"] == step)
+        & (rows["strategy"] == np.repeat(np.arange(strategies), schools))
+        & (rows["school"] == np.tile(np.arange(schools), strategies))
+    )
+    if not right.all():
+        row = int(np.argmin(right))
+        message = f"row {row} of step {step} belongs elsewhere, or one before it is missing"
+        raise DamagedTableError("schools", message)

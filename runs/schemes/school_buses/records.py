@@ -1,0 +1,56 @@
+"""What a simulation writes down of its schools in every step."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runs.schemes.scheme import RowWriter
+
+if TYPE_CHECKING:
+    from runs.schemes.school_buses.step import SchoolBusSharing
+
+
+def recorded_schools(wanted: str | int, schools: int) -> int:
+    """Return how many schools, counted from the first, are written down."""
+    if isinstance(wanted, int):
+        return min(wanted, schools)
+    return schools if wanted == "all" else 0
+
+
+def write_step(writer: RowWriter, sharing: "SchoolBusSharing") -> None:
+    """Write what the recorded schools could do in a step, and did."""
+    wanted = sharing.setting.scenario.record.schools
+    recorded = recorded_schools(wanted, len(sharing.district))
+    if recorded == 0:
+        return
+    rows, district = slice(recorded), sharing.district
+    own, fleet, by_school = district.population, district.buses.population, district.by_school
+    least = np.ones(len(district))
+    np.minimum.at(least, district.school_of, fleet["energy_kwh"] / fleet["capacity_kwh"])
+    columns = {
+        "usable_kwh": sharing.usable_kwh(),
+        "energy_kwh": sharing.sold_kwh - sharing.charged_kwh,
+        "min_kwh": 0.0 - by_school(district.charge_kwh),
+        "max_kwh": own["upper_kwh"],
+        "lam": own["lam"],
+        "theta": own["theta"],
+        "average_price": own["average_price"],
+        "incentive_price": sharing.decision.price,
+        "counted_kwh": own["stored_kwh"],
+        "stored_kwh": by_school(fleet["energy_kwh"]),
+        "charged_kwh": sharing.charged_kwh,
+        "sold_kwh": sharing.sold_kwh,
+        "replaced_kwh": sharing.replaced_kwh,
+        "driven_kwh": by_school(sharing.driven_kwh),
+        "unmet_kwh": by_school(sharing.unmet_kwh),
+        "least_soc": least,
+    }
+    writer.add(
+        "schools",
+        {
+            "step": sharing.simulation.step_index,
+            "strategy": sharing.simulation.strategy,
+            "school": np.arange(recorded),
+            **{name: values[rows] for name, values in columns.items()},
+        },
+    )

@@ -1,0 +1,232 @@
+"""The school buses of a scenario: schools, their buses, and how critical hours are met."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from math import inf
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationInfo
+from pydantic import field_validator as check
+
+from environment.errors import InputError, Problem
+from environment.school_rounds import DAY_H
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Efficiency,
+    Interval,
+    Money,
+    Name,
+    NotNegative,
+    Positive,
+    SchemeSection,
+    Section,
+    Share,
+    above_lowest,
+    misplaced_groups,
+    names_given_twice,
+    ordered,
+    refuse,
+)
+from runs.scenarios.money_defaults import money
+from runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
+
+ClockHour = Annotated[float, Field(ge=0, le=24)]
+Round = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
+CONNECTION = "schools"
+# A round past midnight that takes longer is rather one whose hours were swapped.
+LONGEST_NIGHT_H = 12.0
+
+
+class SchoolGroup(Section):
+    """Schools of one community that own equally many buses."""
+
+    name: Name = Field(description="name of these schools in the results")
+    community: str = Field(description="community in which they stand")
+    schools: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1, description="how many schools"
+    )
+    buses: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=10, description="buses of each school; 0 for schools that own none"
+    )
+
+
+class CriticalHours(Section):
+    """The hours in which the utility needs help: those above a base demand."""
+
+    base_kw: Positive | None = Field(
+        default=None, description="demand the utility meets without help [kW], or null"
+    )
+    share_of_peak: Share | None = Field(
+        default=None, description="or the same as a share of the day's forecast peak [1], or null"
+    )
+
+    @check("share_of_peak")
+    @classmethod
+    def _one_of_two(cls, share: float | None, info: ValidationInfo) -> float | None:
+        if (share is None) == (info.data.get("base_kw") is None):
+            raise refuse("one of base_kw and share_of_peak tells the base", allowed="one of them")
+        return share
+
+
+class SchoolBuses(SchemeSection):
+    """Electric school buses, and the trade of their energy in critical hours."""
+
+    groups: Annotated[tuple[SchoolGroup, ...], AS_TUPLE] = Field(description="schools")
+    rounds: Annotated[tuple[Round, ...], AS_TUPLE] = Field(
+        default=((6.0, 8.0), (15.0, 17.0)),
+        description="clock hours from and to for each round that begins on a school day, past "
+        "midnight where to lies before from [h]",
+    )
+    round_km: PositivePreference = Field(
+        default=70.0, description="length of a bus's round; two bounds are drawn between [km]"
+    )
+    capacity_kwh: Positive = Field(default=200.0, description="capacity of a battery [kWh]")
+    power_kw: Positive = Field(default=60.0, description="highest power at the plug [kW]")
+    consumption_kwh_per_km: NotNegative = Field(
+        default=1.0, description="consumption driving [kWh/km]"
+    )
+    soc_min: Share = Field(default=0.2, description="lowest state of charge for discharging [1]")
+    soc_max: Share = Field(default=0.9, description="highest state of charge for charging [1]")
+    soc_start: Share = Field(default=0.9, description="state of charge at the start [1]")
+    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
+    discharge_efficiency: Efficiency = Field(
+        default=1.0, description="delivered per energy taken out [1]"
+    )
+    lam: Preference = money(
+        "school_buses.lam", "satisfaction of a school's first kWh; two bounds are drawn between"
+    )
+    theta: PositivePreference = money(
+        "school_buses.theta", "fall of satisfaction per kWh a school holds"
+    )
+    saturates: bool = Field(
+        default=True, description="whether energy beyond lam / theta is worth nothing more"
+    )
+    origin: Literal["reserve", "empty"] = Field(
+        default="reserve",
+        description="from where satisfaction counts energy: the lowest state of charge or empty",
+    )
+    reserve: bool = Field(
+        default=True, description="keep back the energy of the rounds ahead of the next charging"
+    )
+    average_price_start: Money = money(
+        "school_buses.average_price_start", "average price of the energy stored at the start"
+    )
+    charging_window: Round = Field(
+        default=(22.0, 6.0),
+        description="clock hours between which valleys are filled, past midnight where to lies "
+        "before from [h]",
+    )
+    critical: CriticalHours = Field(description="when the utility needs help")
+    incentive_price: Interval = money(
+        "school_buses.incentive_price", "lowest and highest incentive price"
+    )
+    capped: bool = Field(
+        default=True, description="whether the utility buys no more than the required demand"
+    )
+    centralised_margin: NotNegative = money(
+        "school_buses.centralised_margin",
+        "what centralised control pays above the average price of stored energy",
+    )
+
+    _ordered = check("incentive_price")(ordered)
+
+    @property
+    def school_count(self) -> int:
+        """How many schools there are."""
+        return sum(group.schools for group in self.groups)
+
+    @property
+    def bus_count(self) -> int:
+        """How many buses they own."""
+        return sum(group.schools * group.buses for group in self.groups)
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return the nodes of the grid that schools add under a community."""
+        here = any(group.community == community for group in self.groups)
+        return (CONNECTION,) if here else ()
+
+    @property
+    def files(self) -> list[str]:
+        """Files of preferences and of rounds."""
+        given = (self.lam, self.theta, self.round_km)
+        return [each.file for each in given if isinstance(each, FromFile)]
+
+    @classmethod
+    def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
+        """Return the school buses where school terms and communities say what they need."""
+        if section is None:
+            return None
+        problems = []
+        if info.data.get("school_terms", ...) is None:
+            allowed = "a section school_terms, such as {built_in: michigan}"
+            problems.append(Problem("", "buses drive on school days, which nothing tells", allowed))
+        problems += misplaced_groups(section.groups, info)
+        if problems:
+            raise InputError(problems)
+        return section
+
+    @check("groups")
+    @classmethod
+    def _distinct_names(cls, groups: tuple[SchoolGroup, ...]) -> tuple[SchoolGroup, ...]:
+        if not groups:
+            raise refuse("there is no school")
+        if problems := names_given_twice(groups):
+            raise InputError(problems)
+        return groups
+
+    @check("rounds")
+    @classmethod
+    def _one_after_another(
+        cls, rounds: tuple[tuple[float, float], ...]
+    ) -> tuple[tuple[float, float], ...]:
+        problems = [
+            Problem(
+                f"{k}",
+                f"ends at {last:g}, not after it begins at {first:g}; past midnight it would take "
+                f"{last + DAY_H - first:g} h",
+                f"[from, to]; past midnight at most {LONGEST_NIGHT_H:g} h",
+            )
+            for k, (first, last) in enumerate(rounds)
+            if last <= first and last + DAY_H - first > LONGEST_NIGHT_H
+        ]
+        problems += [
+            Problem(f"{k + 1}", f"begins at {later[0]:g}, before the one before ends", "in order")
+            for k, (sooner, later) in enumerate(pairwise(rounds))
+            if later[0] < _end(sooner)
+        ]
+        if rounds and _end(rounds[-1]) > rounds[0][0] + DAY_H:
+            message = f"ends at {rounds[-1][1]:g}, after the first one of the next day begins"
+            allowed = f"an end by {rounds[0][0]:g}"
+            problems.append(Problem(f"{len(rounds) - 1}", message, allowed))
+        if problems:
+            raise InputError(problems)
+        return rounds
+
+    _above_lowest = check("soc_max")(above_lowest)
+
+    @check("charging_window")
+    @classmethod
+    def _some_hours(cls, window: tuple[float, float]) -> tuple[float, float]:
+        if window[0] == window[1]:
+            raise refuse(
+                f"the window opens and closes at {window[0]:g}",
+                allowed="two hours; [0, 24] is the whole day",
+            )
+        return window
+
+
+def _end(hours: tuple[float, float]) -> float:
+    """Return the hour at which a round ends, above 24 on the day after [h]."""
+    first, last = hours
+    return last + DAY_H * (last < first)
+
+
+def preference_problems(scenario: Any, _: Any) -> Iterator[Problem]:
+    """Return what is wrong with the files of preferences and of rounds."""
+    schools: SchoolBuses = scenario.school_buses
+    given = (
+        (schools.lam, -inf, schools.school_count),
+        (schools.theta, 0.0, schools.school_count),
+        (schools.round_km, 0.0, schools.bus_count),
+    )
+    return file_problems(scenario, given)

@@ -1,0 +1,19 @@
+"""What school buses came to, in a sentence or two."""
+
+from environment.last_digits import anything
+from runs.report.sentence import Figure, Sentence, Totals, bill, energy, money
+
+
+def sentence(totals: Totals, currency: str) -> Sentence:
+    """Return what the school buses came to under a strategy."""
+    told: Sentence = ("School buses charge ", energy(totals, "school_charged_kwh"))
+    if anything(totals["school_sold_kwh"]):
+        income = totals["school_income"]
+        told += (
+            ", sell ", energy(totals, "school_sold_kwh"), " for ",
+            Figure("school_income", income, money(income, currency)),
+        )  # fmt: skip
+    told += (" and ", *bill(totals, "school_bill", currency), " in all. ")
+    if anything(totals["school_unmet_kwh"]):
+        told += ("Their rounds lack ", energy(totals, "school_unmet_kwh"), ". ")
+    return told

@@ -1,0 +1,165 @@
+"""The schools and buses of a scenario before anybody acts: columns, timetable and forecast."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.electric_school_bus import ElectricSchoolBus
+from agents.school import School
+from environment.population import Population
+from environment.school_rounds import SchoolRounds, charging_window
+from environment.streams import Streams
+from markets.critical_hours import base_demand, required_demand
+from runs.scenarios.preferences import FromFile, preference_values
+from runs.scenarios.scenario import Scenario
+from runs.schemes.school_buses.demand_forecast import UtilityForecast
+from runs.schemes.school_buses.section import CONNECTION, SchoolBuses
+from runs.world.setting import Setting
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SchoolSetting:
+    """What all strategies share of the schools.
+
+    Attributes
+    ----------
+    rules : SchoolBuses
+        The scenario's section.
+    schools, buses : Population
+        Their columns; each world forks them.
+    nodes : array of int, shape (schools,)
+        Node of the grid at which each school is connected.
+    rounds : SchoolRounds
+        When buses are on their way.
+    window, opens : array of bool, shape (steps,)
+        Steps of the charging window, and those in which it opens.
+    forecast : UtilityForecast
+        What the utility expects of all members.
+    """
+
+    rules: SchoolBuses
+    schools: Population
+    buses: Population
+    nodes: NDArray[np.intp]
+    rounds: SchoolRounds
+    window: NDArray[np.bool_]
+    opens: NDArray[np.bool_]
+    forecast: UtilityForecast
+    step_h: float
+
+    def base_kwh(self, step: int) -> float:
+        """Return the demand that the utility meets without help on the date of a step [kWh]."""
+        critical = self.rules.critical
+        if critical.base_kw is not None:
+            return base_demand(np.empty(0), "energy", critical.base_kw * self.step_h)
+        share = critical.share_of_peak or 0.0
+        return base_demand(
+            self.forecast.demand_kwh(self.forecast.day(step)), "share_of_peak", share
+        )
+
+    def is_critical(self, step: int) -> bool:
+        """Return whether the forecast makes a step critical."""
+        expected = self.forecast.demand_kwh([step])
+        return bool(required_demand(expected, self.base_kwh(step))[0] > 0)
+
+    def valley(self, step: int) -> NDArray[np.intp]:
+        """Return the steps to charge in, from a step to the end of its window.
+
+        Steps on the road and critical ones are none of them.
+        """
+        later = slice(step + 1, None)
+        over = np.flatnonzero(~self.window[later] | self.opens[later])
+        end = step + 1 + int(over[0]) if len(over) else len(self.window)
+        return np.array(
+            [s for s in range(step, end) if self.rounds.share[s] == 0 and not self.is_critical(s)],
+            dtype=np.intp,
+        )
+
+    def critical_block(self, step: int) -> list[int]:
+        """Return the critical steps from a step to the next round or the end of its date."""
+        block = []
+        for s in range(step, self.forecast.day(step).stop):
+            if self.rounds.share[s] > 0:
+                break
+            if self.is_critical(s):
+                block.append(s)
+        return block
+
+
+def make_school_setting(rules: SchoolBuses, setting: Setting) -> SchoolSetting:
+    """Make the schools of a scenario."""
+    scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
+    members, grid = setting.members, setting.grid
+    communities = list(scenario.communities)
+    where = np.repeat(
+        [communities.index(group.community) for group in rules.groups],
+        [group.schools for group in rules.groups],
+    )
+    node = [grid.node_index.get(f"{name}/{CONNECTION}", -1) for name in communities]
+    window, opens = charging_window(calendar, scenario.steps, *rules.charging_window)
+    return SchoolSetting(
+        rules=rules,
+        schools=_schools(scenario, rules, streams, where),
+        buses=_buses(scenario, rules, streams),
+        nodes=np.array(node, dtype=np.intp)[where],
+        rounds=SchoolRounds.of(calendar, scenario.steps, rules.rounds, opens, window),
+        window=window,
+        opens=opens,
+        forecast=UtilityForecast(scenario, calendar, members),
+        step_h=scenario.step_h,
+    )
+
+
+def _schools(
+    scenario: Scenario, rules: SchoolBuses, streams: Streams, where: NDArray[np.intp]
+) -> Population:
+    """Draw what each school values the energy in its buses at."""
+    buses = np.repeat(
+        [group.buses for group in rules.groups], [group.schools for group in rules.groups]
+    )
+    schools = Population(School.attributes(), len(where))
+    schools.set("community", where.astype(np.int16))
+    schools.set("buses", buses.astype(np.int32))
+    schools.set("first_bus", (np.cumsum(buses) - buses).astype(np.int32))
+    schools.set("saturates", rules.saturates)
+    schools.set("average_price", rules.average_price_start)
+    for name, purpose, above in (
+        ("lam", "satisfaction", -np.inf), ("theta", "fall of satisfaction", 0.0)
+    ):  # fmt: skip
+        schools.set(name, _drawn(scenario, rules, streams, name, purpose, "school", above))
+    return schools
+
+
+def _buses(scenario: Scenario, rules: SchoolBuses, streams: Streams) -> Population:
+    """Give every bus its battery and draw the length of its round."""
+    owned = [group.buses for group in rules.groups for _ in range(group.schools)]
+    buses = Population(ElectricSchoolBus.attributes(), sum(owned))
+    buses.set("school", np.repeat(np.arange(len(owned)), owned).astype(np.int32))
+    for name in (
+        "capacity_kwh", "power_kw", "consumption_kwh_per_km", "soc_min", "soc_max",
+        "charge_efficiency", "discharge_efficiency",
+    ):  # fmt: skip
+        buses.set(name, getattr(rules, name))
+    length = _drawn(scenario, rules, streams, "round_km", "round", "school bus", 0.0)
+    buses.set("round_km", length)
+    buses.set("energy_kwh", rules.soc_start * rules.capacity_kwh)
+    return buses
+
+
+def _drawn(
+    scenario: Scenario,
+    rules: SchoolBuses,
+    streams: Streams,
+    name: str,
+    purpose: str,
+    agent_type: str,
+    above: float,
+) -> NDArray[np.float64]:
+    """Draw a quantity of every school or bus."""
+    size = rules.school_count if agent_type == "school" else rules.bus_count
+    draw = streams.generator(purpose, agent_type).random(size)
+    preference = getattr(rules, name)
+    if isinstance(preference, FromFile):
+        return preference.read(scenario.path_of(preference.file), draw, above)
+    return preference_values(preference, draw)

@@ -1,0 +1,229 @@
+"""School buses of one strategy's world: what they charge, and what they sell in critical hours."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.demand_response import DemandResponse
+from agents.school_district import SchoolDistrict
+from environment.battery import usable_kwh
+from markets.incentive_game import IncentiveTerms
+from runs.schemes.scheme import RowWriter, Scheme
+from runs.schemes.school_buses.records import write_step
+from runs.schemes.school_buses.setting import SchoolSetting
+from runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
+from runs.strategy_names import strategy_within
+
+if TYPE_CHECKING:
+    from runs.world.simulation import Simulation
+
+AT_BOUND = 1e-9
+
+
+class SchoolBusSharing(Scheme):
+    """Schools that charge their buses by night and help the utility in critical hours.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+
+    Attributes
+    ----------
+    strategy : str
+        A name of `runs.schemes.school_buses.strategies.STRATEGIES`.
+    schools : SchoolSetting
+        What all strategies share.
+    district : SchoolDistrict
+        The schools and their buses.
+    desk : DemandResponse
+        Who trades with them for the utility.
+    decision : SchoolDecision
+        What was decided in the step.
+    critical, on_round : bool
+        Whether the step is critical, and whether buses are on their rounds in it.
+    agreed : array of bool, shape (schools,)
+        Schools that hold a schedule for the charging window.
+    """
+
+    decision: SchoolDecision
+
+    def __init__(self, simulation: "Simulation") -> None:
+        setting = simulation.setting
+        self.simulation = simulation
+        self.setting = setting
+        self.schools: SchoolSetting = setting.schemes["school_buses"]
+        self.strategy = strategy_within("school_buses", simulation.strategy)
+        self.decide = STRATEGIES[self.strategy]().decide
+        rules = self.schools.rules
+        self.district = SchoolDistrict(
+            simulation,
+            self.schools.schools.fork(),
+            self.schools.buses.fork(),
+            keeps_reserve=rules.reserve,
+            from_empty=rules.origin == "empty",
+        )
+        self.desk = DemandResponse(
+            simulation.utility, self.district, setting.scenario.game.tolerance
+        )
+        self.community = self.district.population["community"].astype(np.intp)
+        self.critical = False
+        self.agreed = np.ones(len(self.district), dtype=np.bool_)
+        self._slots = np.empty(0, dtype=np.intp)
+        self._schedule_kwh = np.zeros((len(self.district), 0))
+
+    def act(self) -> None:
+        """Drive, plan the night where its window opens, charge and sell."""
+        simulation, schools, step = self.simulation, self.schools, self.simulation.step_index
+        rounds = schools.rounds
+        self.district.begin_step(
+            float(rounds.share[step]), int(rounds.ahead[step]), simulation.supplied[self.community]
+        )
+        self.on_round = bool(rounds.share[step] > 0)
+        self.driven_kwh, self.unmet_kwh = self.district.driving_kwh()
+        self.base_kwh = schools.base_kwh(step)
+        self.critical = schools.is_critical(step)
+        self.metered_kwh = float(simulation.net_kwh.sum())
+        self._plan(step)
+        self.decision = self.decide(self)
+        by_school = self.district.by_school
+        self.charged_kwh = by_school(self.decision.charge_kwh)
+        self.sold_kwh = by_school(self.decision.sold_kwh)
+        # The price of a school that nobody asked is no number, and it sells nothing.
+        self.income = np.where(self.sold_kwh > 0, self.sold_kwh * self.decision.price, 0.0)
+        self.replaced_kwh = by_school(self.district.replaced_kwh(self.decision.charge_kwh))
+        simulation.draw("school_bus_kwh", self.community, schools.nodes, self.charged_kwh)
+        simulation.draw(
+            "school_bus_kwh", self.community, schools.nodes, -self.sold_kwh, direct=True
+        )
+
+    def terms(self) -> IncentiveTerms:
+        """Return what the utility knows of the incentive game of the step."""
+        rules = self.schools.rules
+        required = max(self.metered_kwh - self.base_kwh, 0.0)
+        return IncentiveTerms(
+            self.setting.cost, self.base_kwh, required, *rules.incentive_price, rules.capped
+        )
+
+    def planned_kwh(self) -> NDArray[np.float64]:
+        """Return what every school is to charge in the step by its schedule [kWh]."""
+        at = np.flatnonzero(self._slots == self.simulation.step_index)
+        planned: NDArray[np.float64] = self._schedule_kwh[:, at].sum(axis=1)
+        return planned
+
+    def _plan(self, step: int) -> None:
+        """Agree on a schedule where the charging window opens."""
+        if self.strategy == "charge_after_use" or not self.schools.opens[step]:
+            return
+        self._slots = self.schools.valley(step)
+        load = self.schools.forecast.demand_kwh(self._slots.tolist())
+        self._schedule_kwh, self.agreed = self.desk.fill_valley(step, load)
+
+    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(self.community, values, len(self.setting.communities))
+
+    def pay(self) -> None:
+        """Let schools pay for what they charge and be paid for what they sell."""
+        pay, step = self.simulation.ledger.pay, self.simulation.step_index
+        charged, sold = self._of_communities(self.charged_kwh), self._of_communities(self.sold_kwh)
+        income = self._of_communities(self.income)
+        for m in self.simulation.supplied_communities:
+            name = self.setting.communities[m]
+            schools, aggregator = f"schools@{name}", f"aggregator@{name}"
+            price = float(self.simulation.market.decision.community_price[m])
+            if charged[m] > 0:
+                pay(step, "school_charging", schools, aggregator, float(charged[m]), price)
+            if sold[m] > 0:
+                paid, energy = float(income[m]), float(sold[m])
+                pay(step, "incentive", "utility", schools, energy, paid / energy, paid)
+        self.simulation.direct_income -= float(income.sum())
+
+    def sums(self) -> dict[str, float]:
+        """Return the energies, the bill, and what replacing sold energy costs in the step."""
+        price = self.simulation.paid_price()
+        replaced = self._of_communities(self.replaced_kwh)
+        income = float(self.income.sum())
+        cost, drawn = self.setting.cost, float(self.simulation.net_kwh.sum())
+        drawn += float(self.simulation.flows.losses_kwh.sum())
+        required = max(self.metered_kwh - self.base_kwh, 0.0) if self.critical else 0.0
+        return {
+            "school_charged_kwh": float(self.charged_kwh.sum()),
+            "school_sold_kwh": float(self.sold_kwh.sum()),
+            "school_replaced_kwh": float(replaced.sum()),
+            "school_driven_kwh": float(self.driven_kwh.sum()),
+            "school_unmet_kwh": float(self.unmet_kwh.sum()),
+            "required_kwh": required,
+            "school_charging_bill": float((price * self._of_communities(self.charged_kwh)).sum()),
+            "school_income": income,
+            "school_bill": float((price * self._of_communities(self.charged_kwh)).sum()) - income,
+            "school_replaced_bill": float((price * replaced).sum()),
+            "school_replaced_generation_cost": cost.total(drawn)
+            - cost.total(drawn - float(replaced.sum())),
+        }
+
+    def counts(self) -> dict[str, int]:
+        """Count what was unmet, missed or fell back in the step."""
+        fleet, ends = self.district.buses.population, self.schools.rounds.ends
+        short = fleet["fell_short"] | (self.unmet_kwh > AT_BOUND)
+        ended = bool(ends[self.simulation.step_index])
+        planned = self.schools.opens[self.simulation.step_index]
+        without = planned and self.strategy != "charge_after_use"
+        return {
+            "unmet_rounds": int(np.count_nonzero(short)) if ended else 0,
+            "schools_without_schedule": int(np.count_nonzero(~self.agreed)) if without else 0,
+            **self.decision.counts,
+        }
+
+    def worst(self) -> dict[str, float]:
+        """Return how much the utility may have missed."""
+        return self.decision.worst
+
+    def record(self, writer: RowWriter) -> None:
+        """Write the schools' rows of the step."""
+        write_step(writer, self)
+
+    def move(self) -> None:
+        """Let the batteries charge, sell and drive, and the prices paid be remembered."""
+        fleet = self.district.buses.population
+        short = fleet["fell_short"] | (self.unmet_kwh > AT_BOUND)
+        ended = bool(self.schools.rounds.ends[self.simulation.step_index])
+        fleet["fell_short"][:] = False if ended else short
+        price = self.simulation.paid_price()[self.community]
+        self.district.remember_price(price, self.decision.charge_kwh)
+        self.district.move(self.decision.charge_kwh, self.decision.sold_kwh)
+
+    def summary(self) -> dict[str, Any]:
+        """Return how full the batteries are at the end, and what they hold more than at first."""
+        fleet = self.district.buses.population
+        soc = fleet["energy_kwh"] / fleet["capacity_kwh"]
+        started = self.schools.buses["energy_kwh"]
+        return {
+            "school_final_mean_soc": float(soc.mean()) if len(soc) else None,
+            "school_stored_change_kwh": float(fleet["energy_kwh"].sum() - started.sum()),
+        }
+
+    def usable_kwh(self) -> NDArray[np.float64]:
+        """Return what every school holds above the lowest states of charge [kWh]."""
+        fleet = self.district.buses.population
+        usable = usable_kwh(fleet["energy_kwh"], fleet["capacity_kwh"], fleet["soc_min"])
+        return self.district.by_school(usable)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything of it that changes during a run, live where it is an array."""
+        return {
+            "schools": self.district.population.state(),
+            "buses": self.district.buses.population.state(),
+            "agreed": self.agreed,
+            "slots": self._slots,
+            "schedule_kwh": self._schedule_kwh,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.district.population.restore(state["schools"])
+        self.district.buses.population.restore(state["buses"])
+        if state["schedule_kwh"].shape[1:] != state["slots"].shape:
+            raise ValueError("schedules and their slots differ in length")
+        self.agreed, self._slots = state["agreed"], state["slots"]
+        self._schedule_kwh = state["schedule_kwh"]

@@ -1,0 +1,112 @@
+"""What a person may want to look at in a scenario's school terms."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+
+from environment.calendar import DAY_KINDS, Calendar
+from environment.errors import Problem
+from environment.school_rounds import DAY_H
+from environment.school_terms import SchoolTerms
+from runs.scenarios.calendar import calendar_of, school_terms_of
+from runs.scenarios.scenario import Scenario
+from runs.scenarios.school import days_of
+from runs.scenarios.travel import DrawnTravel
+from runs.world.travel import plans_of
+
+_DAY = timedelta(days=1)
+
+
+def school_warnings(scenario: Scenario) -> list[Problem]:
+    """Return what is unusual about when there is school in a scenario that can be run."""
+    calendar = calendar_of(scenario)
+    terms = calendar.school_terms
+    if terms is None:
+        return list(_never_driven(scenario))
+    return [
+        *_outside(scenario, calendar, terms),
+        *_idle(scenario),
+        *_weekends(scenario, terms),
+        *_while_charging(scenario),
+    ]
+
+
+def _never_driven(scenario: Scenario) -> Iterator[Problem]:
+    """Warn of travel on school holidays where nobody tells of school."""
+    kind, travel = DAY_KINDS.index("school_holiday"), scenario.travel
+    message = "school holidays never come, for no school terms are told"
+    if (plans_of(scenario).day == kind).any():
+        yield Problem("vehicles.day_plans", message, "school_terms as well")
+    if isinstance(travel, DrawnTravel) and "school_holiday" in travel.days:
+        yield Problem("travel.days.school_holiday", message, "school_terms as well")
+
+
+def _outside(scenario: Scenario, calendar: Calendar, terms: SchoolTerms) -> Iterator[Problem]:
+    """Warn of weekdays of the run before and after all terms."""
+    if terms.span is None:
+        return
+    first, last = calendar.date_of(0), calendar.date_of(scenario.steps - 1)
+    begin, end = terms.span
+    before, after = min(begin - _DAY, last), max(end + _DAY, first)
+    outside = _weekdays(first, before) + _weekdays(after, last)
+    if outside:
+        message = (
+            f"the run goes from {first} to {last}, the terms from {begin} to {end}: "
+            f"{outside:,} days from Monday to Friday outside them have no school"
+        )
+        yield Problem("school_terms", message)
+
+
+def _idle(scenario: Scenario) -> Iterator[Problem]:
+    """Warn of days off that have no school anyway, perhaps of another year."""
+    settings, terms = scenario.school_terms, school_terms_of(scenario, days_off=())
+    if settings is None or terms is None:
+        return
+    always = replace(terms, extra_days=terms.extra_days - settings.extra)
+    for index, entry in enumerate(settings.days_off):
+        days = sorted(days_of((entry,)))
+        if not any(_has_school(always, day) for day in days):
+            told = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}"
+            yield Problem(f"school_terms.days_off.{index}", f"{told} has no school anyway")
+
+
+def _has_school(terms: SchoolTerms, day: date) -> bool:
+    return bool(terms.school_days(day.year)[day.timetuple().tm_yday - 1])
+
+
+def _weekdays(first: date, last: date) -> int:
+    """Return how many days from Monday to Friday lie between two, both included."""
+    return int(np.busday_count(first, last + _DAY)) if first <= last else 0
+
+
+def _weekends(scenario: Scenario, terms: SchoolTerms) -> Iterator[Problem]:
+    """Warn of Saturdays and Sundays that a timetable's days of the week name."""
+    settings = scenario.school_terms
+    if settings is None or settings.gtfs is None:
+        return
+    weekends = sum((last - first).days + 1 - _weekdays(first, last) for first, last in terms.terms)
+    if weekends:
+        message = (
+            f"{weekends:,} Saturdays and Sundays on which services run by their days of the week "
+            "have no school"
+        )
+        yield Problem("school_terms.gtfs", message, "dates in calendar_dates.txt, or extra_days")
+
+
+def _while_charging(scenario: Scenario) -> Iterator[Problem]:
+    """Warn of rounds that begin while buses charge, perhaps before they have what they need."""
+    buses = scenario.school_buses
+    if buses is None:
+        return
+    opens, closes = buses.charging_window
+    if (closes - opens) % DAY_H == 0:
+        return
+    for number, (begins, _) in enumerate(buses.rounds):
+        if (begins - opens) % DAY_H < (closes - opens) % DAY_H:
+            message = (
+                f"begins at {begins:g}, while the charging window from {opens:g} to {closes:g} is "
+                "open: the energy for it may come too late"
+            )
+            yield Problem(f"school_buses.rounds.{number}", message, "another charging_window")

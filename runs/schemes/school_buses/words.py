@@ -1,0 +1,52 @@
+"""What the summary says of it: rows of the table, and notes below it."""
+
+from collections.abc import Mapping, Sequence
+
+from runs.schemes.descriptor import Note
+from runs.summary_rows import Row, Totals, money, two
+
+NOTES: Mapping[str, Note] = {
+    "incentive_price_at_bound": Note("the incentive price was at one of its bounds in a step", 90),
+    "purchases_rationed": Note(
+        "the utility took less than schools offered at its price in a step", 90
+    ),
+    "unmet_rounds": Note("a school bus could not finish its round, its battery being empty", 90),
+    "school_schedules_missed": Note(
+        "an outage kept a school from charging what was agreed for a step", 90
+    ),
+    "schools_without_schedule": Note(
+        "a school could not be reached in time for the night, and charged at once",
+        90,
+    ),
+    "critical_steps": Note(None, 120),
+    "incentive_questions": Note(None, 140),
+}
+
+# Energies that are told where there are any.
+ENERGIES: Mapping[str, Note] = {
+    "school_unmet_kwh": Note("energy that school rounds took and batteries lacked", 20),
+}
+
+
+def rows(_: Sequence[Totals]) -> list[Row]:
+    """Return its rows of the summary table."""
+    return [
+        ("school buses charge [MWh]", lambda t: t["school_charged_kwh"] / 1e3, two, True),
+        ("school buses sell [MWh]", lambda t: t["school_sold_kwh"] / 1e3, two, False),
+        ("schools' bill less income [{currency}]", lambda t: t["school_bill"], money, True),
+        ("incentives paid [{currency}]", lambda t: t["school_income"], money, False),
+        ("generation cost [{currency}]", lambda t: t["generation_cost"], money, True),
+        ("  with incentives [{currency}]", _with_incentives, money, True),
+        ("  replacing nothing sold [{currency}]", _without_replacing, money, True),
+    ]
+
+
+def _with_incentives(totals: Totals) -> float:
+    """Return what generation and incentives cost the utility together."""
+    return float(totals["generation_cost"]) + float(totals["school_income"])
+
+
+def _without_replacing(totals: Totals) -> float:
+    """Return what generation would cost if energy sold were never bought back."""
+    cost = float(totals["generation_cost"])
+    return cost - float(totals["school_replaced_generation_cost"])

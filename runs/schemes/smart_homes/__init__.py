@@ -1,0 +1,1 @@
+"""Homes that settle their own power flow."""

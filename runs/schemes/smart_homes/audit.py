@@ -1,0 +1,161 @@
+"""Whether smart homes settled their power flow as their assignment has it, home by home."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.hours import supplied
+from runs.audits.premises import EXACT, FILE_GONE, Premises
+from runs.audits.report import Check, Tally, relative
+from runs.audits.scheme import Figures, Payments, SchemeAudit
+from runs.audits.tables import Columns
+from runs.results.run_reader import Run
+from runs.schemes.smart_homes.audit_days import check_capacities, check_plans
+from runs.schemes.smart_homes.audit_rules import check_rules
+from runs.schemes.smart_homes.audit_tables import DETAILS, HomeTables, read_groups, read_homes
+from runs.schemes.smart_homes.records import recorded_homes
+from runs.schemes.smart_homes.section import SmartHomesSettings
+
+_BALANCES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("generation_kwh", ("direct_kwh", "charged_kwh", "curtailed_kwh", "exported_kwh")),
+    ("served_kwh", ("direct_kwh", "discharged_kwh")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A group of homes as far as the scenario alone tells it."""
+
+    name: str
+    community: int
+    connected: bool
+
+
+class HomeAudit(SchemeAudit):
+    """The audit of the scheme of smart homes."""
+
+    message_kinds: Sequence[str] = (
+        "SupplyForecast", "SlotRequest", "StorageReport", "Registration", "SlotSchedule",
+        "SlotOffer", "SlotAnswer", "SlotCommitment",
+    )  # fmt: skip
+
+    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
+        self.run, self.premises, self.hours = run, premises, hours
+        settings: SmartHomesSettings = premises.scenario.smart_homes
+        assert settings is not None
+        self.settings = settings
+        self.groups = [
+            _Group(g.name, premises.communities.index(g.community), g.connected)
+            for g in settings.groups
+        ]
+        self.parties: Sequence[str] = [
+            f"{name}@{group.name}"
+            for group in settings.groups
+            for name in ("controller", "storages", *(device.name for device in group.devices))
+        ]
+        self.totals = read_groups(run, premises, [group.name for group in self.groups])
+        self.note = FILE_GONE if premises.setting is None else ""
+        self.tables: HomeTables | None = None
+        setting = premises.of_scheme("smart_homes")
+        if setting is not None:
+            recorded = recorded_homes(setting, premises.scenario.record.homes)
+            self.tables = read_homes(run, premises, setting, recorded)
+            if not self.tables.complete:
+                there = sum(group.homes for group in setting.groups)
+                self.note = f"only {sum(recorded):,} of {there:,} homes are written down"
+
+    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what connected homes use, generate and store, of the shape of the hours [kWh]."""
+        t = self.totals
+        return {
+            "fixed_load_kwh": self._of_communities(t["served_kwh"] + t["imported_kwh"]),
+            "generation_kwh": self._of_communities(t["curtailed_kwh"] - t["generation_kwh"]),
+            "home_storage_kwh": self._of_communities(t["charged_kwh"] - t["discharged_kwh"]),
+        }
+
+    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return what each connected group draws [kWh], of shape (steps, strategies)."""
+        net = self.totals["imported_kwh"] - self.totals["exported_kwh"]
+        names = self.premises.communities
+        return {
+            (names[group.community], group.name): net[:, :, g]
+            for g, group in enumerate(self.groups)
+            if group.connected
+        }
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what connected homes pay for what they draw, and get for what they feed in."""
+        price = np.nan_to_num(self.hours["community_price"])
+        there = supplied(self.hours).copy()
+        connected = {group.community for group in self.groups if group.connected}
+        there[:, :, [m for m in range(there.shape[2]) if m not in connected]] = False
+        imported = self._of_communities(self.totals["imported_kwh"])
+        exported = self._of_communities(self.totals["exported_kwh"])
+        homes, aggregator = "homes@{community}", "aggregator@{community}"
+        return (
+            Payments("home_supply", homes, aggregator, imported, price * imported, there),
+            Payments("home_feed_in", aggregator, homes, exported, price * exported, there),
+        )
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return the figures of the summary, by step and of the run."""
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+        t = self.totals
+        net = self._of_communities(t["imported_kwh"] - t["exported_kwh"])
+        by_step: Figures = {f"home_{name}": energies.sum(axis=2) for name, energies in t.items()}
+        by_step["home_bill"] = (price * net).sum(axis=2)
+        of_run: Figures = {
+            f"homes.{group.name}.{name}": energies[:, :, g].sum(axis=0)
+            for g, group in enumerate(self.groups)
+            for name, energies in t.items()
+        }
+        if self.premises.reliable:
+            by_step["counts.home_messages_unheard"] = np.zeros(net.shape[:2])
+        if self.tables is not None and self.tables.complete:
+            more_by_step, more_of_run = self.tables.figures()
+            by_step, of_run = by_step | more_by_step, of_run | more_of_run
+        return by_step, of_run
+
+    def checks(self) -> Iterator[Check]:
+        """Return what was found."""
+        label = self.premises.places.label([group.name for group in self.groups])
+        balance = Tally("smart homes: groups use what they generate", EXACT, "of the energy")
+        for whole, pieces in _BALANCES:
+            total = sum((self.totals[name] for name in pieces), np.zeros(1))
+            balance.add(relative(self.totals[whole], total), label)
+        apart = Tally("smart homes: without a grid nothing comes or goes", 0.0, "kWh")
+        for g, group in enumerate(self.groups):
+            if not group.connected:
+                traded = np.abs(self.totals["imported_kwh"]) + np.abs(self.totals["exported_kwh"])
+                apart.add(traded[:, :, g], label)
+        yield from (balance.check(), apart.check())
+        if self.tables is None:
+            yield Check("smart homes: home by home", None, np.nan, 0.0, "", note=self.note)
+            return
+        yield self._details(self.tables)
+        yield from check_rules(self.premises, self.tables)
+        yield from check_plans(self.premises, self.tables)
+        yield check_capacities(self.run, self.premises, self.tables)
+
+    def _details(self, tables: HomeTables) -> Check:
+        """Hold the totals of groups against their homes."""
+        tally = Tally("smart homes: groups are the sum of their homes", EXACT, "of the energy")
+        if not tables.complete:
+            tally.tell(self.note)
+            return tally.check()
+        for g, home_group in enumerate(tables.groups):
+            for name in DETAILS:
+                label = self.premises.places.label([f"{self.groups[g].name}, {name}"])
+                off = relative(self.totals[name][:, :, g], home_group.total_kwh(name))
+                tally.add(off[:, :, None], label)
+        return tally.check()
+
+    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add up what connected groups do in each community, of the shape of the hours."""
+        added = np.zeros(self.hours["net_kwh"].shape)
+        for g, group in enumerate(self.groups):
+            if group.connected:
+                added[:, :, group.community] += values[:, :, g]
+        return added

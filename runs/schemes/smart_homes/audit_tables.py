@@ -1,0 +1,356 @@
+"""The tables of smart homes, put into arrays for an audit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.premises import Premises
+from runs.audits.scheme import Figures
+from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from runs.results.run_reader import Run
+from runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
+from runs.schemes.smart_homes.section import SmartHomesSettings
+from runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
+from runs.schemes.smart_homes.step import SUMS
+
+type Energies = NDArray[np.float64]
+
+# Totals that the tables of homes settle.
+DETAILS = SUMS
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTables:
+    """What the tables say of the recorded homes of a group.
+
+    Attributes
+    ----------
+    group : HomeGroup
+        The group.
+    first, homes : int
+        Number of its first home, and how many are recorded.
+    appliances, storages : dict of array, shape (steps, strategies, homes, devices)
+        Columns of home_appliances and home_storages.
+    direct : array, shape (steps, strategies, homes, generators, loads)
+        From generators straight to appliances [kWh].
+    charged : array, shape (steps, strategies, homes, generators, storages)
+        From generators to storages [kWh].
+    drawn : array, shape (steps, strategies, homes, storages, loads)
+        From storages to appliances [kWh].
+    imported : array, shape (steps, strategies, homes, loads)
+        From the grid to appliances [kWh].
+    exported, curtailed : array, shape (steps, strategies, homes, generators)
+        From generators to the grid and to nowhere [kWh].
+    days : dict of array, shape (days, strategies, homes)
+        Columns of home_days.
+    """
+
+    group: HomeGroup
+    first: int
+    homes: int
+    appliances: Columns
+    storages: Columns
+    direct: Energies
+    charged: Energies
+    drawn: Energies
+    imported: Energies
+    exported: Energies
+    curtailed: Energies
+    days: Columns
+
+    @property
+    def generation(self) -> Energies:
+        """What generators deliver, shape (steps, strategies, homes, generators) [kWh]."""
+        used: Energies = self.direct.sum(axis=4) + self.charged.sum(axis=4)
+        return used + self.exported + self.curtailed
+
+    def total_kwh(self, name: str) -> Energies:
+        """Return what a column of home_groups should be, shape (steps, strategies) [kWh]."""
+        values = {
+            "generation_kwh": self.generation,
+            "wanted_kwh": self.appliances["wanted_kwh"],
+            "served_kwh": self.appliances["served_kwh"],
+            "direct_kwh": self.direct,
+            "charged_kwh": self.storages["charge_kwh"],
+            "discharged_kwh": self.storages["discharge_kwh"],
+            "losses_kwh": self.storages["losses_kwh"],
+            "curtailed_kwh": self.curtailed,
+            "imported_kwh": self.appliances["imported_kwh"],
+            "exported_kwh": self.exported,
+        }[name]
+        total: Energies = values.reshape(*values.shape[:2], -1).sum(axis=2)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class HomeTables:
+    """What the tables say of all recorded homes.
+
+    Attributes
+    ----------
+    groups : list of GroupTables
+        Groups of which homes are recorded.
+    days : list of int
+        The steps at which a day begins.
+    complete : bool
+        Whether all homes of all groups are recorded.
+    """
+
+    groups: list[GroupTables]
+    days: list[int]
+    complete: bool
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return the figures of the summary that homes settle, by step and of the run."""
+        first = self.groups[0].appliances["wanted_kwh"]
+        unmet, refused = np.zeros((2, *first.shape[:2]))
+        searched = np.zeros_like(unmet)
+        change = np.zeros(first.shape[1])
+        for held in self.groups:
+            appliances, storages = held.appliances, held.storages
+            missed = (appliances["committed_kwh"] > 0.0) & (appliances["served_kwh"] == 0.0)
+            unmet += missed.sum(axis=(2, 3))
+            lacking = held.days["wanted_slots"] - held.days["committed_slots"]
+            refused[self.days] += lacking.sum(axis=2)
+            searched[self.days] += (held.days["exact"] == 0).sum(axis=2)
+            bank = held.group.storages
+            shape = (held.homes, held.group.layout.storages)
+            eta_c, eta_d, start = (
+                bank[name].reshape(-1, shape[1])[: held.homes]
+                for name in ("charge_efficiency", "discharge_efficiency", "energy_kwh")
+            )
+            last = {name: values[-1] for name, values in storages.items()}
+            end = last["energy_kwh"] + eta_c * last["charge_kwh"] - last["discharge_kwh"] / eta_d
+            change += (end - start).sum(axis=(1, 2))
+        return {
+            "counts.home_slots_unmet": unmet,
+            "counts.home_slots_refused": refused,
+            "counts.home_days_searched": searched,
+        }, {"home_stored_change_kwh": change}
+
+
+def read_groups(run: Run, premises: Premises, groups: list[str]) -> Columns:
+    """Return home_groups.parquet, every column of shape (steps, strategies, groups)."""
+    names = {"strategy": premises.strategies, "group": groups}
+    rows = TableReader(run, "home_groups", names, premises.start_ms).rest()
+    return framed("home_groups", rows, {"step": range(premises.steps), **names})
+
+
+def read_homes(
+    run: Run, premises: Premises, setting: SmartHomeSetting, recorded: list[int]
+) -> HomeTables:
+    """Return the tables of the recorded homes.
+
+    Raises
+    ------
+    DamagedTableError
+        If rows are missing, stand there twice or belong nowhere.
+    """
+    days = _days(premises)
+    _check_names(run, premises, setting, recorded)
+    appliances, storages = [
+        [device.name for group in setting.groups for device in getattr(group.settings, kind)]
+        for kind in ("appliances", "storages")
+    ]
+    ends = _names(setting)
+    strategies = premises.strategies
+    tables = {
+        table: TableReader(run, table, {"strategy": strategies, **names}, premises.start_ms).rest()
+        for table, names in (
+            ("home_appliances", {"appliance": list(dict.fromkeys(appliances))}),
+            ("home_storages", {"storage": list(dict.fromkeys(storages))}),
+            ("home_flows", {"source": ends, "target": ends}),
+            ("home_days", {}),
+        )
+    }
+    _belong(tables, setting, recorded)
+    groups = [
+        _group(premises, tables, group, first, homes, days, ends)
+        for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True)
+        if homes
+    ]
+    complete = recorded == [group.homes for group in setting.groups]
+    return HomeTables(groups, days, complete)
+
+
+def _days(premises: Premises) -> list[int]:
+    """Return the steps at which a local date begins."""
+    dates = [premises.calendar.date_of(step) for step in range(premises.steps)]
+    return [step for step in range(premises.steps) if step == 0 or dates[step] != dates[step - 1]]
+
+
+def _names(setting: SmartHomeSetting) -> list[str]:
+    """Return everything that a flow may come from or go to."""
+    names = [
+        device.name
+        for group in setting.groups
+        for device in (*group.settings.devices, *group.settings.storages)
+    ]
+    return [*dict.fromkeys(names), GRID, CURTAILED]
+
+
+def _belong(tables: dict[str, Columns], setting: SmartHomeSetting, recorded: list[int]) -> None:
+    """Refuse rows of homes that are not recorded."""
+    known = np.concatenate(
+        [
+            first + np.arange(homes)
+            for first, homes in zip(first_homes(setting), recorded, strict=True)
+        ]
+    )
+    for table, rows in tables.items():
+        strange = ~np.isin(rows["home"], known)
+        if strange.any():
+            told = rows["home"][int(np.argmax(strange))]
+            raise DamagedTableError(table, f"there is a row with home {told}")
+
+
+def _check_names(
+    run: Run, premises: Premises, setting: SmartHomeSetting, recorded: list[int]
+) -> None:
+    """Refuse a table of homes that tells others than the scenario."""
+    rows = run.table("homes", ["home", "group", "community", "member"]).to_pylist()
+    expected = [
+        {
+            "home": first + home,
+            "group": group.settings.name,
+            "community": premises.communities[group.community],
+            "member": group.names[home] if group.names else None,
+        }
+        for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True)
+        for home in range(homes)
+    ]
+    for row, wanted in zip(rows, expected, strict=False):
+        if row != wanted:
+            raise DamagedTableError("homes", f"there is {row} in place of {wanted}")
+    if len(rows) != len(expected):
+        raise DamagedTableError("homes", f"{len(rows)} rows in place of {len(expected)}")
+
+
+def _group(
+    premises: Premises,
+    tables: dict[str, Columns],
+    group: HomeGroup,
+    first: int,
+    homes: int,
+    days: list[int],
+    ends: list[str],
+) -> GroupTables:
+    """Put the rows of a group's homes where they belong."""
+    number = range(first, first + homes)
+    strategies = premises.strategies
+    mine = {
+        table: {name: v[np.isin(rows["home"], number)] for name, v in rows.items()}
+        for table, rows in tables.items()
+    }
+    settings = group.settings
+    names = [device.name for device in settings.appliances]
+    stores = [device.name for device in settings.storages]
+    generators = [device.name for device in settings.generators]
+    all_appliances = list(dict.fromkeys(_all(premises, "appliances")))
+    all_storages = list(dict.fromkeys(_all(premises, "storages")))
+    keys: dict[str, range | Sequence[str]] = {
+        "step": range(premises.steps), "strategy": strategies, "home": number,
+    }  # fmt: skip
+    appliances, storages = (
+        framed(table, _recoded(table, mine[table], column, known, own), {**keys, column: own})
+        for table, column, known, own in (
+            ("home_appliances", "appliance", all_appliances, names),
+            ("home_storages", "storage", all_storages, stores),
+        )
+    )
+    rows = mine["home_days"]
+    places = np.searchsorted(days, rows["step"])
+    if not np.isin(rows["step"], days).all():
+        raise DamagedTableError("home_days", "there is a row at a step that begins no day")
+    of_days = framed(
+        "home_days",
+        rows | {"step": places},
+        {"step": range(len(days)), "strategy": strategies, "home": number},
+    )
+    flow = _Flows(mine["home_flows"], ends, premises, first, homes)
+    direct, charged, drawn, imported, exported, curtailed = (
+        flow.between(sources, targets)
+        for sources, targets in (
+            (generators, names), (generators, stores), (stores, names), ([GRID], names),
+            (generators, [GRID]), (generators, [CURTAILED]),
+        )
+    )  # fmt: skip
+    flow.check_empty()
+    return GroupTables(
+        group=group,
+        first=first,
+        homes=homes,
+        appliances=appliances,
+        storages=storages,
+        direct=direct,
+        charged=charged,
+        drawn=drawn,
+        imported=imported[:, :, :, 0],
+        exported=exported[..., 0],
+        curtailed=curtailed[..., 0],
+        days=of_days,
+    )
+
+
+def _all(premises: Premises, kind: str) -> list[str]:
+    settings: SmartHomesSettings = premises.scenario.smart_homes
+    assert settings is not None
+    return [device.name for group in settings.groups for device in getattr(group, kind)]
+
+
+def _recoded(table: str, rows: Columns, column: str, known: list[str], own: list[str]) -> Columns:
+    """Return rows whose devices are counted within their group."""
+    places = np.array([own.index(name) if name in own else -1 for name in known])
+    codes = places[rows[column]]
+    if (codes < 0).any():
+        told = known[int(rows[column][int(np.argmax(codes < 0))])]
+        raise DamagedTableError(table, f"there is a row with {column} {told}")
+    return rows | {column: codes}
+
+
+class _Flows:
+    """The rows of home_flows of one group, each taken once."""
+
+    def __init__(
+        self, rows: Columns, ends: list[str], premises: Premises, first: int, homes: int
+    ) -> None:
+        self.rows, self.ends = rows, ends
+        self.shape = (premises.steps, len(premises.strategies), homes)
+        self.first = first
+        if (rows["energy_kwh"] <= 0.0).any():
+            raise DamagedTableError("home_flows", "there is a flow that is not above 0")
+        if ((rows["step"] < 0) | (rows["step"] >= premises.steps)).any():
+            raise DamagedTableError("home_flows", "there is a flow outside the run")
+
+    def between(self, sources: list[str], targets: list[str]) -> Energies:
+        """Return the flows between some devices, shape (..., sources, targets)."""
+        sizes = (*self.shape, len(sources), len(targets))
+        of_source, of_target = (
+            np.array([ends.index(name) if name in ends else -1 for name in self.ends])
+            for ends in (sources, targets)
+        )
+        source, target = of_source[self.rows["source"]], of_target[self.rows["target"]]
+        here = (source >= 0) & (target >= 0)
+        place = np.ravel_multi_index(
+            (
+                self.rows["step"][here],
+                self.rows["strategy"][here],
+                self.rows["home"][here] - self.first,
+                source[here],
+                target[here],
+            ),
+            sizes,
+        )
+        if np.unique(place).size < place.size:
+            raise DamagedTableError("home_flows", "a flow is told twice")
+        flat = np.zeros(int(np.prod(sizes)))
+        flat[place] = self.rows["energy_kwh"][here]
+        self.rows = {name: values[~here] for name, values in self.rows.items()}
+        return flat.reshape(sizes)
+
+    def check_empty(self) -> None:
+        """Refuse flows along no line."""
+        if len(self.rows["step"]):
+            raise DamagedTableError("home_flows", "a flow goes along no line of its home")

@@ -1,0 +1,370 @@
+"""The smart homes of a scenario: their devices, and how these are wired."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic import field_validator as check
+
+from environment.errors import InputError, Problem, nearest
+from runs.scenarios.base import (
+    AS_TUPLE,
+    Count,
+    Efficiency,
+    Name,
+    Positive,
+    SchemeSection,
+    Section,
+    Share,
+    above_lowest,
+    existing_dataset,
+    misplaced_groups,
+    names_given_twice,
+    of_no_other_part,
+    refuse,
+    within_limits,
+)
+from runs.scenarios.preferences import FromFile, PositivePreference
+
+Hours = Annotated[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], AS_TUPLE]
+DAY_H = 24.0
+
+
+def within_a_day(hours: Sequence[tuple[float, float]] | None) -> Any:
+    """Return times of a day that begin before they end, within the day and not twice."""
+    problems = []
+    for index, (begins, ends) in enumerate(hours or ()):
+        if ends - begins > DAY_H:
+            message = f"from {begins:g} to {ends:g} is {ends - begins:g} h, longer than the day"
+            problems.append(Problem(str(index), message, "at most 24 h"))
+        elif not begins < ends <= DAY_H:
+            message = f"from {begins:g} to {ends:g} is no time of a day"
+            problems.append(Problem(str(index), message, "[from, to] with 0 <= from < to <= 24"))
+    if problems:
+        raise InputError(problems)
+    total = sum(ends - begins for begins, ends in hours or ())
+    if total > DAY_H + 1e-9:
+        raise refuse(f"{total:g} h in all is longer than the day", allowed="times that lie apart")
+    return hours
+
+
+class _Device(Section):
+    name: Name = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the device in its home"
+    )
+    storage: str = Field(description="the storage that stands at the other end of its own line")
+    rank: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=1, description="order in which it takes part in direct supply, the lowest first"
+    )
+    scale: PositivePreference = Field(
+        default=1.0, description="factor on its energy; two bounds are drawn between [1]"
+    )
+    profile: str | None = Field(
+        default=None, description="published day it follows: winter, summer, summer_from_05"
+    )
+    power_kw: Positive | None = Field(default=None, description="its power in its hours [kW]")
+    hours: Annotated[tuple[Hours, ...], AS_TUPLE] = Field(
+        default=(), description="clock hours in which it runs, [from, to] each [h]"
+    )
+    measured: bool = Field(default=False, description="whether the group's dataset measured it")
+
+    _day = check("hours")(within_a_day)
+
+    @check("profile")
+    @classmethod
+    def _known_profile(cls, profile: str | None) -> str | None:
+        if profile is not None:
+            from environment.smart_home_profiles import smart_home_profile
+
+            smart_home_profile(profile)
+        return profile
+
+    def _sources(self) -> list[str]:
+        named = {"profile": self.profile, "power_kw": self.power_kw, "measured": self.measured}
+        return [name for name, given in named.items() if given]
+
+    def _one_source(self, allowed: str) -> None:
+        sources = self._sources()
+        if len(sources) != 1:
+            told = " and ".join(sources) or "nothing"
+            raise refuse(f"{self.name!r} follows {told}", allowed=f"one of {allowed}")
+
+
+class HomeGeneratorSettings(_Device):
+    """A generator of a home."""
+
+    kind: Literal["photovoltaics", "fuel_cell", "generator"] = Field(description="what it is")
+    pv_kw: Positive | None = Field(
+        default=None, description="peak power of modules that follow the sun [kW]"
+    )
+    tilt: Annotated[float, Field(ge=0, le=90)] = Field(
+        default=30.0, description="tilt of the modules from the horizontal [deg]"
+    )
+    azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
+        default=180.0, description="where the modules face, clockwise from north [deg]"
+    )
+    performance_ratio: Efficiency = Field(
+        default=0.86, description="energy delivered per energy that the peak power promises [1]"
+    )
+
+    def _sources(self) -> list[str]:
+        return [*super()._sources(), *(["pv_kw"] if self.pv_kw else [])]
+
+    @model_validator(mode="after")
+    def _follows_something(self) -> Self:
+        self._one_source("profile, power_kw with hours, pv_kw, measured")
+        if self.profile is not None and self.kind == "generator":
+            raise refuse(
+                "a published day knows photovoltaics and fuel_cell alone", place="kind",
+                allowed="one of these kinds, or another source than profile",
+            )  # fmt: skip
+        return self
+
+
+class Comfort(Section):
+    """When an air conditioner is needed: where the room by itself is too cold or too warm."""
+
+    category: Literal["A", "B", "C"] = Field(
+        default="B", description="category of thermal comfort of ISO 7730"
+    )
+    time_constant_h: Positive = Field(
+        default=24.0, description="how slowly the room follows the weather [h]"
+    )
+    gains_k: Annotated[float, Field(ge=0, le=30)] = Field(
+        default=3.0, description="how much warmer than outdoors people and sun keep it [K]"
+    )
+
+
+class ApplianceSettings(_Device):
+    """An appliance of a home, taken whole or not at all in every step."""
+
+    kind: Literal["air_conditioner", "ventilation_fan", "appliance"] = Field(
+        description="what it is"
+    )
+    priority: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=1, description="priority class, the lowest is admitted first"
+    )
+    shiftable: bool = Field(default=False, description="whether it may get other slots")
+    window: Annotated[tuple[Hours, ...], AS_TUPLE] | None = Field(
+        default=None, description="clock hours it may be shifted to, or null for its own [h]"
+    )
+    refuses: Annotated[tuple[Hours, ...], AS_TUPLE] = Field(
+        default=(), description="clock hours that it refuses when they are offered [h]"
+    )
+    comfort: Comfort | None = Field(
+        default=None, description="in place of hours: when the room needs it, or null"
+    )
+
+    _window = check("window", "refuses")(within_a_day)
+
+    @model_validator(mode="after")
+    def _follows_something(self) -> Self:
+        self._one_source("profile, power_kw with hours or comfort, measured")
+        if self.profile is not None and self.kind == "appliance":
+            raise refuse(
+                "a published day knows air_conditioner and ventilation_fan alone", place="kind",
+                allowed="one of these kinds, or another source than profile",
+            )  # fmt: skip
+        if self.comfort is not None and (self.power_kw is None or self.hours):
+            raise refuse(
+                "comfort tells the hours of an appliance with a power", place="comfort",
+                allowed="power_kw beside it, and no hours",
+            )  # fmt: skip
+        if self.shiftable and self.measured:
+            raise refuse(
+                "what was measured uses another energy in every step", place="shiftable",
+                allowed="false",
+            )  # fmt: skip
+        if self.window is not None and not self.shiftable:
+            raise refuse("it cannot be shifted", place="window", allowed="null, or shiftable: true")
+        return self
+
+
+class HomeStorageSettings(Section):
+    """A storage of a home."""
+
+    name: Name = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the storage in its home"
+    )
+    capacity_kwh: Positive = Field(default=100.0, description="size [kWh]")
+    power_kw: Positive | None = Field(
+        default=None, description="rating at the plug, in each direction [kW], or null for none"
+    )
+    soc_min: Share = Field(default=0.2, description="lowest state of charge [1]")
+    soc_max: Share = Field(default=0.94, description="highest state of charge [1]")
+    soc_start: Share = Field(default=0.2, description="state of charge at the start [1]")
+    charge_efficiency: Efficiency = Field(default=0.92, description="stored per energy taken [1]")
+    discharge_efficiency: Efficiency = Field(
+        default=0.92, description="delivered per energy taken out [1]"
+    )
+
+    _above_lowest = check("soc_max")(above_lowest)
+    _within_limits = check("soc_start")(within_limits)
+
+
+class HomeGroupSettings(Section):
+    """Homes with the same devices."""
+
+    name: Name = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of these homes in the results"
+    )
+    community: str = Field(description="community in which they stand")
+    count: Count = Field(default=1, description="how many homes; of a dataset, one each member")
+    connected: bool = Field(
+        default=False,
+        description="whether the grid takes what they have left and serves what they refuse",
+    )
+    dataset: str | None = Field(
+        default=None, description="folder of a dataset that measured their loads, or null"
+    )
+    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
+        default=None, description="which members of the dataset, or null for all"
+    )
+    generators: Annotated[tuple[HomeGeneratorSettings, ...], AS_TUPLE] = Field(
+        default=(), description="the generators of each home"
+    )
+    appliances: Annotated[tuple[ApplianceSettings, ...], AS_TUPLE] = Field(
+        description="the appliances of each home"
+    )
+    storages: Annotated[tuple[HomeStorageSettings, ...], AS_TUPLE] = Field(
+        description="the storages of each home"
+    )
+
+    _not_taken = check("name")(of_no_other_part)
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @property
+    def devices(self) -> tuple[HomeGeneratorSettings | ApplianceSettings, ...]:
+        """Generators and appliances."""
+        return (*self.generators, *self.appliances)
+
+    @model_validator(mode="after")
+    def _wired(self) -> Self:
+        problems = []
+        if not self.storages:
+            problems.append(Problem("storages", "the home has no storage", "at least one"))
+        if not self.appliances:
+            problems.append(Problem("appliances", "the home has no appliance", "at least one"))
+        stores = [storage.name for storage in self.storages]
+        names = [*stores, *(device.name for device in self.devices)]
+        problems += [
+            Problem("", f"two devices are called {name!r}", "a name of its own for each")
+            for name in dict.fromkeys(names)
+            if names.count(name) > 1
+        ]
+        for kind, devices in (("generators", self.generators), ("appliances", self.appliances)):
+            for index, device in enumerate(devices):
+                if stores and device.storage not in stores:
+                    problems.append(
+                        Problem(
+                            f"{kind}.{index}.storage",
+                            f"no storage is called {device.storage!r}",
+                            ", ".join(stores),
+                            nearest(device.storage, stores),
+                        )
+                    )
+                if device.measured and self.dataset is None:
+                    problems.append(
+                        Problem(
+                            f"{kind}.{index}.measured",
+                            "the homes have no dataset",
+                            "a dataset beside count",
+                        )
+                    )
+        if problems:
+            raise InputError(problems)
+        return self
+
+
+class Sizing(Section):
+    """How storages are sized for the first day of the first home of each group."""
+
+    soc_start: Share = Field(default=0.21, description="state of charge as the day begins [1]")
+    window: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=2,
+        description="longest run of adjacent steps that the published conditions add up [steps]",
+    )
+
+
+class SmartHomesSettings(SchemeSection):
+    """Homes that settle their own power flow."""
+
+    groups: Annotated[tuple[HomeGroupSettings, ...], AS_TUPLE] = Field(description="homes")
+    weather: str | None = Field(
+        default=None,
+        description="folder of a dataset with measured irradiance and temperature, or null",
+    )
+    exact_choices: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        default=50_000,
+        description="up to how many choices of slots of a home all are tried [choices]",
+    )
+    rounds: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=3, description="how often a home is offered other slots at most"
+    )
+    sizing: Sizing = Field(
+        default=Sizing(), description="how the capacity that each group needs is worked out"
+    )
+
+    def connections(self, community: str) -> tuple[str, ...]:
+        """Return the nodes of the grid that homes add under a community."""
+        return tuple(
+            group.name for group in self.groups if group.community == community and group.connected
+        )
+
+    @property
+    def lived_in(self) -> set[str]:
+        """Communities in which its homes stand."""
+        return {group.community for group in self.groups}
+
+    @classmethod
+    def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
+        """Refuse homes where there is no community, or whose name is taken there."""
+        if section is not None and (problems := misplaced_groups(section.groups, info)):
+            raise InputError(problems)
+        return section
+
+    @property
+    def files(self) -> list[str]:
+        """Files from which devices take their sizes."""
+        scales = (device.scale for group in self.groups for device in group.devices)
+        return [given.file for given in scales if isinstance(given, FromFile)]
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """Datasets that measured homes or the weather, and the tables they are read for."""
+        used: dict[str, tuple[str, ...]] = {
+            group.dataset: ("members", "profiles")
+            for group in self.groups
+            if group.dataset is not None
+        }
+        if self.weather is not None:
+            used[self.weather] = (*used.get(self.weather, ()), "weather")
+        return used
+
+    @check("weather")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        problems = names_given_twice(self.groups, place="groups.")
+        if not self.groups:
+            problems.append(Problem("groups", "there is no home", "at least one group"))
+        problems += [
+            Problem(
+                f"groups.{g}.appliances.{a}.comfort",
+                "nothing tells the weather",
+                "weather, a dataset with temp_air",
+            )
+            for g, group in enumerate(self.groups)
+            for a, appliance in enumerate(group.appliances)
+            if appliance.comfort is not None and self.weather is None
+        ]
+        if problems:
+            raise InputError(problems)
+        return self

@@ -1,0 +1,26 @@
+"""How the smart homes of a run decide under each of their strategies."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from agents.smart_homes import ControlSettings
+from markets.home_layout import Assignment
+from runs.schemes.smart_homes.section import SmartHomesSettings
+
+# The assignment of each strategy, and whether loads are shifted.
+STRATEGIES: Mapping[str, tuple[Assignment, bool]] = MappingProxyType(
+    {
+        "spfa_s": ("spfa_s", False),
+        "spfa_gs": ("spfa_gs", False),
+        "mpfa_sg": ("mpfa_sg", False),
+        "mpfa_mg": ("mpfa_mg", False),
+        "mpfa_sg_shifting": ("mpfa_sg", True),
+        "mpfa_mg_shifting": ("mpfa_mg", True),
+    }
+)
+
+
+def control_of(strategy: str, settings: SmartHomesSettings) -> ControlSettings:
+    """Return how controllers decide under a strategy."""
+    assignment, shifts = STRATEGIES[strategy]
+    return ControlSettings(assignment, shifts, settings.exact_choices, settings.rounds)

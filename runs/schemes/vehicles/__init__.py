@@ -1,0 +1,1 @@
+"""Electric vehicles that carry energy between communities."""

@@ -1,0 +1,291 @@
+"""Whether every vehicle keeps to physics and does what is best for it, step by step."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.battery import charged, exchange_bounds
+from markets.vehicle_response import best_response
+from runs.audits.premises import EXACT, FILE_GONE
+from runs.audits.report import Check, Label, Tally, off_balance
+from runs.audits.tables import Columns
+from runs.schemes.vehicles.audit_premises import ChargerOutages, VehiclePremises
+from runs.schemes.vehicles.audit_trips import Travel
+from runs.schemes.vehicles.section import Vehicles
+
+AT_BOUND = 1e-9
+
+
+class VehicleAudit:
+    """Checks vehicles.parquet, a few steps at a time.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    hours, fleet
+        The columns of hours.parquet and fleet.parquet.
+    out
+        Which communities are without supply, shape (steps, communities).
+
+    Attributes
+    ----------
+    charged_kwh, discharged_kwh, present
+        What the recorded vehicles of each community charge and discharge, and how many are plugged
+        in there, of the shape of the hours.
+    counts
+        Figures of the summary that follow from the vehicles, each of shape (steps, strategies).
+    stored_kwh
+        What is stored after the steps checked so far, shape (strategies, vehicles).
+    """
+
+    def __init__(
+        self,
+        premises: VehiclePremises,
+        hours: Columns,
+        fleet: Columns,
+        out: NDArray[np.bool_],
+    ) -> None:
+        self.premises = premises
+        self._hours, self._fleet = hours, fleet
+        self._feeders_out = out
+        self._chargers = ChargerOutages(premises)
+        shape = hours["ev_kwh"].shape
+        self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
+        self.present = np.zeros(shape, dtype=np.int64)
+        self.counts: dict[str, NDArray[np.float64]] = {}
+        vehicles: Vehicles = premises.scenario.vehicles
+        self._start_kwh = vehicles.soc_start * vehicles.capacity_kwh
+        self.stored_kwh = np.zeros((len(premises.strategies), premises.recorded))
+        follows = list(enumerate(premises.vehicle_strategies))
+        self._games = [s for s, name in follows if name != "typical"]
+        self._typical = [s for s, name in follows if name == "typical"]
+        self._idle = 0
+        name, share = "vehicles: ", "of the capacity"
+        self._worth = Tally(f"{name}worth of energy never changes", 0.0)
+        self._where = Tally(f"{name}parked where their trips end", 0.0)
+        self._km = Tally(f"{name}driven as far as their trips go", EXACT, "km")
+        self._plugged = Tally(f"{name}plugged in unless an outage prevents it", 0.0)
+        self._price = Tally(f"{name}price of their community", 0.0, "money/kWh")
+        self._soc = Tally(f"{name}state of charge from 0 to 1", EXACT, "1")
+        self._store = Tally(f"{name}store changes by exchange and driving", EXACT, share)
+        self._unmet = Tally(f"{name}unmet is what the store lacks", EXACT, "kWh")
+        self._bounds = Tally(f"{name}bounds as rating and store allow", EXACT, share)
+        self._within = Tally(f"{name}exchange within rating and bounds", EXACT, "kWh")
+        self._road = Tally(f"{name}nothing exchanged on the road or unplugged", 0.0, "kWh")
+        self._best = Tally(f"{name}none does better by another exchange", EXACT, "kWh")
+        self._charge = Tally(f"{name}typical charging after the last trip", EXACT, "kWh")
+
+    def add(
+        self,
+        first: int,
+        rows: Columns,
+        where: NDArray[np.int64],
+        km: NDArray[np.float64],
+        travel: Travel | None,
+    ) -> None:
+        """Check some steps.
+
+        Parameters
+        ----------
+        first
+            The first of them.
+        rows
+            Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
+        where, km
+            Where the trips have every vehicle, -1 on the road, and how far it drives [km], of
+            shape (steps, vehicles).
+        travel
+            What the trips of the scenario come to, None where they are not known.
+        """
+        label = self.premises.places.label("vehicle", first)
+        there = np.arange(self.premises.recorded) < self._there(first, rows)[:, None, None]
+        for name in ("lam", "theta"):
+            off = np.abs(rows[name] - self._fleet[name])
+            self._worth.add(np.where(there, off, 0.0), label, first)
+        self._where.add((rows["community"] != where[:, None]).astype(np.float64), label, first)
+        self._km.add(np.abs(rows["driven_km"] - km[:, None]), label, first)
+        self._plugs(first, rows, label)
+        self._batteries(first, rows, label)
+        self._bounds_met(first, rows, travel, label)
+        self._decisions(first, rows, travel)
+        self._sum_up(first, rows, travel)
+
+    def checks(self) -> list[Check]:
+        """Return what was found."""
+        if self._idle:
+            self._best.tell(f"{self._idle:,} stay idle, which a lost announcement allows")
+        if self.premises.setting is None:
+            self._charge.tell(FILE_GONE)
+        tallies = [
+            self._worth, self._where, self._km, self._plugged, self._price, self._soc, self._store,
+            self._unmet, self._bounds, self._within, self._road,
+        ]  # fmt: skip
+        tallies += [self._best] if self._games else []
+        tallies += [self._charge] if self._typical else []
+        if not self.premises.all_recorded:
+            for tally in tallies:
+                tally.tell(self.premises.not_all_recorded)
+        return [*(tally.check() for tally in tallies), *self._sums()]
+
+    def _plugs(self, first: int, rows: Columns, label: Label) -> None:
+        """Check who is plugged in, and at which price."""
+        here = slice(first, first + len(rows["price"]))
+        # Nowhere is -1, the last place, which is always out and has no price.
+        out = np.pad(self._feeders_out[here], ((0, 0), (0, 1)), constant_values=True)
+        where = rows["community"] % out.shape[1]
+        no_supply = np.take_along_axis(out[:, None], where, axis=2)
+        no_charger = self._chargers.block(here.start, here.stop)[:, None]
+        plugged = ~(no_supply | no_charger)
+        self._plugged.add(np.abs(rows["plugged"] - plugged), label, first)
+        asked = np.pad(
+            self._hours["community_price"][here],
+            ((0, 0), (0, 0), (0, 1)),
+            constant_values=np.nan,
+        )
+        due = np.where(rows["plugged"] == 1, np.take_along_axis(asked, where, axis=2), np.nan)
+        neither = np.isnan(due) & np.isnan(rows["price"])
+        self._price.add(np.where(neither, 0.0, np.abs(rows["price"] - due)), label, first)
+
+    def _batteries(self, first: int, rows: Columns, label: Label) -> None:
+        """Follow what is stored from step to step."""
+        vehicles: Vehicles = self.premises.scenario.vehicles
+        capacity = vehicles.capacity_kwh
+        stored = rows["soc"] * capacity
+        self._soc.add(np.maximum(np.maximum(-rows["soc"], rows["soc"] - 1.0), 0.0), label, first)
+        wanted = rows["driven_km"] * vehicles.consumption_kwh_per_km
+        used = np.minimum(wanted, stored)
+        self._unmet.add(np.abs(rows["unmet_kwh"] - (wanted - used)), label, first)
+        after = charged(
+            stored, rows["energy_kwh"], vehicles.charge_efficiency, vehicles.discharge_efficiency
+        )
+        after -= used
+        before = np.concatenate((self.stored_kwh[None], after[:-1]))
+        there = self._there(first, rows)
+        already = self.premises.there[first - 1] if first else 0
+        joining = np.arange(already, there[-1])
+        before[np.searchsorted(there, joining, side="right"), :, joining] = self._start_kwh
+        self._store.add(np.abs(stored - before) / capacity, label, first)
+        self.stored_kwh = after[-1].copy()
+        usable = stored - vehicles.soc_min * capacity
+        self._bounds.add(np.abs(rows["usable_kwh"] - usable) / capacity, label, first)
+
+    def _there(self, first: int, rows: Columns) -> NDArray[np.int64]:
+        """Return how many vehicles there are in some steps."""
+        return self.premises.there[first : first + len(rows["soc"])]
+
+    def _bounds_met(self, first: int, rows: Columns, travel: Travel | None, label: Label) -> None:
+        """Work out bounds anew, and hold them and the exchange against them.
+
+        Where the energy of the next trip is kept back and that trip is not known, only the upper
+        bound can be told.
+        """
+        vehicles: Vehicles = self.premises.scenario.vehicles
+        plugged = rows["plugged"] == 1
+        lower, upper = exchange_bounds(
+            rows["soc"] * vehicles.capacity_kwh,
+            vehicles.capacity_kwh,
+            vehicles.soc_min,
+            vehicles.soc_max,
+            vehicles.power_kw,
+            self.premises.step_h,
+            vehicles.charge_efficiency,
+            vehicles.discharge_efficiency,
+            0.0 if travel is None else travel.reserve_kwh[:, None],
+            plugged,
+        )
+        if travel is not None or not vehicles.trip_reserve:
+            off = np.abs(rows["min_kwh"] - lower) / vehicles.capacity_kwh
+            self._bounds.add(off, label, first)
+        self._bounds.add(np.abs(rows["max_kwh"] - upper) / vehicles.capacity_kwh, label, first)
+        energy = rows["energy_kwh"]
+        rated = vehicles.power_kw * self.premises.step_h
+        beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
+        beyond = np.maximum(np.maximum(beyond, np.abs(energy) - rated), 0.0)
+        self._within.add(beyond, label, first)
+        for name in ("energy_kwh", "min_kwh", "max_kwh"):
+            self._road.add(np.where(plugged, 0.0, np.abs(rows[name])), label, first)
+
+    def _decisions(self, first: int, rows: Columns, travel: Travel | None) -> None:
+        """Hold the exchange against the best one, or against typical charging."""
+        for s, strategy in enumerate(self.premises.vehicle_strategies):
+            label = self.premises.places.label("vehicle", first, [strategy])
+            mine = {name: values[:, s : s + 1] for name, values in rows.items()}
+            energy = mine["energy_kwh"]
+            if strategy != "typical":
+                # Who is not plugged in has bounds of 0, whatever the price.
+                price = np.where(mine["plugged"] == 1, mine["price"], 0.0)
+                best = best_response(
+                    price, mine["lam"], mine["theta"], mine["usable_kwh"],
+                    mine["min_kwh"], mine["max_kwh"],
+                )  # fmt: skip
+                off = np.abs(energy - best)
+                if not self.premises.reliable:
+                    idle = (energy == 0.0) & (off > EXACT)
+                    self._idle += int(idle.sum())
+                    off[idle] = 0.0
+                self._best.add(off, label, first)
+            elif travel is not None:
+                charging = travel.finished[:, None] & (mine["plugged"] == 1)
+                off = np.abs(energy - np.where(charging, mine["max_kwh"], 0.0))
+                self._charge.add(off, label, first)
+
+    def _sum_up(self, first: int, rows: Columns, travel: Travel | None) -> None:
+        """Add up what the vehicles of each community do, and what the summary counts."""
+        here = slice(first, first + len(rows["soc"]))
+        energy, lower, upper = rows["energy_kwh"], rows["min_kwh"], rows["max_kwh"]
+        plugged = rows["plugged"] == 1
+        present = self._by_community(rows, None)
+        self.present[here] = present
+        self.charged_kwh[here] = self._by_community(rows, np.maximum(energy, 0.0))
+        self.discharged_kwh[here] = self._by_community(rows, np.maximum(-energy, 0.0))
+        saturated = (lower < upper) & ((energy <= lower) | (energy >= upper))
+        stuck = self._by_community(rows, saturated.astype(np.float64)) == present
+        passive = self._hours["net_kwh"][here] - self._hours["ev_kwh"][here]
+        captive = passive + self._by_community(rows, lower)
+        counted = {
+            "counts.vehicles_at_bound": saturated,
+            "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
+            "counts.vehicles_cut_off": (rows["community"] >= 0) & ~plugged,
+            "counts.unmet_trips": rows["unmet_kwh"] > 0,
+            "counts.communities_all_saturated": (present > 0) & stuck,
+            "counts.communities_with_captive_load": (present > 0) & (captive > 0),
+            "driven_km": rows["driven_km"],
+            "unmet_trip_kwh": rows["unmet_kwh"],
+        }
+        if travel is not None:
+            counted["plugged_in"] = travel.finished[:, None] & plugged
+            for name, values in travel.counts.items():
+                counted[f"counts.{name}"] = values[:, None, None]
+        for name, values in counted.items():
+            counted_so_far = self.counts.setdefault(name, np.zeros(self.present.shape[:2]))
+            counted_so_far[here] = values.sum(axis=2)
+
+    def _by_community(self, rows: Columns, values: NDArray[np.float64] | None) -> NDArray[Any]:
+        """Add up values of plugged vehicles, or their number, (steps, strategies, communities)."""
+        steps, strategies, _ = rows["community"].shape
+        count = len(self.premises.communities)
+        plugged = (rows["plugged"] == 1) & (rows["community"] >= 0)
+        block = np.arange(steps * strategies).reshape(steps, strategies, 1) * count
+        place = (block + rows["community"])[plugged]
+        weights = None if values is None else values[plugged]
+        sums: NDArray[Any] = np.bincount(place, weights, steps * strategies * count)
+        return sums.reshape(steps, strategies, count)
+
+    def _sums(self) -> list[Check]:
+        """Hold the sums over vehicles against hours.parquet."""
+        label = self.premises.places.label(self.premises.communities)
+        present = Tally("hours: vehicles present are those plugged in", 0.0)
+        energy = Tally(
+            "energy: exchange of communities is that of vehicles", EXACT, "of the energy"
+        )
+        if self.premises.all_recorded:
+            present.add(np.abs(self._hours["vehicles_present"] - self.present), label)
+            energy.add(
+                off_balance(self._hours["ev_kwh"], self.charged_kwh, self.discharged_kwh), label
+            )
+        else:
+            present.tell(self.premises.not_all_recorded)
+            energy.tell(self.premises.not_all_recorded)
+        return [present.check(), energy.check()]

@@ -1,0 +1,91 @@
+"""What the scenario of a run settles of its vehicles, worked out again for an audit."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.streams import Streams
+from runs.audits.members import failed
+from runs.audits.premises import Premises
+from runs.strategy_names import strategies_within
+from runs.world.travel import growth_of
+
+
+@dataclass(frozen=True, slots=True)
+class VehiclePremises(Premises):
+    """What is given, whatever the run did, with that of the vehicles.
+
+    Attributes
+    ----------
+    recorded
+        How many vehicles, counted from the first, are written down as soon as they are there.
+    all_there
+        How many vehicles there are in every step, shape (steps,).
+    """
+
+    recorded: int
+    all_there: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, premises: Premises) -> Self:
+        """Work out what the scenario of a run settles of its vehicles."""
+        scenario = premises.scenario
+        growth = growth_of(scenario, premises.calendar)
+        constant = np.full(scenario.steps, scenario.vehicles.count)
+        all_there = growth.in_steps(scenario.steps) if growth else constant
+        count = int(all_there[-1])
+        wanted = scenario.record.vehicles
+        recorded = min(wanted, count) if isinstance(wanted, int) else count
+        given = {field.name: getattr(premises, field.name) for field in fields(Premises)}
+        return cls(**given, recorded=0 if wanted == "none" else recorded, all_there=all_there)
+
+    @property
+    def vehicle_strategies(self) -> tuple[str, ...]:
+        """What the vehicles do under each strategy."""
+        return tuple(strategies_within("vehicles", self.strategies))
+
+    @property
+    def there(self) -> NDArray[np.int64]:
+        """How many of the recorded vehicles there are in every step, shape (steps,)."""
+        return np.minimum(self.all_there, self.recorded)
+
+    @property
+    def all_recorded(self) -> bool:
+        """Whether every vehicle is written down."""
+        return self.recorded == int(self.all_there[-1])
+
+    @property
+    def not_all_recorded(self) -> str:
+        """What to tell where every vehicle is needed."""
+        count = self.all_there[-1]
+        return f"only {self.recorded:,} of {count:,} vehicles are written down"
+
+
+class ChargerOutages:
+    """Which chargers have failed, followed step by step.
+
+    Parameters
+    ----------
+    premises
+        What the scenario settles.
+    """
+
+    def __init__(self, premises: VehiclePremises) -> None:
+        self.premises = premises
+        self._out = np.zeros(premises.recorded, dtype=bool)
+        self._streams = Streams(premises.scenario.seed)
+
+    def block(self, first: int, last: int) -> NDArray[np.bool_]:
+        """Return what is out in the next steps, shape (last - first, recorded vehicles)."""
+        given = self.premises.scenario.chance.charger_outages
+        out = np.zeros((last - first, len(self._out)), dtype=bool)
+        if given is None:
+            return out
+        for step in range(first, last):
+            stream = self._streams.generator("charger outages", "electric vehicle", step)
+            draw = stream.random(len(self._out))
+            self._out = failed(self._out, draw, given, self.premises.step_h, step)
+            out[step - first] = self._out
+        return out

@@ -1,0 +1,206 @@
+"""The audit of the vehicles: their trips, what they exchange, and the game of every step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.three_level_game import Game
+from runs.audits.game_step import GameStep
+from runs.audits.hours import supplied
+from runs.audits.members import feeders_out
+from runs.audits.premises import Premises
+from runs.audits.report import Check, Tally, off_balance
+from runs.audits.scheme import Figures, Sale, SchemeAudit
+from runs.audits.tables import Columns, TableReader
+from runs.results.run_reader import Run
+from runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
+from runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
+from runs.schemes.vehicles.audit_fleet import (
+    check_fleet,
+    read_fleet,
+    read_vehicles,
+    vehicle_reader,
+)
+from runs.schemes.vehicles.audit_premises import VehiclePremises
+from runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
+from runs.schemes.vehicles.section import CONNECTION, Vehicles
+
+_CHARGING, _DISCHARGING = "vehicle_charging", "vehicle_discharging"
+
+
+class VehicleSchemeAudit(SchemeAudit):
+    """The audits of trips, vehicles and their game, which go step by step.
+
+    Parameters
+    ----------
+    run, premises, hours
+        The run, what its scenario settles, and the columns of hours.parquet.
+    """
+
+    step_by_step = True
+    answers = True
+    added_figures = ("ev_charging_bill", "ev_discharging_income")
+
+    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
+        self.premises = VehiclePremises.of(premises)
+        self.unknown_answers = "" if self.premises.all_recorded else self.premises.not_all_recorded
+        self._run, self._hours = run, hours
+        self._rows: Columns = {}
+        self._first = 0
+
+    def opening(self) -> Iterator[Check]:
+        """Open the tables, and check who the vehicles are."""
+        run, premises = self._run, self.premises
+        fleet = read_fleet(run, premises)
+        yield check_fleet(premises, fleet)
+        names = dict.fromkeys(("origin", "destination"), premises.communities)
+        self.traffic = TrafficAudit(premises, TableReader(run, "trips", names, premises.start_ms))
+        self.vehicles = VehicleAudit(premises, self._hours, fleet, feeders_out(premises))
+        self.equilibrium = EquilibriumAudit(premises, fleet)
+        self._reader = vehicle_reader(run, premises)
+        setting = premises.of_scheme("vehicles")
+        self._given = None if setting is None else ScenarioTravel(premises, setting)
+
+    def rows_per_step(self) -> int:
+        """Return how many rows of vehicles.parquet a step has at most."""
+        return self.premises.recorded * len(self.premises.strategies)
+
+    def block(self, first: int, last: int) -> None:
+        """Check some steps of the vehicles."""
+        rows = read_vehicles(self._reader, self.premises, first, last)
+        travel = None if self._given is None else self._given.block(first, last)
+        where, km = self.traffic.block(first, last, rows["community"][:, 0], travel)
+        self.vehicles.add(first, rows, where, km, travel)
+        self._rows, self._first = rows, first
+
+    def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
+        """Return the vehicles of a step under a game, and check its equilibrium."""
+        bargains = self.premises.vehicle_strategies[strategy] != "typical"
+        if not (bargains and self.premises.all_recorded):
+            return None
+        seen = _seen(self._rows, self._hours, self._first, step, strategy)
+        game = seen.game(self.premises)
+        self.equilibrium.add(seen, game)
+        return seen, game
+
+    def rest(self) -> Iterator[tuple[str, Columns]]:
+        """Return the rows after the last step."""
+        yield "vehicles", self._reader.rest()
+
+    def checks(self) -> Iterator[Check]:
+        """Return what was found."""
+        for audit in (self.traffic, self.vehicles, self.equilibrium):
+            yield from audit.checks()
+
+    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return what vehicles draw where they are plugged in [kWh]."""
+        names, drawn = self.premises.communities, self._hours["ev_kwh"]
+        return {(name, CONNECTION): drawn[:, :, m] for m, name in enumerate(names)}
+
+    def sales(self) -> Sequence[Sale]:
+        """Return what vehicles charge and discharge."""
+        known = self.premises.all_recorded
+        vehicles, aggregator = "vehicles@{community}", "aggregator@{community}"
+        charged = self.vehicles.charged_kwh if known else None
+        discharged = self.vehicles.discharged_kwh if known else None
+        return (
+            Sale(_CHARGING, vehicles, aggregator, charged),
+            Sale(_DISCHARGING, aggregator, vehicles, discharged),
+        )
+
+    def check_sales(self, ledger: Mapping[str, Columns], tally: Tally) -> None:
+        """Check charging less discharging, where not every vehicle is written down."""
+        if self.premises.all_recorded:
+            return
+        tally.tell(f"charging less discharging alone, since {self.premises.not_all_recorded}")
+        charging = ledger[_CHARGING]["energy_kwh"]
+        discharging = ledger[_DISCHARGING]["energy_kwh"]
+        label = self.premises.places.label(self.premises.communities)
+        tally.add(off_balance(self._hours["ev_kwh"], charging, discharging), label)
+        tally.add(np.maximum(np.maximum(-charging, -discharging), 0.0), label)
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return the figures of the vehicles and of their game."""
+        premises, hours = self.premises, self._hours
+        price = np.where(supplied(hours), hours["community_price"], 0.0)
+        by_step: Figures = {
+            "vehicle_kwh": hours["ev_kwh"].sum(axis=2),
+            "ev_bill": (price * hours["ev_kwh"]).sum(axis=2),
+            **_counts(premises, hours),
+        }
+        solver = premises.scenario.game.solver
+        if solver == "exact" and premises.all_recorded:
+            by_step["counts.unattained_optima"] = self.equilibrium.unattained
+        elif solver in ("grid", "closed_form"):
+            by_step["counts.unattained_optima"] = np.zeros_like(self.equilibrium.unattained)
+        if not premises.all_recorded:
+            return by_step, {}
+        by_step["ev_charging_bill"] = (price * self.vehicles.charged_kwh).sum(axis=2)
+        by_step["ev_discharging_income"] = (price * self.vehicles.discharged_kwh).sum(axis=2)
+        more, of_run = _of_vehicles(premises, self.vehicles)
+        return by_step | more, of_run
+
+
+def _counts(premises: VehiclePremises, hours: Columns) -> Figures:
+    bounds, p, q = premises.bounds, hours["community_price"], hours["utility_price"][:, :, 0]
+    there = supplied(hours)
+    answers = hours["vehicles_present"] > 0
+    follows = premises.vehicle_strategies
+    bargains = np.array([name != "typical" for name in follows])[:, None] & answers
+    searches = np.array([name == "three_level" for name in follows])
+    at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
+    at_upper, at_lower = (
+        p >= bounds.aggregator_upper - AT_BOUND,
+        p <= (bounds.aggregator_lower + AT_BOUND),
+    )
+    return {
+        "counts.community_price_at_upper_bound": (bargains & at_upper).sum(axis=2),
+        "counts.community_price_at_lower_bound": (bargains & at_lower).sum(axis=2),
+        "counts.communities_without_vehicles": (~answers & there).sum(axis=2),
+        "counts.utility_price_at_bound": at_end & searches,
+    }
+
+
+def _of_vehicles(premises: VehiclePremises, vehicles: VehicleAudit) -> tuple[Figures, Figures]:
+    """Work out the figures that need every vehicle written down, by step and of the run."""
+    settings: Vehicles = premises.scenario.vehicles
+    there = premises.all_there
+    stored, count = vehicles.stored_kwh[:, : there[-1]], there[-1]
+    start_kwh = settings.soc_start * settings.capacity_kwh
+    soc = stored / settings.capacity_kwh
+    joined = np.diff(there, prepend=there[0])[:, None] * np.ones(len(premises.strategies))
+    by_step = vehicles.counts | {
+        "vehicle_charged_kwh": vehicles.charged_kwh.sum(axis=2),
+        "vehicle_discharged_kwh": vehicles.discharged_kwh.sum(axis=2),
+        "joined_kwh": joined * start_kwh,
+        "counts.vehicles_joined": joined,
+    }
+    of_run = {
+        "stored_change_kwh": stored.sum(axis=1) - settings.count * start_kwh,
+        "final_mean_soc": soc.mean(axis=1) if count else np.full(len(stored), np.nan),
+    }
+    plugged = by_step.pop("plugged_in", None)
+    if plugged is not None:
+        typical = np.array([name == "typical" for name in premises.vehicle_strategies])
+        of_run["messages.PlugIn.sent"] = np.where(typical, plugged.sum(axis=0), 0)
+    return by_step, of_run
+
+
+def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -> GameStep:
+    mine = {name: values[step - first, strategy] for name, values in rows.items()}
+    here = {name: values[step, strategy] for name, values in hours.items()}
+    return GameStep(
+        step=step,
+        strategy=strategy,
+        where=np.where(mine["plugged"] == 1, mine["community"], -1),
+        lam=mine["lam"],
+        theta=mine["theta"],
+        usable_kwh=mine["usable_kwh"],
+        lower_kwh=mine["min_kwh"],
+        upper_kwh=mine["max_kwh"],
+        energy_kwh=mine["energy_kwh"],
+        utility_price=float(here["utility_price"][0]),
+        community_price=here["community_price"],
+        passive_kwh=here["net_kwh"] - here["ev_kwh"],
+    )

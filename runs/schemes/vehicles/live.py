@@ -1,0 +1,96 @@
+"""What the live view shows of vehicles: where they are, and how full their batteries."""
+
+from typing import Any
+
+import numpy as np
+
+from environment.traffic import ABSENT, ON_THE_ROAD
+from environment.trips import TripBatch
+from runs.live.look import amount
+from runs.live.readings import Reading, Roads, SchemeLive
+from runs.live.roadmap import OnTheRoad, Points, places
+from runs.schemes.vehicles.step import VehicleSharing
+from runs.world.setting import Setting
+
+# Vehicles of a road are spread over it by this, the golden section, so that no two meet.
+_SPREAD = 0.6180339887498949
+LANE = 0.03
+MOST_DOTS = 600
+
+
+class VehiclesLive(SchemeLive):
+    """Vehicles in the live view."""
+
+    def soc(self, scheme: Any) -> tuple[float, float]:
+        """Return what the batteries of all vehicles that are there hold and could hold [kWh]."""
+        fleet = scheme.fleet.population
+        there = fleet["community"] != ABSENT
+        return float(fleet["energy_kwh"][there].sum()), float(fleet["capacity_kwh"][there].sum())
+
+    def line(self, scheme: Any, reading: Reading, community: int) -> str:
+        """Return how many vehicles are parked in a community, and what they do."""
+        moved = float(reading.hour_kwh["ev_kwh"][community])
+        doing = "charge" if moved >= 0 else "deliver"
+        parked = int(scheme.present[community])
+        told = f", {doing} {amount(abs(moved), 0)} kWh" if moved else ""
+        return f"{parked:,} parked{told}"
+
+    def roads(self, setting: Any) -> Roads:
+        """Return what follows the vehicles on the roads."""
+        return VehicleRoads(setting)
+
+
+class VehicleRoads(Roads):
+    """Follows the vehicles of a world on their ways.
+
+    Parameters
+    ----------
+    setting : Setting
+        The world before anybody acts in it.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.places = places(setting)
+        self._under_way: list[TripBatch] = []
+
+    def read(self, scheme: VehicleSharing) -> OnTheRoad:
+        """Return where the vehicles are in the step that is now, which must follow the last read.
+
+        A trip is known to the step. Within it the vehicles of a road are spread over what they
+        drive in the step.
+        """
+        step, fleet = scheme.simulation.step_index, scheme.fleet.population
+        self._under_way = [
+            batch
+            for batch in (*self._under_way, *scheme.traffic.departed)
+            if np.any(np.asarray(batch.arrives_step) > step)
+        ]
+        here = np.full((len(fleet), 2), np.nan)
+        for batch in self._under_way:
+            rows = batch.vehicles
+            begin, end, origin, destination = (
+                np.broadcast_to(part, rows.shape)
+                for part in (
+                    batch.departs_step, batch.arrives_step, batch.origin, batch.destination
+                )
+            )  # fmt: skip
+            start, goal = self.places[origin], self.places[destination]
+            done = (step + (rows * _SPREAD) % 1.0 - begin) / (end - begin)
+            now = (done >= 0) & (done <= 1)
+            at = start + done[:, np.newaxis] * (goal - start) + LANE * _to_the_right(goal - start)
+            here[rows[now]] = at[now]
+        shown = np.flatnonzero((fleet["community"] == ON_THE_ROAD) & np.isfinite(here[:, 0]))
+        vehicles = len(scheme.on_the_road)
+        each = max(-(-len(shown) // MOST_DOTS), 1)
+        dots = shown[::each]
+        soc = fleet["energy_kwh"][dots] / fleet["capacity_kwh"][dots]
+        return OnTheRoad(here[dots], soc, each, vehicles)
+
+
+def _to_the_right(way: Points) -> Points:
+    """Return the direction to the right of each way, of length 1; none for a way to nowhere."""
+    length = np.hypot(way[:, 0], way[:, 1])[:, np.newaxis]
+    across = np.column_stack((way[:, 1], -way[:, 0]))
+    right: Points = np.divide(across, length, out=np.zeros_like(across), where=length > 0)
+    return right

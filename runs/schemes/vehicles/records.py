@@ -1,0 +1,109 @@
+"""What a simulation writes down of its vehicles in every step."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.battery import usable_kwh
+from environment.trips import Whole
+from runs.results.buffer import Coded
+from runs.schemes.scheme import RowWriter
+from runs.schemes.vehicles.setting import VehicleSetting
+
+if TYPE_CHECKING:
+    from runs.schemes.vehicles.step import VehicleSharing
+    from runs.world.setting import Setting
+
+
+def recorded_vehicles(setting: "Setting") -> int:
+    """Return how many vehicles, counted from the first, are written down."""
+    wanted, size = setting.scenario.record.vehicles, len(setting.schemes["vehicles"].fleet)
+    if isinstance(wanted, int):
+        return min(wanted, size)
+    return size if wanted == "all" else 0
+
+
+def write_fleet(writer: RowWriter, setting: "Setting") -> None:
+    """Write what never changes of the recorded vehicles."""
+    vehicles: VehicleSetting = setting.schemes["vehicles"]
+    recorded, fleet = recorded_vehicles(setting), vehicles.fleet
+    rows = slice(recorded)
+    names = (
+        "capacity_kwh", "power_kw", "consumption_kwh_per_km", "lam", "theta",
+    )  # fmt: skip
+    writer.add(
+        "fleet",
+        {
+            "vehicle": np.arange(recorded),
+            "day_plan": Coded(fleet["day_plan"][rows], vehicles.plans.names),
+            **{name: fleet[name][rows] for name in names},
+        },
+    )
+
+
+def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
+    """Write what the recorded vehicles could do in a step, and did."""
+    setting, simulation = vehicles.setting, vehicles.simulation
+    recorded = min(recorded_vehicles(setting), vehicles.traffic.vehicles_there)
+    if recorded == 0:
+        return
+    rows = slice(recorded)
+    fleet = vehicles.fleet.population
+    where: NDArray[np.int16] = fleet["community"][rows]
+    prices = np.append(simulation.market.decision.community_price, np.nan)
+    energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
+    plugged = vehicles.fleet.plugged[rows]
+    lower, upper = vehicles.fleet.exchange_bounds(rows, energy, plugged)
+    _, unmet = vehicles.fleet.driving_kwh(np.arange(recorded))
+    writer.add(
+        "vehicles",
+        {
+            "step": simulation.step_index,
+            "strategy": simulation.strategy,
+            "vehicle": np.arange(recorded),
+            "community": Coded(where, setting.communities),
+            "soc": energy / fleet["capacity_kwh"][rows],
+            "usable_kwh": usable_kwh(energy, fleet["capacity_kwh"][rows], fleet["soc_min"][rows]),
+            "energy_kwh": vehicles.exchange_kwh()[rows],
+            "min_kwh": lower,
+            "max_kwh": upper,
+            "lam": fleet["lam"][rows],
+            "theta": fleet["theta"][rows],
+            "price": np.where(plugged, prices[where], np.nan),
+            "driven_km": fleet["driven_km"][rows],
+            "unmet_kwh": unmet,
+            "plugged": plugged.astype(np.int64),
+        },
+    )
+
+
+def write_trips(writer: RowWriter, vehicles: "VehicleSharing") -> None:
+    """Write the trips that begin in the step, once for all strategies."""
+    setting, simulation = vehicles.setting, vehicles.simulation
+    if simulation.strategy != setting.scenario.strategies[0]:
+        return
+    recorded = recorded_vehicles(setting)
+    used = vehicles.vehicles.fleet["consumption_kwh_per_km"]
+
+    def named(community: Whole) -> str | Coded:
+        names = setting.communities
+        return names[community] if isinstance(community, int) else Coded(community, names)
+
+    for whole in vehicles.traffic.departed:
+        batch = whole.where(whole.vehicles < recorded)
+        rows = batch.vehicles
+        if len(rows) == 0:
+            continue
+        writer.add(
+            "trips",
+            {
+                "vehicle": rows,
+                "departs": batch.departs_step * simulation.step_h,
+                "arrives": batch.arrives_step * simulation.step_h,
+                "origin": named(batch.origin),
+                "destination": named(batch.destination),
+                "km": batch.km,
+                "energy_kwh": batch.km * used[rows],
+            },
+        )

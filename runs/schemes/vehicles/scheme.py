@@ -1,0 +1,60 @@
+"""What the scheme is called, and where its parts stand."""
+
+from runs.schemes.descriptor import (
+    RETAIL,
+    THREE_LEVEL,
+    TWO_LEVEL,
+    Phase,
+    SchemeDescriptor,
+    StrategyDescriptor,
+    SweepFigure,
+)
+
+SCHEME = SchemeDescriptor(
+    name="vehicles",
+    package=__package__,
+    phase=Phase.STORAGE_THAT_MOVES,
+    strategies=(
+        StrategyDescriptor("typical", "typical charging", "#D55E00", pricing=RETAIL),
+        StrategyDescriptor("two_level", "the two-level game", "#009E73", pricing=TWO_LEVEL),
+        StrategyDescriptor("three_level", "the three-level game", "#0072B2", pricing=THREE_LEVEL),
+    ),
+    section=".section:Vehicles",
+    description="electric vehicles, none if left out",
+    step=".step:VehicleSharing",
+    figure="ev_bill",
+    tables=".tables:TABLES",
+    audit=".audit_scheme:VehicleSchemeAudit",
+    pictures=(
+        ("charging", "runs.pictures.market:draw_charging"),
+        ("state_of_charge", ".pictures:draw_state_of_charge"),
+        ("whereabouts", ".pictures:draw_whereabouts"),
+    ),
+    charts=".charts:vehicle_charts",
+    sentence=".sentences:sentence",
+    rows=".words:rows",
+    notes=".words:NOTES",
+    setting=".setting:make_vehicle_setting",
+    energies=".words:ENERGIES",
+    remarks=".words:stored",
+    row_place=20,
+    title="vehicles",
+    parameters=(
+        ("vehicles.count", "vehicles"),
+        ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),
+        ("vehicles.power_kw", "power of a vehicle [kW]"),
+        ("vehicles.soc_start", "state of charge at the start"),
+        ("vehicles.theta", "fall of satisfaction [money/kWh²]"),
+    ),
+    live=".live:VehiclesLive",
+    figures=(
+        SweepFigure(
+            "ev_bill",
+            "vehicles'\nbill [{currency}]",
+            "vehicles' bill [{currency}]",
+            "the vehicles' bill",
+        ),
+    ),
+    file_problems=".section:preference_problems",
+    size_note=".size:size_note",
+)

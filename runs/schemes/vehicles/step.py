@@ -1,0 +1,253 @@
+"""Storage that moves: the vehicles of one strategy's world, and what they exchange in a step."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.fleet import Fleet, ParkedVehicles
+from environment.errors import InputError, Problem
+from environment.messages import PlugIn
+from environment.traffic import ABSENT, ON_THE_ROAD, Traffic
+from runs.schemes.scheme import RowWriter, Scheme
+from runs.schemes.vehicles.records import write_fleet, write_step, write_trips
+from runs.schemes.vehicles.setting import VehicleSetting
+from runs.strategy_names import strategy_within
+from runs.world.chance import next_outages
+
+if TYPE_CHECKING:
+    from runs.world.simulation import Simulation
+
+AT_BOUND = 1e-9
+
+
+class VehicleSharing(Scheme):
+    """Vehicles that drive between communities, and exchange energy at the price of the step.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+
+    Attributes
+    ----------
+    strategy : str
+        The world's strategy or its part for vehicles, or typical charging where that is another
+        scheme's.
+    fleet : Fleet
+        The vehicles.
+    parked : list of ParkedVehicles
+        Those plugged in, by community.
+    vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
+        What the vehicles of each community exchange in the step, charge and discharge [kWh].
+    """
+
+    parked: list[ParkedVehicles]
+
+    def __init__(self, simulation: "Simulation") -> None:
+        setting = simulation.setting
+        self.simulation = simulation
+        self.setting = setting
+        self.strategy = strategy_within("vehicles", simulation.strategy)
+        self.vehicles: VehicleSetting = setting.schemes["vehicles"]
+        reserve = setting.scenario.vehicles.trip_reserve
+        self.fleet = Fleet(
+            simulation,
+            self.vehicles.fleet.fork(),
+            keeps_reserve=reserve,
+            outages=setting.scenario.chance.outages,
+        )
+        self.traffic = Traffic(
+            simulation.clock,
+            simulation.calendar,
+            self.vehicles.trips_of(self.fleet.population, simulation.calendar),
+            self.fleet.population,
+            keep_reserve=reserve,
+        )
+        self.traffic.begin()
+        self.look_around()
+
+    def begin_step(self) -> None:
+        """Let chargers fail or be repaired, and cut off the vehicles behind them."""
+        fleet, simulation = self.fleet.population, self.simulation
+        given, step = self.setting.scenario.chance, simulation.step_index
+        if given.charger_outages is not None:
+            stream = simulation.streams.generator("charger outages", "electric vehicle", step)
+            draw = stream.random(len(fleet))
+            fleet["charger_out"][:] = next_outages(
+                fleet["charger_out"], draw, given.charger_outages, step, simulation.step_h
+            )
+        if given.outages:
+            where = fleet["community"]
+            unsupplied = simulation.chance.feeder_out[np.maximum(where, 0)]
+            fleet["cut_off"][:] = (where >= 0) & (fleet["charger_out"] | unsupplied)
+
+    def look_around(self) -> None:
+        """See where the vehicles are, and what every battery could do."""
+        self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
+        self.present = np.array([len(parked) for parked in self.parked])
+        self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
+        self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
+
+    def unpriced_kwh(self) -> list[NDArray[np.float64]]:
+        """Let the vehicles charge until full whose night at home has begun.
+
+        For day workers that is after the last trip of the day, as in the source; for night
+        workers it is by day. `environment.night_at_home` defines which stay it is.
+        """
+        finished = self.fleet.population["day_finished"]
+        exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in self.parked]
+        self.simulation.bus.send(
+            PlugIn(
+                step=self.simulation.step_index,
+                round=0,
+                sender="vehicles",
+                receiver="utility",
+                count=sum(int(finished[here.rows].sum()) for here in self.parked),
+                energy_kwh=float(sum(energy.sum() for energy in exchange)),
+            )
+        )
+        return exchange
+
+    def act(self) -> None:
+        """Let the vehicles exchange what they do at the price of the step."""
+        exchange = self.simulation.market.decision.exchange_kwh
+        self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
+        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
+        self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
+        self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
+        communities = np.arange(len(self.vehicle_kwh))
+        nodes = self.vehicles.connections
+        self.simulation.draw("ev_kwh", communities, nodes, self.vehicle_kwh)
+
+    def exchange_kwh(self) -> NDArray[np.float64]:
+        """Return what every vehicle of the fleet exchanges in this step [kWh]."""
+        exchange = np.zeros(len(self.fleet))
+        for parked, energy in zip(
+            self.parked, self.simulation.market.decision.exchange_kwh, strict=True
+        ):
+            exchange[parked.rows] = energy
+        return exchange
+
+    def pay(self) -> None:
+        """Let vehicles pay for what they charge and be paid for what they discharge."""
+        pay, step = self.simulation.ledger.pay, self.simulation.step_index
+        for m in self.simulation.supplied_communities:
+            name = self.setting.communities[m]
+            price = float(self.simulation.market.decision.community_price[m])
+            vehicles, aggregator = f"vehicles@{name}", f"aggregator@{name}"
+            charged, discharged = float(self.charged_kwh[m]), float(self.discharged_kwh[m])
+            pay(step, "vehicle_charging", vehicles, aggregator, charged, price)
+            pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
+
+    def sums(self) -> dict[str, float]:
+        """Return the energies of the step, and the bill with its two parts."""
+        price = self.simulation.paid_price()
+        sums = {
+            "vehicle_kwh": float(self.vehicle_kwh.sum()),
+            "vehicle_charged_kwh": float(self.charged_kwh.sum()),
+            "vehicle_discharged_kwh": float(self.discharged_kwh.sum()),
+            "driven_km": float(self.fleet.population["driven_km"][self.on_the_road].sum()),
+            "unmet_trip_kwh": float(self.unmet_kwh.sum()),
+            "ev_bill": float((price * self.vehicle_kwh).sum()),
+            "ev_charging_bill": float((price * self.charged_kwh).sum()),
+            "ev_discharging_income": float((price * self.discharged_kwh).sum()),
+        }
+        if self.traffic.trips.growth is not None:
+            sums["joined_kwh"] = self.traffic.joined_kwh
+        return sums
+
+    def counts(self) -> dict[str, int]:
+        """Count what was clipped, saturated, unmet or empty in this step."""
+        bounds, decision = self.setting.bounds, self.simulation.market.decision
+        price, answers = decision.community_price, self.present > 0
+        bounded = self.strategy != "typical"
+        at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
+        at_lower = answers & (price <= bounds.aggregator_lower + AT_BOUND) & bounded
+        set_freely = self.strategy == "three_level"
+        utility_at_bound = (
+            decision.utility_price >= bounds.utility_upper - AT_BOUND
+            or decision.utility_price <= bounds.utility_lower + AT_BOUND
+        )
+        saturated = np.array(
+            [
+                parked.at_bound(energy)
+                for parked, energy in zip(self.parked, decision.exchange_kwh, strict=True)
+            ]
+        )
+        captive = self.simulation.market.passive_kwh + [
+            parked.lower_kwh.sum() for parked in self.parked
+        ]
+        below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
+        return {
+            "community_price_at_upper_bound": int(at_upper.sum()),
+            "community_price_at_lower_bound": int(at_lower.sum()),
+            "utility_price_at_bound": int(set_freely and utility_at_bound),
+            "communities_without_vehicles": int((~answers & self.simulation.supplied).sum()),
+            "communities_with_captive_load": int((answers & (captive > 0)).sum()),
+            "communities_all_saturated": int((answers & (saturated == self.present)).sum()),
+            "vehicles_at_bound": int(saturated.sum()),
+            "parked_below_soc_min": int(sum(below)),
+            "vehicles_cut_off": self._cut_off(),
+            "unmet_trips": int((self.unmet_kwh > 0).sum()),
+            **self.traffic.counts,
+            **decision.counts,
+        }
+
+    def _cut_off(self) -> int:
+        """Return how many parked vehicles an outage keeps from their plugs in this step."""
+        outages = self.setting.scenario.chance.outages
+        return int(np.count_nonzero(self.fleet.population["cut_off"])) if outages else 0
+
+    def worst(self) -> dict[str, float]:
+        """Return how much the utility may have missed."""
+        return self.simulation.market.decision.worst
+
+    def record_start(self, writer: RowWriter) -> None:
+        """Write what never changes of the recorded vehicles."""
+        write_fleet(writer, self.setting)
+
+    def record(self, writer: RowWriter) -> None:
+        """Write the recorded vehicles and the trips that begin in the step."""
+        write_step(writer, self)
+        write_trips(writer, self)
+
+    def move(self) -> None:
+        """Let the batteries do what was decided, and what the road took."""
+        for parked, energy in zip(
+            self.parked, self.simulation.market.decision.exchange_kwh, strict=True
+        ):
+            parked.move(energy)
+        self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
+        self.traffic.end_step()
+
+    def summary(self) -> dict[str, Any]:
+        """Return how full the batteries are at the end, and what they hold more than at first."""
+        fleet = self.fleet.population
+        there = self.traffic.vehicles_there
+        soc = fleet["energy_kwh"][:there] / fleet["capacity_kwh"][:there]
+        return {
+            "final_mean_soc": float(soc.mean()) if len(soc) else None,
+            "stored_change_kwh": float(
+                fleet["energy_kwh"].sum() - self.vehicles.fleet["energy_kwh"].sum()
+            ),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return the columns of the fleet, live; the clock of the world keeps who is on the way."""
+        return {"fleet": self.fleet.population.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        where = state["fleet"]["community"]
+        if not np.isin(where, np.arange(ABSENT, len(self.setting.communities))).all():
+            message = "a vehicle is parked in a community that does not exist"
+            raise InputError([Problem("community", message)])
+        self.fleet.population.restore(state["fleet"])
+
+
+def vehicles_of(simulation: "Simulation") -> VehicleSharing:
+    """Return the vehicles of a world."""
+    vehicles = simulation.schemes["vehicles"]
+    assert isinstance(vehicles, VehicleSharing)
+    return vehicles

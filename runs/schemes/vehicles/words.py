@@ -1,0 +1,94 @@
+"""What the summary says of it: rows of the table, and notes below it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from environment.last_digits import DUST_KWH
+from runs.schemes.descriptor import Note
+from runs.summary_rows import Row, Totals, money, price, two
+
+NOTES: Mapping[str, Note] = {
+    "vehicles_at_bound": Note(
+        "a vehicle exchanged all that its plug or battery allows in a step", 20, of_games=True
+    ),
+    "parked_below_soc_min": Note(
+        "a parked vehicle was below the lowest state of charge for discharging in a step",
+        20,
+    ),
+    "vehicles_cut_off": Note(
+        "an outage kept a parked vehicle from charging or discharging for a step",
+        50,
+    ),
+    "unmet_trips": Note("a vehicle on the road lacked the energy to drive in a step", 50),
+    "tours_with_shorter_stays": Note(
+        "a drawn tour had its stays shortened, to be home before the next", 110
+    ),
+    "tours_departing_earlier": Note(
+        "a drawn tour set out earlier, to be home before the next", 110
+    ),
+    "tours_driving_less": Note("a drawn tour was shortened, since it drove longer than a day", 110),
+    "vehicles_joined": Note(None, 110),
+}
+
+# Energies that are told where there are any.
+ENERGIES: Mapping[str, Note] = {
+    "unmet_trip_kwh": Note("energy that driving took and batteries lacked", 10),
+}
+
+
+def rows(every: Sequence[Totals]) -> list[Row]:
+    """Return the rows of vehicles, what they sell where they sell anything.
+
+    What they pay for a kWh that they charge and earn by one that they sell stand apart: the bill
+    per kWh that they keep lies above every price where they sell for less than they pay, and has
+    no meaning where they keep little.
+    """
+    sell = any(totals["vehicle_discharged_kwh"] > 0 for totals in every)
+    found: list[Row] = [("vehicles' energy [MWh]", _energy_mwh, two, True)]
+    if sell:
+        found += [
+            ("  charged [MWh]", lambda t: t["vehicle_charged_kwh"] / 1e3, two, True),
+            ("  sold [MWh]", lambda t: t["vehicle_discharged_kwh"] / 1e3, two, True),
+        ]
+    found += [
+        ("vehicles' bill [{currency}]", lambda t: t["ev_bill"], money, True),
+        ("  charged at [{currency}/kWh]", _paid, price, True),
+    ]
+    return [*found, ("  sold at [{currency}/kWh]", _earned, price, True)] if sell else found
+
+
+def _energy_mwh(totals: Totals) -> float:
+    return float(totals["vehicle_kwh"]) / 1000
+
+
+def _paid(totals: Totals) -> float | None:
+    """Return what vehicles pay for a kWh that they charge; None where they charge none."""
+    return _per_kwh(totals, "ev_charging_bill", "vehicle_charged_kwh")
+
+
+def _earned(totals: Totals) -> float | None:
+    """Return what vehicles earn by a kWh that they sell; None where they sell none."""
+    return _per_kwh(totals, "ev_discharging_income", "vehicle_discharged_kwh")
+
+
+def _per_kwh(totals: Totals, money: str, energy: str) -> float | None:
+    """Return money per energy; None without energy, and in runs that did not write the money."""
+    paid, kwh = totals.get(money), float(totals[energy])
+    return float(paid) / kwh if paid is not None and kwh > DUST_KWH else None
+
+
+NOTICEABLE = 0.01
+
+
+def stored(
+    summary: Mapping[str, Totals], names: Sequence[str]
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Warn of bills that buy different energy."""
+    stored = {name: float(summary[name]["stored_change_kwh"]) for name in names}
+    moved = max(float(summary[name]["vehicle_charged_kwh"]) for name in names)
+    if max(stored.values()) - min(stored.values()) > NOTICEABLE * moved:
+        told = {name: f"{energy / 1000:+,.2f} MWh" for name, energy in stored.items()}
+        yield (
+            "vehicles end with more or less energy than they began with, "
+            "so that bills pay for different energy",
+            told,
+        )

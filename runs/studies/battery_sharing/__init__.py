@@ -1,0 +1,1 @@
+"""The published study of shared batteries."""

@@ -1,0 +1,1 @@
+"""The published study of a community's storage."""

@@ -1,0 +1,36 @@
+"""The four cases of the study of a house with storages, and their years."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from runs.schemes.composite_storage.setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
+from runs.studies.composite_storage.years_lived import (
+    HouseYear,
+    payback_of,
+    priced,
+    saving_per_year,
+    with_foresight,
+)
+
+CASES = dict(zip(("1", "2 BESS", "3 TESS", "4 HESS"), (NO_STORAGE, *WITH_STORAGE), strict=True))
+STORAGES = tuple(CASES)[1:]
+JPY_PER_USD = 111.0
+
+type Years = dict[str, HouseYear]
+
+
+def foreseen(setting: CompositeStorageSetting, feed_in: float, tax: float = 0.0) -> Years:
+    """Return the cheapest year of every case with a feed-in tariff and a carbon tax."""
+    prices = priced(setting, feed_in, tax)
+    return {case: with_foresight(setting, case, prices) for case in CASES.values()}
+
+
+def paybacks(setting: CompositeStorageSetting, years: Years) -> Sequence[float | None]:
+    """Return the payback of each case with storage [a], None for never."""
+    found = []
+    for case in WITH_STORAGE:
+        saving = saving_per_year(setting, years[NO_STORAGE], years[case])
+        back = payback_of(setting, case, saving)
+        found.append(back if np.isfinite(back) else None)
+    return found

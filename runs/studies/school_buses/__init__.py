@@ -1,0 +1,1 @@
+"""The published study of electric school buses."""

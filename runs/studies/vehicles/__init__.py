@@ -1,0 +1,1 @@
+"""The published study of three communities and their vehicles."""

@@ -1,0 +1,57 @@
+"""What rows of the summary table are made of: label, value, decimal places, whether compared."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from environment.last_digits import anything
+
+type Totals = Mapping[str, Any]
+# The label of a row, its value, how many decimal places its largest value has, and whether changes
+# are shown.
+type Row = tuple[str, Callable[[Totals], float | None], Callable[[float], int], bool]
+
+
+def whole(_: float) -> int:
+    """Return the decimal places of a whole number."""
+    return 0
+
+
+def one(_: float) -> int:
+    """Return one decimal place."""
+    return 1
+
+
+def two(_: float) -> int:
+    """Return two decimal places."""
+    return 2
+
+
+def three(_: float) -> int:
+    """Return three decimal places."""
+    return 3
+
+
+def loss(largest: float) -> int:
+    """Return the decimal places of energies of a few homes, three where they are small."""
+    return 3 if largest < 100 else 1
+
+
+def power(largest: float) -> int:
+    """Return the decimal places of powers."""
+    return 0 if largest >= 100 else 2
+
+
+def price(largest: float) -> int:
+    """Return the decimal places of prices."""
+    return 2 if largest >= 10 else 3
+
+
+def money(largest: float) -> int:
+    """Return the decimal places of amounts of money."""
+    return 0 if largest >= 1000 else 2
+
+
+def share(energies: Mapping[str, float]) -> float | None:
+    """Return how much of what is wanted is served, in per cent; None where nothing is wanted."""
+    wanted = energies["wanted_kwh"]
+    return 100.0 * energies["served_kwh"] / wanted if anything(wanted) else None

@@ -1,0 +1,162 @@
+"""What chance does to the world of one strategy, step by step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.consumer import Consumer
+from agents.row_agent import AgentGroup
+from environment import chance
+from environment.cloudiness import clearness
+from runs.scenarios.chance import Cloudiness, DemandNoise, Outages
+from runs.world.setting import Setting
+
+
+class Chance:
+    """The processes of chance of one world, and the growth of its demand.
+
+    Every draw comes from a stream named by what is drawn, for whom and the step, one for each row.
+    So what is switched on or added moves no other draw, all strategies meet the same chances, and a
+    resumed run goes on with them.
+
+    Parameters
+    ----------
+    setting : Setting
+        What all strategies share.
+    consumers : mapping
+        The consumers of this world, by type; chance writes their column ``noise``.
+
+    Attributes
+    ----------
+    clearness : array, shape (communities,)
+        Share of the clear sky's generation that clouds let through in this step [-].
+    feeder_out : array of bool, shape (communities,)
+        Which communities are without supply in this step.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        consumers: Mapping[type[Consumer], AgentGroup[Consumer]],
+    ) -> None:
+        self.setting = setting
+        self.consumers = consumers
+        places = len(setting.communities)
+        self.clearness = np.ones(places)
+        self.feeder_out = np.zeros(places, dtype=np.bool_)
+        self._sky = np.zeros(places)
+        self.step_h = setting.calendar.step_h
+        noises = setting.scenario.chance.demand_noise
+        self._clouds = setting.scenario.chance.cloudiness
+        self._feeders = setting.scenario.chance.feeder_outages
+        growths = setting.scenario.growth.demand_per_year
+        self._noise = {kind: getattr(noises, kind.scenario_name) for kind in consumers}
+        self._growth = {kind: getattr(growths, kind.scenario_name) for kind in consumers}
+
+    def turn(self, step: int) -> None:
+        """Draw what chance does in a step."""
+        self._change_demand(step)
+        self._change_sky(step)
+        self._fail_and_repair(step)
+
+    def _change_demand(self, step: int) -> None:
+        for kind, noise in self._noise.items():
+            if noise is not None:
+                z = self.consumers[kind].population["noise"]
+                z[:] = self._next(z, self._innovations(kind, len(z), step), noise, step)
+
+    def _change_sky(self, step: int) -> None:
+        clouds = self._clouds
+        if clouds is None or not self.setting.scenario.sunlit:
+            return
+        places = self.setting.communities
+        names = ("all communities",) if clouds.common else places
+        draws = [self._stream("cloudiness", name, step).standard_normal() for name in names]
+        draw = np.broadcast_to(np.array(draws), len(places))
+        self._sky = self._next(self._sky, draw, clouds, step)
+        self.clearness = clearness(self._sky, clouds.mean, clouds.deviation)
+
+    def _fail_and_repair(self, step: int) -> None:
+        """Let feeders fail or be repaired."""
+        if self._feeders is not None:
+            draws = [
+                self._stream("feeder outages", name, step).random()
+                for name in self.setting.communities
+            ]
+            out = self.feeder_out
+            self.feeder_out = next_outages(out, np.array(draws), self._feeders, step, self.step_h)
+
+    def vary(self, kind: type[Consumer], load_kwh: NDArray[np.float64], step: int) -> None:
+        """Let the loads of a type of consumers have grown, and be noisy, in place."""
+        growth, noise = self._growth[kind], self._noise[kind]
+        if growth:
+            load_kwh *= chance.growth_factor(growth, step * self.step_h)
+        if noise is not None:
+            load_kwh *= chance.noise_factor(self.consumers[kind].population["noise"], noise.sigma)
+
+    def state(self) -> dict[str, Any]:
+        """Return what goes on from step to step, live where it is an array."""
+        noise = {
+            kind.scenario_name: self.consumers[kind].population["noise"]
+            for kind, given in self._noise.items()
+            if given is not None
+        }
+        return {"noise": noise, "sky": self._sky, "feeder_out": self.feeder_out}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        for kind in self.consumers:
+            if kind.scenario_name in state["noise"]:
+                self.consumers[kind].population.set("noise", state["noise"][kind.scenario_name])
+        self._sky, self.feeder_out = state["sky"], state["feeder_out"]
+
+    def _innovations(self, kind: type[Consumer], size: int, step: int) -> NDArray[np.float64]:
+        """Return a standard normal draw for every consumer of a type."""
+        draws = np.empty(size)
+        for group in self.setting.members.groups[kind]:
+            rows = draws[group.rows]
+            name = f"{kind.scenario_name} {group.name}"
+            rows[:] = self._stream("demand noise", name, step).standard_normal(len(rows))
+        return draws
+
+    def _next(
+        self,
+        value: NDArray[np.float64],
+        draw: NDArray[np.float64],
+        given: DemandNoise | Cloudiness,
+        step: int,
+    ) -> NDArray[np.float64]:
+        """Return the values of a process that remembers, from its lasting distribution on."""
+        if step == 0:
+            return draw
+        correlation = chance.correlation_over(self.step_h, given.correlation_h)
+        return chance.next_normal(value, draw, correlation)
+
+    def _stream(self, purpose: str, whom: str, step: int) -> np.random.Generator:
+        return self.setting.streams.generator(purpose, whom, step)
+
+
+def next_outages(
+    out: NDArray[np.bool_],
+    draw: NDArray[np.float64],
+    given: Outages,
+    step: int,
+    step_h: float,
+) -> NDArray[np.bool_]:
+    """Return what is out in a step, from its lasting distribution on.
+
+    Parameters
+    ----------
+    out, draw
+        What was out in the step before, and a uniform draw for each, shape (n,).
+    given
+        How often they fail, and how long.
+    step, step_h
+        The number of the step, and its length [h].
+    """
+    up_h, down_h = given.mean_time_between_failures_h, given.mean_time_to_repair_h
+    if step == 0:
+        return draw < chance.unavailability(up_h, down_h)
+    return chance.alternated(out, draw, step_h, up_h, down_h)

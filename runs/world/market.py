@@ -1,0 +1,247 @@
+"""Who sets the prices of a step: one class for each rule, and what was decided."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.electric_vehicle import ElectricVehicle
+from agents.fleet import Fleet, ParkedVehicles
+from environment.population import Population
+from markets.demand_curve import kinks_of
+from markets.three_level_game import (
+    Game,
+    Outcome,
+    follow_closed_form,
+    follow_exact,
+    solve_closed_form,
+    solve_exact,
+    solve_grid,
+)
+from runs.schemes.descriptor import RETAIL, THREE_LEVEL, TWO_LEVEL
+from runs.schemes.scheme import Scheme
+from runs.strategy_names import pricing_of
+
+if TYPE_CHECKING:
+    from runs.world.simulation import Simulation
+
+
+@dataclass(slots=True)
+class Decision:
+    """What was decided in a step.
+
+    Attributes
+    ----------
+    utility_price : float
+        What the utility asks [money/kWh].
+    community_price : array, shape (communities,)
+        What every community pays, NaN where it is without supply [money/kWh].
+    exchange_kwh : list of array
+        What everyone exchanges that answers to a price, by community [kWh].
+    counts : dict
+        How often something happened that a reader should know of.
+    worst : dict
+        Largest value of something that should be small.
+    """
+
+    utility_price: float
+    community_price: NDArray[np.float64]
+    exchange_kwh: list[NDArray[np.float64]]
+    counts: dict[str, int] = field(default_factory=dict)
+    worst: dict[str, float] = field(default_factory=dict)
+
+
+class Rule(Protocol):
+    """Decides what everybody pays in a step, and what those exchange that answer to it."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Decide from the state of the world, changing none of it."""
+        ...
+
+
+class Retail:
+    """Everybody pays what generation costs, and nobody bargains."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Let those exchange what they want whatever the price, and price it at what it costs."""
+        market = simulation.market
+        exchange = market.unpriced_kwh()
+        drawn = float(sum(energy.sum() for energy in exchange))
+        price = simulation.setting.cost.retail_price(
+            drawn + float(market.passive_kwh.sum()),
+            simulation.setting.scenario.prices.retail,
+        )
+        community_price = np.where(simulation.supplied, price, np.nan)
+        return Decision(price, community_price, exchange)
+
+
+class TwoLevelGame:
+    """The utility asks its time-of-use price, and aggregators answer with their best one."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Let the aggregators bargain with their vehicles at the hour's tariff."""
+        price = time_of_use_price(simulation)
+        if simulation.setting.scenario.game.solver == "negotiate":
+            return _by_messages(simulation, price)
+        game = game_of(simulation)
+        follow = (
+            follow_closed_form
+            if simulation.setting.scenario.game.solver == "closed_form"
+            else follow_exact
+        )
+        return _as_computed(simulation, follow(game, price))
+
+
+class ThreeLevelGame:
+    """The utility asks the price that earns it most, knowing that aggregators do likewise."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Let utility, aggregators and vehicles bargain."""
+        settings = simulation.setting.scenario.game
+        if settings.solver == "negotiate":
+            return _by_messages(simulation, None)
+        game = game_of(simulation)
+        if settings.solver == "closed_form":
+            outcome = solve_closed_form(game)
+        elif settings.solver == "grid":
+            outcome = solve_grid(game, settings.grid_step, settings.grid_zooms)
+        else:
+            outcome = solve_exact(game)
+        return _as_computed(simulation, outcome)
+
+
+# By what a strategy says of its pricing; a rule of your own stands under the strategy's own name.
+RULES: dict[str, type[Rule]] = {
+    RETAIL: Retail,
+    TWO_LEVEL: TwoLevelGame,
+    THREE_LEVEL: ThreeLevelGame,
+}
+
+
+class Market:
+    """The prices of one world: by which rule they are set, and what was decided in a step.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+
+    Attributes
+    ----------
+    decide : callable
+        The rule: from the world to a `Decision`.
+    decision : Decision
+        What was decided in the step.
+    parked : list of ParkedVehicles
+        Those that answer to the price of the step, by community; empty ones where nobody does.
+    passive_kwh : array, shape (communities,)
+        What each community draws whatever the price of the step [kWh].
+    """
+
+    decision: Decision
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation = simulation
+        strategy = simulation.strategy
+        self.decide = RULES[strategy if strategy in RULES else pricing_of(strategy)]().decide
+        nobody = Fleet(simulation, Population(ElectricVehicle.attributes(), 0)).parked_in(0)
+        self._nobody = [nobody for _ in simulation.setting.communities]
+        self.parked: list[ParkedVehicles] = self._nobody
+
+    @property
+    def present(self) -> NDArray[np.intp]:
+        """How many answer to the price of the step, shape (communities,)."""
+        return np.array([len(parked) for parked in self.parked])
+
+    def set_prices(self) -> None:
+        """Ask those that answer to a price what they could do, and set the prices of the step."""
+        simulation = self.simulation
+        self.passive_kwh = simulation.net_kwh.copy()
+        answering = self._answering()
+        self.parked = self._nobody if answering is None else answering.parked or self._nobody
+        self.decision = self.decide(simulation)
+
+    def unpriced_kwh(self) -> list[NDArray[np.float64]]:
+        """Return what those exchange that answer to a price, where nobody asks one [kWh]."""
+        answering = self._answering()
+        return [] if answering is None else answering.unpriced_kwh()
+
+    def _answering(self) -> Scheme | None:
+        """Return the scheme whose agents answer to a price, if there is one."""
+        found = [each for each in self.simulation.schemes.values() if each.parked is not None]
+        if len(found) > 1:
+            raise ValueError("the agents of two schemes answer to the price of a step")
+        return found[0] if found else None
+
+
+def time_of_use_price(simulation: "Simulation") -> float:
+    """Return the utility's tariff in the step, its market's or by the clock [money/kWh]."""
+    if simulation.setting.tariff is not None:
+        return float(simulation.setting.tariff[simulation.step_index])
+    tariff = simulation.setting.scenario.prices.time_of_use
+    hour = simulation.calendar.hour_of_day(simulation.step_index)
+    if tariff.from_hour <= tariff.to_hour:
+        on_peak = tariff.from_hour <= hour < tariff.to_hour
+    else:
+        on_peak = hour >= tariff.from_hour or hour < tariff.to_hour
+    return tariff.on_peak if on_peak else tariff.off_peak
+
+
+def game_of(simulation: "Simulation") -> Game:
+    """Return the game of the step as somebody would see it who knows everything."""
+    setting = simulation.setting
+    kinks = tuple(
+        kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
+        for fixed, p in zip(simulation.market.passive_kwh, simulation.market.parked, strict=True)
+    )
+    return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
+
+
+def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
+    """Bargain by messages alone; the utility looks for its price unless a tariff sets it."""
+    utility, bus, step = simulation.utility, simulation.bus, simulation.step_index
+    taking_part = simulation.supplied_communities
+    aggregators = [simulation.aggregators[m] for m in taking_part]
+    utility.begin_step(step)
+    opened_h = closed_h = bus.now_h
+    for m, aggregator in zip(taking_part, aggregators, strict=True):
+        # Communities talk at the same time.
+        bus.now_h = opened_h
+        passive = float(simulation.market.passive_kwh[m])
+        aggregator.begin_step(step, simulation.market.parked[m], passive)
+        closed_h = max(closed_h, bus.now_h)
+    bus.now_h = closed_h
+    found = utility.negotiate(aggregators) if tariff is None else None
+    price = utility.price if tariff is None else tariff
+    utility.announce(price, aggregators)
+    community_price = np.full(len(simulation.aggregators), np.nan)
+    exchange = [np.zeros(len(parked)) for parked in simulation.market.parked]
+    for m, aggregator in zip(taking_part, aggregators, strict=True):
+        community_price[m], exchange[m] = aggregator.announce(aggregator.heard_price)
+    bus.wait()
+    counts = {
+        "unexplained_vehicles": sum(aggregator.unexplained for aggregator in aggregators),
+        "fallbacks": utility.fallbacks + sum(aggregator.fallbacks for aggregator in aggregators),
+        "vehicle_questions": sum(aggregator.questions for aggregator in aggregators),
+        "utility_questions": found.probes if found else 0,
+    }
+    worst = {"utility_profit_gap": found.gap if found else 0.0}
+    return Decision(price, community_price, exchange, counts, worst)
+
+
+def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
+    """Announce prices that were computed from everybody's parameters."""
+    utility, step = simulation.utility, simulation.step_index
+    taking_part = simulation.supplied_communities
+    utility.begin_step(step)
+    utility.announce(outcome.utility_price, [simulation.aggregators[m] for m in taking_part])
+    exchange = [np.zeros(len(parked)) for parked in simulation.market.parked]
+    fallbacks = utility.fallbacks
+    for m in taking_part:
+        aggregator, price = simulation.aggregators[m], float(outcome.community_price[m])
+        exchange[m] = aggregator.impose(step, simulation.market.parked[m], price)
+        fallbacks += aggregator.fallbacks
+    counts = {"fallbacks": fallbacks, "unattained_optima": int(not outcome.attained_lowest)}
+    community_price = np.where(simulation.supplied, outcome.community_price, np.nan)
+    return Decision(outcome.utility_price, community_price, exchange, counts)

@@ -1,0 +1,135 @@
+"""What all strategies of a run share: places, loads, vehicles and rules, made from a scenario."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+from environment.errors import InputError, Problem
+from environment.grid import Grid
+from environment.roads import RoadNetwork
+from environment.streams import Streams
+from markets.generation_cost import GenerationCost
+from markets.three_level_game import PriceBounds
+from runs.scenarios.calendar import calendar_of
+from runs.scenarios.scenario import Scenario
+from runs.schemes.registry import scheme
+from runs.world.members import Members, make_members
+from runs.world.tariff import measured_tariff
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The world of a scenario before anybody acts in it.
+
+    Attributes
+    ----------
+    communities : tuple of str
+        Their names, in the order of all arrays over communities.
+    members : Members
+        Who lives and works there.
+    schemes : mapping
+        What all strategies share of each scheme that takes part, by its name.
+    tariff : array of float, shape (steps,), or None
+        What the two-level strategy pays in each step, where a dataset tells it [money/kWh].
+    """
+
+    scenario: Scenario
+    calendar: Calendar
+    streams: Streams
+    communities: tuple[str, ...]
+    grid: Grid
+    roads: RoadNetwork
+    members: Members
+    cost: GenerationCost
+    bounds: PriceBounds
+    tariff: NDArray[np.float64] | None
+    schemes: Mapping[str, Any]
+
+    def node(self, community: str, connection: str) -> int:
+        """Return the node of the grid of a connection that a scheme's section names.
+
+        Raises
+        ------
+        InputError
+            When no section names it among its `connections`.
+        """
+        name = f"{community}/{connection}"
+        if name not in self.grid.node_index:
+            there = ", ".join(self.scenario.connections(community))
+            message = f"no section names a connection {connection!r} in its connections()"
+            raise InputError([Problem(community, message, there)])
+        return self.grid.node_index[name]
+
+
+def make_setting(scenario: Scenario) -> Setting:
+    """Make the world of a scenario.
+
+    Raises
+    ------
+    InputError
+        If a file the scenario names cannot be used, or its parts do not fit together.
+    """
+    calendar = calendar_of(scenario)
+    streams = Streams(scenario.seed)
+    communities = tuple(scenario.communities)
+    grid, roads = _grid(scenario), _roads(scenario)
+    prices, cost = scenario.prices, scenario.generation_cost
+    held: dict[str, Any] = {}
+    setting = Setting(
+        scenario=scenario,
+        calendar=calendar,
+        streams=streams,
+        communities=communities,
+        grid=grid,
+        roads=roads,
+        members=make_members(scenario, calendar, grid),
+        # The scenario's cost is per hour; a step of another length has its mean power to pay for.
+        cost=GenerationCost(
+            cost.quadratic / scenario.step_h, cost.linear, cost.fixed * scenario.step_h
+        ),
+        bounds=PriceBounds(*prices.utility, *prices.aggregator),
+        tariff=measured_tariff(scenario, calendar),
+        schemes=MappingProxyType(held),
+    )
+    # Each may look at the world, and at those that act before it.
+    for name in scenario.schemes:
+        make, section = scheme(name).part("setting"), scenario.section(name)
+        held[name] = section if make is None else make(section, setting)
+    return setting
+
+
+def _grid(scenario: Scenario) -> Grid:
+    """Build the tree from the utility over feeders and communities to connection points."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_node("utility", kind="utility")
+    for name, community in scenario.communities.items():
+        feeder = f"{name}/feeder"
+        graph.add_node(feeder, kind="feeder")
+        graph.add_node(name, kind="community")
+        line = community.feeder
+        inside: dict[str, Any] = {"length_km": 0.0, "rating_kw": line.rating_kw, "loss_rate": 0.0}
+        graph.add_edge(
+            "utility",
+            feeder,
+            length_km=line.length_km,
+            rating_kw=line.rating_kw,
+            loss_rate=line.loss_rate,
+        )
+        graph.add_edge(feeder, name, **inside)
+        for point in (f"{name}/{connection}" for connection in scenario.connections(name)):
+            graph.add_node(point, kind="connection")
+            graph.add_edge(name, point, **inside)
+    return Grid(graph)
+
+
+def _roads(scenario: Scenario) -> RoadNetwork:
+    graph: nx.Graph[str] = nx.Graph()
+    graph.add_nodes_from(scenario.communities)
+    graph.add_edges_from((*road.between, {"km": road.km}) for road in scenario.roads)
+    return RoadNetwork(graph)

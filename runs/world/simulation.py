@@ -1,0 +1,348 @@
+"""One strategy's world, hour by hour."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.community_energy_aggregator import CommunityEnergyAggregator
+from agents.consumer import Consumer
+from agents.row_agent import AgentGroup
+from agents.utility_company import UtilityCompany
+from environment.clock import PendingEvent
+from environment.errors import InputError, Problem
+from environment.last_digits import DUST_KWH, anything
+from environment.message_bus import MessageBus
+from environment.world import World
+from runs.schemes.descriptor import Phase
+from runs.schemes.registry import scheme
+from runs.schemes.scheme import Scheme
+from runs.world.chance import Chance
+from runs.world.market import Market
+from runs.world.meters import read_meters
+from runs.world.setting import Setting
+from runs.world.totals import CalendarTotals, Totals
+
+AT_BOUND = 1e-9
+A_DAY_H = 24.0
+
+# The energies of an hour, and whether each counts as drawn (+1) or delivered (-1) in the results.
+ENERGIES = {
+    "fixed_load_kwh": 1.0,
+    "generation_kwh": 1.0,
+    "home_storage_kwh": 1.0,
+    "shared_storage_kwh": 1.0,
+    "school_bus_kwh": -1.0,
+    "ev_kwh": 1.0,
+}
+
+
+class Simulation(World):
+    """The world of a scenario under one strategy, with its own copy of everything that changes.
+
+    Parameters
+    ----------
+    setting : Setting
+        What all strategies share.
+    strategy : str
+        A strategy of one of its schemes; the others follow the first of theirs.
+    record : callable, optional
+        Called with the simulation once a step, before the batteries move.
+
+    Attributes
+    ----------
+    hour_kwh : dict of array, shape (communities,)
+        The energies of the step by the names they have in the results [kWh].
+    net_kwh : array, shape (communities,)
+        What every community draws from the utility in the step, as far as decided [kWh].
+    market : Market
+        Who sets the prices, and what was decided in the step.
+    schemes : dict
+        The schemes that take part, by name and in the order of the hour.
+    direct_kwh : array, shape (communities,)
+        What of it its drawer settles with the utility, not with the aggregator [kWh].
+    direct_income : float
+        What the utility receives for that in the step, what it pays subtracted [money].
+    supplied : array of bool, shape (communities,)
+        Whether the feeder of each community works in the step.
+    supplied_communities : list of int
+        The communities that take part in the step: all whose feeders work.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        strategy: str,
+        record: Callable[["Simulation"], None] = lambda simulation: None,
+    ) -> None:
+        messages = setting.scenario.messages
+        bus = MessageBus(
+            setting.streams,
+            messages.latency_h,
+            messages.loss_rate,
+            float("inf") if messages.deadline_h is None else messages.deadline_h,
+            messages.keep,
+            messages.latency,
+        )
+        super().__init__(setting.calendar, setting.grid, setting.roads, setting.streams, bus)
+        self.setting = setting
+        self.strategy = strategy
+        self.write_record = record
+        self.totals = Totals()
+        self.calendar_totals = CalendarTotals()
+        self.utility = UtilityCompany(
+            self, setting.cost, setting.bounds, setting.scenario.game.tolerance
+        )
+        self.consumers: dict[type[Consumer], AgentGroup[Consumer]] = {
+            kind: AgentGroup(self, kind, population.fork())
+            for kind, population in setting.members.populations.items()
+        }
+        self.aggregators = [
+            CommunityEnergyAggregator(
+                self, name, setting.bounds, setting.scenario.prices.without_vehicles
+            )
+            for name in setting.communities
+        ]
+        self.market = Market(self)
+        self.chance = Chance(setting, self.consumers)
+        self.schemes: dict[str, Scheme] = {
+            name: scheme(name).part("step")(self) for name in setting.scenario.schemes
+        }
+
+    def step(self) -> None:
+        """Live through one step: the whole story of an hour."""
+        self.turn()
+        self.chance.turn(self.step_index)
+        self.read_meters()
+        self.begin_step()
+        self.settle_homes()
+        self.share_storage_that_stays()
+        self.shave_the_peak()
+        self.set_prices()
+        self.share_storage_that_moves()
+        self.settle()
+        self.write_record(self)
+        self.move_batteries()
+        self.step_index += 1
+
+    def read_meters(self) -> None:
+        """Read what members use and generate in this step."""
+        self.meters = read_meters(
+            self.setting.members, self.consumers, self.chance, self.step_index, len(self.grid.nodes)
+        )
+        self.supplied = ~self.chance.feeder_out
+        self.supplied_communities: list[int] = np.flatnonzero(self.supplied).tolist()
+        places = len(self.setting.communities)
+        self.hour_kwh = {name: np.zeros(places) for name in ENERGIES}
+        self.hour_kwh["fixed_load_kwh"] += self.meters.fixed_kwh
+        self.hour_kwh["generation_kwh"] += self.meters.generation_kwh
+        self.net_kwh = self.meters.passive_kwh
+        self.direct_kwh = np.zeros(places)
+        self.direct_income = 0.0
+
+    def draw(
+        self,
+        name: str,
+        communities: NDArray[np.intp],
+        nodes: NDArray[np.intp],
+        energy_kwh: NDArray[np.float64],
+        *,
+        direct: bool = False,
+    ) -> None:
+        """Draw energy from the grid, or deliver it.
+
+        Parameters
+        ----------
+        name : str
+            A name of `ENERGIES`.
+        communities, nodes : array of int, shape (n,)
+            Community and node of the grid at which each energy is drawn.
+        energy_kwh : array, shape (n,)
+            Energies, above 0 drawn, below 0 delivered [kWh].
+        direct : bool
+            Whether it is settled with the utility and not with the aggregator.
+        """
+        if name not in ENERGIES:
+            raise ValueError(f"the hours have no energy {name!r}, but {', '.join(ENERGIES)}")
+        drawn = np.bincount(communities, energy_kwh, len(self.net_kwh))
+        self.hour_kwh[name] += ENERGIES[name] * drawn
+        self.net_kwh += drawn
+        if direct:
+            self.direct_kwh += drawn
+        self.meters.node_kwh[:] += np.bincount(nodes, energy_kwh, len(self.grid.nodes))
+
+    def paid_price(self) -> NDArray[np.float64]:
+        """Return what every community pays [money/kWh], 0 where nothing can be exchanged."""
+        return np.where(self.supplied, self.market.decision.community_price, 0.0)
+
+    def begin_step(self) -> None:
+        """Let chance do to the agents of all schemes what it does in this step."""
+        for each in self.schemes.values():
+            each.begin_step()
+
+    def settle_homes(self) -> None:
+        """Let every home that generates or stores settle its own power flow."""
+        self._act(Phase.HOMES)
+
+    def share_storage_that_stays(self) -> None:
+        """Let buildings share what their batteries hold, and communities charge and use theirs."""
+        self._act(Phase.STORAGE_THAT_STAYS)
+
+    def shave_the_peak(self) -> None:
+        """Let schools charge their buses, and the utility buy from them in critical hours."""
+        self._act(Phase.PEAK)
+
+    def set_prices(self) -> None:
+        """Price all that communities draw, asking those that answer to a price."""
+        for each in self.schemes.values():
+            each.look_around()
+        self.market.set_prices()
+
+    def share_storage_that_moves(self) -> None:
+        """Let the vehicles exchange energy."""
+        self._act(Phase.STORAGE_THAT_MOVES)
+
+    def _act(self, phase: Phase) -> None:
+        """Let the schemes of a phase of the hour act that take part."""
+        for name, each in self.schemes.items():
+            if scheme(name).phase is phase:
+                each.act()
+
+    def settle(self) -> None:
+        """Carry the energy over the grid, let everybody pay, and count what should be known."""
+        self.flows = self.grid.flows(self.meters.node_kwh)
+        self.loading = self.grid.loading(self.flows, self.step_h)
+        self._pay()
+        sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
+        for each in self.schemes.values():
+            sums |= each.sums()
+            counts.update(each.counts())
+            worst |= each.worst()
+        if self.step_index == 0:
+            self._check_figures(sums)
+        overloaded = [
+            " - ".join(self.grid.lines[line])
+            for line in np.flatnonzero(self.loading > 1.0 + AT_BOUND)
+        ]
+        demand = float(self.net_kwh.sum())
+        step = (self.step_index, demand, sums, counts, worst, overloaded)
+        self.totals.add(*step)
+        self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
+
+    def _check_figures(self, sums: dict[str, float]) -> None:
+        """Refuse schemes that would go unnoticed, since their own figure is never given."""
+        problems = [
+            Problem(
+                scheme(name).place,
+                f"its step never gives the figure {scheme(name).figure!r}",
+                "the figure of its descriptor among sums() or summary() of its step",
+            )
+            for name, each in self.schemes.items()
+            if scheme(name).figure not in sums and scheme(name).figure not in each.summary()
+        ]
+        if problems:
+            raise InputError(problems)
+
+    def _pay(self) -> None:
+        """Enter the payments of the step."""
+        for each in self.schemes.values():
+            each.pay()
+        pay, step, decision = self.ledger.pay, self.step_index, self.market.decision
+        photovoltaics = self.setting.scenario.photovoltaics
+        for m in self.supplied_communities:
+            name = self.setting.communities[m]
+            price = float(decision.community_price[m])
+            members, aggregator = f"consumers@{name}", f"aggregator@{name}"
+            pay(step, "fixed_load", members, aggregator, float(self.meters.fixed_kwh[m]), price)
+            if photovoltaics:
+                generated = -float(self.meters.generation_kwh[m])
+                pay(step, "photovoltaics", aggregator, members, generated, price)
+            bought = float(self.net_kwh[m] - self.direct_kwh[m])
+            pay(step, "wholesale", aggregator, "utility", bought, decision.utility_price)
+        generated, cost = self._generated()
+        unit = cost / generated if anything(generated) else 0.0
+        pay(step, "generation", "utility", "generators", generated, unit, cost)
+
+    def _generated(self) -> tuple[float, float]:
+        """Return what the utility generates [kWh], and what that costs."""
+        generated = float(self.net_kwh.sum()) + float(self.flows.losses_kwh.sum())
+        return generated, self.setting.cost.total(generated)
+
+    def _sums(self) -> dict[str, float]:
+        # Nothing is exchanged where there is no supply, and so no price.
+        price, utility_price = self.paid_price(), self.market.decision.utility_price
+        meters, bought = self.meters, self.net_kwh - self.direct_kwh
+        _, cost = self._generated()
+        return {
+            "fixed_load_kwh": float(meters.fixed_kwh.sum()),
+            "generation_kwh": float(meters.generation_kwh.sum()),
+            "unserved_kwh": float(meters.unserved_kwh.sum()),
+            "curtailed_kwh": float(meters.curtailed_kwh.sum()),
+            "losses_kwh": float(self.flows.losses_kwh.sum()),
+            "fixed_load_bill": float((price * meters.fixed_kwh).sum()),
+            "generation_income": float((price * -meters.generation_kwh).sum()),
+            "aggregator_profit": float(((price - utility_price) * bought).sum()),
+            "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
+            "generation_cost": cost,
+        }
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "communities_exporting": int((self.net_kwh < -DUST_KWH).sum()),
+            "system_exporting": int(self.net_kwh.sum() < -DUST_KWH),
+            "feeders_out": int(np.count_nonzero(~self.supplied)),
+        }
+
+    def move_batteries(self) -> None:
+        """Let all batteries do what was decided."""
+        for each in self.schemes.values():
+            each.move()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the strategy comes to so far."""
+        summary = self.totals.summary(self.step_h)
+        if self.setting.scenario.hours > A_DAY_H:
+            summary |= self.calendar_totals.summary(self.step_h)
+        for each in self.schemes.values():
+            summary |= each.summary()
+        messages = {
+            kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
+            for kind, count in self.bus.statistics.items()
+        }
+        return summary | {"messages": messages, "money_imbalance": self.ledger.imbalance()}
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes during a run, live where it is an array."""
+        return {
+            "step_index": self.step_index,
+            "schemes": {name: each.state() for name, each in self.schemes.items()},
+            "chance": self.chance.state(),
+            "pending": [
+                [event.at_h, event.priority, event.sequence, event.kind, event.subject]
+                for event in self.clock.pending()
+            ],
+            "now_h": self.clock.now_h,
+            "ledger": self.ledger.state(),
+            "bus": self.bus.state(),
+            "totals": self.totals.state(),
+            "calendar_totals": self.calendar_totals.state(),
+            "utility": self.utility.state(),
+            "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.step_index = state["step_index"]
+        for name, each in self.schemes.items():
+            each.restore(state["schemes"][name])
+        self.chance.restore(state["chance"])
+        self.clock.restore(state["now_h"], (PendingEvent(*event) for event in state["pending"]))
+        self.ledger.restore(state["ledger"])
+        self.bus.restore(state["bus"])
+        self.totals = Totals.restored(state["totals"])
+        self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
+        self.utility.restore(state["utility"])
+        for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
+            aggregator.heard_price = price

@@ -1,0 +1,54 @@
+"""The tariff of the two-level strategy, where a dataset's market sets it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import Calendar
+from environment.errors import InputError, Problem
+from runs.scenarios.scenario import Scenario
+from runs.world.dataset_files import load_dataset
+
+
+def measured_tariff(scenario: Scenario, calendar: Calendar) -> NDArray[np.float64] | None:
+    """Return the utility's tariff of every step [money/kWh], or None where two prices set it.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be used, is in another currency, or has a price above the highest
+        community price, which would force a loss on the aggregator.
+    """
+    tariff = scenario.prices.time_of_use
+    if tariff.dataset is None:
+        return None
+    prices, place = market_prices(scenario, calendar, tariff.dataset, tariff.column)
+    highest = scenario.prices.aggregator[1]
+    if prices.max() > highest:
+        message = f"{tariff.column} rises to {prices.max():g}, above the highest community price"
+        allowed = f"at most {highest:g}, the upper bound of prices.aggregator"
+        raise InputError([Problem(place, message, allowed)])
+    return prices
+
+
+def market_prices(
+    scenario: Scenario, calendar: Calendar, name: str, column: str
+) -> tuple[NDArray[np.float64], str]:
+    """Return the prices of a dataset's market in every step [money/kWh], and where they stand.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be used, or is in another currency.
+    """
+    folder = scenario.path_of(name)
+    dataset = load_dataset(folder, ("market",))
+    currency = dataset.description.currency
+    if currency != scenario.currency:
+        message = f"prices are in {currency or 'no currency'}, not in the scenario's"
+        place = f"{folder / 'dataset.yaml'}: currency"
+        raise InputError([Problem(place, message, scenario.currency)])
+    if "market" not in dataset.series:
+        raise InputError([Problem(str(folder), "has no table market, which sets the tariff")])
+    market = dataset.series["market"]
+    prices: NDArray[np.float64] = market.over(column, calendar, scenario.steps)[:, 0]
+    return prices, market.place

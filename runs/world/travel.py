@@ -1,0 +1,280 @@
+"""The trips of a run, made from what its scenario says about travel."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
+from environment.day_plans import DayPlans, read_day_plans
+from environment.diaries import read_diaries
+from environment.diary_trips import DiaryTrips
+from environment.distributions import discrete
+from environment.drawn_trips import DrawnTrips
+from environment.errors import InputError, Problem
+from environment.growth import Growth
+from environment.roads import RoadNetwork
+from environment.streams import Streams
+from environment.travel_day import Discrete, Distribution, Histogram, Purpose, TravelDay
+from environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
+from environment.trips import TripSource
+from runs.scenarios.scenario import Scenario
+from runs.scenarios.travel import DiaryTravel, DrawnTravel, PurposeSettings, TravelDaySettings
+
+
+def plans_of(scenario: Scenario) -> DayPlans:
+    """Return the day plans of a scenario; a blank one where vehicles follow none, or are none.
+
+    A file that the scenario names is read in any case.
+
+    Raises
+    ------
+    InputError
+        If they cannot be used.
+    """
+    travel = scenario.travel
+    needless = not scenario.vehicles.expected(scenario) and scenario.vehicles.day_plans is None
+    if "vehicles" not in scenario.schemes or needless:
+        return DayPlans.blank("none")
+    if travel.kind == "plans" or (isinstance(travel, DrawnTravel) and travel.fit.day_plans):
+        file = scenario.vehicles.day_plans
+        return read_day_plans(
+            None if file is None else scenario.path_of(file),
+            tuple(scenario.communities),
+            holidays=scenario.holidays is not None,
+            school_holidays=scenario.school_terms is not None,
+        )
+    return DayPlans.blank(travel.kind)
+
+
+def travel_problems(scenario: Scenario, calendar: Calendar) -> list[Problem]:
+    """Return what is wrong with the files that travel takes its trips from."""
+    try:
+        plans = plans_of(scenario)
+        if isinstance(scenario.travel, DrawnTravel) and scenario.vehicles.expected(scenario):
+            _Fitted(scenario, scenario.travel, plans, tuple(scenario.communities))
+        elif isinstance(scenario.travel, DiaryTravel):
+            file = scenario.path_of(scenario.travel.file)
+            once = scenario.travel.deal == "once"
+            read_diaries(file, tuple(scenario.communities), calendar, each_person=once)
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+def residential(scenario: Scenario) -> NDArray[np.bool_]:
+    """Return in which communities people live, shape (communities,)."""
+    lived_in = {
+        name
+        for name, community in scenario.communities.items()
+        if any(group.kind == "household" for group in community.members)
+    }
+    for section in scenario.sections.values():
+        lived_in |= section.lived_in
+    return np.array([name in lived_in for name in scenario.communities])
+
+
+def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:
+    """Return how the fleet of a scenario grows; None where it does not."""
+    growth = scenario.growth
+    if not growth.vehicles_per_year:
+        return None
+    vehicles = scenario.vehicles
+    return Growth(
+        calendar,
+        vehicles.count,
+        growth.vehicles_per_year,
+        growth.vehicles_join,
+        vehicles.soc_start,
+    )
+
+
+def trips_of(
+    scenario: Scenario,
+    plans: DayPlans,
+    calendar: Calendar,
+    streams: Streams,
+    roads: RoadNetwork,
+    vehicles: int,
+    growth: Growth | None,
+) -> TripSource | None:
+    """Return where the trips of all strategies come from; None where they follow day plans.
+
+    Raises
+    ------
+    InputError
+        If a table of the scenario cannot be used, or there is no road where one is needed.
+    """
+    travel, communities = scenario.travel, tuple(scenario.communities)
+    if isinstance(travel, DiaryTravel):
+        once, file = travel.deal == "once", scenario.path_of(travel.file)
+        return DiaryTrips(
+            read_diaries(file, communities, calendar, each_person=once),
+            vehicles,
+            calendar,
+            streams,
+            once=once,
+            growth=growth,
+            residential=residential(scenario),
+        )
+    if not isinstance(travel, DrawnTravel) or not scenario.vehicles.expected(scenario):
+        return None
+    days, speed = _Fitted(scenario, travel, plans, communities).days()
+    shares = np.array([travel.home.get(name, 0.0) for name in communities])
+    if not travel.home:
+        shares = np.bincount(plans.start, minlength=len(communities)).astype(np.float64)
+    u = streams.generator("home", "electric vehicle").random(vehicles)
+    home = discrete(u, np.arange(float(len(communities))), shares).astype(np.int16)
+    return DrawnTrips(
+        days,
+        home,
+        calendar,
+        streams,
+        speed_km_h=speed,
+        road_km=_road_km(days, roads, shares > 0),
+        day_begins_h=travel.day_begins_h,
+        growth=growth,
+    )
+
+
+class _Fitted:
+    """What is drawn on every kind of day: as given, else fitted to tables."""
+
+    def __init__(
+        self, scenario: Scenario, travel: DrawnTravel, plans: DayPlans, communities: Sequence[str]
+    ) -> None:
+        fit = travel.fit
+        self.travel = travel
+        self.communities = communities
+        self.plans: Mapping[DayKind, TravelDay] = {}
+        self.speed_km_h = travel.speed_km_h
+        self.tours: FittedTours | None = None
+        self.departures: Mapping[DayKind, Histogram] = {}
+        problems: list[Problem] = []
+        speeds: list[float] = []
+        if fit.day_plans:
+            self.plans, speed = fit_plans(plans, len(communities))
+            speeds.append(speed)
+        try:
+            if fit.tours is not None:
+                self.tours = fit_tours(scenario.path_of(fit.tours))
+                speeds.insert(0, self.tours.speed_km_h)
+        except InputError as error:
+            problems += error.problems
+        try:
+            if fit.departures is not None:
+                path = scenario.path_of(fit.departures)
+                self.departures = fit_departures(path, fit.departures_column)
+        except InputError as error:
+            problems += error.problems
+        if problems:
+            raise InputError(problems)
+        self.speed = travel.speed_km_h if travel.speed_km_h is not None else speeds[0]
+
+    def days(self) -> tuple[dict[DayKind, TravelDay], float]:
+        """Return how vehicles travel on each kind of day on which they do, and how fast."""
+        given = self.travel.days
+        days: dict[DayKind, TravelDay] = {}
+        for kind in DAY_KINDS:
+            like = given.get(LIKE_KIND[kind]) if kind in LIKE_KIND else None
+            settings = given.get(kind) or like or given.get("every")
+            planned = self.plans.get(kind)
+            if settings is None and planned is not None:
+                settings = TravelDaySettings()
+            if settings is not None:
+                days[kind] = self._day(kind, settings, planned)
+        return days, self.speed
+
+    def _day(
+        self, kind: DayKind, settings: TravelDaySettings, planned: TravelDay | None
+    ) -> TravelDay:
+        """Return how vehicles travel on a kind of day, everything null filled in."""
+        tours = self.tours
+        like = LIKE_KIND.get(kind, "sunday")
+        departs: Any = self.departures.get(kind) or self.departures.get(like)
+        departs = departs or self.departures.get("sunday")
+        if departs is None and planned is not None:
+            departs = planned.departs_h
+        stops = tours.stops if tours else planned.stops if planned else np.ones(1)
+        tour_km = tours.tour_km if tours else planned.tour_km if planned else ()
+        travels = planned.travels if planned else 1.0
+        return TravelDay(
+            travels=travels if settings.travels is None else settings.travels,
+            stops=stops if settings.stops is None else np.array(settings.stops),
+            departs_h=departs if settings.departs_h is None else _drawn(settings.departs_h),
+            purposes=tuple(self._purposes(settings, planned)),
+            trip_km=None if settings.trip_km is None else _drawn(settings.trip_km),
+            tour_km=() if settings.trip_km is not None else tour_km,
+        )
+
+    def _purposes(self, settings: TravelDaySettings, planned: TravelDay | None) -> list[Purpose]:
+        stay: Any = self.tours.stay_h if self.tours else None
+        if planned is not None:
+            stay = stay or planned.purposes[0].stay_h
+            if not settings.purposes:
+                return [Purpose(1.0, stay, planned.purposes[0].destinations)]
+        given = settings.purposes or {"any": PurposeSettings()}
+        return [
+            Purpose(
+                share=each.share,
+                stay_h=stay if each.stay_h is None else _drawn(each.stay_h),
+                destinations=self._matrix(each, planned),
+                from_h=each.from_h,
+                to_h=each.to_h,
+            )
+            for each in given.values()
+        ]
+
+    def _matrix(self, purpose: PurposeSettings, planned: TravelDay | None) -> NDArray[np.float64]:
+        """Return the share of each destination, a row for each origin."""
+        names = self.communities
+        if not purpose.to and not purpose.between and planned is not None:
+            return planned.purposes[0].destinations
+        matrix = 1.0 - np.eye(len(names)) if len(names) > 1 else np.ones((1, 1))
+        if purpose.to:
+            matrix[:] = [purpose.to.get(name, 0.0) for name in names]
+        for origin, shares in purpose.between.items():
+            matrix[names.index(origin)] = [shares.get(name, 0.0) for name in names]
+        return matrix
+
+
+def _drawn(given: Any) -> Distribution:
+    if isinstance(given, float):
+        return Discrete(np.array([given]), np.ones(1))
+    distribution: Distribution = given
+    return distribution
+
+
+def _road_km(
+    days: Mapping[DayKind, TravelDay], roads: RoadNetwork, homes: NDArray[np.bool_]
+) -> NDArray[np.float64] | None:
+    """Return the lengths of the roads between communities, where trips are as long [km]."""
+    by_road = [day for day in days.values() if day.trip_km is None and not day.tour_km]
+    if not by_road:
+        return None
+    names = roads.communities
+    needed = np.zeros((len(names), len(names)), dtype=bool)
+    for day in by_road:
+        driven = np.any([each.destinations > 0 for each in day.purposes], axis=0)
+        for home in np.flatnonzero(homes).tolist():
+            reached = np.arange(len(names)) == home
+            for _ in day.stops:
+                there = reached[:, None] & driven
+                reached = there.any(axis=0)
+                needed |= there
+                needed[reached, home] = True
+    problems: dict[Problem, None] = {}
+    lengths = np.zeros(needed.shape)
+    for origin, destination in np.argwhere(needed).tolist():
+        if origin == destination:
+            message = f"trips within {names[origin]} have no length"
+            problems[Problem("travel", message, "trip_km, or destinations elsewhere")] = None
+            continue
+        try:
+            lengths[origin, destination] = roads.distance_km(names[origin], names[destination])
+        except InputError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise InputError(list(problems))
+    return lengths

@@ -1,0 +1,78 @@
+"""Whether the lamps drew what they should."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.audits.hours import supplied
+from runs.audits.premises import EXACT, Premises
+from runs.audits.report import Check, Tally, relative
+from runs.audits.scheme import Figures, Payments, SchemeAudit
+from runs.audits.tables import Columns, TableReader, framed
+from runs.results.run_reader import Run
+from runs.strategy_names import strategies_within
+from street_lights.section import CONNECTION, StreetLights
+
+
+class StreetLightsAudit(SchemeAudit):
+    """The audit of street lights."""
+
+    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
+        self.premises, self.hours = premises, hours
+        self.lights: StreetLights = premises.scenario.street_lights
+        self.place = premises.communities.index(self.lights.community)
+        names = {"strategy": premises.strategies}
+        rows = TableReader(run, "lights", names, premises.start_ms).rest()
+        keys = {"step": range(premises.steps), **names}
+        self.drawn = framed("lights", rows, keys)["drawn_kwh"]
+
+    def _here(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values of the community of the lamps, of the shape of the hours."""
+        spread = np.zeros(self.hours["net_kwh"].shape)
+        spread[:, :, self.place] = values
+        return spread
+
+    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what lamps add to the hours."""
+        return {"fixed_load_kwh": self._here(self.drawn)}
+
+    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+        """Return what lamps draw at their connection."""
+        return {(self.lights.community, CONNECTION): self.drawn}
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what lamps owe their aggregator."""
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+        there = supplied(self.hours)
+        there[:, :, np.arange(there.shape[2]) != self.place] = False
+        energy = self._here(self.drawn)
+        who = "lights@{community}", "aggregator@{community}"
+        return [Payments("street_lights", *who, energy, price * energy, there)]
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return energy, bill, outages and the hours lit."""
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+        dark = (self._wanted() > 0) & ~supplied(self.hours)[:, :, self.place]
+        by_step = {
+            "lights_kwh": self.drawn,
+            "lights_bill": price[:, :, self.place] * self.drawn,
+            "counts.lights_out": dark,
+        }
+        return by_step, {"lights_lit_h": (self.drawn > 0).sum(axis=0) * self.premises.step_h}
+
+    def checks(self) -> Iterator[Check]:
+        """Check that lamps draw what they should, and nothing in an outage."""
+        tally = Tally("street lights: lit at night", EXACT, "of the energy")
+        due = np.where(supplied(self.hours)[:, :, self.place], self._wanted(), 0.0)
+        tally.add(relative(self.drawn, due)[:, :, None], self.premises.places.label(["lamps"]))
+        yield tally.check()
+
+    def _wanted(self) -> NDArray[np.float64]:
+        """Return what lamps would draw with supply, (steps, strategies) [kWh]."""
+        premises = self.premises
+        clock = [premises.calendar.hour_of_day(step) for step in range(premises.steps)]
+        follows = strategies_within("street_lights", premises.strategies)
+        return premises.step_h * np.array(
+            [[self.lights.power_kw(hour, name) for name in follows] for hour in clock]
+        )

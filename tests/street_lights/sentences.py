@@ -1,0 +1,8 @@
+"""What street lights came to, in a sentence."""
+
+from runs.report.sentence import Sentence, Totals, energy
+
+
+def sentence(totals: Totals, _: str) -> Sentence:
+    """Return what street lights used."""
+    return ("Street lights use ", energy(totals, "lights_kwh"), ". ")

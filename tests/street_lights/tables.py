@@ -1,0 +1,9 @@
+"""The table of its results."""
+
+from collections.abc import Mapping
+
+from runs.results.columns import STEP, STRATEGY, ResultColumn, kwh
+
+TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
+    "lights": (STEP, STRATEGY, kwh("drawn_kwh", "energy that all lamps draw")),
+}
