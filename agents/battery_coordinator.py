@@ -7,8 +7,8 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.building_battery import BatteryBank
-from environment.battery_messages import (
+from hmesh.agents.building_battery import BatteryBank
+from hmesh.environment.battery_messages import (
     BatteryState,
     Forecast,
     Need,
@@ -17,10 +17,10 @@ from environment.battery_messages import (
     Surplus,
     TransferOrder,
 )
-from environment.message_bus import MessageBus
-from markets.battery_exchange import Orders, OwnLoadFirst, match_exchange
-from markets.capacity_allocation import SharedDischarge, least_exchange
-from markets.load_levelling import Cycle, Equipment, Levelling, Windows, level_load
+from hmesh.environment.message_bus import MessageBus
+from hmesh.markets.battery_exchange import Orders, OwnLoadFirst, match_exchange
+from hmesh.markets.capacity_allocation import SharedDischarge, least_exchange
+from hmesh.markets.load_levelling import Cycle, Equipment, Levelling, Windows, level_load
 
 
 @dataclass(frozen=True, slots=True)

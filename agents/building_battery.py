@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.row_agent import AgentGroup, Column, RowAgent
-from environment.battery import charged, exchange_bounds
-from environment.population import Population
-from markets.load_levelling import answer_to_prices
+from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
+from hmesh.environment.battery import charged, exchange_bounds
+from hmesh.environment.population import Population
+from hmesh.markets.load_levelling import answer_to_prices
 
 
 class BuildingBattery(RowAgent):

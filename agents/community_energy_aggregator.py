@@ -6,13 +6,13 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.fleet import ParkedVehicles
-from environment.message_bus import MessageBus
-from environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
-from markets.aggregator_response import ResponseMap, response_map
-from markets.demand_curve import demand_curve
-from markets.learned_demand import LearnedDemand, learn_demand
-from markets.three_level_game import PriceBounds
+from hmesh.agents.fleet import ParkedVehicles
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
+from hmesh.markets.aggregator_response import ResponseMap, response_map
+from hmesh.markets.demand_curve import demand_curve
+from hmesh.markets.learned_demand import LearnedDemand, learn_demand
+from hmesh.markets.three_level_game import PriceBounds
 
 MOST_ATTEMPTS = 8
 MOST_REVISIONS = 10

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agents.row_agent import Column, RowAgent
+from hmesh.agents.row_agent import Column, RowAgent
 
 
 class CommunityStorage(RowAgent):

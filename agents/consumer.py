@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from agents.row_agent import Column, RowAgent
+from hmesh.agents.row_agent import Column, RowAgent
 
 
 class Consumer(RowAgent):

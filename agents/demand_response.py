@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.community_energy_aggregator import MOST_ATTEMPTS
-from agents.school_district import SchoolDistrict
-from agents.utility_company import UtilityCompany
-from environment.message_bus import MessageBus
-from environment.messages import (
+from hmesh.agents.community_energy_aggregator import MOST_ATTEMPTS
+from hmesh.agents.school_district import SchoolDistrict
+from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.messages import (
     EnergyRequest,
     ExchangeOrder,
     IncentiveOffer,
@@ -20,8 +20,8 @@ from environment.messages import (
     SupplyOffer,
     ValleyAnnouncement,
 )
-from markets.incentive_game import IncentiveTerms, ration, search_incentive
-from markets.valley_filling import fill_valley
+from hmesh.markets.incentive_game import IncentiveTerms, ration, search_incentive
+from hmesh.markets.valley_filling import fill_valley
 
 SCHOOLS = "schools"
 

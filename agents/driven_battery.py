@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from agents.row_agent import Column, RowAgent
-from environment.battery import exchange_bounds
+from hmesh.agents.row_agent import Column, RowAgent
+from hmesh.environment.battery import exchange_bounds
 
 
 class DrivenBattery(RowAgent):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from agents.driven_battery import DrivenBattery
-from agents.row_agent import Column
+from hmesh.agents.driven_battery import DrivenBattery
+from hmesh.agents.row_agent import Column
 
 
 class ElectricSchoolBus(DrivenBattery):

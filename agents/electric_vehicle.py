@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from agents.driven_battery import DrivenBattery
-from agents.row_agent import Column
-from environment.battery import usable_kwh
-from markets.vehicle_response import best_response
+from hmesh.agents.driven_battery import DrivenBattery
+from hmesh.agents.row_agent import Column
+from hmesh.environment.battery import usable_kwh
+from hmesh.markets.vehicle_response import best_response
 
 
 class ElectricVehicle(DrivenBattery):

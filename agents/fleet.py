@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.electric_vehicle import ElectricVehicle
-from agents.row_agent import AgentGroup
-from environment.battery import charged, exchange_bounds, usable_kwh
-from environment.population import Population
-from markets.vehicle_response import best_response
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.population import Population
+from hmesh.markets.vehicle_response import best_response
 
 type PerVehicle = float | NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.row_agent import AgentGroup, Column, RowAgent
-from environment.home_messages import (
+from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
+from hmesh.environment.home_messages import (
     SlotAnswer,
     SlotCommitment,
     SlotOffer,
@@ -19,7 +19,7 @@ from environment.home_messages import (
     StorageReport,
     SupplyForecast,
 )
-from environment.population import Population
+from hmesh.environment.population import Population
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]

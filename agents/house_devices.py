@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from agents.row_agent import Column, RowAgent
-from environment.battery import exchange_bounds
-from environment.thermal_tank import heat_bounds
+from hmesh.agents.row_agent import Column, RowAgent
+from hmesh.environment.battery import exchange_bounds
+from hmesh.environment.thermal_tank import heat_bounds
 
 
 class RooftopPhotovoltaics(RowAgent):

@@ -12,7 +12,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.population import AgentAttribute, Population
+from hmesh.environment.population import AgentAttribute, Population
 
 MOST_OBJECTS = 10_000
 

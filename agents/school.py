@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from agents.row_agent import Column, RowAgent
-from markets.school_response import school_response
+from hmesh.agents.row_agent import Column, RowAgent
+from hmesh.markets.school_response import school_response
 
 
 class School(RowAgent):

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.electric_school_bus import ElectricSchoolBus
-from agents.row_agent import AgentGroup
-from agents.school import School
-from environment.battery import charged, exchange_bounds, usable_kwh
-from environment.population import Population
-from markets.school_response import school_response
-from markets.stored_energy_price import average_price_after
-from markets.valley_filling import deal_out, within_steps
+from hmesh.agents.electric_school_bus import ElectricSchoolBus
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.school import School
+from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.population import Population
+from hmesh.markets.school_response import school_response
+from hmesh.markets.stored_energy_price import average_price_after
+from hmesh.markets.valley_filling import deal_out, within_steps
 
 
 class SchoolDistrict(AgentGroup[School]):

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.community_storage import ServedHousehold
-from agents.row_agent import AgentGroup
-from environment.population import Population
-from markets.community_storage import average_left
+from hmesh.agents.community_storage import ServedHousehold
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.population import Population
+from hmesh.markets.community_storage import average_left
 
 ROUNDING = 1e-9
 

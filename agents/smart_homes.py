@@ -12,7 +12,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.home_devices import (
+from hmesh.agents.home_devices import (
     Appliance,
     Appliances,
     Generators,
@@ -20,19 +20,19 @@ from agents.home_devices import (
     HomeStorage,
     Storages,
 )
-from environment.home_messages import (
+from hmesh.environment.home_messages import (
     Registration,
     SlotCommitment,
     SlotOffer,
     SlotSchedule,
 )
-from environment.message_bus import MessageBus
-from environment.storage_bank import StorageBank
-from markets.admission_control import DayPlan, Offer, negotiate_slots, schedule_day
-from markets.home_day import Homes
-from markets.home_layout import Assignment, HomeLayout
-from markets.load_shifting import MOST_CANDIDATES
-from markets.power_flow_assignment import StepFlows, settle_step
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.admission_control import DayPlan, Offer, negotiate_slots, schedule_day
+from hmesh.markets.home_day import Homes
+from hmesh.markets.home_layout import Assignment, HomeLayout
+from hmesh.markets.load_shifting import MOST_CANDIDATES
+from hmesh.markets.power_flow_assignment import StepFlows, settle_step
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.community_storage import CommunityStorage
-from agents.row_agent import AgentGroup
-from agents.served_households import ServedHouseholds
-from environment.battery import charged
-from environment.message_bus import MessageBus
-from environment.population import Population
-from environment.storage_messages import (
+from hmesh.agents.community_storage import CommunityStorage
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.served_households import ServedHouseholds
+from hmesh.environment.battery import charged
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.population import Population
+from hmesh.environment.storage_messages import (
     DemandForecast,
     DemandOutlook,
     DemandStatus,
@@ -21,7 +21,7 @@ from environment.storage_messages import (
     GridPurchase,
     StorageDraw,
 )
-from markets.community_storage import (
+from hmesh.markets.community_storage import (
     Sharing,
     SlotExchange,
     StorageRatings,

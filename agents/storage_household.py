@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from agents.row_agent import Column, RowAgent
-from markets.home_energy_rules import HouseState, HouseStep, Targets, TariffSignal, manage_step
+from hmesh.agents.row_agent import Column, RowAgent
+from hmesh.markets.home_energy_rules import (
+    HouseState,
+    HouseStep,
+    Targets,
+    TariffSignal,
+    manage_step,
+)
 
 
 class StorageHousehold(RowAgent):

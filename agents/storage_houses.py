@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.house_devices import HeatPump, HouseBattery, RooftopPhotovoltaics, ThermalTank
-from agents.row_agent import AgentGroup
-from agents.storage_household import HomeEnergyManager, StorageHousehold
-from environment.battery import charged, exchange_bounds, usable_kwh
-from environment.house_messages import (
+from hmesh.agents.house_devices import HeatPump, HouseBattery, RooftopPhotovoltaics, ThermalTank
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.storage_household import HomeEnergyManager, StorageHousehold
+from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.house_messages import (
     DeviceSetPoint,
     HouseStorageReport,
     RetailExchange,
     TariffNotice,
 )
-from environment.last_digits import without_dust
-from environment.population import Population
-from environment.thermal_tank import heat_after, heat_bounds, kept_share
-from markets.home_energy_rules import (
+from hmesh.environment.last_digits import without_dust
+from hmesh.environment.population import Population
+from hmesh.environment.thermal_tank import heat_after, heat_bounds, kept_share
+from hmesh.markets.home_energy_rules import (
     HouseState,
     HouseStep,
     Targets,

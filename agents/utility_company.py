@@ -5,12 +5,12 @@ from typing import Any
 
 import mesa
 
-from agents.community_energy_aggregator import MOST_ATTEMPTS, CommunityEnergyAggregator
-from environment.message_bus import MessageBus
-from environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
-from markets.generation_cost import GenerationCost
-from markets.price_search import SearchedPrice, search_price
-from markets.three_level_game import PriceBounds
+from hmesh.agents.community_energy_aggregator import MOST_ATTEMPTS, CommunityEnergyAggregator
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.price_search import SearchedPrice, search_price
+from hmesh.markets.three_level_game import PriceBounds
 
 
 class UtilityCompany(mesa.Agent[Any]):

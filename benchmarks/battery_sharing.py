@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from runs.scenarios.scenario import load_scenario
-from runs.world.setting import Setting, make_setting
-from runs.world.simulation import Simulation
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.setting import Setting, make_setting
+from hmesh.runs.world.simulation import Simulation
 
 SIZES = (39, 1_000, 10_000)
 STRATEGIES = ("no_battery", "own_battery", "shared_battery", "priced_battery")

@@ -14,9 +14,9 @@ from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
-from runs.run import start_run
-from runs.scenarios.scenario import load_scenario
-from runs.world.setting import make_setting
+from hmesh.runs.run import start_run
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.setting import make_setting
 
 SIZES = ((3, 1), (100, 1), (1000, 1), (1000, 10))
 SMALLEST = ((3, 1), (12, 2))

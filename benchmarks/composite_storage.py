@@ -18,11 +18,11 @@ from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
-from runs.scenarios.scenario import load_scenario
-from runs.schemes.composite_storage.setting import CompositeStorageSetting
-from runs.studies.composite_storage.years_lived import live_by_rules, priced, with_foresight
-from runs.world.setting import Setting, make_setting
-from runs.world.simulation import Simulation
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.studies.composite_storage.years_lived import live_by_rules, priced, with_foresight
+from hmesh.runs.world.setting import Setting, make_setting
+from hmesh.runs.world.simulation import Simulation
 
 CASE = "hybrid_storage"
 WEEK_H = 168

@@ -20,8 +20,8 @@ from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
-from runs.run import start_run
-from runs.scenarios.scenario import load_scenario
+from hmesh.runs.run import start_run
+from hmesh.runs.scenarios.scenario import load_scenario
 
 SOLVERS = ("exact", "negotiate")
 YEARS = 5

@@ -84,7 +84,7 @@ class Tally:
 
 def digests(directory: Path) -> dict[str, str]:
     """Return what every file of a run holds, but run.json, which says how long it took."""
-    from environment.safe_files import sha256
+    from hmesh.environment.safe_files import sha256
 
     return {
         path.relative_to(directory).as_posix(): "" if path.name == "run.json" else sha256(path)
@@ -126,7 +126,7 @@ def forked(
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS[1:])
         process = os.fork()
     if process == 0:
-        from runs.interruptions import answer_at_once
+        from hmesh.runs.interruptions import answer_at_once
 
         # The program has these handlers before it has imported anything.
         answer_at_once()
@@ -164,7 +164,7 @@ def _be_the_program(
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
         count = _count_file_events(folder, number if at_event else None, at_event or 0)
         sys.argv = ["hmesh", *words]
-        from runs.__main__ import main
+        from hmesh.runs.__main__ import main
 
         try:
             main()
@@ -218,7 +218,7 @@ def reference(scenario: str, plots: bool, folder: Path) -> Reference:
 
 def import_everything(scenario: str, folder: Path) -> None:
     """Run a scenario in this process, so that every forked one has what it needs."""
-    from runs import draw_plots, load_scenario, start_run
+    from hmesh.runs import draw_plots, load_scenario, start_run
 
     start_run(load_scenario(scenario, [*SMALL[scenario], "plots=true"]), folder / "run")
     draw_plots(folder / "run")
@@ -227,8 +227,8 @@ def import_everything(scenario: str, folder: Path) -> None:
 
 def state(directory: Path) -> str:
     """Return how far a run is when it is killed."""
-    from runs import read_run
-    from runs.results.checkpoint import has_checkpoint
+    from hmesh.runs import read_run
+    from hmesh.runs.results.checkpoint import has_checkpoint
 
     if not (directory / "run.json").is_file():
         return "before run.json"

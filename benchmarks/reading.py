@@ -14,8 +14,8 @@ import pyarrow.parquet as parquet
 import yaml
 from report import write_figures
 
-from environment import Calendar, read_loads
-from runs.world.dataset_files import check_dataset
+from hmesh.environment import Calendar, read_loads
+from hmesh.runs.world.dataset_files import check_dataset
 
 
 def write_year(folder: Path, hours: int, members: int) -> Path:

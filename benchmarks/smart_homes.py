@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from markets.load_shifting_bound import least_waste
-from runs.scenarios.scenario import load_scenario
-from runs.schemes.smart_homes.step import SmartHomeSharing
-from runs.schemes.smart_homes.strategies import STRATEGIES
-from runs.world.setting import Setting, make_setting
-from runs.world.simulation import Simulation
+from hmesh.markets.load_shifting_bound import least_waste
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.schemes.smart_homes.step import SmartHomeSharing
+from hmesh.runs.schemes.smart_homes.strategies import STRATEGIES
+from hmesh.runs.world.setting import Setting, make_setting
+from hmesh.runs.world.simulation import Simulation
 
 SIZES = (1_000, 10_000, 100_000)
 HOURS = 24

@@ -19,9 +19,9 @@ from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
-from runs.run import start_run
-from runs.scenarios.scenario import load_scenario
-from runs.sweeps.sweep import run_sweep
+from hmesh.runs.run import start_run
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.sweeps.sweep import run_sweep
 
 SCENARIO = "three-communities"
 ALONE = 20

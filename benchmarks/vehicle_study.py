@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from runs.scenarios.scenario import load_scenario
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 SIZES = (10_000, 100_000, 1_000_000)
 SOLVERS = ("exact", "negotiate")

@@ -8,8 +8,8 @@ table of a dataset, that of a section of its description, or `kinds`.
 import re
 from pathlib import Path
 
-from environment.datasets import TABLES, Description, TableFiles
-from environment.datasets.readers import KINDS
+from hmesh.environment.datasets import TABLES, Description, TableFiles
+from hmesh.environment.datasets.readers import KINDS
 
 PAGE = Path(__file__).with_name("data.md")
 PLACE = re.compile(r"(<!-- dataset: (\w+) -->\n).*?(\n<!-- end of dataset -->)", re.DOTALL)

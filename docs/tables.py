@@ -14,9 +14,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from environment import SCHOOL_YEARS
-from environment.school_years import WEEK, YearlyDays
-from runs import TABLES, Scenario
+from hmesh.environment import SCHOOL_YEARS
+from hmesh.environment.school_years import WEEK, YearlyDays
+from hmesh.runs import TABLES, Scenario
 
 FOLDER = Path(__file__).parent
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem, nearest
-from environment.school_terms import SchoolTerms
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.school_terms import SchoolTerms
 
 type DayType = Literal["weekday", "saturday", "sunday"]
 type DayKind = Literal["weekday", "saturday", "sunday", "holiday", "school_holiday"]

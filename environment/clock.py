@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import simpy
 from simpy.events import EventPriority
 
-from environment.errors import nearest
-from environment.exact_numbers import from_exact, to_exact
+from hmesh.environment.errors import nearest
+from hmesh.environment.exact_numbers import from_exact, to_exact
 
 
 @dataclass(frozen=True, slots=True)

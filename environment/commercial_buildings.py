@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.standard_profiles import typical_day_kw
-from environment.streams import Streams
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.standard_profiles import typical_day_kw
+from hmesh.environment.streams import Streams
 
 type ClosedDays = Literal["none", "sunday", "weekend"]
 

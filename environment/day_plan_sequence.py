@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from environment.calendar import DAY_KINDS, LIKE_KIND, DayKind
-from environment.errors import Problem
+from hmesh.environment.calendar import DAY_KINDS, LIKE_KIND, DayKind
+from hmesh.environment.errors import Problem
 
 _DAY_H = 24.0
 # Two times nearer than this are the same: hours such as 16.1 + 0.2 are no exact numbers.
@@ -35,7 +35,7 @@ class PlanTrip:
     origin, via, destination
         Communities; via is -1 where there is none.
     day
-        Kind of day, an index into `environment.calendar.DAY_KINDS`; -1 for every day.
+        Kind of day, an index into `hmesh.environment.calendar.DAY_KINDS`; -1 for every day.
     """
 
     place: str
@@ -61,7 +61,7 @@ def driven_on[T](trips: Sequence[T], days: Sequence[int], kind: DayKind) -> list
     days
         Kind of day of each, -1 for every day.
     kind
-        A kind of `environment.calendar.DAY_KINDS`.
+        A kind of `hmesh.environment.calendar.DAY_KINDS`.
     """
     wanted = DAY_KINDS.index(kind)
     if kind in LIKE_KIND and wanted not in days:

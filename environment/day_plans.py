@@ -22,9 +22,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import DAY_KINDS, DayKind
-from environment.day_plan_sequence import PlanTrip, driven_on, sequence_problems
-from environment.errors import (
+from hmesh.environment.calendar import DAY_KINDS, DayKind
+from hmesh.environment.day_plan_sequence import PlanTrip, driven_on, sequence_problems
+from hmesh.environment.errors import (
     InputError,
     Problem,
     missing_columns,
@@ -32,7 +32,7 @@ from environment.errors import (
     nearest,
     shortened,
 )
-from environment.table_file import LARGEST
+from hmesh.environment.table_file import LARGEST
 
 _REQUIRED = ("plan", "departs_h", "km", "origin", "destination")
 _OPTIONAL = ("duration_h", "via", "day")
@@ -63,8 +63,8 @@ class DayPlans:
     last_arrival_h
         When the last trip of each plan arrives [h], shape (plans,).
     day
-        Kind of day on which each trip is driven, an index into `environment.calendar.DAY_KINDS`;
-        -1 for every day, shape (trips,).
+        Kind of day on which each trip is driven, an index into
+        `hmesh.environment.calendar.DAY_KINDS`; -1 for every day, shape (trips,).
     """
 
     names: tuple[str, ...]
@@ -155,7 +155,9 @@ def _rows(path: Path | None) -> tuple[str, list[tuple[int, list[str]]]]:
     """Return the name of the file, as problems tell it, and its rows with their line numbers."""
     if path is None:
         name = "shipped day plans"
-        text = resources.files("environment").joinpath("data/day_plans.csv").read_text("utf-8")
+        text = (
+            resources.files("hmesh.environment").joinpath("data/day_plans.csv").read_text("utf-8")
+        )
     else:
         name = str(path)
         if problems := missing_file(Path(path)):

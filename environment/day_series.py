@@ -6,7 +6,7 @@ from datetime import UTC, date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
+from hmesh.environment.calendar import Calendar
 
 _SAMPLE_H = 0.25
 

@@ -2,7 +2,7 @@
 
 import math
 
-from environment.calendar import Calendar
+from hmesh.environment.calendar import Calendar
 
 
 def steps_of_day(calendar: Calendar, step: int) -> range:

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.errors import InputError, Problem
-from environment.load_file import LoadFile
-from environment.local_times import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.load_file import LoadFile
+from hmesh.environment.local_times import (
     HOUR_US,
     TIMES,
     commonest_distance_us,
@@ -19,7 +19,7 @@ from environment.local_times import (
     read_times,
     shown,
 )
-from environment.table_file import LARGEST, SHOWN, names, numbers
+from hmesh.environment.table_file import LARGEST, SHOWN, names, numbers
 
 _LOADS = "a finite number with a point, such as 0.35"
 

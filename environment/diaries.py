@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
-from environment.diary_sequence import DiaryRows, report_sequence
-from environment.errors import InputError, missing_columns, nearest
-from environment.table_file import LARGEST, TableFile, names, numbers, plain
+from hmesh.environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
+from hmesh.environment.diary_sequence import DiaryRows, report_sequence
+from hmesh.environment.errors import InputError, missing_columns, nearest
+from hmesh.environment.table_file import LARGEST, TableFile, names, numbers, plain
 
 _DAY_H = 24.0
 _OPTIONAL = ("day", "duration_h", "arrives_h", "weight")
@@ -24,8 +24,8 @@ class Diaries:
     Attributes
     ----------
     person, kind : array of int, shape (diaries,)
-        Whose it is, and the kind of day, an index into `environment.calendar.DAY_KINDS`; -1 for
-        every day.
+        Whose it is, and the kind of day, an index into
+        `hmesh.environment.calendar.DAY_KINDS`; -1 for every day.
     date, days : array of int, shape (diaries,)
         Its date as `date.toordinal`, 0 where it names none, and how many days it takes: more than
         one where the person is away over night.

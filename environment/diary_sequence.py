@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.table_file import TableFile
+from hmesh.environment.table_file import TableFile
 
 _DAY_H = 24.0
 # Two times nearer than this are the same: hours such as 16.1 + 0.2 are no exact numbers.

@@ -5,13 +5,13 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.diaries import Diaries
-from environment.distributions import discrete
-from environment.growth import Growth
-from environment.streams import Streams
-from environment.tours import Tours, fit_into_day, trips_of
-from environment.trips import DayTrips, TripSource
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.diaries import Diaries
+from hmesh.environment.distributions import discrete
+from hmesh.environment.growth import Growth
+from hmesh.environment.streams import Streams
+from hmesh.environment.tours import Tours, fit_into_day, trips_of
+from hmesh.environment.trips import DayTrips, TripSource
 
 
 class DiaryTrips(TripSource):

@@ -6,13 +6,13 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar, DayKind
-from environment.distributions import discrete
-from environment.growth import Growth
-from environment.streams import Streams
-from environment.tours import Tours, fit_into_day, trips_of
-from environment.travel_day import TravelDay
-from environment.trips import DayTrips, TripSource
+from hmesh.environment.calendar import Calendar, DayKind
+from hmesh.environment.distributions import discrete
+from hmesh.environment.growth import Growth
+from hmesh.environment.streams import Streams
+from hmesh.environment.tours import Tours, fit_into_day, trips_of
+from hmesh.environment.travel_day import TravelDay
+from hmesh.environment.trips import DayTrips, TripSource
 
 # A trip goes somewhere, if only for a metre.
 _SHORTEST_KM = 1e-3

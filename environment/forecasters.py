@@ -2,7 +2,7 @@
 
 A forecaster sees the readings of some series up to now, one column each, and tells those of the
 slots to come. A reading that is missing is NaN, and so is a forecast that nothing can be told of.
-The network of Table 1 of the community storage study stands in `environment.lstm_forecaster`.
+The network of Table 1 of the community storage study stands in `hmesh.environment.lstm_forecaster`.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.chance import noise_factor
-from environment.errors import InputError, Problem
-from environment.streams import Streams
+from hmesh.environment.chance import noise_factor
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.streams import Streams
 
 if TYPE_CHECKING:
     from sklearn.linear_model import Ridge

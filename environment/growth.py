@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
+from hmesh.environment.calendar import Calendar
 
 _DAYS_PER_YEAR = 365
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.messages import EnergyMessage, Message
+from hmesh.environment.messages import EnergyMessage, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

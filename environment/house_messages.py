@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.messages import EnergyMessage, PriceMessage
+from hmesh.environment.messages import EnergyMessage, PriceMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

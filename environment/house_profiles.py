@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.day_series import day_series
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.day_series import day_series
 
 type Need = Literal["appliances", "heat"]
 
@@ -73,5 +73,5 @@ def _months(need: Need) -> NDArray[np.float64]:
 
 @cache
 def _rows(name: str) -> list[dict[str, str]]:
-    source = resources.files("environment").joinpath(f"data/{name}")
+    source = resources.files("hmesh.environment").joinpath(f"data/{name}")
     return list(csv.DictReader(source.read_text(encoding="utf-8").splitlines()))

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from environment.exact_numbers import from_exact, to_exact
+from hmesh.environment.exact_numbers import from_exact, to_exact
 
 COLUMNS = ("step", "kind", "payer", "payee", "energy_kwh", "price", "amount")
 

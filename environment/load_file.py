@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from environment.errors import InputError, Problem, missing_columns
-from environment.table_file import SHOWN as SHOWN
-from environment.table_file import TableFile
+from hmesh.environment.errors import InputError, Problem, missing_columns
+from hmesh.environment.table_file import SHOWN as SHOWN
+from hmesh.environment.table_file import TableFile
 
 
 class LoadFile(TableFile):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.table_file import encoded, plain
+from hmesh.environment.table_file import encoded, plain
 
 TIMES = "a time in ISO 8601, such as 2024-01-01 13:00 or 2024-01-01T13:00+01:00"
 HOUR_US = 3_600_000_000

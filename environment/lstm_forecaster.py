@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
-from environment.forecasters import bridged
-from environment.safe_files import beside, own_folder
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.forecasters import bridged
+from hmesh.environment.safe_files import beside, own_folder
 
 INSTALL = "pip install 'hmesh[forecast]'"
 MOST_AT_ONCE = 4096

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
-from environment.messages import Message
-from environment.streams import Streams
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.messages import Message
+from hmesh.environment.streams import Streams
 
 type Keep = Literal["none", "leaders", "all"]
 type Latency = Literal["constant", "exponential"]

@@ -8,11 +8,11 @@ from itertools import pairwise, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar, DayKind
-from environment.day_plans import DayPlans
-from environment.growth import Growth
-from environment.night_at_home import homes_among, nights_at_home
-from environment.trips import DayTrips, GroupTrips, TripBatch, TripSource
+from hmesh.environment.calendar import Calendar, DayKind
+from hmesh.environment.day_plans import DayPlans
+from hmesh.environment.growth import Growth
+from hmesh.environment.night_at_home import homes_among, nights_at_home
+from hmesh.environment.trips import DayTrips, GroupTrips, TripBatch, TripSource
 
 # Within so many days every kind of day comes, public and school holidays aside.
 _AHEAD = 14

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.day_series import day_series
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.day_series import day_series
+from hmesh.environment.errors import InputError, Problem, nearest
 
 # The currency of all tariffs here.
 CURRENCY = "JPY"
@@ -136,5 +136,5 @@ def _tariff_rows() -> list[dict[str, str]]:
 
 @cache
 def _text(name: str) -> list[str]:
-    source = resources.files("environment").joinpath(f"data/{name}")
+    source = resources.files("hmesh.environment").joinpath(f"data/{name}")
     return source.read_text(encoding="utf-8").splitlines()

@@ -5,7 +5,7 @@ from itertools import pairwise
 from numbers import Real
 from typing import TYPE_CHECKING
 
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest
 
 if TYPE_CHECKING:
     import networkx as nx

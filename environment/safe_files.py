@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from environment.errors import InputError, Problem, shortened
+from hmesh.environment.errors import InputError, Problem, shortened
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
+from hmesh.environment.calendar import Calendar
 
 DAY_H = 24.0
 

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem, nearest
-from environment.school_years import SCHOOL_YEARS, SchoolYear, Term
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.school_years import SCHOOL_YEARS, SchoolYear, Term
 
 
 @dataclass(frozen=True, slots=True)

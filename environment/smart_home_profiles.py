@@ -15,7 +15,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest
 
 HOURS = 24
 
@@ -48,7 +48,7 @@ def smart_home_profile(name: str) -> dict[str, NDArray[np.float64]]:
 
 @cache
 def _days() -> dict[str, dict[str, NDArray[np.float64]]]:
-    source = resources.files("environment").joinpath("data/smart_home_profiles.csv")
+    source = resources.files("hmesh.environment").joinpath("data/smart_home_profiles.csv")
     days: dict[str, dict[str, NDArray[np.float64]]] = {}
     for row in csv.DictReader(source.read_text(encoding="utf-8").splitlines()):
         devices = [name.removesuffix("_kwh") for name in row if name.endswith("_kwh")]

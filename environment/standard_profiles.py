@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar, DayType
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.calendar import Calendar, DayType
+from hmesh.environment.errors import InputError, Problem, nearest
 
 type Season = Literal["winter", "transition", "summer"]
 
@@ -241,7 +241,7 @@ _COLUMNS = tuple(name for name in PROFILES if name != "h0_dynamic")
 @cache
 def _figures() -> dict[tuple[str, str], NDArray[np.float64]]:
     """Return the published power by season and kind of day [96, profiles] in [kW]."""
-    source = resources.files("environment").joinpath("data/standard_load_profiles.csv")
+    source = resources.files("hmesh.environment").joinpath("data/standard_load_profiles.csv")
     days: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
     for row in csv.DictReader(source.read_text(encoding="utf-8").splitlines()):
         days[row["season"], row["day_type"]].append([float(row[name]) for name in _COLUMNS])

@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from environment.battery import charged, exchange_bounds
-from environment.errors import InputError, Problem
+from hmesh.environment.battery import charged, exchange_bounds
+from hmesh.environment.errors import InputError, Problem
 
 # What each quantity of a storage may be, and how that is said.
 _ALLOWED: dict[str, tuple[Callable[[Any], Any], str]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
+from hmesh.environment.calendar import Calendar
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from typing import IO, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem, missing_file
+from hmesh.environment.errors import InputError, Problem, missing_file
 
 # Of each kind of problem so many are told in full, the others counted.
 SHOWN = 10

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.standard_profiles import Season
+from hmesh.environment.standard_profiles import Season
 
 type Category = Literal["A", "B", "C"]
 

@@ -1,7 +1,7 @@
 """The physics of a tank of hot water and of the heat pump that fills it.
 
 Heat is that of one step at the tank's pipes: positive fills, negative draws. But for what it loses
-while it stands, a tank obeys the rules of `environment.battery`.
+while it stands, a tank obeys the rules of `hmesh.environment.battery`.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.battery import charged, exchange_bounds
+from hmesh.environment.battery import charged, exchange_bounds
 
 
 def kept_share(loss_per_h: Any, step_h: float) -> Any:

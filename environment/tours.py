@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.trips import TripTable
+from hmesh.environment.trips import TripTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 import numpy as np
 
-from environment.calendar import Calendar
-from environment.clock import Clock
-from environment.population import Population
-from environment.trips import TripBatch, TripSource, part
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.clock import Clock
+from hmesh.environment.population import Population
+from hmesh.environment.trips import TripBatch, TripSource, part
 
 ON_THE_ROAD = -1
 ABSENT = -2

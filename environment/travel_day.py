@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.distributions import discrete, histogram
+from hmesh.environment.distributions import discrete, histogram
 
 
 class Distribution(Protocol):

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import DAY_KINDS, DayKind
-from environment.day_plans import DayPlans
-from environment.errors import InputError, missing_columns
-from environment.table_file import LARGEST, TableFile, numbers, plain
-from environment.travel_day import Discrete, Histogram, Purpose, TravelDay
+from hmesh.environment.calendar import DAY_KINDS, DayKind
+from hmesh.environment.day_plans import DayPlans
+from hmesh.environment.errors import InputError, missing_columns
+from hmesh.environment.table_file import LARGEST, TableFile, numbers, plain
+from hmesh.environment.travel_day import Discrete, Histogram, Purpose, TravelDay
 
 # Fine bins where values are rare and far apart, so that the mean of long tails is kept.
 _QUANTILES = np.concatenate(

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.growth import Growth
+from hmesh.environment.growth import Growth
 
 type Whole = int | NDArray[np.int64]
 type Number = float | NDArray[np.float64]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem, missing_columns, missing_file, shortened
-from environment.table_file import LARGEST
+from hmesh.environment.errors import InputError, Problem, missing_columns, missing_file, shortened
+from hmesh.environment.table_file import LARGEST
 
 
 def read_values(

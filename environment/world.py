@@ -4,13 +4,13 @@ from typing import Any
 
 import mesa
 
-from environment.calendar import Calendar
-from environment.clock import Clock
-from environment.grid import Grid
-from environment.ledger import Ledger
-from environment.message_bus import MessageBus
-from environment.roads import RoadNetwork
-from environment.streams import Streams
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.clock import Clock
+from hmesh.environment.grid import Grid
+from hmesh.environment.ledger import Ledger
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.roads import RoadNetwork
+from hmesh.environment.streams import Streams
 
 
 class World(mesa.Model[Any, Any]):

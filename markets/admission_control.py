@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.home_day import Homes, sum_day
-from markets.load_shifting import MOST_CANDIDATES, shift_loads
+from hmesh.markets.home_day import Homes, sum_day
+from hmesh.markets.load_shifting import MOST_CANDIDATES, shift_loads
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -108,7 +108,7 @@ def negotiate_slots(
     window : array of bool, shape (steps, homes, loads)
         Slots that a shiftable load may take; none for other loads.
     most_candidates : int, optional
-        As of `markets.shift_loads`.
+        As of `hmesh.markets.shift_loads`.
     most_rounds : int, optional
         How often a home is offered slots at most; 0 for no shifting.
 

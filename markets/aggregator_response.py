@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.demand_curve import DemandCurve
+from hmesh.markets.demand_curve import DemandCurve
 
 
 @dataclass(frozen=True, slots=True)

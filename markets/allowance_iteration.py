@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.battery import charged
-from markets.community_storage import Sharing, StorageRatings, allowance_kwh, exchange
+from hmesh.environment.battery import charged
+from hmesh.markets.community_storage import Sharing, StorageRatings, allowance_kwh, exchange
 
 type StopWhen = Literal["left", "delivered"]
 

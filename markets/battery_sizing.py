@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.golden_section import golden_section
-from markets.load_levelling import Cycle, Equipment, Windows, level_load
+from hmesh.markets.golden_section import golden_section
+from hmesh.markets.load_levelling import Cycle, Equipment, Windows, level_load
 
 type Measure = Literal["annual", "daily_rms"]
 

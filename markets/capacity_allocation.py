@@ -24,8 +24,8 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
-from environment.last_digits import DUST_KWH, descending
-from markets.load_levelling import Equipment
+from hmesh.environment.last_digits import DUST_KWH, descending
+from hmesh.markets.load_levelling import Equipment
 
 MOST_ROUNDS = 40
 # HiGHS takes costs that differ by 1e-7 for the same; in this unit that is far below any of ours.

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.capacity_allocation import SharedDischarge, capacity_rule_kwh
-from markets.load_levelling import Equipment
+from hmesh.markets.capacity_allocation import SharedDischarge, capacity_rule_kwh
+from hmesh.markets.load_levelling import Equipment
 
 _DAYS_PER_WEEK = 7
 

@@ -3,7 +3,7 @@
 A storage that photovoltaics alone charge serves, in every slot in which it is not charged, the few
 households of which most is still expected on the day. What stands here is Algorithm 2 of the source
 with its misprints mended, for any number of households and of those served at once; as printed it
-is kept in `markets.printed_discharge`.
+is kept in `hmesh.markets.printed_discharge`.
 
 Source: Community energy storage scheduled on LSTM forecasts, ICT Express, 2022, equations (10) to
 (43) and Algorithm 2.
@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.battery import exchange_bounds
-from environment.last_digits import descending
+from hmesh.environment.battery import exchange_bounds
+from hmesh.environment.last_digits import descending
 
 type Sharing = Literal["priority", "proportional"]
 

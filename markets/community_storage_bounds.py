@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.community_storage import StorageRatings
+from hmesh.markets.community_storage import StorageRatings
 
 WH_PER_KWH = 1000.0
 

@@ -47,7 +47,7 @@ def kinks_of(
     fixed_kwh : float
         Load that does not answer to prices [kWh].
     lam, theta : float or array, shape (n,)
-        As in :func:`markets.best_response`.
+        As in :func:`hmesh.markets.best_response`.
     usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
         Likewise.
 

@@ -11,9 +11,9 @@ from dataclasses import fields
 
 import numpy as np
 
-from markets.dispatch_by_days import worth_at_midnights
-from markets.house_dispatch import HouseDemand, HouseDevices, HouseFlows, HousePrices, Series
-from markets.house_programme import HouseProgramme, Stored, burning
+from hmesh.markets.dispatch_by_days import worth_at_midnights
+from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HouseFlows, HousePrices, Series
+from hmesh.markets.house_programme import HouseProgramme, Stored, burning
 
 DAYS_OF_A_BLOCK = 7
 DAYS_AHEAD = 3

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError
-from markets.house_dispatch import (
+from hmesh.environment.errors import InputError
+from hmesh.markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
     HouseFlows,
@@ -22,7 +22,7 @@ from markets.house_dispatch import (
     Series,
     running_cost,
 )
-from markets.house_programme import HouseProgramme, Stored, burning
+from hmesh.markets.house_programme import HouseProgramme, Stored, burning
 
 # Days relaxed in one programme: HiGHS is slower on very many of them and on each alone.
 DAYS_AT_ONCE = 14

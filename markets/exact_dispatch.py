@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from environment.errors import InputError
-from markets.dispatch_by_blocks import dispatch_by_blocks
-from markets.dispatch_by_days import DaysDispatch, dispatch_by_days
-from markets.house_dispatch import (
+from hmesh.environment.errors import InputError
+from hmesh.markets.dispatch_by_blocks import dispatch_by_blocks
+from hmesh.markets.dispatch_by_days import DaysDispatch, dispatch_by_days
+from hmesh.markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
     HouseFlows,
     HousePrices,
     running_cost,
 )
-from markets.house_programme import HouseProgramme, Stored, burning
+from hmesh.markets.house_programme import HouseProgramme, Stored, burning
 
 # Nodes of a search of many days at once; days alone mostly need none.
 MOST_NODES = 1000

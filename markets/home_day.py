@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.storage_bank import StorageBank
-from markets.home_layout import Assignment, HomeLayout
-from markets.power_flow_assignment import settle_step
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.home_layout import Assignment, HomeLayout
+from hmesh.markets.power_flow_assignment import settle_step
 
 type Energies = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import without_dust
+from hmesh.environment.last_digits import without_dust
 
 type Each = NDArray[np.float64]
 

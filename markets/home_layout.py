@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem
 
 type Assignment = Literal["spfa_s", "spfa_gs", "mpfa_sg", "mpfa_mg"]
 

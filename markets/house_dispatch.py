@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem
 
 type Series = NDArray[np.float64]
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.house_dispatch import Series
-from markets.mixed_integer_programme import Columns
+from hmesh.markets.house_dispatch import Series
+from hmesh.markets.mixed_integer_programme import Columns
 
 if TYPE_CHECKING:
-    from markets.house_programme import HouseProgramme
+    from hmesh.markets.house_programme import HouseProgramme
 
 
 class HouseModes:

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
-from environment.thermal_tank import kept_share
-from markets.house_dispatch import (
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.thermal_tank import kept_share
+from hmesh.markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
     HouseFlows,
     HousePrices,
     Series,
 )
-from markets.house_modes import HouseModes
-from markets.mixed_integer_programme import Columns, MixedIntegerProgramme
+from hmesh.markets.house_modes import HouseModes
+from hmesh.markets.mixed_integer_programme import Columns, MixedIntegerProgramme
 
 VARIABLES = ("imp", "exp", "bc", "bd", "eb", "hp", "tc", "td", "et")
 # A shortage of heat below this share of the demand is rounding.

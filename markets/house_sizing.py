@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from markets.exact_dispatch import ExactDispatch, dispatch_exactly
-from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
-from markets.particle_swarm import Points
+from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
+from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
+from hmesh.markets.particle_swarm import Points
 
 
 def size_exactly(

@@ -3,9 +3,9 @@
 The utility offers ``p``, every school sells what suits it best. What the utility pays for a demand
 it meets with the schools' help is ``p S(p) + C(D_peak - S(p)) - C(D_base)``. Read with ``-S`` as
 the energy it sells, that is the loss of a utility that sells at ``p`` what costs it
-``C(D_peak - S)``; so profits, lines and searches of :mod:`markets.utility_profit` and
-:mod:`markets.price_search` hold here too. Three solvers stand here that know what every school
-knows of itself; the fourth, by messages alone, asks through :func:`search_incentive`.
+``C(D_peak - S)``; so profits, lines and searches of :mod:`hmesh.markets.utility_profit` and
+:mod:`hmesh.markets.price_search` hold here too. Three solvers stand here that know what every
+school knows of itself; the fourth, by messages alone, asks through :func:`search_incentive`.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import first_lowest
-from markets.generation_cost import GenerationCost
-from markets.price_search import SearchedPrice, search_price
-from markets.school_response import school_response
-from markets.supply_curve import supply_curve
-from markets.utility_profit import Numbers, best_on_line, utility_profit
+from hmesh.environment.last_digits import first_lowest
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.price_search import SearchedPrice, search_price
+from hmesh.markets.school_response import school_response
+from hmesh.markets.supply_curve import supply_curve
+from hmesh.markets.utility_profit import Numbers, best_on_line, utility_profit
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class IncentiveGame:
     terms : IncentiveTerms
         What the utility knows.
     lam, theta, average_price, stored_kwh, upper_kwh : array, shape (schools,)
-        What the schools know of themselves, as in :func:`markets.school_response`.
+        What the schools know of themselves, as in :func:`hmesh.markets.school_response`.
     saturates : bool
         Whether satisfaction has the saturated branch.
 

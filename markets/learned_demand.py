@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.demand_curve import Kinks
-from markets.price_search import ends_first
+from hmesh.markets.demand_curve import Kinks
+from hmesh.markets.price_search import ends_first
 
 FIRST_PROBES = 11
 MOST_PROBES = 200

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.water_filling import Basin, basin
+from hmesh.markets.water_filling import Basin, basin
 
 type Cycle = Literal["full", "free"]
 type PerDay = float | NDArray[np.float64]

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import first_lowest, settled
-from markets.home_day import Homes, sum_day
-from markets.power_flow_assignment import TOLERANCE_KWH, unbounded_exchange
+from hmesh.environment.last_digits import first_lowest, settled
+from hmesh.markets.home_day import Homes, sum_day
+from hmesh.markets.power_flow_assignment import TOLERANCE_KWH, unbounded_exchange
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]

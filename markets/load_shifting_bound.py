@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.home_day import Homes, sum_day
-from markets.load_shifting import Energies, Mask
-from markets.power_flow_assignment import unbounded_exchange
+from hmesh.markets.home_day import Homes, sum_day
+from hmesh.markets.load_shifting import Energies, Mask
+from hmesh.markets.power_flow_assignment import unbounded_exchange
 
 MOST_AVAILABLE = 12
 MOST_NODES = 10_000

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem
 
 type Points = NDArray[np.float64]
 type Costs = Callable[[Points], NDArray[np.float64]]

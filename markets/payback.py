@@ -2,7 +2,7 @@
 
 import math
 
-from markets.present_value import annuity_factor
+from hmesh.markets.present_value import annuity_factor
 
 
 def discounted_payback(saving_per_year: float, investment: float, interest_rate: float) -> float:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.storage_bank import StorageBank
-from markets.home_layout import Assignment, HomeLayout
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.home_layout import Assignment, HomeLayout
 
 # What rounding may lack; a storage that lacks a tenth of a watt-hour does refuse a load.
 TOLERANCE_KWH = 1e-9

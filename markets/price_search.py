@@ -1,9 +1,9 @@
 """Finding prices by asking, and by nothing but asking.
 
 A leader sends a price and hears an energy. An aggregator, which hears each of its vehicles, learns
-its whole demand curve from about a dozen prices (:mod:`markets.learned_demand`). The utility, which
-hears totals with thousands of kinks and with jumps, branches and bounds: demand never rises with
-the price, so what an interval of prices can earn at best is known from its ends.
+its whole demand curve from about a dozen prices (:mod:`hmesh.markets.learned_demand`). The
+utility, which hears totals with thousands of kinks and with jumps, branches and bounds: demand
+never rises with the price, so what an interval of prices can earn at best is known from its ends.
 """
 
 import heapq
@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.generation_cost import GenerationCost
-from markets.utility_profit import best_on_line, most_profit, utility_profit
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.utility_profit import best_on_line, most_profit, utility_profit
 
 FIRST_SEARCHED = 17
 # Where a search asks must be in no ratio in which kinks may be, or they hide between its prices.

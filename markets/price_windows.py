@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.demand_curve import Bends
-from markets.generation_cost import GenerationCost
-from markets.utility_profit import most_profit, utility_profit
+from hmesh.markets.demand_curve import Bends
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.utility_profit import most_profit, utility_profit
 
 BINS = 512
 SAMPLES = 128

@@ -20,8 +20,8 @@ def printed_dischargers(average_kwh: NDArray[np.float64]) -> NDArray[np.intp]:
     Returns
     -------
     array of int, shape (..., 2)
-        Rows of the households in the order of `markets.community_storage.served_first`, -1 where
-        nobody is.
+        Rows of the households in the order of
+        `hmesh.markets.community_storage.served_first`, -1 where nobody is.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import first_lowest
+from hmesh.environment.last_digits import first_lowest
 
 VARIANCE_KEPT = 0.95
 STARTS = 10

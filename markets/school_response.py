@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.vehicle_response import FloatOrArray, best_response
+from hmesh.markets.vehicle_response import FloatOrArray, best_response
 
 
 def satisfaction(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
-from environment.storage_bank import StorageBank
-from markets.home_day import Homes, sum_day
-from markets.home_layout import Assignment, HomeLayout
-from markets.power_flow_assignment import unbounded_exchange
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.home_day import Homes, sum_day
+from hmesh.markets.home_layout import Assignment, HomeLayout
+from hmesh.markets.power_flow_assignment import unbounded_exchange
 
 type Energies = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.school_response import school_response
+from hmesh.markets.school_response import school_response
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ def supply_curve(
     Parameters
     ----------
     lam, theta, average_price, stored_kwh, upper_kwh : array, shape (schools,)
-        As in :func:`markets.school_response`.
+        As in :func:`hmesh.markets.school_response`.
     lowest_price, highest_price : float
         Ends of the curve [money/kWh].
     saturates : bool, optional
-        As in :func:`markets.school_response`.
+        As in :func:`hmesh.markets.school_response`.
 
     Notes
     -----

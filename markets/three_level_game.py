@@ -2,7 +2,7 @@
 
 The utility asks ``q`` of every aggregator, aggregator ``m`` asks ``p_m`` of its community, every
 vehicle buys or sells what suits it best. Three ways to the outcome from what everybody knows of
-themselves stand here; the fourth, by messages alone, is :mod:`markets.price_search`.
+themselves stand here; the fourth, by messages alone, is :mod:`hmesh.markets.price_search`.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.aggregator_response import ResponseMap, best_price, response_map
-from markets.demand_curve import Bends, Kinks, bends_of, demand_curve
-from markets.generation_cost import GenerationCost
-from markets.price_windows import narrowed
-from markets.utility_profit import best_on_line, utility_profit
+from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
+from hmesh.markets.demand_curve import Bends, Kinks, bends_of, demand_curve
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.price_windows import narrowed
+from hmesh.markets.utility_profit import best_on_line, utility_profit
 
 WithoutVehicles = Literal["pass_through", "profit_max"]
 

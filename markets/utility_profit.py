@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.generation_cost import GenerationCost
+from hmesh.markets.generation_cost import GenerationCost
 
 type Numbers = float | NDArray[np.float64]
 

@@ -1,13 +1,13 @@
 """The program: `hmesh`, or `python -m runs`."""
 
-from runs.interruptions import answer_at_once, ignore_from_now_on
+from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on
 
 
 def main() -> None:
     """Answer the command line."""
     # Before anything heavy is imported, for Ctrl-C may come at once.
     answer_at_once()
-    from runs.command_line import app
+    from hmesh.runs.command_line import app
 
     try:
         app(prog_name="hmesh")

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from environment.errors import InputError, Problem
-from runs.interruptions import exit_status, heard, ignore_from_now_on, raise_from_now_on
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.interruptions import exit_status, heard, ignore_from_now_on, raise_from_now_on
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from environment.datasets.readers.kinds import KINDS
-from runs.command_ends import DONE, FAILED, Commands, end_interrupted, resumable
-from runs.interruptions import raise_from_now_on
+from hmesh.environment.datasets.readers.kinds import KINDS
+from hmesh.runs.command_ends import DONE, FAILED, Commands, end_interrupted, resumable
+from hmesh.runs.interruptions import raise_from_now_on
 
 app = typer.Typer(
     cls=Commands,
@@ -53,7 +53,7 @@ def hmesh(
 @app.command()
 def scenarios() -> None:
     """List the built-in scenarios."""
-    from runs.scenarios.scenario import builtin_scenarios
+    from hmesh.runs.scenarios.scenario import builtin_scenarios
 
     found = builtin_scenarios()
     width = max(len(name) for name, _ in found)
@@ -74,10 +74,10 @@ def check(
     seed: Seed = None,
 ) -> None:
     """Find every mistake in a scenario and the files it names, or in a dataset."""
-    from runs.results.size import size_note
-    from runs.scenarios.check import check_scenario
-    from runs.scenarios.scenario_warnings import scenario_warnings
-    from runs.world.dataset_files import check_dataset, dataset_report, is_dataset
+    from hmesh.runs.results.size import size_note
+    from hmesh.runs.scenarios.check import check_scenario
+    from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
+    from hmesh.runs.world.dataset_files import check_dataset, dataset_report, is_dataset
 
     if is_dataset(Path(scenario)):
         for line in dataset_report(check_dataset(Path(scenario))):
@@ -110,8 +110,8 @@ def import_data(
     licence: Annotated[str | None, typer.Option(help="Licence of the data.")] = None,
 ) -> None:
     """Turn files of others into a dataset, and check it."""
-    from environment.datasets.readers import Wishes
-    from runs.world.dataset_files import dataset_report, import_dataset
+    from hmesh.environment.datasets.readers import Wishes
+    from hmesh.runs.world.dataset_files import dataset_report, import_dataset
 
     raise_from_now_on()
     wishes = Wishes(time_zone, start, clock, currency, licence)
@@ -134,10 +134,10 @@ def run(
     no_progress: NoProgress = False,
 ) -> None:
     """Run a scenario and write its results."""
-    from runs import load_scenario, start_run
-    from runs.results.size import size_note
-    from runs.scenarios.scenario_warnings import scenario_warnings
-    from runs.terminal import draw_pictures, progress_bar, show_results
+    from hmesh.runs import load_scenario, start_run
+    from hmesh.runs.results.size import size_note
+    from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
+    from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
 
     loaded = load_scenario(scenario, changes or (), seed)
     for warning in scenario_warnings(loaded):
@@ -154,9 +154,9 @@ def run(
 @app.command()
 def resume(directory: RunFolder, no_progress: NoProgress = False) -> None:
     """Continue an interrupted run, or draw the missing pictures of a complete one."""
-    from runs import read_run, resume_run
-    from runs.results.versions import versions_note
-    from runs.terminal import draw_pictures, progress_bar, show_results
+    from hmesh.runs import read_run, resume_run
+    from hmesh.runs.results.versions import versions_note
+    from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
 
     complete = read_run(directory).complete
     if not complete and (note := versions_note(directory)):
@@ -192,8 +192,8 @@ def plot(
     """Draw the pictures of a complete run."""
     from rich.console import Console
 
-    from runs.pictures.form import picture_form
-    from runs.plots import draw_plots
+    from hmesh.runs.pictures.form import picture_form
+    from hmesh.runs.plots import draw_plots
 
     form = picture_form(format, size, dpi)
     raise_from_now_on()
@@ -209,7 +209,7 @@ def audit(directory: RunFolder) -> None:
     """Check a finished run against exact answers: equilibrium, energy and money."""
     from rich.console import Console
 
-    from runs import audit_run
+    from hmesh.runs import audit_run
 
     report = audit_run(directory)
     Console().print(report)
@@ -234,10 +234,10 @@ def replicate(
     """Set published figures beside simulated ones, cell by cell."""
     from rich.console import Console
 
-    from runs.results.whole_folder import whole_folder
-    from runs.results.writer import refuse_used
-    from runs.studies.replicate import replicate as replicate_studies
-    from runs.terminal import progress_bar
+    from hmesh.runs.results.whole_folder import whole_folder
+    from hmesh.runs.results.writer import refuse_used
+    from hmesh.runs.studies.replicate import replicate as replicate_studies
+    from hmesh.runs.terminal import progress_bar
 
     if out is not None:
         refuse_used(out)
@@ -286,9 +286,9 @@ def sweep(
     """Run a scenario with many values and seeds; given again, go on with what is missing."""
     from rich.console import Console
 
-    from runs.sweeps.report import sweep_lines, sweep_table
-    from runs.sweeps.sweep import run_sweep
-    from runs.terminal import progress_bar
+    from hmesh.runs.sweeps.report import sweep_lines, sweep_table
+    from hmesh.runs.sweeps.sweep import run_sweep
+    from hmesh.runs.terminal import progress_bar
 
     raise_from_now_on()
     try:
@@ -330,9 +330,9 @@ def report(
     no_progress: NoProgress = False,
 ) -> None:
     """Write one web page about runs: figures, charts, the moving map; needs no network."""
-    from runs import export_trips, write_report
-    from runs.report.exports import refuse_unknown
-    from runs.terminal import progress_bar
+    from hmesh.runs import export_trips, write_report
+    from hmesh.runs.report.exports import refuse_unknown
+    from hmesh.runs.terminal import progress_bar
 
     refuse_unknown(export or ())
     raise_from_now_on()
@@ -364,8 +364,8 @@ def live(
     ] = False,
 ) -> None:
     """Watch a scenario step by step in the browser."""
-    from runs.live.server import refuse_without_extra, watch
-    from runs.live.source import make_source
+    from hmesh.runs.live.server import refuse_without_extra, watch
+    from hmesh.runs.live.source import make_source
 
     refuse_without_extra()
     raise_from_now_on()
@@ -388,7 +388,7 @@ def _next_folder(parent: Path, name: str) -> Path:
 
 def main() -> None:
     """Answer the command line."""
-    from runs.__main__ import main as program
+    from hmesh.runs.__main__ import main as program
 
     program()
 

@@ -6,18 +6,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from environment.errors import InputError, Problem
-from environment.safe_files import unwritable
-from runs.interruptions import held
-from runs.results.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-from runs.results.folder_lock import locked
-from runs.results.recorder import Recorder
-from runs.results.restored_state import restore_simulation, take_over
-from runs.results.run_reader import read_run
-from runs.results.writer import ResultsWriter, refuse_used, remove_checkpoints
-from runs.scenarios.scenario import Scenario, scenario_hash
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.safe_files import unwritable
+from hmesh.runs.interruptions import held
+from hmesh.runs.results.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from hmesh.runs.results.folder_lock import locked
+from hmesh.runs.results.recorder import Recorder
+from hmesh.runs.results.restored_state import restore_simulation, take_over
+from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.results.writer import ResultsWriter, refuse_used, remove_checkpoints
+from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 type Progress = Callable[[int, int], None]
 type Clock = Callable[[], float]

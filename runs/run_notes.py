@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from environment.last_digits import anything, settled
-from runs.number_text import counted, times
-from runs.schemes.descriptor import RETAIL, Note
-from runs.schemes.registry import FromSchemes, schemes
-from runs.strategy_names import capital, pricing_of, strategy_name
-from runs.summary_rows import Totals
+from hmesh.environment.last_digits import anything, settled
+from hmesh.runs.number_text import counted, times
+from hmesh.runs.schemes.descriptor import RETAIL, Note
+from hmesh.runs.schemes.registry import FromSchemes, schemes
+from hmesh.runs.strategy_names import capital, pricing_of, strategy_name
+from hmesh.runs.summary_rows import Totals
 
 MOST_LINES = 4
 

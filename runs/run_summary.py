@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from runs.number_text import change, fixed
-from runs.run_notes import notes as notes
-from runs.run_notes import without_grid
-from runs.schemes.registry import schemes
-from runs.strategy_names import strategy_label
-from runs.summary_rows import Row, Totals, money, power, three, whole
+from hmesh.runs.number_text import change, fixed
+from hmesh.runs.run_notes import notes as notes
+from hmesh.runs.run_notes import without_grid
+from hmesh.runs.schemes.registry import schemes
+from hmesh.runs.strategy_names import strategy_label
+from hmesh.runs.summary_rows import Row, Totals, money, power, three, whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +26,7 @@ def summary_table(
     Parameters
     ----------
     summary
-        The totals of every strategy, as `runs.start_run` returns them.
+        The totals of every strategy, as `hmesh.runs.start_run` returns them.
     currency
         The currency of the scenario.
     strategies
@@ -39,7 +39,7 @@ def summary_table(
     """
     from rich.text import Text
 
-    from runs.wide_table import WideTable
+    from hmesh.runs.wide_table import WideTable
 
     names = list(summary) if strategies is None else list(strategies)
     table = WideTable()

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from runs.schemes.descriptor import RETAIL, StrategyDescriptor
-from runs.schemes.registry import FromSchemes, schemes
+from hmesh.runs.schemes.descriptor import RETAIL, StrategyDescriptor
+from hmesh.runs.schemes.registry import FromSchemes, schemes
 
 # Strategies of a whole city: what every scheme does at once.
 NOBODY = StrategyDescriptor("nobody_shares", "nobody sharing", "#8C8C8C")

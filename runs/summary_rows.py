@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from environment.last_digits import anything
+from hmesh.environment.last_digits import anything
 
 type Totals = Mapping[str, Any]
 # The label of a row, its value, how many decimal places its largest value has, and whether changes

@@ -15,11 +15,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from runs.plots import Plot, draw_plots
-from runs.progress_lines import lines_to_stderr
-from runs.results.run_reader import read_run
-from runs.run_notes import notes
-from runs.run_summary import summary_table
+from hmesh.runs.plots import Plot, draw_plots
+from hmesh.runs.progress_lines import lines_to_stderr
+from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.run_notes import notes
+from hmesh.runs.run_summary import summary_table
 
 
 @contextmanager

@@ -2,7 +2,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from runs import AuditReport, load_scenario, start_run
+from hmesh.runs import AuditReport, load_scenario, start_run
 
 # A hundredth of the case study.
 FEW = [

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from markets.demand_curve import DemandCurve, Kinks, demand_curve, kinks_of
-from markets.generation_cost import GenerationCost
-from markets.three_level_game import Game, Outcome, PriceBounds, WithoutVehicles
+from hmesh.markets.demand_curve import DemandCurve, Kinks, demand_curve, kinks_of
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.three_level_game import Game, Outcome, PriceBounds, WithoutVehicles
 
 SEEDS = st.integers(0, 2**32 - 1)
 WIDE = PriceBounds(-300.0, 400.0, -300.0, 400.0)

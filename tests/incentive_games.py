@@ -7,8 +7,8 @@ from games import SEEDS
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from markets.generation_cost import GenerationCost
-from markets.incentive_game import IncentiveGame, IncentiveTerms
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms
 
 COLUMNS = ("lam", "theta", "average_price", "stored_kwh", "upper_kwh")
 

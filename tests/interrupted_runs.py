@@ -1,7 +1,7 @@
 import signal
 from pathlib import Path
 
-from runs import load_scenario, start_run
+from hmesh.runs import load_scenario, start_run
 
 
 def interrupted(folder: Path, steps: int, *changes: str) -> Path:

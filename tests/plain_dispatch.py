@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices, Series
-from markets.house_programme import Stored
+from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices, Series
+from hmesh.markets.house_programme import Stored
 
 NAMES = ("imp", "exp", "bc", "bd", "eb", "hp", "tc", "td", "et", "buys", "fills", "heats")
 

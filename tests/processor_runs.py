@@ -14,12 +14,12 @@ from typing import Any
 from rich.console import Console
 from threadpoolctl import threadpool_info
 
-from runs import draw_plots, load_scenario, read_run, start_run
-from runs.pictures.run_data import RunData
-from runs.report.headlines import headline
-from runs.report.scheme_charts import charts
-from runs.run_notes import notes
-from runs.run_summary import summary_table
+from hmesh.runs import draw_plots, load_scenario, read_run, start_run
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.headlines import headline
+from hmesh.runs.report.scheme_charts import charts
+from hmesh.runs.run_notes import notes
+from hmesh.runs.run_summary import summary_table
 
 # Of each scenario as much as lets every scheme and strategy have something to say.
 SMALL = {

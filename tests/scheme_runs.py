@@ -2,8 +2,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from runs import load_scenario, read_run, start_run
-from runs.pictures.run_data import RunData
+from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.pictures.run_data import RunData
 
 SHORT = {
     "smart-home": (),

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from runs import load_scenario, start_run
+from hmesh.runs import load_scenario, start_run
 
 STORAGES = [
     {"name": "cellar", "capacity_kwh": 3.0, "power_kw": 1.5},

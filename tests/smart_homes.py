@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.smart_home_profiles import smart_home_profile
-from environment.storage_bank import StorageBank
-from markets.home_day import Homes
-from markets.home_layout import Assignment, HomeLayout
+from hmesh.environment.smart_home_profiles import smart_home_profile
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.home_day import Homes
+from hmesh.markets.home_layout import Assignment, HomeLayout
 
 # Photovoltaics and a fuel cell; an air conditioner before a ventilation fan.
 STUDY_LAYOUT = HomeLayout(

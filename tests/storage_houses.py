@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
+from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 
 NIGHT, DAY = 13.21, 26.84
 WEAR = {"battery_wear": 1.443, "tank_wear": 0.777}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from markets.aggregator_response import best_price, response_map
+from hmesh.markets.aggregator_response import best_price, response_map
 
 LOWEST, HIGHEST = 0.0, 80.0
 UTILITY_PRICES = st.lists(st.floats(LOWEST, HIGHEST), min_size=1, max_size=12)

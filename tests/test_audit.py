@@ -7,12 +7,12 @@ import pytest
 from audited_runs import FEW, finished, outcome
 from rich.console import Console
 
-from environment.errors import InputError
-from runs import Run, audit_run, load_scenario, start_run
-from runs.audits.game_step import GameStep
-from runs.audits.premises import premises_of
-from runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
-from runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.environment.errors import InputError
+from hmesh.runs import Run, audit_run, load_scenario, start_run
+from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.premises import premises_of
+from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
+from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
 
 KEPT = [*FEW, "messages.keep=all", "hours=10", "start='2023-01-16T06:00'"]
 OUTAGES = "{mean_time_between_failures_h: 8, mean_time_to_repair_h: 3}"
@@ -233,6 +233,6 @@ def test_the_report_is_a_table_and_plain_lines(capsys: pytest.CaptureFixture[str
 def test_blocks_of_steps_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     directory = finished(*KEPT)
     whole = audit_run(directory)
-    monkeypatch.setattr("runs.audits.audit.ROWS_AT_ONCE", 70)
-    monkeypatch.setattr("runs.audits.tables.ROWS_PER_BATCH", 17)
+    monkeypatch.setattr("hmesh.runs.audits.audit.ROWS_AT_ONCE", 70)
+    monkeypatch.setattr("hmesh.runs.audits.tables.ROWS_PER_BATCH", 17)
     assert audit_run(directory) == whole

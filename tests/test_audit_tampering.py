@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from audited_runs import FEW, FILES, finished, outcome
 
-from runs import TABLES, audit_run, scenario_hash
-from runs.results.tables import tables_with
+from hmesh.runs import TABLES, audit_run, scenario_hash
+from hmesh.runs.results.tables import tables_with
 
 TAMPERED = [
     *FEW,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from environment import InputError
-from runs import (
+from hmesh.environment import InputError
+from hmesh.runs import (
     Scenario,
     builtin_scenarios,
     load_scenario,
@@ -17,12 +17,12 @@ from runs import (
     run_sweep,
     start_run,
 )
-from runs.scenarios.base import LONGEST_NAME
-from runs.scenarios.check import check_setting
-from runs.scenarios.problems import problems_of
-from runs.scenarios.scenario import BUILT_IN
-from runs.scenarios.yaml_reader import DEEPEST, MOST_VALUES, place
-from runs.world.dataset_files import is_dataset
+from hmesh.runs.scenarios.base import LONGEST_NAME
+from hmesh.runs.scenarios.check import check_setting
+from hmesh.runs.scenarios.problems import problems_of
+from hmesh.runs.scenarios.scenario import BUILT_IN
+from hmesh.runs.scenarios.yaml_reader import DEEPEST, MOST_VALUES, place
+from hmesh.runs.world.dataset_files import is_dataset
 
 type Spot = tuple[str | int, ...]
 

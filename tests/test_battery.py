@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
 
 ROWS = st.integers(1, 70)  # past the width of any vector unit, with a remainder
 SEEDS = st.integers(0, 2**32 - 1)

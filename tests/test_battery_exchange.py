@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from markets.battery_exchange import exchange_matrix, match_exchange, own_load_first
+from hmesh.markets.battery_exchange import exchange_matrix, match_exchange, own_load_first
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from runs import draw_plots, load_scenario, read_run, start_run
-from runs.plots import Plot
+from hmesh.runs import draw_plots, load_scenario, read_run, start_run
+from hmesh.runs.plots import Plot
 
 OWN = (
     "representative_days", "load_deviation", "battery_capacities", "weekly_exchange",

@@ -10,12 +10,12 @@ import pytest
 from shared_datasets import uk_buildings
 from test_audit_tampering import edit, otherwise
 
-from agents.building_battery import BuildingBattery
-from environment.errors import InputError
-from runs import audit_run, load_scenario, read_run, start_run
-from runs.schemes.battery_sharing.step import BatterySharingScheme
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.agents.building_battery import BuildingBattery
+from hmesh.environment.errors import InputError
+from hmesh.runs import audit_run, load_scenario, read_run, start_run
+from hmesh.runs.schemes.battery_sharing.step import BatterySharingScheme
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 # A week of winter; the builder of a year is the same, and its benchmark is apart.
 WEEK = ("plots=false", "hours=168", "start='2014-01-13T00:00'", "checkpoint_every_h=null")

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize_scalar
 
-from markets.battery_sizing import Sizing, range_of_deviation_kwh
-from markets.genetic_sizing import genetic_minimum
-from markets.golden_section import golden_section
-from markets.load_deviation import load_deviation
-from markets.load_levelling import Cycle, Equipment, Windows
-from markets.particle_swarm import Swarm, pymoo_swarm
+from hmesh.markets.battery_sizing import Sizing, range_of_deviation_kwh
+from hmesh.markets.genetic_sizing import genetic_minimum
+from hmesh.markets.golden_section import golden_section
+from hmesh.markets.load_deviation import load_deviation
+from hmesh.markets.load_levelling import Cycle, Equipment, Windows
+from hmesh.markets.particle_swarm import Swarm, pymoo_swarm
 
 WINDOWS = Windows.of_clock(np.arange(24.0))
 SEEDS = st.integers(0, 2**32 - 1)

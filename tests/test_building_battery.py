@@ -4,15 +4,15 @@ import mesa
 import numpy as np
 import pytest
 
-from agents.battery_coordinator import BatteryCoordinator, SharingRules
-from agents.building_battery import BatteryBank, BuildingBattery
-from agents.row_agent import AgentGroup
-from environment.calendar import Calendar
-from environment.message_bus import MessageBus
-from environment.population import Population
-from environment.streams import Streams
-from markets.battery_exchange import own_load_first
-from markets.load_levelling import Equipment, Windows, level_load
+from hmesh.agents.battery_coordinator import BatteryCoordinator, SharingRules
+from hmesh.agents.building_battery import BatteryBank, BuildingBattery
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
+from hmesh.markets.battery_exchange import own_load_first
+from hmesh.markets.load_levelling import Equipment, Windows, level_load
 
 WINDOWS = Windows.of_clock(np.arange(24.0))
 RULES = SharingRules(Equipment(), "full", False, 0.08)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.calendar import Calendar
-from environment.errors import InputError
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.errors import InputError
 
 ZONES = ["Europe/Berlin", "Asia/Tokyo", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
 

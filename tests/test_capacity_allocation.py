@@ -8,16 +8,16 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 from test_battery_sizing import loads_of
 
-from markets.capacity_allocation import (
+from hmesh.markets.capacity_allocation import (
     SharedDischarge,
     allocate_capacity,
     capacity_rule_kwh,
     exchanged_kwh,
     least_exchange,
 )
-from markets.closing_days import closing_day_loss_kwh, given_away_share
-from markets.genetic_sizing import genetic_minimum
-from markets.load_levelling import Equipment, Windows, level_load
+from hmesh.markets.closing_days import closing_day_loss_kwh, given_away_share
+from hmesh.markets.genetic_sizing import genetic_minimum
+from hmesh.markets.load_levelling import Equipment, Windows, level_load
 
 WINDOWS = Windows.of_clock(np.arange(24.0))
 SEEDS = st.integers(0, 2**32 - 1)

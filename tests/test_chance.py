@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from environment import Streams, chance
-from environment.cloudiness import clearness
+from hmesh.environment import Streams, chance
+from hmesh.environment.cloudiness import clearness
 
 STREAMS = Streams(2)
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from environment import InputError
-from runs import draw_plots, load_scenario, notes, read_run, read_yaml, resume_run, start_run
-from runs.audits.audit import audit_run
-from runs.scenarios.scenario import Scenario
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.environment import InputError
+from hmesh.runs import draw_plots, load_scenario, notes, read_run, read_yaml, resume_run, start_run
+from hmesh.runs.audits.audit import audit_run
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 BASE: dict[str, Any] = read_yaml("""
 name: chance

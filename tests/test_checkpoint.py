@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment import InputError
-from runs import load_checkpoint, save_checkpoint
-from runs.results import checkpoint as module
+from hmesh.environment import InputError
+from hmesh.runs import load_checkpoint, save_checkpoint
+from hmesh.runs.results import checkpoint as module
 
 STATE: dict[str, Any] = {
     "columns": {"energy": np.linspace(0, 1, 5), "community": np.array([1, -1], np.int16)},

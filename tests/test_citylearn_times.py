@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from environment.datasets import Dataset
-from environment.datasets.readers import Wishes
-from environment.errors import InputError
-from runs.command_line import app
-from runs.world.dataset_files import import_dataset
+from hmesh.environment.datasets import Dataset
+from hmesh.environment.datasets.readers import Wishes
+from hmesh.environment.errors import InputError
+from hmesh.runs.command_line import app
+from hmesh.runs.world.dataset_files import import_dataset
 
 HOURS = 60
 # A Sunday evening; the month changes within the data.

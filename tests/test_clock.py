@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.clock import Clock, PendingEvent
+from hmesh.environment.clock import Clock, PendingEvent
 
 Log = list[tuple[float, str, int]]
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from environment.calendar import Calendar
-from environment.datasets.held import coarse_rows, hold
-from environment.errors import InputError
-from runs.command_line import app
-from runs.world.dataset_files import check_dataset, load_dataset
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.datasets.held import coarse_rows, hold
+from hmesh.environment.errors import InputError
+from hmesh.runs.command_line import app
+from hmesh.runs.world.dataset_files import check_dataset, load_dataset
 
 DAY = 24
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from environment.calendar import Calendar
-from environment.commercial_buildings import BUSINESSES, CommercialBuildings, District
-from environment.streams import Streams
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.commercial_buildings import BUSINESSES, CommercialBuildings, District
+from hmesh.environment.streams import Streams
 
 YEAR = 8760
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from markets.allowance_iteration import Course, Horizon, iterate_allowance, live_through
-from markets.community_storage import (
+from hmesh.markets.allowance_iteration import Course, Horizon, iterate_allowance, live_through
+from hmesh.markets.community_storage import (
     StorageRatings,
     allowance_kwh,
     average_left,
@@ -19,13 +19,13 @@ from markets.community_storage import (
     served_by_storage,
     served_first,
 )
-from markets.community_storage_bounds import (
+from hmesh.markets.community_storage_bounds import (
     largest_demands_kwh,
     most_delivered,
     most_delivered_lp,
     most_in_turns,
 )
-from markets.printed_discharge import printed_dischargers
+from hmesh.markets.printed_discharge import printed_dischargers
 
 RATINGS = StorageRatings(10.0)
 QUARTER_H = 0.25

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from runs import load_scenario, read_run, start_run
-from runs.pictures.run_data import RunData
-from runs.plots import draw_plots
-from runs.run_notes import notes
-from runs.run_summary import summary_table
-from runs.schemes.community_storage import pictures as community_storage
+from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.plots import draw_plots
+from hmesh.runs.run_notes import notes
+from hmesh.runs.run_summary import summary_table
+from hmesh.runs.schemes.community_storage import pictures as community_storage
 
 NAMES = ["storage_charging", "household_demand", "charge_by_iteration", "allowance", "shares"]
 QUICK = ["plots=false", "community_storage.history_days=2"]

@@ -16,16 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-import environment
-from agents.community_storage import ServedHousehold
-from environment.errors import InputError
-from environment.forecasters import SeasonalNaive
-from runs import TABLES, audit_run, load_scenario, resume_run, start_run
-from runs.command_line import app
-from runs.results.tables import TABLES_OF
-from runs.scenarios.check import check_scenario
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh import environment
+from hmesh.agents.community_storage import ServedHousehold
+from hmesh.environment.errors import InputError
+from hmesh.environment.forecasters import SeasonalNaive
+from hmesh.runs import TABLES, audit_run, load_scenario, resume_run, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.results.tables import TABLES_OF
+from hmesh.runs.scenarios.check import check_scenario
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 NAME = "community-storage"
 OPTIMAL, NORMAL = "community_storage_optimal", "community_storage_normal"
@@ -327,7 +327,9 @@ def test_history_is_seen_in_files_and_its_lack_is_told(tmp_path: Path) -> None:
         ]
         (tmp_path / "loads.csv").write_text("\n".join(lines))
 
-    shipped = Path(__file__).parents[1] / "runs" / "scenarios" / "built_in" / f"{NAME}.yaml"
+    shipped = (
+        Path(__file__).parents[1] / "hmesh" / "runs" / "scenarios" / "built_in" / f"{NAME}.yaml"
+    )
     path = tmp_path / "mine.yaml"
     text = shipped.read_text()
     path.write_text(text)
@@ -391,7 +393,7 @@ def test_without_the_extra_only_the_network_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "jax", None)
-    monkeypatch.delitem(sys.modules, "environment.lstm_forecaster", raising=False)
+    monkeypatch.delitem(sys.modules, "hmesh.environment.lstm_forecaster", raising=False)
     monkeypatch.delattr(environment, "lstm_forecaster", raising=False)
     for kind in ("persistence", "seasonal_naive", "ridge", "noise"):
         usual = world("hours=2", f"community_storage.forecaster={{kind: {kind}}}")

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from test_audit_tampering import accept, edit, otherwise
 
-from runs import audit_run, load_scenario, start_run
-from runs.audits.report import AuditReport
-from runs.results.size import size_note
-from runs.schemes.composite_storage.audit_replay import MOST_SOLVED, sample_of
-from runs.schemes.composite_storage.size import house_rows
+from hmesh.runs import audit_run, load_scenario, start_run
+from hmesh.runs.audits.report import AuditReport
+from hmesh.runs.results.size import size_note
+from hmesh.runs.schemes.composite_storage.audit_replay import MOST_SOLVED, sample_of
+from hmesh.runs.schemes.composite_storage.size import house_rows
 
 CASES = ["no_house_storage", "house_battery", "thermal_tank", "hybrid_storage"]
 SECTION = "composite_storage"

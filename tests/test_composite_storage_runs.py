@@ -13,20 +13,20 @@ import pytest
 from shared_datasets import us_houses
 from test_audit_tampering import edit, otherwise
 
-from environment.calendar import Calendar
-from environment.errors import InputError
-from environment.house_profiles import house_need
-from environment.retail_tariff import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.errors import InputError
+from hmesh.environment.house_profiles import house_need
+from hmesh.environment.retail_tariff import (
     base_charge,
     feed_in_of,
     feed_in_years,
     rest_day,
     time_of_use,
 )
-from runs import audit_run, load_scenario, start_run
-from runs.results.tables import TABLES, TABLES_OF
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.runs import audit_run, load_scenario, start_run
+from hmesh.runs.results.tables import TABLES, TABLES_OF
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 SHORT = ("years=null", "hours=48", "plots=false")
 SECTION = "composite_storage"

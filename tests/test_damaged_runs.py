@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from environment import InputError
-from environment.safe_files import sha256
-from runs import audit_run, load_scenario, read_run, resume_run, scenario_hash, start_run
-from runs.report.write import write_report
-from runs.results import writer as results
-from runs.results.tables import TABLES, tables_with
-from runs.results.unfinished_run import read_any_run
-from runs.scenarios.scenario import Scenario
-from runs.sweeps.sweep import Sweep, run_sweep
-from runs.world.setting import Setting, make_setting
+from hmesh.environment import InputError
+from hmesh.environment.safe_files import sha256
+from hmesh.runs import audit_run, load_scenario, read_run, resume_run, scenario_hash, start_run
+from hmesh.runs.report.write import write_report
+from hmesh.runs.results import writer as results
+from hmesh.runs.results.tables import TABLES, tables_with
+from hmesh.runs.results.unfinished_run import read_any_run
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.sweeps.sweep import Sweep, run_sweep
+from hmesh.runs.world.setting import Setting, make_setting
 from tests.interrupted_runs import interrupted
 
 CHANGES = (
@@ -54,7 +54,7 @@ def _one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
             made[digest] = make_setting(scenario)
         return made[digest]
 
-    for module in ("runs.run", "runs.world.setting"):
+    for module in ("hmesh.runs.run", "hmesh.runs.world.setting"):
         monkeypatch.setattr(f"{module}.make_setting", cached)
 
 

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from environment.calendar import Calendar
-from environment.datasets import Dataset
-from environment.datasets.readers import KINDS, Wishes, read_foreign
-from environment.errors import InputError
-from runs.command_line import app
-from runs.world.dataset_files import import_dataset
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.datasets import Dataset
+from hmesh.environment.datasets.readers import KINDS, Wishes, read_foreign
+from hmesh.environment.errors import InputError
+from hmesh.runs.command_line import app
+from hmesh.runs.world.dataset_files import import_dataset
 
 HOURS = 48
 

@@ -19,13 +19,20 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from environment.calendar import Calendar
-from environment.datasets import TABLES, Dataset, Description, fill_gaps, resampled, service_days
-from environment.datasets.flaws import scaled_copies
-from environment.errors import InputError
-from runs.command_line import app
-from runs.scenarios.yaml_reader import read_yaml
-from runs.world.dataset_files import check_dataset, load_dataset
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.datasets import (
+    TABLES,
+    Dataset,
+    Description,
+    fill_gaps,
+    resampled,
+    service_days,
+)
+from hmesh.environment.datasets.flaws import scaled_copies
+from hmesh.environment.errors import InputError
+from hmesh.runs.command_line import app
+from hmesh.runs.scenarios.yaml_reader import read_yaml
+from hmesh.runs.world.dataset_files import check_dataset, load_dataset
 
 DAY = 24
 
@@ -484,7 +491,9 @@ def test_attributes_are_named_once_and_described() -> None:
 
 def test_importing_datasets_is_light() -> None:
     heavy = "pandas", "pyarrow", "pydantic"
-    code = f"import environment.datasets, sys; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        f"import hmesh.environment.datasets, sys; print([m for m in {heavy} if m in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.calendar import DayKind
-from environment.day_plans import DayPlans, read_day_plans
-from environment.errors import InputError
+from hmesh.environment.calendar import DayKind
+from hmesh.environment.day_plans import DayPlans, read_day_plans
+from hmesh.environment.errors import InputError
 
 COMMUNITIES = ("homes", "malls", "offices")
 HEADER = "plan,departs_h,duration_h,km,origin,via,destination\n"

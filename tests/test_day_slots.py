@@ -2,8 +2,8 @@
 
 import pytest
 
-from environment.calendar import Calendar
-from environment.day_slots import slot_by_clock, slots_by_clock, steps_of_day
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.day_slots import slot_by_clock, slots_by_clock, steps_of_day
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from environment.calendar import Calendar
-from environment.demand import LoadTable, read_loads
-from environment.errors import InputError
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.demand import LoadTable, read_loads
+from hmesh.environment.errors import InputError
 
 HEADER = "time,member,load_kwh\n"
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from runs.scenarios.scenario import load_scenario
-from runs.world.setting import Setting, make_setting
-from runs.world.simulation import Simulation
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.setting import Setting, make_setting
+from hmesh.runs.world.simulation import Simulation
 
 
 def setting_of(*changes: str) -> Setting:

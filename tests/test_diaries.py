@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment.calendar import Calendar
-from environment.diaries import Diaries, read_diaries
-from environment.diary_trips import DiaryTrips
-from environment.errors import InputError
-from environment.streams import Streams
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.diaries import Diaries, read_diaries
+from hmesh.environment.diary_trips import DiaryTrips
+from hmesh.environment.errors import InputError
+from hmesh.environment.streams import Streams
 
 COMMUNITIES = ("homes", "malls", "offices")
 CALENDAR = Calendar("2024-03-29", "Europe/Berlin", 0.5)

@@ -11,17 +11,17 @@ from plain_dispatch import plain_cost
 from storage_houses import CASES, DAY, NIGHT, some_days, tariff
 from test_exact_dispatch import physical
 
-from environment.errors import InputError
-from markets.dispatch_by_days import dispatch_by_days
-from markets.exact_dispatch import dispatch_exactly
-from markets.house_dispatch import (
+from hmesh.environment.errors import InputError
+from hmesh.markets.dispatch_by_days import dispatch_by_days
+from hmesh.markets.exact_dispatch import dispatch_exactly
+from hmesh.markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
     HousePrices,
     electricity_imbalance,
     running_cost,
 )
-from markets.house_programme import HouseProgramme, Stored, burning
+from hmesh.markets.house_programme import HouseProgramme, Stored, burning
 
 # Between the prices, at the dearest, and above all of them.
 FEED_INS = (19.0, DAY, 30.0, 48.0)

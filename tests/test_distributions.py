@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from environment import Streams, distributions
+from hmesh.environment import Streams, distributions
 
 SHARES = Streams(1).generator("tests of distributions").random(20_000)
 

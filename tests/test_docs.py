@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from environment import PROFILES, SCHOOL_YEARS
-from runs import TABLES, load_scenario, read_run, start_run
-from runs.command_line import app
-from runs.world.setting import make_setting
+from hmesh.environment import PROFILES, SCHOOL_YEARS
+from hmesh.runs import TABLES, load_scenario, read_run, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.world.setting import make_setting
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -90,9 +90,9 @@ def test_the_printed_days_of_the_community_storage_study_are_named() -> None:
     root = DOCS.parent
     places = (
         "docs/models/community-storage.md",
-        "runs/scenarios/built_in/community-storage.yaml",
-        "runs/studies/community_storage.py",
-        "runs/studies/community_openings.py",
+        "hmesh/runs/scenarios/built_in/community-storage.yaml",
+        "hmesh/runs/studies/community_storage/study.py",
+        "hmesh/runs/studies/community_storage/openings.py",
     )
     for place in places:
         text = " ".join((root / place).read_text(encoding="utf-8").split())

@@ -8,14 +8,14 @@ from games import SEEDS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import row_agent
-from agents.electric_vehicle import ElectricVehicle
-from agents.fleet import Fleet
-from environment.battery import charged
-from environment.population import Population
-from runs.scenarios.scenario import load_scenario
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.agents import row_agent
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.agents.fleet import Fleet
+from hmesh.environment.battery import charged
+from hmesh.environment.population import Population
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 
 class World(SimpleNamespace):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from environment.energy_origin import shares_after_charging
+from hmesh.environment.energy_origin import shares_after_charging
 
 ENERGY = st.floats(0.0, 100.0)
 

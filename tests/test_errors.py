@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from environment.errors import (
+from hmesh.environment.errors import (
     InputError,
     Problem,
     missing_columns,

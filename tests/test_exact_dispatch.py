@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from storage_houses import CASES, NIGHT, some_days, tariff
 
-from environment.errors import InputError
-from environment.thermal_tank import heat_after
-from markets.exact_dispatch import ExactDispatch, dispatch_exactly
-from markets.house_dispatch import (
+from hmesh.environment.errors import InputError
+from hmesh.environment.thermal_tank import heat_after
+from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
+from hmesh.markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
     HousePrices,
@@ -22,9 +22,9 @@ from markets.house_dispatch import (
     running_cost,
     self_consumption_rate,
 )
-from markets.house_programme import HouseProgramme, Stored
-from markets.house_sizing import cost_of_sizes, size_exactly
-from markets.payback import discounted_payback
+from hmesh.markets.house_programme import HouseProgramme, Stored
+from hmesh.markets.house_sizing import cost_of_sizes, size_exactly
+from hmesh.markets.payback import discounted_payback
 
 FEED_INS = (7.0, 20.0, 30.0)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.exact_numbers import from_exact, to_exact
+from hmesh.environment.exact_numbers import from_exact, to_exact
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from environment import InputError
-from runs import audit_run, check_scenario, load_scenario, read_run, start_run
-from runs.schemes.school_buses.warnings import school_warnings
+from hmesh.environment import InputError
+from hmesh.runs import audit_run, check_scenario, load_scenario, read_run, start_run
+from hmesh.runs.schemes.school_buses.warnings import school_warnings
 
 HEAD = """
 name: case

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from environment import InputError
-from runs import draw_plots, load_scenario, read_run, resume_run, start_run
-from runs.results.folder_lock import LOCK, locked
+from hmesh.environment import InputError
+from hmesh.runs import draw_plots, load_scenario, read_run, resume_run, start_run
+from hmesh.runs.results.folder_lock import LOCK, locked
 
 ROOT = Path(__file__).parents[1]
 CHANGES = {"vehicles.count": 4, "hours": 3, "strategies": ["typical"], "plots": False}
@@ -38,7 +38,7 @@ def test_a_second_process_is_refused_whatever_it_wants_to_do(tmp_path: Path) -> 
 def test_a_folder_is_reserved_while_its_run_is_set_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runs.run import make_setting
+    from hmesh.runs.run import make_setting
 
     directory, scenario = tmp_path / "run", load_scenario("three-communities", CHANGES)
 
@@ -48,7 +48,7 @@ def test_a_folder_is_reserved_while_its_run_is_set_up(
             start_run(scenario, directory)
         return make_setting(given)
 
-    monkeypatch.setattr("runs.run.make_setting", slowly)
+    monkeypatch.setattr("hmesh.runs.run.make_setting", slowly)
     start_run(scenario, directory)
     assert read_run(directory).complete
 
@@ -56,7 +56,7 @@ def test_a_folder_is_reserved_while_its_run_is_set_up(
 HOLDS = """
 import sys, time
 from pathlib import Path
-from runs.results.folder_lock import locked
+from hmesh.runs.results.folder_lock import locked
 
 with locked(Path(sys.argv[1])):
     print("held", flush=True)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from environment.errors import InputError
-from environment.forecast_errors import forecast_errors, least_largest_error
-from environment.forecasters import (
+from hmesh.environment.errors import InputError
+from hmesh.environment.forecast_errors import forecast_errors, least_largest_error
+from hmesh.environment.forecasters import (
     Forecaster,
     NoisyActual,
     Persistence,
@@ -20,7 +20,7 @@ from environment.forecasters import (
     SeasonalNaive,
     bridged,
 )
-from environment.lstm_forecaster import (
+from hmesh.environment.lstm_forecaster import (
     LstmForecaster,
     LstmSettings,
     load_network,
@@ -28,7 +28,7 @@ from environment.lstm_forecaster import (
     trained_or_loaded,
     windows_of,
 )
-from environment.streams import Streams
+from hmesh.environment.streams import Streams
 
 DAY = 8
 TINY = LstmSettings(window=4, units=3, epochs=2, batch=4)
@@ -243,9 +243,9 @@ def test_without_the_extra_the_message_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "optax", None)
-    monkeypatch.delitem(sys.modules, "environment.lstm_forecaster")
+    monkeypatch.delitem(sys.modules, "hmesh.environment.lstm_forecaster")
     with pytest.raises(InputError, match=r"pip install 'hmesh\[forecast\]'"):
-        import environment.lstm_forecaster  # noqa: F401
+        import hmesh.environment.lstm_forecaster  # noqa: F401
 
 
 @pytest.mark.slow

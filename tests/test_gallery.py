@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from runs.plots import draw_plots
-from runs.results.run_reader import read_run
+from hmesh.runs.plots import draw_plots
+from hmesh.runs.results.run_reader import read_run
 from tests.scheme_runs import run_of
 
 DOCS = Path(__file__).parents[1] / "docs"

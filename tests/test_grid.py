@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from environment.errors import InputError
-from environment.grid import Grid
+from hmesh.environment.errors import InputError
+from hmesh.environment.grid import Grid
 
 
 def line(loss_rate: float = 0.0, rating_kw: float = 100.0) -> dict[str, float]:

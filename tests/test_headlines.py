@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from runs.report.headlines import _of_lines, _of_money
-from runs.report.scheme_headlines import of_schemes
-from runs.report.sentence import Figure
+from hmesh.runs.report.headlines import _of_lines, _of_money
+from hmesh.runs.report.scheme_headlines import of_schemes
+from hmesh.runs.report.sentence import Figure
 
 HOUSES: dict[str, Any] = {
     "house_running_cost": 1.0, "house_generation_kwh": 4_000.0, "house_export_kwh": 3_000.0,

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from storage_houses import CASES, some_days, tariff
 
-from agents.storage_household import HomeEnergyManager
-from agents.storage_houses import HousePopulations, StorageHouses
-from environment.message_bus import MessageBus
-from environment.streams import Streams
-from markets.exact_dispatch import dispatch_exactly
-from markets.home_energy_rules import (
+from hmesh.agents.storage_household import HomeEnergyManager
+from hmesh.agents.storage_houses import HousePopulations, StorageHouses
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.streams import Streams
+from hmesh.markets.exact_dispatch import dispatch_exactly
+from hmesh.markets.home_energy_rules import (
     HouseState,
     HouseStep,
     Targets,
@@ -21,7 +21,7 @@ from markets.home_energy_rules import (
     manage_step,
     tariff_signals,
 )
-from markets.house_dispatch import (
+from hmesh.markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
     HouseFlows,
@@ -31,7 +31,7 @@ from markets.house_dispatch import (
     running_cost,
     self_consumption_rate,
 )
-from markets.house_programme import Stored
+from hmesh.markets.house_programme import Stored
 
 
 class Model(mesa.Model):  # type: ignore[type-arg]

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from runs import load_scenario, start_run
-from runs.plots import draw_plots
-from runs.schemes.composite_storage.pictures import figure_text
+from hmesh.runs import load_scenario, start_run
+from hmesh.runs.plots import draw_plots
+from hmesh.runs.schemes.composite_storage.pictures import figure_text
 
 
 def test_houses_have_their_pictures_and_findings(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from environment.zone_places import distance_km, far_from_zone, places
-from runs import load_scenario
-from runs.command_line import app
-from runs.scenarios.scenario_warnings import scenario_warnings
-from runs.world.dataset_files import check_dataset
+from hmesh.environment.zone_places import distance_km, far_from_zone, places
+from hmesh.runs import load_scenario
+from hmesh.runs.command_line import app
+from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
+from hmesh.runs.world.dataset_files import check_dataset
 
 DAYS = 29
 HOURS = 24 * DAYS

@@ -4,7 +4,7 @@ import grimp
 import networkx as nx
 import pytest
 
-from runs.schemes.registry import schemes
+from hmesh.runs.schemes.registry import schemes
 
 ROOMS = ("runs", "agents", "markets", "environment")
 

@@ -8,8 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from incentive_games import COLUMNS, but, incentive_games, interior_games, rows
 
-from markets.generation_cost import GenerationCost
-from markets.incentive_game import (
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.incentive_game import (
     IncentiveGame,
     IncentiveOutcome,
     IncentiveTerms,
@@ -19,8 +19,8 @@ from markets.incentive_game import (
     solve_exact,
     solve_grid,
 )
-from markets.supply_curve import supply_curve
-from runs.studies.school_buses.school_day import critical_hour
+from hmesh.markets.supply_curve import supply_curve
+from hmesh.runs.studies.school_buses.school_day import critical_hour
 
 
 def close(first: float, second: float, tolerance: float = 1e-9) -> bool:

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from environment import InputError
-from environment.safe_files import sha256
-from runs import interruptions, load_scenario, read_run, resume_run, start_run
-from runs.command_line import app
-from runs.results.folder_lock import LOCK
-from runs.results.recorder import Recorder
-from runs.world.simulation import Simulation
+from hmesh.environment import InputError
+from hmesh.environment.safe_files import sha256
+from hmesh.runs import interruptions, load_scenario, read_run, resume_run, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.results.folder_lock import LOCK
+from hmesh.runs.results.recorder import Recorder
+from hmesh.runs.world.simulation import Simulation
 
 ROOT = Path(__file__).parents[1]
 NAME = "three-communities"
@@ -141,7 +141,7 @@ def test_a_full_disk_before_the_first_checkpoint_says_how_to_continue(
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as patch:
         full = end_by(OSError(28, "No space left on device"))
-        patch.setattr("runs.results.checkpoint.np.savez", lambda *_, **__: full())
+        patch.setattr("hmesh.runs.results.checkpoint.np.savez", lambda *_, **__: full())
         result = hmesh("run", NAME, *SET, "--out", "my run")
     assert result.exit_code == 2
     assert result.stderr == (
@@ -158,7 +158,7 @@ def test_a_file_that_changed_since_the_run_began_is_refused(
     values = tmp_path / "values.csv"
     values.write_text("lam\n" + "60\n" * 4)
     scenario = tmp_path / "scenario.yaml"
-    built_in = ROOT / f"runs/scenarios/built_in/{NAME}.yaml"
+    built_in = ROOT / f"hmesh/runs/scenarios/built_in/{NAME}.yaml"
     scenario.write_text(built_in.read_text())
     lam = {"distribution": "file", "file": "values.csv", "column": "lam"}
     loaded = load_scenario(scenario, {**TINY, "vehicles.lam": lam})
@@ -206,7 +206,7 @@ def test_a_signal_while_results_are_written_loses_no_step(
     directory = tmp_path / "run"
     with monkeypatch.context() as patch:
         send = at_call(2, lambda: signal.raise_signal(number), sha256)
-        patch.setattr("runs.results.writer.sha256", send)
+        patch.setattr("hmesh.runs.results.writer.sha256", send)
         with pytest.raises(KeyboardInterrupt):
             tiny(directory)
     assert read_run(directory).info["steps_done"] == 4
@@ -220,7 +220,7 @@ def test_sigterm_ends_a_script_that_has_no_handler_of_its_own(
 ) -> None:
     code = f"""
 import os, signal
-from runs import load_scenario, start_run
+from hmesh.runs import load_scenario, start_run
 
 def end(done, total):
     if done == 3:
@@ -253,8 +253,8 @@ def test_what_a_progress_callback_raises_ends_a_run_that_can_be_continued(
 
 
 def test_a_failing_set_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runs.run.make_setting", end_by(KeyboardInterrupt()))
-    monkeypatch.setattr("runs.run.make_setting", lambda _: end_by(KeyboardInterrupt())())
+    monkeypatch.setattr("hmesh.runs.run.make_setting", end_by(KeyboardInterrupt()))
+    monkeypatch.setattr("hmesh.runs.run.make_setting", lambda _: end_by(KeyboardInterrupt())())
     (tmp_path / "there").mkdir()
     for directory in (tmp_path / "new" / "run", tmp_path / "there"):
         with pytest.raises(KeyboardInterrupt):
@@ -277,7 +277,7 @@ class Send:
 
 sys.meta_path.insert(0, Send())
 sys.argv = ["hmesh", *{words!r}]
-from runs.__main__ import main
+from hmesh.runs.__main__ import main
 main()
 """
 
@@ -288,7 +288,7 @@ main()
         ("typer", signal.SIGINT, ["--help"]),
         ("pydantic", signal.SIGTERM, ["run", NAME, *SET, "--out", "mine"]),
         ("numpy", signal.SIGINT, ["run", NAME, *SET, "--out", "mine"]),
-        ("runs.audits.audit", signal.SIGTERM, ["audit", "mine"]),
+        ("hmesh.runs.audits.audit", signal.SIGTERM, ["audit", "mine"]),
     ],
 )
 def test_a_signal_while_the_program_starts_is_one_line(
@@ -327,7 +327,7 @@ def test_an_error_made_of_an_interruption_is_no_traceback(
         except KeyboardInterrupt:
             raise ImportError("numpy failed to import") from None
 
-    monkeypatch.setattr("runs.start_run", fail, raising=False)
+    monkeypatch.setattr("hmesh.runs.start_run", fail, raising=False)
     result = hmesh("run", NAME)
     assert (result.exit_code, result.stderr) == (143, "interrupted\n")
 
@@ -353,7 +353,7 @@ def test_a_report_that_is_interrupted_leaves_no_page(
     tiny(tmp_path / "run")
     before = digests(tmp_path / "run")
     terminate = at_call(1, lambda: signal.raise_signal(signal.SIGTERM), json.dumps)
-    monkeypatch.setattr("runs.report.write.json.dumps", terminate)
+    monkeypatch.setattr("hmesh.runs.report.write.json.dumps", terminate)
     result = hmesh("report", str(tmp_path / "run"), "--no-audit")
     assert (result.exit_code, result.stderr) == (143, "interrupted\n")
     assert digests(tmp_path / "run") == before
@@ -370,7 +370,7 @@ def test_a_replication_that_is_interrupted_leaves_no_folder(
             (directory / "report.json").write_text("{")
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("runs.studies.replicate.replicate", lambda *_: [Report()])
+    monkeypatch.setattr("hmesh.runs.studies.replicate.replicate", lambda *_: [Report()])
     result = hmesh("replicate", "--out", str(tmp_path / "out"))
     assert (result.exit_code, result.stderr) == (143, "interrupted\n")
     assert not list(tmp_path.iterdir())
@@ -491,7 +491,7 @@ def test_the_time_between_checkpoints_is_checked(value: object) -> None:
         load_scenario(NAME, {"checkpoint_every_minutes": value})
 
 
-@pytest.mark.parametrize("module", ["runs", "runs.command_line"])
+@pytest.mark.parametrize("module", ["runs", "hmesh.runs.command_line"])
 def test_the_program_can_be_called_by_its_module(module: str) -> None:
     command = [sys.executable, "-m", module, "--version"]
     printed = subprocess.run(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.last_digits import (
+from hmesh.environment.last_digits import (
     DUST_KWH,
     FINEST,
     KEPT_BITS,
@@ -15,8 +15,8 @@ from environment.last_digits import (
     lowest,
     settled,
 )
-from markets.battery_exchange import match_exchange, own_load_first
-from runs.world.totals import Totals
+from hmesh.markets.battery_exchange import match_exchange, own_load_first
+from hmesh.runs.world.totals import Totals
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False, max_value=1e300,
                    min_value=-1e300)  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.ledger import COLUMNS, Ledger
+from hmesh.environment.ledger import COLUMNS, Ledger
 
 PARTIES = st.sampled_from(["utility", "homes", "malls", "vehicles of homes"])
 KINDS = st.sampled_from(["charging", "fixed load", "incentive"])

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from environment import InputError
-from environment.safe_files import beside, own_entries, own_folder, remove_own
-from runs import draw_plots, export_trips, load_scenario, resume_run, start_run
-from runs.command_line import app
-from runs.results.names import CHECKPOINT_FILES, RUN_FILES
-from runs.sweeps.sweep import Sweep, run_sweep
+from hmesh.environment import InputError
+from hmesh.environment.safe_files import beside, own_entries, own_folder, remove_own
+from hmesh.runs import draw_plots, export_trips, load_scenario, resume_run, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.results.names import CHECKPOINT_FILES, RUN_FILES
+from hmesh.runs.sweeps.sweep import Sweep, run_sweep
 from tests.interrupted_runs import interrupted
 from tests.test_dataset_readers import citylearn
 

@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from environment import InputError
-from runs import builtin_scenarios, load_scenario, start_run
-from runs.command_line import app
-from runs.live import courses, graphs
-from runs.live.figures import figures_now, now_html, so_far_html
-from runs.live.look import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
-from runs.live.parameters import Parameter, parameters_of, round_step
-from runs.live.readings import stores_of
-from runs.live.server import refuse_used
-from runs.live.source import Source, make_source
-from runs.live.world import STEPS_SHOWN, LiveWorld
-from runs.run_summary import summary_table
-from runs.schemes.vehicles.live import MOST_DOTS, VehicleRoads
-from runs.strategy_names import strategy_label
-from runs.world.setting import make_setting
-from runs.world.simulation import ENERGIES, Simulation
+from hmesh.environment import InputError
+from hmesh.runs import builtin_scenarios, load_scenario, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.live import courses, graphs
+from hmesh.runs.live.figures import figures_now, now_html, so_far_html
+from hmesh.runs.live.look import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
+from hmesh.runs.live.parameters import Parameter, parameters_of, round_step
+from hmesh.runs.live.readings import stores_of
+from hmesh.runs.live.server import refuse_used
+from hmesh.runs.live.source import Source, make_source
+from hmesh.runs.live.world import STEPS_SHOWN, LiveWorld
+from hmesh.runs.run_summary import summary_table
+from hmesh.runs.schemes.vehicles.live import MOST_DOTS, VehicleRoads
+from hmesh.runs.strategy_names import strategy_label
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import ENERGIES, Simulation
 
 CHARTS = (
     graphs.map_chart, graphs.grid_chart, courses.load_chart, courses.price_chart,
@@ -370,7 +370,7 @@ def test_values_that_do_not_go_together_are_told_and_not_run() -> None:
 def test_names_in_a_page_are_text_and_no_markup() -> None:
     world = begin(source("three-communities"))
     world.problems = ["<script>"]
-    from runs.live.figures import problems_html
+    from hmesh.runs.live.figures import problems_html
 
     assert "<script>" not in problems_html(world.problems)
 
@@ -395,7 +395,7 @@ def test_without_the_extra_the_command_says_what_to_install(
     def none_there(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("runs.live.server.version", none_there)
+    monkeypatch.setattr("hmesh.runs.live.server.version", none_there)
     told = hmesh("live", "three-communities")
     assert told.exit_code == 2
     assert told.stderr.splitlines() == [
@@ -405,7 +405,7 @@ def test_without_the_extra_the_command_says_what_to_install(
 
 
 def test_wrong_input_is_told_in_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runs.live.server.version", lambda name: "1")
+    monkeypatch.setattr("hmesh.runs.live.server.version", lambda name: "1")
     told = hmesh("live", "three-communities", "--strategy", "three_leve")
     assert told.exit_code == 2
     assert "did you mean 'three_level'?" in told.stderr
@@ -427,7 +427,7 @@ def test_the_command_line_does_not_load_the_viewer() -> None:
     import subprocess
 
     code = (
-        "import runs.command_line, runs.live.source, runs.live.world, sys; "
+        "import hmesh.runs.command_line, hmesh.runs.live.source, hmesh.runs.live.world, sys; "
         "assert not {'solara', 'altair'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -450,6 +450,6 @@ def test_a_dark_page_has_lighter_colours() -> None:
 
 
 def test_all_energies_have_a_name_and_a_colour() -> None:
-    from runs.live.look import ENERGY_COLOURS, ENERGY_NAMES
+    from hmesh.runs.live.look import ENERGY_COLOURS, ENERGY_NAMES
 
     assert set(ENERGIES) == set(ENERGY_COLOURS) == set(ENERGY_NAMES)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from environment import InputError
-from runs.live.guard import why_refused
-from runs.live.parameters import check_slider
-from runs.live.source import make_source
-from runs.live.world import LiveWorld
-from runs.strategy_names import strategy_label
+from hmesh.environment import InputError
+from hmesh.runs.live.guard import why_refused
+from hmesh.runs.live.parameters import check_slider
+from hmesh.runs.live.source import make_source
+from hmesh.runs.live.world import LiveWorld
+from hmesh.runs.strategy_names import strategy_label
 
 WITHIN_S = 120.0
 needs_viewer = [
@@ -27,7 +27,7 @@ needs_viewer = [
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     pytest.importorskip("solara")
-    from runs.live.server import make_server
+    from hmesh.runs.live.server import make_server
 
     server = make_server(make_source("three-communities", ["vehicles.count=20", "hours=3"]))
     server.serve_threaded()

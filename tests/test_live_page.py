@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from runs.live.figures import figures_now
-from runs.live.look import Look
-from runs.live.source import Source, make_source
-from runs.live.world import LiveWorld
-from runs.strategy_names import strategy_label
+from hmesh.runs.live.figures import figures_now
+from hmesh.runs.live.look import Look
+from hmesh.runs.live.source import Source, make_source
+from hmesh.runs.live.world import LiveWorld
+from hmesh.runs.strategy_names import strategy_label
 
 BROWSER = shutil.which("chromium")
 # Where Solara looks for what its pages load; the package solara-assets puts it there.
@@ -129,7 +129,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def served() -> Iterator[Any]:
     """Serve a scenario; only one at a time, for there is one page."""
-    from runs.live.server import STARTS_WITHIN_S, make_server
+    from hmesh.runs.live.server import STARTS_WITHIN_S, make_server
 
     servers: list[Any] = []
 
@@ -344,7 +344,7 @@ def command() -> tuple[Any, str]:
     # Whoever runs the tests in the background has the shell ignore the interruption.
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from runs.command_line import main; main()"
+        "from hmesh.runs.command_line import main; main()"
     )
     words = ["live", "three-communities", "--set", "vehicles.count=20", "--no-browser"]
     process = subprocess.Popen(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
-from markets.load_levelling import Cycle, Equipment, Windows, answer_to_prices, level_load
-from markets.valley_filling import fill_valley, within_steps
+from hmesh.markets.load_levelling import Cycle, Equipment, Windows, answer_to_prices, level_load
+from hmesh.markets.valley_filling import fill_valley, within_steps
 
 HOURS = np.arange(24.0)
 WINDOWS = Windows.of_clock(HOURS)

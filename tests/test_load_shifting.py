@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from smart_homes import random_homes, study_home, study_window
 
-from environment.storage_bank import StorageBank
-from markets.home_day import Homes, sum_day
-from markets.home_layout import ASSIGNMENTS, Assignment
-from markets.load_shifting import MOST_CANDIDATES, ShiftedDay, shift_loads
-from markets.load_shifting_bound import least_waste
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.home_day import Homes, sum_day
+from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
+from hmesh.markets.load_shifting import MOST_CANDIDATES, ShiftedDay, shift_loads
+from hmesh.markets.load_shifting_bound import least_waste
 
 SEEDS = st.integers(0, 2**32 - 1)
 MULTIPLE = st.sampled_from(ASSIGNMENTS[2:])

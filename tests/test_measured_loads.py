@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from runs import audit_run, load_scenario, read_run, start_run
+from hmesh.runs import audit_run, load_scenario, read_run, start_run
 
 MONDAY = pd.Timestamp("2013-11-04")
 HOURS = 168

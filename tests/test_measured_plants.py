@@ -9,14 +9,14 @@ import pytest
 import yaml
 from shared_datasets import SHARED
 
-from environment.errors import InputError
-from runs import audit_run, load_scenario, read_run, resume_run, start_run
-from runs.live.parameters import parameters_of
-from runs.live.source import make_source
-from runs.scenarios.check import check_scenario
-from runs.scenarios.scenario import BUILT_IN, Scenario
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.environment.errors import InputError
+from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
+from hmesh.runs.live.parameters import parameters_of
+from hmesh.runs.live.source import make_source
+from hmesh.runs.scenarios.check import check_scenario
+from hmesh.runs.scenarios.scenario import BUILT_IN, Scenario
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 NAME = "community-storage"
 OPTIMAL = "community_storage_optimal"

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from shared_datasets import us_weather
 
-from environment import Calendar
-from environment.sunshine import ClearSky, MeasuredSky, Orientation
-from runs.world.dataset_files import load_dataset
+from hmesh.environment import Calendar
+from hmesh.environment.sunshine import ClearSky, MeasuredSky, Orientation
+from hmesh.runs.world.dataset_files import load_dataset
 
 FLAT = Orientation(tilt=0.0, azimuth=180.0, performance_ratio=0.8)
 SOUTH = Orientation(tilt=35.0, azimuth=180.0, performance_ratio=0.8)

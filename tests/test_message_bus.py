@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from environment.errors import InputError
-from environment.message_bus import LOG_COLUMNS, Count, MessageBus
-from environment.messages import EnergyBid, EnergyMessage, Message, PriceOffer
-from environment.streams import Streams
+from hmesh.environment.errors import InputError
+from hmesh.environment.message_bus import LOG_COLUMNS, Count, MessageBus
+from hmesh.environment.messages import EnergyBid, EnergyMessage, Message, PriceOffer
+from hmesh.environment.streams import Streams
 
 
 def offer(receiver: str = "homes", count: int = 1, sender: str = "utility") -> Message:
@@ -239,7 +239,7 @@ def test_two_classes_of_one_name_are_not_counted_as_one_message() -> None:
     bus.send(offer())
     with pytest.raises(InputError, match=r"message PriceOffer: two classes have this name") as told:
         bus.send(other)
-    assert "environment.messages.PriceOffer" in str(told.value)
+    assert "hmesh.environment.messages.PriceOffer" in str(told.value)
     assert bus.statistics == {"PriceOffer": Count(sent=1)}
     assert bus.drain_log()["value"] == [30.0]
 

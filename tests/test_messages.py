@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from environment.messages import (
+from hmesh.environment.messages import (
     EnergyBid,
     Message,
     PlugIn,

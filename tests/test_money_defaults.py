@@ -12,11 +12,11 @@ import yaml
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from environment.errors import InputError
-from environment.exchange_rates import UNITS_PER_USD, converted, exchange_rate
-from runs import Scenario, load_scenario, read_run, start_run
-from runs.command_line import app
-from runs.scenarios.money_defaults import MONEY_DEFAULTS, Given
+from hmesh.environment.errors import InputError
+from hmesh.environment.exchange_rates import UNITS_PER_USD, converted, exchange_rate
+from hmesh.runs import Scenario, load_scenario, read_run, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.scenarios.money_defaults import MONEY_DEFAULTS, Given
 
 HOMES = {"kind": "household", "name": "h", "count": 10, "annual_kwh": 3500, "profile": "h0"}
 # Every amount of money has an effect here.

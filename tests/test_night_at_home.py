@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.calendar import Calendar
-from environment.day_plans import read_day_plans
-from environment.diaries import read_diaries
-from environment.diary_trips import DiaryTrips
-from environment.night_at_home import HALF_A_DAY_H, homes_among, nights_at_home
-from environment.planned_trips import PlannedTrips
-from environment.streams import Streams
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.day_plans import read_day_plans
+from hmesh.environment.diaries import read_diaries
+from hmesh.environment.diary_trips import DiaryTrips
+from hmesh.environment.night_at_home import HALF_A_DAY_H, homes_among, nights_at_home
+from hmesh.environment.planned_trips import PlannedTrips
+from hmesh.environment.streams import Streams
 
 STAYS = st.lists(
     st.tuples(st.floats(0.25, 20), st.floats(0.25, 40), st.booleans()), min_size=1, max_size=12

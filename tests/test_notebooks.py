@@ -7,8 +7,8 @@ from typing import Any
 import nbformat
 import pytest
 
-from runs import builtin_scenarios, load_scenario
-from runs.strategy_names import STRATEGIES_OF
+from hmesh.runs import builtin_scenarios, load_scenario
+from hmesh.runs.strategy_names import STRATEGIES_OF
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from runs.number_text import change, counted, fixed, same, texts_apart, times
+from hmesh.runs.number_text import change, counted, fixed, same, texts_apart, times
 
 ANY = st.floats(allow_nan=False, allow_infinity=False)
 

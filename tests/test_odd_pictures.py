@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from matplotlib import style as matplotlib_style
 
-import runs.plots
-from runs import load_scenario, read_run, start_run
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import style
+import hmesh.runs.plots
+from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import style
 
 EXACT, ONE_STEP = "game.solver=exact", "hours=1"
 NO_MEMBERS = tuple(f"communities.{name}.members=[]" for name in ("homes", "malls", "offices"))
@@ -103,7 +103,7 @@ def test_a_picture_shows_something_or_says_why_not(odd: str, tmp_path: Path) -> 
     start_run(load_scenario(scenario, [*changes, "plots=false"]), tmp_path / "run")
     data = RunData(read_run(tmp_path / "run"))
     with matplotlib_style.context(["default", style()]):
-        drawings = {name: draw(data) for name, draw in runs.plots._pictures(data, drawn=True)}
+        drawings = {name: draw(data) for name, draw in hmesh.runs.plots._pictures(data, drawn=True)}
     assert drawings
     for name, drawing in drawings.items():
         told = drawing.finding

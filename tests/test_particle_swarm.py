@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from storage_houses import some_days, tariff
 
-from environment.errors import InputError
-from markets.house_dispatch import HouseDevices
-from markets.house_sizing import cost_of_sizes, size_exactly
-from markets.particle_swarm import Points, Swarm, adaptive_swarm, pymoo_swarm
+from hmesh.environment.errors import InputError
+from hmesh.markets.house_dispatch import HouseDevices
+from hmesh.markets.house_sizing import cost_of_sizes, size_exactly
+from hmesh.markets.particle_swarm import Points, Swarm, adaptive_swarm, pymoo_swarm
 
 ANNUITIES = (50.0, 14.0)
 LOW, HIGH = np.zeros(2), np.array([20.0, 30.0])

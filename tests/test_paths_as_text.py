@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-import environment
-import runs
-from environment import Calendar, read_loads
-from runs import (
+from hmesh import environment, runs
+from hmesh.environment import Calendar, read_loads
+from hmesh.runs import (
     ResultsWriter,
     audit_run,
     draw_plots,

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.payback import (
+from hmesh.markets.payback import (
     discounted_payback,
     investment_paid_back,
     saving_implied_by_tax,
     simple_payback,
 )
-from markets.present_value import net_present_value
+from hmesh.markets.present_value import net_present_value
 
 SAVING = st.floats(1, 1e4)
 RATE = st.floats(0.001, 0.2)

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agents.electric_vehicle import ElectricVehicle
-from environment.calendar import Calendar
-from environment.clock import Clock
-from environment.day_plans import DayPlans, read_day_plans
-from environment.planned_trips import PlannedTrips
-from environment.population import Population
-from environment.traffic import ON_THE_ROAD, Traffic
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.clock import Clock
+from hmesh.environment.day_plans import DayPlans, read_day_plans
+from hmesh.environment.planned_trips import PlannedTrips
+from hmesh.environment.population import Population
+from hmesh.environment.traffic import ON_THE_ROAD, Traffic
 
 BERLIN = ZoneInfo("Europe/Berlin")
 COMMUNITIES = ("homes", "malls", "offices")

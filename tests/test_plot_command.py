@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from environment import InputError
-from environment.safe_files import sha256
-from runs import PictureForm, draw_plots, load_scenario, read_run, resume_run, start_run
-from runs.command_line import app
-from runs.pictures.form import picture_form
+from hmesh.environment import InputError
+from hmesh.environment.safe_files import sha256
+from hmesh.runs import PictureForm, draw_plots, load_scenario, read_run, resume_run, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.pictures.form import picture_form
 from tests.interrupted_runs import interrupted
 
 CHANGES = {"vehicles.count": 4, "hours": 6, "strategies": ["typical", "three_level"]}
@@ -169,7 +169,9 @@ def test_a_run_killed_while_its_pictures_are_drawn_gets_them_by_resume(
 
     with monkeypatch.context() as patch:
         patch.setattr(PictureForm, "save", kill)
-        patch.setattr("runs.plots.remove_own", lambda *_, **options: None)  # as kill -9 leaves it
+        patch.setattr(
+            "hmesh.runs.plots.remove_own", lambda *_, **options: None
+        )  # as kill -9 leaves it
         with pytest.raises(Killed):
             draw_plots(run)
     assert len(list((run / ".plots.new").glob("*.png"))) == 2

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from environment import Calendar, InputError
-from runs import ResultsWriter, draw_plots, load_scenario, read_run, start_run
-from runs.pictures import run_data
-from runs.pictures.load import draw_load, draw_peak_to_average
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import TITLE_CHARACTERS, strategy_colour, title_lines
-from runs.pictures.timeline import MOST_DAYS, MOST_STEPS, Timeline
-from runs.plots import Plot
+from hmesh.environment import Calendar, InputError
+from hmesh.runs import ResultsWriter, draw_plots, load_scenario, read_run, start_run
+from hmesh.runs.pictures import run_data
+from hmesh.runs.pictures.load import draw_load, draw_peak_to_average
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import TITLE_CHARACTERS, strategy_colour, title_lines
+from hmesh.runs.pictures.timeline import MOST_DAYS, MOST_STEPS, Timeline
+from hmesh.runs.plots import Plot
 
 NAMES = [
     "load", "peak_to_average", "prices", "charging", "state_of_charge", "whereabouts",
@@ -323,7 +323,7 @@ def test_clock_labels_show_local_time_across_the_change_of_clocks() -> None:
 
 def test_nothing_heavy_is_imported_before_it_is_needed(without_vehicles: Path) -> None:
     code = (
-        "import sys, runs; draw, _ = runs.draw_plots, runs.summary_table; "
+        "import sys, runs; draw, _ = hmesh.runs.draw_plots, hmesh.runs.summary_table; "
         "print([n for n in ('matplotlib', 'rich', 'pandas', 'pyarrow') if n in sys.modules]); "
         "draw(sys.argv[1]); print('matplotlib.pyplot' in sys.modules)"
     )

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.errors import InputError
-from environment.population import AgentAttribute, Population
+from hmesh.environment.errors import InputError
+from hmesh.environment.population import AgentAttribute, Population
 
 ATTRIBUTES = [
     AgentAttribute("capacity_kwh", np.float64, "kWh", 40.0, "size of the battery"),

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from smart_homes import STUDY_LAYOUT, random_homes, study_home
 
-from environment.errors import InputError
-from environment.storage_bank import StorageBank
-from markets.home_day import HomeFlows, Homes, settle_day, sum_day
-from markets.home_layout import ASSIGNMENTS, Assignment, HomeLayout
-from markets.power_flow_assignment import (
+from hmesh.environment.errors import InputError
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.home_day import HomeFlows, Homes, settle_day, sum_day
+from hmesh.markets.home_layout import ASSIGNMENTS, Assignment, HomeLayout
+from hmesh.markets.power_flow_assignment import (
     StepFlows,
     dispatch,
     settle_step,

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.present_value import annuity_factor, break_even_income, net_present_value
+from hmesh.markets.present_value import annuity_factor, break_even_income, net_present_value
 
 RATES = st.floats(0.0, 0.5).filter(lambda rate: rate == 0 or rate > 1e-6)
 MONEY = st.floats(-1e6, 1e6)

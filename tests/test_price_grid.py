@@ -10,8 +10,8 @@ from games import Community, Players, players
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.generation_cost import GenerationCost
-from markets.three_level_game import PriceBounds, follow_exact, solve_exact, solve_grid
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.three_level_game import PriceBounds, follow_exact, solve_exact, solve_grid
 
 BOUNDS = PriceBounds(0.0, 70.0, 0.0, 70.0)
 

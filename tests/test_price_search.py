@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from markets.demand_curve import demand_curve
-from markets.generation_cost import GenerationCost
-from markets.learned_demand import learn_demand
-from markets.price_search import search_price
-from markets.three_level_game import follow_exact, response_maps, solve_exact
+from hmesh.markets.demand_curve import demand_curve
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.learned_demand import learn_demand
+from hmesh.markets.price_search import search_price
+from hmesh.markets.three_level_game import follow_exact, response_maps, solve_exact
 
 LOWEST, HIGHEST = 0.0, 70.0
 type Ask = Callable[[float], NDArray[np.float64]]

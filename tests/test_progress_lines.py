@@ -3,9 +3,9 @@ import threading
 
 import pytest
 
-from runs import progress_lines as lines
-from runs.progress_lines import PartsDone, progress_lines
-from runs.terminal import progress_bar
+from hmesh.runs import progress_lines as lines
+from hmesh.runs.progress_lines import PartsDone, progress_lines
+from hmesh.runs.terminal import progress_bar
 
 
 def test_work_done_before_the_first_pause_ends_shows_no_progress_outside_a_terminal(

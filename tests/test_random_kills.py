@@ -30,7 +30,7 @@ def test_every_built_in_scenario_survives_random_kills(tmp_path: Path) -> None:
     found = kill(tmp_path, "--kills", "42", "--cold", "6", "--seed", "3")
     assert found["failures"] == []
     assert sum(found["kills"].values()) >= 48
-    built_in = {path.stem for path in (ROOT / "runs/scenarios/built_in").glob("*.yaml")}
+    built_in = {path.stem for path in (ROOT / "hmesh/runs/scenarios/built_in").glob("*.yaml")}
     assert set(found["runs"]) == built_in
     signals = {name.split()[0] for name in found["kills"]}
     assert signals == {"SIGKILL", "SIGTERM", "SIGINT"}

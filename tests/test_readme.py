@@ -9,9 +9,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from runs import load_scenario
-from runs.command_line import app
-from runs.scenarios.scenario import builtin_scenarios
+from hmesh.runs import load_scenario
+from hmesh.runs.command_line import app
+from hmesh.runs.scenarios.scenario import builtin_scenarios
 
 ROOT = Path(__file__).parents[1]
 PAGES = (

@@ -15,18 +15,26 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from environment import InputError
-from runs import Scenario, audit_run, load_scenario, read_run, resume_run, start_run, write_report
-from runs.command_line import app
-from runs.results.tables import TABLES
-from runs.run_notes import notes
-from runs.run_summary import summary_table
-from runs.schemes.descriptor import REQUIRED, SchemeDescriptor
-from runs.schemes.registry import register, scheme, schemes, unregister
-from runs.schemes.scheme import Scheme
-from runs.strategy_names import strategy_name
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.environment import InputError
+from hmesh.runs import (
+    Scenario,
+    audit_run,
+    load_scenario,
+    read_run,
+    resume_run,
+    start_run,
+    write_report,
+)
+from hmesh.runs.command_line import app
+from hmesh.runs.results.tables import TABLES
+from hmesh.runs.run_notes import notes
+from hmesh.runs.run_summary import summary_table
+from hmesh.runs.schemes.descriptor import REQUIRED, SchemeDescriptor
+from hmesh.runs.schemes.registry import register, scheme, schemes, unregister
+from hmesh.runs.schemes.scheme import Scheme
+from hmesh.runs.strategy_names import strategy_name
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 SOURCE = Path(__file__).parent / "street_lights"
 NIGHT = {
@@ -249,7 +257,7 @@ def installed(folder: Path, value: str) -> dict[str, str]:
 
 
 def hmesh(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "from runs.command_line import main; main()"
+    code = "from hmesh.runs.command_line import main; main()"
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

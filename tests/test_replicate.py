@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from environment import InputError
-from runs import STUDIES, ReportSection, StudyReport
-from runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
-from runs.studies.published_figures import published_figures
-from runs.studies.replicate import replicate
-from runs.studies.report import Bars, Column
-from runs.studies.vehicles.inputs import mean_load_kw
-from runs.studies.vehicles.study import (
+from hmesh.environment import InputError
+from hmesh.runs import STUDIES, ReportSection, StudyReport
+from hmesh.runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
+from hmesh.runs.studies.published_figures import published_figures
+from hmesh.runs.studies.replicate import replicate
+from hmesh.runs.studies.report import Bars, Column
+from hmesh.runs.studies.vehicles.inputs import mean_load_kw
+from hmesh.runs.studies.vehicles.study import (
     BILL,
     IMPOSSIBLE,
     PAR,

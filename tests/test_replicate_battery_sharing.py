@@ -7,24 +7,29 @@ import pandas as pd
 import pytest
 from shared_datasets import _write, uk_buildings
 
-from environment.errors import InputError
-from runs.studies.battery_sharing.building_year import (
+from hmesh.environment.errors import InputError
+from hmesh.runs.studies.battery_sharing.building_year import (
     BatteryStudy,
     BuildingYear,
     measured_study,
     measured_year,
     synthetic_year,
 )
-from runs.studies.battery_sharing.curves import curve, representative, searches
-from runs.studies.battery_sharing.spread import capacities, closing_days, closing_shares, emergent
-from runs.studies.battery_sharing.study import (
+from hmesh.runs.studies.battery_sharing.curves import curve, representative, searches
+from hmesh.runs.studies.battery_sharing.spread import (
+    capacities,
+    closing_days,
+    closing_shares,
+    emergent,
+)
+from hmesh.runs.studies.battery_sharing.study import (
     compared,
     conclusions,
     peak_cut,
     replicate_battery_sharing,
 )
-from runs.studies.published_figures import published_figures
-from runs.studies.replicate import replicate
+from hmesh.runs.studies.published_figures import published_figures
+from hmesh.runs.studies.replicate import replicate
 
 # What an independent implementation found on other synthetic loads, beside what was published:
 # ours are to be as near at least.

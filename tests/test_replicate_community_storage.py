@@ -7,18 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import environment
-from environment.errors import InputError
-from environment.forecasters import NoisyActual
-from environment.lstm_forecaster import LstmSettings
-from runs import load_scenario
-from runs.studies.community_storage.better_forecasts import moved_share
-from runs.studies.community_storage.case import StorageCase, cases_of
-from runs.studies.community_storage.forecasts import forecast_errors_section, printed_errors_section
-from runs.studies.community_storage.network import measured_series, network_section
-from runs.studies.community_storage.openings import OPENINGS, openings_section
-from runs.studies.community_storage.options import options_section
-from runs.studies.community_storage.study import (
+from hmesh import environment
+from hmesh.environment.errors import InputError
+from hmesh.environment.forecasters import NoisyActual
+from hmesh.environment.lstm_forecaster import LstmSettings
+from hmesh.runs import load_scenario
+from hmesh.runs.studies.community_storage.better_forecasts import moved_share
+from hmesh.runs.studies.community_storage.case import StorageCase, cases_of
+from hmesh.runs.studies.community_storage.forecasts import (
+    forecast_errors_section,
+    printed_errors_section,
+)
+from hmesh.runs.studies.community_storage.network import measured_series, network_section
+from hmesh.runs.studies.community_storage.openings import OPENINGS, openings_section
+from hmesh.runs.studies.community_storage.options import options_section
+from hmesh.runs.studies.community_storage.study import (
     HOUSES,
     arithmetic,
     bounds_section,
@@ -27,10 +30,10 @@ from runs.studies.community_storage.study import (
     scaled_case,
     study_setting,
 )
-from runs.studies.published_figures import published_figures
-from runs.studies.replicate import STUDIES, TAKE_DATA
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.runs.studies.published_figures import published_figures
+from hmesh.runs.studies.replicate import STUDIES, TAKE_DATA
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 FIGURES = {(f.where, f.item, f.metric): f for f in published_figures("community_storage")}
 
@@ -220,7 +223,7 @@ def test_what_cannot_be_learned_from_is_told_before_anything_is_done(
     with pytest.raises(InputError, match=r"works, load: 0 windows without a gap .*at least 25\)"):
         TAKE_DATA["community_storage"](lambda a, b: done.append((a, b)), folder)
     monkeypatch.setitem(sys.modules, "optax", None)
-    monkeypatch.delitem(sys.modules, "environment.lstm_forecaster")
+    monkeypatch.delitem(sys.modules, "hmesh.environment.lstm_forecaster")
     monkeypatch.delattr(environment, "lstm_forecaster", raising=False)
     with pytest.raises(InputError, match=r"optax is not installed .*hmesh\[forecast\]"):
         TAKE_DATA["community_storage"](lambda a, b: done.append((a, b)), folder)

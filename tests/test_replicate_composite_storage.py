@@ -3,18 +3,22 @@
 import numpy as np
 import pytest
 
-from runs.scenarios.scenario import Scenario, load_scenario
-from runs.schemes.composite_storage.setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
-from runs.studies.composite_storage.cases import CASES, foreseen, paybacks
-from runs.studies.composite_storage.claims import (
+from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.schemes.composite_storage.setting import (
+    NO_STORAGE,
+    WITH_STORAGE,
+    CompositeStorageSetting,
+)
+from hmesh.runs.studies.composite_storage.cases import CASES, foreseen, paybacks
+from hmesh.runs.studies.composite_storage.claims import (
     exclusions,
     investments_implied,
     losses_implied,
 )
-from runs.studies.composite_storage.inputs import assumptions
-from runs.studies.composite_storage.sensitivity import carbon_tax, feed_in_by_year, tariffs
-from runs.studies.composite_storage.sizes import sizes
-from runs.studies.composite_storage.study import (
+from hmesh.runs.studies.composite_storage.inputs import assumptions
+from hmesh.runs.studies.composite_storage.sensitivity import carbon_tax, feed_in_by_year, tariffs
+from hmesh.runs.studies.composite_storage.sizes import sizes
+from hmesh.runs.studies.composite_storage.study import (
     HIGH,
     LOW,
     ORDER,
@@ -23,8 +27,8 @@ from runs.studies.composite_storage.study import (
     money,
     replicate_composite_storage,
 )
-from runs.studies.composite_storage.years import identities, tank_units, typical_days
-from runs.studies.composite_storage.years_lived import (
+from hmesh.runs.studies.composite_storage.years import identities, tank_units, typical_days
+from hmesh.runs.studies.composite_storage.years_lived import (
     by_rules,
     payback_of,
     per_year,
@@ -32,8 +36,8 @@ from runs.studies.composite_storage.years_lived import (
     saving_per_year,
     worth_of,
 )
-from runs.studies.published_figures import published_figures
-from runs.world.setting import make_setting
+from hmesh.runs.studies.published_figures import published_figures
+from hmesh.runs.world.setting import make_setting
 
 FIGURES = published_figures("composite_storage")
 

@@ -3,17 +3,17 @@ from functools import cache
 import numpy as np
 import pytest
 
-from markets.incentive_game import solve_closed_form, solve_exact
-from runs.studies.published_figures import published_figures
-from runs.studies.report import StudyReport
-from runs.studies.school_buses.school_day import (
+from hmesh.markets.incentive_game import solve_closed_form, solve_exact
+from hmesh.runs.studies.published_figures import published_figures
+from hmesh.runs.studies.report import StudyReport
+from hmesh.runs.studies.school_buses.school_day import (
     SEASONS,
     critical_hour,
     published_day,
     season_load,
 )
-from runs.studies.school_buses.sensitivity import best_battery
-from runs.studies.school_buses.study import (
+from hmesh.runs.studies.school_buses.sensitivity import best_battery
+from hmesh.runs.studies.school_buses.study import (
     BATTERY,
     BILL_CUT,
     COST_CUT,

@@ -1,8 +1,8 @@
 import pytest
 
-from runs.studies.published_figures import published_figures
-from runs.studies.report import StudyReport
-from runs.studies.smart_homes.study import SEASONS, STRATEGY, replicate_smart_home, study_days
+from hmesh.runs.studies.published_figures import published_figures
+from hmesh.runs.studies.report import StudyReport
+from hmesh.runs.studies.smart_homes.study import SEASONS, STRATEGY, replicate_smart_home, study_days
 
 
 @pytest.fixture(scope="module")

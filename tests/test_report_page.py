@@ -12,11 +12,11 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from typer.testing import CliRunner
 
-from runs import load_scenario, read_run, start_run, summary_table, write_report
-from runs.command_line import app
-from runs.pictures.run_data import RunData
-from runs.report.trip_film import Motion
-from runs.report.window import window_of
+from hmesh.runs import load_scenario, read_run, start_run, summary_table, write_report
+from hmesh.runs.command_line import app
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.trip_film import Motion
+from hmesh.runs.report.window import window_of
 from tests.audited_runs import FEW, finished
 from tests.interrupted_runs import interrupted
 from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened

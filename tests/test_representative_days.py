@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from markets.battery_sizing import Sizing
-from markets.load_levelling import Equipment, Windows
-from markets.representative_days import representative_days
+from hmesh.markets.battery_sizing import Sizing
+from hmesh.markets.load_levelling import Equipment, Windows
+from hmesh.markets.representative_days import representative_days
 
 
 def year(noise: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

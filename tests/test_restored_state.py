@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from environment import InputError
-from runs import load_checkpoint, load_scenario, save_checkpoint
-from runs.results.restored_state import restore_simulation
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.environment import InputError
+from hmesh.runs import load_checkpoint, load_scenario, save_checkpoint
+from hmesh.runs.results.restored_state import restore_simulation
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 from tests.scheme_runs import SHORT
 
 CITY = {"one-city": ("hours=24",)}

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from environment import InputError
-from runs import (
+from hmesh.environment import InputError
+from hmesh.runs import (
     TABLES,
     Coded,
     ResultsWriter,
@@ -24,9 +24,9 @@ from runs import (
     save_checkpoint,
     scenario_hash,
 )
-from runs.results import writer as results
-from runs.results.tables import tables_with
-from runs.results.unfinished_run import read_any_run
+from hmesh.runs.results import writer as results
+from hmesh.runs.results.tables import tables_with
+from hmesh.runs.results.unfinished_run import read_any_run
 
 SCENARIO = load_scenario("three-communities", ["vehicles.count=50", "start=2024-01-15T01:00"])
 COMMUNITIES = ["homes", "malls", "offices"]
@@ -434,7 +434,7 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from runs import ResultsWriter, load_scenario
+from hmesh.runs import ResultsWriter, load_scenario
 writer = ResultsWriter.create(Path(sys.argv[1]), load_scenario("three-communities"))
 rows = 131_072
 for step in range(int(sys.argv[2])):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.errors import InputError
-from environment.roads import RoadNetwork
+from hmesh.environment.errors import InputError
+from hmesh.environment.roads import RoadNetwork
 
 
 def triangle() -> "nx.Graph[str]":

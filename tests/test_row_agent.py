@@ -4,14 +4,14 @@ import mesa
 import numpy as np
 import pytest
 
-from agents import row_agent
-from agents.consumer import Building, Consumer, Household
-from agents.electric_vehicle import ElectricVehicle
-from agents.row_agent import AgentGroup, Column, RowAgent
-from environment.population import Population
-from runs.scenarios.scenario import load_scenario
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.agents import row_agent
+from hmesh.agents.consumer import Building, Consumer, Household
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
+from hmesh.environment.population import Population
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 TYPES: list[type[RowAgent]] = [Household, Building, ElectricVehicle]
 

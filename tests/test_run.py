@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from environment import InputError
-from runs import load_scenario, read_run, resume_run, start_run
+from hmesh.environment import InputError
+from hmesh.runs import load_scenario, read_run, resume_run, start_run
 
 CHANGES = ("vehicles.count=30", "hours=30", "checkpoint_every_h=6", "messages.keep=all")
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from runs import load_scenario, resume_run, start_run
+from hmesh.runs import load_scenario, resume_run, start_run
 
 def kill(done, total):
     if done == int(sys.argv[2]):
@@ -101,8 +101,8 @@ LONG = """
 import sys
 from pathlib import Path
 import psutil
-from runs import load_scenario, start_run
-from runs.results import writer as results
+from hmesh.runs import load_scenario, start_run
+from hmesh.runs.results import writer as results
 
 results.ROWS_PER_PART = 1000
 directory, process = Path(sys.argv[1]), psutil.Process()

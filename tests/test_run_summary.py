@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from runs import load_scenario, notes, start_run, summary_table
-from runs.run_notes import COUNTS
+from hmesh.runs import load_scenario, notes, start_run, summary_table
+from hmesh.runs.run_notes import COUNTS
 
 TYPICAL: dict[str, Any] = {
     "peak_kw": 14_793.08,

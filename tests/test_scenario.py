@@ -8,8 +8,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from environment import InputError
-from runs import (
+from hmesh.environment import InputError
+from hmesh.runs import (
     Scenario,
     builtin_scenarios,
     check_scenario,
@@ -17,10 +17,10 @@ from runs import (
     read_yaml,
     scenario_hash,
 )
-from runs.scenarios.sections import FileMembers, ProfileMembers
+from hmesh.runs.scenarios.sections import FileMembers, ProfileMembers
 
 NAME = "three-communities"
-FILE = Path("runs/scenarios/built_in/three-communities.yaml")
+FILE = Path("hmesh/runs/scenarios/built_in/three-communities.yaml")
 
 
 def problems(*overrides: str) -> list[str]:

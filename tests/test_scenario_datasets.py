@@ -10,11 +10,11 @@ import yaml
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from environment.errors import InputError
-from runs import audit_run, load_scenario, read_run, start_run
-from runs.command_line import app
-from runs.scenarios.check import check_scenario
-from runs.scenarios.sections import DatasetMembers
+from hmesh.environment.errors import InputError
+from hmesh.runs import audit_run, load_scenario, read_run, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.scenarios.check import check_scenario
+from hmesh.runs.scenarios.sections import DatasetMembers
 
 HOURS = 48
 

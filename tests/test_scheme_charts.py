@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import strategy_colour
-from runs.pictures.step_sums import StepSums
-from runs.report.chart import ALL, Chart
-from runs.report.headlines import headline
-from runs.report.scheme_charts import charts
-from runs.report.sentence import Figure
-from runs.schemes import registry
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import strategy_colour
+from hmesh.runs.pictures.step_sums import StepSums
+from hmesh.runs.report.chart import ALL, Chart
+from hmesh.runs.report.headlines import headline
+from hmesh.runs.report.scheme_charts import charts
+from hmesh.runs.report.sentence import Figure
+from hmesh.runs.schemes import registry
 from tests.scheme_runs import SHORT, run_of
 
 UNITS = {"W": 1e-3, "kW": 1.0, "MW": 1e3, "kWh": 1.0, "MWh": 1e3}

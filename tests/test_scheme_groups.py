@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from environment import InputError
-from runs import load_scenario, read_yaml
+from hmesh.environment import InputError
+from hmesh.runs import load_scenario, read_yaml
 
-BUILT_IN = Path("runs/scenarios/built_in")
+BUILT_IN = Path("hmesh/runs/scenarios/built_in")
 SCHEMES = {
     "smart_homes": "smart-home",
     "composite_storage": "composite-storage",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from runs import write_report
+from hmesh.runs import write_report
 from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened
 from tests.scheme_runs import SHORT, run_of
 

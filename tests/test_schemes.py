@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runs import audit_run, load_scenario, start_run
-from runs.pictures.city import Changes, changes_of, draw_whole_and_parts, whole_finding
-from runs.pictures.run_data import RunData
-from runs.results.run_reader import read_run
-from runs.strategy_names import (
+from hmesh.runs import audit_run, load_scenario, start_run
+from hmesh.runs.pictures.city import Changes, changes_of, draw_whole_and_parts, whole_finding
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.strategy_names import (
     STRATEGIES,
     STRATEGIES_OF,
     STRATEGIES_OF_ALL,

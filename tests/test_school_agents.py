@@ -8,19 +8,19 @@ from games import SEEDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import row_agent
-from agents.demand_response import DemandResponse
-from agents.electric_school_bus import ElectricSchoolBus
-from agents.row_agent import AgentGroup
-from agents.school import School
-from agents.school_district import SchoolDistrict
-from agents.utility_company import UtilityCompany
-from environment.message_bus import MessageBus
-from environment.population import Population
-from environment.streams import Streams
-from markets.generation_cost import GenerationCost
-from markets.incentive_game import IncentiveGame, IncentiveTerms, solve_exact
-from markets.valley_filling import water_level
+from hmesh.agents import row_agent
+from hmesh.agents.demand_response import DemandResponse
+from hmesh.agents.electric_school_bus import ElectricSchoolBus
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.school import School
+from hmesh.agents.school_district import SchoolDistrict
+from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms, solve_exact
+from hmesh.markets.valley_filling import water_level
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ import pytest
 from audited_runs import FILES, outcome
 from test_audit_tampering import accept, edit, otherwise
 
-from runs import TABLES, audit_run
-from runs.run import start_run
-from runs.scenarios.scenario import load_scenario
+from hmesh.runs import TABLES, audit_run
+from hmesh.runs.run import start_run
+from hmesh.runs.scenarios.scenario import load_scenario
 
 SMALL = (
     "hours=33", "plots=false",

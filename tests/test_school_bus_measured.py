@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from shared_datasets import SHARED
 
-from runs import audit_run, load_scenario, start_run
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.runs import audit_run, load_scenario, start_run
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 REGION = "MISO-0027"
 # Its highest hour of 2022, scaled to the size of the study.
@@ -71,7 +71,7 @@ def test_no_school_no_rounds_in_summer_and_at_christmas(folder: Path) -> None:
 
 
 def test_a_run_beyond_the_measurements_is_refused(folder: Path) -> None:
-    from environment.errors import InputError
+    from hmesh.environment.errors import InputError
 
     scenario = load_scenario("school-buses", changes(folder, "2023-12-28T00:00", 168))
     with pytest.raises(InputError, match="does not cover the run"):

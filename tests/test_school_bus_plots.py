@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from runs import load_scenario, read_run, start_run
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import Drawing, energy_text
-from runs.plots import draw_plots
-from runs.run_notes import notes
-from runs.run_summary import summary_table
-from runs.schemes.school_buses.pictures import (
+from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import Drawing, energy_text
+from hmesh.runs.plots import draw_plots
+from hmesh.runs.run_notes import notes
+from hmesh.runs.run_summary import summary_table
+from hmesh.runs.schemes.school_buses.pictures import (
     base_kw,
     covered_kwh,
     demand_kw,

@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from environment.errors import InputError
-from markets.incentive_game import IncentiveGame, IncentiveTerms
-from runs.run import resume_run, start_run
-from runs.scenarios.check import check_scenario
-from runs.scenarios.scenario import load_scenario
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.environment.errors import InputError
+from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms
+from hmesh.runs.run import resume_run, start_run
+from hmesh.runs.scenarios.check import check_scenario
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 SMALL = (
     "hours=54", "plots=false",
@@ -129,7 +129,7 @@ def test_all_solvers_come_near_the_exact_one(solver: str, worlds: dict[str, Simu
 def test_how_many_are_kept_as_objects_changes_no_bit(
     monkeypatch: pytest.MonkeyPatch, worlds: dict[str, Simulation]
 ) -> None:
-    from agents import row_agent
+    from hmesh.agents import row_agent
 
     monkeypatch.setattr(row_agent, "MOST_OBJECTS", 0)
     for name, world in lived().items():
@@ -263,7 +263,7 @@ def test_what_cannot_be_is_refused_with_its_place(change: str, told: str) -> Non
 def test_the_game_of_a_run_is_the_game_of_its_schools(
     monkeypatch: pytest.MonkeyPatch, worlds: dict[str, Simulation]
 ) -> None:
-    from runs.schemes.school_buses import strategies as school_strategies
+    from hmesh.runs.schemes.school_buses import strategies as school_strategies
 
     games: list[IncentiveGame] = []
     solve = school_strategies.solve_exact

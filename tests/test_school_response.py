@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from incentive_games import incentive_games
 
-from markets.incentive_game import IncentiveGame
-from markets.school_response import satisfaction, school_response
-from markets.stored_energy_price import average_price_after
+from hmesh.markets.incentive_game import IncentiveGame
+from hmesh.markets.school_response import satisfaction, school_response
+from hmesh.markets.stored_energy_price import average_price_after
 
 
 @given(incentive_games(), st.floats(0, 6))

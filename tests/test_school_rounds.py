@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.calendar import Calendar
-from environment.school_rounds import SchoolRounds, charging_window
-from environment.school_terms import SchoolTerms
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.school_rounds import SchoolRounds, charging_window
+from hmesh.environment.school_terms import SchoolTerms
 
 ROUNDS = ((6.0, 8.0), (15.0, 17.0))
 

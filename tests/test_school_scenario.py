@@ -8,14 +8,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from environment.errors import InputError
-from environment.travel_day import TravelDay
-from runs import audit_run, load_scenario, read_yaml, scenario_hash, start_run
-from runs.command_line import app
-from runs.scenarios.calendar import calendar_of
-from runs.scenarios.check import check_setting
-from runs.scenarios.scenario import Scenario
-from runs.world.setting import make_setting
+from hmesh.environment.errors import InputError
+from hmesh.environment.travel_day import TravelDay
+from hmesh.runs import audit_run, load_scenario, read_yaml, scenario_hash, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.scenarios.calendar import calendar_of
+from hmesh.runs.scenarios.check import check_setting
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.world.setting import make_setting
 
 # From the last two days of the winter break over a weekend to the first two days with school.
 BASE: dict[str, Any] = read_yaml(

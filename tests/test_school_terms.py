@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from shared_datasets import us_demand
 
-from environment.calendar import Calendar
-from environment.datasets import gtfs_files, read_gtfs_terms
-from environment.errors import InputError
-from environment.school_terms import SchoolTerms
-from environment.school_years import stretches
-from runs.world.dataset_files import load_dataset
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.datasets import gtfs_files, read_gtfs_terms
+from hmesh.environment.errors import InputError
+from hmesh.environment.school_terms import SchoolTerms
+from hmesh.environment.school_years import stretches
+from hmesh.runs.world.dataset_files import load_dataset
 
 DAY = timedelta(days=1)
 WEEK = "monday,tuesday,wednesday,thursday,friday,saturday,sunday"

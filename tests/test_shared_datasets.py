@@ -9,9 +9,9 @@ import pytest
 import yaml
 from shared_datasets import SHARED
 
-from runs import audit_run, read_run, start_run
-from runs.scenarios.check import check_scenario
-from runs.world.dataset_files import check_dataset
+from hmesh.runs import audit_run, read_run, start_run
+from hmesh.runs.scenarios.check import check_scenario
+from hmesh.runs.world.dataset_files import check_dataset
 
 # What the notes beside the data tell of them, as a check should find it.
 TOLD = {

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from markets.three_level_game import PriceBounds, follow_exact
-from runs.scenarios.scenario import load_scenario
-from runs.world.market import game_of
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.markets.three_level_game import PriceBounds, follow_exact
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.market import game_of
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 COMMUNITIES = ("homes", "malls", "offices")
 STRATEGIES = ("typical", "two_level", "three_level")

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from smart_home_runs import finished
 
-from runs import draw_plots, load_scenario, read_run, start_run
-from runs.pictures.run_data import RunData
-from runs.plots import Plot
-from runs.schemes.smart_homes.picture_flows import device_layers
-from runs.schemes.smart_homes.pictures import group_energy, groups_of, stored_kwh
+from hmesh.runs import draw_plots, load_scenario, read_run, start_run
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.plots import Plot
+from hmesh.runs.schemes.smart_homes.picture_flows import device_layers
+from hmesh.runs.schemes.smart_homes.pictures import group_energy, groups_of, stored_kwh
 
 OF_HOMES = ["home_energy", "home_losses", "home_storage", "home_capacity", "home_flows"]
 

@@ -11,10 +11,10 @@ import pytest
 from shared_datasets import us_houses
 from smart_home_runs import STREET, finished, write_scenario
 
-from environment.errors import InputError
-from runs import audit_run, load_scenario, read_run, resume_run, start_run
-from runs.results.size import size_note
-from runs.results.tables import TABLES, TABLES_OF
+from hmesh.environment.errors import InputError
+from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
+from hmesh.runs.results.size import size_note
+from hmesh.runs.results.tables import TABLES, TABLES_OF
 
 HOME_TABLES = TABLES_OF["smart_homes"]
 

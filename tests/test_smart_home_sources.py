@@ -6,11 +6,11 @@ import pytest
 from shared_datasets import us_weather
 from smart_home_runs import write_scenario
 
-from environment import Calendar
-from environment.smart_home_profiles import smart_home_profile
-from runs import audit_run, load_scenario, read_run, start_run
-from runs.schemes.smart_homes.sources import in_hours, published_source, scheduled_source
-from runs.world.setting import make_setting
+from hmesh.environment import Calendar
+from hmesh.environment.smart_home_profiles import smart_home_profile
+from hmesh.runs import audit_run, load_scenario, read_run, start_run
+from hmesh.runs.schemes.smart_homes.sources import in_hours, published_source, scheduled_source
+from hmesh.runs.world.setting import make_setting
 
 ONE = np.ones(1)
 

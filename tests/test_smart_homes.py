@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from smart_homes import random_homes, study_home, study_window
 
-from agents.home_devices import (
+from hmesh.agents.home_devices import (
     AirConditioner,
     Appliance,
     Appliances,
@@ -18,15 +18,15 @@ from agents.home_devices import (
     HomeStorage,
     Storages,
 )
-from agents.smart_homes import ControlSettings, SmartHomes
-from environment.message_bus import MessageBus
-from environment.population import Population
-from environment.storage_bank import StorageBank
-from environment.streams import Streams
-from markets.admission_control import DayPlan, negotiate_slots, schedule_day
-from markets.home_day import Homes, sum_day
-from markets.home_layout import ASSIGNMENTS, Assignment
-from markets.load_shifting import shift_loads
+from hmesh.agents.smart_homes import ControlSettings, SmartHomes
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.population import Population
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.environment.streams import Streams
+from hmesh.markets.admission_control import DayPlan, negotiate_slots, schedule_day
+from hmesh.markets.home_day import Homes, sum_day
+from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
+from hmesh.markets.load_shifting import shift_loads
 
 SEEDS = st.integers(0, 2**32 - 1)
 MULTIPLE = st.sampled_from(ASSIGNMENTS[2:])

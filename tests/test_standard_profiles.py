@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.errors import InputError
-from environment.standard_profiles import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.errors import InputError
+from hmesh.environment.standard_profiles import (
     PROFILES,
     StandardProfiles,
     dynamisation,

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from smart_homes import STUDY_LAYOUT, random_homes, study_home, study_window
 
-from environment.errors import InputError
-from environment.storage_bank import StorageBank
-from markets.home_day import settle_day, sum_day
-from markets.home_layout import ASSIGNMENTS, Assignment
-from markets.load_shifting import shift_loads
-from markets.storage_capacity import (
+from hmesh.environment.errors import InputError
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.home_day import settle_day, sum_day
+from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
+from hmesh.markets.load_shifting import shift_loads
+from hmesh.markets.storage_capacity import (
     StateOfCharge,
     dynamic_capacity,
     published_capacity,

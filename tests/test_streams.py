@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from environment.streams import Streams
+from hmesh.environment.streams import Streams
 
 TEXTS = st.text("abé \n", max_size=6)
 NAMES = st.tuples(TEXTS, TEXTS, st.integers(0, 2**32 - 1))
@@ -68,7 +68,7 @@ def test_a_new_purpose_moves_no_other_draw() -> None:
 
 def test_streams_are_the_same_in_another_process() -> None:
     code = (
-        "from environment.streams import Streams;"
+        "from hmesh.environment.streams import Streams;"
         "print(Streams(42).generator('é', 'EV', 5).random())"
     )
     outputs = {

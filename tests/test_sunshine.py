@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from environment import Calendar
-from environment.sunshine import BLOCK_STEPS, ClearSky, Orientation
+from hmesh.environment import Calendar
+from hmesh.environment.sunshine import BLOCK_STEPS, ClearSky, Orientation
 
 SOUTH = Orientation(tilt=30.0, azimuth=180.0, performance_ratio=0.8)
 EAST = Orientation(tilt=30.0, azimuth=90.0, performance_ratio=0.8)

@@ -15,13 +15,13 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner, Result
 
-import runs.run
-from environment import InputError
-from runs import Scenario, Sweep, read_run, run_sweep
-from runs.command_line import app
-from runs.sweeps.statistics import paired_difference, statistics
-from runs.sweeps.workers import LocalWorkers
-from runs.world.simulation import Simulation
+import hmesh.runs.run
+from hmesh.environment import InputError
+from hmesh.runs import Scenario, Sweep, read_run, run_sweep
+from hmesh.runs.command_line import app
+from hmesh.runs.sweeps.statistics import paired_difference, statistics
+from hmesh.runs.sweeps.workers import LocalWorkers
+from hmesh.runs.world.simulation import Simulation
 
 NAME = "three-communities"
 SMALL = ("vehicles.count=20", "hours=3", "checkpoint_every_h=1", "strategies=[typical,two_level]")
@@ -261,7 +261,7 @@ def test_an_interrupted_sweep_goes_on_by_the_same_command(
 def test_a_run_stops_when_its_permit_is_gone(
     finished: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.sweeps.task.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("hmesh.runs.sweeps.task.LOOK_EVERY_S", 0.0)
     step, steps = Simulation.step, 0
 
     def forbidding(simulation: Simulation) -> None:
@@ -284,7 +284,7 @@ def test_a_run_stops_when_its_permit_is_gone(
 def faulty(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Let every run with theta 3 and one of its seeds fail, and count its tries."""
     tries: list[int] = []
-    start = runs.run.start_run
+    start = hmesh.runs.run.start_run
 
     def start_run(scenario: Scenario, *words: Any) -> Any:
         if scenario.vehicles.theta == 3.0 and (not tries or scenario.seed == tries[0]):
@@ -292,7 +292,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             raise ZeroDivisionError("something is\nwrong")
         return start(scenario, *words)
 
-    monkeypatch.setattr(runs.run, "start_run", start_run)
+    monkeypatch.setattr(hmesh.runs.run, "start_run", start_run)
     return tries
 
 
@@ -332,7 +332,7 @@ def test_a_sweep_of_which_all_fails_still_ends(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(runs.run, "start_run", fail)
+    monkeypatch.setattr(hmesh.runs.run, "start_run", fail)
     ended = sweep(tmp_path, seeds=2)
     assert len(ended.failures) == 4
     assert (tmp_path / "runs.csv").read_bytes() == b""

@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from environment import InputError
-from runs import Sweep, run_sweep
+from hmesh.environment import InputError
+from hmesh.runs import Sweep, run_sweep
 
 NAME = "three-communities"
 CHANGES = ("vehicles.count=20", "hours=12", "checkpoint_every_h=3", "strategies=[two_level]")
@@ -38,7 +38,9 @@ def test_without_dask_it_is_told_what_to_install(
 
 
 def test_dask_is_imported_only_where_a_cluster_is_asked_for() -> None:
-    code = "import runs.sweeps.sweep, sys; assert not {'dask', 'distributed'} & set(sys.modules)"
+    code = (
+        "import hmesh.runs.sweeps.sweep, sys; assert not {'dask', 'distributed'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -99,7 +101,7 @@ def test_a_cluster_leaves_the_same_bytes_also_when_a_worker_dies(
 
 
 def command(directory: Path) -> list[str]:
-    code = "from runs.command_line import main; main()"
+    code = "from hmesh.runs.command_line import main; main()"
     changes = [word for change in CHANGES for word in ("--set", change)]
     options = ["--vary", "vehicles.theta=1,3", "--seeds", "4", "--workers", "2"]
     return [

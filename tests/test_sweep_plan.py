@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from environment import InputError
-from runs import make_plan
-from runs.sweeps.plan import SweepPlan, plan_differences
-from runs.sweeps.values import read_seeds, read_variation
+from hmesh.environment import InputError
+from hmesh.runs import make_plan
+from hmesh.runs.sweeps.plan import SweepPlan, plan_differences
+from hmesh.runs.sweeps.values import read_seeds, read_variation
 
 NAME = "three-communities"
 SMALL = ["vehicles.count=20", "hours=3"]
@@ -161,7 +161,7 @@ def test_a_latin_hypercube_refuses_numbers_of_values() -> None:
 
 
 def test_a_file_that_only_one_point_names_is_checked(tmp_path: Path) -> None:
-    text = Path(f"runs/scenarios/built_in/{NAME}.yaml").read_text()
+    text = Path(f"hmesh/runs/scenarios/built_in/{NAME}.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(text)
     (tmp_path / "plans.csv").write_text(
         "plan,departs_h,km,origin,destination\na,8,x,homes,malls\na,18,5,malls,homes\n"

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from markets.battery_sizing import range_of_deviation_kwh
-from markets.load_levelling import Cycle, Equipment, Windows, level_load
-from markets.taut_string import most_level_load
+from hmesh.markets.battery_sizing import range_of_deviation_kwh
+from hmesh.markets.load_levelling import Cycle, Equipment, Windows, level_load
+from hmesh.markets.taut_string import most_level_load
 
 SEEDS = st.integers(0, 2**32 - 1)
 

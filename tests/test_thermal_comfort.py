@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from environment.thermal_comfort import comfort_band, needs_conditioning, room_temperature
+from hmesh.environment.thermal_comfort import comfort_band, needs_conditioning, room_temperature
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from markets import price_windows
-from markets.generation_cost import GenerationCost
-from markets.three_level_game import (
+from hmesh.markets import price_windows
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.three_level_game import (
     Outcome,
     PriceBounds,
     follow_exact,

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.electric_vehicle import ElectricVehicle
-from environment.calendar import Calendar
-from environment.clock import Clock
-from environment.day_plans import read_day_plans
-from environment.distributions import gamma
-from environment.drawn_trips import DrawnTrips
-from environment.growth import Growth
-from environment.planned_trips import PlannedTrips
-from environment.population import Population
-from environment.streams import Streams
-from environment.traffic import ABSENT, ON_THE_ROAD, Traffic
-from environment.travel_day import Discrete, Histogram, Purpose, TravelDay
-from environment.trips import TripSource
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.clock import Clock
+from hmesh.environment.day_plans import read_day_plans
+from hmesh.environment.distributions import gamma
+from hmesh.environment.drawn_trips import DrawnTrips
+from hmesh.environment.growth import Growth
+from hmesh.environment.planned_trips import PlannedTrips
+from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
+from hmesh.environment.traffic import ABSENT, ON_THE_ROAD, Traffic
+from hmesh.environment.travel_day import Discrete, Histogram, Purpose, TravelDay
+from hmesh.environment.trips import TripSource
 
 ANYWHERE = np.array([[0.0, 0.4, 0.6], [0.2, 0.0, 0.8], [0.5, 0.5, 0.0]])
 

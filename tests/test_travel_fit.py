@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment.calendar import DAY_KINDS
-from environment.day_plans import read_day_plans
-from environment.distributions import discrete, histogram
-from environment.errors import InputError
-from environment.travel_fit import fit_departures, fit_plans, fit_tours
+from hmesh.environment.calendar import DAY_KINDS
+from hmesh.environment.day_plans import read_day_plans
+from hmesh.environment.distributions import discrete, histogram
+from hmesh.environment.errors import InputError
+from hmesh.environment.travel_fit import fit_departures, fit_plans, fit_tours
 
 SHARES = (np.arange(200_000) + 0.5) / 200_000
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment.errors import InputError
-from runs import audit_run, check_scenario, load_scenario, resume_run, start_run
+from hmesh.environment.errors import InputError
+from hmesh.runs import audit_run, check_scenario, load_scenario, resume_run, start_run
 
 TOURS = "distance_km,travel_time_min,dwell_time_min,trips_in_tour\n30,45,400,2\n12,30,60,3\n"
 DIARIES = (
@@ -70,7 +70,12 @@ CHANGES = (
 
 def scenario_file(tmp_path: Path, travel: str) -> str:
     built_in = (
-        Path(__file__).parents[1] / "runs" / "scenarios" / "built_in" / "three-communities.yaml"
+        Path(__file__).parents[1]
+        / "hmesh"
+        / "runs"
+        / "scenarios"
+        / "built_in"
+        / "three-communities.yaml"
     )
     text = built_in.read_text().replace("travel:\n  kind: plans", TRAVEL[travel])
     (tmp_path / "tours.csv").write_text(TOURS)

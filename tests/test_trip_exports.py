@@ -12,14 +12,14 @@ import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
-from environment import InputError
-from runs import export_trips, read_run
-from runs.pictures.run_data import RunData
-from runs.report import trip_film
-from runs.report.places import ON_SCREEN, place_communities, road_graph
-from runs.report.trip_film import Motion
-from runs.report.trip_paths import on_earth
-from runs.report.window import window_of
+from hmesh.environment import InputError
+from hmesh.runs import export_trips, read_run
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report import trip_film
+from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph
+from hmesh.runs.report.trip_film import Motion
+from hmesh.runs.report.trip_paths import on_earth
+from hmesh.runs.report.window import window_of
 from tests.audited_runs import FEW, finished
 from tests.interrupted_runs import interrupted
 

@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment import InputError
-from environment.safe_files import sha256
-from runs import TABLES, load_scenario, read_run, resume_run, start_run
-from runs.pictures.run_data import RunData
-from runs.results import writer as results
-from runs.results.tables import tables_with
-from runs.results.unfinished_run import read_any_run
+from hmesh.environment import InputError
+from hmesh.environment.safe_files import sha256
+from hmesh.runs import TABLES, load_scenario, read_run, resume_run, start_run
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.results import writer as results
+from hmesh.runs.results.tables import tables_with
+from hmesh.runs.results.unfinished_run import read_any_run
 from tests.audited_runs import FEW
 from tests.interrupted_runs import interrupted
 
@@ -88,8 +88,8 @@ def test_a_finished_run_is_read_as_ever(whole: Path) -> None:
 
 
 def test_a_run_without_a_step_is_refused(tmp_path: Path) -> None:
-    from runs import ResultsWriter
-    from runs.run import _Run
+    from hmesh.runs import ResultsWriter
+    from hmesh.runs.run import _Run
 
     scenario = load_scenario("three-communities", CHANGES)
     run = _Run(scenario, lambda: ResultsWriter.create(tmp_path / "run", scenario))

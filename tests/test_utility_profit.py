@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.generation_cost import GenerationCost
-from markets.utility_profit import best_on_line, most_profit, utility_profit
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.utility_profit import best_on_line, most_profit, utility_profit
 
 PRICES = st.tuples(st.floats(-50, 100), st.floats(-50, 100)).map(sorted)
 DEMANDS = st.tuples(st.floats(-40, 40), st.floats(-40, 40)).map(sorted)

@@ -6,8 +6,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from markets.critical_hours import base_demand, required_demand
-from markets.valley_filling import deal_out, fill_valley, shave_peak, water_level, within_steps
+from hmesh.markets.critical_hours import base_demand, required_demand
+from hmesh.markets.valley_filling import (
+    deal_out,
+    fill_valley,
+    shave_peak,
+    water_level,
+    within_steps,
+)
 
 
 class Night:

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from environment import InputError
-from environment.value_file import read_values
+from hmesh.environment import InputError
+from hmesh.environment.value_file import read_values
 
 
 def write(folder: Path, text: str) -> Path:

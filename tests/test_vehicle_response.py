@@ -3,7 +3,7 @@ from games import Community, communities
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.vehicle_response import best_response
+from hmesh.markets.vehicle_response import best_response
 
 PRICES = st.floats(-200, 200)
 

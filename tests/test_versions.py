@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from runs import load_scenario, read_run, resume_run, start_run
-from runs.command_line import app
-from runs.pictures.run_data import RunData
-from runs.report.markup import origin
-from runs.results.versions import versions_note, versions_now
+from hmesh.runs import load_scenario, read_run, resume_run, start_run
+from hmesh.runs.command_line import app
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.markup import origin
+from hmesh.runs.results.versions import versions_note, versions_now
 from tests.interrupted_runs import interrupted
 
 CHANGES = ("vehicles.count=3", "hours=4", "game.solver=exact", "plots=false")
@@ -60,7 +60,7 @@ def test_each_change_of_versions_is_kept_once(
     other = began | {"python": "3.13.9"}
     for last, now in ((2, other), (3, other), (4, began)):
         for module in ("versions", "writer"):
-            monkeypatch.setattr(f"runs.results.{module}.versions_now", lambda now=now: now)
+            monkeypatch.setattr(f"hmesh.runs.results.{module}.versions_now", lambda now=now: now)
 
         def stop(done: int, total: int, last: int = last) -> None:
             if done == last < total:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.datasets.schema import Attribute, Table
-from environment.errors import InputError, Problem, missing_columns, nearest
-from environment.table_file import TableFile, encoded, numbers
+from hmesh.environment.datasets.schema import Attribute, Table
+from hmesh.environment.errors import InputError, Problem, missing_columns, nearest
+from hmesh.environment.table_file import TableFile, encoded, numbers
 
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?")
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
@@ -149,7 +149,7 @@ class DataFile(TableFile):
         import pyarrow as pa
         from pyarrow import compute
 
-        from environment.table_file import plain
+        from hmesh.environment.table_file import plain
 
         text = plain(self.column(attribute.name)).cast(pa.string())
         text = compute.utf8_trim_whitespace(text)

@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.datasets.data_file import Findings
-from environment.datasets.description import Description
-from environment.datasets.examination import unusual
-from environment.datasets.records import Records, read_records, tell_unknown, tell_unknown_names
-from environment.datasets.schema import TABLES
-from environment.datasets.series import Series, read_series
-from environment.demand import LoadTable
-from environment.errors import InputError, Problem
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.datasets.data_file import Findings
+from hmesh.environment.datasets.description import Description
+from hmesh.environment.datasets.examination import unusual
+from hmesh.environment.datasets.records import (
+    Records,
+    read_records,
+    tell_unknown,
+    tell_unknown_names,
+)
+from hmesh.environment.datasets.schema import TABLES
+from hmesh.environment.datasets.series import Series, read_series
+from hmesh.environment.demand import LoadTable
+from hmesh.environment.errors import InputError, Problem
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from environment.datasets.schema import TABLES
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.datasets.schema import TABLES
+from hmesh.environment.errors import InputError, Problem, nearest
 
 Labels = Literal["start", "end"]
 Clock = Literal["utc", "wall", "standard"]

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.datasets.description import Description
-from environment.datasets.flaws import flaws
-from environment.datasets.implausible import (
+from hmesh.environment.datasets.description import Description
+from hmesh.environment.datasets.flaws import flaws
+from hmesh.environment.datasets.implausible import (
     Readings,
     household_energy,
     negative,
@@ -16,9 +16,9 @@ from environment.datasets.implausible import (
     registers,
     spikes,
 )
-from environment.datasets.records import Records
-from environment.datasets.series import Series
-from environment.errors import Problem
+from hmesh.environment.datasets.records import Records
+from hmesh.environment.datasets.series import Series
+from hmesh.environment.errors import Problem
 
 # A series of which more was filled in than this is worth a warning.
 MUCH_FILLED = 0.1

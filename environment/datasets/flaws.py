@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.datasets.implausible import Readings
-from environment.errors import Problem
-from environment.local_times import HOUR_US
-from environment.table_file import SHOWN
+from hmesh.environment.datasets.implausible import Readings
+from hmesh.environment.errors import Problem
+from hmesh.environment.local_times import HOUR_US
+from hmesh.environment.table_file import SHOWN
 
 ALIKE = 0.999
 FLAT_H = 36.0

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.datasets.data_file import Findings
-from environment.datasets.records import Records, read_rows
-from environment.datasets.service_days import added_days, service_days
-from environment.errors import InputError, Problem, nearest
-from environment.school_terms import SchoolTerms
-from environment.school_years import stretches
+from hmesh.environment.datasets.data_file import Findings
+from hmesh.environment.datasets.records import Records, read_rows
+from hmesh.environment.datasets.service_days import added_days, service_days
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.school_terms import SchoolTerms
+from hmesh.environment.school_years import stretches
 
 GTFS_FILES = {"calendar": "calendar.txt", "calendar_dates": "calendar_dates.txt"}
 

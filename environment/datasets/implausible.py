@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import Problem, shortened
-from environment.exchange_rates import UNITS_PER_USD, exchange_rate
-from environment.local_times import HOUR_US, shown
-from environment.table_file import SHOWN
+from hmesh.environment.errors import Problem, shortened
+from hmesh.environment.exchange_rates import UNITS_PER_USD, exchange_rate
+from hmesh.environment.local_times import HOUR_US, shown
+from hmesh.environment.table_file import SHOWN
 
 # A value so many times the highest of all others is rather a wrong decimal point or unit.
 SPIKE = 100.0

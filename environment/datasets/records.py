@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.datasets.data_file import DataFile, Findings
-from environment.datasets.description import Description
-from environment.datasets.schema import TABLES, Attribute
-from environment.datasets.swapped_dates import warn_swapped
-from environment.errors import InputError, Problem, nearest
-from environment.local_times import microseconds, read_times
-from environment.table_file import SHOWN
+from hmesh.environment.datasets.data_file import DataFile, Findings
+from hmesh.environment.datasets.description import Description
+from hmesh.environment.datasets.schema import TABLES, Attribute
+from hmesh.environment.datasets.swapped_dates import warn_swapped
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.local_times import microseconds, read_times
+from hmesh.environment.table_file import SHOWN
 
 # The tables that name something, by their first column, each thing once.
 _NAMING = ("members", "vehicles")

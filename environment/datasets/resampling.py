@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem
 
 
 def resampled(

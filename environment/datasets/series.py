@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.datasets.data_file import DataFile, Findings
-from environment.datasets.description import Description
-from environment.datasets.gaps import WEEK_H, fill_gaps
-from environment.datasets.held import coarse_rows, hold
-from environment.datasets.resampling import resampled
-from environment.datasets.schema import TABLES, Table
-from environment.datasets.swapped_dates import warn_swapped
-from environment.errors import InputError, Problem
-from environment.local_times import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.datasets.data_file import DataFile, Findings
+from hmesh.environment.datasets.description import Description
+from hmesh.environment.datasets.gaps import WEEK_H, fill_gaps
+from hmesh.environment.datasets.held import coarse_rows, hold
+from hmesh.environment.datasets.resampling import resampled
+from hmesh.environment.datasets.schema import TABLES, Table
+from hmesh.environment.datasets.swapped_dates import warn_swapped
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.local_times import (
     HOUR_US,
     TIMES,
     commonest_distance_us,
@@ -25,7 +25,7 @@ from environment.local_times import (
     read_times,
     shown,
 )
-from environment.table_file import SHOWN, names
+from hmesh.environment.table_file import SHOWN, names
 
 _MINUTE_US = 60_000_000
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.datasets.records import Records
+from hmesh.environment.datasets.records import Records
 
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta, tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.datasets.data_file import Findings
-from environment.datasets.description import Description
-from environment.errors import Problem
-from environment.local_times import HOUR_US, microseconds
+from hmesh.environment.datasets.data_file import Findings
+from hmesh.environment.datasets.description import Description
+from hmesh.environment.errors import Problem
+from hmesh.environment.local_times import HOUR_US, microseconds
 
 # So many rows that go back in time are no accident, and so many outside are no mere margin.
 _SEVERAL = 5

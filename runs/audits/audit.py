@@ -5,22 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from environment.errors import InputError
-from environment.safe_files import sha256
-from runs.audits.hours import check_hours, read_hours, supplied
-from runs.audits.lines import check_lines, read_lines
-from runs.audits.members import feeders_out, member_energies
-from runs.audits.messages import MessageAudit, by_step, message_reader
-from runs.audits.money import check_money, read_ledger
-from runs.audits.premises import Premises, premises_of
-from runs.audits.report import AuditReport, Check, Tally
-from runs.audits.scheme import SchemeAudit
-from runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
-from runs.audits.tables import DamagedTableError, TableReader
-from runs.results.run_reader import Run, read_run, statements
-from runs.results.tables import tables_with
-from runs.scenarios.scenario import scenario_hash
-from runs.schemes.registry import scheme
+from hmesh.environment.errors import InputError
+from hmesh.environment.safe_files import sha256
+from hmesh.runs.audits.hours import check_hours, read_hours, supplied
+from hmesh.runs.audits.lines import check_lines, read_lines
+from hmesh.runs.audits.members import feeders_out, member_energies
+from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
+from hmesh.runs.audits.money import check_money, read_ledger
+from hmesh.runs.audits.premises import Premises, premises_of
+from hmesh.runs.audits.report import AuditReport, Check, Tally
+from hmesh.runs.audits.scheme import SchemeAudit
+from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
+from hmesh.runs.audits.tables import DamagedTableError, TableReader
+from hmesh.runs.results.run_reader import Run, read_run, statements
+from hmesh.runs.results.tables import tables_with
+from hmesh.runs.scenarios.scenario import scenario_hash
+from hmesh.runs.schemes.registry import scheme
 
 ROWS_AT_ONCE = 2**18
 MOST_STEPS = 2**10

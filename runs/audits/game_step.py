@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.demand_curve import kinks_of
-from markets.three_level_game import Game
-from markets.vehicle_response import best_response
-from runs.audits.premises import Premises
+from hmesh.markets.demand_curve import kinks_of
+from hmesh.markets.three_level_game import Game
+from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.audits.premises import Premises
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class GameStep:
     where
         Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
     lam, theta, usable_kwh, lower_kwh, upper_kwh
-        As `markets.best_response` takes them, shape (vehicles,).
+        As `hmesh.markets.best_response` takes them, shape (vehicles,).
     energy_kwh
         What each exchanges [kWh], shape (vehicles,).
     utility_price, community_price

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.audits.members import Energies
-from runs.audits.premises import EXACT, FILE_GONE, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import SchemeAudit, parts, total
-from runs.audits.tables import Columns, TableReader, framed
-from runs.results.run_reader import Run
-from runs.schemes.descriptor import RETAIL, TWO_LEVEL
+from hmesh.runs.audits.members import Energies
+from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.scheme import SchemeAudit, parts, total
+from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.descriptor import RETAIL, TWO_LEVEL
 
 
 def read_hours(run: Run, premises: Premises) -> Columns:

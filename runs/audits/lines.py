@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.audits.members import Energies
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import SchemeAudit
-from runs.audits.tables import Columns, TableReader, framed
-from runs.results.run_reader import Run
+from hmesh.runs.audits.members import Energies
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.scheme import SchemeAudit
+from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.results.run_reader import Run
 
 
 @dataclass(frozen=True, slots=True)

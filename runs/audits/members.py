@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.chance import (
+from hmesh.environment.chance import (
     alternated,
     correlation_over,
     growth_factor,
@@ -17,14 +17,19 @@ from environment.chance import (
     noise_factor,
     unavailability,
 )
-from environment.cloudiness import clearness
-from environment.standard_profiles import StandardProfiles
-from environment.streams import Streams
-from environment.sunshine import ClearSky, Orientation
-from runs.audits.premises import Premises
-from runs.scenarios.chance import Outages
-from runs.scenarios.sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
-from runs.world.members import businesses_of, measured_in, measured_loads
+from hmesh.environment.cloudiness import clearness
+from hmesh.environment.standard_profiles import StandardProfiles
+from hmesh.environment.streams import Streams
+from hmesh.environment.sunshine import ClearSky, Orientation
+from hmesh.runs.audits.premises import Premises
+from hmesh.runs.scenarios.chance import Outages
+from hmesh.runs.scenarios.sections import (
+    BusinessMembers,
+    DatasetMembers,
+    FileMembers,
+    ProfileMembers,
+)
+from hmesh.runs.world.members import businesses_of, measured_in, measured_loads
 
 type Group = ProfileMembers | FileMembers | DatasetMembers | BusinessMembers
 

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.three_level_game import Game, response_maps
-from markets.vehicle_response import best_response
-from runs.audits.game_step import GameStep
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Label, Tally, relative
-from runs.audits.scheme import SchemeAudit
-from runs.audits.tables import Columns, DamagedTableError, TableReader
-from runs.results.run_reader import Run
-from runs.scenarios.sections import MessageSettings
-from runs.schemes.descriptor import RETAIL
+from hmesh.markets.three_level_game import Game, response_maps
+from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Label, Tally, relative
+from hmesh.runs.audits.scheme import SchemeAudit
+from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.scenarios.sections import MessageSettings
+from hmesh.runs.schemes.descriptor import RETAIL
 
 KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
 OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.audits.hours import supplied
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import Payments, Sale, SchemeAudit, direct_kwh, parts, received, total
-from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
-from runs.results.run_reader import Run
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.scheme import Payments, Sale, SchemeAudit, direct_kwh, parts, received, total
+from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.results.run_reader import Run
 
 _ALWAYS = ("fixed_load", "wholesale")
 _GENERATION = "generation"

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.safe_files import sha256
-from markets.generation_cost import GenerationCost
-from markets.three_level_game import PriceBounds
-from runs.audits.report import Places
-from runs.results.run_reader import Run
-from runs.scenarios.calendar import calendar_of
-from runs.scenarios.scenario import Scenario
-from runs.strategy_names import pricing_of
-from runs.world.setting import Setting, make_setting
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.safe_files import sha256
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.three_level_game import PriceBounds
+from hmesh.runs.audits.report import Places
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.scenarios.calendar import calendar_of
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.strategy_names import pricing_of
+from hmesh.runs.world.setting import Setting, make_setting
 
 EXACT = 1e-9
 FILE_GONE = "a file that the scenario names is gone or has changed"

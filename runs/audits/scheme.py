@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.three_level_game import Game
-from runs.audits.game_step import GameStep
-from runs.audits.report import Check, Tally
-from runs.audits.tables import Columns
+from hmesh.markets.three_level_game import Game
+from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.report import Check, Tally
+from hmesh.runs.audits.tables import Columns
 
 # Each of shape (steps, strategies), or (strategies,) for a figure of the whole run.
 type Figures = dict[str, NDArray[Any]]

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import DUST_KWH, settled
-from runs.audits.hours import supplied
-from runs.audits.lines import lines_of
-from runs.audits.members import Energies
-from runs.audits.messages import MessageAudit
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Label, Tally
-from runs.audits.scheme import Figures, SchemeAudit, direct_kwh, parts, received, total
-from runs.audits.tables import Columns
-from runs.results.run_reader import Run
-from runs.world.totals import parts_of_calendar
+from hmesh.environment.last_digits import DUST_KWH, settled
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.lines import lines_of
+from hmesh.runs.audits.members import Energies
+from hmesh.runs.audits.messages import MessageAudit
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Label, Tally
+from hmesh.runs.audits.scheme import Figures, SchemeAudit, direct_kwh, parts, received, total
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.world.totals import parts_of_calendar
 
 AT_BOUND = 1e-9
 _A_DAY_H = 24.0

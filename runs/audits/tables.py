@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.results.columns import ResultColumn
-from runs.results.run_reader import Run
-from runs.results.tables import TABLES, arrow_schema
+from hmesh.runs.results.columns import ResultColumn
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.results.tables import TABLES, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

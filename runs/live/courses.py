@@ -4,19 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from environment.last_digits import anything
-from runs.live.look import (
+from hmesh.environment.last_digits import anything
+from hmesh.runs.live.look import (
     ENERGY_COLOURS,
     ENERGY_NAMES,
     Look,
     Option,
 )
-from runs.live.readings import Reading
-from runs.live.world import STEPS_SHOWN, LiveWorld
-from runs.pictures.sheet import group_colour, strategy_colour
-from runs.schemes.registry import scheme as descriptor
-from runs.strategy_names import strategy_label
-from runs.world.simulation import ENERGIES
+from hmesh.runs.live.readings import Reading
+from hmesh.runs.live.world import STEPS_SHOWN, LiveWorld
+from hmesh.runs.pictures.sheet import group_colour, strategy_colour
+from hmesh.runs.schemes.registry import scheme as descriptor
+from hmesh.runs.strategy_names import strategy_label
+from hmesh.runs.world.simulation import ENERGIES
 
 # More lines than these say nothing.
 MOST_COMMUNITIES = 8

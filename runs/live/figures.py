@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from runs.live.look import ENERGY_NAMES, amount
-from runs.live.world import LiveWorld
-from runs.report.markup import row_head
-from runs.run_summary import notes, summary_table
-from runs.strategy_names import strategy_label
-from runs.world.simulation import ENERGIES
+from hmesh.runs.live.look import ENERGY_NAMES, amount
+from hmesh.runs.live.world import LiveWorld
+from hmesh.runs.report.markup import row_head
+from hmesh.runs.run_summary import notes, summary_table
+from hmesh.runs.strategy_names import strategy_label
+from hmesh.runs.world.simulation import ENERGIES
 
 
 @dataclass(frozen=True, slots=True)

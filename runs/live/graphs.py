@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from runs.live.look import SCALE, Look, Option, amount, line_colour
-from runs.live.readings import Reading, Stores, live_of
-from runs.live.roadmap import OnTheRoad
-from runs.live.world import LiveWorld
+from hmesh.runs.live.look import SCALE, Look, Option, amount, line_colour
+from hmesh.runs.live.readings import Reading, Stores, live_of
+from hmesh.runs.live.roadmap import OnTheRoad
+from hmesh.runs.live.world import LiveWorld
 
 SMALLEST = 8.0
 # A grid of more lines is drawn down to its communities.

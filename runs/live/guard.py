@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from importlib import import_module
 from typing import Any
 
-from environment.errors import Problem
-from runs.live.parameters import check_slider
+from hmesh.environment.errors import Problem
+from hmesh.runs.live.parameters import check_slider
 
 type _Scope = MutableMapping[str, Any]
 type _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

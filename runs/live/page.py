@@ -8,10 +8,10 @@ import solara
 from mesa.visualization import Slider, SolaraViz
 from mesa.visualization.utils import update_counter
 
-from runs.live import courses, figures, graphs
-from runs.live.look import Look, Option
-from runs.live.source import Source
-from runs.live.world import LiveWorld
+from hmesh.runs.live import courses, figures, graphs
+from hmesh.runs.live.look import Look, Option
+from hmesh.runs.live.source import Source
+from hmesh.runs.live.world import LiveWorld
 
 # Two steps a second: slow enough to be followed, and for a slow browser to keep up.
 PLAY_INTERVAL_MS = 500

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from environment.errors import Problem
-from runs.scenarios.scenario import Scenario
-from runs.schemes.registry import scheme as descriptor
+from hmesh.environment.errors import Problem
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.registry import scheme as descriptor
 
 STEPS_UP = 20
 SHARE_STEP = 0.05

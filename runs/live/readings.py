@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.schemes.registry import scheme
-from runs.world.simulation import Simulation
+from hmesh.runs.schemes.registry import scheme
+from hmesh.runs.world.simulation import Simulation
 
 type Energies = NDArray[np.float64]
 

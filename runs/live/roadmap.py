@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.report.places import ON_SCREEN, place_communities, road_graph
+from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph
 
 if TYPE_CHECKING:
-    from runs.world.setting import Setting
+    from hmesh.runs.world.setting import Setting
 
 type Points = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from environment.errors import InputError, Problem
-from runs.live.source import Source
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.live.source import Source
 
 HOST = "localhost"
 # A busy machine takes its time.
@@ -66,8 +66,8 @@ def make_server(source: Source, port: int = 0) -> Any:
 
     from solara.server.starlette import ServerStarlette
 
-    from runs.live import page
-    from runs.live.guard import LocalPagesOnly, hold_sliders
+    from hmesh.runs.live import page
+    from hmesh.runs.live.guard import LocalPagesOnly, hold_sliders
 
     page.show(source)
     hold_sliders(page.refuse)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from environment.errors import InputError, Problem, nearest
-from runs.live.parameters import Parameter, parameters_of
-from runs.scenarios.scenario import Scenario, load_scenario
-from runs.strategy_names import strategy_label
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.live.parameters import Parameter, parameters_of
+from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.strategy_names import strategy_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Source:
     Attributes
     ----------
     name_or_path, changes
-        As `runs.load_scenario` takes them.
+        As `hmesh.runs.load_scenario` takes them.
     scenario : Scenario
         What they came to.
     strategy : str
@@ -69,7 +69,7 @@ def make_source(
     Parameters
     ----------
     name_or_path, changes, seed
-        As `runs.load_scenario` takes them.
+        As `hmesh.runs.load_scenario` takes them.
     strategy
         The strategy that is watched first; the scenario's last if not given.
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import mesa
 
-from environment.errors import InputError, Problem
-from runs.live.parameters import Parameter, shown
-from runs.live.readings import Reading, Roads, Stores, live_of, read, stores_of
-from runs.live.roadmap import OnTheRoad, places
-from runs.live.source import Source
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.live.parameters import Parameter, shown
+from hmesh.runs.live.readings import Reading, Roads, Stores, live_of, read, stores_of
+from hmesh.runs.live.roadmap import OnTheRoad, places
+from hmesh.runs.live.source import Source
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 # Two weeks of hours: what charts show of a long run.
 STEPS_SHOWN = 336

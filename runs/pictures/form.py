@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

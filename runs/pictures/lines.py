@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import descending, first_highest
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.environment.last_digits import descending, first_highest
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     ALARM,
     Drawing,
     legend_area,
     panel_title,
     sheet,
 )
-from runs.strategy_names import capital, strategy_label, strategy_name, verb
+from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 
 if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable

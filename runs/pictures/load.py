@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import anything, highest, lowest, settled
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.environment.last_digits import anything, highest, lowest, settled
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     FIXED,
     FIXED_AREA,
     Drawing,
@@ -23,7 +23,7 @@ from runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
-from runs.strategy_names import capital, strategy_label, strategy_name, verb
+from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

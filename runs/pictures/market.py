@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import first_highest
-from runs.number_text import texts_apart
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.environment.last_digits import first_highest
+from hmesh.runs.number_text import texts_apart
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     ALIKE,
     BAND,
     INK,
@@ -25,7 +25,7 @@ from runs.pictures.sheet import (
     stack,
     strategy_colour,
 )
-from runs.strategy_names import capital, strategy_label, strategy_name
+from hmesh.runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

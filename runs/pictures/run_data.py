@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.growth import Growth
-from environment.last_digits import descending
-from runs.pictures.timeline import Timeline
-from runs.results.run_reader import Run
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.growth import Growth
+from hmesh.environment.last_digits import descending
+from hmesh.runs.pictures.timeline import Timeline
+from hmesh.runs.results.run_reader import Run
 
 MOST_GROUPS = 6
 ROWS_AT_ONCE = 10_000_000

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.number_text import fixed, texts_apart
-from runs.pictures.sheet_size import asked_size_in, refuse_no_room
-from runs.strategy_names import STRATEGIES
+from hmesh.runs.number_text import fixed, texts_apart
+from hmesh.runs.pictures.sheet_size import asked_size_in, refuse_no_room
+from hmesh.runs.strategy_names import STRATEGIES
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from runs.pictures.timeline import Timeline
+    from hmesh.runs.pictures.timeline import Timeline
 
 WIDTH_IN = 10.0
 DOTS_PER_IN = 160

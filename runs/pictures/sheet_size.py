@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
-from environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem
 
 # Narrower panels show nothing; lower ones than this share of what suits them write rows over rows.
 LEAST_PANEL_IN = 0.7

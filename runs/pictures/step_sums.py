@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.pictures.run_data import RunData, codes_of
+from hmesh.runs.pictures.run_data import RunData, codes_of
 
 
 class StepSums:

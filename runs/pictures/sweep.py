@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.safe_files import beside, own_folder, remove_own
-from runs.pictures.sheet import legend_line, panel_title, sheet, strategy_colour, style
-from runs.results.names import PICTURE_FILES
-from runs.schemes.registry import sections_first
-from runs.strategy_names import strategy_label, strategy_name
-from runs.sweeps.plan import value_text
-from runs.sweeps.statistics import statistics
-from runs.sweeps.tables import Ensemble
+from hmesh.environment.safe_files import beside, own_folder, remove_own
+from hmesh.runs.pictures.sheet import legend_line, panel_title, sheet, strategy_colour, style
+from hmesh.runs.results.names import PICTURE_FILES
+from hmesh.runs.schemes.registry import sections_first
+from hmesh.runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.sweeps.plan import value_text
+from hmesh.runs.sweeps.statistics import statistics
+from hmesh.runs.sweeps.tables import Ensemble
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

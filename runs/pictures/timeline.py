@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from runs.pictures.sheet_size import asked_size_in
+from hmesh.environment.calendar import Calendar
+from hmesh.runs.pictures.sheet_size import asked_size_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

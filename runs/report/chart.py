@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import anything
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import Part, power_unit, strategy_colour
-from runs.strategy_names import strategy_label
+from hmesh.environment.last_digits import anything
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import Part, power_unit, strategy_colour
+from hmesh.runs.strategy_names import strategy_label
 
 type Trace = dict[str, Any]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.pictures.run_data import RunData
-from runs.pictures.timeline import Timeline
-from runs.report.chart import Chart, Trace
-from runs.report.scheme_charts import charts
-from runs.report.window import Window
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.timeline import Timeline
+from hmesh.runs.report.chart import Chart, Trace
+from hmesh.runs.report.scheme_charts import charts
+from hmesh.runs.report.window import Window
 
 # So many keep a page below ten megabytes.
 MOST_VALUES = 1_200_000

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.energy_origin import shares_after_charging
-from runs.pictures.run_data import RunData
-from runs.report.window import Window
+from hmesh.environment.energy_origin import shares_after_charging
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.window import Window
 
 MOST_CELLS = 20_000_000
 MOST_GROUPS = 12

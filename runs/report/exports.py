@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from environment.errors import InputError, Problem, nearest
-from runs.pictures.run_data import RunData
-from runs.report.trip_files import TRIP_FILES
-from runs.report.trip_film import FORMATS, write_film
-from runs.results.unfinished_run import read_any_run
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.trip_files import TRIP_FILES
+from hmesh.runs.report.trip_film import FORMATS, write_film
+from hmesh.runs.results.unfinished_run import read_any_run
 
 
 def export_trips(directory: Path | str, formats: str | Sequence[str]) -> list[Path]:

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import descending
-from runs.pictures.run_data import RunData
-from runs.report.energy_paths import EnergyPaths
-from runs.report.payments import traded_kwh
-from runs.report.window import Window
+from hmesh.environment.last_digits import descending
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.energy_paths import EnergyPaths
+from hmesh.runs.report.payments import traded_kwh
+from hmesh.runs.report.window import Window
 
 MOST_FLOWS = 150_000
 LEAST_KWH = 0.01

@@ -3,16 +3,22 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import DUST_KWH, anything, descending, first_highest, highest
-from runs.number_text import counted
-from runs.pictures.lines import MOST_LINES, OVERLOAD, loading_finding, loading_text
-from runs.pictures.load import load_finding
-from runs.pictures.market import price_range
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import energy_text, group_colour, power_text, power_unit, strategy_colour
-from runs.report.chart import ALL, INK, QUIET, Chart, Trace, band, course, layers, limits
-from runs.results.tables import TABLES
-from runs.strategy_names import strategy_label
+from hmesh.environment.last_digits import DUST_KWH, anything, descending, first_highest, highest
+from hmesh.runs.number_text import counted
+from hmesh.runs.pictures.lines import MOST_LINES, OVERLOAD, loading_finding, loading_text
+from hmesh.runs.pictures.load import load_finding
+from hmesh.runs.pictures.market import price_range
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
+    energy_text,
+    group_colour,
+    power_text,
+    power_unit,
+    strategy_colour,
+)
+from hmesh.runs.report.chart import ALL, INK, QUIET, Chart, Trace, band, course, layers, limits
+from hmesh.runs.results.tables import TABLES
+from hmesh.runs.strategy_names import strategy_label
 
 # The parts of a load in the order in which they are stacked; others follow.
 _PART_COLOURS = {

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from environment.last_digits import anything
-from runs.pictures.run_data import RunData
-from runs.report.window import Window
+from hmesh.environment.last_digits import anything
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.window import Window
 
 MOST_LINES = 60
 _UTILITY, _FEEDER = "utility", "/feeder"

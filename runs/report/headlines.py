@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from environment.last_digits import anything
-from runs.number_text import counted
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import change, power_text
-from runs.report.scheme_headlines import of_schemes
-from runs.report.sentence import Figure, Sentence, Totals, money
-from runs.strategy_names import capital, strategy_name
+from hmesh.environment.last_digits import anything
+from hmesh.runs.number_text import counted
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import change, power_text
+from hmesh.runs.report.scheme_headlines import of_schemes
+from hmesh.runs.report.sentence import Figure, Sentence, Totals, money
+from hmesh.runs.strategy_names import capital, strategy_name
 
 
 def headline(data: RunData, strategy: str) -> Sentence:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from runs.audits.report import AuditReport
-from runs.pictures.run_data import RunData
-from runs.report.headlines import headline
-from runs.report.sentence import Figure
-from runs.run_summary import notes, summary_table
-from runs.strategy_names import strategy_label
+from hmesh.runs.audits.report import AuditReport
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.headlines import headline
+from hmesh.runs.report.sentence import Figure
+from hmesh.runs.run_summary import notes, summary_table
+from hmesh.runs.strategy_names import strategy_label
 
 
 def headlines(data: RunData) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.pictures.run_data import RunData, codes_of
-from runs.report.window import Window
+from hmesh.runs.pictures.run_data import RunData, codes_of
+from hmesh.runs.report.window import Window
 
 MOST_ROWS = 30
 

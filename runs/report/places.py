@@ -7,8 +7,8 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError
-from environment.roads import RoadNetwork
+from hmesh.environment.errors import InputError
+from hmesh.environment.roads import RoadNetwork
 
 # Lengths of roads differ more than a small screen can show.
 ON_SCREEN = 0.5

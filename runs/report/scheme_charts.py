@@ -1,9 +1,9 @@
 """The charts of a run: those that every run has, and those that schemes add."""
 
-from runs.pictures.run_data import RunData
-from runs.report.chart import Chart
-from runs.report.general_charts import general_charts
-from runs.schemes.registry import scheme
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.chart import Chart
+from hmesh.runs.report.general_charts import general_charts
+from hmesh.runs.schemes.registry import scheme
 
 
 def charts(data: RunData) -> list[Chart]:

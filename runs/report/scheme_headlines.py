@@ -1,7 +1,7 @@
 """What the schemes of a run came to under a strategy, in a sentence or two each."""
 
-from runs.report.sentence import Sentence, Totals
-from runs.schemes.registry import schemes
+from hmesh.runs.report.sentence import Sentence, Totals
+from hmesh.runs.schemes.registry import schemes
 
 # A change by a smaller share is not worth a sentence.
 NOTICEABLE = 0.01

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from environment.last_digits import anything
-from runs.number_text import fixed
+from hmesh.environment.last_digits import anything
+from hmesh.runs.number_text import fixed
 
 type Totals = Mapping[str, Any]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TextIO
 
-from environment.safe_files import beside
-from runs.pictures.run_data import RunData
-from runs.report.trip_paths import Trip, on_earth, trips
+from hmesh.environment.safe_files import beside
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.trip_paths import Trip, on_earth, trips
 
 _SECONDS = 3600.0
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
-from environment.safe_files import beside, reserve
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import power_text
-from runs.report.places import ON_SCREEN, place_communities, road_graph, routes
-from runs.report.trip_paths import along
-from runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
-from runs.report.window import Window, window_of
-from runs.strategy_names import strategy_label
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.safe_files import beside, reserve
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import power_text
+from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph, routes
+from hmesh.runs.report.trip_paths import along
+from hmesh.runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
+from hmesh.runs.report.window import Window, window_of
+from hmesh.runs.strategy_names import strategy_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
-from runs.pictures.run_data import RunData
-from runs.report.places import TO_SCALE, place_communities, road_graph, routes
-from runs.report.vehicle_traces import trip_columns
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.places import TO_SCALE, place_communities, road_graph, routes
+from hmesh.runs.report.vehicle_traces import trip_columns
 
 _KM_PER_DEGREE = 111.195
 

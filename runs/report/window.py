@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import first_highest
-from runs.pictures.run_data import RunData
+from hmesh.environment.last_digits import first_highest
+from hmesh.runs.pictures.run_data import RunData
 
 # So many keep a page with one run, the library of charts included, below ten megabytes.
 MOST_COMMUNITY_HOURS = 100_000

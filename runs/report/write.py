@@ -7,17 +7,17 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from environment.errors import InputError, Problem
-from environment.safe_files import beside
-from runs.audits.audit import audit_run, no_progress
-from runs.audits.report import AuditReport
-from runs.pictures.run_data import RunData
-from runs.report import markup
-from runs.report.packing import Packer
-from runs.report.payload import payload
-from runs.report.window import thinning, window_of
-from runs.results.run_reader import Run
-from runs.results.unfinished_run import read_any_run
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.safe_files import beside
+from hmesh.runs.audits.audit import audit_run, no_progress
+from hmesh.runs.audits.report import AuditReport
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report import markup
+from hmesh.runs.report.packing import Packer
+from hmesh.runs.report.payload import payload
+from hmesh.runs.report.window import thinning, window_of
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.results.unfinished_run import read_any_run
 
 # Strategies whose table has room beside what is said of them.
 MOST_BESIDE_SENTENCES = 4

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.results.columns import ResultColumn
+from hmesh.runs.results.columns import ResultColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa

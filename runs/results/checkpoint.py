@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
-from environment.safe_files import own_folder, read_json, remove_own, sha256, sync, unwritable
-from runs.results.names import STATE_FILES
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.safe_files import own_folder, read_json, remove_own, sha256, sync, unwritable
+from hmesh.runs.results.names import STATE_FILES
 
 _FORMAT = 1
 _STATE, _ARRAYS, _DIGESTS = "state.json", "arrays.npz", "digests.json"
@@ -40,7 +40,7 @@ def save_checkpoint(
     state
         Nested mappings, lists and tuples of arrays, numbers, text, truth values and None.
     scenario_hash
-        The digest of the scenario, from `runs.scenario_hash`.
+        The digest of the scenario, from `hmesh.runs.scenario_hash`.
 
     Raises
     ------

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from environment.errors import InputError, Problem
-from environment.safe_files import unwritable
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.safe_files import unwritable
 
 LOCK = ".lock"
 # What file systems answer that know no locks.

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runs.results.buffer import Coded
-from runs.results.writer import ResultsWriter
+from hmesh.runs.results.buffer import Coded
+from hmesh.runs.results.writer import ResultsWriter
 
 if TYPE_CHECKING:
-    from runs.world.setting import Setting
-    from runs.world.simulation import Simulation
+    from hmesh.runs.world.setting import Setting
+    from hmesh.runs.world.simulation import Simulation
 
 
 class Recorder:

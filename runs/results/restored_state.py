@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from environment.errors import InputError
-from runs.results.buffer import TableBuffer
-from runs.results.checkpoint import not_resumable
-from runs.results.tables import TABLES
+from hmesh.environment.errors import InputError
+from hmesh.runs.results.buffer import TableBuffer
+from hmesh.runs.results.checkpoint import not_resumable
+from hmesh.runs.results.tables import TABLES
 
 if TYPE_CHECKING:
-    from runs.results.writer import ResultsWriter
-    from runs.world.simulation import Simulation
+    from hmesh.runs.results.writer import ResultsWriter
+    from hmesh.runs.world.simulation import Simulation
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Whole = Annotated[int, Field(ge=0)]

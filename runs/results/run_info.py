@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from environment.errors import InputError, Problem, shortened
-from environment.safe_files import read_json
-from runs.results.tables import SCHEMA
-from runs.scenarios.problems import problems_of
-from runs.scenarios.yaml_reader import place
+from hmesh.environment.errors import InputError, Problem, shortened
+from hmesh.environment.safe_files import read_json
+from hmesh.runs.results.tables import SCHEMA
+from hmesh.runs.scenarios.problems import problems_of
+from hmesh.runs.scenarios.yaml_reader import place
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
 _FileName = Annotated[str, Field(pattern=r"^[a-z_]+\.(parquet|json)$")]

@@ -6,14 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.errors import InputError, Problem, nearest
-from environment.safe_files import read_json, sha256
-from runs.results.tables import TABLES
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.safe_files import read_json, sha256
+from hmesh.runs.results.tables import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from runs.scenarios.scenario import Scenario
+    from hmesh.runs.scenarios.scenario import Scenario
 
 _OTHER = "is not what the run wrote: its digest differs"
 
@@ -53,7 +53,7 @@ class Run:
         InputError
             When run.json contradicts itself, or describes no scenario.
         """
-        from runs.scenarios.scenario import Scenario, scenario_hash
+        from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 
         path = self.directory / "run.json"
         resolved = self.info["scenario"]
@@ -78,7 +78,7 @@ class Run:
         InputError
             When the summary does not hold the strategy, or is not what the run wrote.
         """
-        from runs.results.run_info import check_totals
+        from hmesh.runs.results.run_info import check_totals
 
         path = self.directory / "summary.json"
         if self.complete and sha256(path) != self.info["sha256"].get(path.name):
@@ -150,7 +150,7 @@ class Run:
 
     def _require_complete(self) -> None:
         if not self.complete:
-            from runs.results.unfinished_run import way_on
+            from hmesh.runs.results.unfinished_run import way_on
 
             done = f"{self.info['steps_done']} of {self.info['steps_total']} steps"
             message = f"the run is not finished, {done} are done; {way_on(self.directory)}"
@@ -170,7 +170,7 @@ def read_run(directory: Path | str) -> Run:
     InputError
         When it holds no run, one of another schema, or a run.json that no run writes.
     """
-    from runs.results.run_info import read_info
+    from hmesh.runs.results.run_info import read_info
 
     directory = Path(directory)
     path = directory / "run.json"

@@ -1,7 +1,7 @@
 """How much a run will write, stated before it starts."""
 
-from runs.scenarios.scenario import Scenario
-from runs.schemes.registry import sections_first
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.registry import sections_first
 
 MANY_ROWS = 20_000_000
 

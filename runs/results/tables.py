@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, price, time, whole
-from runs.schemes.registry import FromSchemes, schemes
+from hmesh.runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, price, time, whole
+from hmesh.runs.schemes.registry import FromSchemes, schemes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,14 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.errors import InputError, Problem
-from runs.results.buffer import TableBuffer
-from runs.results.checkpoint import has_checkpoint, load_checkpoint
-from runs.results.restored_state import restore_simulation, take_over
-from runs.results.run_reader import Run, read_run
-from runs.results.tables import TABLES, arrow_schema
-from runs.results.writer import ResultsWriter
-from runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.results.buffer import TableBuffer
+from hmesh.runs.results.checkpoint import has_checkpoint, load_checkpoint
+from hmesh.runs.results.restored_state import restore_simulation, take_over
+from hmesh.runs.results.run_reader import Run, read_run
+from hmesh.runs.results.tables import TABLES, arrow_schema
+from hmesh.runs.results.writer import ResultsWriter
+from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,8 +44,8 @@ class UnfinishedRun(Run):
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What the run comes to so far, strategy by strategy."""
-        from runs.world.setting import make_setting
-        from runs.world.simulation import Simulation
+        from hmesh.runs.world.setting import make_setting
+        from hmesh.runs.world.simulation import Simulation
 
         setting = make_setting(self.writer.scenario)
         summary: dict[str, Any] = {}

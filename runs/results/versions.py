@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runs.results.run_reader import read_run
+from hmesh.runs.results.run_reader import read_run
 
 # Those on which the last digits of results, or the bytes of their files, may depend.
 _PACKAGES = ("hmesh", "numpy", "scipy", "pandas", "mesa", "simpy", "networkx", "pyarrow")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from environment.safe_files import sync, unwritable
+from hmesh.environment.safe_files import sync, unwritable
 
 
 @contextmanager

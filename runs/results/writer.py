@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from environment.errors import InputError, Problem, impossible_path
-from environment.safe_files import (
+from hmesh.environment.errors import InputError, Problem, impossible_path
+from hmesh.environment.safe_files import (
     beside,
     own_entries,
     own_folder,
@@ -17,17 +17,17 @@ from environment.safe_files import (
     sync,
     write_json,
 )
-from runs.interruptions import held
-from runs.results.buffer import TableBuffer
-from runs.results.checkpoint import not_resumable
-from runs.results.folder_lock import LOCK, locked
-from runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
-from runs.results.run_reader import Run, read_run, statements
-from runs.results.tables import SCHEMA, TABLES, arrow_schema, tables_with
-from runs.results.versions import resumed_with, versions_now
+from hmesh.runs.interruptions import held
+from hmesh.runs.results.buffer import TableBuffer
+from hmesh.runs.results.checkpoint import not_resumable
+from hmesh.runs.results.folder_lock import LOCK, locked
+from hmesh.runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
+from hmesh.runs.results.run_reader import Run, read_run, statements
+from hmesh.runs.results.tables import SCHEMA, TABLES, arrow_schema, tables_with
+from hmesh.runs.results.versions import resumed_with, versions_now
 
 if TYPE_CHECKING:
-    from runs.scenarios.scenario import Scenario
+    from hmesh.runs.scenarios.scenario import Scenario
 
 # Few enough that memory and checkpoints stay small, many enough that a file reads as fast.
 ROWS_PER_PART = 2**15
@@ -64,7 +64,7 @@ class ResultsWriter:
     def __init__(
         self, directory: Path | str, scenario: "Scenario", before: Run | None = None
     ) -> None:
-        from runs.scenarios.scenario import scenario_hash
+        from hmesh.runs.scenarios.scenario import scenario_hash
 
         self.directory = Path(directory)
         self.scenario = scenario
@@ -348,7 +348,7 @@ def refuse_used(directory: Path) -> None:
         if (directory / LOCK).exists():
             with locked(directory):  # refuses where the run is under way
                 pass
-        from runs.results.unfinished_run import way_on
+        from hmesh.runs.results.unfinished_run import way_on
 
         message = f"holds a run already; {way_on(directory)}"
     raise InputError([Problem(str(directory), message, allowed)])

@@ -4,12 +4,12 @@ from typing import Any
 
 from pydantic import ValidationInfo
 
-from environment.errors import InputError, Problem
-from runs.scenarios.base import SchemeSection, refuse
-from runs.scenarios.chance import Location
-from runs.scenarios.sections import PriceRules
-from runs.schemes.registry import schemes
-from runs.strategy_names import scheme_of
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.scenarios.base import SchemeSection, refuse
+from hmesh.runs.scenarios.chance import Location
+from hmesh.runs.scenarios.sections import PriceRules
+from hmesh.runs.schemes.registry import schemes
+from hmesh.runs.strategy_names import scheme_of
 
 
 def each_once(strategies: tuple[str, ...]) -> tuple[str, ...]:

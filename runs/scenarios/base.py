@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
-from environment.errors import InputError, Problem, impossible_path, nearest
+from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
 
 # A list of YAML becomes a tuple; what stands in it is still read strictly.
 AS_TUPLE = Field(strict=False)

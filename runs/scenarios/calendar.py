@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
-from environment.calendar import Calendar
-from environment.errors import InputError
-from environment.school_terms import SchoolTerms
-from runs.scenarios.scenario import Scenario
-from runs.scenarios.school import timetable_of
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.errors import InputError
+from hmesh.environment.school_terms import SchoolTerms
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.school import timetable_of
 
 
 def calendar_of(scenario: Scenario, *, with_files: bool = True) -> Calendar:
@@ -64,7 +64,7 @@ def school_terms_of(
     if settings.gtfs is None:
         return SchoolTerms(settings.pairs, None, off, settings.extra)
     # Slow to import, and not needed where no timetable is named.
-    from environment.datasets.gtfs_terms import read_gtfs_terms
+    from hmesh.environment.datasets.gtfs_terms import read_gtfs_terms
 
     folder = scenario.path_of(settings.gtfs)
     try:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem
-from runs.scenarios.base import NotNegative, Positive, Section, refuse
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.scenarios.base import NotNegative, Positive, Section, refuse
 
 Growth = Annotated[float, Field(gt=-1, le=10)]
 

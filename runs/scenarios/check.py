@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from environment.errors import InputError, Problem
-from runs.scenarios.overrides import Changes
-from runs.scenarios.scenario import Scenario, load_scenario
-from runs.scenarios.sections import DatasetMembers, FileMembers
-from runs.schemes.registry import sections_first
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.scenarios.overrides import Changes
+from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.sections import DatasetMembers, FileMembers
+from hmesh.runs.schemes.registry import sections_first
 
 
 def check_scenario(
@@ -18,7 +18,7 @@ def check_scenario(
     Parameters
     ----------
     name_or_path, overrides, seed
-        As `runs.load_scenario` takes them.
+        As `hmesh.runs.load_scenario` takes them.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def check_setting(scenario: Scenario) -> None:
     InputError
         When it cannot: every problem of all files the scenario names.
     """
-    from runs.world.setting import make_setting
+    from hmesh.runs.world.setting import make_setting
 
     try:
         make_setting(scenario)
@@ -54,10 +54,10 @@ def check_setting(scenario: Scenario) -> None:
 
 
 def _file_problems(scenario: Scenario) -> Iterator[Problem]:
-    from runs.scenarios.calendar import calendar_of, school_terms_of
-    from runs.world.members import measured_in, measured_loads
-    from runs.world.tariff import measured_tariff
-    from runs.world.travel import travel_problems
+    from hmesh.runs.scenarios.calendar import calendar_of, school_terms_of
+    from hmesh.runs.world.members import measured_in, measured_loads
+    from hmesh.runs.world.tariff import measured_tariff
+    from hmesh.runs.world.travel import travel_problems
 
     try:
         school_terms_of(scenario)

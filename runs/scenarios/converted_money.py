@@ -1,8 +1,8 @@
 """Built-in amounts of money in the currency of a scenario.
 
 An amount belongs to a currency. In a scenario of another one a key that is used and not given is
-converted by the rates of `environment.exchange_rates`, which a check and a run report; where the
-rate is not known, the key is required.
+converted by the rates of `hmesh.environment.exchange_rates`, which a check and a run report; where
+the rate is not known, the key is required.
 """
 
 import re
@@ -10,13 +10,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from environment.errors import InputError, Problem, nearest
-from environment.exchange_rates import SOURCE, UNITS_PER_USD, converted, exchange_rate
-from environment.retail_tariff import CURRENCY as TARIFF_CURRENCY
-from runs.scenarios.money_defaults import MONEY_DEFAULTS, Amount, Given, MoneyDefault, content_of
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.exchange_rates import SOURCE, UNITS_PER_USD, converted, exchange_rate
+from hmesh.environment.retail_tariff import CURRENCY as TARIFF_CURRENCY
+from hmesh.runs.scenarios.money_defaults import (
+    MONEY_DEFAULTS,
+    Amount,
+    Given,
+    MoneyDefault,
+    content_of,
+)
 
 CURRENCY_CODE = r"^[A-Z]{3}$"
-# Tables of prices that a scenario names, all in the currency of `environment.retail_tariff`.
+# Tables of prices that a scenario names, all in the currency of `hmesh.environment.retail_tariff`.
 _NAMED_TARIFFS = ("composite_storage.tariff.time_of_use", "composite_storage.tariff.feed_in_year")
 
 

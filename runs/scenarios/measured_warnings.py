@@ -4,23 +4,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from environment.calendar import Calendar
-from environment.datasets.dataset import Dataset, read_dataset
-from environment.datasets.flaws import flaws
-from environment.datasets.implausible import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.datasets.dataset import Dataset, read_dataset
+from hmesh.environment.datasets.flaws import flaws
+from hmesh.environment.datasets.implausible import (
     Readings,
     household_energy,
     negative,
     registers,
     spikes,
 )
-from environment.demand import read_loads
-from environment.errors import Problem
-from environment.local_times import HOUR_US, microseconds, shown
-from runs.scenarios.calendar import calendar_of
-from runs.scenarios.scenario import Scenario
-from runs.scenarios.sections import DatasetMembers, FileMembers
-from runs.world.dataset_files import load_description
+from hmesh.environment.demand import read_loads
+from hmesh.environment.errors import Problem
+from hmesh.environment.local_times import HOUR_US, microseconds, shown
+from hmesh.runs.scenarios.calendar import calendar_of
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.sections import DatasetMembers, FileMembers
+from hmesh.runs.world.dataset_files import load_description
 
 
 def measured_warnings(scenario: Scenario) -> Iterator[Problem]:

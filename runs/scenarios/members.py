@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
-from environment.errors import nearest
-from runs.scenarios.base import (
+from hmesh.environment.errors import nearest
+from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
     Efficiency,
@@ -51,7 +51,7 @@ class ProfileMembers(_Members):
     @check("profile")
     @classmethod
     def _known_profile(cls, profile: str) -> str:
-        from environment.standard_profiles import PROFILES
+        from hmesh.environment.standard_profiles import PROFILES
 
         if profile not in PROFILES:
             raise refuse(

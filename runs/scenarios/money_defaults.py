@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from environment.retail_tariff import AFTER_TEN_YEARS, BASE_CHARGE_PER_MONTH
-from environment.retail_tariff import CURRENCY as TARIFF_CURRENCY
-from runs.strategy_names import STRATEGIES_OF, STRATEGIES_OF_ALL, scheme_of, strategy_within
+from hmesh.environment.retail_tariff import AFTER_TEN_YEARS, BASE_CHARGE_PER_MONTH
+from hmesh.environment.retail_tariff import CURRENCY as TARIFF_CURRENCY
+from hmesh.runs.strategy_names import STRATEGIES_OF, STRATEGIES_OF_ALL, scheme_of, strategy_within
 
 type Amount = float | tuple[float, float]
 

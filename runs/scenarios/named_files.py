@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from runs.scenarios.members import DatasetMembers, FileMembers
-from runs.scenarios.travel import files_of
-from runs.world.dataset_files import LOAD_TABLES
+from hmesh.runs.scenarios.members import DatasetMembers, FileMembers
+from hmesh.runs.scenarios.travel import files_of
+from hmesh.runs.world.dataset_files import LOAD_TABLES
 
 if TYPE_CHECKING:
-    from runs.scenarios.scenario import Scenario
+    from hmesh.runs.scenarios.scenario import Scenario
 
 
 def datasets_named(scenario: "Scenario") -> dict[str, tuple[str, ...]]:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from environment.errors import InputError, Problem
-from runs.scenarios.yaml_reader import place, read_yaml
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.scenarios.yaml_reader import place, read_yaml
 
 SOURCE = "--set"
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from environment.datasets.implausible import (
+from hmesh.environment.datasets.implausible import (
     highest_price,
     unlikely_price,
     unusual_household,
 )
-from environment.errors import Problem
-from environment.value_file import read_values
-from environment.zone_places import far_from_zone
-from runs.scenarios.money_defaults import MONEY_DEFAULTS, Given
-from runs.scenarios.preferences import FromFile, preference_values
-from runs.scenarios.scenario import Scenario
-from runs.scenarios.sections import ProfileMembers
+from hmesh.environment.errors import Problem
+from hmesh.environment.value_file import read_values
+from hmesh.environment.zone_places import far_from_zone
+from hmesh.runs.scenarios.money_defaults import MONEY_DEFAULTS, Given
+from hmesh.runs.scenarios.preferences import FromFile, preference_values
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.sections import ProfileMembers
 
 # A first kWh worth so many times the highest price is in another unit or currency.
 FAR_ABOVE = 10.0

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
-from environment import distributions
-from environment.errors import InputError, Problem, nearest
-from environment.value_file import read_values
-from runs.scenarios.base import Interval, Money, Positive, Section, existing, ordered, refuse
+from hmesh.environment import distributions
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.value_file import read_values
+from hmesh.runs.scenarios.base import Interval, Money, Positive, Section, existing, ordered, refuse
 
 MOST_DEVIATIONS = 8.0
 

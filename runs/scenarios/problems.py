@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest
 
 type Keys = tuple[str, ...]
 

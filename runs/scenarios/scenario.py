@@ -19,21 +19,21 @@ from pydantic import (
 )
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem, impossible_path, nearest
-from runs.scenarios.agreement import (
+from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
+from hmesh.runs.scenarios.agreement import (
     each_once,
     known_for_the_sun,
     tariff_within_bounds,
 )
-from runs.scenarios.base import Name
-from runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
-from runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
-from runs.scenarios.named_files import datasets_named, files_named
-from runs.scenarios.overrides import SOURCE, Changes, override
-from runs.scenarios.problems import Keys, problems_of
-from runs.scenarios.scheme_sections import add_schemes, always_there
-from runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
-from runs.scenarios.sections import (
+from hmesh.runs.scenarios.base import Name
+from hmesh.runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
+from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
+from hmesh.runs.scenarios.named_files import datasets_named, files_named
+from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
+from hmesh.runs.scenarios.problems import Keys, problems_of
+from hmesh.runs.scenarios.scheme_sections import add_schemes, always_there
+from hmesh.runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
+from hmesh.runs.scenarios.sections import (
     Community,
     DatasetMembers,
     GameSettings,
@@ -48,18 +48,18 @@ from runs.scenarios.sections import (
     between_communities,
     names_of_places,
 )
-from runs.scenarios.time_span import (
+from hmesh.runs.scenarios.time_span import (
     SHORTEST_STEP_H,
     existing_time,
     known_zone,
     part_or_multiple_of_an_hour,
     whole_steps,
 )
-from runs.scenarios.travel import PlannedTravel, Travel, between
-from runs.scenarios.yaml_reader import place, read_yaml
-from runs.schemes.registry import on_change, schemes, sections_first
-from runs.strategy_names import scheme_of
-from runs.world.dataset_files import dataset_files
+from hmesh.runs.scenarios.travel import PlannedTravel, Travel, between
+from hmesh.runs.scenarios.yaml_reader import place, read_yaml
+from hmesh.runs.schemes.registry import on_change, schemes, sections_first
+from hmesh.runs.strategy_names import scheme_of
+from hmesh.runs.world.dataset_files import dataset_files
 
 BUILT_IN = Path(__file__).parent / "built_in"
 

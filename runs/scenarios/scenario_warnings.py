@@ -1,10 +1,10 @@
 """What a person may want to look at in a scenario that can be run."""
 
-from environment.errors import InputError, Problem
-from runs.scenarios.measured_warnings import measured_warnings
-from runs.scenarios.plausibility import implausible
-from runs.scenarios.scenario import Scenario
-from runs.schemes.registry import sections_first
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.scenarios.measured_warnings import measured_warnings
+from hmesh.runs.scenarios.plausibility import implausible
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.registry import sections_first
 
 
 def scenario_warnings(scenario: Scenario) -> list[Problem]:

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic.fields import FieldInfo
 
-from runs.scenarios.agreement import there_if_compared
-from runs.schemes.descriptor import SchemeDescriptor
-from runs.schemes.registry import sections_first
-from runs.strategy_names import STRATEGIES, STRATEGIES_OF
+from hmesh.runs.scenarios.agreement import there_if_compared
+from hmesh.runs.schemes.descriptor import SchemeDescriptor
+from hmesh.runs.schemes.registry import sections_first
+from hmesh.runs.strategy_names import STRATEGIES, STRATEGIES_OF
 
 # Sections of schemes stand before this field of a scenario.
 _BEFORE = "location"

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
-from environment.errors import InputError, nearest
-from environment.school_terms import clashes, term_problems
-from runs.scenarios.base import AS_TUPLE, Section, looked_up, refuse
+from hmesh.environment.errors import InputError, nearest
+from hmesh.environment.school_terms import clashes, term_problems
+from hmesh.runs.scenarios.base import AS_TUPLE, Section, looked_up, refuse
 
 # More days in a row than these are a mistake in a year.
 _LONGEST = timedelta(days=366)
@@ -139,7 +139,7 @@ def timetable_files(
     folder = timetable_of(settings)
     if folder is None:
         return []
-    from environment.datasets.gtfs_terms import GTFS_FILES, gtfs_files
+    from hmesh.environment.datasets.gtfs_terms import GTFS_FILES, gtfs_files
 
     files = gtfs_files(path_of(folder)) or GTFS_FILES.values()
     return [f"{folder}/{file}" for file in files]
@@ -167,7 +167,7 @@ def _existing_gtfs(folder: str, info: ValidationInfo) -> str:
     if seen_from is None:
         return folder
     # Slow to import, and not needed where no timetable is named.
-    from environment.datasets.gtfs_terms import GTFS_FILES, gtfs_files
+    from hmesh.environment.datasets.gtfs_terms import GTFS_FILES, gtfs_files
 
     path = seen_from / folder
     looked_up(path)

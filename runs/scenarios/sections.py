@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem, nearest
-from runs.scenarios.base import (
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Money,
     NotNegative,
@@ -16,19 +16,19 @@ from runs.scenarios.base import (
     names_given_twice,
     short_enough,
 )
-from runs.scenarios.base import Interval as Interval
-from runs.scenarios.base import LossRate as LossRate
-from runs.scenarios.base import Positive as Positive
-from runs.scenarios.base import Section as Section
-from runs.scenarios.base import existing as existing
-from runs.scenarios.base import ordered as ordered
-from runs.scenarios.base import refuse as refuse
-from runs.scenarios.members import BusinessMembers as BusinessMembers
-from runs.scenarios.members import DatasetMembers as DatasetMembers
-from runs.scenarios.members import FileMembers as FileMembers
-from runs.scenarios.members import Members
-from runs.scenarios.members import ProfileMembers as ProfileMembers
-from runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.base import Interval as Interval
+from hmesh.runs.scenarios.base import LossRate as LossRate
+from hmesh.runs.scenarios.base import Positive as Positive
+from hmesh.runs.scenarios.base import Section as Section
+from hmesh.runs.scenarios.base import existing as existing
+from hmesh.runs.scenarios.base import ordered as ordered
+from hmesh.runs.scenarios.base import refuse as refuse
+from hmesh.runs.scenarios.members import BusinessMembers as BusinessMembers
+from hmesh.runs.scenarios.members import DatasetMembers as DatasetMembers
+from hmesh.runs.scenarios.members import FileMembers as FileMembers
+from hmesh.runs.scenarios.members import Members
+from hmesh.runs.scenarios.members import ProfileMembers as ProfileMembers
+from hmesh.runs.scenarios.money_defaults import money
 
 
 class Holidays(Section):

@@ -5,8 +5,8 @@ from functools import cache
 
 from pydantic import ValidationInfo
 
-from environment.errors import nearest
-from runs.scenarios.base import refuse
+from hmesh.environment.errors import nearest
+from hmesh.runs.scenarios.base import refuse
 
 # Below a second. Times in the results are whole milliseconds, and steps have to differ in them.
 SHORTEST_STEP_H = 0.0002

@@ -9,10 +9,18 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
-from environment import distributions
-from environment.errors import InputError, Problem, nearest
-from runs.scenarios.base import AS_TUPLE, NotNegative, Positive, Section, Share, existing, refuse
-from runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
+from hmesh.environment import distributions
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.scenarios.base import (
+    AS_TUPLE,
+    NotNegative,
+    Positive,
+    Section,
+    Share,
+    existing,
+    refuse,
+)
+from hmesh.runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
 
 TABLES = (".csv", ".parquet")
 KINDS = ("plans", "drawn", "diaries")

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem
 
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")

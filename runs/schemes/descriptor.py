@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
 
-from environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem
 
 # A part of a scheme: itself, or where it stands, as ".module:name" seen from the scheme's folder.
 # By its place it is imported only when it is needed.

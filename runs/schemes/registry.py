@@ -7,8 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
 
-from environment.errors import InputError, Problem
-from runs.schemes.descriptor import SchemeDescriptor, SweepFigure
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.schemes.descriptor import SchemeDescriptor, SweepFigure
 
 # The folders that come with hMESH, in the order of the hour.
 BUILT_IN = (

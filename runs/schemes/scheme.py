@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.fleet import ParkedVehicles
+from hmesh.agents.fleet import ParkedVehicles
 
 
 class RowWriter(Protocol):

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.scenarios.scenario import load_scenario
-from runs.scenarios.sections import ProfileMembers
-from runs.schemes.vehicles.step import vehicles_of
-from runs.world.members import LoadSources
-from runs.world.setting import Setting, make_setting
-from runs.world.simulation import Simulation
-from runs.world.totals import Totals
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.sections import ProfileMembers
+from hmesh.runs.schemes.vehicles.step import vehicles_of
+from hmesh.runs.world.members import LoadSources
+from hmesh.runs.world.setting import Setting, make_setting
+from hmesh.runs.world.simulation import Simulation
+from hmesh.runs.world.totals import Totals
 
 SCENARIO = "three-communities"
 DAY_STEPS = 24

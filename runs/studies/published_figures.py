@@ -32,7 +32,9 @@ class PublishedFigure:
 
 def published_figures(study: str) -> tuple[PublishedFigure, ...]:
     """Return the figures that a study is compared with, in the order of the source."""
-    with resources.files("runs").joinpath("data/published.csv").open(encoding="utf-8") as file:
+    with (
+        resources.files("hmesh.runs").joinpath("data/published.csv").open(encoding="utf-8") as file
+    ):
         return tuple(
             PublishedFigure(
                 row["where"], row["item"], row["metric"], float(row["value"]), row["unit"]

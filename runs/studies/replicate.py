@@ -3,44 +3,44 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from environment.errors import InputError, Problem, nearest
-from runs.studies.report import StudyReport
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.studies.report import StudyReport
 
 type Progress = Callable[[int, int], None]
 
 
 def _vehicles(progress: Progress) -> StudyReport:
-    from runs.studies.vehicles.study import replicate_vehicles
+    from hmesh.runs.studies.vehicles.study import replicate_vehicles
 
     return replicate_vehicles(progress)
 
 
 def _smart_home(progress: Progress) -> StudyReport:
-    from runs.studies.smart_homes.study import replicate_smart_home
+    from hmesh.runs.studies.smart_homes.study import replicate_smart_home
 
     return replicate_smart_home(progress)
 
 
 def _battery_sharing(progress: Progress, data: Path | None = None) -> StudyReport:
-    from runs.studies.battery_sharing.study import replicate_battery_sharing
+    from hmesh.runs.studies.battery_sharing.study import replicate_battery_sharing
 
     return replicate_battery_sharing(progress, data)
 
 
 def _school_buses(progress: Progress) -> StudyReport:
-    from runs.studies.school_buses.study import replicate_school_buses
+    from hmesh.runs.studies.school_buses.study import replicate_school_buses
 
     return replicate_school_buses(progress)
 
 
 def _composite_storage(progress: Progress) -> StudyReport:
-    from runs.studies.composite_storage.study import replicate_composite_storage
+    from hmesh.runs.studies.composite_storage.study import replicate_composite_storage
 
     return replicate_composite_storage(progress)
 
 
 def _community_storage(progress: Progress, data: Path | None = None) -> StudyReport:
-    from runs.studies.community_storage.study import replicate_community_storage
+    from hmesh.runs.studies.community_storage.study import replicate_community_storage
 
     return replicate_community_storage(progress, data)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from environment.safe_files import beside, own_folder, write_json
+from hmesh.environment.safe_files import beside, own_folder, write_json
 
 if TYPE_CHECKING:
     import pandas as pd

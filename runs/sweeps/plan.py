@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from environment.errors import InputError, Problem, nearest, shortened
-from environment.streams import Streams
-from runs.scenarios.check import check_setting
-from runs.scenarios.overrides import Changes, as_texts
-from runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
-from runs.sweeps.values import Sample, Variation, read_seeds, read_variation, value_of
+from hmesh.environment.errors import InputError, Problem, nearest, shortened
+from hmesh.environment.streams import Streams
+from hmesh.runs.scenarios.check import check_setting
+from hmesh.runs.scenarios.overrides import Changes, as_texts
+from hmesh.runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
+from hmesh.runs.sweeps.values import Sample, Variation, read_seeds, read_variation, value_of
 
 SCHEMA = 1
 SAMPLES: tuple[Sample, ...] = ("grid", "latin")

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runs.schemes.registry import figures_of_schemes
-from runs.strategy_names import strategy_label, strategy_name
-from runs.sweeps.plan import value_text
-from runs.sweeps.statistics import paired_difference, statistics
+from hmesh.runs.schemes.registry import figures_of_schemes
+from hmesh.runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.sweeps.plan import value_text
+from hmesh.runs.sweeps.statistics import paired_difference, statistics
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from runs.sweeps.sweep import Sweep
-    from runs.sweeps.tables import Ensemble
+    from hmesh.runs.sweeps.sweep import Sweep
+    from hmesh.runs.sweeps.tables import Ensemble
 
 MOST_ROWS = 24
 MOST_FAILURES = 10

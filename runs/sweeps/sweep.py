@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.errors import InputError, Problem, impossible_path
-from environment.safe_files import (
+from hmesh.environment.errors import InputError, Problem, impossible_path
+from hmesh.environment.safe_files import (
     own_folder,
     read_json,
     refuse_link,
@@ -19,15 +19,21 @@ from environment.safe_files import (
     reserve,
     write_json,
 )
-from runs.scenarios.overrides import Changes
-from runs.sweeps.plan import HASH_DIGITS, PlannedRun, SweepPlan, make_plan, plan_differences
-from runs.sweeps.task import Outcome, Task, held, is_finished
-from runs.sweeps.values import as_text
-from runs.sweeps.workers import DaskWorkers, HereWorkers, LocalWorkers, Workers, usable_processors
+from hmesh.runs.scenarios.overrides import Changes
+from hmesh.runs.sweeps.plan import HASH_DIGITS, PlannedRun, SweepPlan, make_plan, plan_differences
+from hmesh.runs.sweeps.task import Outcome, Task, held, is_finished
+from hmesh.runs.sweeps.values import as_text
+from hmesh.runs.sweeps.workers import (
+    DaskWorkers,
+    HereWorkers,
+    LocalWorkers,
+    Workers,
+    usable_processors,
+)
 
 if TYPE_CHECKING:
-    from runs.pictures.sweep import SweepPlot
-    from runs.sweeps.tables import Ensemble
+    from hmesh.runs.pictures.sweep import SweepPlot
+    from hmesh.runs.sweeps.tables import Ensemble
 
 type Progress = Callable[[int, int], None]
 
@@ -316,8 +322,8 @@ def _put_together(
     directory: Path, plan: SweepPlan, failures: Sequence[Failure]
 ) -> "tuple[Ensemble, tuple[SweepPlot, ...]]":
     """Write the tables and draw the figures of all runs that are finished."""
-    from runs.pictures.sweep import draw_sweep
-    from runs.sweeps.tables import read_ensemble, write_tables
+    from hmesh.runs.pictures.sweep import draw_sweep
+    from hmesh.runs.sweeps.tables import read_ensemble, write_tables
 
     listed = directory / "failures.json"
     if failures:

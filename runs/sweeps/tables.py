@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.safe_files import beside, write_json
-from runs.results.run_reader import read_run
-from runs.sweeps.plan import SCHEMA, SweepPlan, value_text
-from runs.sweeps.statistics import Statistics, paired_difference, statistics
+from hmesh.environment.safe_files import beside, write_json
+from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.sweeps.plan import SCHEMA, SweepPlan, value_text
+from hmesh.runs.sweeps.statistics import Statistics, paired_difference, statistics
 
 # What is counted is told only where it happened, so that a missing one is zero.
 _COUNTED = ("counts.", "messages.", "overloaded_steps.")

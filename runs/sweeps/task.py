@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from environment.errors import InputError, Problem
-from environment.safe_files import own_folder, refuse_link, remove_own, sha256, unwritable
-from runs.results.names import RUN_FILES
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.safe_files import own_folder, refuse_link, remove_own, sha256, unwritable
+from hmesh.runs.results.names import RUN_FILES
 
 LOOK_EVERY_S = 0.5
 
@@ -122,9 +122,9 @@ def _opened(path: Path) -> int:
 
 
 def _finish(task: Task, look: Callable[[], None]) -> None:
-    from runs.plots import draw_plots
-    from runs.run import resume_run, start_run
-    from runs.scenarios.scenario import Scenario, scenario_hash
+    from hmesh.runs.plots import draw_plots
+    from hmesh.runs.run import resume_run, start_run
+    from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 
     def progress(done: int, total: int) -> None:
         try:
@@ -152,8 +152,8 @@ def _finish(task: Task, look: Callable[[], None]) -> None:
 
 
 def _complete(directory: Path, digest: str) -> bool:
-    from runs.results.run_reader import read_run
-    from runs.scenarios.scenario import scenario_hash
+    from hmesh.runs.results.run_reader import read_run
+    from hmesh.runs.scenarios.scenario import scenario_hash
 
     if not _begun(directory):
         return False
@@ -175,14 +175,14 @@ def _begun(directory: Path) -> bool:
 
 def _drawn(directory: Path) -> bool:
     """Return whether a finished run has its pictures, if it shall have any."""
-    from runs.results.run_reader import read_run
+    from hmesh.runs.results.run_reader import read_run
 
     return not read_run(directory).info["scenario"]["plots"] or (directory / "plots").is_dir()
 
 
 def _resumable(directory: Path) -> bool:
     """Return whether a folder holds an unfinished run with a state from which it can go on."""
-    from runs.results.unfinished_run import state_of
+    from hmesh.runs.results.unfinished_run import state_of
 
     if not _begun(directory):
         return False

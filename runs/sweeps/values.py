@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from environment.errors import InputError, Problem
-from environment.streams import Streams
-from runs.scenarios.yaml_reader import read_yaml
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.streams import Streams
+from hmesh.runs.scenarios.yaml_reader import read_yaml
 
 type Sample = Literal["grid", "latin"]
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from environment.errors import InputError, Problem
-from runs.sweeps.task import Outcome, Task, execute
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.sweeps.task import Outcome, Task, execute
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor

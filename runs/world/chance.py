@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.consumer import Consumer
-from agents.row_agent import AgentGroup
-from environment import chance
-from environment.cloudiness import clearness
-from runs.scenarios.chance import Cloudiness, DemandNoise, Outages
-from runs.world.setting import Setting
+from hmesh.agents.consumer import Consumer
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment import chance
+from hmesh.environment.cloudiness import clearness
+from hmesh.runs.scenarios.chance import Cloudiness, DemandNoise, Outages
+from hmesh.runs.world.setting import Setting
 
 
 class Chance:

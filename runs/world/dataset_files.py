@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from environment.datasets.dataset import Dataset, read_dataset
-from environment.datasets.description import Description
-from environment.datasets.schema import TABLES
-from environment.errors import InputError, Problem, impossible_path, nearest
-from environment.local_times import shown
-from runs.scenarios.problems import problems_of
-from runs.scenarios.yaml_reader import place, read_yaml
+from hmesh.environment.datasets.dataset import Dataset, read_dataset
+from hmesh.environment.datasets.description import Description
+from hmesh.environment.datasets.schema import TABLES
+from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
+from hmesh.environment.local_times import shown
+from hmesh.runs.scenarios.problems import problems_of
+from hmesh.runs.scenarios.yaml_reader import place, read_yaml
 
 if TYPE_CHECKING:
-    from environment.datasets.readers.foreign import Wishes
+    from hmesh.environment.datasets.readers.foreign import Wishes
 
 DESCRIPTION = "dataset.yaml"
 # Where the loads of members may stand.
@@ -119,7 +119,7 @@ def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Data
         If the files cannot be read, or there is something wrong in them; in that case the
         dataset is there and can be mended.
     """
-    from environment.datasets.readers import read_foreign, write_dataset
+    from hmesh.environment.datasets.readers import read_foreign, write_dataset
 
     foreign = read_foreign(kind, source, wishes)
     write_dataset(foreign, out)

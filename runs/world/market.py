@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.electric_vehicle import ElectricVehicle
-from agents.fleet import Fleet, ParkedVehicles
-from environment.population import Population
-from markets.demand_curve import kinks_of
-from markets.three_level_game import (
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.environment.population import Population
+from hmesh.markets.demand_curve import kinks_of
+from hmesh.markets.three_level_game import (
     Game,
     Outcome,
     follow_closed_form,
@@ -19,12 +19,12 @@ from markets.three_level_game import (
     solve_exact,
     solve_grid,
 )
-from runs.schemes.descriptor import RETAIL, THREE_LEVEL, TWO_LEVEL
-from runs.schemes.scheme import Scheme
-from runs.strategy_names import pricing_of
+from hmesh.runs.schemes.descriptor import RETAIL, THREE_LEVEL, TWO_LEVEL
+from hmesh.runs.schemes.scheme import Scheme
+from hmesh.runs.strategy_names import pricing_of
 
 if TYPE_CHECKING:
-    from runs.world.simulation import Simulation
+    from hmesh.runs.world.simulation import Simulation
 
 
 @dataclass(slots=True)

@@ -5,19 +5,24 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.consumer import Building, Consumer, Household
-from environment.calendar import Calendar
-from environment.commercial_buildings import CommercialBuildings, District
-from environment.demand import LoadTable, read_loads
-from environment.errors import InputError, Problem, nearest
-from environment.grid import Grid
-from environment.population import Population
-from environment.standard_profiles import StandardProfiles
-from environment.streams import Streams
-from environment.sunshine import ClearSky, Orientation
-from runs.scenarios.scenario import Scenario
-from runs.scenarios.sections import BusinessMembers, DatasetMembers, FileMembers, ProfileMembers
-from runs.world.dataset_files import LOAD_TABLES, load_dataset
+from hmesh.agents.consumer import Building, Consumer, Household
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.commercial_buildings import CommercialBuildings, District
+from hmesh.environment.demand import LoadTable, read_loads
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.grid import Grid
+from hmesh.environment.population import Population
+from hmesh.environment.standard_profiles import StandardProfiles
+from hmesh.environment.streams import Streams
+from hmesh.environment.sunshine import ClearSky, Orientation
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.sections import (
+    BusinessMembers,
+    DatasetMembers,
+    FileMembers,
+    ProfileMembers,
+)
+from hmesh.runs.world.dataset_files import LOAD_TABLES, load_dataset
 
 # A day of quarter hours, whose clocks may be put back.
 MOST_STEPS_KEPT = 100

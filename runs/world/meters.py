@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.consumer import Consumer
-from agents.row_agent import AgentGroup
-from environment.population import Population
-from runs.world.chance import Chance
-from runs.world.members import Members
+from hmesh.agents.consumer import Consumer
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.population import Population
+from hmesh.runs.world.chance import Chance
+from hmesh.runs.world.members import Members
 
 
 @dataclass(frozen=True, slots=True)

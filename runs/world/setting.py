@@ -9,18 +9,18 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.errors import InputError, Problem
-from environment.grid import Grid
-from environment.roads import RoadNetwork
-from environment.streams import Streams
-from markets.generation_cost import GenerationCost
-from markets.three_level_game import PriceBounds
-from runs.scenarios.calendar import calendar_of
-from runs.scenarios.scenario import Scenario
-from runs.schemes.registry import scheme
-from runs.world.members import Members, make_members
-from runs.world.tariff import measured_tariff
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.grid import Grid
+from hmesh.environment.roads import RoadNetwork
+from hmesh.environment.streams import Streams
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.three_level_game import PriceBounds
+from hmesh.runs.scenarios.calendar import calendar_of
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.registry import scheme
+from hmesh.runs.world.members import Members, make_members
+from hmesh.runs.world.tariff import measured_tariff
 
 
 @dataclass(frozen=True)

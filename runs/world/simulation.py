@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.community_energy_aggregator import CommunityEnergyAggregator
-from agents.consumer import Consumer
-from agents.row_agent import AgentGroup
-from agents.utility_company import UtilityCompany
-from environment.clock import PendingEvent
-from environment.errors import InputError, Problem
-from environment.last_digits import DUST_KWH, anything
-from environment.message_bus import MessageBus
-from environment.world import World
-from runs.schemes.descriptor import Phase
-from runs.schemes.registry import scheme
-from runs.schemes.scheme import Scheme
-from runs.world.chance import Chance
-from runs.world.market import Market
-from runs.world.meters import read_meters
-from runs.world.setting import Setting
-from runs.world.totals import CalendarTotals, Totals
+from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
+from hmesh.agents.consumer import Consumer
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.clock import PendingEvent
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.last_digits import DUST_KWH, anything
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.world import World
+from hmesh.runs.schemes.descriptor import Phase
+from hmesh.runs.schemes.registry import scheme
+from hmesh.runs.schemes.scheme import Scheme
+from hmesh.runs.world.chance import Chance
+from hmesh.runs.world.market import Market
+from hmesh.runs.world.meters import read_meters
+from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.totals import CalendarTotals, Totals
 
 AT_BOUND = 1e-9
 A_DAY_H = 24.0

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.errors import InputError, Problem
-from runs.scenarios.scenario import Scenario
-from runs.world.dataset_files import load_dataset
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.world.dataset_files import load_dataset
 
 
 def measured_tariff(scenario: Scenario, calendar: Calendar) -> NDArray[np.float64] | None:

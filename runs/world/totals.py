@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from environment.last_digits import settled
-from environment.standard_profiles import season_of
+from hmesh.environment.last_digits import settled
+from hmesh.environment.standard_profiles import season_of
 
 SUMS = (
     "fixed_load_kwh",

@@ -6,21 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
-from environment.day_plans import DayPlans, read_day_plans
-from environment.diaries import read_diaries
-from environment.diary_trips import DiaryTrips
-from environment.distributions import discrete
-from environment.drawn_trips import DrawnTrips
-from environment.errors import InputError, Problem
-from environment.growth import Growth
-from environment.roads import RoadNetwork
-from environment.streams import Streams
-from environment.travel_day import Discrete, Distribution, Histogram, Purpose, TravelDay
-from environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
-from environment.trips import TripSource
-from runs.scenarios.scenario import Scenario
-from runs.scenarios.travel import DiaryTravel, DrawnTravel, PurposeSettings, TravelDaySettings
+from hmesh.environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
+from hmesh.environment.day_plans import DayPlans, read_day_plans
+from hmesh.environment.diaries import read_diaries
+from hmesh.environment.diary_trips import DiaryTrips
+from hmesh.environment.distributions import discrete
+from hmesh.environment.drawn_trips import DrawnTrips
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.growth import Growth
+from hmesh.environment.roads import RoadNetwork
+from hmesh.environment.streams import Streams
+from hmesh.environment.travel_day import Discrete, Distribution, Histogram, Purpose, TravelDay
+from hmesh.environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
+from hmesh.environment.trips import TripSource
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.travel import DiaryTravel, DrawnTravel, PurposeSettings, TravelDaySettings
 
 
 def plans_of(scenario: Scenario) -> DayPlans:

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.audits.hours import supplied
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import Figures, Payments, SchemeAudit
-from runs.audits.tables import Columns, TableReader, framed
-from runs.results.run_reader import Run
-from runs.strategy_names import strategies_within
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.strategy_names import strategies_within
 from street_lights.section import CONNECTION, StreetLights
 
 

@@ -1,7 +1,7 @@
 """The chart of the lamps."""
 
-from runs.pictures.run_data import RunData
-from runs.report.chart import Chart, course
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.chart import Chart, course
 from street_lights.pictures import finding, lights_kw
 
 

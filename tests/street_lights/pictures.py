@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import Drawing, draw_course, legend_line, sheet, strategy_colour
-from runs.strategy_names import strategy_label
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import Drawing, draw_course, legend_line, sheet, strategy_colour
+from hmesh.runs.strategy_names import strategy_label
 
 
 def lights_kw(data: RunData) -> NDArray[np.float64]:

@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, ValidationInfo
 
-from environment.errors import nearest
-from runs.scenarios.base import Count, Positive, SchemeSection, refuse
+from hmesh.environment.errors import nearest
+from hmesh.runs.scenarios.base import Count, Positive, SchemeSection, refuse
 
 CONNECTION = "street-lights"
 

@@ -1,6 +1,6 @@
 """What street lights came to, in a sentence."""
 
-from runs.report.sentence import Sentence, Totals, energy
+from hmesh.runs.report.sentence import Sentence, Totals, energy
 
 
 def sentence(totals: Totals, _: str) -> Sentence:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from runs.schemes.scheme import RowWriter, Scheme
-from runs.strategy_names import strategy_within
-from runs.world.simulation import Simulation
+from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.strategy_names import strategy_within
+from hmesh.runs.world.simulation import Simulation
 from street_lights.section import CONNECTION, StreetLights
 
 

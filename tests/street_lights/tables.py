@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runs.results.columns import STEP, STRATEGY, ResultColumn, kwh
+from hmesh.runs.results.columns import STEP, STRATEGY, ResultColumn, kwh
 
 TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
     "lights": (STEP, STRATEGY, kwh("drawn_kwh", "energy that all lamps draw")),

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from runs.schemes.descriptor import Note
-from runs.summary_rows import Row, Totals, loss
+from hmesh.runs.schemes.descriptor import Note
+from hmesh.runs.summary_rows import Row, Totals, loss
 
 NOTES: Mapping[str, Note] = {
     "lights_out": Note("an outage kept street lights dark for a step"),

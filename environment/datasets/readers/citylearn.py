@@ -6,15 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.datasets.readers.citylearn_times import FirstRow, find_start, given_start
-from environment.datasets.readers.foreign import (
+from hmesh.environment.datasets.readers.citylearn_times import FirstRow, find_start, given_start
+from hmesh.environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
     Foreign,
     Wishes,
     numbers,
     read_table,
 )
-from environment.errors import InputError, Problem, missing_file
+from hmesh.environment.errors import InputError, Problem, missing_file
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.datasets.readers.foreign import Wishes, numbers
-from environment.errors import InputError, Problem
+from hmesh.environment.datasets.readers.foreign import Wishes, numbers
+from hmesh.environment.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from environment.datasets.readers.foreign import Foreign, Wishes, numbers, read_table, times
+from hmesh.environment.datasets.readers.foreign import Foreign, Wishes, numbers, read_table, times
 
 _REGION, _TIME = "Balancing Authority", "UTC Time at End of Hour"
 _ADJUSTED, _RAW = "Demand (MW) (Adjusted)", "Demand (MW)"

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.errors import InputError, Problem, missing_columns, missing_file
-from environment.safe_files import beside, own_folder
+from hmesh.environment.errors import InputError, Problem, missing_columns, missing_file
+from hmesh.environment.safe_files import beside, own_folder
 
 if TYPE_CHECKING:
     import pandas as pd

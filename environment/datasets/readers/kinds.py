@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from environment.datasets.readers.foreign import Foreign, Wishes
-from environment.errors import InputError, Problem, nearest
+from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
+from hmesh.environment.errors import InputError, Problem, nearest
 
 KINDS: dict[str, str] = {
     "citylearn": "folder of CityLearn: schema.json, buildings, weather, prices, carbon",
@@ -34,17 +34,17 @@ def read_foreign(kind: str, source: Path, wishes: Wishes) -> Foreign:
     """
     match kind:
         case "citylearn":
-            from environment.datasets.readers.citylearn import read_citylearn as read
+            from hmesh.environment.datasets.readers.citylearn import read_citylearn as read
         case "eia930":
-            from environment.datasets.readers.eia930 import read_eia930 as read
+            from hmesh.environment.datasets.readers.eia930 import read_eia930 as read
         case "nhts":
-            from environment.datasets.readers.nhts import read_nhts as read
+            from hmesh.environment.datasets.readers.nhts import read_nhts as read
         case "epw":
-            from environment.datasets.readers.weather import read_epw as read
+            from hmesh.environment.datasets.readers.weather import read_epw as read
         case "tmy3":
-            from environment.datasets.readers.weather import read_tmy3 as read
+            from hmesh.environment.datasets.readers.weather import read_tmy3 as read
         case "simbench":
-            from environment.datasets.readers.simbench import read_simbench as read
+            from hmesh.environment.datasets.readers.simbench import read_simbench as read
         case _:
             message = f"no reader is called {kind!r}"
             raise InputError([Problem("KIND", message, ", ".join(KINDS), nearest(kind, KINDS))])

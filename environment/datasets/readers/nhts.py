@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from environment.datasets.readers.foreign import Foreign, Wishes, numbers, read_table
-from environment.errors import InputError, Problem
+from hmesh.environment.datasets.readers.foreign import Foreign, Wishes, numbers, read_table
+from hmesh.environment.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd

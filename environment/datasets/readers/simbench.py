@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from environment.datasets.readers.foreign import (
+from hmesh.environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
     Foreign,
     Wishes,
@@ -10,7 +10,7 @@ from environment.datasets.readers.foreign import (
     read_table,
     times,
 )
-from environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem
 
 _ACTIVE = "_pload"
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, Wishes
-from environment.errors import InputError, Problem, missing_file
+from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, Wishes
+from hmesh.environment.errors import InputError, Problem, missing_file
 
 _COLUMNS = ("ghi", "dni", "dhi", "temp_air", "wind_speed", "relative_humidity")
 # What stands for missing values in these files, from the lowest of each.

@@ -5,19 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.consumer import Building
-from markets.load_deviation import load_deviation
-from runs.audits.hours import supplied
-from runs.audits.premises import EXACT, FILE_GONE, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import Figures, Payments, SchemeAudit
-from runs.audits.tables import Columns, DamagedTableError, TableReader
-from runs.results.run_reader import Run
-from runs.schemes.battery_sharing.audit_days import check_days
-from runs.schemes.battery_sharing.records import recorded_buildings
-from runs.schemes.battery_sharing.section import BatterySharing
-from runs.schemes.battery_sharing.setting import BatterySetting
-from runs.strategy_names import strategies_within
+from hmesh.agents.consumer import Building
+from hmesh.markets.load_deviation import load_deviation
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.battery_sharing.audit_days import check_days
+from hmesh.runs.schemes.battery_sharing.records import recorded_buildings
+from hmesh.runs.schemes.battery_sharing.section import BatterySharing
+from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.strategy_names import strategies_within
 
 ENERGIES = (
     "load_kwh", "stored_kwh", "charged_kwh", "own_kwh", "sent_kwh", "received_kwh", "unplaced_kwh",

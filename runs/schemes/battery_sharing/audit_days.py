@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.battery import exchange_bounds
-from markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
-from markets.load_levelling import Levelling, Windows, answer_to_prices, level_load
-from runs.audits.hours import supplied
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Label, Tally
-from runs.audits.tables import Columns
-from runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.environment.battery import exchange_bounds
+from hmesh.markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
+from hmesh.markets.load_levelling import Levelling, Windows, answer_to_prices, level_load
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Label, Tally
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 
 # The linear programme keeps its equations to this.
 NEAR = 1e-6

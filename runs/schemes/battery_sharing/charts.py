@@ -5,15 +5,25 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import anything, descending, first_highest
-from runs.number_text import counted
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
-from runs.pictures.step_sums import StepSums
-from runs.report.chart import QUIET, Chart, Trace, balance, band, compared, course, heat, limits
-from runs.schemes.battery_sharing.picture_data import BatteryData
-from runs.schemes.battery_sharing.picture_exchange import NOTICEABLE, pairs_text
-from runs.strategy_names import strategy_name
+from hmesh.environment.last_digits import anything, descending, first_highest
+from hmesh.runs.number_text import counted
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
+from hmesh.runs.pictures.step_sums import StepSums
+from hmesh.runs.report.chart import (
+    QUIET,
+    Chart,
+    Trace,
+    balance,
+    band,
+    compared,
+    course,
+    heat,
+    limits,
+)
+from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData
+from hmesh.runs.schemes.battery_sharing.picture_exchange import NOTICEABLE, pairs_text
+from hmesh.runs.strategy_names import strategy_name
 
 OWN, SENT, CHARGED = "#0072B2", "#CC79A7", "#56B4E9"
 MOST_PAIRS = 16

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from runs.live.readings import SchemeLive, Stores
+from hmesh.runs.live.readings import SchemeLive, Stores
 
 
 class BatterySharingLive(SchemeLive):

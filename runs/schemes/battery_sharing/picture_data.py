@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.load_levelling import Equipment, Windows
-from runs.pictures.run_data import RunData, codes_of
-from runs.studies.battery_sharing.building_year import HOURS, SATURDAY, closed_weekdays
+from hmesh.markets.load_levelling import Equipment, Windows
+from hmesh.runs.pictures.run_data import RunData, codes_of
+from hmesh.runs.studies.battery_sharing.building_year import HOURS, SATURDAY, closed_weekdays
 
 
 class BatteryData:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import descending, highest
-from runs.number_text import counted
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.environment.last_digits import descending, highest
+from hmesh.runs.number_text import counted
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     FIXED,
     INK,
     ROAD,
@@ -21,8 +21,8 @@ from runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
-from runs.schemes.battery_sharing.picture_data import BatteryData
-from runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData
+from hmesh.runs.strategy_names import strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from environment.last_digits import DUST_KWH, anything, descending, lowest, settled
-from environment.streams import Streams
-from markets.battery_sizing import Sizing
-from markets.representative_days import representative_days
-from runs.number_text import counted
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.environment.last_digits import DUST_KWH, anything, descending, lowest, settled
+from hmesh.environment.streams import Streams
+from hmesh.markets.battery_sizing import Sizing
+from hmesh.markets.representative_days import representative_days
+from hmesh.runs.number_text import counted
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     INK,
     Drawing,
     draw_line,
@@ -20,8 +20,8 @@ from runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
-from runs.schemes.battery_sharing.picture_data import BatteryData
-from runs.strategy_names import capital, strategy_label, strategy_name, verb
+from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData
+from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 
 DAYS_SHOWN = 4
 POINTS = 41

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.results.buffer import Coded
-from runs.schemes.scheme import RowWriter
-from runs.strategy_names import strategies_within
+from hmesh.runs.results.buffer import Coded
+from hmesh.runs.schemes.scheme import RowWriter
+from hmesh.runs.strategy_names import strategies_within
 
 if TYPE_CHECKING:
-    from runs.schemes.battery_sharing.step import BatterySharingScheme
+    from hmesh.runs.schemes.battery_sharing.step import BatterySharingScheme
 
 SHARING = {"shared_battery", "priced_battery"}
 

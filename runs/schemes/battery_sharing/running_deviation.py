@@ -28,7 +28,7 @@ class RunningMoments:
 
 @dataclass(slots=True)
 class RunningDeviation:
-    """The three standard deviations of a load that `markets.load_deviation` tells apart.
+    """The three standard deviations of a load that `hmesh.markets.load_deviation` tells apart.
 
     Days that the run does not live through from the first to the last step count as they are.
     """

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from runs.scenarios.base import (
+from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Efficiency,
     LossRate,

@@ -1,7 +1,7 @@
 """What batteries of buildings came to, in a sentence or two."""
 
-from environment.last_digits import anything
-from runs.report.sentence import Sentence, Totals, energy
+from hmesh.environment.last_digits import anything
+from hmesh.runs.report.sentence import Sentence, Totals, energy
 
 
 def sentence(totals: Totals, _: str) -> Sentence:

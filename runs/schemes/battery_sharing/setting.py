@@ -7,20 +7,20 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.battery_coordinator import SharingRules
-from agents.building_battery import BuildingBattery
-from agents.consumer import Building
-from environment.calendar import Calendar
-from environment.chance import growth_factor
-from environment.errors import InputError, Problem
-from environment.population import Population
-from markets.battery_sizing import Sizing
-from markets.capacity_allocation import SharedDischarge, allocate_capacity, capacity_rule_kwh
-from markets.load_levelling import Equipment, Windows, level_load
-from runs.scenarios.scenario import Scenario
-from runs.schemes.battery_sharing.section import BatterySharing
-from runs.world.members import Members
-from runs.world.setting import Setting
+from hmesh.agents.battery_coordinator import SharingRules
+from hmesh.agents.building_battery import BuildingBattery
+from hmesh.agents.consumer import Building
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.chance import growth_factor
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.population import Population
+from hmesh.markets.battery_sizing import Sizing
+from hmesh.markets.capacity_allocation import SharedDischarge, allocate_capacity, capacity_rule_kwh
+from hmesh.markets.load_levelling import Equipment, Windows, level_load
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.battery_sharing.section import BatterySharing
+from hmesh.runs.world.members import Members
+from hmesh.runs.world.setting import Setting
 
 DAYS_SIZED_FOR = 365
 _FULL_DAY_H = 24.0

@@ -5,22 +5,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.battery_coordinator import BatteryCoordinator
-from agents.building_battery import BatteryBank, BuildingBattery
-from agents.consumer import Building
-from agents.row_agent import AgentGroup
-from environment.battery_messages import MeterReading
-from environment.population import Population
-from markets.battery_exchange import Orders, own_load_first
-from markets.load_levelling import Windows, level_load
-from runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
-from runs.schemes.battery_sharing.running_deviation import RunningDeviation
-from runs.schemes.battery_sharing.setting import BatterySetting
-from runs.schemes.scheme import RowWriter, Scheme
-from runs.strategy_names import strategy_within
+from hmesh.agents.battery_coordinator import BatteryCoordinator
+from hmesh.agents.building_battery import BatteryBank, BuildingBattery
+from hmesh.agents.consumer import Building
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.battery_messages import MeterReading
+from hmesh.environment.population import Population
+from hmesh.markets.battery_exchange import Orders, own_load_first
+from hmesh.markets.load_levelling import Windows, level_load
+from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
+from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
+from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.world.simulation import Simulation
+    from hmesh.runs.world.simulation import Simulation
 
 METER = "grid"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from runs.schemes.descriptor import Note
-from runs.summary_rows import Row, Totals, money, power, two
+from hmesh.runs.schemes.descriptor import Note
+from hmesh.runs.summary_rows import Row, Totals, money, power, two
 
 NOTES: Mapping[str, Note] = {
     "battery_clipped": Note(

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.audits.hours import supplied
-from runs.audits.premises import EXACT, FILE_GONE, Premises
-from runs.audits.report import Check, Tally
-from runs.audits.scheme import Figures, Payments, SchemeAudit
-from runs.audits.tables import Columns
-from runs.results.run_reader import Run
-from runs.schemes.community_storage.audit_households import HouseholdChecks
-from runs.schemes.community_storage.audit_messages import check_messages
-from runs.schemes.community_storage.audit_tables import StorageTables, read_storage_tables
-from runs.schemes.community_storage.audit_units import StorageChecks
-from runs.schemes.community_storage.section import CONNECTION, CommunityStorage
-from runs.schemes.community_storage.setting import CommunityStorageSetting
-from runs.schemes.community_storage.step import UNUSED
-from runs.strategy_names import strategies_within
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
+from hmesh.runs.audits.report import Check, Tally
+from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.community_storage.audit_households import HouseholdChecks
+from hmesh.runs.schemes.community_storage.audit_messages import check_messages
+from hmesh.runs.schemes.community_storage.audit_tables import StorageTables, read_storage_tables
+from hmesh.runs.schemes.community_storage.audit_units import StorageChecks
+from hmesh.runs.schemes.community_storage.section import CONNECTION, CommunityStorage
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.schemes.community_storage.step import UNUSED
+from hmesh.runs.strategy_names import strategies_within
 
 
 class CommunityStorageAudit(SchemeAudit):

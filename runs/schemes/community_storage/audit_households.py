@@ -5,24 +5,24 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_controllers import ratings_of
-from environment.day_slots import slot_by_clock, steps_of_day
-from markets.allowance_iteration import Iterations
-from markets.community_storage import (
+from hmesh.agents.storage_controllers import ratings_of
+from hmesh.environment.day_slots import slot_by_clock, steps_of_day
+from hmesh.markets.allowance_iteration import Iterations
+from hmesh.markets.community_storage import (
     allowance_kwh,
     average_left,
     exchange,
     served_by_storage,
 )
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import Figures
-from runs.audits.tables import Columns
-from runs.schemes.community_storage.audit_tables import StorageTables
-from runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
-from runs.schemes.community_storage.section import CommunityStorage
-from runs.schemes.community_storage.setting import CommunityStorageSetting
-from runs.schemes.community_storage.step import AT_BOUND, NORMAL, OPTIMAL
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.scheme import Figures
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
+from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
+from hmesh.runs.schemes.community_storage.section import CommunityStorage
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.schemes.community_storage.step import AT_BOUND, NORMAL, OPTIMAL
 
 NOT_RELIABLE = "messages may be lost or late"
 

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_houses import RETAILER
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.results.run_reader import Run
-from runs.schemes.community_storage.audit_households import NOT_RELIABLE, HouseholdChecks
-from runs.schemes.community_storage.audit_tables import StorageTables
-from runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.agents.storage_houses import RETAILER
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.community_storage.audit_households import NOT_RELIABLE, HouseholdChecks
+from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 
 COLUMNS = ("step", "round", "kind", "sender", "receiver", "value", "count")
 

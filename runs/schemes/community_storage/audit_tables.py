@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runs.audits.premises import Premises
-from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
-from runs.results.run_reader import Run
-from runs.schemes.community_storage.section import CommunityStorage
+from hmesh.runs.audits.premises import Premises
+from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.community_storage.section import CommunityStorage
 
 type _Keys = dict[str, range | Sequence[str]]
 

@@ -5,21 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_controllers import ratings_of
-from environment.battery import charged
-from markets.community_storage_bounds import (
+from hmesh.agents.storage_controllers import ratings_of
+from hmesh.environment.battery import charged
+from hmesh.markets.community_storage_bounds import (
     WH_PER_KWH,
     largest_demands_kwh,
     most_delivered,
     most_in_turns,
 )
-from runs.audits.members import sky_clearness
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Label, Tally, relative
-from runs.audits.tables import Columns
-from runs.schemes.community_storage.section import CommunityStorage
-from runs.schemes.community_storage.setting import CommunityStorageSetting
-from runs.strategy_names import strategy_label
+from hmesh.runs.audits.members import sky_clearness
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Label, Tally, relative
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.schemes.community_storage.section import CommunityStorage
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.strategy_names import strategy_label
 
 # The dynamic programme divides a storage into at most so many parts.
 MOST_PARTS = 20_000.0

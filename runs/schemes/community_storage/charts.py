@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import descending, first_lowest, lowest
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import INK, Part, group_colour, power_unit
-from runs.pictures.step_sums import StepSums
-from runs.report.chart import Chart, Trace, balance, compared, course, limits, stacked
-from runs.schemes.community_storage.pictures import DELIVERED, STORED, SUN
-from runs.strategy_names import strategy_name
+from hmesh.environment.last_digits import descending, first_lowest, lowest
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import INK, Part, group_colour, power_unit
+from hmesh.runs.pictures.step_sums import StepSums
+from hmesh.runs.report.chart import Chart, Trace, balance, compared, course, limits, stacked
+from hmesh.runs.schemes.community_storage.pictures import DELIVERED, STORED, SUN
+from hmesh.runs.strategy_names import strategy_name
 
 MOST_GROUPS = 6
 _COLUMNS = ("stored_kwh", "charge_kwh", "spilled_kwh", "delivered_kwh")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.errors import InputError, Problem
-from environment.forecasters import (
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.forecasters import (
     Forecaster,
     NoisyActual,
     Persistence,
     RidgeLastDay,
     SeasonalNaive,
 )
-from environment.streams import Streams
-from runs.schemes.community_storage.section import (
+from hmesh.environment.streams import Streams
+from hmesh.runs.schemes.community_storage.section import (
     Forecasters,
     LstmForecaster,
     NoisyForecaster,
@@ -27,7 +27,7 @@ from runs.schemes.community_storage.section import (
 )
 
 if TYPE_CHECKING:
-    from environment.lstm_forecaster import LstmSettings
+    from hmesh.environment.lstm_forecaster import LstmSettings
 
 FOLDER = "HMESH_FORECASTERS"
 # A day's worth of pairs of whole days, one beginning in each slot of a day.
@@ -114,7 +114,7 @@ def check_forecaster(wanted: Forecasters, history_days: int, day_slots: int) -> 
 
 
 def _settings(wanted: LstmForecaster, seed: int) -> "LstmSettings":
-    from environment.lstm_forecaster import LstmSettings
+    from hmesh.environment.lstm_forecaster import LstmSettings
 
     return LstmSettings(**wanted.model_dump(exclude={"kind"}), seed=seed % 2**31)
 
@@ -129,8 +129,8 @@ def _networks(
     wanted: LstmForecaster, history: NDArray[np.float64], day_slots: int, seed: int, whom: str
 ) -> Forecaster:
     """Return networks trained on the history, or those trained on it before."""
-    from environment import lstm_forecaster as lstm
-    from runs.terminal import progress_bar
+    from hmesh.environment import lstm_forecaster as lstm
+    from hmesh.runs.terminal import progress_bar
 
     settings = _settings(wanted, seed)
     count, folder = history.shape[1], networks_folder()

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.number_text import counted, texts_apart
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.runs.number_text import counted, texts_apart
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     ALIKE,
     FIXED_AREA,
     INK,
@@ -23,7 +23,7 @@ from runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
-from runs.strategy_names import capital, strategy_label, strategy_name
+from hmesh.runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,11 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.consumer import Consumer
-from agents.row_agent import AgentGroup
-from runs.world.chance import Chance
-from runs.world.meters import read_meters
-from runs.world.setting import Setting
+from hmesh.agents.consumer import Consumer
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.runs.world.chance import Chance
+from hmesh.runs.world.meters import read_meters
+from hmesh.runs.world.setting import Setting
 
 type Watched = Sequence[tuple[type[Consumer], slice]]
 

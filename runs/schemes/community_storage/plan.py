@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_controllers import ratings_of
-from environment.day_slots import slot_by_clock, steps_of_day
-from markets.allowance_iteration import Horizon, Iterations, iterate_allowance
-from markets.community_storage import average_left, served_first
-from runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.agents.storage_controllers import ratings_of
+from hmesh.environment.day_slots import slot_by_clock, steps_of_day
+from hmesh.markets.allowance_iteration import Horizon, Iterations, iterate_allowance
+from hmesh.markets.community_storage import average_left, served_first
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 
 
 @dataclass(frozen=True, slots=True)

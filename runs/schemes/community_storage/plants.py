@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.datasets.dataset import MeasuredGeneration
-from environment.day_slots import slots_by_clock
-from environment.errors import InputError, Problem, nearest
-from environment.sunshine import ClearSky, Orientation
-from runs.scenarios.scenario import Scenario
-from runs.schemes.community_storage.section import PLANT_TABLES, SharedStorage
-from runs.schemes.community_storage.section import CommunityStorage as Rules
-from runs.world.dataset_files import load_dataset
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.datasets.dataset import MeasuredGeneration
+from hmesh.environment.day_slots import slots_by_clock
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.sunshine import ClearSky, Orientation
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.community_storage.section import PLANT_TABLES, SharedStorage
+from hmesh.runs.schemes.community_storage.section import CommunityStorage as Rules
+from hmesh.runs.world.dataset_files import load_dataset
 
 
 class StoragePlants:

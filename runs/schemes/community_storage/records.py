@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runs.results.buffer import Coded
-from runs.schemes.scheme import RowWriter
+from hmesh.runs.results.buffer import Coded
+from hmesh.runs.schemes.scheme import RowWriter
 
 if TYPE_CHECKING:
-    from runs.schemes.community_storage.step import CommunityStorageSharing
+    from hmesh.runs.schemes.community_storage.step import CommunityStorageSharing
 
 
 def write_storages(writer: RowWriter, storage: "CommunityStorageSharing") -> None:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, ValidationInfo
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem, nearest
-from runs.scenarios.base import (
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Efficiency,
     Name,

@@ -1,7 +1,7 @@
 """What storages of communities came to, in a sentence or two."""
 
-from environment.last_digits import anything
-from runs.report.sentence import Figure, Sentence, Totals, energy, money, share
+from hmesh.environment.last_digits import anything
+from hmesh.runs.report.sentence import Figure, Sentence, Totals, energy, money, share
 
 
 def sentence(totals: Totals, currency: str) -> Sentence:

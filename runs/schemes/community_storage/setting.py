@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.community_storage import CommunityStorage, ServedHousehold
-from environment.calendar import Calendar
-from environment.day_slots import slot_by_clock, slots_by_clock
-from environment.forecasters import Forecaster
-from environment.population import Population
-from environment.streams import Streams
-from runs.scenarios.chance import GrowthSettings
-from runs.scenarios.scenario import Scenario
-from runs.schemes.community_storage.forecasters import check_forecaster, make_forecaster
-from runs.schemes.community_storage.pilot_world import PilotWorld, Watched
-from runs.schemes.community_storage.plants import StoragePlants, calendar_of_history
-from runs.schemes.community_storage.section import CONNECTION
-from runs.schemes.community_storage.section import CommunityStorage as Rules
-from runs.world.members import make_members
-from runs.world.setting import Setting
+from hmesh.agents.community_storage import CommunityStorage, ServedHousehold
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.day_slots import slot_by_clock, slots_by_clock
+from hmesh.environment.forecasters import Forecaster
+from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
+from hmesh.runs.scenarios.chance import GrowthSettings
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.community_storage.forecasters import check_forecaster, make_forecaster
+from hmesh.runs.schemes.community_storage.pilot_world import PilotWorld, Watched
+from hmesh.runs.schemes.community_storage.plants import StoragePlants, calendar_of_history
+from hmesh.runs.schemes.community_storage.section import CONNECTION
+from hmesh.runs.schemes.community_storage.section import CommunityStorage as Rules
+from hmesh.runs.world.members import make_members
+from hmesh.runs.world.setting import Setting
 
 STORAGE_COLUMNS = (
     "capacity_kwh", "soc_min", "soc_max", "charge_efficiency", "discharge_efficiency",

@@ -5,19 +5,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.served_households import ServedHouseholds
-from agents.storage_controllers import StorageControllers
-from environment.day_slots import slot_by_clock, steps_of_day
-from markets.allowance_iteration import Iterations
-from runs.schemes.community_storage.pilot_world import loads_of
-from runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
-from runs.schemes.community_storage.records import write_households, write_plans, write_storages
-from runs.schemes.community_storage.setting import CommunityStorageSetting
-from runs.schemes.scheme import RowWriter, Scheme
-from runs.strategy_names import strategy_within
+from hmesh.agents.served_households import ServedHouseholds
+from hmesh.agents.storage_controllers import StorageControllers
+from hmesh.environment.day_slots import slot_by_clock, steps_of_day
+from hmesh.markets.allowance_iteration import Iterations
+from hmesh.runs.schemes.community_storage.pilot_world import loads_of
+from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
+from hmesh.runs.schemes.community_storage.records import (
+    write_households,
+    write_plans,
+    write_storages,
+)
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.world.simulation import Simulation
+    from hmesh.runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
 UNUSED, NORMAL, OPTIMAL = (

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from runs.schemes.descriptor import Note
-from runs.summary_rows import Row, Totals, loss, money, one, share
+from hmesh.runs.schemes.descriptor import Note
+from hmesh.runs.summary_rows import Row, Totals, loss, money, one, share
 
 NOTES: Mapping[str, Note] = {
     "storage_messages_unheard": Note(

@@ -10,20 +10,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
-from runs.audits.hours import supplied
-from runs.audits.premises import EXACT, FILE_GONE, Premises
-from runs.audits.report import Check, Label, Tally, relative
-from runs.audits.scheme import Figures, Payments, SchemeAudit
-from runs.audits.tables import Columns, TableReader, framed
-from runs.results.run_reader import Run
-from runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
-from runs.schemes.composite_storage.audit_replay import HouseReplay
-from runs.schemes.composite_storage.records import recorded_houses
-from runs.schemes.composite_storage.section import CompositeStorage
-from runs.schemes.composite_storage.setting import CompositeStorageSetting
-from runs.schemes.composite_storage.step import ENERGIES, STATE
-from runs.strategy_names import strategies_within
+from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
+from hmesh.runs.audits.report import Check, Label, Tally, relative
+from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
+from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
+from hmesh.runs.schemes.composite_storage.records import recorded_houses
+from hmesh.runs.schemes.composite_storage.section import CompositeStorage
+from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.schemes.composite_storage.step import ENERGIES, STATE
+from hmesh.runs.strategy_names import strategies_within
 
 STORED = ("stored_kwh", "tank_kwh")
 PREFIX = "houses with storages: "

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_houses import BATTERIES, HOUSES, PUMPS, RETAILER, TANKS
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.tables import Columns
-from runs.results.run_reader import Run
-from runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.agents.storage_houses import BATTERIES, HOUSES, PUMPS, RETAILER, TANKS
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 
 KINDS = ("TariffNotice", "HouseStorageReport", "DeviceSetPoint", "RetailExchange")
 PARTIES = (RETAILER, HOUSES, BATTERIES, TANKS, PUMPS)

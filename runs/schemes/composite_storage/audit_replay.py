@@ -6,15 +6,15 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_houses import StorageHouses
-from environment.message_bus import MessageBus
-from environment.streams import Streams
-from markets.house_dispatch import HouseFlows, running_cost
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.tables import Columns, TableReader, framed
-from runs.results.run_reader import Run
-from runs.schemes.composite_storage.setting import PLAN_GAP, CompositeStorageSetting
+from hmesh.agents.storage_houses import StorageHouses
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.streams import Streams
+from hmesh.markets.house_dispatch import HouseFlows, running_cost
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.composite_storage.setting import PLAN_GAP, CompositeStorageSetting
 
 PREFIX = "houses with storages: "
 # Of how many houses the cheapest dispatch is found.

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import anything
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import Part, energy_text, power_unit
-from runs.pictures.step_sums import StepSums
-from runs.report.chart import QUIET, Chart, Trace, balance, course, limits
+from hmesh.environment.last_digits import anything
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import Part, energy_text, power_unit
+from hmesh.runs.pictures.step_sums import StepSums
+from hmesh.runs.report.chart import QUIET, Chart, Trace, balance, course, limits
 
 SUN, BOUGHT, SOLD = "#E69F00", "#D55E00", "#56B4E9"
 BATTERY, TANK, HEAT_PUMP = "#009E73", "#CC79A7", "#0072B2"

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.last_digits import lowest
-from markets.payback import discounted_payback
-from runs.number_text import fixed, same
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.last_digits import lowest
+from hmesh.markets.payback import discounted_payback
+from hmesh.runs.number_text import fixed, same
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     INK,
     Drawing,
     energy_text,
@@ -20,7 +20,7 @@ from runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
-from runs.strategy_names import (
+from hmesh.runs.strategy_names import (
     STRATEGIES_OF,
     first_of_each,
     strategy_label,

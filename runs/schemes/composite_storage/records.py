@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runs.results.buffer import Coded
-from runs.schemes.scheme import RowWriter
+from hmesh.runs.results.buffer import Coded
+from hmesh.runs.schemes.scheme import RowWriter
 
 if TYPE_CHECKING:
-    from runs.schemes.composite_storage.step import CompositeStorageHouses
+    from hmesh.runs.schemes.composite_storage.step import CompositeStorageHouses
 
 
 def recorded_houses(wanted: str | int, houses: int) -> int:

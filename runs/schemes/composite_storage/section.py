@@ -5,10 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from environment.errors import InputError, nearest
-from environment.exchange_rates import converted
-from environment.retail_tariff import AFTER_TEN_YEARS
-from runs.scenarios.base import (
+from hmesh.environment.errors import InputError, nearest
+from hmesh.environment.exchange_rates import converted
+from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
+from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
     Efficiency,
@@ -28,7 +28,7 @@ from runs.scenarios.base import (
     of_no_other_part,
     refuse,
 )
-from runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.money_defaults import money
 
 
 class _Measured(Section):
@@ -223,7 +223,7 @@ class HouseTariff(Section):
     @classmethod
     def _known_tariff(cls, name: str | None) -> str | None:
         if name is not None:
-            from environment.retail_tariff import time_of_use_names
+            from hmesh.environment.retail_tariff import time_of_use_names
 
             known = time_of_use_names()
             if name not in known:
@@ -246,14 +246,14 @@ class HouseTariff(Section):
         if (self.feed_in is None) == (self.feed_in_year is None):
             raise refuse("feed_in or feed_in_year tells the price", allowed="one of them, not both")
         if self.feed_in_year is not None:
-            from environment.retail_tariff import feed_in_of
+            from hmesh.environment.retail_tariff import feed_in_of
 
             feed_in_of(self.feed_in_year)
         return self
 
     def feed_in_price(self, currency: str) -> float:
         """Return the price paid for what is delivered, in the scenario's currency [money/kWh]."""
-        from environment.retail_tariff import CURRENCY, feed_in_of
+        from hmesh.environment.retail_tariff import CURRENCY, feed_in_of
 
         if self.feed_in_year is not None:
             return converted(feed_in_of(self.feed_in_year), CURRENCY, currency)

@@ -6,22 +6,22 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_houses import HousePopulations
-from environment.exchange_rates import converted
-from environment.retail_tariff import CURRENCY, base_charge, time_of_use
-from markets.exact_dispatch import ExactDispatch, dispatch_exactly
-from markets.home_energy_rules import TariffSignal, tariff_signals
-from markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
-from markets.house_programme import Stored
-from runs.schemes.composite_storage.section import (
+from hmesh.agents.storage_houses import HousePopulations
+from hmesh.environment.exchange_rates import converted
+from hmesh.environment.retail_tariff import CURRENCY, base_charge, time_of_use
+from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
+from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
+from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
+from hmesh.markets.house_programme import Stored
+from hmesh.runs.schemes.composite_storage.section import (
     CompositeStorage,
     StorageHouseGroup,
     StorageSizes,
 )
-from runs.schemes.composite_storage.sources import HouseSources
-from runs.strategy_names import STRATEGIES_OF
-from runs.world.setting import Setting
-from runs.world.tariff import market_prices
+from hmesh.runs.schemes.composite_storage.sources import HouseSources
+from hmesh.runs.strategy_names import STRATEGIES_OF
+from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.tariff import market_prices
 
 type Series = NDArray[np.float64]
 

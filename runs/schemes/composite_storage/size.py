@@ -1,7 +1,7 @@
 """How much a run will write of single houses."""
 
-from runs.results.size import MANY_ROWS
-from runs.scenarios.scenario import Scenario
+from hmesh.runs.results.size import MANY_ROWS
+from hmesh.runs.scenarios.scenario import Scenario
 
 # Measured: 288,000 rows of a hundred houses of the built-in scenario in April take 2.6 MB.
 BYTES_PER_HOUSE_ROW = 9.0

@@ -5,21 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.cloudiness import clearness
-from environment.demand import LoadTable, read_loads
-from environment.errors import InputError, Problem, nearest
-from environment.house_profiles import Need, house_need
-from environment.streams import Streams
-from environment.sunshine import ClearSky, Orientation
-from runs.scenarios.scenario import Scenario
-from runs.schemes.composite_storage.section import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.cloudiness import clearness
+from hmesh.environment.demand import LoadTable, read_loads
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.house_profiles import Need, house_need
+from hmesh.environment.streams import Streams
+from hmesh.environment.sunshine import ClearSky, Orientation
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.composite_storage.section import (
     CompositeStorage,
     HouseNeed,
     HousePhotovoltaics,
     StorageHouseGroup,
 )
-from runs.world.dataset_files import load_dataset
+from hmesh.runs.world.dataset_files import load_dataset
 
 type Series = NDArray[np.float64]
 

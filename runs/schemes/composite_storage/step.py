@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_houses import StorageHouses
-from markets.home_energy_rules import HouseStep
-from runs.schemes.composite_storage.records import write_houses, write_step
-from runs.schemes.composite_storage.setting import CompositeStorageSetting
-from runs.schemes.scheme import RowWriter, Scheme
-from runs.strategy_names import strategy_within
+from hmesh.agents.storage_houses import StorageHouses
+from hmesh.markets.home_energy_rules import HouseStep
+from hmesh.runs.schemes.composite_storage.records import write_houses, write_step
+from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.world.simulation import Simulation
+    from hmesh.runs.world.simulation import Simulation
 
 type Each = NDArray[np.float64]
 

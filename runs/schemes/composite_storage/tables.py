@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, whole
+from hmesh.runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, whole
 
 _HOUSE_FLOWS = (
     kwh("appliances_kwh", "electricity of the appliances"),

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from environment.last_digits import anything
-from runs.schemes.descriptor import Note
-from runs.summary_rows import Row, Totals, loss, money, two
+from hmesh.environment.last_digits import anything
+from hmesh.runs.schemes.descriptor import Note
+from hmesh.runs.summary_rows import Row, Totals, loss, money, two
 
 NOTES: Mapping[str, Note] = {
     "houses_without_enough_heat": Note(

@@ -9,19 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.demand_response import SCHOOLS
-from runs.audits.hours import supplied
-from runs.audits.premises import FILE_GONE, Premises
-from runs.audits.report import Check
-from runs.audits.scheme import Figures, Payments, SchemeAudit
-from runs.audits.tables import Columns, DamagedTableError, TableReader
-from runs.results.run_reader import Run
-from runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
-from runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld
-from runs.schemes.school_buses.records import recorded_schools
-from runs.schemes.school_buses.section import CONNECTION, SchoolBuses
-from runs.schemes.school_buses.setting import SchoolSetting
-from runs.strategy_names import strategies_within
+from hmesh.agents.demand_response import SCHOOLS
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.premises import FILE_GONE, Premises
+from hmesh.runs.audits.report import Check
+from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
+from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld
+from hmesh.runs.schemes.school_buses.records import recorded_schools
+from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
+from hmesh.runs.schemes.school_buses.setting import SchoolSetting
+from hmesh.runs.strategy_names import strategies_within
 
 
 class SchoolAudit(SchemeAudit):

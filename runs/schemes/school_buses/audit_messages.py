@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.demand_response import SCHOOLS
-from markets.incentive_game import IncentiveGame
-from runs.audits.messages import sent_when_possible
-from runs.audits.premises import Premises
-from runs.audits.report import Tally, relative
-from runs.results.run_reader import Run
+from hmesh.agents.demand_response import SCHOOLS
+from hmesh.markets.incentive_game import IncentiveGame
+from hmesh.runs.audits.messages import sent_when_possible
+from hmesh.runs.audits.premises import Premises
+from hmesh.runs.audits.report import Tally, relative
+from hmesh.runs.results.run_reader import Run
 
 KINDS = (
     "ValleyAnnouncement", "EnergyRequest", "ScheduleProposal", "IncentiveOffer", "SupplyOffer",

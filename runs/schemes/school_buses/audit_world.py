@@ -6,23 +6,23 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.school_district import SchoolDistrict
-from markets.incentive_game import (
+from hmesh.agents.school_district import SchoolDistrict
+from hmesh.markets.incentive_game import (
     IncentiveGame,
     IncentiveTerms,
     solve_closed_form,
     solve_exact,
     solve_grid,
 )
-from markets.valley_filling import shave_peak
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Label, Tally, relative
-from runs.audits.tables import Columns
-from runs.schemes.school_buses.audit_messages import Said, SchoolMessages, asked, planned
-from runs.schemes.school_buses.setting import SchoolSetting
+from hmesh.markets.valley_filling import shave_peak
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Label, Tally, relative
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.schemes.school_buses.audit_messages import Said, SchoolMessages, asked, planned
+from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 
 if TYPE_CHECKING:
-    from runs.schemes.school_buses.audit import SchoolAudit
+    from hmesh.runs.schemes.school_buses.audit import SchoolAudit
 
 TRADING = ("centralised", "optimal_energy_price")
 

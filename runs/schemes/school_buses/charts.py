@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import DUST_KWH, anything, first_lowest
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
-from runs.pictures.step_sums import StepSums
-from runs.report.chart import (
+from hmesh.environment.last_digits import DUST_KWH, anything, first_lowest
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
+from hmesh.runs.pictures.step_sums import StepSums
+from hmesh.runs.report.chart import (
     INK,
     QUIET,
     Chart,
@@ -18,8 +18,8 @@ from runs.report.chart import (
     course,
     limits,
 )
-from runs.schemes.school_buses.pictures import CHARGING, SELLING, base_kw, demand_kw
-from runs.strategy_names import strategy_name
+from hmesh.runs.schemes.school_buses.pictures import CHARGING, SELLING, base_kw, demand_kw
+from hmesh.runs.strategy_names import strategy_name
 
 STORED = "#009E73"
 

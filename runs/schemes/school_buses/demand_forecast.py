@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.consumer import Consumer
-from environment.calendar import Calendar
-from environment.chance import growth_factor
-from runs.scenarios.scenario import Scenario
-from runs.world.members import Members
+from hmesh.agents.consumer import Consumer
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.chance import growth_factor
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.world.members import Members
 
 KEPT_STEPS = 1024
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from runs.live.look import amount
-from runs.live.readings import Reading, SchemeLive, Stores
+from hmesh.runs.live.look import amount
+from hmesh.runs.live.readings import Reading, SchemeLive, Stores
 
 
 class SchoolBusesLive(SchemeLive):

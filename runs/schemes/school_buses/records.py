@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runs.schemes.scheme import RowWriter
+from hmesh.runs.schemes.scheme import RowWriter
 
 if TYPE_CHECKING:
-    from runs.schemes.school_buses.step import SchoolBusSharing
+    from hmesh.runs.schemes.school_buses.step import SchoolBusSharing
 
 
 def recorded_schools(wanted: str | int, schools: int) -> int:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem
-from environment.school_rounds import DAY_H
-from runs.scenarios.base import (
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.school_rounds import DAY_H
+from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Efficiency,
     Interval,
@@ -27,8 +27,8 @@ from runs.scenarios.base import (
     ordered,
     refuse,
 )
-from runs.scenarios.money_defaults import money
-from runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
+from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
 
 ClockHour = Annotated[float, Field(ge=0, le=24)]
 Round = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]

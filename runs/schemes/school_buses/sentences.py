@@ -1,7 +1,7 @@
 """What school buses came to, in a sentence or two."""
 
-from environment.last_digits import anything
-from runs.report.sentence import Figure, Sentence, Totals, bill, energy, money
+from hmesh.environment.last_digits import anything
+from hmesh.runs.report.sentence import Figure, Sentence, Totals, bill, energy, money
 
 
 def sentence(totals: Totals, currency: str) -> Sentence:

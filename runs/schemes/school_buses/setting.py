@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.electric_school_bus import ElectricSchoolBus
-from agents.school import School
-from environment.population import Population
-from environment.school_rounds import SchoolRounds, charging_window
-from environment.streams import Streams
-from markets.critical_hours import base_demand, required_demand
-from runs.scenarios.preferences import FromFile, preference_values
-from runs.scenarios.scenario import Scenario
-from runs.schemes.school_buses.demand_forecast import UtilityForecast
-from runs.schemes.school_buses.section import CONNECTION, SchoolBuses
-from runs.world.setting import Setting
+from hmesh.agents.electric_school_bus import ElectricSchoolBus
+from hmesh.agents.school import School
+from hmesh.environment.population import Population
+from hmesh.environment.school_rounds import SchoolRounds, charging_window
+from hmesh.environment.streams import Streams
+from hmesh.markets.critical_hours import base_demand, required_demand
+from hmesh.runs.scenarios.preferences import FromFile, preference_values
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.school_buses.demand_forecast import UtilityForecast
+from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
+from hmesh.runs.world.setting import Setting
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.demand_response import DemandResponse
-from agents.school_district import SchoolDistrict
-from environment.battery import usable_kwh
-from markets.incentive_game import IncentiveTerms
-from runs.schemes.scheme import RowWriter, Scheme
-from runs.schemes.school_buses.records import write_step
-from runs.schemes.school_buses.setting import SchoolSetting
-from runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
-from runs.strategy_names import strategy_within
+from hmesh.agents.demand_response import DemandResponse
+from hmesh.agents.school_district import SchoolDistrict
+from hmesh.environment.battery import usable_kwh
+from hmesh.markets.incentive_game import IncentiveTerms
+from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.school_buses.records import write_step
+from hmesh.runs.schemes.school_buses.setting import SchoolSetting
+from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
+from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.world.simulation import Simulation
+    from hmesh.runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
 
@@ -32,7 +32,7 @@ class SchoolBusSharing(Scheme):
     Attributes
     ----------
     strategy : str
-        A name of `runs.schemes.school_buses.strategies.STRATEGIES`.
+        A name of `hmesh.runs.schemes.school_buses.strategies.STRATEGIES`.
     schools : SchoolSetting
         What all strategies share.
     district : SchoolDistrict

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.messages import BusPlugIn
-from markets.incentive_game import (
+from hmesh.environment.messages import BusPlugIn
+from hmesh.markets.incentive_game import (
     IncentiveGame,
     IncentiveTerms,
     solve_closed_form,
     solve_exact,
     solve_grid,
 )
-from markets.valley_filling import shave_peak
+from hmesh.markets.valley_filling import shave_peak
 
 if TYPE_CHECKING:
-    from runs.schemes.school_buses.step import SchoolBusSharing
+    from hmesh.runs.schemes.school_buses.step import SchoolBusSharing
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runs.results.columns import LAM, STEP, STRATEGY, THETA, ResultColumn, kwh, price, whole
+from hmesh.runs.results.columns import LAM, STEP, STRATEGY, THETA, ResultColumn, kwh, price, whole
 
 TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
     "schools": (

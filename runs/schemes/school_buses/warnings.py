@@ -6,15 +6,15 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from environment.calendar import DAY_KINDS, Calendar
-from environment.errors import Problem
-from environment.school_rounds import DAY_H
-from environment.school_terms import SchoolTerms
-from runs.scenarios.calendar import calendar_of, school_terms_of
-from runs.scenarios.scenario import Scenario
-from runs.scenarios.school import days_of
-from runs.scenarios.travel import DrawnTravel
-from runs.world.travel import plans_of
+from hmesh.environment.calendar import DAY_KINDS, Calendar
+from hmesh.environment.errors import Problem
+from hmesh.environment.school_rounds import DAY_H
+from hmesh.environment.school_terms import SchoolTerms
+from hmesh.runs.scenarios.calendar import calendar_of, school_terms_of
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.school import days_of
+from hmesh.runs.scenarios.travel import DrawnTravel
+from hmesh.runs.world.travel import plans_of
 
 _DAY = timedelta(days=1)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from runs.schemes.descriptor import Note
-from runs.summary_rows import Row, Totals, money, two
+from hmesh.runs.schemes.descriptor import Note
+from hmesh.runs.summary_rows import Row, Totals, money, two
 
 NOTES: Mapping[str, Note] = {
     "incentive_price_at_bound": Note("the incentive price was at one of its bounds in a step", 90),

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.audits.hours import supplied
-from runs.audits.premises import EXACT, FILE_GONE, Premises
-from runs.audits.report import Check, Tally, relative
-from runs.audits.scheme import Figures, Payments, SchemeAudit
-from runs.audits.tables import Columns
-from runs.results.run_reader import Run
-from runs.schemes.smart_homes.audit_days import check_capacities, check_plans
-from runs.schemes.smart_homes.audit_rules import check_rules
-from runs.schemes.smart_homes.audit_tables import DETAILS, HomeTables, read_groups, read_homes
-from runs.schemes.smart_homes.records import recorded_homes
-from runs.schemes.smart_homes.section import SmartHomesSettings
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
+from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.smart_homes.audit_days import check_capacities, check_plans
+from hmesh.runs.schemes.smart_homes.audit_rules import check_rules
+from hmesh.runs.schemes.smart_homes.audit_tables import DETAILS, HomeTables, read_groups, read_homes
+from hmesh.runs.schemes.smart_homes.records import recorded_homes
+from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 
 _BALANCES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("generation_kwh", ("direct_kwh", "charged_kwh", "curtailed_kwh", "exported_kwh")),

@@ -5,20 +5,25 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.admission_control import schedule_day
-from markets.home_day import Homes, sum_day
-from markets.home_layout import Assignment, HomeLayout
-from markets.load_shifting import count_choices
-from markets.load_shifting_bound import least_waste
-from markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity, serves
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Label, Tally, relative
-from runs.results.run_reader import Run
-from runs.schemes.smart_homes.audit_rules import bank_of
-from runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
-from runs.schemes.smart_homes.section import SmartHomesSettings
-from runs.schemes.smart_homes.strategies import STRATEGIES
-from runs.strategy_names import strategies_within
+from hmesh.markets.admission_control import schedule_day
+from hmesh.markets.home_day import Homes, sum_day
+from hmesh.markets.home_layout import Assignment, HomeLayout
+from hmesh.markets.load_shifting import count_choices
+from hmesh.markets.load_shifting_bound import least_waste
+from hmesh.markets.storage_capacity import (
+    StateOfCharge,
+    dynamic_capacity,
+    published_capacity,
+    serves,
+)
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Label, Tally, relative
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.smart_homes.audit_rules import bank_of
+from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
+from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
+from hmesh.runs.schemes.smart_homes.strategies import STRATEGIES
+from hmesh.runs.strategy_names import strategies_within
 
 type Energies = NDArray[np.float64]
 

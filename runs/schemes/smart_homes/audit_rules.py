@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.storage_bank import StorageBank
-from markets.home_layout import Assignment
-from markets.power_flow_assignment import TOLERANCE_KWH, settle_step
-from runs.audits.premises import EXACT, Premises
-from runs.audits.report import Check, Label, Tally, relative
-from runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
-from runs.schemes.smart_homes.strategies import STRATEGIES
-from runs.strategy_names import strategies_within
+from hmesh.environment.storage_bank import StorageBank
+from hmesh.markets.home_layout import Assignment
+from hmesh.markets.power_flow_assignment import TOLERANCE_KWH, settle_step
+from hmesh.runs.audits.premises import EXACT, Premises
+from hmesh.runs.audits.report import Check, Label, Tally, relative
+from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
+from hmesh.runs.schemes.smart_homes.strategies import STRATEGIES
+from hmesh.runs.strategy_names import strategies_within
 
 type Energies = NDArray[np.float64]
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.audits.premises import Premises
-from runs.audits.scheme import Figures
-from runs.audits.tables import Columns, DamagedTableError, TableReader, framed
-from runs.results.run_reader import Run
-from runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
-from runs.schemes.smart_homes.section import SmartHomesSettings
-from runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
-from runs.schemes.smart_homes.step import SUMS
+from hmesh.runs.audits.premises import Premises
+from hmesh.runs.audits.scheme import Figures
+from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
+from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
+from hmesh.runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
+from hmesh.runs.schemes.smart_homes.step import SUMS
 
 type Energies = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from runs.live.readings import SchemeLive, Stores
+from hmesh.runs.live.readings import SchemeLive, Stores
 
 # What happens within homes, in the order in which it is drawn.
 _OF_HOMES = MappingProxyType(

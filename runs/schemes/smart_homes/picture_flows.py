@@ -3,8 +3,8 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     FIXED,
     Drawing,
     legend_area,
@@ -13,9 +13,9 @@ from runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
-from runs.schemes.smart_homes.pictures import DIRECT, STORED, groups_of
-from runs.schemes.smart_homes.records import CURTAILED, GRID
-from runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.schemes.smart_homes.pictures import DIRECT, STORED, groups_of
+from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID
+from hmesh.runs.strategy_names import strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

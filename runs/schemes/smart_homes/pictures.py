@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import anything, first_highest, first_lowest, highest, lowest
-from runs.number_text import counted, same, texts_apart
-from runs.pictures.run_data import RunData, codes_of
-from runs.pictures.sheet import (
+from hmesh.environment.last_digits import anything, first_highest, first_lowest, highest, lowest
+from hmesh.runs.number_text import counted, same, texts_apart
+from hmesh.runs.pictures.run_data import RunData, codes_of
+from hmesh.runs.pictures.sheet import (
     ALIKE,
     INK,
     Drawing,
@@ -25,7 +25,7 @@ from runs.pictures.sheet import (
     stack,
     strategy_colour,
 )
-from runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.strategy_names import strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.power_flow_assignment import storage_edges
-from markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity
-from runs.results.buffer import Coded
-from runs.schemes.scheme import RowWriter
+from hmesh.markets.power_flow_assignment import storage_edges
+from hmesh.markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity
+from hmesh.runs.results.buffer import Coded
+from hmesh.runs.schemes.scheme import RowWriter
 
 if TYPE_CHECKING:
-    from runs.schemes.smart_homes.setting import SmartHomeSetting
-    from runs.schemes.smart_homes.step import GroupOfAStep, SmartHomeSharing
+    from hmesh.runs.schemes.smart_homes.setting import SmartHomeSetting
+    from hmesh.runs.schemes.smart_homes.step import GroupOfAStep, SmartHomeSharing
 
 type Energies = NDArray[np.float64]
 

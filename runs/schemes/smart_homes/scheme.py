@@ -1,6 +1,6 @@
 """What the scheme is called, and where its parts stand."""
 
-from runs.schemes.descriptor import Phase, SchemeDescriptor, StrategyDescriptor
+from hmesh.runs.schemes.descriptor import Phase, SchemeDescriptor, StrategyDescriptor
 
 SCHEME = SchemeDescriptor(
     name="smart_homes",

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from environment.errors import InputError, Problem, nearest
-from runs.scenarios.base import (
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
     Efficiency,
@@ -24,7 +24,7 @@ from runs.scenarios.base import (
     refuse,
     within_limits,
 )
-from runs.scenarios.preferences import FromFile, PositivePreference
+from hmesh.runs.scenarios.preferences import FromFile, PositivePreference
 
 Hours = Annotated[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], AS_TUPLE]
 DAY_H = 24.0
@@ -74,7 +74,7 @@ class _Device(Section):
     @classmethod
     def _known_profile(cls, profile: str | None) -> str | None:
         if profile is not None:
-            from environment.smart_home_profiles import smart_home_profile
+            from hmesh.environment.smart_home_profiles import smart_home_profile
 
             smart_home_profile(profile)
         return profile

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.home_devices import (
+from hmesh.agents.home_devices import (
     AirConditioner,
     Appliance,
     FuelCell,
@@ -17,22 +17,22 @@ from agents.home_devices import (
     Photovoltaics,
     VentilationFan,
 )
-from environment.calendar import Calendar
-from environment.demand import LoadTable
-from environment.errors import InputError, Problem, nearest
-from environment.population import Population
-from environment.streams import Streams
-from environment.sunshine import ClearSky, MeasuredSky, Orientation
-from markets.home_layout import HomeLayout
-from runs.scenarios.preferences import FromFile, preference_values
-from runs.scenarios.scenario import Scenario
-from runs.schemes.smart_homes.section import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.demand import LoadTable
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
+from hmesh.environment.sunshine import ClearSky, MeasuredSky, Orientation
+from hmesh.markets.home_layout import HomeLayout
+from hmesh.runs.scenarios.preferences import FromFile, preference_values
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.smart_homes.section import (
     ApplianceSettings,
     HomeGeneratorSettings,
     HomeGroupSettings,
     SmartHomesSettings,
 )
-from runs.schemes.smart_homes.sources import (
+from hmesh.runs.schemes.smart_homes.sources import (
     ByMeter,
     BySky,
     DeviceSource,
@@ -41,8 +41,8 @@ from runs.schemes.smart_homes.sources import (
     published_source,
     scheduled_source,
 )
-from runs.world.dataset_files import load_dataset
-from runs.world.setting import Setting
+from hmesh.runs.world.dataset_files import load_dataset
+from hmesh.runs.world.setting import Setting
 
 KINDS: Mapping[str, type[HomeDevice]] = MappingProxyType(
     {

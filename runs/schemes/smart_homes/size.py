@@ -1,7 +1,7 @@
 """How much a run will write of single homes."""
 
-from runs.results.size import MANY_ROWS
-from runs.scenarios.scenario import Scenario
+from hmesh.runs.results.size import MANY_ROWS
+from hmesh.runs.scenarios.scenario import Scenario
 
 
 def home_rows(scenario: Scenario) -> int:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.smart_home_profiles import smart_home_profile
-from environment.standard_profiles import season_of
-from environment.sunshine import ClearSky, MeasuredSky
-from environment.thermal_comfort import needs_conditioning, room_temperature
-from runs.schemes.smart_homes.section import Comfort
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.smart_home_profiles import smart_home_profile
+from hmesh.environment.standard_profiles import season_of
+from hmesh.environment.sunshine import ClearSky, MeasuredSky
+from hmesh.environment.thermal_comfort import needs_conditioning, room_temperature
+from hmesh.runs.schemes.smart_homes.section import Comfort
 
 type Energies = NDArray[np.float64]
 DAY_H = 24

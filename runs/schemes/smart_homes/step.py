@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.home_devices import Appliance, Appliances, DevicesOfADay, Generators, Storages
-from agents.home_devices import HomeGenerator as HomeGeneratorAgent
-from agents.smart_homes import SmartHomes
-from markets.power_flow_assignment import StepFlows
-from runs.schemes.scheme import RowWriter, Scheme
-from runs.schemes.smart_homes.records import write_day, write_homes, write_step
-from runs.schemes.smart_homes.setting import KINDS, HomeGroup, SmartHomeSetting
-from runs.schemes.smart_homes.sources import BySky, DeviceSource
-from runs.schemes.smart_homes.strategies import control_of
-from runs.strategy_names import strategy_within
+from hmesh.agents.home_devices import Appliance, Appliances, DevicesOfADay, Generators, Storages
+from hmesh.agents.home_devices import HomeGenerator as HomeGeneratorAgent
+from hmesh.agents.smart_homes import SmartHomes
+from hmesh.markets.power_flow_assignment import StepFlows
+from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.smart_homes.records import write_day, write_homes, write_step
+from hmesh.runs.schemes.smart_homes.setting import KINDS, HomeGroup, SmartHomeSetting
+from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource
+from hmesh.runs.schemes.smart_homes.strategies import control_of
+from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
-    from runs.world.simulation import Simulation
+    from hmesh.runs.world.simulation import Simulation
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -94,7 +94,7 @@ class SmartHomeSharing(Scheme):
     Attributes
     ----------
     strategy : str
-        A name of `runs.schemes.smart_homes.strategies.STRATEGIES`.
+        A name of `hmesh.runs.schemes.smart_homes.strategies.STRATEGIES`.
     groups : list of SmartHomes
         The agents of each group.
     of_step : list of GroupOfAStep

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from agents.smart_homes import ControlSettings
-from markets.home_layout import Assignment
-from runs.schemes.smart_homes.section import SmartHomesSettings
+from hmesh.agents.smart_homes import ControlSettings
+from hmesh.markets.home_layout import Assignment
+from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 
 # The assignment of each strategy, and whether loads are shifted.
 STRATEGIES: Mapping[str, tuple[Assignment, bool]] = MappingProxyType(

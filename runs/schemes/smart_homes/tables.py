@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, whole
+from hmesh.runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, whole
 
 TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
     "homes": (

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.battery import charged, exchange_bounds
-from markets.vehicle_response import best_response
-from runs.audits.premises import EXACT, FILE_GONE
-from runs.audits.report import Check, Label, Tally, off_balance
-from runs.audits.tables import Columns
-from runs.schemes.vehicles.audit_premises import ChargerOutages, VehiclePremises
-from runs.schemes.vehicles.audit_trips import Travel
-from runs.schemes.vehicles.section import Vehicles
+from hmesh.environment.battery import charged, exchange_bounds
+from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.audits.premises import EXACT, FILE_GONE
+from hmesh.runs.audits.report import Check, Label, Tally, off_balance
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.schemes.vehicles.audit_premises import ChargerOutages, VehiclePremises
+from hmesh.runs.schemes.vehicles.audit_trips import Travel
+from hmesh.runs.schemes.vehicles.section import Vehicles
 
 AT_BOUND = 1e-9
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.three_level_game import Game, Outcome, follow_exact, solve_exact
-from markets.utility_profit import utility_profit
-from runs.audits.game_step import GameStep
-from runs.audits.premises import EXACT
-from runs.audits.report import Check, Label, Tally
-from runs.audits.tables import Columns
-from runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.markets.three_level_game import Game, Outcome, follow_exact, solve_exact
+from hmesh.markets.utility_profit import utility_profit
+from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.premises import EXACT
+from hmesh.runs.audits.report import Check, Label, Tally
+from hmesh.runs.audits.tables import Columns
+from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
 
 _SAME = 1e-9
 

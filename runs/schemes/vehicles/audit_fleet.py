@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from runs.audits.premises import FILE_GONE
-from runs.audits.report import Check, Tally
-from runs.audits.tables import Columns, TableReader, framed
-from runs.results.run_reader import Run
-from runs.schemes.vehicles.audit_premises import VehiclePremises
-from runs.schemes.vehicles.section import Vehicles
+from hmesh.runs.audits.premises import FILE_GONE
+from hmesh.runs.audits.report import Check, Tally
+from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.runs.schemes.vehicles.section import Vehicles
 
 
 def vehicle_reader(run: Run, premises: VehiclePremises) -> TableReader:

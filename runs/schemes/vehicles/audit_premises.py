@@ -6,11 +6,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.streams import Streams
-from runs.audits.members import failed
-from runs.audits.premises import Premises
-from runs.strategy_names import strategies_within
-from runs.world.travel import growth_of
+from hmesh.environment.streams import Streams
+from hmesh.runs.audits.members import failed
+from hmesh.runs.audits.premises import Premises
+from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.world.travel import growth_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,26 +5,26 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.three_level_game import Game
-from runs.audits.game_step import GameStep
-from runs.audits.hours import supplied
-from runs.audits.members import feeders_out
-from runs.audits.premises import Premises
-from runs.audits.report import Check, Tally, off_balance
-from runs.audits.scheme import Figures, Sale, SchemeAudit
-from runs.audits.tables import Columns, TableReader
-from runs.results.run_reader import Run
-from runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
-from runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
-from runs.schemes.vehicles.audit_fleet import (
+from hmesh.markets.three_level_game import Game
+from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.members import feeders_out
+from hmesh.runs.audits.premises import Premises
+from hmesh.runs.audits.report import Check, Tally, off_balance
+from hmesh.runs.audits.scheme import Figures, Sale, SchemeAudit
+from hmesh.runs.audits.tables import Columns, TableReader
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
+from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
+from hmesh.runs.schemes.vehicles.audit_fleet import (
     check_fleet,
     read_fleet,
     read_vehicles,
     vehicle_reader,
 )
-from runs.schemes.vehicles.audit_premises import VehiclePremises
-from runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
-from runs.schemes.vehicles.section import CONNECTION, Vehicles
+from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
+from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 
 _CHARGING, _DISCHARGING = "vehicle_charging", "vehicle_discharging"
 

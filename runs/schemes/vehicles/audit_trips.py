@@ -6,13 +6,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.clock import Clock
-from environment.traffic import Traffic
-from runs.audits.premises import EXACT, FILE_GONE
-from runs.audits.report import Check, Label, Tally
-from runs.audits.tables import Columns, DamagedTableError, TableReader
-from runs.schemes.vehicles.audit_premises import VehiclePremises
-from runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.environment.clock import Clock
+from hmesh.environment.traffic import Traffic
+from hmesh.runs.audits.premises import EXACT, FILE_GONE
+from hmesh.runs.audits.report import Check, Label, Tally
+from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
 ON_THE_ROAD = -1
 _TRIP = ("vehicle", "departs", "arrives", "origin", "destination", "km")

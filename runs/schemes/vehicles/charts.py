@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from environment.last_digits import first_highest
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import group_colour, strategy_colour
-from runs.report.chart import ALL, QUIET, Chart, Trace, band, course, stacked
-from runs.schemes.vehicles.pictures import SHARES
+from hmesh.environment.last_digits import first_highest
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import group_colour, strategy_colour
+from hmesh.runs.report.chart import ALL, QUIET, Chart, Trace, band, course, stacked
+from hmesh.runs.schemes.vehicles.pictures import SHARES
 
 
 def vehicle_charts(data: RunData) -> list[Chart]:

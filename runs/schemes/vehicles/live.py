@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from environment.traffic import ABSENT, ON_THE_ROAD
-from environment.trips import TripBatch
-from runs.live.look import amount
-from runs.live.readings import Reading, Roads, SchemeLive
-from runs.live.roadmap import OnTheRoad, Points, places
-from runs.schemes.vehicles.step import VehicleSharing
-from runs.world.setting import Setting
+from hmesh.environment.traffic import ABSENT, ON_THE_ROAD
+from hmesh.environment.trips import TripBatch
+from hmesh.runs.live.look import amount
+from hmesh.runs.live.readings import Reading, Roads, SchemeLive
+from hmesh.runs.live.roadmap import OnTheRoad, Points, places
+from hmesh.runs.schemes.vehicles.step import VehicleSharing
+from hmesh.runs.world.setting import Setting
 
 # Vehicles of a road are spread over it by this, the golden section, so that no two meet.
 _SPREAD = 0.6180339887498949

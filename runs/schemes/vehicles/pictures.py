@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.last_digits import first_highest
-from runs.pictures.run_data import RunData
-from runs.pictures.sheet import (
+from hmesh.environment.last_digits import first_highest
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.sheet import (
     ROAD,
     Drawing,
     draw_area,
@@ -20,8 +20,8 @@ from runs.pictures.sheet import (
     stack,
     strategy_colour,
 )
-from runs.pictures.timeline import MEAN_DAY_FROM_H
-from runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.pictures.timeline import MEAN_DAY_FROM_H
+from hmesh.runs.strategy_names import strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.battery import usable_kwh
-from environment.trips import Whole
-from runs.results.buffer import Coded
-from runs.schemes.scheme import RowWriter
-from runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.environment.battery import usable_kwh
+from hmesh.environment.trips import Whole
+from hmesh.runs.results.buffer import Coded
+from hmesh.runs.schemes.scheme import RowWriter
+from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
 if TYPE_CHECKING:
-    from runs.schemes.vehicles.step import VehicleSharing
-    from runs.world.setting import Setting
+    from hmesh.runs.schemes.vehicles.step import VehicleSharing
+    from hmesh.runs.world.setting import Setting
 
 
 def recorded_vehicles(setting: "Setting") -> int:

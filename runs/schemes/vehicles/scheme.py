@@ -1,6 +1,6 @@
 """What the scheme is called, and where its parts stand."""
 
-from runs.schemes.descriptor import (
+from hmesh.runs.schemes.descriptor import (
     RETAIL,
     THREE_LEVEL,
     TWO_LEVEL,
@@ -26,7 +26,7 @@ SCHEME = SchemeDescriptor(
     tables=".tables:TABLES",
     audit=".audit_scheme:VehicleSchemeAudit",
     pictures=(
-        ("charging", "runs.pictures.market:draw_charging"),
+        ("charging", "hmesh.runs.pictures.market:draw_charging"),
         ("state_of_charge", ".pictures:draw_state_of_charge"),
         ("whereabouts", ".pictures:draw_whereabouts"),
     ),

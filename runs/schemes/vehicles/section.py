@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from environment.errors import Problem
-from runs.scenarios.base import (
+from hmesh.environment.errors import Problem
+from hmesh.runs.scenarios.base import (
     Efficiency,
     NotNegative,
     Positive,
@@ -18,9 +18,9 @@ from runs.scenarios.base import (
     existing,
     within_limits,
 )
-from runs.scenarios.money_defaults import money
-from runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
-from runs.strategy_names import scheme_of
+from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
+from hmesh.runs.strategy_names import scheme_of
 
 CONNECTION = "charging"
 

@@ -1,7 +1,7 @@
 """What vehicles came to, in a sentence or two."""
 
-from environment.last_digits import anything
-from runs.report.sentence import Sentence, Totals, bill, energy
+from hmesh.environment.last_digits import anything
+from hmesh.runs.report.sentence import Sentence, Totals, bill, energy
 
 
 def sentence(totals: Totals, currency: str) -> Sentence:

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.electric_vehicle import ElectricVehicle
-from environment.calendar import Calendar
-from environment.day_plans import DayPlans
-from environment.growth import Growth
-from environment.planned_trips import PlannedTrips
-from environment.population import Population
-from environment.streams import Streams
-from environment.trips import TripSource
-from runs.scenarios.preferences import FromFile, preference_values
-from runs.scenarios.scenario import Scenario
-from runs.schemes.vehicles.section import CONNECTION, Vehicles
-from runs.world.setting import Setting
-from runs.world.travel import growth_of, plans_of, residential, trips_of
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.day_plans import DayPlans
+from hmesh.environment.growth import Growth
+from hmesh.environment.planned_trips import PlannedTrips
+from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
+from hmesh.environment.trips import TripSource
+from hmesh.runs.scenarios.preferences import FromFile, preference_values
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
+from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.travel import growth_of, plans_of, residential, trips_of
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from math import floor
 
-from runs.results.size import MANY_ROWS
-from runs.scenarios.scenario import Scenario
-from runs.schemes.vehicles.section import Vehicles
+from hmesh.runs.results.size import MANY_ROWS
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.vehicles.section import Vehicles
 
 # Measured: 8.6 million rows of two months of the built-in scenario take 113 MB.
 BYTES_PER_VEHICLE_ROW = 13.0

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.fleet import Fleet, ParkedVehicles
-from environment.errors import InputError, Problem
-from environment.messages import PlugIn
-from environment.traffic import ABSENT, ON_THE_ROAD, Traffic
-from runs.schemes.scheme import RowWriter, Scheme
-from runs.schemes.vehicles.records import write_fleet, write_step, write_trips
-from runs.schemes.vehicles.setting import VehicleSetting
-from runs.strategy_names import strategy_within
-from runs.world.chance import next_outages
+from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.messages import PlugIn
+from hmesh.environment.traffic import ABSENT, ON_THE_ROAD, Traffic
+from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.vehicles.records import write_fleet, write_step, write_trips
+from hmesh.runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.runs.strategy_names import strategy_within
+from hmesh.runs.world.chance import next_outages
 
 if TYPE_CHECKING:
-    from runs.world.simulation import Simulation
+    from hmesh.runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
 
@@ -93,7 +93,7 @@ class VehicleSharing(Scheme):
         """Let the vehicles charge until full whose night at home has begun.
 
         For day workers that is after the last trip of the day, as in the source; for night
-        workers it is by day. `environment.night_at_home` defines which stay it is.
+        workers it is by day. `hmesh.environment.night_at_home` defines which stay it is.
         """
         finished = self.fleet.population["day_finished"]
         exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in self.parked]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runs.results.columns import (
+from hmesh.runs.results.columns import (
     LAM,
     STEP,
     STRATEGY,

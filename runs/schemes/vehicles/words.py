@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from environment.last_digits import DUST_KWH
-from runs.schemes.descriptor import Note
-from runs.summary_rows import Row, Totals, money, price, two
+from hmesh.environment.last_digits import DUST_KWH
+from hmesh.runs.schemes.descriptor import Note
+from hmesh.runs.summary_rows import Row, Totals, money, price, two
 
 NOTES: Mapping[str, Note] = {
     "vehicles_at_bound": Note(

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.commercial_buildings import CommercialBuildings
-from environment.errors import InputError, Problem
-from environment.streams import Streams
-from markets.battery_sizing import Measure, Sizing
-from markets.capacity_allocation import (
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.commercial_buildings import CommercialBuildings
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.streams import Streams
+from hmesh.markets.battery_sizing import Measure, Sizing
+from hmesh.markets.capacity_allocation import (
     Allocation,
     SharedDischarge,
     allocate_capacity,
@@ -21,10 +21,10 @@ from markets.capacity_allocation import (
     exchanged_kwh,
     least_exchange,
 )
-from markets.load_deviation import LoadDeviation, load_deviation
-from markets.load_levelling import Cycle, Equipment, Levelling, Windows, level_load
-from runs.schemes.battery_sharing.setting import hardest_days
-from runs.world.dataset_files import load_dataset
+from hmesh.markets.load_deviation import LoadDeviation, load_deviation
+from hmesh.markets.load_levelling import Cycle, Equipment, Levelling, Windows, level_load
+from hmesh.runs.schemes.battery_sharing.setting import hardest_days
+from hmesh.runs.world.dataset_files import load_dataset
 
 BUILDINGS = 39
 START, TIME_ZONE, DAYS = "2013-04-01", "Asia/Tokyo", 365

@@ -5,23 +5,23 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.streams import Streams
-from markets.battery_sizing import range_of_deviation_kwh
-from markets.genetic_sizing import genetic_minimum
-from markets.golden_section import golden_section
-from markets.load_deviation import load_deviation
-from markets.load_levelling import Equipment, Windows
-from markets.particle_swarm import Swarm, pymoo_swarm
-from markets.present_value import annuity_factor, break_even_income, net_present_value
-from markets.representative_days import representative_days
-from markets.taut_string import most_level_load
-from runs.studies.battery_sharing.building_year import (
+from hmesh.environment.streams import Streams
+from hmesh.markets.battery_sizing import range_of_deviation_kwh
+from hmesh.markets.genetic_sizing import genetic_minimum
+from hmesh.markets.golden_section import golden_section
+from hmesh.markets.load_deviation import load_deviation
+from hmesh.markets.load_levelling import Equipment, Windows
+from hmesh.markets.particle_swarm import Swarm, pymoo_swarm
+from hmesh.markets.present_value import annuity_factor, break_even_income, net_present_value
+from hmesh.markets.representative_days import representative_days
+from hmesh.markets.taut_string import most_level_load
+from hmesh.runs.studies.battery_sharing.building_year import (
     HOURS,
     TOLERANCE,
     BatteryStudy,
     synthetic_year,
 )
-from runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
 
 MULTIPLES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 CLUSTERS = (1, 2, 3, 4, 6, 8, 12)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from markets.battery_exchange import LINE_LOSS_RATE
-from markets.capacity_allocation import exchanged_kwh, least_exchange
-from markets.closing_days import closing_day_loss_kwh, given_away_share
-from markets.genetic_sizing import genetic_minimum
-from markets.load_levelling import answer_to_prices
-from runs.studies.battery_sharing.building_year import BatteryStudy
-from runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.markets.battery_exchange import LINE_LOSS_RATE
+from hmesh.markets.capacity_allocation import exchanged_kwh, least_exchange
+from hmesh.markets.closing_days import closing_day_loss_kwh, given_away_share
+from hmesh.markets.genetic_sizing import genetic_minimum
+from hmesh.markets.load_levelling import answer_to_prices
+from hmesh.runs.studies.battery_sharing.building_year import BatteryStudy
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
 
 SCENARIOS = {
     "a": "a: least exchange (linear programme)",

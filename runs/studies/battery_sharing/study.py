@@ -11,26 +11,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.battery_exchange import LINE_LOSS_RATE
-from markets.battery_sizing import Measure
-from markets.load_levelling import Cycle
-from markets.taut_string import most_level_load
-from runs.studies.battery_sharing.building_year import (
+from hmesh.markets.battery_exchange import LINE_LOSS_RATE
+from hmesh.markets.battery_sizing import Measure
+from hmesh.markets.load_levelling import Cycle
+from hmesh.markets.taut_string import most_level_load
+from hmesh.runs.studies.battery_sharing.building_year import (
     BatteryStudy,
     Design,
     measured_study,
     synthetic_year,
 )
-from runs.studies.battery_sharing.curves import curve, representative, searches, sensitivity, worth
-from runs.studies.battery_sharing.spread import (
+from hmesh.runs.studies.battery_sharing.curves import (
+    curve,
+    representative,
+    searches,
+    sensitivity,
+    worth,
+)
+from hmesh.runs.studies.battery_sharing.spread import (
     capacities,
     closing_days,
     closing_shares,
     emergent,
     scenarios,
 )
-from runs.studies.published_figures import PublishedFigure, published_figures
-from runs.studies.report import Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
+from hmesh.runs.studies.report import Cell, Column, ReportSection, StudyReport
 
 TITLE = "39 commercial buildings share their batteries: published and simulated"
 MODES: tuple[tuple[str, Cycle, Measure], ...] = (

@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.day_slots import slots_by_clock
-from environment.forecast_errors import forecast_errors
-from environment.forecasters import (
+from hmesh.environment.day_slots import slots_by_clock
+from hmesh.environment.forecast_errors import forecast_errors
+from hmesh.environment.forecasters import (
     Forecaster,
     NoisyActual,
     Persistence,
     RidgeLastDay,
     SeasonalNaive,
 )
-from runs.scenarios.scenario import load_scenario
-from runs.schemes.community_storage.setting import CommunityStorageSetting
-from runs.studies.community_storage.case import StorageCase, cases_of
-from runs.studies.report import Bars, Cell, Column, ReportSection
-from runs.world.setting import Setting, make_setting
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.studies.community_storage.case import StorageCase, cases_of
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.world.setting import Setting, make_setting
 
 SEEDS = tuple(range(1, 9))
 FEW_SEEDS = (1,)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_controllers import ratings_of
-from environment.day_slots import slot_by_clock
-from environment.forecasters import Forecaster
-from markets.allowance_iteration import (
+from hmesh.agents.storage_controllers import ratings_of
+from hmesh.environment.day_slots import slot_by_clock
+from hmesh.environment.forecasters import Forecaster
+from hmesh.markets.allowance_iteration import (
     Course,
     Horizon,
     Iterations,
@@ -20,10 +20,10 @@ from markets.allowance_iteration import (
     iterate_allowance,
     live_through,
 )
-from markets.community_storage import Sharing, StorageRatings, served_first
-from runs.schemes.community_storage.plan import Ahead, averages_ahead, days_ahead
-from runs.schemes.community_storage.setting import CommunityStorageSetting
-from runs.world.setting import Setting
+from hmesh.markets.community_storage import Sharing, StorageRatings, served_first
+from hmesh.runs.schemes.community_storage.plan import Ahead, averages_ahead, days_ahead
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.world.setting import Setting
 
 EVERYTHING = np.zeros(1)
 

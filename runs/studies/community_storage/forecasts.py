@@ -3,19 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.day_slots import slots_by_clock
-from environment.forecast_errors import ForecastErrors, forecast_errors, least_largest_error
-from environment.forecasters import (
+from hmesh.environment.day_slots import slots_by_clock
+from hmesh.environment.forecast_errors import ForecastErrors, forecast_errors, least_largest_error
+from hmesh.environment.forecasters import (
     Forecaster,
     NoisyActual,
     Persistence,
     RidgeLastDay,
     SeasonalNaive,
 )
-from runs.schemes.community_storage.setting import CommunityStorageSetting
-from runs.studies.published_figures import PublishedFigure
-from runs.studies.report import Cell, Column, ReportSection
-from runs.world.setting import Setting
+from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.studies.published_figures import PublishedFigure
+from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.world.setting import Setting
 
 MEAN_LOAD_KW = (11.81 + 12.09 + 13.11) / 3 / 48
 TEST_DAYS = 7

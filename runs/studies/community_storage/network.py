@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.calendar import Calendar
-from environment.day_slots import slots_by_clock
-from environment.errors import InputError, Problem
-from environment.forecast_errors import ForecastErrors, forecast_errors
-from runs.schemes.community_storage.forecasters import networks_folder
-from runs.studies.report import Cell, Column, ReportSection
-from runs.world.dataset_files import load_dataset
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.day_slots import slots_by_clock
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.forecast_errors import ForecastErrors, forecast_errors
+from hmesh.runs.schemes.community_storage.forecasters import networks_folder
+from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.world.dataset_files import load_dataset
 
 if TYPE_CHECKING:
-    from environment.lstm_forecaster import LstmSettings
+    from hmesh.environment.lstm_forecaster import LstmSettings
 
 # As many series as Table 2 has, each as long as the published one: 180 days of 96 and a window.
 MOST_SERIES = 4
@@ -65,7 +65,7 @@ def refuse_unlearnable(folder: Path) -> None:
     InputError
         As `measured_series` and `train_network` do.
     """
-    from environment.lstm_forecaster import LstmSettings, windows_of
+    from hmesh.environment.lstm_forecaster import LstmSettings, windows_of
 
     settings = LstmSettings()
     series, _ = measured_series(folder)
@@ -95,7 +95,7 @@ def network_section(
     progress : callable
         Told the epochs done and all there are.
     """
-    from environment.lstm_forecaster import LstmSettings, trained_or_loaded, windows_of
+    from hmesh.environment.lstm_forecaster import LstmSettings, trained_or_loaded, windows_of
 
     settings = settings or LstmSettings()
     measured, day = measured_series(folder)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from runs.studies.community_storage.case import StorageCase
-from runs.studies.community_storage.options import (
+from hmesh.runs.studies.community_storage.case import StorageCase
+from hmesh.runs.studies.community_storage.options import (
     Outcome,
     outcome_columns,
     outcome_row,
     published_row,
 )
-from runs.studies.published_figures import PublishedFigure
-from runs.studies.report import Cell, ReportSection
+from hmesh.runs.studies.published_figures import PublishedFigure
+from hmesh.runs.studies.report import Cell, ReportSection
 
 USUAL = "as the study"
 NOISE = "chance.demand_noise.household={{sigma: {0}, correlation_h: {1}}}"

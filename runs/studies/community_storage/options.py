@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from markets.community_storage import StorageRatings
-from markets.printed_discharge import printed_dischargers
-from runs.studies.community_storage.case import StorageCase
-from runs.studies.published_figures import PublishedFigure
-from runs.studies.report import Cell, Column, ReportSection
+from hmesh.markets.community_storage import StorageRatings
+from hmesh.markets.printed_discharge import printed_dischargers
+from hmesh.runs.studies.community_storage.case import StorageCase
+from hmesh.runs.studies.published_figures import PublishedFigure
+from hmesh.runs.studies.report import Cell, Column, ReportSection
 
 type Outcome = tuple[float, float]
 

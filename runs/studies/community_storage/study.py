@@ -14,26 +14,26 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.community_storage_bounds import (
+from hmesh.markets.community_storage_bounds import (
     largest_demands_kwh,
     most_delivered,
     most_delivered_lp,
     most_in_turns,
 )
-from markets.printed_discharge import printed_dischargers
-from runs.scenarios.scenario import load_scenario
-from runs.studies.community_storage.better_forecasts import forecast_sections
-from runs.studies.community_storage.case import EVERYTHING, StorageCase, cases_of
-from runs.studies.community_storage.forecasts import (
+from hmesh.markets.printed_discharge import printed_dischargers
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.studies.community_storage.better_forecasts import forecast_sections
+from hmesh.runs.studies.community_storage.case import EVERYTHING, StorageCase, cases_of
+from hmesh.runs.studies.community_storage.forecasts import (
     forecast_errors_section,
     printed_errors_section,
 )
-from runs.studies.community_storage.network import network_section, refuse_unlearnable
-from runs.studies.community_storage.openings import OPENINGS, openings_section
-from runs.studies.community_storage.options import options_section
-from runs.studies.published_figures import PublishedFigure, published_figures
-from runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
-from runs.world.setting import Setting, make_setting
+from hmesh.runs.studies.community_storage.network import network_section, refuse_unlearnable
+from hmesh.runs.studies.community_storage.openings import OPENINGS, openings_section
+from hmesh.runs.studies.community_storage.options import options_section
+from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
+from hmesh.runs.world.setting import Setting, make_setting
 
 TITLE = "A community's storage scheduled on forecasts: published and simulated"
 SCENARIO = "community-storage"

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runs.schemes.composite_storage.setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
-from runs.studies.composite_storage.years_lived import (
+from hmesh.runs.schemes.composite_storage.setting import (
+    NO_STORAGE,
+    WITH_STORAGE,
+    CompositeStorageSetting,
+)
+from hmesh.runs.studies.composite_storage.years_lived import (
     HouseYear,
     payback_of,
     priced,

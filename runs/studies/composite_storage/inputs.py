@@ -1,7 +1,7 @@
 """Everything that the study of a house with storages leaves open, and what stands for it."""
 
-from runs.schemes.composite_storage.setting import CompositeStorageSetting
-from runs.studies.report import Column, ReportSection
+from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.studies.report import Column, ReportSection
 
 
 def assumptions(setting: CompositeStorageSetting) -> ReportSection:
@@ -129,19 +129,19 @@ def assumptions(setting: CompositeStorageSetting) -> ReportSection:
             "ramp of eq. (19)",
             "none",
             "its limit is not given",
-            "ramp_kw of markets.dispatch_exactly",
+            "ramp_kw of hmesh.markets.dispatch_exactly",
         ),
         (
             "inertia and pulls of the swarm",
             "0.729 and 1.494, T 0.95",
             "not given; the usual constriction",
-            "markets.Swarm",
+            "hmesh.markets.Swarm",
         ),
     )
     columns = (Column("what"), Column("value"), Column("source"), Column("key"))
     text = (
         "Keys are those of the section composite_storage of the scenario: "
         "`hmesh run composite-storage --set composite_storage.KEY=VALUE`, and the argument "
-        "`changes` of `runs.studies.composite_storage.study.replicate_composite_storage`.",
+        "`changes` of `hmesh.runs.studies.composite_storage.study.replicate_composite_storage`.",
     )
     return ReportSection("assumptions", "What the source leaves open", columns, rows, text)

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 
-from environment.retail_tariff import AFTER_TEN_YEARS, feed_in_years
-from runs.schemes.composite_storage.setting import NO_STORAGE, WITH_STORAGE, CompositeStorageSetting
-from runs.studies.composite_storage.cases import (
+from hmesh.environment.retail_tariff import AFTER_TEN_YEARS, feed_in_years
+from hmesh.runs.schemes.composite_storage.setting import (
+    NO_STORAGE,
+    WITH_STORAGE,
+    CompositeStorageSetting,
+)
+from hmesh.runs.studies.composite_storage.cases import (
     CASES,
     JPY_PER_USD,
     STORAGES,
@@ -12,10 +16,15 @@ from runs.studies.composite_storage.cases import (
     foreseen,
     paybacks,
 )
-from runs.studies.composite_storage.claims import TAX_USD_PER_KG
-from runs.studies.composite_storage.years_lived import by_rules, per_year, priced, saving_per_year
-from runs.studies.published_figures import published_figures
-from runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.studies.composite_storage.claims import TAX_USD_PER_KG
+from hmesh.runs.studies.composite_storage.years_lived import (
+    by_rules,
+    per_year,
+    priced,
+    saving_per_year,
+)
+from hmesh.runs.studies.published_figures import published_figures
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
 
 
 def tariffs() -> list[tuple[str, float, str]]:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from markets.house_sizing import cost_of_sizes, size_exactly
-from markets.particle_swarm import Found, Swarm, adaptive_swarm, pymoo_swarm
-from markets.present_value import annuity_factor
-from runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
-from runs.studies.composite_storage.years_lived import priced
-from runs.studies.report import Cell, Column, ReportSection
+from hmesh.markets.house_sizing import cost_of_sizes, size_exactly
+from hmesh.markets.particle_swarm import Found, Swarm, adaptive_swarm, pymoo_swarm
+from hmesh.markets.present_value import annuity_factor
+from hmesh.runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
+from hmesh.runs.studies.composite_storage.years_lived import priced
+from hmesh.runs.studies.report import Cell, Column, ReportSection
 
 
 def sizes(setting: CompositeStorageSetting, feed_in: float) -> ReportSection:

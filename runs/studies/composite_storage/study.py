@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from environment.retail_tariff import AFTER_TEN_YEARS
-from runs.scenarios.scenario import load_scenario
-from runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
-from runs.studies.composite_storage.cases import CASES, JPY_PER_USD, Years, foreseen
-from runs.studies.composite_storage.claims import (
+from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
+from hmesh.runs.studies.composite_storage.cases import CASES, JPY_PER_USD, Years, foreseen
+from hmesh.runs.studies.composite_storage.claims import (
     CO2,
     COST,
     PAYBACK,
@@ -21,20 +21,20 @@ from runs.studies.composite_storage.claims import (
     investments_implied,
     losses_implied,
 )
-from runs.studies.composite_storage.inputs import assumptions
-from runs.studies.composite_storage.sensitivity import carbon_tax, feed_in_by_year, tariffs
-from runs.studies.composite_storage.sizes import sizes
-from runs.studies.composite_storage.years import identities, tank_units, typical_days
-from runs.studies.composite_storage.years_lived import (
+from hmesh.runs.studies.composite_storage.inputs import assumptions
+from hmesh.runs.studies.composite_storage.sensitivity import carbon_tax, feed_in_by_year, tariffs
+from hmesh.runs.studies.composite_storage.sizes import sizes
+from hmesh.runs.studies.composite_storage.years import identities, tank_units, typical_days
+from hmesh.runs.studies.composite_storage.years_lived import (
     by_rules,
     payback_of,
     priced,
     saving_per_year,
     worth_of,
 )
-from runs.studies.published_figures import PublishedFigure, published_figures
-from runs.studies.report import Cell, Column, ReportSection, StudyReport
-from runs.world.setting import make_setting
+from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
+from hmesh.runs.studies.report import Cell, Column, ReportSection, StudyReport
+from hmesh.runs.world.setting import make_setting
 
 TITLE = "A house with battery and thermal storage: published and simulated"
 ORDER = ("1", "3 TESS", "2 BESS", "4 HESS")

@@ -7,12 +7,12 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.storage_houses import KINDS, HousePopulations, StorageHouses
-from environment.message_bus import MessageBus
-from environment.streams import Streams
-from markets.exact_dispatch import dispatch_exactly
-from markets.home_energy_rules import TariffSignal, tariff_signals
-from markets.house_dispatch import (
+from hmesh.agents.storage_houses import KINDS, HousePopulations, StorageHouses
+from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.streams import Streams
+from hmesh.markets.exact_dispatch import dispatch_exactly
+from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
+from hmesh.markets.house_dispatch import (
     HouseDemand,
     HouseFlows,
     HousePrices,
@@ -20,9 +20,9 @@ from markets.house_dispatch import (
     running_cost,
     self_consumption_rate,
 )
-from markets.payback import discounted_payback
-from markets.present_value import net_present_value
-from runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.markets.payback import discounted_payback
+from hmesh.markets.present_value import net_present_value
+from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 
 YEAR_H = 8760.0
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from runs.scenarios.scenario import Scenario, load_scenario
-from runs.studies.report import Cell, Column, ReportSection
-from runs.studies.school_buses.school_day import SEASONS, season_load
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.school_buses.school_day import SEASONS, season_load
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 # A week of school in each season, Monday to the Saturday morning on which the last night ends.
 STARTS = {"winter": "2023-01-23", "spring": "2023-04-17", "fall": "2023-10-16"}

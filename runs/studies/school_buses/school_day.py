@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.critical_hours import required_demand
-from markets.generation_cost import GenerationCost
-from markets.incentive_game import IncentiveGame, IncentiveTerms, solve_exact
-from markets.valley_filling import fill_valley, shave_peak, within_steps
+from hmesh.markets.critical_hours import required_demand
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms, solve_exact
+from hmesh.markets.valley_filling import fill_valley, shave_peak, within_steps
 
 COST = GenerationCost(7.2e-6, 0.79)  # [USD/kWh^2, USD/kWh]
 SCHOOLS, BUSES = 20, 10

@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 
-from markets.incentive_game import IncentiveOutcome, solve_exact
-from markets.school_response import satisfaction
-from runs.studies.report import Bars, Cell, Column, ReportSection
-from runs.studies.school_buses.school_day import critical_hour
+from hmesh.markets.incentive_game import IncentiveOutcome, solve_exact
+from hmesh.markets.school_response import satisfaction
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.studies.school_buses.school_day import critical_hour
 
 REQUIRED_MWH = (1, 2, 3, 4)
 COUNTS = (1, 2, 5, 10, 15, 20, 30, 40)

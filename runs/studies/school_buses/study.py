@@ -8,7 +8,7 @@ charging (G2V), centralised control (CEN) and the optimal energy price (OEP).
 from collections.abc import Callable
 from functools import partial
 
-from markets.incentive_game import (
+from hmesh.markets.incentive_game import (
     IncentiveGame,
     IncentiveOutcome,
     search_incentive,
@@ -16,10 +16,10 @@ from markets.incentive_game import (
     solve_exact,
     solve_grid,
 )
-from runs.studies.published_figures import PublishedFigure, published_figures
-from runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
-from runs.studies.school_buses.lived import lived
-from runs.studies.school_buses.school_day import (
+from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.school_buses.lived import lived
+from hmesh.runs.studies.school_buses.school_day import (
     COST,
     SEASONS,
     STRATEGIES,
@@ -28,7 +28,7 @@ from runs.studies.school_buses.school_day import (
     published_day,
     season_load,
 )
-from runs.studies.school_buses.sensitivity import best_battery, sensitivity
+from hmesh.runs.studies.school_buses.sensitivity import best_battery, sensitivity
 
 TITLE = "Electric school buses shave the peak of a utility: published and simulated"
 COST_CUT = "cost of utility reduction vs CAU"

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from environment.smart_home_profiles import smart_home_profile
-from runs.studies.published_figures import PublishedFigure
-from runs.studies.report import Cell, Column, ReportSection
+from hmesh.environment.smart_home_profiles import smart_home_profile
+from hmesh.runs.studies.published_figures import PublishedFigure
+from hmesh.runs.studies.report import Cell, Column, ReportSection
 
 type Value = Callable[[str, str, str], float]
 

@@ -13,15 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.home_layout import Assignment, HomeLayout
-from markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity, serves
-from runs.scenarios.scenario import load_scenario
-from runs.schemes.smart_homes.step import SmartHomeSharing
-from runs.studies.published_figures import PublishedFigure, published_figures
-from runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
-from runs.studies.smart_homes.claims import baselines, claims, disagreeing
-from runs.world.setting import make_setting
-from runs.world.simulation import Simulation
+from hmesh.markets.home_layout import Assignment, HomeLayout
+from hmesh.markets.storage_capacity import (
+    StateOfCharge,
+    dynamic_capacity,
+    published_capacity,
+    serves,
+)
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.schemes.smart_homes.step import SmartHomeSharing
+from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.smart_homes.claims import baselines, claims, disagreeing
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 TITLE = "A smart home that settles its own power flow: published and simulated"
 STRATEGY = {

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from runs.scenarios.sections import ProfileMembers
-from runs.studies.report import Column, ReportSection
-from runs.world.setting import Setting
+from hmesh.runs.scenarios.sections import ProfileMembers
+from hmesh.runs.studies.report import Column, ReportSection
+from hmesh.runs.world.setting import Setting
 
 
 def fixed_inputs(setting: Setting) -> ReportSection:

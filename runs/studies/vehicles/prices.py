@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from markets.three_level_game import Game, Outcome, solve_exact, solve_grid
-from runs.schemes.vehicles.step import vehicles_of
-from runs.studies.days import DAY_STEPS, case_study, live_day, par_of
-from runs.studies.report import Cell, Column, ReportSection
-from runs.world.market import game_of
-from runs.world.simulation import Simulation
+from hmesh.markets.three_level_game import Game, Outcome, solve_exact, solve_grid
+from hmesh.runs.schemes.vehicles.step import vehicles_of
+from hmesh.runs.studies.days import DAY_STEPS, case_study, live_day, par_of
+from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.world.market import game_of
+from hmesh.runs.world.simulation import Simulation
 
 # First step, tenfold refinements, and what an independent implementation reported of it.
 GRIDS = (

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runs.schemes.vehicles.setting import VehicleSetting
-from runs.schemes.vehicles.step import vehicles_of
-from runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
-from runs.studies.published_figures import published_figures
-from runs.studies.report import Bars, Cell, Column, ReportSection
-from runs.world.setting import Setting
+from hmesh.runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.runs.schemes.vehicles.step import vehicles_of
+from hmesh.runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
+from hmesh.runs.studies.published_figures import published_figures
+from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.world.setting import Setting
 
 SEEDS = (1, 2, 3, 4, 5)
 FEW = 10  # prices at their bound; days with more take long and are explained by them

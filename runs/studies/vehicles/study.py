@@ -10,14 +10,19 @@ from itertools import product
 
 import numpy as np
 
-from runs.schemes.vehicles.step import vehicles_of
-from runs.studies.days import Reductions, case_study, live_day, par_of, reduction, reductions
-from runs.studies.published_figures import PublishedFigure, published_figures
-from runs.studies.report import Cell, Column, ReportSection, StudyReport
-from runs.studies.vehicles.inputs import fixed_inputs
-from runs.studies.vehicles.prices import enumeration, negotiation, price_levels
-from runs.studies.vehicles.sensitivity import VARIATIONS, equal_energy, price_bound, sensitivity
-from runs.world.simulation import Simulation
+from hmesh.runs.schemes.vehicles.step import vehicles_of
+from hmesh.runs.studies.days import Reductions, case_study, live_day, par_of, reduction, reductions
+from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
+from hmesh.runs.studies.report import Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.vehicles.inputs import fixed_inputs
+from hmesh.runs.studies.vehicles.prices import enumeration, negotiation, price_levels
+from hmesh.runs.studies.vehicles.sensitivity import (
+    VARIATIONS,
+    equal_energy,
+    price_bound,
+    sensitivity,
+)
+from hmesh.runs.world.simulation import Simulation
 
 TITLE = "Energy sharing of 2,000 vehicles among three communities: published and simulated"
 STRATEGY = {"typical": "typical", "2LV": "two_level", "3OEP": "three_level"}
