@@ -1,18 +1,15 @@
 """The program: `hmesh`, or `python -m runs`."""
 
-from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on
+from hmesh.runs.interruptions import answer_at_once
 
 
 def main() -> None:
     """Answer the command line."""
     # Before anything heavy is imported, for Ctrl-C may come at once.
     answer_at_once()
-    from hmesh.runs.command_line import app
+    from hmesh.runs.command_line import main as program
 
-    try:
-        app(prog_name="hmesh")
-    finally:
-        ignore_from_now_on()
+    program()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
 from hmesh.runs.command_ends import DONE, FAILED, Commands, end_interrupted, resumable
-from hmesh.runs.interruptions import raise_from_now_on
+from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
 
 app = typer.Typer(
     cls=Commands,
@@ -234,13 +234,14 @@ def replicate(
     """Set published figures beside simulated ones, cell by cell."""
     from rich.console import Console
 
+    from hmesh.runs.results.new_folder import refuse_used
+    from hmesh.runs.results.way_on import way_on
     from hmesh.runs.results.whole_folder import whole_folder
-    from hmesh.runs.results.writer import refuse_used
     from hmesh.runs.studies.replicate import replicate as replicate_studies
     from hmesh.runs.terminal import progress_bar
 
     if out is not None:
-        refuse_used(out)
+        refuse_used(out, way_on)
     raise_from_now_on()
     with progress_bar(shown=not no_progress, what="parts") as progress:
         reports = replicate_studies(studies or [], progress, data)
@@ -388,9 +389,11 @@ def _next_folder(parent: Path, name: str) -> Path:
 
 def main() -> None:
     """Answer the command line."""
-    from hmesh.runs.__main__ import main as program
-
-    program()
+    answer_at_once()
+    try:
+        app(prog_name="hmesh")
+    finally:
+        ignore_from_now_on()
 
 
 if __name__ == "__main__":

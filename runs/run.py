@@ -11,10 +11,12 @@ from hmesh.environment.safe_files import unwritable
 from hmesh.runs.interruptions import held
 from hmesh.runs.results.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from hmesh.runs.results.folder_lock import locked
+from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.recorder import Recorder
 from hmesh.runs.results.restored_state import restore_simulation, take_over
 from hmesh.runs.results.run_reader import read_run
-from hmesh.runs.results.writer import ResultsWriter, refuse_used, remove_checkpoints
+from hmesh.runs.results.way_on import way_on
+from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -62,7 +64,7 @@ def start_run(
         If interrupted; a folder that holds a run.json can be resumed.
     """
     directory = Path(directory)
-    refuse_used(directory)
+    refuse_used(directory, way_on)
     with _reserved(directory):
         run = _Run(scenario, lambda: ResultsWriter.create(directory, scenario), clock)
         run.begin()

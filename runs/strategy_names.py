@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hmesh.runs.schemes.descriptor import RETAIL, StrategyDescriptor
-from hmesh.runs.schemes.registry import FromSchemes, schemes
+from hmesh.runs.schemes.registry import FromSchemes, schemes, sections_first
 
 # Strategies of a whole city: what every scheme does at once.
 NOBODY = StrategyDescriptor("nobody_shares", "nobody sharing", "#8C8C8C")
@@ -43,8 +43,10 @@ STRATEGIES: Mapping[str, StrategyDescriptor] = FromSchemes(
 )
 
 
-# Strategies whose names are plural.
-_PLURAL = frozenset(STRATEGIES_OF["composite_storage"])
+def default_strategies() -> tuple[str, ...]:
+    """Return what a scenario compares that names no strategies: all that need no section."""
+    always = (each.name for each in sections_first() if each.always_there)
+    return tuple(strategy for name in always for strategy in STRATEGIES_OF[name])
 
 
 def scheme_of(strategy: str) -> str | None:
@@ -99,7 +101,8 @@ def strategy_name(strategy: str) -> str:
 
 def verb(strategy: str, of_one: str) -> str:
     """Return a regular verb that agrees with the name of a strategy: "batteries lower"."""
-    return of_one.removesuffix("s") if strategy in _PLURAL else of_one
+    named = STRATEGIES.get(strategy)
+    return of_one.removesuffix("s") if named is not None and named.plural else of_one
 
 
 def strategy_label(strategy: str) -> str:

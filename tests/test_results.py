@@ -25,8 +25,10 @@ from hmesh.runs import (
     scenario_hash,
 )
 from hmesh.runs.results import writer as results
+from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.tables import tables_with
 from hmesh.runs.results.unfinished_run import read_any_run
+from hmesh.runs.results.way_on import way_on
 
 SCENARIO = load_scenario("three-communities", ["vehicles.count=50", "start=2024-01-15T01:00"])
 COMMUNITIES = ["homes", "malls", "offices"]
@@ -311,6 +313,8 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"holds a run already; hmesh resume .*run continues or completes it"
     ):
+        refuse_used(directory, way_on)
+    with pytest.raises(InputError, match=r"holds a run already \(allowed: a new or empty folder"):
         ResultsWriter.create(directory, SCENARIO)
 
 
@@ -320,7 +324,7 @@ def test_a_run_that_cannot_go_on_is_not_told_to_resume(tmp_path: Path) -> None:
     save_checkpoint(writer.checkpoints, 0, {"writer": {}}, scenario_hash(SCENARIO.resolved()))
     for refused in (
         lambda: read_run(directory).table("hours"),
-        lambda: ResultsWriter.create(directory, SCENARIO),
+        lambda: refuse_used(directory, way_on),
         lambda: read_any_run(directory),
     ):
         with pytest.raises(InputError, match=r"start it again in a new folder") as caught:

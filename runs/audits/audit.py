@@ -17,7 +17,8 @@ from hmesh.runs.audits.report import AuditReport, Check, Tally
 from hmesh.runs.audits.scheme import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
 from hmesh.runs.audits.tables import DamagedTableError, TableReader
-from hmesh.runs.results.run_reader import Run, read_run, statements
+from hmesh.runs.results.run_folder import statements
+from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.results.tables import tables_with
 from hmesh.runs.scenarios.scenario import scenario_hash
 from hmesh.runs.schemes.registry import scheme

@@ -1,6 +1,6 @@
 """The results of a run, read from its folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import read_json, sha256
+from hmesh.runs.results.run_folder import RunFolder, read_folder
 from hmesh.runs.results.tables import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from hmesh.runs.scenarios.scenario import Scenario
-
 _OTHER = "is not what the run wrote: its digest differs"
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunFolder):
     """The results of a run, read from its folder.
 
     Attributes
@@ -30,45 +29,11 @@ class Run:
         What run.json says.
     """
 
-    directory: Path
-    info: dict[str, Any]
-
-    @property
-    def complete(self) -> bool:
-        """Whether the run is finished."""
-        return bool(self.info["status"] == "complete")
-
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What the run comes to, strategy by strategy."""
         self._require_complete()
         return read_json(self.directory / "summary.json")
-
-    @cached_property
-    def scenario(self) -> "Scenario":
-        """The scenario of the run, once all that run.json says of it agrees.
-
-        Raises
-        ------
-        InputError
-            When run.json contradicts itself, or describes no scenario.
-        """
-        from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
-
-        path = self.directory / "run.json"
-        resolved = self.info["scenario"]
-        if self.info["scenario_sha256"] != scenario_hash(resolved):
-            message = "is not the scenario of the run: its digest differs"
-            raise InputError([Problem(f"{path}: scenario", message)])
-        scenario = Scenario.from_resolved(resolved)
-        problems = [
-            Problem(f"{path}: {key}", f"{self.info[key]!r} contradicts the scenario", f"{value!r}")
-            for key, value in statements(scenario).items()
-            if self.info[key] != value
-        ]
-        if problems:
-            raise InputError(problems)
-        return scenario
 
     def totals(self, strategy: str) -> dict[str, Any]:
         """Return what a strategy comes to, as in `summary`.
@@ -150,7 +115,7 @@ class Run:
 
     def _require_complete(self) -> None:
         if not self.complete:
-            from hmesh.runs.results.unfinished_run import way_on
+            from hmesh.runs.results.way_on import way_on
 
             done = f"{self.info['steps_done']} of {self.info['steps_total']} steps"
             message = f"the run is not finished, {done} are done; {way_on(self.directory)}"
@@ -170,29 +135,8 @@ def read_run(directory: Path | str) -> Run:
     InputError
         When it holds no run, one of another schema, or a run.json that no run writes.
     """
-    from hmesh.runs.results.run_info import read_info
-
-    directory = Path(directory)
-    path = directory / "run.json"
-    if not path.is_file():
-        near = nearest(directory.name, _runs_beside(directory))
-        suggestion = str(directory.with_name(near)) if near else ""
-        message = "holds no run" if directory.is_dir() else "there is no such folder"
-        allowed = "a folder that hmesh run wrote"
-        raise InputError([Problem(str(directory), message, allowed, suggestion)])
-    return Run(directory, read_info(path))
-
-
-def statements(scenario: "Scenario") -> dict[str, Any]:
-    """Return what run.json says of a run beside its scenario, which follows from it."""
-    return {
-        "steps_total": scenario.steps,
-        "start": scenario.start,
-        "step_h": scenario.step_h,
-        "time_zone": scenario.time_zone,
-        "currency": scenario.currency,
-        "seed": scenario.seed,
-    }
+    folder = read_folder(directory)
+    return Run(folder.directory, folder.info)
 
 
 def _refuse_unknown(place: str, what: str, names: Sequence[str], known: Sequence[str]) -> None:
@@ -203,7 +147,3 @@ def _refuse_unknown(place: str, what: str, names: Sequence[str], known: Sequence
     ]
     if problems:
         raise InputError(problems)
-
-
-def _runs_beside(directory: Path) -> Iterator[str]:
-    return (path.parent.name for path in directory.parent.glob("*/run.json"))

@@ -1,20 +1,19 @@
 """The results of an interrupted run, as far as its last checkpoint goes."""
 
-import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.results.buffer import TableBuffer
-from hmesh.runs.results.checkpoint import has_checkpoint, load_checkpoint
-from hmesh.runs.results.restored_state import restore_simulation, take_over
+from hmesh.runs.results.restored_state import restore_simulation
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.results.tables import TABLES, arrow_schema
+from hmesh.runs.results.way_on import resume_command, state_of
 from hmesh.runs.results.writer import ResultsWriter
-from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.scenarios.scenario import Scenario
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,36 +97,3 @@ def read_any_run(directory: Path | str) -> Run:
         raise InputError([Problem(str(run.directory), message)])
     told = {"steps_total": steps, "steps_planned": run.info["steps_total"]}
     return UnfinishedRun(run.directory, run.info | told, state, writer)
-
-
-def resume_command(directory: Path) -> str:
-    """Return the command that continues a run or draws its missing pictures."""
-    return f"hmesh resume {shlex.quote(str(directory))}"
-
-
-def way_on(directory: Path) -> str:
-    """Return in words how the run in a folder goes on, by a command that will do it."""
-    try:
-        if not read_run(directory).complete:
-            state_of(directory)
-    except InputError as error:
-        return str(replace(error.problems[0], place=""))
-    return f"{resume_command(directory)} continues or completes it"
-
-
-def state_of(directory: Path) -> tuple[ResultsWriter, int, dict[str, Any]]:
-    """Return the writer of an unfinished run with its rows so far, its steps and its state.
-
-    A run that was interrupted before its first checkpoint has no steps and no state.
-
-    Raises
-    ------
-    InputError
-        When the folder holds no such run, or one whose checkpoint is damaged.
-    """
-    writer = ResultsWriter.resume(directory)
-    if not has_checkpoint(writer.checkpoints):
-        return writer, 0, {}
-    steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
-    take_over(writer, steps, state)
-    return writer, steps, state

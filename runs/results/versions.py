@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.results.run_folder import read_folder
 
 # Those on which the last digits of results, or the bytes of their files, may depend.
 _PACKAGES = ("hmesh", "numpy", "scipy", "pandas", "mesa", "simpy", "networkx", "pyarrow")
@@ -52,7 +52,7 @@ def versions_note(directory: Path | str) -> str:
     InputError
         When the folder holds no run.
     """
-    run, now = read_run(directory), versions_now()
+    run, now = read_folder(directory), versions_now()
     left: dict[str, str] = run.info.get("resumed_with", [run.info["versions"]])[-1]
     changed = [
         f"{name} {left.get(name, 'unknown')}, now {now.get(name, 'unknown')}"

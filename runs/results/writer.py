@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from hmesh.environment.errors import InputError, Problem, impossible_path
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import (
     beside,
     own_entries,
@@ -20,9 +20,9 @@ from hmesh.environment.safe_files import (
 from hmesh.runs.interruptions import held
 from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.checkpoint import not_resumable
-from hmesh.runs.results.folder_lock import LOCK, locked
 from hmesh.runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
-from hmesh.runs.results.run_reader import Run, read_run, statements
+from hmesh.runs.results.new_folder import refuse_used
+from hmesh.runs.results.run_folder import RunFolder, read_folder, statements
 from hmesh.runs.results.tables import SCHEMA, TABLES, arrow_schema, tables_with
 from hmesh.runs.results.versions import resumed_with, versions_now
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 # Few enough that memory and checkpoints stay small, many enough that a file reads as fast.
 ROWS_PER_PART = 2**15
 _CHECKPOINTS = "checkpoint"
-# What a run that was killed before its run.json was written leaves.
-_BEFORE_THE_RUN = {LOCK, ".run.json.new"}
 
 
 class ResultsWriter:
@@ -62,7 +60,7 @@ class ResultsWriter:
     """
 
     def __init__(
-        self, directory: Path | str, scenario: "Scenario", before: Run | None = None
+        self, directory: Path | str, scenario: "Scenario", before: RunFolder | None = None
     ) -> None:
         from hmesh.runs.scenarios.scenario import scenario_hash
 
@@ -118,7 +116,7 @@ class ResultsWriter:
             When it holds no run, a finished one, one whose run.json is damaged, or files and links
             that no run made where a run removes its own.
         """
-        run = read_run(directory)
+        run = read_folder(directory)
         if run.complete:
             raise InputError([Problem(str(directory), "this run is complete; nothing is left")])
         writer = cls(run.directory, run.scenario, run)
@@ -330,28 +328,6 @@ class ResultsWriter:
         if digests:
             info["sha256"] = dict(digests)
         write_json(self.directory / "run.json", info)
-
-
-def refuse_used(directory: Path) -> None:
-    """Refuse a folder for a new run that holds something already."""
-    if reason := impossible_path(directory):
-        raise InputError([Problem(str(directory), f"cannot be opened: {reason}", "a new folder")])
-    if not directory.exists():
-        return
-    allowed = "a new or empty folder"
-    if not directory.is_dir():
-        raise InputError([Problem(str(directory), "is a file", allowed)])
-    if not {entry.name for entry in directory.iterdir()} - _BEFORE_THE_RUN:
-        return
-    message = "holds something already"
-    if (directory / "run.json").is_file():
-        if (directory / LOCK).exists():
-            with locked(directory):  # refuses where the run is under way
-                pass
-        from hmesh.runs.results.unfinished_run import way_on
-
-        message = f"holds a run already; {way_on(directory)}"
-    raise InputError([Problem(str(directory), message, allowed)])
 
 
 def remove_checkpoints(directory: Path) -> None:

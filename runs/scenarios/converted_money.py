@@ -12,18 +12,17 @@ from typing import Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.exchange_rates import SOURCE, UNITS_PER_USD, converted, exchange_rate
-from hmesh.environment.retail_tariff import CURRENCY as TARIFF_CURRENCY
 from hmesh.runs.scenarios.money_defaults import (
     MONEY_DEFAULTS,
     Amount,
     Given,
     MoneyDefault,
+    PriceTable,
     content_of,
 )
+from hmesh.runs.schemes.registry import sections_first
 
 CURRENCY_CODE = r"^[A-Z]{3}$"
-# Tables of prices that a scenario names, all in the currency of `hmesh.environment.retail_tariff`.
-_NAMED_TARIFFS = ("composite_storage.tariff.time_of_use", "composite_storage.tariff.feed_in_year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def in_own_currency(given: Any) -> tuple[Any, tuple[ConvertedMoney, ...]]:
         if built_in.currency != currency and not built_in.is_zero
         if built_in.used(content) and not content.has(built_in.key)
     ]
-    tariffs = list(_tariffs_named(content)) if currency != TARIFF_CURRENCY else []
+    tariffs = [table for table in _price_tables(content) if table.currency != currency]
     if not missing and not tariffs:
         return given, ()
     if currency not in UNITS_PER_USD:
@@ -96,23 +95,23 @@ def in_own_currency(given: Any) -> tuple[Any, tuple[ConvertedMoney, ...]]:
         unit, rate = built_in.unit, _rate(built_in.currency, currency)
         before = _shown(built_in.value, unit, built_in.currency)
         found.append(ConvertedMoney(built_in.key, before, _shown(amount, unit, currency), rate))
-    rate = _rate(TARIFF_CURRENCY, currency)
     found += [
-        ConvertedMoney(key, f"tariff {name} in {TARIFF_CURRENCY}/kWh", f"{currency}/kWh", rate)
-        for key, name in tariffs
+        ConvertedMoney(
+            table.key,
+            f"tariff {table.name} in {table.currency}/kWh",
+            f"{currency}/kWh",
+            _rate(table.currency, currency),
+        )
+        for table in tariffs
     ]
     return filled, tuple(found)
 
 
-def _tariffs_named(content: Given) -> Iterator[tuple[str, str]]:
-    """Yield the key and the name of every built-in table of prices that a scenario uses."""
-    if not content.has_section("composite_storage"):
-        return
-    by_default = not content.has(_NAMED_TARIFFS[0])
-    for key in _NAMED_TARIFFS:
-        name = "kyushu" if by_default and key == _NAMED_TARIFFS[0] else content.of(key)
-        if name is not None:
-            yield key, str(name)
+def _price_tables(content: Given) -> Iterator[PriceTable]:
+    """Yield every built-in table of prices that a scenario uses."""
+    for each in sections_first():
+        if each.price_tables:
+            yield from each.part("price_tables")(content)
 
 
 def _converted(built_in: MoneyDefault, currency: str) -> Amount:
@@ -123,7 +122,7 @@ def _converted(built_in: MoneyDefault, currency: str) -> Amount:
 
 
 def _required(
-    missing: list[MoneyDefault], tariffs: list[tuple[str, str]], currency: str
+    missing: list[MoneyDefault], tariffs: list[PriceTable], currency: str
 ) -> Iterator[Problem]:
     """Yield what a scenario must give whose currency has no known rate."""
     near = nearest(currency, UNITS_PER_USD)
@@ -134,9 +133,9 @@ def _required(
         unit = built_in.unit.replace("money", currency)
         message = f"is missing, and the built-in {shown} cannot be converted to {currency}"
         yield Problem(built_in.key, message, f"a value in {unit}")
-    for key, name in tariffs:
-        message = f"the tariff {name} is in {TARIFF_CURRENCY}/kWh and cannot be converted"
-        yield Problem(key, message, f"null, and a dataset or a price in {currency}/kWh")
+    for table in tariffs:
+        message = f"the tariff {table.name} is in {table.currency}/kWh and cannot be converted"
+        yield Problem(table.key, message, f"null, and a dataset or a price in {currency}/kWh")
 
 
 def _put(section: Any, keys: list[str], amount: Amount) -> Any:

@@ -1,7 +1,6 @@
-"""What is hardly meant in a scenario: energies, prices, preferences, places out of proportion."""
+"""What is hardly meant in a scenario: energies, prices, places out of proportion."""
 
 from collections.abc import Iterator
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from hmesh.environment.datasets.implausible import (
 from hmesh.environment.errors import Problem
 from hmesh.environment.value_file import read_values
 from hmesh.environment.zone_places import far_from_zone
-from hmesh.runs.scenarios.money_defaults import MONEY_DEFAULTS, Given
+from hmesh.runs.scenarios.money_defaults import OF_EVERY_RUN, Given
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.sections import ProfileMembers
@@ -28,7 +27,9 @@ _PRICES = (
 
 
 def implausible(scenario: Scenario) -> Iterator[Problem]:
-    """Yield warnings of what a scenario itself gives; `measured_warnings` looks into its files.
+    """Yield warnings of what a scenario itself gives.
+
+    Each scheme warns of its own section, and `measured_warnings` of files.
 
     Parameters
     ----------
@@ -38,7 +39,6 @@ def implausible(scenario: Scenario) -> Iterator[Problem]:
     yield from _households(scenario)
     given = Given(scenario.model_dump())
     yield from _prices(scenario, given)
-    yield from _preferences(scenario, given)
     if (place := scenario.location) is not None:
         year = int(scenario.start[:4])
         far = far_from_zone(place.latitude, place.longitude, scenario.time_zone, year)
@@ -52,17 +52,11 @@ def _households(scenario: Scenario) -> Iterator[Problem]:
         for index, group in enumerate(community.members):
             if isinstance(group, ProfileMembers) and group.kind == "household":
                 place = f"communities.{name}.members.{index}.annual_kwh"
-                yield from _household(place, group.annual_kwh)
-    if (houses := scenario.composite_storage) is not None:
-        for index, houses_group in enumerate(houses.groups):
-            place = f"composite_storage.groups.{index}"
-            for need in ("appliances", "heat"):
-                annual_kwh = getattr(houses_group, need).annual_kwh
-                if annual_kwh is not None:
-                    yield from _household(f"{place}.{need}.annual_kwh", annual_kwh)
+                yield from household(place, group.annual_kwh)
 
 
-def _household(place: str, annual_kwh: float) -> Iterator[Problem]:
+def household(place: str, annual_kwh: float) -> Iterator[Problem]:
+    """Yield a warning of a yearly need that hardly any household has [kWh]."""
     if unusual := unusual_household(annual_kwh):
         yield Problem(place, unusual)
 
@@ -70,35 +64,13 @@ def _household(place: str, annual_kwh: float) -> Iterator[Problem]:
 def _prices(scenario: Scenario, given: Given) -> Iterator[Problem]:
     currency = scenario.currency
     for key in _PRICES:
-        if MONEY_DEFAULTS[key].used(given):
+        if OF_EVERY_RUN[key].used(given):
             price = float(np.max(np.abs(given.of(key))))
             if price > highest_price(currency):
                 yield Problem(key, f"{price:,.4g} {currency}/kWh is {unlikely_price(currency)}")
 
 
-def _preferences(scenario: Scenario, given: Given) -> Iterator[Problem]:
-    vehicles, prices = scenario.vehicles, scenario.prices.aggregator
-    if given.bargains and given.has_vehicles:
-        lam = _span(scenario, vehicles.lam, vehicles.count, -inf)
-        theta = _span(scenario, vehicles.theta, vehicles.count, 0.0)
-        full_kwh = (vehicles.soc_max - vehicles.soc_min) * vehicles.capacity_kwh
-        always = lam[0] - theta[1] * full_kwh > prices[1]
-        shown = _shown(lam, scenario.currency)
-        if always or lam[0] > FAR_ABOVE * max(prices[1], 0.0):
-            message = f"{shown} lies far above the highest community price, {prices[1]:g}"
-            yield Problem("vehicles.lam", f"{message}: vehicles charge whatever the price")
-        elif lam[1] < prices[0]:
-            message = f"{shown} lies below the lowest community price, {prices[0]:g}"
-            yield Problem("vehicles.lam", f"{message}: no vehicle ever charges")
-    if given.buys_from_buses and (schools := scenario.school_buses) is not None:
-        lam = _span(scenario, schools.lam, schools.school_count, -inf)
-        highest = schools.incentive_price[1]
-        if lam[0] > FAR_ABOVE * max(highest, 0.0):
-            message = f"{_shown(lam, scenario.currency)} lies far above the highest incentive price"
-            yield Problem("school_buses.lam", f"{message}, {highest:g}: no school ever sells")
-
-
-def _span(scenario: Scenario, preference: Any, count: int, above: float) -> tuple[float, float]:
+def span(scenario: Scenario, preference: Any, count: int, above: float) -> tuple[float, float]:
     """Return between which values nearly all of those drawn lie."""
     if isinstance(preference, FromFile):
         rows = 1 if preference.drawn else count
@@ -108,6 +80,7 @@ def _span(scenario: Scenario, preference: Any, count: int, above: float) -> tupl
     return float(np.min(values)), float(np.max(values))
 
 
-def _shown(span: tuple[float, float], currency: str) -> str:
+def span_text(span: tuple[float, float], currency: str) -> str:
+    """Return between which prices preferences lie, in words."""
     low, high = span
     return f"{low:.3g} {currency}/kWh" if low == high else f"{low:.3g} to {high:.3g} {currency}/kWh"

@@ -18,11 +18,11 @@ def scenario_warnings(scenario: Scenario) -> list[Problem]:
     """
     warnings = [amount.warning for amount in scenario.converted_money]
     try:
-        warnings += implausible(scenario)
+        found = list(implausible(scenario))
         for each in sections_first():
             if each.warnings:
-                warnings += each.part("warnings")(scenario)
-        warnings += measured_warnings(scenario)
+                found += each.part("warnings")(scenario)
+        found += measured_warnings(scenario)
     except InputError:
         return warnings
-    return list(dict.fromkeys(warnings))
+    return list(dict.fromkeys((*warnings, *found)))

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from hmesh.runs.scenarios.agreement import there_if_compared
 from hmesh.runs.schemes.descriptor import SchemeDescriptor
 from hmesh.runs.schemes.registry import sections_first
-from hmesh.runs.strategy_names import STRATEGIES, STRATEGIES_OF
+from hmesh.runs.strategy_names import STRATEGIES, default_strategies
 
 # Sections of schemes stand before this field of a scenario.
 _BEFORE = "location"
@@ -41,12 +41,10 @@ def always_there() -> str:
 
 
 def _strategies_field(description: str) -> FieldInfo:
-    always = [each.name for each in sections_first() if each.always_there]
     # What is allowed is known only now, and so no type that a checker could read.
     named: Any = tuple[Literal[*STRATEGIES], ...]  # type: ignore[valid-type]
     strategies: Any = Annotated[named, Field(strict=False)]
-    default = tuple(strategy for name in always for strategy in STRATEGIES_OF[name])
-    given: Any = Field(default=default, description=description)
+    given: Any = Field(default=default_strategies(), description=description)
     return FieldInfo.from_annotated_attribute(strategies, given)
 
 

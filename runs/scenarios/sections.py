@@ -28,7 +28,7 @@ from hmesh.runs.scenarios.members import DatasetMembers as DatasetMembers
 from hmesh.runs.scenarios.members import FileMembers as FileMembers
 from hmesh.runs.scenarios.members import Members
 from hmesh.runs.scenarios.members import ProfileMembers as ProfileMembers
-from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.money_defaults import OF_EVERY_RUN, money
 
 
 class Holidays(Section):
@@ -75,16 +75,16 @@ class Holidays(Section):
 class GenerationCost(Section):
     """Cost of generation per hour, quadratic * e^2 + linear * e + fixed of the energy e."""
 
-    quadratic: NotNegative = money("generation_cost.quadratic", "a")
-    linear: Money = money("generation_cost.linear", "b")
-    fixed: Money = money("generation_cost.fixed", "c")
+    quadratic: NotNegative = money(OF_EVERY_RUN["generation_cost.quadratic"], "a")
+    linear: Money = money(OF_EVERY_RUN["generation_cost.linear"], "b")
+    fixed: Money = money(OF_EVERY_RUN["generation_cost.fixed"], "c")
 
 
 class TimeOfUse(Section):
     """The tariff of the two-level strategy; on-peak is from_hour <= clock hour < to_hour."""
 
-    on_peak: Money = money("prices.time_of_use.on_peak", "price in the on-peak hours")
-    off_peak: Money = money("prices.time_of_use.off_peak", "price in all other hours")
+    on_peak: Money = money(OF_EVERY_RUN["prices.time_of_use.on_peak"], "price in the on-peak hours")
+    off_peak: Money = money(OF_EVERY_RUN["prices.time_of_use.off_peak"], "price in all other hours")
     from_hour: Annotated[float, Field(ge=0, le=24)] = Field(
         default=9.0, description="clock hour at which on-peak begins [h]"
     )
@@ -119,8 +119,10 @@ class TimeOfUse(Section):
 class PriceRules(Section):
     """The bounds of the prices and the rules where no game sets them."""
 
-    utility: Interval = money("prices.utility", "lowest and highest utility price")
-    aggregator: Interval = money("prices.aggregator", "lowest and highest community price")
+    utility: Interval = money(OF_EVERY_RUN["prices.utility"], "lowest and highest utility price")
+    aggregator: Interval = money(
+        OF_EVERY_RUN["prices.aggregator"], "lowest and highest community price"
+    )
     without_vehicles: Literal["pass_through", "profit_max"] = Field(
         default="pass_through", description="how a community without vehicles sets its price"
     )
@@ -157,7 +159,7 @@ class GameSettings(Section):
     tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=1.0e-6, description="accuracy of a negotiated price [share of the price range]"
     )
-    grid_step: Positive = money("game.grid_step", "first step of the enumeration")
+    grid_step: Positive = money(OF_EVERY_RUN["game.grid_step"], "first step of the enumeration")
     grid_zooms: Annotated[int, Field(ge=0, le=12)] = Field(
         default=3, description="how often the enumeration is refined tenfold around its best price"
     )

@@ -65,6 +65,8 @@ class StrategyDescriptor:
     pricing
         Which rule sets the prices under it, one of `RETAIL`, `TWO_LEVEL` and `THREE_LEVEL`; ""
         where that is no matter of the scheme.
+    plural
+        Whether its title is plural: "batteries lower the peak".
     """
 
     name: str
@@ -72,6 +74,7 @@ class StrategyDescriptor:
     colour: str = ""
     everybody: bool = False
     pricing: str = ""
+    plural: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,13 @@ class SchemeDescriptor:
         What is wrong with the files it names, a function of scenario and calendar.
     warnings
         What a person may want to look at in a scenario, a function of it.
+    money
+        Its built-in amounts of money, a `MoneyDefault` by the key of each.
+    price_tables
+        The built-in tables of prices that a scenario uses, a function of what it gives; each a
+        `PriceTable`.
+    searches_price
+        Whether it finds a price by the solver of the game, a function of what a scenario gives.
     size_note
         A line where its tables get very long, a function of the scenario.
     """
@@ -182,6 +192,9 @@ class SchemeDescriptor:
     figures: tuple[SweepFigure, ...] = ()
     file_problems: Part = ()
     warnings: Part = ()
+    money: Part = ()
+    price_tables: Part = ()
+    searches_price: Part = ()
     size_note: Part = ()
 
     @property

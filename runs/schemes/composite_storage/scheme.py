@@ -7,10 +7,12 @@ SCHEME = SchemeDescriptor(
     package=__package__,
     phase=Phase.HOMES,
     strategies=(
-        StrategyDescriptor("no_house_storage", "houses without storage", "#8C8C8C"),
-        StrategyDescriptor("house_battery", "batteries of houses", "#D55E00"),
-        StrategyDescriptor("thermal_tank", "thermal tanks of houses", "#009E73"),
-        StrategyDescriptor("hybrid_storage", "batteries and tanks of houses", "#0072B2"),
+        StrategyDescriptor("no_house_storage", "houses without storage", "#8C8C8C", plural=True),
+        StrategyDescriptor("house_battery", "batteries of houses", "#D55E00", plural=True),
+        StrategyDescriptor("thermal_tank", "thermal tanks of houses", "#009E73", plural=True),
+        StrategyDescriptor(
+            "hybrid_storage", "batteries and tanks of houses", "#0072B2", plural=True
+        ),
     ),
     section=".section:CompositeStorage",
     description="houses with battery and thermal tank, or null for none",
@@ -43,5 +45,8 @@ SCHEME = SchemeDescriptor(
         ("composite_storage.devices.heat_pump_kw", "heat pump [kW]"),
     ),
     live=".live:CompositeStorageLive",
+    warnings=".warnings:house_warnings",
+    money=".money:MONEY",
+    price_tables=".money:price_tables",
     size_note=".size:size_note",
 )

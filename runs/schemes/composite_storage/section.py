@@ -29,6 +29,7 @@ from hmesh.runs.scenarios.base import (
     refuse,
 )
 from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.schemes.composite_storage.money import MONEY
 
 
 class _Measured(Section):
@@ -190,10 +191,11 @@ class HouseDeviceSettings(Section):
         default=0.01, description="share of the stored heat lost in an hour [1/h]"
     )
     battery_wear: NotNegative = money(
-        "composite_storage.devices.battery_wear", "upkeep of the battery per energy discharged"
+        MONEY["composite_storage.devices.battery_wear"],
+        "upkeep of the battery per energy discharged",
     )
     tank_wear: NotNegative = money(
-        "composite_storage.devices.tank_wear", "upkeep of the tank per heat drawn"
+        MONEY["composite_storage.devices.tank_wear"], "upkeep of the tank per heat drawn"
     )
 
     _above_lowest = check("soc_max")(above_lowest)
@@ -216,7 +218,7 @@ class HouseTariff(Section):
         default=None, description="or the year whose feed-in tariff is paid"
     )
     base_charge_per_month: NotNegative = money(
-        "composite_storage.tariff.base_charge_per_month", "base charge of a month"
+        MONEY["composite_storage.tariff.base_charge_per_month"], "base charge of a month"
     )
 
     @check("time_of_use")
@@ -283,12 +285,12 @@ class CompositeStorage(SchemeSection):
     emission_factor: NotNegative = Field(
         default=0.347, description="emissions of what is bought [kg/kWh]"
     )
-    carbon_tax: NotNegative = money("composite_storage.carbon_tax", "tax on emissions")
+    carbon_tax: NotNegative = money(MONEY["composite_storage.carbon_tax"], "tax on emissions")
     battery_price_per_kwh: NotNegative = money(
-        "composite_storage.battery_price_per_kwh", "price of a battery per size"
+        MONEY["composite_storage.battery_price_per_kwh"], "price of a battery per size"
     )
     tank_price_per_kwh: NotNegative = money(
-        "composite_storage.tank_price_per_kwh",
+        MONEY["composite_storage.tank_price_per_kwh"],
         "price of a tank per size, in the unit of tank_unit",
     )
     interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(

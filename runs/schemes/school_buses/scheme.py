@@ -41,4 +41,6 @@ SCHEME = SchemeDescriptor(
     figures=(SweepFigure("school_bill", "schools'\nbill [{currency}]", "", "the schools' bill"),),
     file_problems=".section:preference_problems",
     warnings=".warnings:school_warnings",
+    money=".money:MONEY",
+    searches_price=".money:buys_from_buses",
 )

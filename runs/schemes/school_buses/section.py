@@ -29,6 +29,7 @@ from hmesh.runs.scenarios.base import (
 )
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
+from hmesh.runs.schemes.school_buses.money import MONEY
 
 ClockHour = Annotated[float, Field(ge=0, le=24)]
 Round = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
@@ -93,10 +94,11 @@ class SchoolBuses(SchemeSection):
         default=1.0, description="delivered per energy taken out [1]"
     )
     lam: Preference = money(
-        "school_buses.lam", "satisfaction of a school's first kWh; two bounds are drawn between"
+        MONEY["school_buses.lam"],
+        "satisfaction of a school's first kWh; two bounds are drawn between",
     )
     theta: PositivePreference = money(
-        "school_buses.theta", "fall of satisfaction per kWh a school holds"
+        MONEY["school_buses.theta"], "fall of satisfaction per kWh a school holds"
     )
     saturates: bool = Field(
         default=True, description="whether energy beyond lam / theta is worth nothing more"
@@ -109,7 +111,7 @@ class SchoolBuses(SchemeSection):
         default=True, description="keep back the energy of the rounds ahead of the next charging"
     )
     average_price_start: Money = money(
-        "school_buses.average_price_start", "average price of the energy stored at the start"
+        MONEY["school_buses.average_price_start"], "average price of the energy stored at the start"
     )
     charging_window: Round = Field(
         default=(22.0, 6.0),
@@ -118,13 +120,13 @@ class SchoolBuses(SchemeSection):
     )
     critical: CriticalHours = Field(description="when the utility needs help")
     incentive_price: Interval = money(
-        "school_buses.incentive_price", "lowest and highest incentive price"
+        MONEY["school_buses.incentive_price"], "lowest and highest incentive price"
     )
     capped: bool = Field(
         default=True, description="whether the utility buys no more than the required demand"
     )
     centralised_margin: NotNegative = money(
-        "school_buses.centralised_margin",
+        MONEY["school_buses.centralised_margin"],
         "what centralised control pays above the average price of stored energy",
     )
 

@@ -1,8 +1,9 @@
-"""What a person may want to look at in a scenario's school terms."""
+"""What a person may want to look at in a scenario's school terms and school buses."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from math import inf
 
 import numpy as np
 
@@ -11,16 +12,37 @@ from hmesh.environment.errors import Problem
 from hmesh.environment.school_rounds import DAY_H
 from hmesh.environment.school_terms import SchoolTerms
 from hmesh.runs.scenarios.calendar import calendar_of, school_terms_of
+from hmesh.runs.scenarios.money_defaults import Given
+from hmesh.runs.scenarios.plausibility import FAR_ABOVE, span, span_text
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.school import days_of
 from hmesh.runs.scenarios.travel import DrawnTravel
+from hmesh.runs.schemes.school_buses.money import buys_from_buses
+from hmesh.runs.schemes.school_buses.section import SchoolBuses
 from hmesh.runs.world.travel import plans_of
 
 _DAY = timedelta(days=1)
 
 
 def school_warnings(scenario: Scenario) -> list[Problem]:
-    """Return what is unusual about when there is school in a scenario that can be run."""
+    """Return what is unusual about school buses, and when there is school, in a scenario."""
+    return [*_never_sold(scenario), *_of_terms(scenario)]
+
+
+def _never_sold(scenario: Scenario) -> Iterator[Problem]:
+    """Warn of schools whose energy is worth more to them than any incentive price."""
+    schools: SchoolBuses | None = scenario.school_buses
+    if schools is None or not buys_from_buses(Given(scenario.model_dump())):
+        return
+    lam = span(scenario, schools.lam, schools.school_count, -inf)
+    highest = schools.incentive_price[1]
+    if lam[0] > FAR_ABOVE * max(highest, 0.0):
+        shown = span_text(lam, scenario.currency)
+        message = f"{shown} lies far above the highest incentive price, {highest:g}"
+        yield Problem("school_buses.lam", f"{message}: no school ever sells")
+
+
+def _of_terms(scenario: Scenario) -> list[Problem]:
     calendar = calendar_of(scenario)
     terms = calendar.school_terms
     if terms is None:

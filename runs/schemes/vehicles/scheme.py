@@ -56,5 +56,7 @@ SCHEME = SchemeDescriptor(
         ),
     ),
     file_problems=".section:preference_problems",
+    warnings=".warnings:vehicle_warnings",
+    money=".money:MONEY",
     size_note=".size:size_note",
 )

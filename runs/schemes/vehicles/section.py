@@ -20,6 +20,7 @@ from hmesh.runs.scenarios.base import (
 )
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
+from hmesh.runs.schemes.vehicles.money import MONEY
 from hmesh.runs.strategy_names import scheme_of
 
 CONNECTION = "charging"
@@ -45,9 +46,11 @@ class Vehicles(SchemeSection):
         default=1.0, description="delivered per energy taken out [1]"
     )
     lam: Preference = money(
-        "vehicles.lam", "satisfaction of the first kWh; two bounds are drawn between"
+        MONEY["vehicles.lam"], "satisfaction of the first kWh; two bounds are drawn between"
     )
-    theta: PositivePreference = money("vehicles.theta", "fall of satisfaction per kWh stored")
+    theta: PositivePreference = money(
+        MONEY["vehicles.theta"], "fall of satisfaction per kWh stored"
+    )
     trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
 
     @check("day_plans")
