@@ -1,4 +1,4 @@
-"""The program: `hmesh`, or `python -m runs`."""
+"""The program: `hmesh`, or `python -m hmesh`."""
 
 from hmesh.runs.interruptions import answer_at_once
 

@@ -100,7 +100,7 @@ def test_mistakes_in_every_file_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "plans.csv").write_text(
         "plan,departs_h,km,origin,destination\na,8,x,homes,malls\na,18,5,malls,home\n"
     )
-    start = hmesh.runs.load_scenario(NAME).start
+    start = runs.load_scenario(NAME).start
     (tmp_path / "loads.csv").write_text(f"time,member,load_kwh\n{start},m,many\n")
     scenario = tmp_path / "scenario.yaml"
     text = Path(f"hmesh/runs/scenarios/built_in/{NAME}.yaml").read_text()
@@ -139,7 +139,7 @@ def test_unknown_words_are_refused_with_the_nearest(words: list[str], message: s
 def test_a_run_writes_where_it_is_told_and_shows_what_it_came_to(elsewhere: Path) -> None:
     result = hmesh("run", NAME, *SMALL, "--seed", "7", "--out", "mine")
     assert result.exit_code == 0, result.output
-    run = hmesh.runs.read_run(elsewhere / "mine")
+    run = runs.read_run(elsewhere / "mine")
     assert (run.info["scenario"]["vehicles"]["count"], run.info["seed"]) == (20, 7)
     for strategy in run.info["scenario"]["strategies"]:
         assert f"{run.summary[strategy]['peak_kw']:,.0f}" in result.stdout
@@ -182,7 +182,7 @@ def test_an_interrupted_run_says_how_to_go_on(
         raise KeyboardInterrupt
 
     if command == "resume":
-        ResultsWriter.create(Path("mine"), hmesh.runs.load_scenario(NAME))
+        ResultsWriter.create(Path("mine"), runs.load_scenario(NAME))
     monkeypatch.setattr(runs, "start_run", interrupted, raising=False)
     monkeypatch.setattr(runs, "resume_run", interrupted, raising=False)
     words = ["run", NAME, "--out", "mine"] if command == "run" else ["resume", "mine"]
@@ -219,10 +219,10 @@ def test_a_resumed_run_shows_its_results(elsewhere: Path) -> None:
         if done == 2:
             signal.raise_signal(signal.SIGINT)
 
-    scenario = hmesh.runs.load_scenario(NAME, [SMALL[1], SMALL[3], SMALL[5]])
+    scenario = runs.load_scenario(NAME, [SMALL[1], SMALL[3], SMALL[5]])
     with pytest.raises(KeyboardInterrupt):
-        hmesh.runs.start_run(scenario, elsewhere / "mine", interrupt)
-    assert hmesh.runs.read_run(elsewhere / "mine").info["steps_done"] == 2
+        runs.start_run(scenario, elsewhere / "mine", interrupt)
+    assert runs.read_run(elsewhere / "mine").info["steps_done"] == 2
     result = hmesh("resume", "mine")
     assert result.exit_code == 0, result.output
     assert result.stdout.endswith("results: mine\n")

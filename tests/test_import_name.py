@@ -118,6 +118,13 @@ def test_the_examples_of_every_verb_run(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(verbs) == 8
 
 
+@pytest.mark.parametrize("module", ["hmesh", "hmesh.runs", "hmesh.runs.command_line"])
+def test_a_module_is_the_program(module: str) -> None:
+    command = [sys.executable, "-m", module, "--version"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("hmesh "), done.stderr
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(AttributeError, match="no attribute 'simulate'"):
         hmesh.simulate  # noqa: B018
