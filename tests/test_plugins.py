@@ -355,3 +355,27 @@ def test_a_column_that_contradicts_one_there_is_refused() -> None:
     population = Population(ElectricVehicle.attributes(), 4)
     with pytest.raises(InputError, match=r"column lam: a changing column of int64 is declared"):
         population.add(Odd.attributes())
+
+
+def test_a_scheme_of_a_plugin_takes_part_and_leaves_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    (tmp_path / "lights.py").write_text(
+        "from street_lights.scheme import SCHEME\n"
+        "from hmesh.plugins import add_scheme\n"
+        "add_scheme(SCHEME)\n"
+    )
+    changes = {
+        "vehicles.count": 0,
+        "hours": 3,
+        "plots": False,
+        "strategies": ["lights_all_night"],
+        "street_lights": {"community": "homes", "lamps": 20},
+    }
+    scenario = load_scenario("three-communities", changes, None, [str(tmp_path / "lights.py")])
+    start_run(scenario, tmp_path / "run")
+    assert audit_run(tmp_path / "run").passed
+    loading.unload("lights.py")
+    assert "street_lights" not in schemes()
+    assert audit_run(tmp_path / "run").passed  # run.json names the plugin, which is loaded again
