@@ -140,7 +140,9 @@ class AgentGroup[A: RowAgent](Sequence[A]):
     def replace(self, rows: Sequence[int], agent_class: type[A]) -> None:
         """Give some agents a will of their own: a subclass that overrides a decision.
 
-        Their rows are decided agent by agent, all others at once.
+        Their rows are decided agent by agent, all others at once. Columns that the subclass
+        declares beyond those of the group are added to the population, at their defaults; those
+        that change during a run belong to its state.
 
         Parameters
         ----------
@@ -155,6 +157,8 @@ class AgentGroup[A: RowAgent](Sequence[A]):
             If it is not a subclass.
         IndexError
             If there is no such agent.
+        InputError
+            If a column of the subclass contradicts one that is there.
         """
         if not issubclass(agent_class, self.agent_class):
             raise TypeError(
@@ -163,6 +167,7 @@ class AgentGroup[A: RowAgent](Sequence[A]):
         strangers = [row for row in rows if not 0 <= row < len(self)]
         if strangers:
             raise IndexError(f"there are no agents {strangers}: there are {len(self)}")
+        self.population.add(agent_class.attributes())
         for row in rows:
             old = self._kept.pop(row, None)
             if old is not None:

@@ -89,6 +89,40 @@ class Population:
             for a in self.attributes.values()
         ]
 
+    def add(self, attributes: Sequence[AgentAttribute]) -> None:
+        """Add the columns that are not there yet, every row at its default.
+
+        Forks made before do not get them.
+
+        Parameters
+        ----------
+        attributes : sequence of AgentAttribute
+            The columns; those that are there already must have the same type and be of the same
+            kind, changing or not.
+
+        Raises
+        ------
+        InputError
+            When a column of the name is of another type or kind; none is added then.
+        """
+        problems = [
+            Problem(
+                f"column {attribute.name}",
+                f"{_kind_of(attribute)} is declared",
+                f"{_kind_of(held)}, as it is, or another name",
+            )
+            for attribute in attributes
+            if (held := self.attributes.get(attribute.name)) is not None
+            and _kind_of(held) != _kind_of(attribute)
+        ]
+        if problems:
+            raise InputError(problems)
+        new = {each.name: each for each in attributes if each.name not in self.attributes}
+        # A fork shares the mapping, and keeps its own columns.
+        self.attributes = self.attributes | new
+        for name, attribute in new.items():
+            self._columns[name] = np.full(self.size, attribute.default, dtype=attribute.dtype)
+
     def set(self, name: str, values: ArrayLike) -> None:
         """Write a whole column.
 
@@ -176,6 +210,11 @@ class Population:
 
     def _unknown(self, name: str) -> Problem:
         return Problem(name, "there is no such column", suggestion=nearest(name, self.attributes))
+
+
+def _kind_of(attribute: AgentAttribute) -> str:
+    changing = "changing" if attribute.state else "constant"
+    return f"a {changing} column of {np.dtype(attribute.dtype)}"
 
 
 def _misfit(name: str, values: NDArray[Any], column: NDArray[Any]) -> Problem | None:

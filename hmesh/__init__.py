@@ -1,7 +1,7 @@
 """hMESH: an agent-based discrete-event simulator of energy-sharing communities.
 
-Nine names are all that most scripts need: `load_scenario`, `check`, `run`, `resume`, `read_run`,
-`audit`, `sweep`, `report` and `Simulation`. Below them lie four packages, whose imports
+Ten names are all that most scripts need: `load_scenario`, `check`, `run`, `resume`, `read_run`,
+`audit`, `sweep`, `report`, `Simulation` and `plugins`. Below them lie four packages, whose imports
 run one way: `hmesh.runs` imports `hmesh.agents`, agents import `hmesh.markets`, and all of them may
 import `hmesh.environment`.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hmesh import plugins as plugins
     from hmesh.runs.audits.report import AuditReport
     from hmesh.runs.results.run_reader import Run
     from hmesh.runs.scenarios.overrides import Changes
@@ -23,6 +24,7 @@ __all__ = [
     "audit",
     "check",
     "load_scenario",
+    "plugins",
     "read_run",
     "report",
     "resume",
@@ -42,6 +44,10 @@ def __getattr__(name: str) -> Any:
         from hmesh.runs.world.simulation import Simulation
 
         return Simulation
+    if name == "plugins":
+        import importlib
+
+        return importlib.import_module("hmesh.plugins")
     raise AttributeError(f"module 'hmesh' has no attribute {name!r}")
 
 

@@ -29,6 +29,10 @@ Changes = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed in place of the scenario's.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", metavar="FILE|MODULE", help="Load a plugin too; may be repeated."),
+]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress.")]
 
 
@@ -72,6 +76,7 @@ def check(
     ],
     changes: Changes = None,
     seed: Seed = None,
+    plugins: Plugins = None,
 ) -> None:
     """Find every mistake in a scenario and the files it names, or in a dataset."""
     from hmesh.runs.results.size import size_note
@@ -84,7 +89,7 @@ def check(
             typer.echo(line)
         return
 
-    checked = check_scenario(scenario, changes or (), seed)
+    checked = check_scenario(scenario, changes or (), seed, plugins or ())
     for warning in scenario_warnings(checked):
         typer.echo(f"warning: {warning}")
     typer.echo(
@@ -125,6 +130,7 @@ def run(
     scenario: ScenarioName,
     changes: Changes = None,
     seed: Seed = None,
+    plugins: Plugins = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -139,7 +145,7 @@ def run(
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
     from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
 
-    loaded = load_scenario(scenario, changes or (), seed)
+    loaded = load_scenario(scenario, changes or (), seed, plugins or ())
     for warning in scenario_warnings(loaded):
         typer.echo(f"warning: {warning}", err=True)
     if note := size_note(loaded):
@@ -152,7 +158,14 @@ def run(
 
 
 @app.command()
-def resume(directory: RunFolder, no_progress: NoProgress = False) -> None:
+def resume(
+    directory: RunFolder,
+    allow_changed_plugins: Annotated[
+        bool,
+        typer.Option("--allow-changed-plugins", help="Go on with plugins that have changed."),
+    ] = False,
+    no_progress: NoProgress = False,
+) -> None:
     """Continue an interrupted run, or draw the missing pictures of a complete one."""
     from hmesh.runs import read_run, resume_run
     from hmesh.runs.results.versions import versions_note
@@ -163,7 +176,7 @@ def resume(directory: RunFolder, no_progress: NoProgress = False) -> None:
         typer.echo(note, err=True)
     with resumable(directory):
         with progress_bar(shown=not no_progress) as progress:
-            resume_run(directory, progress)
+            resume_run(directory, progress, allow_changed_plugins=allow_changed_plugins)
         plots = draw_pictures(directory, missing_only=complete)
         if complete and not plots:
             typer.echo(f"{directory}: this run is complete; nothing is left to do")
@@ -270,6 +283,7 @@ def sweep(
         str | None, typer.Option("--seeds", metavar="N|A,B,C", help="How many seeds, or which.")
     ] = None,
     changes: Changes = None,
+    plugins: Plugins = None,
     sample: Annotated[
         str, typer.Option("--sample", help="grid: all combinations; latin: a Latin hypercube.")
     ] = "grid",
@@ -297,7 +311,7 @@ def sweep(
             done = run_sweep(
                 scenario, vary or (), directory, seeds=seeds, changes=changes or (),
                 sample=sample, points=points, workers=workers, scheduler=scheduler,
-                progress=progress,
+                plugins=plugins or (), progress=progress,
             )  # fmt: skip
     except KeyboardInterrupt:
         end_interrupted("interrupted; the same command continues the sweep")
@@ -353,6 +367,7 @@ def live(
     scenario: ScenarioName,
     changes: Changes = None,
     seed: Seed = None,
+    plugins: Plugins = None,
     strategy: Annotated[
         str | None,
         typer.Option("--strategy", help="Strategy to watch first. [default: the last compared]"),
@@ -371,7 +386,7 @@ def live(
     refuse_without_extra()
     raise_from_now_on()
     watch(
-        make_source(scenario, changes or (), seed, strategy),
+        make_source(scenario, changes or (), seed, strategy, plugins or ()),
         port,
         open_browser=not no_browser,
         tell=typer.echo,

@@ -14,6 +14,7 @@ from hmesh.runs.results.folder_lock import locked
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.recorder import Recorder
 from hmesh.runs.results.restored_state import restore_simulation, take_over
+from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.results.way_on import way_on
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
@@ -72,7 +73,11 @@ def start_run(
 
 
 def resume_run(
-    directory: Path | str, progress: Progress = no_progress, *, clock: Clock = time.monotonic
+    directory: Path | str,
+    progress: Progress = no_progress,
+    *,
+    clock: Clock = time.monotonic,
+    allow_changed_plugins: bool = False,
 ) -> dict[str, Any]:
     """Continue an interrupted run; its results are those of an uninterrupted one.
 
@@ -83,6 +88,8 @@ def resume_run(
     ----------
     directory, progress, clock
         As `start_run` takes them.
+    allow_changed_plugins : bool
+        Whether plugins may have changed since; run.json then records their earlier digests.
 
     Returns
     -------
@@ -93,7 +100,7 @@ def resume_run(
     ------
     InputError
         If the folder holds no run, another process works in it, its checkpoint is damaged, or a
-        file that the scenario names has changed.
+        file or plugin that the scenario names has changed.
     KeyboardInterrupt
         If interrupted; the folder can be resumed.
     """
@@ -105,8 +112,10 @@ def resume_run(
             # What is left where the run was killed at its very end.
             remove_checkpoints(directory)
             return before.summary
+        if not allow_changed_plugins:
+            refuse_changed_plugins(directory, before.info, before.scenario)
         writer = ResultsWriter.resume(directory)
-        digest = scenario_hash(writer.resolved)
+        digest = scenario_hash(_with_plugins_of(before.info["scenario"], writer.resolved))
         if has_checkpoint(writer.checkpoints):
             steps_done, state = load_checkpoint(writer.checkpoints, digest)
             run = _Run(writer.scenario, lambda: writer, clock)
@@ -119,6 +128,13 @@ def resume_run(
             run = _Run(writer.scenario, lambda: writer, clock)
             run.begin()
         return run.finish(progress)
+
+
+def _with_plugins_of(recorded: dict[str, Any], resolved: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario with the digests of plugins that were recorded of it."""
+    if "plugins" not in recorded:
+        return resolved
+    return resolved | {"plugins": recorded["plugins"]}
 
 
 @contextmanager

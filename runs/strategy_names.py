@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from hmesh.runs.schemes.descriptor import RETAIL, StrategyDescriptor
+from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL, StrategyDescriptor
 from hmesh.runs.schemes.registry import FromSchemes, schemes, sections_first
 
 # Strategies of a whole city: what every scheme does at once.
@@ -20,7 +20,8 @@ STRATEGIES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
 
 
 def _where_everybody_shares(strategies: Sequence[StrategyDescriptor]) -> str:
-    return next((each for each in strategies if each.everybody), strategies[-1]).name
+    built_in = [each for each in strategies if each.pricing != OWN_RULE]
+    return next((each for each in built_in if each.everybody), built_in[-1]).name
 
 
 # Which strategy of each scheme a strategy of a whole city is.
@@ -46,7 +47,9 @@ STRATEGIES: Mapping[str, StrategyDescriptor] = FromSchemes(
 def default_strategies() -> tuple[str, ...]:
     """Return what a scenario compares that names no strategies: all that need no section."""
     always = (each.name for each in sections_first() if each.always_there)
-    return tuple(strategy for name in always for strategy in STRATEGIES_OF[name])
+    named = (strategy for name in always for strategy in STRATEGIES_OF[name])
+    # A strategy of a plugin is compared only where a scenario names it.
+    return tuple(name for name in named if STRATEGIES[name].pricing != OWN_RULE)
 
 
 def scheme_of(strategy: str) -> str | None:

@@ -1,5 +1,6 @@
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,19 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(NO_SHARED)
     return SHARED
+
+
+@pytest.fixture
+def plugins_withdrawn() -> Iterator[None]:
+    """Withdraw what a test registers, so that no other test knows it."""
+    from hmesh.runs.plugins.loading import loaded, unload
+    from hmesh.runs.plugins.registered import registering, withdraw
+
+    with registering("") as withdrawals:
+        yield
+        for name in loaded():
+            unload(name)
+        withdraw(withdrawals)
 
 
 @pytest.hookimpl(trylast=True)

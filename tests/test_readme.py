@@ -94,6 +94,7 @@ def check(page: list[Block], capsys: pytest.CaptureFixture[str]) -> None:
                 assert line == "..." or line in printed, f"never printed: {line}"
 
 
+@pytest.mark.usefixtures("plugins_withdrawn")
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_can_be_followed_word_by_word(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

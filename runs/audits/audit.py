@@ -11,16 +11,18 @@ from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.lines import check_lines, read_lines
 from hmesh.runs.audits.members import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
+from hmesh.runs.audits.metrics import check_metrics
 from hmesh.runs.audits.money import check_money, read_ledger
 from hmesh.runs.audits.premises import Premises, premises_of
 from hmesh.runs.audits.report import AuditReport, Check, Tally
 from hmesh.runs.audits.scheme import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
 from hmesh.runs.audits.tables import DamagedTableError, TableReader
+from hmesh.runs.plugins.loading import changed
 from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.results.tables import tables_with
-from hmesh.runs.scenarios.scenario import scenario_hash
+from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 from hmesh.runs.schemes.registry import scheme
 
 ROWS_AT_ONCE = 2**18
@@ -61,27 +63,42 @@ def audit_run(
     if not run.complete:
         run.check_files()  # Tells how to go on.
     premises = premises_of(run)
-    checks = [_files(run, premises.scenario.schemes), _statements(run, premises)]
+    checks = [_files(run, premises.scenario), _statements(run, premises)]
+    checks += _plugins(run, premises.scenario)
     try:
         for check in _tables(run, premises, progress):
-            checks.append(check)  # noqa: PERF402 - those made before a damage count
+            checks.append(check)  # those made before a damage count
     except (DamagedTableError, InputError) as error:
         note = f"{error}; what would follow was not checked"
         checks.append(Check("files: tables hold what they must", False, np.nan, 0.0, "", note=note))
     return AuditReport(run.directory, tuple(checks))
 
 
-def _files(run: Run, schemes: Sequence[str]) -> Check:
+def _files(run: Run, scenario: Scenario) -> Check:
     """Compare the digest of every file with the one that run.json tells."""
     tally = Tally("files: as the run wrote them", 0.0)
     digests = run.info.get("sha256", {})
-    names = [*(f"{table}.parquet" for table in tables_with(schemes)), "summary.json"]
+    tables = tables_with(scenario.schemes, metrics=bool(scenario.metrics))
+    names = [*(f"{table}.parquet" for table in tables), "summary.json"]
     off = []
     for name in names:
         path = run.directory / name
         off.append(0.0 if path.is_file() and sha256(path) == digests.get(name) else 1.0)
     tally.add(np.array(off), lambda at: names[at[0]], None)
     return tally.check()
+
+
+def _plugins(run: Run, scenario: Scenario) -> Iterator[Check]:
+    """Compare the plugins that the audit loads with those of the run, where there are any."""
+    if not scenario.loaded_plugins:
+        return
+    name = "files: plugins as the run loaded them"
+    differing = changed(run.info["scenario"]["plugins"], scenario.loaded_plugins)
+    if differing:
+        note = f"changed since: {', '.join(differing)}; checks below use them as they are now"
+        yield Check(name, None, np.nan, 0.0, "", note=note)
+    else:
+        yield Check(name, True, 0.0, 0.0, "")
 
 
 def _statements(run: Run, premises: Premises) -> Check:
@@ -126,6 +143,7 @@ def _tables(run: Run, premises: Premises, progress: Callable[[int, int], None]) 
         by_step, of_run = by_step | more_by_step, of_run | more_of_run
     added = {name for each in schemes for name in each.added_figures}
     yield check_summary(run, premises, hours, by_step, of_run, added)
+    yield from check_metrics(run, premises)
 
 
 def _step_by_step(

@@ -11,7 +11,7 @@ from hmesh.runs.audits.report import Check, Tally, relative
 from hmesh.runs.audits.scheme import SchemeAudit, parts, total
 from hmesh.runs.audits.tables import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.descriptor import RETAIL, TWO_LEVEL
+from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL, TWO_LEVEL
 
 
 def read_hours(run: Run, premises: Premises) -> Columns:
@@ -126,6 +126,8 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
         q = asked[:, s : s + 1]
         # Where there is no supply there is no price either, and the utility's stands for it.
         p = np.where(there[:, s : s + 1], hours["community_price"][:, s : s + 1], q)
+        if strategy == OWN_RULE:
+            continue
         if strategy == RETAIL:
             demand = hours["net_kwh"][:, s].sum(axis=1)
             cost = premises.cost
@@ -148,10 +150,19 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
         else:
             within.add(_outside(q, bounds.utility_lower, bounds.utility_upper), label)
     tallies = [one]
-    tallies += [within] if set(follows) != {RETAIL} else []
+    tallies += [within] if set(follows) - {RETAIL, OWN_RULE} else []
     tallies += [tariff] if TWO_LEVEL in follows else []
     tallies += [retail] if RETAIL in follows else []
-    return [tally.check() for tally in tallies]
+    by_design = [
+        Check(
+            f"rule: {strategy} sets prices and exchanges", None, np.nan, 0.0, "", by_design=True,
+            note="does not best-respond by design: 3 checks do not apply (price bounds, best "
+            "response of each vehicle, equilibrium)",
+        )
+        for strategy, rule in zip(premises.strategies, follows, strict=True)
+        if rule == OWN_RULE
+    ]  # fmt: skip
+    return [*(tally.check() for tally in tallies), *by_design]
 
 
 def _outside(price: NDArray[np.float64], lowest: float, highest: float) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from hmesh.runs.audits.scheme import SchemeAudit
 from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.sections import MessageSettings
-from hmesh.runs.schemes.descriptor import RETAIL
+from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 
 KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
 OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))
@@ -178,6 +178,8 @@ class MessageAudit:
         hours = {name: values[step, strategy] for name, values in self._hours.items()}
         utility, count = self._utility, self._aggregators
         everything = self.premises.scenario.messages.keep == "all"
+        if self.premises.pricing[strategy] == OWN_RULE:
+            return  # A rule of a plugin may say whatever it wants.
         if self.premises.pricing[strategy] == RETAIL:
             plugged = rows["value"][rows["kind"] == PLUG_IN]
             if everything or len(plugged):

@@ -38,6 +38,8 @@ class Check:
         What else a reader should know.
     failed_steps
         Steps in which it does not hold, ascending.
+    by_design
+        Whether it does not apply because a plugin decides otherwise on purpose.
     """
 
     name: str
@@ -48,10 +50,13 @@ class Check:
     where: str = ""
     note: str = ""
     failed_steps: tuple[int, ...] = ()
+    by_design: bool = False
 
     @property
     def verdict(self) -> str:
         """The outcome in a word or two."""
+        if self.by_design:
+            return "by design"
         return "not made" if self.passed is None else "ok" if self.passed else "FAILED"
 
     @property
@@ -92,9 +97,11 @@ class AuditReport:
     def verdict(self) -> str:
         """The outcome in a sentence."""
         made = [check for check in self.checks if check.passed is not None]
-        left_out = len(self.checks) - len(made)
+        by_design = sum(check.by_design for check in self.checks)
+        left_out = len(self.checks) - len(made) - by_design
         told = f"{len(made) - len(self.failed)} of {len(made)} checks hold"
-        return told + (f", {left_out} could not be made" if left_out else "")
+        told += f", {left_out} could not be made" if left_out else ""
+        return told + (f", {by_design} by design" if by_design else "")
 
     def lines(self) -> list[str]:
         """Return the report as plain text, a line for each check."""
@@ -115,7 +122,7 @@ class AuditReport:
         table = Table(title=Text(title), title_justify="left")
         for heading in ("check", "", "largest deviation", "where and why"):
             table.add_column(heading)
-        colours = {"ok": "green", "FAILED": "bold red", "not made": "yellow"}
+        colours = {"ok": "green", "FAILED": "bold red", "not made": "yellow", "by design": "cyan"}
         for check in self.checks:
             table.add_row(
                 Text(check.name),

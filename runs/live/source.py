@@ -15,7 +15,7 @@ class Source:
 
     Attributes
     ----------
-    name_or_path, changes
+    name_or_path, changes, plugins
         As `hmesh.runs.load_scenario` takes them.
     scenario : Scenario
         What they came to.
@@ -30,6 +30,7 @@ class Source:
     scenario: Scenario
     strategy: str
     parameters: tuple[Parameter, ...]
+    plugins: tuple[str, ...] = ()
 
     @property
     def strategies(self) -> dict[str, str]:
@@ -55,7 +56,7 @@ class Source:
         ]
         if not moved and seed == self.scenario.seed:
             return self.scenario
-        return load_scenario(self.name_or_path, [*self.changes, *moved], seed)
+        return load_scenario(self.name_or_path, [*self.changes, *moved], seed, self.plugins)
 
 
 def make_source(
@@ -63,12 +64,13 @@ def make_source(
     changes: Sequence[str] = (),
     seed: int | None = None,
     strategy: str | None = None,
+    plugins: Sequence[str] = (),
 ) -> Source:
     """Read the scenario that is to be watched.
 
     Parameters
     ----------
-    name_or_path, changes, seed
+    name_or_path, changes, seed, plugins
         As `hmesh.runs.load_scenario` takes them.
     strategy
         The strategy that is watched first; the scenario's last if not given.
@@ -78,7 +80,7 @@ def make_source(
     InputError
         If the scenario is wrong, or does not compare the strategy.
     """
-    scenario = load_scenario(name_or_path, changes, seed)
+    scenario = load_scenario(name_or_path, changes, seed, plugins)
     there = scenario.strategies
     if strategy is not None and strategy not in there:
         told = f"the scenario does not compare a strategy {strategy!r}"
@@ -89,4 +91,5 @@ def make_source(
         scenario,
         strategy or there[-1],
         tuple(parameters_of(scenario)),
+        tuple(plugins),
     )

@@ -40,6 +40,8 @@ class Recorder:
         self._write_lines(simulation)
         for scheme in simulation.schemes.values():
             scheme.record(self.writer)
+        if simulation.metrics.metrics:
+            self._write_metrics(simulation)
         about = {"strategy": simulation.strategy}
         ledger = simulation.ledger.drain()
         self.writer.add("ledger", ledger | about)
@@ -64,6 +66,10 @@ class Recorder:
                 "unserved_kwh": simulation.meters.unserved_kwh,
             },
         )
+
+    def _write_metrics(self, simulation: "Simulation") -> None:
+        about = {"step": simulation.step_index, "strategy": simulation.strategy}
+        self.writer.add("metrics", about | simulation.metrics.rows())
 
     def _write_lines(self, simulation: "Simulation") -> None:
         flows = simulation.flows

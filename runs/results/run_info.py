@@ -29,6 +29,13 @@ class _Files(_Part):
     sha256: dict[str, _Digest]
 
 
+class _Plugin(_Part):
+    """A plugin that a run used."""
+
+    path: str
+    sha256: _Digest
+
+
 class _Scenario(_Part):
     """What of a scenario is read before all of it is; `Scenario` checks the rest."""
 
@@ -36,6 +43,7 @@ class _Scenario(_Part):
     strategies: list[str]
     plots: bool
     files: _Files | None = None
+    plugins: dict[str, _Plugin] = Field(default_factory=dict)
 
 
 class RunInfo(_Part):
@@ -54,6 +62,7 @@ class RunInfo(_Part):
     scenario_sha256: _Digest
     versions: _Versions
     resumed_with: Annotated[list[_Versions], Field(min_length=1)] | None = None
+    changed_plugins: dict[str, list[_Digest]] | None = None
     sha256: dict[_FileName, _Digest] | None = None
 
     @model_validator(mode="after")

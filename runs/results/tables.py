@@ -62,6 +62,17 @@ OF_EVERY_RUN: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run whose plugins have metrics.
+OF_METRICS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "metrics": (
+        STEP,
+        STRATEGY,
+        name("metric", "name of the metric"),
+        name("community", "name of the community, empty for a single number", optional=True),
+        ResultColumn("value", "number", "", "its value after the settlement", optional=True),
+    ),
+}  # fmt: skip
+
 # Tables that only a scheme fills, by its name.
 TABLES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
     lambda: {name: tuple(each.part("tables")) for name, each in schemes().items()}
@@ -69,6 +80,7 @@ TABLES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
 TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
     lambda: {
         **OF_EVERY_RUN,
+        **OF_METRICS,
         **{
             table: columns
             for each in schemes().values()
@@ -78,9 +90,10 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
 )
 
 
-def tables_with(names: Collection[str]) -> tuple[str, ...]:
-    """Return the tables of a run in which some schemes take part."""
-    return (*OF_EVERY_RUN, *(t for name in names for t in TABLES_OF[name]))
+def tables_with(names: Collection[str], *, metrics: bool = False) -> tuple[str, ...]:
+    """Return the tables of a run in which some schemes take part, with metrics or without."""
+    of_metrics = OF_METRICS if metrics else ()
+    return (*OF_EVERY_RUN, *of_metrics, *(t for name in names for t in TABLES_OF[name]))
 
 
 def arrow_schema(table: str, time_zone: str) -> "pa.Schema":

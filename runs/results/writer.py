@@ -23,6 +23,7 @@ from hmesh.runs.results.checkpoint import not_resumable
 from hmesh.runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.run_folder import RunFolder, read_folder, statements
+from hmesh.runs.results.run_plugins import changed_plugins
 from hmesh.runs.results.tables import SCHEMA, TABLES, arrow_schema, tables_with
 from hmesh.runs.results.versions import resumed_with, versions_now
 
@@ -70,7 +71,8 @@ class ResultsWriter:
         self._scenario_sha256 = scenario_hash(self.resolved)
         self._versions = versions_now() if before is None else before.info["versions"]
         self._resumed_with = [] if before is None else resumed_with(before.info)
-        self.tables = tables_with(scenario.schemes)
+        self._changed_plugins = {} if before is None else changed_plugins(before.info, scenario)
+        self.tables = tables_with(scenario.schemes, metrics=bool(scenario.metrics))
         self._schemas = {table: arrow_schema(table, scenario.time_zone) for table in self.tables}
         self._buffers = {
             table: TableBuffer(table, columns, _start_ms(scenario))
@@ -325,6 +327,8 @@ class ResultsWriter:
         }
         if self._resumed_with:
             info["resumed_with"] = self._resumed_with
+        if self._changed_plugins:
+            info["changed_plugins"] = self._changed_plugins
         if digests:
             info["sha256"] = dict(digests)
         write_json(self.directory / "run.json", info)

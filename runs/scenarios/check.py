@@ -1,6 +1,6 @@
 """A scenario checked together with the files it names, before anything is run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hmesh.environment.errors import InputError, Problem
@@ -11,13 +11,16 @@ from hmesh.runs.schemes.registry import sections_first
 
 
 def check_scenario(
-    name_or_path: str | Path, overrides: Changes = (), seed: int | None = None
+    name_or_path: str | Path,
+    overrides: Changes = (),
+    seed: int | None = None,
+    plugins: Sequence[str] = (),
 ) -> Scenario:
     """Read a scenario and everything it names.
 
     Parameters
     ----------
-    name_or_path, overrides, seed
+    name_or_path, overrides, seed, plugins
         As `hmesh.runs.load_scenario` takes them.
 
     Returns
@@ -30,7 +33,7 @@ def check_scenario(
     InputError
         When it cannot: every problem of the scenario or else of all its files at once.
     """
-    scenario = load_scenario(name_or_path, overrides, seed)
+    scenario = load_scenario(name_or_path, overrides, seed, plugins)
     check_setting(scenario)
     return scenario
 

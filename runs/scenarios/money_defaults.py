@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from hmesh.runs.schemes.descriptor import THREE_LEVEL, TWO_LEVEL
+from hmesh.runs.schemes.descriptor import OWN_RULE, THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.schemes.registry import FromSchemes, sections_first
 from hmesh.runs.strategy_names import (
     STRATEGIES_OF_ALL,
@@ -72,6 +72,8 @@ class Given:
 
 def _own(strategy: str) -> bool:
     # A strategy that is no built-in one may do anything.
+    if pricing_of(strategy) == OWN_RULE:
+        return True
     return scheme_of(strategy) is None and strategy not in STRATEGIES_OF_ALL
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from functools import lru_cache
@@ -20,6 +20,9 @@ from pydantic import (
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
+from hmesh.runs.plugins.loading import Plugin, load_plugins, load_recorded
+from hmesh.runs.plugins.metrics import metrics_of
+from hmesh.runs.plugins.registered import OWNERS, Metric
 from hmesh.runs.scenarios.agreement import (
     each_once,
     known_for_the_sun,
@@ -76,6 +79,9 @@ class Scenario(Section):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="short name of letters, digits, points, hyphens and underscores",
     )
+    plugins: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="Python files and modules that add metrics, strategies and schemes"
+    )
     description: str = Field(default="", description="one line on what the scenario shows")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
         default=1, description="every draw follows from it"
@@ -128,6 +134,7 @@ class Scenario(Section):
 
     _folder: Path = PrivateAttr(default=Path())
     _converted: tuple[ConvertedMoney, ...] = PrivateAttr(default=())
+    _plugins: tuple[Plugin, ...] = PrivateAttr(default=())
 
     @property
     def steps(self) -> int:
@@ -143,6 +150,16 @@ class Scenario(Section):
     def converted_money(self) -> tuple[ConvertedMoney, ...]:
         """The built-in amounts of money that are converted to the currency of the scenario."""
         return self._converted
+
+    @property
+    def loaded_plugins(self) -> tuple[Plugin, ...]:
+        """The plugins as they were loaded for the scenario."""
+        return self._plugins
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics of its plugins, by name."""
+        return metrics_of(self.plugins)
 
     def path_of(self, file: str) -> Path:
         """Return where a file that the scenario names lies."""
@@ -198,8 +215,8 @@ class Scenario(Section):
     def resolved(self) -> dict[str, Any]:
         """Return the scenario as plain data with everything filled in.
 
-        The files it names are given with their folder and the digest of their content, and built-in
-        amounts of money in another currency with what they were converted from.
+        The files and plugins it names are given with their place and the digest of their content,
+        and built-in amounts of money in another currency with what they were converted from.
 
         Returns
         -------
@@ -207,6 +224,12 @@ class Scenario(Section):
             Text, numbers, lists and dicts only; `from_resolved` reads it back.
         """
         resolved = self.model_dump(mode="json")
+        del resolved["plugins"]
+        if self._plugins:
+            resolved["plugins"] = {
+                plugin.name: {"path": plugin.path, "sha256": plugin.sha256}
+                for plugin in self._plugins
+            }
         files = self.files()
         if files:
             digests = {file: _sha256(self.path_of(file)) for file in files}
@@ -232,6 +255,9 @@ class Scenario(Section):
         given = dict(resolved)
         files = given.pop("files", {})
         amounts = given.pop("converted_money", [])
+        recorded = given.pop("plugins", {})
+        plugins = load_recorded(recorded)
+        given["plugins"] = tuple(recorded)
         context = {"folder": Path(files.get("folder", ""))}
         try:
             scenario = cls.model_validate(given, context=context)
@@ -239,6 +265,7 @@ class Scenario(Section):
             problems = problems_of(error, cls, lambda keys: place("run.json", ("scenario", *keys)))
             raise InputError(problems) from None
         scenario._converted = tuple(ConvertedMoney(**amount) for amount in amounts)
+        scenario._plugins = plugins
         return scenario
 
     @model_validator(mode="wrap")
@@ -249,6 +276,21 @@ class Scenario(Section):
         if amounts:
             scenario._converted = amounts
         return scenario
+
+    @model_validator(mode="after")
+    def _strategies_of_plugins_named(self) -> Self:
+        problems = [
+            Problem(
+                f"strategies.{index}",
+                f"{strategy!r} is a strategy of the plugin {OWNERS[strategy]}",
+                f"plugins: [{OWNERS[strategy]}] in the scenario, or --plugin",
+            )
+            for index, strategy in enumerate(self.strategies)
+            if OWNERS.get(strategy, "") not in ("", *self.plugins)
+        ]
+        if problems:
+            raise InputError(problems)
+        return self
 
     @model_validator(mode="after")
     def _strategies_of_schemes_there(self) -> Self:
@@ -297,7 +339,10 @@ on_change(_complete)
 
 
 def load_scenario(
-    name_or_path: str | Path, overrides: Changes = (), seed: int | None = None
+    name_or_path: str | Path,
+    overrides: Changes = (),
+    seed: int | None = None,
+    plugins: Sequence[str] = (),
 ) -> Scenario:
     """Read a scenario, change it, and check it.
 
@@ -310,6 +355,8 @@ def load_scenario(
         ``{"vehicles.count": 500}``; a part of a list is named by its position from 0.
     seed
         The seed in place of the scenario's.
+    plugins
+        Files and modules loaded beside those that the scenario names.
 
     Returns
     -------
@@ -334,6 +381,8 @@ def load_scenario(
     if seed is not None:
         given["seed"] = seed
 
+    loaded = _load_plugins(given, path, plugins)
+
     def name_place(keys: Keys) -> str:
         if seed is not None and keys == ("seed",):
             return "--seed"
@@ -347,7 +396,24 @@ def load_scenario(
         problems += problems_of(error, Scenario, name_place)
     if problems:
         raise InputError(problems)
+    scenario._plugins = loaded
     return scenario
+
+
+def _load_plugins(given: dict[str, Any], path: Path, by_hand: Sequence[str]) -> tuple[Plugin, ...]:
+    """Load the plugins of a scenario before the rest of it is checked, which may name their parts.
+
+    All of them are then among the plugins that the scenario names.
+    """
+    named = given.get("plugins", ())
+    if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
+        allowed = "a list such as [my_agents.py, package.module]"
+        message = f"{named!r} is not a list of plugins"
+        raise InputError([Problem(place(path.name, ("plugins",)), message, allowed)])
+    loaded = load_plugins(named, path.parent, by_hand)
+    if loaded:
+        given["plugins"] = [plugin.name for plugin in loaded]
+    return loaded
 
 
 def builtin_scenarios() -> list[tuple[str, str]]:
@@ -375,6 +441,8 @@ def scenario_hash(resolved: Mapping[str, Any]) -> str:
     counted = dict(resolved)
     if "files" in counted:
         counted["files"] = counted["files"]["sha256"]
+    if "plugins" in counted:
+        counted["plugins"] = {name: held["sha256"] for name, held in counted["plugins"].items()}
     text = json.dumps(counted, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

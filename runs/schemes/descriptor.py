@@ -46,6 +46,8 @@ class Phase(IntEnum):
 
 # Which rule sets the prices of a step: what generation costs, or one of two games.
 RETAIL, TWO_LEVEL, THREE_LEVEL = "retail", "two_level", "three_level"
+# Or a rule of a plugin, which stands under the name of its strategy.
+OWN_RULE = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ class StrategyDescriptor:
     everybody
         Whether it is the scheme's part where everybody shares; else that is its last.
     pricing
-        Which rule sets the prices under it, one of `RETAIL`, `TWO_LEVEL` and `THREE_LEVEL`; ""
-        where that is no matter of the scheme.
+        Which rule sets the prices under it, one of `RETAIL`, `TWO_LEVEL`, `THREE_LEVEL` and
+        `OWN_RULE`; "" where that is no matter of the scheme.
     plural
         Whether its title is plural: "batteries lower the peak".
     """
@@ -164,6 +166,8 @@ class SchemeDescriptor:
         Whether it finds a price by the solver of the game, a function of what a scenario gives.
     size_note
         A line where its tables get very long, a function of the scenario.
+    rules
+        The table to which a strategy of a plugin adds its rule, where the scheme takes any.
     """
 
     name: str
@@ -196,6 +200,7 @@ class SchemeDescriptor:
     price_tables: Part = ()
     searches_price: Part = ()
     size_note: Part = ()
+    rules: Part = ()
 
     @property
     def place(self) -> str:

@@ -151,6 +151,7 @@ def make_plan(
     changes: Changes = (),
     sample: str = "grid",
     points: int | None = None,
+    plugins: Sequence[str] = (),
 ) -> SweepPlan:
     """Plan a sweep and check every point of it.
 
@@ -169,6 +170,8 @@ def make_plan(
         "grid" for all combinations of values, "latin" for a Latin hypercube.
     points
         How many points a Latin hypercube has.
+    plugins
+        As `load_scenario` takes them.
 
     Raises
     ------
@@ -179,7 +182,7 @@ def make_plan(
     kind: Sample = "latin" if sample == "latin" else "grid"
     scenario = str(scenario)
     changes = [*_DEFAULTS, *as_texts(changes)]
-    base = load_scenario(scenario, changes).resolved()
+    base = load_scenario(scenario, changes, plugins=plugins).resolved()
     variations, found = _read_all(vary, base, kind)
     problems += found
     chosen_seeds: tuple[int, ...] = ()
@@ -194,7 +197,7 @@ def make_plan(
     else:
         chosen = _latin_hypercube(variations, points or 1, base["seed"])
     keys = tuple(variation.key for variation in variations)
-    made = _checked(scenario, changes, keys, chosen)
+    made = _checked(scenario, changes, keys, chosen, plugins)
     return SweepPlan(base, keys, kind, made, chosen_seeds)
 
 
@@ -317,6 +320,7 @@ def _checked(
     changes: Sequence[str],
     keys: Sequence[str],
     chosen: Sequence[tuple[str, ...]],
+    plugins: Sequence[str],
 ) -> tuple[Point, ...]:
     """Make every point, or tell what is wrong with any of them."""
     problems: dict[Problem, None] = {}
@@ -325,7 +329,7 @@ def _checked(
     for texts in chosen:
         own = [f"{key}={text}" for key, text in zip(keys, texts, strict=True)]
         try:
-            loaded = load_scenario(scenario, [*changes, *own])
+            loaded = load_scenario(scenario, [*changes, *own], plugins=plugins)
         except InputError as error:
             problems.update(dict.fromkeys(_placed(problem, keys) for problem in error.problems))
             continue
@@ -358,9 +362,12 @@ def _within(key: str, sections: Iterable[str]) -> bool:
 
 def _without_places(scenario: Mapping[str, Any]) -> dict[str, Any]:
     """Return a scenario without where its files lie, which does not count."""
-    if "files" not in scenario:
-        return dict(scenario)
-    return {**scenario, "files": scenario["files"]["sha256"]}
+    found = dict(scenario)
+    if "files" in scenario:
+        found["files"] = scenario["files"]["sha256"]
+    if "plugins" in scenario:
+        found["plugins"] = {name: held["sha256"] for name, held in scenario["plugins"].items()}
+    return found
 
 
 def _flat(value: Any, above: str = "") -> dict[str, Any]:

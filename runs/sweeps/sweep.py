@@ -90,6 +90,7 @@ def run_sweep(
     points: int | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    plugins: Sequence[str] = (),
     progress: Progress = lambda done, total: None,
 ) -> Sweep:
     """Run a scenario with many values and seeds, and put together what comes out.
@@ -119,6 +120,8 @@ def run_sweep(
         How many processes; as many as there are processors if not given.
     scheduler
         Address of a Dask scheduler, in place of processes of this machine.
+    plugins
+        Files and modules loaded beside those that the scenario names.
     progress
         Told the runs done and all runs.
 
@@ -136,7 +139,7 @@ def run_sweep(
     """
     texts = [as_text(*item) for item in vary.items()] if isinstance(vary, Mapping) else vary
     _check_workers(workers, scheduler)
-    plan = make_plan(scenario, texts, seeds, changes, sample, points)
+    plan = make_plan(scenario, texts, seeds, changes, sample, points, plugins)
     directory = Path(directory)
     with _cluster(directory, plan, scheduler) as cluster, _opened(directory, plan):
         missing = [run for run in plan.runs if not _is_there(directory, run)]

@@ -142,7 +142,7 @@ def _finish(task: Task, look: Callable[[], None]) -> None:
         else:
             remove_own(task.directory, RUN_FILES)
             scenario = Scenario.from_resolved(task.resolved)
-            files = scenario.files()
+            files = [*scenario.files(), *scenario.plugins]
             if files and not scenario_hash(scenario.resolved()).startswith(task.digest):
                 message = f"one of the files {', '.join(files)} has changed since the sweep began"
                 raise InputError([Problem(task.name, message)])

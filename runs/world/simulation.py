@@ -16,6 +16,7 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.last_digits import DUST_KWH, anything
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.world import World
+from hmesh.runs.plugins.metrics import MetricTotals
 from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.schemes.scheme import Scheme
@@ -67,6 +68,8 @@ class Simulation(World):
         What the utility receives for that in the step, what it pays subtracted [money].
     supplied : array of bool, shape (communities,)
         Whether the feeder of each community works in the step.
+    metrics : MetricTotals
+        The metrics of plugins.
     supplied_communities : list of int
         The communities that take part in the step: all whose feeders work.
     """
@@ -92,6 +95,7 @@ class Simulation(World):
         self.write_record = record
         self.totals = Totals()
         self.calendar_totals = CalendarTotals()
+        self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
         self.utility = UtilityCompany(
             self, setting.cost, setting.bounds, setting.scenario.game.tolerance
         )
@@ -230,6 +234,7 @@ class Simulation(World):
         step = (self.step_index, demand, sums, counts, worst, overloaded)
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
+        self.metrics.observe(self)
 
     def _check_figures(self, sums: dict[str, float]) -> None:
         """Refuse schemes that would go unnoticed, since their own figure is never given."""
@@ -311,7 +316,8 @@ class Simulation(World):
             kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
             for kind, count in self.bus.statistics.items()
         }
-        return summary | {"messages": messages, "money_imbalance": self.ledger.imbalance()}
+        summary |= {"messages": messages, "money_imbalance": self.ledger.imbalance()}
+        return summary | self.metrics.summary()
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes during a run, live where it is an array."""
@@ -328,6 +334,7 @@ class Simulation(World):
             "bus": self.bus.state(),
             "totals": self.totals.state(),
             "calendar_totals": self.calendar_totals.state(),
+            **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
         }
@@ -343,6 +350,8 @@ class Simulation(World):
         self.bus.restore(state["bus"])
         self.totals = Totals.restored(state["totals"])
         self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
+        if self.metrics.metrics:
+            self.metrics.restore(state["metrics"])
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price

@@ -59,7 +59,7 @@ class VehicleAudit:
         self._start_kwh = vehicles.soc_start * vehicles.capacity_kwh
         self.stored_kwh = np.zeros((len(premises.strategies), premises.recorded))
         follows = list(enumerate(premises.vehicle_strategies))
-        self._games = [s for s, name in follows if name != "typical"]
+        self._games = [s for s, name in follows if name != "typical" and not premises.own_rule(s)]
         self._typical = [s for s, name in follows if name == "typical"]
         self._idle = 0
         name, share = "vehicles: ", "of the capacity"
@@ -213,6 +213,8 @@ class VehicleAudit:
             label = self.premises.places.label("vehicle", first, [strategy])
             mine = {name: values[:, s : s + 1] for name, values in rows.items()}
             energy = mine["energy_kwh"]
+            if self.premises.own_rule(s):
+                continue
             if strategy != "typical":
                 # Who is not plugged in has bounds of 0, whatever the price.
                 price = np.where(mine["plugged"] == 1, mine["price"], 0.0)

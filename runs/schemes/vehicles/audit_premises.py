@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.members import failed
 from hmesh.runs.audits.premises import Premises
+from hmesh.runs.schemes.descriptor import OWN_RULE
 from hmesh.runs.strategy_names import strategies_within
 from hmesh.runs.world.travel import growth_of
 
@@ -45,6 +46,10 @@ class VehiclePremises(Premises):
     def vehicle_strategies(self) -> tuple[str, ...]:
         """What the vehicles do under each strategy."""
         return tuple(strategies_within("vehicles", self.strategies))
+
+    def own_rule(self, strategy: int) -> bool:
+        """Whether a rule of a plugin decides under a strategy, given by its number."""
+        return self.pricing[strategy] == OWN_RULE
 
     @property
     def there(self) -> NDArray[np.int64]:

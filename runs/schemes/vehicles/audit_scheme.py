@@ -77,6 +77,7 @@ class VehicleSchemeAudit(SchemeAudit):
     def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
         bargains = self.premises.vehicle_strategies[strategy] != "typical"
+        bargains &= not self.premises.own_rule(strategy)
         if not (bargains and self.premises.all_recorded):
             return None
         seen = _seen(self._rows, self._hours, self._first, step, strategy)

@@ -59,4 +59,5 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:vehicle_warnings",
     money=".money:MONEY",
     size_note=".size:size_note",
+    rules="hmesh.runs.world.market:RULES",
 )

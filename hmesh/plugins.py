@@ -1,0 +1,10 @@
+"""Decorators with which a file or module of your own adds to hMESH.
+
+A file with them is a plugin. A scenario names it under `plugins`, a command by `--plugin`, and an
+installed package by an entry point of the group `hmesh.plugins`.
+"""
+
+from hmesh.runs.plugins.decorators import add_scheme, metric, scheme, strategy
+from hmesh.runs.world.market import Decision
+
+__all__ = ["Decision", "add_scheme", "metric", "scheme", "strategy"]

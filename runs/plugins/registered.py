@@ -1,0 +1,107 @@
+"""What plugins have registered, by whom, and how it is withdrawn."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from hmesh.environment.errors import InputError, Problem
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A quantity of a run that a plugin computes after the settlement of every step.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    function : callable
+        From the simulation to a number, or to an array of shape (communities,).
+    plugin : str
+        The plugin that registered it, "" for a program.
+    place : str
+        Where its function is defined, for messages.
+    """
+
+    name: str
+    function: Callable[[Any], Any]
+    plugin: str
+    place: str
+
+
+METRICS: dict[str, Metric] = {}
+
+# Which plugin a strategy or a scheme belongs to, by name.
+OWNERS: dict[str, str] = {}
+
+# The plugin that is being loaded, and what withdraws what it has registered so far.
+_loading: list[tuple[str, list[Callable[[], None]]]] = []
+
+
+@contextmanager
+def registering(plugin: str) -> Iterator[list[Callable[[], None]]]:
+    """Attribute what is registered to a plugin; withdraw all of it if loading fails.
+
+    Yields
+    ------
+    list of callable
+        What withdraws each registration, filled while the plugin is loaded.
+    """
+    withdrawals: list[Callable[[], None]] = []
+    _loading.append((plugin, withdrawals))
+    try:
+        yield withdrawals
+    except BaseException:
+        withdraw(withdrawals)
+        raise
+    finally:
+        _loading.pop()
+
+
+def withdraw(withdrawals: list[Callable[[], None]]) -> None:
+    """Withdraw registrations, the last one first."""
+    while withdrawals:
+        withdrawals.pop()()
+
+
+def registering_plugin() -> str:
+    """Return the plugin that is being loaded, "" where there is none."""
+    return _loading[-1][0] if _loading else ""
+
+
+def own(name: str) -> None:
+    """Note that a strategy or a scheme belongs to the plugin that is being loaded, if any."""
+    if _loading:
+        OWNERS[name] = registering_plugin()
+        on_withdrawal(lambda: OWNERS.__delitem__(name))
+
+
+def on_withdrawal(remove: Callable[[], None]) -> None:
+    """Record how the plugin that is being loaded takes a registration back."""
+    if _loading:
+        _loading[-1][1].append(remove)
+
+
+def place_of(kind: str, name: str, registered: Any) -> str:
+    """Return where something registered is defined, for messages."""
+    code = getattr(registered, "__code__", None)
+    module = getattr(registered, "__module__", "")
+    where = f"{code.co_filename}:{code.co_firstlineno}" if code else registering_plugin() or module
+    return f"{kind} {name!r} ({where})" if where else f"{kind} {name!r}"
+
+
+def check_name(kind: str, name: Any, place: str) -> None:
+    """Refuse a name that cannot stand in a scenario or a table.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        allowed = f'@{kind}("name") with lower-case letters, digits and underscores'
+        raise InputError([Problem(place, f"{name!r} is not a valid name", allowed)])
