@@ -3,7 +3,7 @@
 from .audits.audit import audit_run as audit_run
 from .audits.report import AuditReport as AuditReport
 from .audits.report import Check as Check
-from .pictures.form import PictureForm as PictureForm
+from .pictures.picture_form import PictureForm as PictureForm
 from .plots import Plot as Plot
 from .plots import draw_plots as draw_plots
 from .report.exports import export_trips as export_trips

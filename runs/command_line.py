@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
-from hmesh.runs.command_ends import DONE, FAILED, Commands, end_interrupted, resumable
+from hmesh.runs.exit_status import DONE, FAILED, Commands, end_interrupted, resumable
 from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
 
 app = typer.Typer(
@@ -192,7 +192,7 @@ def plot(
     """Draw the pictures of a complete run."""
     from rich.console import Console
 
-    from hmesh.runs.pictures.form import picture_form
+    from hmesh.runs.pictures.picture_form import picture_form
     from hmesh.runs.plots import draw_plots
 
     form = picture_form(format, size, dpi)
@@ -235,7 +235,7 @@ def replicate(
     from rich.console import Console
 
     from hmesh.runs.results.new_folder import refuse_used
-    from hmesh.runs.results.way_on import way_on
+    from hmesh.runs.results.resuming import way_on
     from hmesh.runs.results.whole_folder import whole_folder
     from hmesh.runs.studies.replicate import replicate as replicate_studies
     from hmesh.runs.terminal import progress_bar

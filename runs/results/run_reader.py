@@ -115,7 +115,7 @@ class Run(RunFolder):
 
     def _require_complete(self) -> None:
         if not self.complete:
-            from hmesh.runs.results.way_on import way_on
+            from hmesh.runs.results.resuming import way_on
 
             done = f"{self.info['steps_done']} of {self.info['steps_total']} steps"
             message = f"the run is not finished, {done} are done; {way_on(self.directory)}"

@@ -20,11 +20,6 @@ from pydantic import (
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
-from hmesh.runs.scenarios.agreement import (
-    each_once,
-    known_for_the_sun,
-    tariff_within_bounds,
-)
 from hmesh.runs.scenarios.base import Name
 from hmesh.runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
@@ -33,6 +28,11 @@ from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
 from hmesh.runs.scenarios.scheme_sections import add_schemes, always_there
 from hmesh.runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
+from hmesh.runs.scenarios.section_consistency import (
+    each_once,
+    known_for_the_sun,
+    tariff_within_bounds,
+)
 from hmesh.runs.scenarios.sections import (
     Community,
     DatasetMembers,
