@@ -74,7 +74,7 @@ def check(
     seed: Seed = None,
 ) -> None:
     """Find every mistake in a scenario and the files it names, or in a dataset."""
-    from hmesh.runs.results.size import size_note
+    from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.check import check_scenario
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
     from hmesh.runs.world.dataset_files import check_dataset, dataset_report, is_dataset
@@ -135,7 +135,7 @@ def run(
 ) -> None:
     """Run a scenario and write its results."""
     from hmesh.runs import load_scenario, start_run
-    from hmesh.runs.results.size import size_note
+    from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
     from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
 
@@ -287,8 +287,8 @@ def sweep(
     """Run a scenario with many values and seeds; given again, go on with what is missing."""
     from rich.console import Console
 
-    from hmesh.runs.sweeps.report import sweep_lines, sweep_table
     from hmesh.runs.sweeps.sweep import run_sweep
+    from hmesh.runs.sweeps.sweep_summary import sweep_lines, sweep_table
     from hmesh.runs.terminal import progress_bar
 
     raise_from_now_on()

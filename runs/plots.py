@@ -181,9 +181,9 @@ def _put_in_place(folder: Path) -> Iterator[Path]:
 def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
     """Return the pictures of a run; those of the grid where anything is drawn from it."""
     from hmesh.runs.pictures.city import EVERYBODY, draw_whole_and_parts
-    from hmesh.runs.pictures.lines import draw_line_loading
+    from hmesh.runs.pictures.line_loading import draw_line_loading
     from hmesh.runs.pictures.load import draw_load, draw_peak_to_average
-    from hmesh.runs.pictures.market import draw_prices
+    from hmesh.runs.pictures.prices_and_charging import draw_prices
 
     pictures: list[_Picture] = [
         ("load", draw_load),

@@ -233,6 +233,6 @@ def test_the_report_is_a_table_and_plain_lines(capsys: pytest.CaptureFixture[str
 def test_blocks_of_steps_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     directory = finished(*KEPT)
     whole = audit_run(directory)
-    monkeypatch.setattr("hmesh.runs.audits.audit.ROWS_AT_ONCE", 70)
-    monkeypatch.setattr("hmesh.runs.audits.tables.ROWS_PER_BATCH", 17)
+    monkeypatch.setattr("hmesh.runs.audits.run_audit.ROWS_AT_ONCE", 70)
+    monkeypatch.setattr("hmesh.runs.audits.table_reader.ROWS_PER_BATCH", 17)
     assert audit_run(directory) == whole

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.members import Energies
+from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import SchemeAudit, parts, total
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.scheme_audit import SchemeAudit, parts, total
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.descriptor import RETAIL, TWO_LEVEL
 

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from hmesh.markets.three_level_game import Game, response_maps
 from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
-from hmesh.runs.audits.scheme import SchemeAudit
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.scheme_audit import SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.sections import MessageSettings
 from hmesh.runs.schemes.descriptor import RETAIL

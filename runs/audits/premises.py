@@ -10,7 +10,7 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.three_level_game import PriceBounds
-from hmesh.runs.audits.report import Places
+from hmesh.runs.audits.audit_report import Places
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario

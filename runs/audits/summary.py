@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH, settled
+from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.lines import lines_of
-from hmesh.runs.audits.members import Energies
+from hmesh.runs.audits.line_flows import lines_of
+from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.messages import MessageAudit
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally
-from hmesh.runs.audits.scheme import Figures, SchemeAudit, direct_kwh, parts, received, total
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit, direct_kwh, parts, received, total
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.world.totals import parts_of_calendar
 

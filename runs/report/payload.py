@@ -17,7 +17,7 @@ from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph, r
 from hmesh.runs.report.scheme_charts import charts
 from hmesh.runs.report.step_charts import close_view
 from hmesh.runs.report.vehicle_traces import vehicle_traces
-from hmesh.runs.results.tables import TABLES
+from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.strategy_names import strategy_label
 
 _ALWAYS = ("net_kwh", "community_price", "utility_price")

@@ -9,8 +9,8 @@ from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import beside
-from hmesh.runs.audits.audit import audit_run, no_progress
-from hmesh.runs.audits.report import AuditReport
+from hmesh.runs.audits.audit_report import AuditReport
+from hmesh.runs.audits.run_audit import audit_run, no_progress
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
 from hmesh.runs.report.map_selection import thinning, window_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import read_json, sha256
+from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.results.run_folder import RunFolder, read_folder
-from hmesh.runs.results.tables import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa

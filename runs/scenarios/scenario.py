@@ -21,7 +21,12 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
 from hmesh.runs.scenarios.base import Name
-from hmesh.runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
+from hmesh.runs.scenarios.chance_section import (
+    Chances,
+    GrowthSettings,
+    Location,
+    refuse_short_outages,
+)
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
@@ -55,7 +60,7 @@ from hmesh.runs.scenarios.time_span import (
     part_or_multiple_of_an_hour,
     whole_steps,
 )
-from hmesh.runs.scenarios.travel import PlannedTravel, Travel, between
+from hmesh.runs.scenarios.travel_section import PlannedTravel, Travel, between
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml
 from hmesh.runs.schemes.registry import on_change, schemes, sections_first
 from hmesh.runs.strategy_names import scheme_of

@@ -18,7 +18,7 @@ from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.world import World
 from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
-from hmesh.runs.schemes.scheme import Scheme
+from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from hmesh.environment.battery import exchange_bounds
 from hmesh.markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
 from hmesh.markets.load_levelling import Levelling, Windows, answer_to_prices, level_load
+from hmesh.runs.audits.audit_report import Label, Tally
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Label, Tally
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 
 # The linear programme keeps its equations to this.

@@ -14,10 +14,10 @@ from hmesh.markets.community_storage import (
     exchange,
     served_by_storage,
 )
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import Figures
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.scheme_audit import Figures
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
 from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
 from hmesh.runs.schemes.community_storage.section import CommunityStorage

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.storage_houses import RETAILER
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.community_storage.audit_households import NOT_RELIABLE, HouseholdChecks
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables

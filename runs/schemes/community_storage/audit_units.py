@@ -13,10 +13,10 @@ from hmesh.markets.community_storage_bounds import (
     most_delivered,
     most_in_turns,
 )
-from hmesh.runs.audits.members import sky_clearness
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.member_energies import sky_clearness
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.strategy_names import strategy_label

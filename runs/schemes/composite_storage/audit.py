@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
-from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay

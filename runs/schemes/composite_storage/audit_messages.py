@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.storage_houses import BATTERIES, HOUSES, PUMPS, RETAILER, TANKS
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 

@@ -10,9 +10,9 @@ from hmesh.agents.storage_houses import StorageHouses
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.streams import Streams
 from hmesh.markets.house_dispatch import HouseFlows, running_cost
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import PLAN_GAP, CompositeStorageSetting
 

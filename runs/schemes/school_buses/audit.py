@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
+from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.premises import FILE_GONE, Premises
-from hmesh.runs.audits.report import Check
-from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
 from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
 from hmesh.markets.incentive_game import IncentiveGame
+from hmesh.runs.audits.audit_report import Tally, relative
 from hmesh.runs.audits.messages import sent_when_possible
 from hmesh.runs.audits.premises import Premises
-from hmesh.runs.audits.report import Tally, relative
 from hmesh.runs.results.run_reader import Run
 
 KINDS = (

@@ -15,9 +15,9 @@ from hmesh.markets.incentive_game import (
     solve_grid,
 )
 from hmesh.markets.valley_filling import shave_peak
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.school_buses.audit_messages import Said, SchoolMessages, asked, planned
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 

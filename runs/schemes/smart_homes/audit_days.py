@@ -16,8 +16,8 @@ from hmesh.markets.storage_capacity import (
     published_capacity,
     serves,
 )
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_rules import bank_of
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_layout import Assignment
 from hmesh.markets.power_flow_assignment import TOLERANCE_KWH, settle_step
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
 from hmesh.runs.schemes.smart_homes.strategies import STRATEGIES
 from hmesh.runs.strategy_names import strategies_within

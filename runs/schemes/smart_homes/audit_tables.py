@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.premises import Premises
-from hmesh.runs.audits.scheme import Figures
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.audits.scheme_audit import Figures
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings

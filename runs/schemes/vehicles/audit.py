@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from hmesh.environment.battery import charged, exchange_bounds
 from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.audits.audit_report import Check, Label, Tally, off_balance
 from hmesh.runs.audits.premises import EXACT, FILE_GONE
-from hmesh.runs.audits.report import Check, Label, Tally, off_balance
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_premises import ChargerOutages, VehiclePremises
 from hmesh.runs.schemes.vehicles.audit_trips import Travel
 from hmesh.runs.schemes.vehicles.section import Vehicles

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from hmesh.markets.three_level_game import Game, Outcome, follow_exact, solve_exact
 from hmesh.markets.utility_profit import utility_profit
+from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.premises import EXACT
-from hmesh.runs.audits.report import Check, Label, Tally
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
 
 _SAME = 1e-9

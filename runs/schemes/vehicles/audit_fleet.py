@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.premises import FILE_GONE
-from hmesh.runs.audits.report import Check, Tally
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
 from hmesh.runs.schemes.vehicles.section import Vehicles

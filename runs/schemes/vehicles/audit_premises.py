@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.streams import Streams
-from hmesh.runs.audits.members import failed
+from hmesh.runs.audits.member_energies import failed
 from hmesh.runs.audits.premises import Premises
 from hmesh.runs.strategy_names import strategies_within
 from hmesh.runs.world.travel import growth_of

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.three_level_game import Game
+from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.members import feeders_out
+from hmesh.runs.audits.member_energies import feeders_out
 from hmesh.runs.audits.premises import Premises
-from hmesh.runs.audits.report import Check, Tally, off_balance
-from hmesh.runs.audits.scheme import Figures, Sale, SchemeAudit
-from hmesh.runs.audits.tables import Columns, TableReader
+from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit

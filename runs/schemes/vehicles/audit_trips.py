@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from hmesh.environment.clock import Clock
 from hmesh.environment.traffic import Traffic
+from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.premises import EXACT, FILE_GONE
-from hmesh.runs.audits.report import Check, Label, Tally
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 

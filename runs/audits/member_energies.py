@@ -22,7 +22,7 @@ from hmesh.environment.standard_profiles import StandardProfiles
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import ClearSky, Orientation
 from hmesh.runs.audits.premises import Premises
-from hmesh.runs.scenarios.chance import Outages
+from hmesh.runs.scenarios.chance_section import Outages
 from hmesh.runs.scenarios.sections import (
     BusinessMembers,
     DatasetMembers,

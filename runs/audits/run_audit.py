@@ -7,19 +7,19 @@ import numpy as np
 
 from hmesh.environment.errors import InputError
 from hmesh.environment.safe_files import sha256
+from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
-from hmesh.runs.audits.lines import check_lines, read_lines
-from hmesh.runs.audits.members import feeders_out, member_energies
+from hmesh.runs.audits.ledger_checks import check_money, read_ledger
+from hmesh.runs.audits.line_flows import check_lines, read_lines
+from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
-from hmesh.runs.audits.money import check_money, read_ledger
 from hmesh.runs.audits.premises import Premises, premises_of
-from hmesh.runs.audits.report import AuditReport, Check, Tally
-from hmesh.runs.audits.scheme import SchemeAudit
+from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
-from hmesh.runs.audits.tables import DamagedTableError, TableReader
+from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
+from hmesh.runs.results.result_tables import tables_with
 from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
-from hmesh.runs.results.tables import tables_with
 from hmesh.runs.scenarios.scenario import scenario_hash
 from hmesh.runs.schemes.registry import scheme
 

@@ -5,11 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import Payments, Sale, SchemeAudit, direct_kwh, parts, received, total
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.audits.scheme_audit import (
+    Payments,
+    Sale,
+    SchemeAudit,
+    direct_kwh,
+    parts,
+    received,
+    total,
+)
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 
 _ALWAYS = ("fixed_load", "wholesale")
