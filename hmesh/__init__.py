@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hmesh import plugins as plugins
-    from hmesh.runs.audits.report import AuditReport
+    from hmesh.runs.audits.audit_report import AuditReport
     from hmesh.runs.results.run_reader import Run
     from hmesh.runs.scenarios.overrides import Changes
     from hmesh.runs.scenarios.scenario import Scenario
@@ -253,7 +253,7 @@ def audit(directory: str | Path) -> "AuditReport":
     >>> hmesh.audit("results/to-be-audited").passed
     True
     """
-    from hmesh.runs.audits.audit import audit_run
+    from hmesh.runs.audits.run_audit import audit_run
 
     return audit_run(directory)
 

@@ -1,9 +1,9 @@
 """What runs offers, one name a line; a name is imported when first used."""
 
-from .audits.audit import audit_run as audit_run
-from .audits.report import AuditReport as AuditReport
-from .audits.report import Check as Check
-from .pictures.form import PictureForm as PictureForm
+from .audits.audit_report import AuditReport as AuditReport
+from .audits.audit_report import Check as Check
+from .audits.run_audit import audit_run as audit_run
+from .pictures.picture_form import PictureForm as PictureForm
 from .plots import Plot as Plot
 from .plots import draw_plots as draw_plots
 from .report.exports import export_trips as export_trips
@@ -11,9 +11,9 @@ from .report.write import write_report as write_report
 from .results.buffer import Coded as Coded
 from .results.checkpoint import load_checkpoint as load_checkpoint
 from .results.checkpoint import save_checkpoint as save_checkpoint
+from .results.result_tables import TABLES as TABLES
 from .results.run_reader import Run as Run
 from .results.run_reader import read_run as read_run
-from .results.tables import TABLES as TABLES
 from .results.writer import ResultsWriter as ResultsWriter
 from .run import resume_run as resume_run
 from .run import start_run as start_run
@@ -26,11 +26,11 @@ from .scenarios.scenario import load_scenario as load_scenario
 from .scenarios.scenario import scenario_hash as scenario_hash
 from .scenarios.yaml_reader import read_yaml as read_yaml
 from .studies.replicate import STUDIES as STUDIES
-from .studies.report import ReportSection as ReportSection
-from .studies.report import StudyReport as StudyReport
-from .sweeps.plan import SweepPlan as SweepPlan
-from .sweeps.plan import make_plan as make_plan
+from .studies.study_report import ReportSection as ReportSection
+from .studies.study_report import StudyReport as StudyReport
+from .sweeps.ensemble import Ensemble as Ensemble
 from .sweeps.sweep import Failure as Failure
 from .sweeps.sweep import Sweep as Sweep
 from .sweeps.sweep import run_sweep as run_sweep
-from .sweeps.tables import Ensemble as Ensemble
+from .sweeps.sweep_plan import SweepPlan as SweepPlan
+from .sweeps.sweep_plan import make_plan as make_plan

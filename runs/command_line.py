@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
-from hmesh.runs.command_ends import DONE, FAILED, Commands, end_interrupted, resumable
+from hmesh.runs.exit_status import DONE, FAILED, Commands, end_interrupted, resumable
 from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
 
 app = typer.Typer(
@@ -79,7 +79,7 @@ def check(
     plugins: Plugins = None,
 ) -> None:
     """Find every mistake in a scenario and the files it names, or in a dataset."""
-    from hmesh.runs.results.size import size_note
+    from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.check import check_scenario
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
     from hmesh.runs.world.dataset_files import check_dataset, dataset_report, is_dataset
@@ -141,7 +141,7 @@ def run(
 ) -> None:
     """Run a scenario and write its results."""
     from hmesh.runs import load_scenario, start_run
-    from hmesh.runs.results.size import size_note
+    from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
     from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
 
@@ -205,7 +205,7 @@ def plot(
     """Draw the pictures of a complete run."""
     from rich.console import Console
 
-    from hmesh.runs.pictures.form import picture_form
+    from hmesh.runs.pictures.picture_form import picture_form
     from hmesh.runs.plots import draw_plots
 
     form = picture_form(format, size, dpi)
@@ -248,7 +248,7 @@ def replicate(
     from rich.console import Console
 
     from hmesh.runs.results.new_folder import refuse_used
-    from hmesh.runs.results.way_on import way_on
+    from hmesh.runs.results.resuming import way_on
     from hmesh.runs.results.whole_folder import whole_folder
     from hmesh.runs.studies.replicate import replicate as replicate_studies
     from hmesh.runs.terminal import progress_bar
@@ -301,8 +301,8 @@ def sweep(
     """Run a scenario with many values and seeds; given again, go on with what is missing."""
     from rich.console import Console
 
-    from hmesh.runs.sweeps.report import sweep_lines, sweep_table
     from hmesh.runs.sweeps.sweep import run_sweep
+    from hmesh.runs.sweeps.sweep_summary import sweep_lines, sweep_table
     from hmesh.runs.terminal import progress_bar
 
     raise_from_now_on()

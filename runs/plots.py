@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.last_digits import anything
 from hmesh.environment.safe_files import beside, own_folder, remove_own, sync, unwritable
-from hmesh.runs.pictures.form import STYLE, PictureForm
+from hmesh.runs.pictures.picture_form import STYLE, PictureForm
 from hmesh.runs.results.folder_lock import locked
 from hmesh.runs.results.names import PICTURE_FILES
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.schemes.registry import scheme
 
 if TYPE_CHECKING:
+    from hmesh.runs.pictures.figure_layout import Drawing
     from hmesh.runs.pictures.run_data import RunData
-    from hmesh.runs.pictures.sheet import Drawing
 
     type _Picture = tuple[str, Callable[[RunData], Drawing]]
 
@@ -80,8 +80,8 @@ def draw_plots(
         figure has no room in the size asked for, or the folder cannot be written. No figure is
         changed then.
     """
+    from hmesh.runs.pictures.figure_size import drawn_at
     from hmesh.runs.pictures.run_data import RunData
-    from hmesh.runs.pictures.sheet_size import drawn_at
 
     form = form or PictureForm()
     only = (only,) if isinstance(only, str) else only
@@ -135,7 +135,7 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
 def _styled() -> Iterator[None]:
     from matplotlib import style as matplotlib_style
 
-    from hmesh.runs.pictures.sheet import style
+    from hmesh.runs.pictures.figure_layout import style
 
     with matplotlib_style.context(["default", style() | STYLE]), warnings.catch_warnings():
         # A name may be in a script that no installed font can write; its boxes say so.
@@ -181,9 +181,9 @@ def _put_in_place(folder: Path) -> Iterator[Path]:
 def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
     """Return the pictures of a run; those of the grid where anything is drawn from it."""
     from hmesh.runs.pictures.city import EVERYBODY, draw_whole_and_parts
-    from hmesh.runs.pictures.lines import draw_line_loading
+    from hmesh.runs.pictures.line_loading import draw_line_loading
     from hmesh.runs.pictures.load import draw_load, draw_peak_to_average
-    from hmesh.runs.pictures.market import draw_prices
+    from hmesh.runs.pictures.prices_and_charging import draw_prices
 
     pictures: list[_Picture] = [
         ("load", draw_load),

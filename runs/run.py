@@ -14,9 +14,9 @@ from hmesh.runs.results.folder_lock import locked
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.recorder import Recorder
 from hmesh.runs.results.restored_state import restore_simulation, take_over
+from hmesh.runs.results.resuming import way_on
 from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import read_run
-from hmesh.runs.results.way_on import way_on
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 from hmesh.runs.world.setting import make_setting

@@ -10,9 +10,9 @@ from rich.console import Console
 from hmesh.environment.errors import InputError
 from hmesh.runs import Run, audit_run, load_scenario, start_run
 from hmesh.runs.audits.game_step import GameStep
-from hmesh.runs.audits.premises import premises_of
+from hmesh.runs.audits.run_inputs import run_inputs_of
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
-from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 
 KEPT = [*FEW, "messages.keep=all", "hours=10", "start='2023-01-16T06:00'"]
 OUTAGES = "{mean_time_between_failures_h: 8, mean_time_to_repair_h: 3}"
@@ -142,7 +142,9 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
         ],
     )  # fmt: skip
     run = Run(Path(), {"scenario": scenario.resolved()})
-    audit = EquilibriumAudit(VehiclePremises.of(premises_of(run)), {"theta": np.array([2.0, 2.0])})
+    audit = EquilibriumAudit(
+        VehicleRunInputs.of(run_inputs_of(run)), {"theta": np.array([2.0, 2.0])}
+    )
     # Two vehicles, and a price of the utility at which two prices earn the aggregator the same.
     seen = GameStep(
         step=0,
@@ -162,7 +164,7 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
     for price, good in ((low, True), (high, True), (67.0, False)):
         prices = np.array([price, seen.utility_price, seen.utility_price])
         other = replace(seen, community_price=prices)
-        audit.add(other, other.game(audit.premises))
+        audit.add(other, other.game(audit.inputs))
         assert audit.checks()[0].passed is good
     assert "equally good at another price in 1 steps" in audit.checks()[0].note
 
@@ -233,6 +235,6 @@ def test_the_report_is_a_table_and_plain_lines(capsys: pytest.CaptureFixture[str
 def test_blocks_of_steps_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     directory = finished(*KEPT)
     whole = audit_run(directory)
-    monkeypatch.setattr("hmesh.runs.audits.audit.ROWS_AT_ONCE", 70)
-    monkeypatch.setattr("hmesh.runs.audits.tables.ROWS_PER_BATCH", 17)
+    monkeypatch.setattr("hmesh.runs.audits.run_audit.ROWS_AT_ONCE", 70)
+    monkeypatch.setattr("hmesh.runs.audits.table_reader.ROWS_PER_BATCH", 17)
     assert audit_run(directory) == whole

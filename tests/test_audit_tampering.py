@@ -13,7 +13,7 @@ import pytest
 from audited_runs import FEW, FILES, finished, outcome
 
 from hmesh.runs import TABLES, audit_run, scenario_hash
-from hmesh.runs.results.tables import tables_with
+from hmesh.runs.results.result_tables import tables_with
 
 TAMPERED = [
     *FEW,

@@ -10,7 +10,7 @@ import yaml
 
 from hmesh.environment import InputError
 from hmesh.runs import draw_plots, load_scenario, notes, read_run, read_yaml, resume_run, start_run
-from hmesh.runs.audits.audit import audit_run
+from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation

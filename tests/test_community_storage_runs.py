@@ -22,7 +22,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.forecasters import SeasonalNaive
 from hmesh.runs import TABLES, audit_run, load_scenario, resume_run, start_run
 from hmesh.runs.command_line import app
-from hmesh.runs.results.tables import TABLES_OF
+from hmesh.runs.results.result_tables import TABLES_OF
 from hmesh.runs.scenarios.check import check_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation

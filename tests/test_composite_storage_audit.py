@@ -10,8 +10,8 @@ import yaml
 from test_audit_tampering import accept, edit, otherwise
 
 from hmesh.runs import audit_run, load_scenario, start_run
-from hmesh.runs.audits.report import AuditReport
-from hmesh.runs.results.size import size_note
+from hmesh.runs.audits.audit_report import AuditReport
+from hmesh.runs.results.size_notes import size_note
 from hmesh.runs.schemes.composite_storage.audit_replay import MOST_SOLVED, sample_of
 from hmesh.runs.schemes.composite_storage.size import house_rows
 

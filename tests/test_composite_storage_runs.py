@@ -24,7 +24,7 @@ from hmesh.environment.retail_tariff import (
     time_of_use,
 )
 from hmesh.runs import audit_run, load_scenario, start_run
-from hmesh.runs.results.tables import TABLES, TABLES_OF
+from hmesh.runs.results.result_tables import TABLES, TABLES_OF
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

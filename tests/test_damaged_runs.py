@@ -18,7 +18,7 @@ from hmesh.environment.safe_files import sha256
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, scenario_hash, start_run
 from hmesh.runs.report.write import write_report
 from hmesh.runs.results import writer as results
-from hmesh.runs.results.tables import TABLES, tables_with
+from hmesh.runs.results.result_tables import TABLES, tables_with
 from hmesh.runs.results.unfinished_run import read_any_run
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.sweeps.sweep import Sweep, run_sweep

@@ -1,7 +1,11 @@
+import ast
+import importlib
 import importlib.util
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from typer.main import get_command
@@ -132,3 +136,104 @@ def test_the_first_pages_use_the_words_of_the_field(name: str) -> None:
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     found = re.findall(rf"[^.]*\b(?:{words})\b[^.]*", prose, re.IGNORECASE)
     assert not found
+
+
+ROOMS = ("agents", "environment", "markets", "runs")
+PROGRAMS = ("git", "hmesh", "import", "make", "python")
+# Files of results, entry points, and what Python itself has.
+OTHERS = {
+    "hours.parquet", "run.json", "summary.json", "hmesh.schemes", "hmesh.__path__", "pkgutil",
+    "agents.py",
+}  # fmt: skip
+
+
+@cache
+def names_of_the_code() -> set[str]:
+    """Return what the four rooms define: classes, functions, constants, attributes with a class."""
+    found, owner = set[str](), ""
+    given = re.compile(r"( *)(class |def |self\.)?(\w+)(?:: | = |[\[(:])")
+    for path in (path for room in ROOMS for path in (DOCS.parent / room).rglob("*.py")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if defined := given.match(line):
+                indent, how, name = defined.groups()
+                if not indent:
+                    owner = name if how == "class " else ""
+                found |= {name, f"{owner}.{name}"} if how or len(indent) <= 4 else set()
+    return found
+
+
+def is_there(place: str) -> bool:
+    """Return whether a file, a folder or a dotted name that a page mentions exists."""
+    root = DOCS.parent
+    if place in (*ROOMS, *OTHERS) or place.split()[0] in PROGRAMS or place in names_of_the_code():
+        return True
+    if "/" in place or re.search(r"\.(py|pyi|toml|md|yaml)$", place):
+        pattern = place.replace("<scheme>", "*").rstrip("/")
+        inside = "" if "/" in pattern or (root / pattern).exists() else "runs/*/**/"
+        return any(root.glob(inside + pattern))
+    if place.startswith("hmesh."):
+        return is_importable(place)
+    if re.fullmatch(r"\.\w+:\w+", place):
+        module, _, name = place[1:].partition(":")
+        return is_there(f"runs/schemes/*/{module}.py") and is_there(name)
+    if " = " in place:
+        return place in (root / "pyproject.toml").read_text(encoding="utf-8")
+    return "=" in place and is_there(place.partition("=")[0])
+
+
+def is_importable(name: str) -> bool:
+    parts = name.split(".")
+    for split in range(len(parts), 0, -1):
+        try:
+            held: Any = importlib.import_module(".".join(parts[:split]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in parts[split:]:
+            if not hasattr(held, attribute):
+                return False
+            held = getattr(held, attribute)
+        return True
+    return False
+
+
+def test_every_file_and_name_on_the_page_of_the_architecture_exists() -> None:
+    mentioned = set(re.findall(r"`([^`\n]+)`", page("architecture.md")))
+    assert len(mentioned) > 100
+    assert sorted(place for place in mentioned if not is_there(place)) == []
+
+
+@pytest.mark.parametrize("wrong", ["runs/simulation.py", "hmesh.runs.simulation", "Market.settle"])
+def test_a_file_or_name_that_is_gone_would_be_found(wrong: str) -> None:
+    assert not is_there(wrong)
+
+
+@pytest.mark.parametrize("name", ["rooms.svg", "hour.svg"])
+def test_the_drawings_name_what_the_code_has(name: str) -> None:
+    drawing = ElementTree.fromstring((DOCS / "pictures" / name).read_text(encoding="utf-8"))
+    texts = [
+        text for part in drawing.iter() if part.tag.endswith("text") for text in part.itertext()
+    ]
+    named = re.findall(r"\w+/\w+\.py|\w+\.py|\w+\.step|\w+_\w+", " ".join(texts))
+    assert len(named) > 5
+    for each in named:
+        folders = ("runs", "runs/schemes")
+        assert is_there(each) or any((DOCS.parent / f / each).exists() for f in folders), each
+    assert f"pictures/{name}" in page("architecture.md")
+
+
+def test_every_part_of_a_scheme_and_every_step_of_an_hour_is_described() -> None:
+    from hmesh.runs.schemes.descriptor import SchemeDescriptor
+
+    text = page("architecture.md")
+    for part in set(SchemeDescriptor.__dataclass_fields__) - {"name", "package"}:
+        assert re.search(rf"^\| [^|]*`{part}`", text, re.M), part
+    tree = ast.parse((DOCS.parent / "runs/world/simulation.py").read_text(encoding="utf-8"))
+    (step,) = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "step")
+    called = [
+        part.func.attr
+        for line in step.body
+        for part in ast.walk(line)
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute)
+    ]
+    described = re.findall(r"^\| \d+ \| `(?:\w+\.)?(\w+)`", text, re.M)
+    assert described == called

@@ -1,22 +1,38 @@
 """Which module may import which, beyond what import-linter holds."""
 
+from collections import defaultdict
+from pathlib import Path
+
 import grimp
 import networkx as nx
 import pytest
 
 from hmesh.runs.schemes.registry import schemes
 
-ROOMS = ("runs", "agents", "markets", "environment")
+RUNS = Path(__file__).resolve().parents[1] / "runs"
+# File names that several schemes, or several studies, give to the same role.
+ROLES = {
+    "schemes": {
+        "audit.py", "audit_days.py", "audit_messages.py", "audit_tables.py", "charts.py", "live.py",
+        "money.py", "pictures.py", "records.py", "scheme.py", "section.py", "sentences.py",
+        "setting.py", "size.py", "sources.py", "step.py", "strategies.py", "tables.py",
+        "warnings.py", "words.py",
+    },
+    "studies": {"claims.py", "inputs.py", "sensitivity.py", "study.py"},
+}  # fmt: skip
+# The setting of the world is to the world what that of a scheme is to the scheme.
+ROLES_OF_THE_WORLD = {"setting.py"}
 
 
 def circles(*, types: bool) -> list[set[str]]:
     """Return the modules that import each other in a circle."""
-    graph = grimp.build_graph(*ROOMS, exclude_type_checking_imports=not types)
+    graph = grimp.build_graph("hmesh", exclude_type_checking_imports=not types)
     imports = nx.DiGraph(
         (module, imported)
         for module in graph.modules
         for imported in graph.find_modules_directly_imported_by(module)
     )
+    assert imports.number_of_edges() > 1000
     return [circle for circle in nx.strongly_connected_components(imports) if len(circle) > 1]
 
 
@@ -36,3 +52,19 @@ def test_every_part_of_a_scheme_stands_where_its_descriptor_says(name: str) -> N
     for name in parts:
         scheme.part(name)
     assert all(callable(draw) for _, draw in scheme.all_pictures())
+
+
+def test_a_file_name_in_runs_stands_for_one_thing() -> None:
+    places = defaultdict[str, set[tuple[str, ...]]](set)
+    for path in RUNS.rglob("*.py"):
+        if not path.name.startswith("__"):
+            places[path.name].add(path.relative_to(RUNS).parent.parts)
+    shared = {name: folders for name, folders in places.items() if len(folders) > 1}
+    for name, folders in shared.items():
+        if name in ROLES_OF_THE_WORLD:
+            folders.discard(("world",))
+        rooms = {room for room, *inner in folders if inner}
+        assert len(rooms) == 1, f"{name}: {sorted(folders)}"
+        assert all(len(folder) == 2 for folder in folders), f"{name}: {sorted(folders)}"
+        assert name in ROLES[rooms.pop()], f"{name}: {sorted(folders)}"
+    assert set().union(*ROLES.values()) <= set(shared), "a role that no two share"

@@ -288,7 +288,7 @@ main()
         ("typer", signal.SIGINT, ["--help"]),
         ("pydantic", signal.SIGTERM, ["run", NAME, *SET, "--out", "mine"]),
         ("numpy", signal.SIGINT, ["run", NAME, *SET, "--out", "mine"]),
-        ("hmesh.runs.audits.audit", signal.SIGTERM, ["audit", "mine"]),
+        ("hmesh.runs.audits.run_audit", signal.SIGTERM, ["audit", "mine"]),
     ],
 )
 def test_a_signal_while_the_program_starts_is_one_line(

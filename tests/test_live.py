@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from hmesh.environment import InputError
 from hmesh.runs import builtin_scenarios, load_scenario, start_run
 from hmesh.runs.command_line import app
-from hmesh.runs.live import courses, graphs
+from hmesh.runs.live import map_and_grid, time_charts
+from hmesh.runs.live.chart_style import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
 from hmesh.runs.live.figures import figures_now, now_html, so_far_html
-from hmesh.runs.live.look import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
 from hmesh.runs.live.parameters import Parameter, parameters_of, round_step
 from hmesh.runs.live.readings import stores_of
 from hmesh.runs.live.server import refuse_used
@@ -30,9 +30,13 @@ from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import ENERGIES, Simulation
 
 CHARTS = (
-    graphs.map_chart, graphs.grid_chart, courses.load_chart, courses.price_chart,
-    courses.energy_chart, courses.soc_chart,
-)  # fmt: skip
+    map_and_grid.map_chart,
+    map_and_grid.grid_chart,
+    time_charts.load_chart,
+    time_charts.price_chart,
+    time_charts.energy_chart,
+    time_charts.soc_chart,
+)
 # A year of buildings is sized before its first hour; two days are sized at once.
 SHORT = {"battery-sharing": ("hours=48",), "one-city": ("hours=24",)}
 SCENARIOS = [name for name, _ in builtin_scenarios()]
@@ -95,7 +99,7 @@ def test_what_is_shown_is_what_the_simulation_does() -> None:
     for column in table.columns:
         for cell in column.cells:
             assert f">{escape(str(cell))}<" in shown or f">{escape(str(cell).strip())}<" in shown
-    price, load = courses.price_chart(world, Look()), courses.load_chart(world, Look())
+    price, load = time_charts.price_chart(world, Look()), time_charts.load_chart(world, Look())
     drawn = {series["name"]: series["data"] for series in price["series"]}
     for m, community in enumerate(scenario.communities):
         assert drawn[community][-1] == pytest.approx(decision.community_price[m], rel=1e-3)
@@ -116,7 +120,7 @@ def test_a_whole_view_comes_to_what_the_same_run_leaves_behind(tmp_path: Path) -
 def test_energies_of_a_chart_add_up_to_the_load() -> None:
     for name, steps in (("three-communities", 12), ("school-buses", 20)):
         world = lived(name, steps)
-        chart = courses.energy_chart(world, Look())
+        chart = time_charts.energy_chart(world, Look())
         stacked = np.sum([series["data"] for series in chart["series"]], axis=0)
         loads = [reading.net_kwh.sum() for reading in world.history[world.strategy]]
         assert stacked == pytest.approx(loads, abs=0.3)
@@ -133,12 +137,12 @@ def test_schools_are_seen_to_sell_and_what_they_are_paid() -> None:
     summary = world.summary()["optimal_energy_price"]
     income = sum(e * p for e, p in zip(sold, paid, strict=True) if e > 0)
     assert income == pytest.approx(summary["school_income"])
-    series = courses.price_chart(world, Look())["series"]
+    series = time_charts.price_chart(world, Look())["series"]
     dots = next(one for one in series if one["name"] == "incentive for schools")
     assert [value is not None for value in dots["data"]] == [energy > 0 for energy in sold]
     [stores] = world.stores.values()
     assert len(stores.names) == 20
-    rings = graphs.map_chart(world, Look())["series"][3]["data"]
+    rings = map_and_grid.map_chart(world, Look())["series"][3]["data"]
     assert [dot["value"][2] for dot in rings] == pytest.approx(
         stores.energy_kwh / stores.capacity_kwh, abs=1e-3
     )
@@ -146,13 +150,13 @@ def test_schools_are_seen_to_sell_and_what_they_are_paid() -> None:
 
 def test_homes_without_a_grid_show_what_happens_within_them() -> None:
     world = lived("smart-home", 9)
-    chart = courses.energy_chart(world, Look())
+    chart = time_charts.energy_chart(world, Look())
     assert chart["title"]["text"] == "Within the homes"
     drawn = {series["name"]: sum(series["data"]) for series in chart["series"]}
     sums = world.summary()["mpfa_mg_shifting"]
     assert drawn["generation used at once"] == pytest.approx(sums["home_direct_kwh"], rel=1e-3)
     assert drawn["wanted by appliances"] == pytest.approx(sums["home_wanted_kwh"], rel=1e-3)
-    assert "nothing is drawn" in courses.load_chart(world, Look())["title"]["subtext"]
+    assert "nothing is drawn" in time_charts.load_chart(world, Look())["title"]["subtext"]
     assert "-0.0" not in so_far_html(world)
 
 
@@ -199,7 +203,7 @@ def test_many_vehicles_are_few_dots() -> None:
     world = lived("three-communities", 8, "vehicles.count=20000", "game.solver=exact")
     assert world.on_the_road is not None
     assert world.on_the_road.vehicles == 10_000
-    chart = graphs.map_chart(world, Look())
+    chart = map_and_grid.map_chart(world, Look())
     assert len(chart["series"][2]["data"]) <= MOST_DOTS
     assert f"a dot for every {world.on_the_road.each}" in chart["title"]["subtext"]
 
@@ -214,8 +218,8 @@ def test_many_communities_have_short_labels_and_few_storages_each() -> None:
         f"communities.c{n}={{members: [], feeder: {json.dumps(feeder)}}}" for n in range(MANY - 1)
     ]
     world = lived("school-buses", 8, *more)
-    room = graphs.room_of(world)
-    chart = graphs.map_chart(world, Look())
+    room = map_and_grid.room_of(world)
+    chart = map_and_grid.map_chart(world, Look())
     communities, rings = chart["series"][1]["data"], chart["series"][3]["data"]
     assert len(communities) == MANY
     assert 0 < len(rings) <= room.stores < 20
@@ -228,7 +232,7 @@ def test_many_communities_have_short_labels_and_few_storages_each() -> None:
 
 def test_lines_are_drawn_as_full_as_they_are() -> None:
     world = lived("three-communities", 8, "communities.malls.feeder.rating_kw=2000")
-    chart = graphs.grid_chart(world, Look())
+    chart = map_and_grid.grid_chart(world, Look())
     links = chart["series"][0]["links"]
     assert len(links) == len(world.setting.grid.lines)
     fullest = max(float(loading) for loading in world.watched.loading)
@@ -241,13 +245,13 @@ def test_lines_are_drawn_as_full_as_they_are() -> None:
 def test_a_large_grid_is_drawn_down_to_its_communities() -> None:
     members = [
         f"{{kind: household, name: h{n}, count: 1, annual_kwh: 4000, profile: h0}}"
-        for n in range(graphs.MOST_LINES)
+        for n in range(map_and_grid.MOST_LINES)
     ]
     world = lived(
         "three-communities", 1, "vehicles.count=0",
         f"communities.homes.members=[{', '.join(members)}]",
     )  # fmt: skip
-    links = graphs.grid_chart(world, Look())["series"][0]["links"]
+    links = map_and_grid.grid_chart(world, Look())["series"][0]["links"]
     assert len(links) == 6
     assert {link["source"] for link in links} < set(world.setting.grid.nodes)
 
@@ -258,13 +262,13 @@ def test_a_community_without_supply_has_no_price() -> None:
     readings = list(world.history[world.strategy])
     dark = [(r.step, m) for r in readings for m in range(3) if r.price(m) is None]
     assert dark
-    chart = courses.price_chart(world, Look())
+    chart = time_charts.price_chart(world, Look())
     for step, m in dark:
         assert chart["series"][m]["data"][step] is None
     assert any(
         "no supply" in line
         for m in range(3)
-        for line in graphs.community_lines(world, readings[-1], m)
+        for line in map_and_grid.community_lines(world, readings[-1], m)
     ) == any(price is None for price in map(readings[-1].price, range(3)))
 
 
@@ -280,7 +284,7 @@ def test_a_long_run_keeps_what_is_drawn_and_no_more() -> None:
         "three-communities", STEPS_SHOWN + 10, "hours=400", "vehicles.count=10", strategy="typical"
     )
     assert {len(readings) for readings in world.history.values()} == {STEPS_SHOWN}
-    chart = courses.load_chart(world, Look())
+    chart = time_charts.load_chart(world, Look())
     assert len(chart["xAxis"]["data"]) == len(chart["series"][0]["data"]) == STEPS_SHOWN
     last = world.setting.calendar.time_of(world.steps_done - 1)
     assert chart["xAxis"]["data"][-1] == f"{last:%a %d %b %H:%M}"
@@ -443,13 +447,13 @@ def test_a_dark_page_has_lighter_colours() -> None:
     assert Look().tone("#332288") == "#332288"
     assert Look(dark=True).tone("#000000") == "#595959"
     world = lived("three-communities", 2, "vehicles.count=20")
-    light, dark = (courses.price_chart(world, Look(dark=dark)) for dark in (False, True))
+    light, dark = (time_charts.price_chart(world, Look(dark=dark)) for dark in (False, True))
     for one, other in zip(light["series"], dark["series"], strict=True):
         assert other["data"] == one["data"]
         assert other["color"] == Look(dark=True).tone(one["color"]) != one["color"]
 
 
 def test_all_energies_have_a_name_and_a_colour() -> None:
-    from hmesh.runs.live.look import ENERGY_COLOURS, ENERGY_NAMES
+    from hmesh.runs.live.chart_style import ENERGY_COLOURS, ENERGY_NAMES
 
     assert set(ENERGIES) == set(ENERGY_COLOURS) == set(ENERGY_NAMES)

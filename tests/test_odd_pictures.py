@@ -11,8 +11,8 @@ from matplotlib import style as matplotlib_style
 
 import hmesh.runs.plots
 from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.pictures.figure_layout import style
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import style
 
 EXACT, ONE_STEP = "game.solver=exact", "hours=1"
 NO_MEMBERS = tuple(f"communities.{name}.members=[]" for name in ("homes", "malls", "offices"))

@@ -13,7 +13,7 @@ from hmesh.environment import InputError
 from hmesh.environment.safe_files import sha256
 from hmesh.runs import PictureForm, draw_plots, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.command_line import app
-from hmesh.runs.pictures.form import picture_form
+from hmesh.runs.pictures.picture_form import picture_form
 from tests.interrupted_runs import interrupted
 
 CHANGES = {"vehicles.count": 4, "hours": 6, "strategies": ["typical", "three_level"]}

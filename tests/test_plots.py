@@ -12,9 +12,9 @@ from PIL import Image
 from hmesh.environment import Calendar, InputError
 from hmesh.runs import ResultsWriter, draw_plots, load_scenario, read_run, start_run
 from hmesh.runs.pictures import run_data
+from hmesh.runs.pictures.figure_layout import TITLE_CHARACTERS, strategy_colour, title_lines
 from hmesh.runs.pictures.load import draw_load, draw_peak_to_average
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import TITLE_CHARACTERS, strategy_colour, title_lines
 from hmesh.runs.pictures.timeline import MOST_DAYS, MOST_STEPS, Timeline
 from hmesh.runs.plots import Plot
 

@@ -13,7 +13,7 @@ from hmesh.runs import STUDIES, ReportSection, StudyReport
 from hmesh.runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
 from hmesh.runs.studies.published_figures import published_figures
 from hmesh.runs.studies.replicate import replicate
-from hmesh.runs.studies.report import Bars, Column
+from hmesh.runs.studies.study_report import Bars, Column
 from hmesh.runs.studies.vehicles.inputs import mean_load_kw
 from hmesh.runs.studies.vehicles.study import (
     BILL,

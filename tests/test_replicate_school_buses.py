@@ -5,7 +5,6 @@ import pytest
 
 from hmesh.markets.incentive_game import solve_closed_form, solve_exact
 from hmesh.runs.studies.published_figures import published_figures
-from hmesh.runs.studies.report import StudyReport
 from hmesh.runs.studies.school_buses.school_day import (
     SEASONS,
     critical_hour,
@@ -26,6 +25,7 @@ from hmesh.runs.studies.school_buses.study import (
     replicate_school_buses,
     saving,
 )
+from hmesh.runs.studies.study_report import StudyReport
 
 FIGURES = published_figures("school_buses")
 

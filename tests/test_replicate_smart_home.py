@@ -1,8 +1,8 @@
 import pytest
 
 from hmesh.runs.studies.published_figures import published_figures
-from hmesh.runs.studies.report import StudyReport
 from hmesh.runs.studies.smart_homes.study import SEASONS, STRATEGY, replicate_smart_home, study_days
+from hmesh.runs.studies.study_report import StudyReport
 
 
 @pytest.fixture(scope="module")

@@ -12,22 +12,22 @@ import pytest
 from hmesh.environment import InputError
 from hmesh.runs import read_run, write_report
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.report import close_view as close_view_module
 from hmesh.runs.report import energy_paths as energy_paths_module
-from hmesh.runs.report import window as window_module
+from hmesh.runs.report import map_selection as window_module
+from hmesh.runs.report import step_charts as close_view_module
 from hmesh.runs.report.chart import limits
-from hmesh.runs.report.close_view import close_view
 from hmesh.runs.report.energy_paths import energy_paths
 from hmesh.runs.report.flows import flows
 from hmesh.runs.report.grid_lines import grid_lines
 from hmesh.runs.report.headlines import headline
+from hmesh.runs.report.map_selection import spread, thinning, window_of
 from hmesh.runs.report.packing import Packer
 from hmesh.runs.report.payments import payments, traded_kwh
 from hmesh.runs.report.places import ON_SCREEN, TO_SCALE, place_communities, road_graph, routes
 from hmesh.runs.report.scheme_charts import charts
 from hmesh.runs.report.sentence import Figure
+from hmesh.runs.report.step_charts import close_view
 from hmesh.runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
-from hmesh.runs.report.window import spread, thinning, window_of
 from tests.audited_runs import FEW, finished
 
 PAGE = Path(window_module.__file__).parent / "page"

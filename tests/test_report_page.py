@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from hmesh.runs import load_scenario, read_run, start_run, summary_table, write_report
 from hmesh.runs.command_line import app
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.map_selection import window_of
 from hmesh.runs.report.trip_film import Motion
-from hmesh.runs.report.window import window_of
 from tests.audited_runs import FEW, finished
 from tests.interrupted_runs import interrupted
 from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened

@@ -26,9 +26,9 @@ from hmesh.runs import (
 )
 from hmesh.runs.results import writer as results
 from hmesh.runs.results.new_folder import refuse_used
-from hmesh.runs.results.tables import tables_with
+from hmesh.runs.results.result_tables import tables_with
+from hmesh.runs.results.resuming import way_on
 from hmesh.runs.results.unfinished_run import read_any_run
-from hmesh.runs.results.way_on import way_on
 
 SCENARIO = load_scenario("three-communities", ["vehicles.count=50", "start=2024-01-15T01:00"])
 COMMUNITIES = ["homes", "malls", "offices"]

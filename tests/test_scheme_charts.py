@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hmesh.runs.pictures.figure_layout import strategy_colour
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import strategy_colour
 from hmesh.runs.pictures.step_sums import StepSums
 from hmesh.runs.report.chart import ALL, Chart
 from hmesh.runs.report.headlines import headline

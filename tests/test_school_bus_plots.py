@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.pictures.figure_layout import Drawing, energy_text
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import Drawing, energy_text
 from hmesh.runs.plots import draw_plots
 from hmesh.runs.run_notes import notes
 from hmesh.runs.run_summary import summary_table

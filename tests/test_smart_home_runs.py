@@ -13,8 +13,8 @@ from smart_home_runs import STREET, finished, write_scenario
 
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
-from hmesh.runs.results.size import size_note
-from hmesh.runs.results.tables import TABLES, TABLES_OF
+from hmesh.runs.results.result_tables import TABLES, TABLES_OF
+from hmesh.runs.results.size_notes import size_note
 
 HOME_TABLES = TABLES_OF["smart_homes"]
 

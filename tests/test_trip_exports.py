@@ -16,10 +16,10 @@ from hmesh.environment import InputError
 from hmesh.runs import export_trips, read_run
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import trip_film
+from hmesh.runs.report.map_selection import window_of
 from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph
 from hmesh.runs.report.trip_film import Motion
 from hmesh.runs.report.trip_paths import on_earth
-from hmesh.runs.report.window import window_of
 from tests.audited_runs import FEW, finished
 from tests.interrupted_runs import interrupted
 

@@ -9,7 +9,7 @@ from hmesh.environment.safe_files import sha256
 from hmesh.runs import TABLES, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.results import writer as results
-from hmesh.runs.results.tables import tables_with
+from hmesh.runs.results.result_tables import tables_with
 from hmesh.runs.results.unfinished_run import read_any_run
 from tests.audited_runs import FEW
 from tests.interrupted_runs import interrupted

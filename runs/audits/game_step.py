@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.markets.demand_curve import kinks_of
 from hmesh.markets.three_level_game import Game
 from hmesh.markets.vehicle_response import best_response
-from hmesh.runs.audits.premises import Premises
+from hmesh.runs.audits.run_inputs import RunInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class GameStep:
         answers = self.answers_kwh(community_price)[parked]
         return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
 
-    def game(self, premises: Premises) -> Game:
+    def game(self, inputs: RunInputs) -> Game:
         """Return the game of the step."""
         order = np.argsort(self.where, kind="stable")
         cuts = np.searchsorted(self.where[order], np.arange(len(self.passive_kwh) + 1))
@@ -73,5 +73,5 @@ class GameStep:
             rows = order[cuts[m] : cuts[m + 1]]
             columns = self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
             kinks.append(kinks_of(passive, *(column[rows] for column in columns)))
-        prices = premises.scenario.prices
-        return Game(tuple(kinks), premises.cost, premises.bounds, prices.without_vehicles)
+        prices = inputs.scenario.prices
+        return Game(tuple(kinks), inputs.cost, inputs.bounds, prices.without_vehicles)

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.members import Energies
-from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import SchemeAudit, parts, total
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.member_energies import Energies
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
+from hmesh.runs.audits.scheme_audit import SchemeAudit, parts, total
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL, TWO_LEVEL
 
 
-def read_hours(run: Run, premises: Premises) -> Columns:
+def read_hours(run: Run, inputs: RunInputs) -> Columns:
     """Return hours.parquet, every column of shape (steps, strategies, communities).
 
     Raises
@@ -22,9 +22,9 @@ def read_hours(run: Run, premises: Premises) -> Columns:
     DamagedTableError
         If rows are missing, stand there twice or belong nowhere.
     """
-    names = {"strategy": premises.strategies, "community": premises.communities}
-    rows = TableReader(run, "hours", names, premises.start_ms).rest()
-    return framed("hours", rows, {"step": range(premises.steps), **names})
+    names = {"strategy": inputs.strategies, "community": inputs.communities}
+    rows = TableReader(run, "hours", names, inputs.start_ms).rest()
+    return framed("hours", rows, {"step": range(inputs.steps), **names})
 
 
 def supplied(hours: Columns) -> NDArray[np.bool_]:
@@ -33,7 +33,7 @@ def supplied(hours: Columns) -> NDArray[np.bool_]:
 
 
 def check_hours(
-    premises: Premises,
+    inputs: RunInputs,
     hours: Columns,
     energies: Energies,
     out: NDArray[np.bool_],
@@ -43,7 +43,7 @@ def check_hours(
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     hours
         As `read_hours` gives it.
@@ -52,9 +52,9 @@ def check_hours(
     schemes
         The audits of the schemes.
     """
-    label = premises.places.label(premises.communities)
+    label = inputs.places.label(inputs.communities)
     time = Tally("hours: each step at its time", 1e-6, "h")
-    start_h = np.arange(premises.steps)[:, None, None] * premises.step_h
+    start_h = np.arange(inputs.steps)[:, None, None] * inputs.step_h
     time.add(np.abs(hours["time"] - start_h), label)
     supply = Tally("hours: supply fails where chance has it", 0.0)
     supply.add((supplied(hours) == out[:, None]).astype(np.float64), label)
@@ -68,23 +68,23 @@ def check_hours(
         + hours["ev_kwh"]
     )
     balance.add(relative(hours["net_kwh"], used), label)
-    members = _members(premises, hours, energies, out, schemes)
-    tallies = (time, supply, balance, members, _storage(premises, hours, schemes))
-    return [*(tally.check() for tally in tallies), *_prices(premises, hours)]
+    members = _members(inputs, hours, energies, out, schemes)
+    tallies = (time, supply, balance, members, _storage(inputs, hours, schemes))
+    return [*(tally.check() for tally in tallies), *_prices(inputs, hours)]
 
 
-def _storage(premises: Premises, hours: Columns, schemes: Sequence[SchemeAudit]) -> Tally:
+def _storage(inputs: RunInputs, hours: Columns, schemes: Sequence[SchemeAudit]) -> Tally:
     """Hold what schemes store and deliver against what their own tables say."""
     tally = Tally("energy: storage exchanges what its scheme has it", EXACT, "of the energy")
     for column in ("home_storage_kwh", "shared_storage_kwh", "school_bus_kwh"):
         expected = total(parts(schemes, column), hours[column])
-        label = premises.places.label([f"{name}, {column}" for name in premises.communities])
+        label = inputs.places.label([f"{name}, {column}" for name in inputs.communities])
         tally.add(relative(hours[column], expected), label)
     return tally
 
 
 def _members(
-    premises: Premises,
+    inputs: RunInputs,
     hours: Columns,
     energies: Energies,
     out: NDArray[np.bool_],
@@ -92,7 +92,7 @@ def _members(
 ) -> Tally:
     """Hold what members use, generate and do without against what they should."""
     tally = Tally("energy: members use and generate what they should", EXACT, "of the energy")
-    for m, name in enumerate(premises.communities):
+    for m, name in enumerate(inputs.communities):
         groups = [energy for (community, _), energy in energies.items() if community == name]
         known = [energy for energy in groups if energy is not None]
         if len(known) < len(groups):
@@ -107,22 +107,22 @@ def _members(
         for column, values in expected.items():
             of_schemes = total(parts(schemes, column), hours["net_kwh"])[:, :, m]
             off = relative(hours[column][:, :, m], values[:, None] + of_schemes)
-            tally.add(off[:, :, None], premises.places.label([f"{name}, {column}"]))
+            tally.add(off[:, :, None], inputs.places.label([f"{name}, {column}"]))
     return tally
 
 
-def _prices(premises: Premises, hours: Columns) -> list[Check]:
+def _prices(inputs: RunInputs, hours: Columns) -> list[Check]:
     """Check the prices that follow from a rule, and that none leaves its bounds."""
-    bounds = premises.bounds
+    bounds = inputs.bounds
     within = Tally("prices: within their bounds", EXACT, "money/kWh")
     one = Tally("prices: the utility asks the same of all", 0.0, "money/kWh")
     tariff = Tally("prices: the utility's tariff (two_level)", EXACT, "money/kWh")
     retail = Tally("prices: the retail rule (typical)", EXACT, "of the price")
     asked, there = hours["utility_price"], supplied(hours)
-    one.add(asked - asked.min(axis=2, keepdims=True), premises.places.label(premises.communities))
-    follows = premises.pricing
+    one.add(asked - asked.min(axis=2, keepdims=True), inputs.places.label(inputs.communities))
+    follows = inputs.pricing
     for s, strategy in enumerate(follows):
-        label = premises.places.label(premises.communities, strategies=[premises.strategies[s]])
+        label = inputs.places.label(inputs.communities, strategies=[inputs.strategies[s]])
         q = asked[:, s : s + 1]
         # Where there is no supply there is no price either, and the utility's stands for it.
         p = np.where(there[:, s : s + 1], hours["community_price"][:, s : s + 1], q)
@@ -130,8 +130,8 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
             continue
         if strategy == RETAIL:
             demand = hours["net_kwh"][:, s].sum(axis=1)
-            cost = premises.cost
-            average = premises.scenario.prices.retail == "average"
+            cost = inputs.cost
+            average = inputs.scenario.prices.retail == "average"
             with np.errstate(divide="ignore", invalid="ignore"):
                 due = cost.average(demand) if average else cost.marginal(demand)
             # Where nobody consumes there is no cost per kWh, and the marginal one stands for it.
@@ -142,7 +142,7 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
         beyond = _outside(p, bounds.aggregator_lower, bounds.aggregator_upper)
         within.add(np.where(there[:, s : s + 1], beyond, 0.0), label)
         if strategy == TWO_LEVEL:
-            rule = premises.tariff()
+            rule = inputs.tariff()
             if rule is None:
                 tariff.tell(FILE_GONE)
             else:
@@ -159,7 +159,7 @@ def _prices(premises: Premises, hours: Columns) -> list[Check]:
             note="does not best-respond by design: 3 checks do not apply (price bounds, best "
             "response of each vehicle, equilibrium)",
         )
-        for strategy, rule in zip(premises.strategies, follows, strict=True)
+        for strategy, rule in zip(inputs.strategies, follows, strict=True)
         if rule == OWN_RULE
     ]  # fmt: skip
     return [*(tally.check() for tally in tallies), *by_design]

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from hmesh.markets.three_level_game import Game, response_maps
 from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.game_step import GameStep
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
-from hmesh.runs.audits.scheme import SchemeAudit
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.sections import MessageSettings
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
@@ -20,9 +20,7 @@ KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
 OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))
 
 
-def message_reader(
-    run: Run, premises: Premises, schemes: Sequence[SchemeAudit] = ()
-) -> TableReader:
+def message_reader(run: Run, inputs: RunInputs, schemes: Sequence[SchemeAudit] = ()) -> TableReader:
     """Open messages.parquet; parties are aggregators, their vehicles, the utility, all vehicles.
 
     The kinds of messages and the parties of schemes follow after those of the vehicles.
@@ -32,17 +30,17 @@ def message_reader(
     DamagedTableError
         If it is missing, cannot be read or has other columns.
     """
-    communities = premises.communities
+    communities = inputs.communities
     everyone = [f"vehicles@{name}" for name in communities]
     others = [party for scheme in schemes for party in scheme.parties]
     parties = list(dict.fromkeys([*communities, *everyone, "utility", "vehicles", *others]))
     names = {
-        "strategy": premises.strategies,
+        "strategy": inputs.strategies,
         "kind": kinds_with(schemes),
         "sender": parties,
         "receiver": parties,
     }
-    return TableReader(run, "messages", names, premises.start_ms)
+    return TableReader(run, "messages", names, inputs.start_ms)
 
 
 def kinds_with(schemes: Sequence[SchemeAudit]) -> list[str]:
@@ -52,7 +50,7 @@ def kinds_with(schemes: Sequence[SchemeAudit]) -> list[str]:
 
 
 def by_step(
-    reader: TableReader, premises: Premises, first: int, last: int
+    reader: TableReader, inputs: RunInputs, first: int, last: int
 ) -> Iterator[tuple[int, int, Columns]]:
     """Give the messages of each step and strategy, in the order of the run.
 
@@ -62,7 +60,7 @@ def by_step(
         If they stand in another order, or belong nowhere.
     """
     rows = reader.before("step", last)
-    count = len(premises.strategies)
+    count = len(inputs.strategies)
     place = (rows["step"] - first) * count + rows["strategy"]
     if (np.diff(place) < 0).any() or (place < 0).any():
         raise DamagedTableError("messages", "steps or strategies are out of order")
@@ -78,7 +76,7 @@ class MessageAudit:
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     hours
         The columns of hours.parquet.
@@ -93,19 +91,19 @@ class MessageAudit:
     """
 
     def __init__(
-        self, premises: Premises, hours: Columns, schemes: Sequence[SchemeAudit] = ()
+        self, inputs: RunInputs, hours: Columns, schemes: Sequence[SchemeAudit] = ()
     ) -> None:
         self.kinds = kinds_with(schemes)
-        self.premises = premises
+        self.inputs = inputs
         self._answered = any(each.answers for each in schemes)
         self._hours = hours
-        self._aggregators = len(premises.communities)
+        self._aggregators = len(inputs.communities)
         self._utility = 2 * self._aggregators
-        self.sent = np.zeros((len(premises.strategies), len(self.kinds)), dtype=np.int64)
+        self.sent = np.zeros((len(inputs.strategies), len(self.kinds)), dtype=np.int64)
         self._sent_by = Tally("messages: from whom and when they may be", EXACT, "steps")
         self._said = Tally("messages: what was decided is what was said", EXACT, "of the value")
         self._answers = Tally("messages: offers are answered as they must", 1e-6, "of the energy")
-        if not premises.reliable:
+        if not inputs.reliable:
             self._answers.tell("messages may be lost or late")
         else:
             for why in dict.fromkeys(each.unknown_answers for each in schemes):
@@ -131,11 +129,11 @@ class MessageAudit:
             What those decide that answer to the price, and their game; None where not all are
             written down or nobody bargains.
         """
-        if self.premises.scenario.messages.keep == "none":
+        if self.inputs.scenario.messages.keep == "none":
             if len(rows["step"]):
                 raise DamagedTableError("messages", "there are messages, and none was to be kept")
             return
-        label = self.premises.places.label("", step, [self.premises.strategies[strategy]])
+        label = self.inputs.places.label("", step, [self.inputs.strategies[strategy]])
         np.add.at(self.sent[strategy], rows["kind"], rows["count"])
         if not self._answered:
             return
@@ -143,7 +141,7 @@ class MessageAudit:
         rows = {name: values[of_vehicles] for name, values in rows.items()}
         self._sent_by.add(self._misplaced(rows)[None, None, :], _line(label), step)
         self._add_decisions(step, strategy, rows, label)
-        if found is not None and self.premises.reliable:
+        if found is not None and self.inputs.reliable:
             seen, game = found
             off = [
                 *self._leaders_answers(rows, seen.community_price, game),
@@ -154,7 +152,7 @@ class MessageAudit:
 
     def checks(self) -> list[Check]:
         """Return what was found."""
-        if self.premises.scenario.messages.keep == "none":
+        if self.inputs.scenario.messages.keep == "none":
             self._said.tell("no message was kept")
             return [self._said.check()]
         return [tally.check() for tally in (self._sent_by, self._said, self._answers)]
@@ -169,7 +167,7 @@ class MessageAudit:
         from_aggregator = (leader < count) & (follower == leader + count)
         plug_in = (sender == utility + 1) & (receiver == utility)
         right = np.where(kind == PLUG_IN, plug_in, from_utility | from_aggregator)
-        right &= sent_when_possible(rows["time"], self.premises.scenario.messages)
+        right &= sent_when_possible(rows["time"], self.inputs.scenario.messages)
         right &= rows["round"] >= 0
         return np.where(right, 0.0, 1.0)
 
@@ -177,10 +175,10 @@ class MessageAudit:
         """Hold announced prices and energies plugged in against hours.parquet."""
         hours = {name: values[step, strategy] for name, values in self._hours.items()}
         utility, count = self._utility, self._aggregators
-        everything = self.premises.scenario.messages.keep == "all"
-        if self.premises.pricing[strategy] == OWN_RULE:
+        everything = self.inputs.scenario.messages.keep == "all"
+        if self.inputs.pricing[strategy] == OWN_RULE:
             return  # A rule of a plugin may say whatever it wants.
-        if self.premises.pricing[strategy] == RETAIL:
+        if self.inputs.pricing[strategy] == RETAIL:
             plugged = rows["value"][rows["kind"] == PLUG_IN]
             if everything or len(plugged):
                 self._said.add(_one(plugged, hours["ev_kwh"].sum())[None, None], label, step)
@@ -229,7 +227,7 @@ class MessageAudit:
             offers, bids = _pairs(rows, m, m + self._aggregators)
             mine = seen.where == m
             columns = (seen.lam, seen.theta, seen.usable_kwh, seen.lower_kwh, seen.upper_kwh)
-            price, bounds = rows["value"][offers], self.premises.bounds
+            price, bounds = rows["value"][offers], self.inputs.bounds
             if not _within(price, bounds.aggregator_lower, bounds.aggregator_upper):
                 yield np.array([np.inf])
                 continue

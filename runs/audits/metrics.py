@@ -5,33 +5,33 @@ from typing import Any
 
 import numpy as np
 
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 
 _FIGURES = ("mean", "max", "last")
 
 
-def check_metrics(run: Run, premises: Premises) -> Iterator[Check]:
+def check_metrics(run: Run, inputs: RunInputs) -> Iterator[Check]:
     """Check that every metric has its rows, and its mean, maximum and last value.
 
     What a metric should be is known to its plugin alone.
     """
-    metrics = [metric.name for metric in premises.scenario.metrics]
+    metrics = [metric.name for metric in inputs.scenario.metrics]
     if not metrics:
         return
-    names = {"strategy": premises.strategies, "metric": metrics, "community": premises.communities}
-    rows = TableReader(run, "metrics", names, premises.start_ms).rest()
+    names = {"strategy": inputs.strategies, "metric": metrics, "community": inputs.communities}
+    rows = TableReader(run, "metrics", names, inputs.start_ms).rest()
     tally = Tally("metrics: summary as the table has it", EXACT, "of the figure")
-    for s, strategy in enumerate(premises.strategies):
+    for s, strategy in enumerate(inputs.strategies):
         held = run.summary[strategy].get("metrics", {})
         if set(held) != set(metrics):
             raise DamagedTableError("metrics", f"the summary of {strategy} has other metrics")
         for k, metric in enumerate(metrics):
             mine = (rows["strategy"] == s) & (rows["metric"] == k)
-            for place, told in _parts(held[metric], premises):
-                values = _of_place(rows, mine, place, premises.steps, metric)
+            for place, told in _parts(held[metric], inputs):
+                values = _of_place(rows, mine, place, inputs.steps, metric)
                 due = _figures(values)
                 off = [_off(told.get(name), due[name]) for name in _FIGURES]
                 labels = [f"{metric}, {name}" for name in _FIGURES]
@@ -44,13 +44,13 @@ def _label(labels: list[str]) -> Label:
 
 
 def _parts(
-    held: Mapping[str, Any], premises: Premises
+    held: Mapping[str, Any], inputs: RunInputs
 ) -> Iterator[tuple[int, Mapping[str, float | None]]]:
     """Yield the number of each community with its figures, -1 for a single number."""
     if set(held) == set(_FIGURES) and not isinstance(held["mean"], Mapping):
         yield -1, held
         return
-    for m, name in enumerate(premises.communities):
+    for m, name in enumerate(inputs.communities):
         yield m, held.get(name, {})
 
 

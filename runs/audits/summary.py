@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH, settled
+from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.lines import lines_of
-from hmesh.runs.audits.members import Energies
+from hmesh.runs.audits.line_flows import lines_of
+from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.messages import MessageAudit
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally
-from hmesh.runs.audits.scheme import Figures, SchemeAudit, direct_kwh, parts, received, total
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit, direct_kwh, parts, received, total
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.world.totals import parts_of_calendar
 
@@ -25,7 +25,7 @@ _OVERLOADED = "overloaded_steps."
 
 def check_summary(
     run: Run,
-    premises: Premises,
+    inputs: RunInputs,
     hours: Columns,
     by_step: Figures,
     of_run: Figures,
@@ -37,7 +37,7 @@ def check_summary(
     ----------
     run
         The run.
-    premises
+    inputs
         What the scenario settles.
     hours
         The columns of hours.parquet.
@@ -48,14 +48,14 @@ def check_summary(
     optional
         Names of figures that runs of earlier versions lack.
     """
-    figures = _figures(premises, hours, by_step, np.arange(premises.steps)) | of_run
-    if premises.scenario.hours > _A_DAY_H:
-        for part, steps in _parts(premises).items():
-            added = _figures(premises, hours, by_step, np.array(steps))
+    figures = _figures(inputs, hours, by_step, np.arange(inputs.steps)) | of_run
+    if inputs.scenario.hours > _A_DAY_H:
+        for part, steps in _parts(inputs).items():
+            added = _figures(inputs, hours, by_step, np.array(steps))
             figures |= {f"{part}.{name}": values for name, values in added.items()}
     tally = Tally("summary: as the tables have it", EXACT, "of the figure")
     unknown: dict[str, None] = {}
-    for s, strategy in enumerate(premises.strategies):
+    for s, strategy in enumerate(inputs.strategies):
         held = run.summary.get(strategy)
         told = dict(_flat(held)) if isinstance(held, Mapping) else {}
         expected = {name: float(values[s]) for name, values in figures.items()}
@@ -68,7 +68,7 @@ def check_summary(
         off = np.array([_off(told.get(name, "-"), expected.get(name, 0.0)) for name in names])
         tally.add(off, _label(strategy, names), None)
         unknown |= dict.fromkeys(name for name in told if name not in expected)
-    others = sorted(set(run.summary) - set(premises.strategies))
+    others = sorted(set(run.summary) - set(inputs.strategies))
     tally.add(np.full(len(others), np.inf), lambda at: others[at[0]], None)
     # Metrics of plugins have a check of their own.
     known = ("by_", "metrics.")
@@ -79,7 +79,7 @@ def check_summary(
 
 
 def figures_of_tables(
-    premises: Premises,
+    inputs: RunInputs,
     hours: Columns,
     flows: Columns,
     energies: Energies,
@@ -89,7 +89,7 @@ def figures_of_tables(
     net, q = hours["net_kwh"], hours["utility_price"]
     p = np.where(supplied(hours), hours["community_price"], 0.0)
     losses = flows["losses_kwh"].sum(axis=2)
-    cost = premises.cost.total(net.sum(axis=2) + losses)
+    cost = inputs.cost.total(net.sum(axis=2) + losses)
     bought = net - direct_kwh(schemes, hours)
     fixed, generation = (
         hours[column] - total(parts(schemes, column), net)
@@ -108,13 +108,13 @@ def figures_of_tables(
         "generation_cost": cost,
     }
     if all(energy is not None for energy in energies.values()):
-        sun = np.zeros((premises.steps, 1, len(premises.communities)))
+        sun = np.zeros((inputs.steps, 1, len(inputs.communities)))
         for (community, _), energy in energies.items():
             if energy is not None:
-                sun[:, 0, premises.communities.index(community)] += energy.generated
+                sun[:, 0, inputs.communities.index(community)] += energy.generated
         figures["curtailed_kwh"] = np.where(supplied(hours), 0.0, sun).sum(axis=2)
     overloaded = flows["loading"] > 1.0 + AT_BOUND
-    for k, line in enumerate(lines_of(premises)):
+    for k, line in enumerate(lines_of(inputs)):
         figures[f"{_OVERLOADED}{line.name}"] = overloaded[:, :, k]
     return figures | _counts(hours)
 
@@ -127,23 +127,23 @@ def _counts(hours: Columns) -> Figures:
     }
 
 
-def figures_of_messages(premises: Premises, messages: MessageAudit) -> tuple[Figures, Figures]:
+def figures_of_messages(inputs: RunInputs, messages: MessageAudit) -> tuple[Figures, Figures]:
     """Work out the figures that messages settle, by step and of the run.
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     messages
         What the kept messages come to.
     """
-    nothing = np.zeros((premises.steps, len(premises.strategies)))
+    nothing = np.zeros((inputs.steps, len(inputs.strategies)))
     by_step: Figures = {}
     of_run: Figures = {"money_imbalance": nothing[0]}
-    if premises.scenario.messages.keep == "all":
+    if inputs.scenario.messages.keep == "all":
         for k, kind in enumerate(messages.kinds):
             of_run[f"messages.{kind}.sent"] = messages.sent[:, k]
-    if premises.reliable:
+    if inputs.reliable:
         by_step["counts.fallbacks"] = nothing
         for kind in messages.kinds:
             of_run[f"messages.{kind}.lost"] = of_run[f"messages.{kind}.late"] = nothing[0]
@@ -151,25 +151,25 @@ def figures_of_messages(premises: Premises, messages: MessageAudit) -> tuple[Fig
 
 
 def _figures(
-    premises: Premises, hours: Columns, by_step: Figures, steps: NDArray[np.intp]
+    inputs: RunInputs, hours: Columns, by_step: Figures, steps: NDArray[np.intp]
 ) -> Figures:
     """Return the figures of some steps, each of shape (strategies,)."""
     demand = hours["net_kwh"][steps].sum(axis=2)
     mean, peak = demand.mean(axis=0), demand.max(axis=0)
     return {
-        "peak_kw": peak / premises.step_h,
+        "peak_kw": peak / inputs.step_h,
         "peak_step": steps[settled(demand).argmax(axis=0)],
-        "mean_kw": mean / premises.step_h,
+        "mean_kw": mean / inputs.step_h,
         "par": np.divide(peak, mean, where=mean > 0, out=np.full_like(mean, np.nan)),
         **{name: values[steps].sum(axis=0) for name, values in by_step.items()},
     }
 
 
-def _parts(premises: Premises) -> dict[str, list[int]]:
+def _parts(inputs: RunInputs) -> dict[str, list[int]]:
     """Return the steps of each part of the calendar."""
     parts: dict[str, list[int]] = {}
-    for step in range(premises.steps):
-        for kind, part in parts_of_calendar(premises.calendar.date_of(step)).items():
+    for step in range(inputs.steps):
+        for kind, part in parts_of_calendar(inputs.calendar.date_of(step)).items():
             parts.setdefault(f"by_{kind}.{part}", []).append(step)
     return parts
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from hmesh.runs.live.look import ENERGY_NAMES, amount
+from hmesh.runs.live.chart_style import ENERGY_NAMES, amount
 from hmesh.runs.live.world import LiveWorld
 from hmesh.runs.report.markup import row_head
 from hmesh.runs.run_summary import notes, summary_table

@@ -8,8 +8,8 @@ import solara
 from mesa.visualization import Slider, SolaraViz
 from mesa.visualization.utils import update_counter
 
-from hmesh.runs.live import courses, figures, graphs
-from hmesh.runs.live.look import Look, Option
+from hmesh.runs.live import figures, map_and_grid, time_charts
+from hmesh.runs.live.chart_style import Look, Option
 from hmesh.runs.live.source import Source
 from hmesh.runs.live.world import LiveWorld
 
@@ -156,11 +156,11 @@ def _chart(draw: Callable[[LiveWorld, Look], Option]) -> Any:
 # In the order in which they stand on the page. Made once: a new component would be drawn anew.
 PARTS = (
     Now,
-    _chart(graphs.map_chart),
-    _chart(courses.load_chart),
-    _chart(courses.price_chart),
+    _chart(map_and_grid.map_chart),
+    _chart(time_charts.load_chart),
+    _chart(time_charts.price_chart),
     SoFar,
-    _chart(courses.energy_chart),
-    _chart(graphs.grid_chart),
-    _chart(courses.soc_chart),
+    _chart(time_charts.energy_chart),
+    _chart(map_and_grid.grid_chart),
+    _chart(time_charts.soc_chart),
 )

@@ -5,8 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.pictures.figure_layout import (
+    FIXED_AREA,
+    INK,
+    Drawing,
+    panel_title,
+    sheet,
+    strategy_colour,
+)
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import FIXED_AREA, INK, Drawing, panel_title, sheet, strategy_colour
 from hmesh.runs.strategy_names import STRATEGIES_OF_ALL, scheme_of, strategy_label
 
 NOBODY, EVERYBODY = STRATEGIES_OF_ALL

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import anything, highest, lowest, settled
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     FIXED,
     FIXED_AREA,
     Drawing,
@@ -23,6 +22,7 @@ from hmesh.runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
-from hmesh.runs.pictures.sheet_size import asked_size_in
+from hmesh.runs.pictures.figure_size import asked_size_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -126,7 +126,7 @@ def strategy[C: type](
 
 
 def scheme[C: type](name: str, **parts: Any) -> Callable[[C], C]:
-    """Register a scheme by its step, a subclass of `hmesh.runs.schemes.scheme.Scheme`.
+    """Register a scheme by its step, a subclass of `hmesh.runs.schemes.scheme_step.Scheme`.
 
     Parameters
     ----------

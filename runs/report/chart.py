@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.pictures.figure_layout import Part, power_unit, strategy_colour
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import Part, power_unit, strategy_colour
 from hmesh.runs.strategy_names import strategy_label
 
 type Trace = dict[str, Any]

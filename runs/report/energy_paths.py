@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.energy_origin import shares_after_charging
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.report.window import Window
+from hmesh.runs.report.map_selection import Window
 
 MOST_CELLS = 20_000_000
 MOST_GROUPS = 12

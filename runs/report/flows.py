@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from hmesh.environment.last_digits import descending
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.energy_paths import EnergyPaths
+from hmesh.runs.report.map_selection import Window
 from hmesh.runs.report.payments import traded_kwh
-from hmesh.runs.report.window import Window
 
 MOST_FLOWS = 150_000
 LEAST_KWH = 0.01

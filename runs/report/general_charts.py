@@ -5,19 +5,19 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH, anything, descending, first_highest, highest
 from hmesh.runs.number_text import counted
-from hmesh.runs.pictures.lines import MOST_LINES, OVERLOAD, loading_finding, loading_text
-from hmesh.runs.pictures.load import load_finding
-from hmesh.runs.pictures.market import price_range
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     energy_text,
     group_colour,
     power_text,
     power_unit,
     strategy_colour,
 )
+from hmesh.runs.pictures.line_loading import MOST_LINES, OVERLOAD, loading_finding, loading_text
+from hmesh.runs.pictures.load import load_finding
+from hmesh.runs.pictures.prices_and_charging import price_range
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.chart import ALL, INK, QUIET, Chart, Trace, band, course, layers, limits
-from hmesh.runs.results.tables import TABLES
+from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.strategy_names import strategy_label
 
 # The parts of a load in the order in which they are stacked; others follow.

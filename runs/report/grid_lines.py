@@ -6,7 +6,7 @@ import numpy as np
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.report.window import Window
+from hmesh.runs.report.map_selection import Window
 
 MOST_LINES = 60
 _UTILITY, _FEEDER = "utility", "/feeder"

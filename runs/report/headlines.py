@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.number_text import counted
+from hmesh.runs.pictures.figure_layout import change, power_text
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import change, power_text
 from hmesh.runs.report.scheme_headlines import of_schemes
 from hmesh.runs.report.sentence import Figure, Sentence, Totals, money
 from hmesh.runs.strategy_names import capital, strategy_name

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from hmesh.runs.audits.report import AuditReport
+from hmesh.runs.audits.audit_report import AuditReport
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.headlines import headline
 from hmesh.runs.report.sentence import Figure

@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.pictures.figure_layout import group_colour, strategy_colour
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import group_colour, strategy_colour
-from hmesh.runs.report.close_view import close_view
 from hmesh.runs.report.energy_paths import EnergyPaths, energy_paths
 from hmesh.runs.report.flows import flows
 from hmesh.runs.report.grid_lines import grid_lines
+from hmesh.runs.report.map_selection import Window
 from hmesh.runs.report.payments import payments
 from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph, routes
 from hmesh.runs.report.scheme_charts import charts
+from hmesh.runs.report.step_charts import close_view
 from hmesh.runs.report.vehicle_traces import vehicle_traces
-from hmesh.runs.report.window import Window
-from hmesh.runs.results.tables import TABLES
+from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.strategy_names import strategy_label
 
 _ALWAYS = ("net_kwh", "community_price", "utility_price")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.pictures.run_data import RunData, codes_of
-from hmesh.runs.report.window import Window
+from hmesh.runs.report.map_selection import Window
 
 MOST_ROWS = 30
 

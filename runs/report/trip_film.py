@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import beside, reserve
+from hmesh.runs.pictures.figure_layout import power_text
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import power_text
+from hmesh.runs.report.map_selection import Window, window_of
 from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph, routes
 from hmesh.runs.report.trip_paths import along
 from hmesh.runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
-from hmesh.runs.report.window import Window, window_of
 from hmesh.runs.strategy_names import strategy_label
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.pictures.run_data import RunData, codes_of
-from hmesh.runs.report.window import Window
+from hmesh.runs.report.map_selection import Window
 
 ON_THE_ROAD = 65_535
 NOT_THERE = 65_534

@@ -9,13 +9,13 @@ from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import beside
-from hmesh.runs.audits.audit import audit_run, no_progress
-from hmesh.runs.audits.report import AuditReport
+from hmesh.runs.audits.audit_report import AuditReport
+from hmesh.runs.audits.run_audit import audit_run, no_progress
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
+from hmesh.runs.report.map_selection import thinning, window_of
 from hmesh.runs.report.packing import Packer
 from hmesh.runs.report.payload import payload
-from hmesh.runs.report.window import thinning, window_of
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.results.unfinished_run import read_any_run
 

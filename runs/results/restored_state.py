@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hmesh.environment.errors import InputError
 from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.checkpoint import not_resumable
-from hmesh.runs.results.tables import TABLES
+from hmesh.runs.results.result_tables import TABLES
 
 if TYPE_CHECKING:
     from hmesh.runs.results.writer import ResultsWriter

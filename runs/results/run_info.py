@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hmesh.environment.errors import InputError, Problem, shortened
 from hmesh.environment.safe_files import read_json
-from hmesh.runs.results.tables import SCHEMA
+from hmesh.runs.results.result_tables import SCHEMA
 from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.yaml_reader import place
 

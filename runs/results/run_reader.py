@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import read_json, sha256
+from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.results.run_folder import RunFolder, read_folder
-from hmesh.runs.results.tables import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,7 +115,7 @@ class Run(RunFolder):
 
     def _require_complete(self) -> None:
         if not self.complete:
-            from hmesh.runs.results.way_on import way_on
+            from hmesh.runs.results.resuming import way_on
 
             done = f"{self.info['steps_done']} of {self.info['steps_total']} steps"
             message = f"the run is not finished, {done} are done; {way_on(self.directory)}"

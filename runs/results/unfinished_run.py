@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.restored_state import restore_simulation
+from hmesh.runs.results.result_tables import TABLES, arrow_schema
+from hmesh.runs.results.resuming import resume_command, state_of
 from hmesh.runs.results.run_reader import Run, read_run
-from hmesh.runs.results.tables import TABLES, arrow_schema
-from hmesh.runs.results.way_on import resume_command, state_of
 from hmesh.runs.results.writer import ResultsWriter
 from hmesh.runs.scenarios.scenario import Scenario
 

@@ -22,9 +22,9 @@ from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.checkpoint import not_resumable
 from hmesh.runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
 from hmesh.runs.results.new_folder import refuse_used
+from hmesh.runs.results.result_tables import SCHEMA, TABLES, arrow_schema, tables_with
 from hmesh.runs.results.run_folder import RunFolder, read_folder, statements
 from hmesh.runs.results.run_plugins import changed_plugins
-from hmesh.runs.results.tables import SCHEMA, TABLES, arrow_schema, tables_with
 from hmesh.runs.results.versions import resumed_with, versions_now
 
 if TYPE_CHECKING:

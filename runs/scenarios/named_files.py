@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from hmesh.runs.scenarios.members import DatasetMembers, FileMembers
-from hmesh.runs.scenarios.travel import files_of
+from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers
+from hmesh.runs.scenarios.travel_section import files_of
 from hmesh.runs.world.dataset_files import LOAD_TABLES
 
 if TYPE_CHECKING:

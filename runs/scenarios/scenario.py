@@ -23,19 +23,24 @@ from hmesh.environment.errors import InputError, Problem, impossible_path, neare
 from hmesh.runs.plugins.loading import Plugin, load_plugins, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import OWNERS, Metric
-from hmesh.runs.scenarios.agreement import (
-    each_once,
-    known_for_the_sun,
-    tariff_within_bounds,
-)
 from hmesh.runs.scenarios.base import Name
-from hmesh.runs.scenarios.chance import Chances, GrowthSettings, Location, refuse_short_outages
+from hmesh.runs.scenarios.chance_section import (
+    Chances,
+    GrowthSettings,
+    Location,
+    refuse_short_outages,
+)
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
 from hmesh.runs.scenarios.scheme_sections import add_schemes, always_there
 from hmesh.runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
+from hmesh.runs.scenarios.section_consistency import (
+    each_once,
+    known_for_the_sun,
+    tariff_within_bounds,
+)
 from hmesh.runs.scenarios.sections import (
     Community,
     DatasetMembers,
@@ -58,7 +63,7 @@ from hmesh.runs.scenarios.time_span import (
     part_or_multiple_of_an_hour,
     whole_steps,
 )
-from hmesh.runs.scenarios.travel import PlannedTravel, Travel, between
+from hmesh.runs.scenarios.travel_section import PlannedTravel, Travel, between
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml
 from hmesh.runs.schemes.registry import on_change, schemes, sections_first
 from hmesh.runs.strategy_names import scheme_of

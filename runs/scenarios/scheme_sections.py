@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic.fields import FieldInfo
 
-from hmesh.runs.scenarios.agreement import there_if_compared
+from hmesh.runs.scenarios.section_consistency import there_if_compared
 from hmesh.runs.schemes.descriptor import SchemeDescriptor
 from hmesh.runs.schemes.registry import sections_first
 from hmesh.runs.strategy_names import STRATEGIES, default_strategies

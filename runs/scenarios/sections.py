@@ -23,11 +23,11 @@ from hmesh.runs.scenarios.base import Section as Section
 from hmesh.runs.scenarios.base import existing as existing
 from hmesh.runs.scenarios.base import ordered as ordered
 from hmesh.runs.scenarios.base import refuse as refuse
-from hmesh.runs.scenarios.members import BusinessMembers as BusinessMembers
-from hmesh.runs.scenarios.members import DatasetMembers as DatasetMembers
-from hmesh.runs.scenarios.members import FileMembers as FileMembers
-from hmesh.runs.scenarios.members import Members
-from hmesh.runs.scenarios.members import ProfileMembers as ProfileMembers
+from hmesh.runs.scenarios.member_groups import BusinessMembers as BusinessMembers
+from hmesh.runs.scenarios.member_groups import DatasetMembers as DatasetMembers
+from hmesh.runs.scenarios.member_groups import FileMembers as FileMembers
+from hmesh.runs.scenarios.member_groups import Members
+from hmesh.runs.scenarios.member_groups import ProfileMembers as ProfileMembers
 from hmesh.runs.scenarios.money_defaults import OF_EVERY_RUN, money
 
 

@@ -26,7 +26,7 @@ REQUIRED: Mapping[str, str] = {
     "step": "what it does in every step, a Scheme made from a simulation, in step.py",
     "figure": "a figure of the summary that no other scheme has, given by its step",
     "tables": "its tables of results, columns by name, in tables.py",
-    "audit": "what checks its tables, a SchemeAudit made from run, premises and hours, in audit.py",
+    "audit": "what checks its tables, a SchemeAudit made from run, inputs and hours, in audit.py",
     "pictures": "its pictures, each a name and a function of the run's data, in pictures.py",
     "charts": "its charts of the report, a function of the run's data, in charts.py",
     "sentence": "what it came to in words, a function of totals and currency, in sentences.py",

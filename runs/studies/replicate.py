@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hmesh.environment.errors import InputError, Problem, nearest
-from hmesh.runs.studies.report import StudyReport
+from hmesh.runs.studies.study_report import StudyReport
 
 type Progress = Callable[[int, int], None]
 

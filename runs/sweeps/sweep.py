@@ -20,7 +20,13 @@ from hmesh.environment.safe_files import (
     write_json,
 )
 from hmesh.runs.scenarios.overrides import Changes
-from hmesh.runs.sweeps.plan import HASH_DIGITS, PlannedRun, SweepPlan, make_plan, plan_differences
+from hmesh.runs.sweeps.sweep_plan import (
+    HASH_DIGITS,
+    PlannedRun,
+    SweepPlan,
+    make_plan,
+    plan_differences,
+)
 from hmesh.runs.sweeps.task import Outcome, Task, held, is_finished
 from hmesh.runs.sweeps.values import as_text
 from hmesh.runs.sweeps.workers import (
@@ -32,8 +38,8 @@ from hmesh.runs.sweeps.workers import (
 )
 
 if TYPE_CHECKING:
-    from hmesh.runs.pictures.sweep import SweepPlot
-    from hmesh.runs.sweeps.tables import Ensemble
+    from hmesh.runs.pictures.sweep_pictures import SweepPlot
+    from hmesh.runs.sweeps.ensemble import Ensemble
 
 type Progress = Callable[[int, int], None]
 
@@ -325,8 +331,8 @@ def _put_together(
     directory: Path, plan: SweepPlan, failures: Sequence[Failure]
 ) -> "tuple[Ensemble, tuple[SweepPlot, ...]]":
     """Write the tables and draw the figures of all runs that are finished."""
-    from hmesh.runs.pictures.sweep import draw_sweep
-    from hmesh.runs.sweeps.tables import read_ensemble, write_tables
+    from hmesh.runs.pictures.sweep_pictures import draw_sweep
+    from hmesh.runs.sweeps.ensemble import read_ensemble, write_tables
 
     listed = directory / "failures.json"
     if failures:

@@ -182,7 +182,7 @@ def _drawn(directory: Path) -> bool:
 
 def _resumable(directory: Path) -> bool:
     """Return whether a folder holds an unfinished run with a state from which it can go on."""
-    from hmesh.runs.results.way_on import state_of
+    from hmesh.runs.results.resuming import state_of
 
     if not _begun(directory):
         return False

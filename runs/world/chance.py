@@ -10,7 +10,7 @@ from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment import chance
 from hmesh.environment.cloudiness import clearness
-from hmesh.runs.scenarios.chance import Cloudiness, DemandNoise, Outages
+from hmesh.runs.scenarios.chance_section import Cloudiness, DemandNoise, Outages
 from hmesh.runs.world.setting import Setting
 
 

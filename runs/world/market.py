@@ -20,7 +20,7 @@ from hmesh.markets.three_level_game import (
     solve_grid,
 )
 from hmesh.runs.schemes.descriptor import RETAIL, THREE_LEVEL, TWO_LEVEL
-from hmesh.runs.schemes.scheme import Scheme
+from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import pricing_of
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from hmesh.environment.world import World
 from hmesh.runs.plugins.metrics import MetricTotals
 from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
-from hmesh.runs.schemes.scheme import Scheme
+from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters

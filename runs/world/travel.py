@@ -20,7 +20,12 @@ from hmesh.environment.travel_day import Discrete, Distribution, Histogram, Purp
 from hmesh.environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
 from hmesh.environment.trips import TripSource
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.scenarios.travel import DiaryTravel, DrawnTravel, PurposeSettings, TravelDaySettings
+from hmesh.runs.scenarios.travel_section import (
+    DiaryTravel,
+    DrawnTravel,
+    PurposeSettings,
+    TravelDaySettings,
+)
 
 
 def plans_of(scenario: Scenario) -> DayPlans:

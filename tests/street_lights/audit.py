@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.strategy_names import strategies_within
 from street_lights.section import CONNECTION, StreetLights
@@ -18,13 +18,13 @@ from street_lights.section import CONNECTION, StreetLights
 class StreetLightsAudit(SchemeAudit):
     """The audit of street lights."""
 
-    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
-        self.premises, self.hours = premises, hours
-        self.lights: StreetLights = premises.scenario.street_lights
-        self.place = premises.communities.index(self.lights.community)
-        names = {"strategy": premises.strategies}
-        rows = TableReader(run, "lights", names, premises.start_ms).rest()
-        keys = {"step": range(premises.steps), **names}
+    def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
+        self.inputs, self.hours = inputs, hours
+        self.lights: StreetLights = inputs.scenario.street_lights
+        self.place = inputs.communities.index(self.lights.community)
+        names = {"strategy": inputs.strategies}
+        rows = TableReader(run, "lights", names, inputs.start_ms).rest()
+        keys = {"step": range(inputs.steps), **names}
         self.drawn = framed("lights", rows, keys)["drawn_kwh"]
 
     def _here(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,20 +59,20 @@ class StreetLightsAudit(SchemeAudit):
             "lights_bill": price[:, :, self.place] * self.drawn,
             "counts.lights_out": dark,
         }
-        return by_step, {"lights_lit_h": (self.drawn > 0).sum(axis=0) * self.premises.step_h}
+        return by_step, {"lights_lit_h": (self.drawn > 0).sum(axis=0) * self.inputs.step_h}
 
     def checks(self) -> Iterator[Check]:
         """Check that lamps draw what they should, and nothing in an outage."""
         tally = Tally("street lights: lit at night", EXACT, "of the energy")
         due = np.where(supplied(self.hours)[:, :, self.place], self._wanted(), 0.0)
-        tally.add(relative(self.drawn, due)[:, :, None], self.premises.places.label(["lamps"]))
+        tally.add(relative(self.drawn, due)[:, :, None], self.inputs.places.label(["lamps"]))
         yield tally.check()
 
     def _wanted(self) -> NDArray[np.float64]:
         """Return what lamps would draw with supply, (steps, strategies) [kWh]."""
-        premises = self.premises
-        clock = [premises.calendar.hour_of_day(step) for step in range(premises.steps)]
-        follows = strategies_within("street_lights", premises.strategies)
-        return premises.step_h * np.array(
+        inputs = self.inputs
+        clock = [inputs.calendar.hour_of_day(step) for step in range(inputs.steps)]
+        follows = strategies_within("street_lights", inputs.strategies)
+        return inputs.step_h * np.array(
             [[self.lights.power_kw(hour, name) for name in follows] for hour in clock]
         )

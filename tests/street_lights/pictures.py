@@ -3,8 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.pictures.figure_layout import (
+    Drawing,
+    draw_course,
+    legend_line,
+    sheet,
+    strategy_colour,
+)
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import Drawing, draw_course, legend_line, sheet, strategy_colour
 from hmesh.runs.strategy_names import strategy_label
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.simulation import Simulation
 from street_lights.section import CONNECTION, StreetLights

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Building
 from hmesh.markets.load_deviation import load_deviation
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_days import check_days
 from hmesh.runs.schemes.battery_sharing.records import recorded_buildings
@@ -33,26 +33,26 @@ class BatteryAudit(SchemeAudit):
         "TransferOrder",
     )  # fmt: skip
 
-    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
-        self.premises, self.hours = premises, hours
-        given: BatterySharing = premises.scenario.battery_sharing
+    def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
+        self.inputs, self.hours = inputs, hours
+        given: BatterySharing = inputs.scenario.battery_sharing
         assert given is not None
         self.given = given
-        places = premises.communities
+        places = inputs.communities
         self.parties: Sequence[str] = [
             *(f"coordinator@{name}" for name in places), *(f"batteries@{name}" for name in places),
             "grid",
         ]  # fmt: skip
-        self.strategies = strategies_within("battery_sharing", premises.strategies)
+        self.strategies = strategies_within("battery_sharing", inputs.strategies)
         self.tallies = _Tallies()
         shape = hours["net_kwh"].shape
         self.charged, self.covered, self.received = np.zeros((3, *shape))
         self.by_step: Figures = {}
         self.of_run: Figures = {}
         self.at: Columns | None = None
-        setting = premises.of_scheme("battery_sharing")
+        setting = inputs.of_scheme("battery_sharing")
         count = len(setting.names) if setting else 0
-        recorded = recorded_buildings(premises.scenario.record.buildings, count)
+        recorded = recorded_buildings(inputs.scenario.record.buildings, count)
         if setting is None or recorded < count:
             told = f"only {recorded:,} of {count:,} buildings are written down"
             self.tallies.tell(FILE_GONE if setting is None else told)
@@ -69,11 +69,11 @@ class BatteryAudit(SchemeAudit):
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what batteries draw where each group of buildings is connected [kWh]."""
-        if self.at is None or self.premises.setting is None:
+        if self.at is None or self.inputs.setting is None:
             return self._by_community()
         at = self.at
         drawn = at["charged_kwh"] - at["own_kwh"] - at["received_kwh"]
-        groups = self.premises.setting.members.groups[Building]
+        groups = self.inputs.setting.members.groups[Building]
         return {
             (group.name.partition("/")[0], group.name.partition("/")[2]): drawn[
                 :, :, group.rows
@@ -86,7 +86,7 @@ class BatteryAudit(SchemeAudit):
         drawn = self.charged - self.covered
         unknown = np.full(drawn.shape[:2], np.nan)
         found: dict[tuple[str, str], NDArray[np.float64]] = {}
-        for m, (name, community) in enumerate(self.premises.scenario.communities.items()):
+        for m, (name, community) in enumerate(self.inputs.scenario.communities.items()):
             groups = [group.name for group in community.members if group.kind == "building"]
             here = drawn[:, :, m] if len(groups) == 1 else unknown
             found |= {(name, group): here for group in groups}
@@ -125,7 +125,7 @@ class BatteryAudit(SchemeAudit):
     def _deviations(self) -> Figures:
         """Return the standard deviations of the demand of all communities."""
         total = self.hours["net_kwh"].sum(axis=2)
-        days = self.premises.calendar.days_of(0, self.premises.steps)
+        days = self.inputs.calendar.days_of(0, self.inputs.steps)
         each = [total[days == day] for day in np.unique(days)]
         within = np.array([load.var(axis=0) for load in each])
         return {
@@ -138,7 +138,7 @@ class BatteryAudit(SchemeAudit):
 
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where buildings tell not all."""
-        strategies, communities = list(self.premises.strategies), self.premises.communities
+        strategies, communities = list(self.inputs.strategies), self.inputs.communities
         names = ["step", "strategy", "payer", "payee", "energy_kwh"]
         for kind, side, energy in zip(
             KINDS_OF_PAYMENT,
@@ -156,9 +156,9 @@ class BatteryAudit(SchemeAudit):
 
     def _read(self, run: Run, count: int) -> Columns:
         """Read buildings.parquet; every column of shape (steps, strategies, buildings)."""
-        premises = self.premises
-        shape = premises.steps, len(premises.strategies), count
-        reader = TableReader(run, "buildings", {"strategy": premises.strategies}, premises.start_ms)
+        inputs = self.inputs
+        shape = inputs.steps, len(inputs.strategies), count
+        reader = TableReader(run, "buildings", {"strategy": inputs.strategies}, inputs.start_ms)
         rows = reader.rest()
         if len(rows["step"]) != int(np.prod(shape)):
             message = f"there are {len(rows['step']):,} rows, not {int(np.prod(shape)):,}"
@@ -210,7 +210,7 @@ class BatteryAudit(SchemeAudit):
         self._check_loads(at)
         self._check_physics(at, capacity)
         self._check_exchanges(run, at)
-        clipped = check_days(self.premises, self.setting, self.strategies, at, capacity, self.hours)
+        clipped = check_days(self.inputs, self.setting, self.strategies, at, capacity, self.hours)
         self.tallies.days += clipped.tallies
         if clipped.known:
             self.by_step["battery_unfollowed_kwh"] = clipped.unfollowed_kwh
@@ -237,8 +237,8 @@ class BatteryAudit(SchemeAudit):
     def _check_capacities(self, run: Run, setting: BatterySetting) -> None:
         rows = TableReader(
             run, "batteries",
-            {"community": self.premises.communities, "name": setting.names},
-            self.premises.start_ms,
+            {"community": self.inputs.communities, "name": setting.names},
+            self.inputs.start_ms,
         ).rest()  # fmt: skip
         count = np.arange(len(setting.names))
         place = np.concatenate(
@@ -261,22 +261,22 @@ class BatteryAudit(SchemeAudit):
 
     def _check_loads(self, at: Columns) -> None:
         """Hold the load of every building against what its profile or file says."""
-        premises, tally = self.premises, self.tallies.load
-        if premises.scenario.chance.demand_noise.building is not None:
+        inputs, tally = self.inputs, self.tallies.load
+        if inputs.scenario.chance.demand_noise.building is not None:
             tally.tell("loads are noisy; their sums are checked with the members")
             return
         there = supplied(self.hours)
         place = np.zeros(len(self.setting.names), dtype=np.intp)
         for m, rows in enumerate(self.setting.communities):
             place[rows] = m
-        for step in range(premises.steps):
+        for step in range(inputs.steps):
             expected = np.where(there[step][:, place], self.setting.forecast.of_step(step), 0.0)
             off = relative(at["load_kwh"][step], expected)
-            tally.add(off[None], premises.places.label("building", step), step)
+            tally.add(off[None], inputs.places.label("building", step), step)
 
     def _check_physics(self, at: Columns, capacity: NDArray[np.float64]) -> None:
         """Check stores, ratings, own load first, and lines."""
-        given, tallies, label = self.given, self.tallies, self.premises.places.label("building")
+        given, tallies, label = self.given, self.tallies, self.inputs.places.label("building")
         charged, own, sent = at["charged_kwh"], at["own_kwh"], at["sent_kwh"]
         load, received = np.maximum(at["load_kwh"], 0.0), at["received_kwh"]
         after = self._after(at)
@@ -285,7 +285,7 @@ class BatteryAudit(SchemeAudit):
         tallies.store.add(relative(at["stored_kwh"], before), label)
         most, least = given.soc_max * capacity, given.soc_min * capacity
         beyond = np.maximum(after - most, least - after)
-        rated = given.power_per_capacity * self.premises.step_h * capacity
+        rated = given.power_per_capacity * self.inputs.step_h * capacity
         beyond = np.maximum(beyond, np.maximum(charged, own + sent) - rated)
         scale = np.maximum(capacity, 1.0)
         tallies.limits.add(np.maximum(beyond, 0.0) / scale, label)
@@ -300,16 +300,16 @@ class BatteryAudit(SchemeAudit):
             self._of_communities(received),
             (1.0 - given.line_loss_rate) * self._of_communities(sent),
         )
-        tallies.lines.add(lost, self.premises.places.label(self.premises.communities))
+        tallies.lines.add(lost, self.inputs.places.label(self.inputs.communities))
 
     def _check_exchanges(self, run: Run, at: Columns) -> None:
         """Hold who gave what to whom in every day against what left and what arrived."""
-        premises, count = self.premises, len(self.setting.names)
+        inputs, count = self.inputs, len(self.setting.names)
         rows = TableReader(
-            run, "exchanges", {"strategy": premises.strategies}, premises.start_ms
+            run, "exchanges", {"strategy": inputs.strategies}, inputs.start_ms
         ).rest()
-        days = premises.calendar.days_of(0, premises.steps)
-        ends = np.append(np.flatnonzero(np.diff(days)), premises.steps - 1)
+        days = inputs.calendar.days_of(0, inputs.steps)
+        ends = np.append(np.flatnonzero(np.diff(days)), inputs.steps - 1)
         begins = np.concatenate([[0], ends[:-1] + 1])
         wrong = (rows["giver"] == rows["taker"]) | ~np.isin(rows["step"], ends)
         sides = np.stack([rows["giver"], rows["taker"]])
@@ -317,7 +317,7 @@ class BatteryAudit(SchemeAudit):
             raise DamagedTableError(
                 "exchanges", "who gives, who takes or the step is none there is"
             )
-        shape = len(ends), len(premises.strategies), count
+        shape = len(ends), len(inputs.strategies), count
         day = np.searchsorted(ends, rows["step"])
         for side, name in (("giver", "sent_kwh"), ("taker", "received_kwh")):
             place = np.ravel_multi_index((day, rows["strategy"], rows[side]), shape)
@@ -326,8 +326,8 @@ class BatteryAudit(SchemeAudit):
             off = relative(told, lived)
 
             def where(place: tuple[int, ...]) -> str:
-                name = premises.strategies[place[1]]
-                return f"{premises.places.step(int(ends[place[0]]))}, {name}, building {place[2]}"
+                name = inputs.strategies[place[1]]
+                return f"{inputs.places.step(int(ends[place[0]]))}, {name}, building {place[2]}"
 
             self.tallies.matrix.add(off, where, None)
         pair = relative(rows["received_kwh"], (1.0 - self.given.line_loss_rate) * rows["sent_kwh"])

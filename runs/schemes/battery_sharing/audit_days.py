@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from hmesh.environment.battery import exchange_bounds
 from hmesh.markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
 from hmesh.markets.load_levelling import Levelling, Windows, answer_to_prices, level_load
+from hmesh.runs.audits.audit_report import Label, Tally
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Label, Tally
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 
 # The linear programme keeps its equations to this.
@@ -40,7 +40,7 @@ class Clipped:
 
 
 def check_days(
-    premises: Premises,
+    inputs: RunInputs,
     setting: BatterySetting,
     strategies: Sequence[str],
     at: Columns,
@@ -51,7 +51,7 @@ def check_days(
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     setting
         The batteries before anybody acts.
@@ -68,11 +68,11 @@ def check_days(
     least = Tally("batteries: no schedules exchange less", NEAR, "of the discharge")
     result = Clipped(
         [plan, least],
-        premises.reliable and not setting.rules.least_exchange,
+        inputs.reliable and not setting.rules.least_exchange,
         np.zeros(at["load_kwh"].shape[:2]),
         np.zeros(at["load_kwh"].shape[:2], dtype=np.int64),
     )
-    if not premises.reliable:
+    if not inputs.reliable:
         plan.tell("messages may be lost or late")
         least.tell("messages may be lost or late")
         return result
@@ -83,7 +83,7 @@ def check_days(
         for s, strategy in enumerate(strategies):
             if strategy == "no_battery":
                 continue
-            one = _Day(premises, setting, strategy, s, day, windows, forecast, capacity_kwh[s])
+            one = _Day(inputs, setting, strategy, s, day, windows, forecast, capacity_kwh[s])
             one.check(at, there, result, plan, least)
     return result
 
@@ -92,7 +92,7 @@ def check_days(
 class _Day:
     """A day of the batteries under one strategy."""
 
-    premises: Premises
+    inputs: RunInputs
     setting: BatterySetting
     strategy: str
     s: int
@@ -127,8 +127,8 @@ class _Day:
 
     def _label(self, rows: slice) -> Label:
         names = self.setting.names[rows]
-        strategy = [self.premises.strategies[self.s]]
-        return self.premises.places.label(names, self.day.start, strategy)
+        strategy = [self.inputs.strategies[self.s]]
+        return self.inputs.places.label(names, self.day.start, strategy)
 
     def _bounds(
         self, rows: slice, stored_kwh: NDArray[np.float64]

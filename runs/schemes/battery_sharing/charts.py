@@ -7,8 +7,14 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import anything, descending, first_highest
 from hmesh.runs.number_text import counted
+from hmesh.runs.pictures.figure_layout import (
+    Part,
+    energy_text,
+    power_text,
+    power_unit,
+    strategy_colour,
+)
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
 from hmesh.runs.pictures.step_sums import StepSums
 from hmesh.runs.report.chart import (
     QUIET,

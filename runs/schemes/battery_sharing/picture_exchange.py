@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import descending, highest
 from hmesh.runs.number_text import counted
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     FIXED,
     INK,
     ROAD,
@@ -21,6 +20,7 @@ from hmesh.runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData
 from hmesh.runs.strategy_names import strategy_label, strategy_name
 

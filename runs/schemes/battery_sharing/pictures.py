@@ -7,8 +7,7 @@ from hmesh.environment.streams import Streams
 from hmesh.markets.battery_sizing import Sizing
 from hmesh.markets.representative_days import representative_days
 from hmesh.runs.number_text import counted
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     INK,
     Drawing,
     draw_line,
@@ -20,6 +19,7 @@ from hmesh.runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.results.buffer import Coded
-from hmesh.runs.schemes.scheme import RowWriter
+from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.strategy_names import strategies_within
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from hmesh.markets.load_levelling import Windows, level_load
 from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
-from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
-from hmesh.runs.audits.report import Check, Tally
-from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.community_storage.audit_households import HouseholdChecks
 from hmesh.runs.schemes.community_storage.audit_messages import check_messages
@@ -34,11 +34,11 @@ class CommunityStorageAudit(SchemeAudit):
         "StorageDraw", "GridPurchase",
     )  # fmt: skip
 
-    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
+    def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
         self.run = run
-        self.premises = premises
+        self.inputs = inputs
         self.hours = hours
-        rules: CommunityStorage = premises.scenario.community_storage
+        rules: CommunityStorage = inputs.scenario.community_storage
         assert rules is not None
         self.rules = rules
         names = [storage.name for storage in rules.storages]
@@ -47,14 +47,14 @@ class CommunityStorageAudit(SchemeAudit):
             *names,
             *(f"{who}@{name}" for name in names for who in ("households", "forecasters", "plant")),
         )
-        follows = strategies_within("community_storage", premises.strategies)
+        follows = strategies_within("community_storage", inputs.strategies)
         self.used = [s for s, strategy in enumerate(follows) if strategy != UNUSED]
         self.follows = [follows[s] for s in self.used]
-        communities = premises.communities
+        communities = inputs.communities
         self.community = np.array([communities.index(s.community) for s in rules.storages])
         # What the checks of households count; figures are asked for after checks.
         self._counted: Figures = {}
-        self.tables: StorageTables = read_storage_tables(run, premises, rules, self.used)
+        self.tables: StorageTables = read_storage_tables(run, inputs, rules, self.used)
 
     def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what storages come to in each community, of the shape of the hours."""
@@ -75,7 +75,7 @@ class CommunityStorageAudit(SchemeAudit):
         drawn = -self._of_communities(self.tables.storages["delivered_kwh"])
         return {
             (name, CONNECTION): drawn[:, :, m]
-            for m, name in enumerate(self.premises.communities)
+            for m, name in enumerate(self.inputs.communities)
             if m in self.community
         }
 
@@ -116,13 +116,13 @@ class CommunityStorageAudit(SchemeAudit):
         demand = self._demand_kwh()
         if demand is not None:
             figures["storage_households_kwh"] = np.broadcast_to(demand.sum(axis=1)[:, None], shape)
-            shared: CommunityStorageSetting = self.premises.of_scheme("community_storage")
+            shared: CommunityStorageSetting = self.inputs.of_scheme("community_storage")
             above = demand > shared.most_kwh + 1e-9
             figures["counts.demands_above_history"] = spread(above.sum(axis=1)[:, None])
             plants = shared.plants
             filled = np.array([plants.filled(step) for step in range(shape[0])])
             figures["counts.plant_readings_filled"] = spread(filled[:, None])
-        if self.premises.reliable:
+        if self.inputs.reliable:
             figures["counts.storage_messages_unheard"] = np.zeros(shape)
         figures |= {name: spread(values) for name, values in self._counted.items()}
         first = sum(s.soc_start * s.capacity_kwh for s in rules.storages)
@@ -137,10 +137,10 @@ class CommunityStorageAudit(SchemeAudit):
             idle = Tally("storages: used by no strategy", 0.0)
             yield idle.check()
             return
-        shared: CommunityStorageSetting | None = self.premises.of_scheme("community_storage")
-        label = self.premises.places.label(
+        shared: CommunityStorageSetting | None = self.inputs.of_scheme("community_storage")
+        label = self.inputs.places.label(
             [storage.name for storage in self.rules.storages],
-            strategies=[self.premises.strategies[s] for s in self.used],
+            strategies=[self.inputs.strategies[s] for s in self.used],
         )
         units = self._checks()
         yield units.stores(label)
@@ -152,21 +152,21 @@ class CommunityStorageAudit(SchemeAudit):
                 gone.tell(FILE_GONE)
                 yield gone.check()
             return
-        yield units.sun(label, shared, self.premises)
+        yield units.sun(label, shared, self.inputs)
         demand = self._demand_kwh()
         assert demand is not None
-        yield units.bounds(shared, demand, [self.premises.strategies[s] for s in self.used])
+        yield units.bounds(shared, demand, [self.inputs.strategies[s] for s in self.used])
         households = HouseholdChecks(
-            self.premises, self.rules, shared, self.tables, demand,
+            self.inputs, self.rules, shared, self.tables, demand,
             self._supplied_storages(), self.used, self.follows,
         )  # fmt: skip
         yield from households.checks()
         self._counted = households.counts
-        yield check_messages(self.run, self.premises, self.tables, shared, self.used, households)
+        yield check_messages(self.run, self.inputs, self.tables, shared, self.used, households)
 
     def _checks(self) -> StorageChecks:
         return StorageChecks(
-            self.rules, self.tables.storages, self._supplied_storages(), self.premises.step_h
+            self.rules, self.tables.storages, self._supplied_storages(), self.inputs.step_h
         )
 
     def _supplied_storages(self) -> NDArray[np.bool_]:
@@ -176,7 +176,7 @@ class CommunityStorageAudit(SchemeAudit):
 
     def _demand_kwh(self) -> NDArray[np.float64] | None:
         """Return what households use, worked out anew, (steps, households); None if unknown."""
-        shared: CommunityStorageSetting | None = self.premises.of_scheme("community_storage")
+        shared: CommunityStorageSetting | None = self.inputs.of_scheme("community_storage")
         if shared is None:
             return None
-        return shared.coming_demand_kwh(0, self.premises.steps)
+        return shared.coming_demand_kwh(0, self.inputs.steps)

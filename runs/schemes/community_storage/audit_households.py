@@ -14,10 +14,10 @@ from hmesh.markets.community_storage import (
     exchange,
     served_by_storage,
 )
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import Figures
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
 from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
@@ -32,7 +32,7 @@ class HouseholdChecks:
 
     Parameters
     ----------
-    premises, rules, shared, tables
+    inputs, rules, shared, tables
         What the scenario settles, its section, the storages, and the tables of the run.
     demand_kwh : array, shape (steps, households)
         What households use.
@@ -46,7 +46,7 @@ class HouseholdChecks:
 
     def __init__(
         self,
-        premises: Premises,
+        inputs: RunInputs,
         rules: CommunityStorage,
         shared: CommunityStorageSetting,
         tables: StorageTables,
@@ -55,11 +55,11 @@ class HouseholdChecks:
         used: list[int],
         follows: list[str],
     ) -> None:
-        self.premises, self.rules, self.shared, self.tables = premises, rules, shared, tables
+        self.inputs, self.rules, self.shared, self.tables = inputs, rules, shared, tables
         self.demand = demand_kwh
         self.supplied = supplied
         self.follows = follows
-        self.names = [premises.strategies[s] for s in used]
+        self.names = [inputs.strategies[s] for s in used]
         self.storage_of = shared.households["storage"].astype(np.intp)
         self.read = np.concatenate([shared.demand_history_kwh, demand_kwh])
         generation = np.array(tables.storages["generation_kwh"][:, 0])
@@ -84,13 +84,13 @@ class HouseholdChecks:
         tally = self._tally("households: demand as metered")
         rows = self.tables.households
         if rows is not None and self._all_there(rows, tally):
-            label = self.premises.places.label("household", strategies=self.names)
+            label = self.inputs.places.label("household", strategies=self.names)
             tally.add(relative(rows["demand_kwh"], self.demand[:, None]), label)
             groups = list(
                 dict.fromkeys(
                     f"{storage.community}/{group.name}"
                     for storage in self.rules.storages
-                    for group in self.premises.scenario.communities[storage.community].members
+                    for group in self.inputs.scenario.communities[storage.community].members
                 )
             )
             group = np.array([groups.index(name) for name in self.shared.groups])
@@ -111,13 +111,13 @@ class HouseholdChecks:
         rows = self.tables.households
         if rows is None or rows["demand_kwh"].shape[2] != len(self.storage_of):
             return tally.check()
-        if not self.premises.reliable:
+        if not self.inputs.reliable:
             tally.tell(NOT_RELIABLE)
-        label = self.premises.places.label("household", strategies=self.names)
+        label = self.inputs.places.label("household", strategies=self.names)
         forecast, used = self._told()
         told = (
             ("used_kwh", used[:, None]),
-            *([("forecast_kwh", forecast[:, None])] if self.premises.reliable else []),
+            *([("forecast_kwh", forecast[:, None])] if self.inputs.reliable else []),
         )
         for name, expected in told:
             tally.add(_known(rows[name], np.broadcast_to(expected, rows[name].shape)), label)
@@ -130,18 +130,18 @@ class HouseholdChecks:
         return tally.check()
 
     def _days(self) -> Iterator[range]:
-        first, steps = 0, self.premises.steps
+        first, steps = 0, self.inputs.steps
         while first < steps:
-            end = min(steps_of_day(self.premises.calendar, first).stop, steps)
+            end = min(steps_of_day(self.inputs.calendar, first).stop, steps)
             yield range(first, end)
             first = end
 
     def _slots(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the steps left of the day at each step, and those of the whole day."""
-        left, whole = np.empty(self.premises.steps), np.empty(self.premises.steps)
+        left, whole = np.empty(self.inputs.steps), np.empty(self.inputs.steps)
         for day in self._days():
             left[day.start : day.stop] = np.arange(len(day), 0, -1)
-            begins = steps_of_day(self.premises.calendar, day.start).start
+            begins = steps_of_day(self.inputs.calendar, day.start).start
             whole[day.start : day.stop] = day.stop - begins
         return left, whole
 
@@ -150,7 +150,7 @@ class HouseholdChecks:
 
     def _used_before(self, day: range) -> NDArray[np.float64]:
         """Return what was used of a day before its first step of the run."""
-        begins = steps_of_day(self.premises.calendar, day.start).start
+        begins = steps_of_day(self.inputs.calendar, day.start).start
         past = self._past(self.read, day.start)
         used: NDArray[np.float64] = past[len(past) - (day.start - begins) :].sum(axis=0)
         return used
@@ -171,18 +171,18 @@ class HouseholdChecks:
         rows = self.tables.households
         if rows is None or rows["demand_kwh"].shape[2] != len(self.storage_of):
             return tally.check()
-        if not self.premises.reliable:
+        if not self.inputs.reliable:
             tally.tell(NOT_RELIABLE)
-        label = self.premises.places.label("household", strategies=self.names)
-        units = self.premises.places.label(list(self.shared.names), strategies=self.names)
+        label = self.inputs.places.label("household", strategies=self.names)
+        units = self.inputs.places.label(list(self.shared.names), strategies=self.names)
         place, granted = np.empty_like(rows["place"]), np.empty_like(rows["granted_kwh"])
         charge = np.empty_like(self.tables.storages["charge_kwh"])
         short = np.zeros(place.shape[:2], dtype=np.int64)
-        for step in range(self.premises.steps):
+        for step in range(self.inputs.steps):
             for s in range(len(self.names)):
                 *found, short[step, s] = self._slot(step, s)
                 place[step, s], granted[step, s], charge[step, s] = found
-        if self.premises.reliable:
+        if self.inputs.reliable:
             self.counts["counts.households_served_less_than_allowed"] = short
             unknown = np.isnan(rows["average_kwh"]).sum(axis=2)
             self.counts["counts.households_not_ranked"] = unknown
@@ -216,15 +216,15 @@ class HouseholdChecks:
         most = shared.storages["dischargers"].astype(np.intp)
         served = served_by_storage(average, self.storage_of, most)
         there = served >= 0
-        least = shared.least_kwh[slot_by_clock(self.premises.calendar, step)]
+        least = shared.least_kwh[slot_by_clock(self.inputs.calendar, step)]
         weight = 1.0 / storages["alpha"][step, s][self.storage_of]
         allowed = allowance_kwh(self.demand[step], least, shared.most_kwh, weight)
         generation = storages["generation_kwh"][step, s]
-        above = shared.storages["charge_above_kw"] * self.premises.step_h
+        above = shared.storages["charge_above_kw"] * self.inputs.step_h
         done = exchange(
             storages["stored_kwh"][step, s], generation, supplied & (generation >= above),
             np.where(there, allowed[served], 0.0), ratings_of(shared.storages),
-            self.premises.step_h, self.rules.sharing,
+            self.inputs.step_h, self.rules.sharing,
         )  # fmt: skip
         place = np.zeros(len(self.storage_of), dtype=np.int64)
         granted = np.zeros(len(self.storage_of))
@@ -238,7 +238,7 @@ class HouseholdChecks:
         """Plan every horizon anew."""
         plans = Tally("plans: what comes of every alpha", EXACT, "of the energy")
         alphas = Tally("plans: alpha in every step is the one chosen", 0.0)
-        if not self.premises.reliable:
+        if not self.inputs.reliable:
             for tally in (plans, alphas):
                 tally.tell(NOT_RELIABLE)
                 yield tally.check()
@@ -255,7 +255,7 @@ class HouseholdChecks:
         for step, s, _, plan in expected:
             unsettled[step, s] += not plan.settled
         self.counts["counts.allowances_not_settled"] = unsettled
-        label = self.premises.places.label(list(self.shared.names), strategies=self.names)
+        label = self.inputs.places.label(list(self.shared.names), strategies=self.names)
         off = np.abs(self.tables.storages["alpha"] - alpha).astype(np.float64)
         alphas.add(off, label)
         self._hold(plans, expected)
@@ -290,7 +290,7 @@ class HouseholdChecks:
         end = 0
         for day in self._days():
             if day.start >= end:
-                days = days_ahead(self.shared, day.start, self.premises.steps)
+                days = days_ahead(self.shared, day.start, self.inputs.steps)
                 end = days[-1].stop
                 yield day.start, days
 
@@ -310,7 +310,7 @@ class HouseholdChecks:
         """Plan anew from what was read, and what the storages of a strategy held."""
         for step, days in self._horizons():
             demand, generation, told = self._outlook(days)
-            begins = steps_of_day(self.premises.calendar, step).start
+            begins = steps_of_day(self.inputs.calendar, step).start
             ahead = Ahead(
                 step,
                 tuple(len(day) for day in days),

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.storage_houses import RETAILER
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
+from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.community_storage.audit_households import NOT_RELIABLE, HouseholdChecks
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
@@ -18,7 +18,7 @@ type Said = tuple[int, int, str, str, str, float, int]
 
 def check_messages(
     run: Run,
-    premises: Premises,
+    inputs: RunInputs,
     tables: StorageTables,
     shared: CommunityStorageSetting,
     used: list[int],
@@ -28,7 +28,7 @@ def check_messages(
 
     Parameters
     ----------
-    run, premises, tables, shared
+    run, inputs, tables, shared
         The run, what its scenario settles, its tables and its storages.
     used
         Numbers of the strategies that use storages.
@@ -36,16 +36,16 @@ def check_messages(
         What was worked out anew of forecasts and plans.
     """
     tally = Tally("messages: of storages, as they must be", EXACT, "of the value")
-    keep = premises.scenario.messages.keep
+    keep = inputs.scenario.messages.keep
     rows = tables.households
-    if keep == "none" or rows is None or not premises.reliable:
+    if keep == "none" or rows is None or not inputs.reliable:
         tally.tell("no message was kept" if keep == "none" else NOT_RELIABLE)
         return tally.check()
     kinds = ["DemandForecast", "DemandOutlook", "DemandStatus", "GenerationReport"]
     kinds += ["DischargeGrant", "StorageDraw", "GridPurchase"]
     forecasts = households.daily_forecasts()
     for s, number in enumerate(used):
-        strategy = premises.strategies[number]
+        strategy = inputs.strategies[number]
         plans = households.outlooks(s)
         kept = run.table(
             "messages",
@@ -55,7 +55,7 @@ def check_messages(
         ).to_pydict()
         told: list[Said] = list(zip(*(kept[name] for name in COLUMNS), strict=True))
         due: list[Said] = []
-        for step in range(premises.steps):
+        for step in range(inputs.steps):
             due += _of_step(tables, shared, s, step, forecasts.get(step), plans.get(step))
         if keep == "leaders":
             due = [message for message in due if message[-1] == 1]
@@ -67,12 +67,12 @@ def check_messages(
         wrong = [float(a[:5] != b[:5] or a[6] != b[6]) for a, b in zip(told, due, strict=True)]
         values, expected = (np.array([said[5] for said in part]) for part in (told, due))
         off = np.maximum(np.array(wrong), relative(values, expected))
-        if premises.scenario.messages.latency_h == 0:
+        if inputs.scenario.messages.latency_h == 0:
             off = np.maximum(off, np.abs(np.array(kept["time"])))
 
         def label(at: tuple[int, ...], due: list[Said] = due, strategy: str = strategy) -> str:
             step, _, kind, sender, receiver, *_ = due[at[0]]
-            return f"{premises.places.step(step)}, {strategy}, {kind} {sender} - {receiver}"
+            return f"{inputs.places.step(step)}, {strategy}, {kind} {sender} - {receiver}"
 
         tally.add(off, label, None)
     return tally.check()

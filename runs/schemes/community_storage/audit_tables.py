@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hmesh.runs.audits.premises import Premises
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 
@@ -33,7 +33,7 @@ class StorageTables:
 
 
 def read_storage_tables(
-    run: Run, premises: Premises, rules: CommunityStorage, used: list[int]
+    run: Run, inputs: RunInputs, rules: CommunityStorage, used: list[int]
 ) -> StorageTables:
     """Return the tables of storages.
 
@@ -43,31 +43,31 @@ def read_storage_tables(
         If rows are missing, stand there twice or belong nowhere.
     """
     storages = [storage.name for storage in rules.storages]
-    strategies = [premises.strategies[s] for s in used]
+    strategies = [inputs.strategies[s] for s in used]
     names = {"strategy": strategies, "storage": storages}
-    keys: _Keys = {"step": range(premises.steps), **names}
-    rows = TableReader(run, "storages", names, premises.start_ms).rest()
+    keys: _Keys = {"step": range(inputs.steps), **names}
+    rows = TableReader(run, "storages", names, inputs.start_ms).rest()
     of_storages = framed("storages", rows, keys)
     groups = list(
         dict.fromkeys(
             f"{storage.community}/{group.name}"
             for storage in rules.storages
-            for group in premises.scenario.communities[storage.community].members
+            for group in inputs.scenario.communities[storage.community].members
         )
     )
-    reader = TableReader(run, "storage_households", names | {"group": groups}, premises.start_ms)
+    reader = TableReader(run, "storage_households", names | {"group": groups}, inputs.start_ms)
     rows = reader.rest()
     of_households = None
     if rules.record_households and used:
-        count, left = divmod(len(rows["step"]), premises.steps * len(used))
+        count, left = divmod(len(rows["step"]), inputs.steps * len(used))
         if left:
             raise DamagedTableError("storage_households", "rows are missing or too many")
-        keys = {"step": range(premises.steps), "strategy": strategies, "household": range(count)}
+        keys = {"step": range(inputs.steps), "strategy": strategies, "household": range(count)}
         of_households = framed("storage_households", rows, keys)
     elif len(rows["step"]):
         raise DamagedTableError("storage_households", "there are rows, and none was to be written")
     plans, courses = (
-        TableReader(run, table, names, premises.start_ms).rest()
+        TableReader(run, table, names, inputs.start_ms).rest()
         for table in ("storage_plans", "storage_courses")
     )
     return StorageTables(of_storages, of_households, plans, courses)

@@ -13,10 +13,10 @@ from hmesh.markets.community_storage_bounds import (
     most_delivered,
     most_in_turns,
 )
-from hmesh.runs.audits.members import sky_clearness
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.member_energies import sky_clearness
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.strategy_names import strategy_label
@@ -96,11 +96,11 @@ class StorageChecks:
         tally.add(np.where(self.supplied, 0.0, np.maximum(charge, delivered)), label)
         return tally.check()
 
-    def sun(self, label: Label, shared: CommunityStorageSetting, premises: Premises) -> Check:
+    def sun(self, label: Label, shared: CommunityStorageSetting, inputs: RunInputs) -> Check:
         """Hold the generation against that of sun and clouds, or what was measured."""
         tally = Tally("storages: plants generate what the sun gives", EXACT, "of the energy")
-        by_name = sky_clearness(premises)
-        clear = np.stack([by_name[name] for name in premises.communities], axis=1)
+        by_name = sky_clearness(inputs)
+        clear = np.stack([by_name[name] for name in inputs.communities], axis=1)
         sun = np.array([shared.plants.generation_kwh(step, sky) for step, sky in enumerate(clear)])
         expected = np.where(self.supplied, sun[:, None], 0.0)
         tally.add(relative(self.storages["generation_kwh"], expected), label)

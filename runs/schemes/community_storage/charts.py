@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import descending, first_lowest, lowest
+from hmesh.runs.pictures.figure_layout import INK, Part, group_colour, power_unit
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import INK, Part, group_colour, power_unit
 from hmesh.runs.pictures.step_sums import StepSums
 from hmesh.runs.report.chart import Chart, Trace, balance, compared, course, limits, stacked
 from hmesh.runs.schemes.community_storage.pictures import DELIVERED, STORED, SUN

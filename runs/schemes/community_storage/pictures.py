@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.number_text import counted, texts_apart
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     ALIKE,
     FIXED_AREA,
     INK,
@@ -23,6 +22,7 @@ from hmesh.runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:

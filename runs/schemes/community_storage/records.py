@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmesh.runs.results.buffer import Coded
-from hmesh.runs.schemes.scheme import RowWriter
+from hmesh.runs.schemes.scheme_step import RowWriter
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.community_storage.step import CommunityStorageSharing

@@ -13,7 +13,7 @@ from hmesh.environment.day_slots import slot_by_clock, slots_by_clock
 from hmesh.environment.forecasters import Forecaster
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
-from hmesh.runs.scenarios.chance import GrowthSettings
+from hmesh.runs.scenarios.chance_section import GrowthSettings
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.community_storage.forecasters import check_forecaster, make_forecaster
 from hmesh.runs.schemes.community_storage.pilot_world import PilotWorld, Watched

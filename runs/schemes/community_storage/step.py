@@ -17,7 +17,7 @@ from hmesh.runs.schemes.community_storage.records import (
     write_storages,
 )
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
-from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
-from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
@@ -35,24 +35,24 @@ class CompositeStorageAudit(SchemeAudit):
     message_kinds: Sequence[str] = KINDS
     parties: Sequence[str] = PARTIES
 
-    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
-        self.run, self.premises, self.hours = run, premises, hours
-        settings: CompositeStorage = premises.scenario.composite_storage
+    def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
+        self.run, self.inputs, self.hours = run, inputs, hours
+        settings: CompositeStorage = inputs.scenario.composite_storage
         assert settings is not None
         self.settings = settings
-        self.setting: CompositeStorageSetting | None = premises.of_scheme("composite_storage")
-        self.strategies = strategies_within("composite_storage", premises.strategies)
+        self.setting: CompositeStorageSetting | None = inputs.of_scheme("composite_storage")
+        self.strategies = strategies_within("composite_storage", inputs.strategies)
         self.groups = [group.name for group in settings.groups]
-        self.community = [premises.communities.index(g.community) for g in settings.groups]
+        self.community = [inputs.communities.index(g.community) for g in settings.groups]
         rows = TableReader(
             run,
             "house_sums",
-            {"strategy": premises.strategies, "group": self.groups},
-            premises.start_ms,
+            {"strategy": inputs.strategies, "group": self.groups},
+            inputs.start_ms,
         ).rest()
         keys: dict[str, range | Sequence[str]] = {
-            "step": range(premises.steps),
-            "strategy": premises.strategies,
+            "step": range(inputs.steps),
+            "strategy": inputs.strategies,
             "group": self.groups,
         }
         self.sums = framed("house_sums", rows, keys)
@@ -69,7 +69,7 @@ class CompositeStorageAudit(SchemeAudit):
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what each group draws [kWh], of shape (steps, strategies)."""
         net = self.sums["import_kwh"] - self.sums["export_kwh"]
-        names = self.premises.communities
+        names = self.inputs.communities
         return {
             (names[m], name): net[:, :, g]
             for g, (m, name) in enumerate(zip(self.community, self.groups, strict=True))
@@ -104,7 +104,7 @@ class CompositeStorageAudit(SchemeAudit):
         """Return the figures of the summary, by step and of the run."""
         of_all = {name: values.sum(axis=2) for name, values in self.sums.items()}
         by_step: Figures = {f"house_{name}": of_all[name] for name in ENERGIES}
-        if self.premises.reliable:
+        if self.inputs.reliable:
             by_step["counts.houses_unheard"] = np.zeros(of_all["import_kwh"].shape)
         if self.settings.manager == "rule_based":
             by_step["counts.house_plans_missed"] = np.zeros(of_all["import_kwh"].shape)
@@ -152,8 +152,8 @@ class CompositeStorageAudit(SchemeAudit):
         setting = self.setting
         if setting is None:
             return None
-        recorded = recorded_houses(self.premises.scenario.record.houses, setting.houses)
-        return HouseReplay(self.run, self.premises, setting, self.strategies, recorded)
+        recorded = recorded_houses(self.inputs.scenario.record.houses, setting.houses)
+        return HouseReplay(self.run, self.inputs, setting, self.strategies, recorded)
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
@@ -165,7 +165,7 @@ class CompositeStorageAudit(SchemeAudit):
         yield self._needs(setting)
         assert self.replay is not None
         yield from self.replay.checks(supplied(self.hours), self.sums)
-        yield check_house_messages(self.run, self.premises, setting, self.strategies, self.sums)
+        yield check_house_messages(self.run, self.inputs, setting, self.strategies, self.sums)
 
     def _placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up the groups of each community, of the shape of the hours."""
@@ -181,7 +181,7 @@ class CompositeStorageAudit(SchemeAudit):
 
     def _by_group(self, setting: CompositeStorageSetting) -> dict[str, NDArray[np.float64]]:
         """Return what each group needs and generates by the scenario, shape (steps, groups)."""
-        needs = np.array([setting.series.of_step(step) for step in range(self.premises.steps)])
+        needs = np.array([setting.series.of_step(step) for step in range(self.inputs.steps)])
         first = [rows.start for rows in setting.groups]
         added = np.add.reduceat(needs, first, axis=2)
         names = ("appliances_kwh", "heat_kwh", "generation_kwh")
@@ -213,7 +213,7 @@ class CompositeStorageAudit(SchemeAudit):
         heat.add(np.abs(off) / scale, self._label("heat"))
         store = Tally(f"{PREFIX}storages change by what goes in and out", EXACT, "of the energy")
         eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency
-        kept = (1.0 - devices.tank_loss_per_h) ** self.premises.step_h
+        kept = (1.0 - devices.tank_loss_per_h) ** self.inputs.step_h
         after = sums["stored_kwh"] + eta * sums["charge_kwh"] - sums["discharge_kwh"] / eta
         store.add(relative(sums["stored_kwh"][1:], after[:-1]), self._label("battery", 1), 1)
         after = (
@@ -225,4 +225,4 @@ class CompositeStorageAudit(SchemeAudit):
         yield from (electricity.check(), heat.check(), store.check())
 
     def _label(self, what: str, first: int = 0) -> Label:
-        return self.premises.places.label([f"{group}, {what}" for group in self.groups], first)
+        return self.inputs.places.label([f"{group}, {what}" for group in self.groups], first)

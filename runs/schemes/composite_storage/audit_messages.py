@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.storage_houses import BATTERIES, HOUSES, PUMPS, RETAILER, TANKS
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 
@@ -21,7 +21,7 @@ type Each = NDArray[np.float64]
 
 def check_house_messages(
     run: Run,
-    premises: Premises,
+    inputs: RunInputs,
     setting: CompositeStorageSetting,
     strategies: Sequence[str],
     sums: Columns,
@@ -30,7 +30,7 @@ def check_house_messages(
 
     Parameters
     ----------
-    run, premises, setting
+    run, inputs, setting
         The run, what its scenario settles, and its houses before anybody acts.
     strategies
         What houses do under each strategy of the run.
@@ -38,15 +38,15 @@ def check_house_messages(
         What groups do together, arrays of shape (steps, strategies, groups).
     """
     tally = Tally("messages: of houses with storages, as they must be", EXACT, "of the value")
-    messages = premises.scenario.messages
+    messages = inputs.scenario.messages
     kept = messages.keep == "all" or (messages.keep == "leaders" and setting.houses == 1)
     if messages.keep == "none":
         tally.tell("no message was kept")
         return tally.check()
-    if not premises.reliable:
+    if not inputs.reliable:
         tally.tell("set points may be changed where one is lost or late, so only who said them")
     for s in range(len(strategies)):
-        named = premises.strategies[s]
+        named = inputs.strategies[s]
         rows = run.table(
             "messages",
             _COLUMNS,
@@ -71,14 +71,14 @@ def check_house_messages(
             continue
         shape = due["value"].shape
         off = relative(said["value"].reshape(shape), due["value"])
-        if not premises.reliable:
+        if not inputs.reliable:
             off[:, due["kind"][0] == "DeviceSetPoint"] = 0.0
         for name in ("step", "round", "kind", "sender", "receiver"):
             off = np.where(said[name].reshape(shape) == due[name], off, np.inf)
         off = np.where(said["count"].reshape(shape) == setting.houses, off, np.inf)
         if messages.latency_h == 0:
             off = np.where(said["time"].reshape(shape) == 0.0, off, np.inf)
-        tally.add(off[:, None], premises.places.label(texts, 0, [named]))
+        tally.add(off[:, None], inputs.places.label(texts, 0, [named]))
     return tally.check()
 
 

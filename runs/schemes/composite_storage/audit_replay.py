@@ -10,9 +10,9 @@ from hmesh.agents.storage_houses import StorageHouses
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.streams import Streams
 from hmesh.markets.house_dispatch import HouseFlows, running_cost
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import PLAN_GAP, CompositeStorageSetting
 
@@ -52,10 +52,10 @@ def sample_of(recorded: int, first: Sequence[int]) -> NDArray[np.intp]:
 class _Model(mesa.Model):  # type: ignore[type-arg]
     """As much of a world as houses look at; its messages all arrive."""
 
-    def __init__(self, premises: Premises) -> None:
+    def __init__(self, inputs: RunInputs) -> None:
         super().__init__(rng=0)
-        self.step_h = premises.step_h
-        self.bus = MessageBus(Streams(premises.scenario.seed))
+        self.step_h = inputs.step_h
+        self.bus = MessageBus(Streams(inputs.scenario.seed))
 
 
 class HouseReplay:
@@ -63,7 +63,7 @@ class HouseReplay:
 
     Parameters
     ----------
-    run, premises
+    run, inputs
         The run, and what its scenario settles.
     setting
         Its houses before anybody acts.
@@ -76,12 +76,12 @@ class HouseReplay:
     def __init__(
         self,
         run: Run,
-        premises: Premises,
+        inputs: RunInputs,
         setting: CompositeStorageSetting,
         strategies: Sequence[str],
         recorded: int,
     ) -> None:
-        self.premises, self.setting, self.strategies = premises, setting, strategies
+        self.inputs, self.setting, self.strategies = inputs, setting, strategies
         self.recorded = recorded
         self.sample = sample_of(recorded, [rows.start for rows in setting.groups])
         # Plans are made for each house alone; by rules all houses decide at once.
@@ -92,16 +92,16 @@ class HouseReplay:
             "storage_houses",
             {
                 "group": [group.name for group in setting.settings.groups],
-                "community": premises.communities,
+                "community": inputs.communities,
             },
-            premises.start_ms,
+            inputs.start_ms,
         ).rest()
         rows = TableReader(
-            run, "house_steps", {"strategy": premises.strategies}, premises.start_ms
+            run, "house_steps", {"strategy": inputs.strategies}, inputs.start_ms
         ).rest()
         keys: dict[str, range | Sequence[str]] = {
-            "step": range(premises.steps),
-            "strategy": premises.strategies,
+            "step": range(inputs.steps),
+            "strategy": inputs.strategies,
             "house": range(recorded),
         }
         self.rows: Columns = framed("house_steps", rows, keys) if recorded else {}
@@ -157,7 +157,7 @@ class HouseReplay:
             name_of = self.setting.settings.groups[g].name
             for name in (*_NEEDS, *_FLOWS):
                 added = self.rows[name][:, :, rows].sum(axis=2)
-                label = self.premises.places.label([f"{name_of}, {name}"])
+                label = self.inputs.places.label([f"{name_of}, {name}"])
                 tally.add(relative(sums[name][:, :, g], added)[:, :, None], label)
         return tally.check()
 
@@ -167,7 +167,7 @@ class HouseReplay:
 
     def _at_once(self) -> Check:
         tally = Tally(f"{PREFIX}nothing is done both ways at once", EXACT, "kWh")
-        label = self.premises.places.label("house")
+        label = self.inputs.places.label("house")
         for one, other in (
             ("import_kwh", "export_kwh"),
             ("charge_kwh", "discharge_kwh"),
@@ -181,7 +181,7 @@ class HouseReplay:
     def _decided(self, there: NDArray[np.bool_]) -> Check:
         """Let every manager decide anew, and compare what its house did."""
         tally = Tally(f"{PREFIX}managers decide by their rules", EXACT, "of the energy")
-        if not self.premises.reliable:
+        if not self.inputs.reliable:
             tally.tell("messages may be lost or late")
             return tally.check()
         lived = self._lived
@@ -191,15 +191,15 @@ class HouseReplay:
         names = [f"house {house}" for house in shown.tolist()]
         for s, strategy in enumerate(self.strategies):
             houses = StorageHouses(
-                _Model(self.premises),
+                _Model(self.inputs),
                 self.setting.populations(strategy).rows(lived),
                 self.setting.settings.memory,
             )
             plans = self.setting.plans(strategy, lived.tolist()) if self._foreseen else None
-            for first in range(0, self.premises.steps, STEPS_AT_ONCE):
-                steps = range(first, min(first + STEPS_AT_ONCE, self.premises.steps))
+            for first in range(0, self.inputs.steps, STEPS_AT_ONCE):
+                steps = range(first, min(first + STEPS_AT_ONCE, self.inputs.steps))
                 done = [self._step(houses, step, there[step, s, lived], plans) for step in steps]
-                label = self.premises.places.label(names, first, [self.premises.strategies[s]])
+                label = self.inputs.places.label(names, first, [self.inputs.strategies[s]])
                 for name in (*_NEEDS, *_FLOWS):
                     due = np.array([step[name][: len(shown)] for step in done])
                     found = self.rows[name][steps.start : steps.stop, s][:, shown]
@@ -268,14 +268,14 @@ class HouseReplay:
                 plan = self.setting.plan(strategy, house)
                 if plan.gap > PLAN_GAP:
                     tally.tell(
-                        f"of house {house} under {self.premises.strategies[s]} the cheapest "
+                        f"of house {house} under {self.inputs.strategies[s]} the cheapest "
                         f"dispatch is known but for {100 * plan.gap:.2g} % of its cost"
                     )
                 best = plan.bound
                 found = float(running_cost(HouseFlows(**mine), self.setting.prices).sum())
                 scale = max(abs(best), 1.0)
                 short = np.array([max(best - found, 0.0) / scale])
-                about = f"house {house} under {self.premises.strategies[s]}"
+                about = f"house {house} under {self.inputs.strategies[s]}"
                 tally.add(short, lambda at, about=about: about, None)  # type: ignore[misc]
                 gaps.append((found - best) / scale)
         if gaps:

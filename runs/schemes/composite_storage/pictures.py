@@ -9,8 +9,7 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.last_digits import lowest
 from hmesh.markets.payback import discounted_payback
 from hmesh.runs.number_text import fixed, same
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     INK,
     Drawing,
     energy_text,
@@ -20,6 +19,7 @@ from hmesh.runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import (
     STRATEGIES_OF,
     first_of_each,

@@ -9,7 +9,7 @@ from hmesh.agents.storage_houses import StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep
 from hmesh.runs.schemes.composite_storage.records import write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
-from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
+from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.premises import FILE_GONE, Premises
-from hmesh.runs.audits.report import Check
-from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
 from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld
@@ -30,21 +30,21 @@ class SchoolAudit(SchemeAudit):
     message_kinds: Sequence[str] = KINDS
     parties: Sequence[str] = (SCHOOLS,)
 
-    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
-        self.premises = premises
+    def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
+        self.inputs = inputs
         self.hours = hours
-        rules: SchoolBuses = premises.scenario.school_buses
+        rules: SchoolBuses = inputs.scenario.school_buses
         assert rules is not None
         self.rules = rules
-        self.strategies = strategies_within("school_buses", premises.strategies)
+        self.strategies = strategies_within("school_buses", inputs.strategies)
         shape = hours["net_kwh"].shape
         self.charged, self.sold, self.income, self.replaced = np.zeros((4, *shape))
         self.figures_by_step: Figures = {}
         self.figures_of_run: Figures = {}
         self.tallies = SchoolTallies()
         count = rules.school_count
-        recorded = recorded_schools(premises.scenario.record.schools, count)
-        setting = premises.of_scheme("school_buses")
+        recorded = recorded_schools(inputs.scenario.record.schools, count)
+        setting = inputs.of_scheme("school_buses")
         if setting is None or recorded < count:
             told = f"only {recorded:,} of {count:,} schools are written down"
             self.tallies.tell(FILE_GONE if setting is None else told)
@@ -63,8 +63,8 @@ class SchoolAudit(SchemeAudit):
         drawn = self.charged - self.sold
         return {
             (name, CONNECTION): drawn[:, :, m]
-            for m, name in enumerate(self.premises.communities)
-            if CONNECTION in self.premises.scenario.connections(name)
+            for m, name in enumerate(self.inputs.communities)
+            if CONNECTION in self.inputs.scenario.connections(name)
         }
 
     def direct_kwh(self) -> NDArray[np.float64]:
@@ -111,8 +111,8 @@ class SchoolAudit(SchemeAudit):
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where schools tell not all of them."""
         names = ["step", "strategy", "payer", "payee", "energy_kwh", "amount"]
-        strategies = list(self.premises.strategies)
-        communities = self.premises.communities
+        strategies = list(self.inputs.strategies)
+        communities = self.inputs.communities
         for kind, side, energy in (
             ("school_charging", "payer", self.charged), ("incentive", "payee", self.sold)
         ):  # fmt: skip
@@ -129,14 +129,14 @@ class SchoolAudit(SchemeAudit):
 
     def _replay(self, run: Run, setting: SchoolSetting) -> None:
         """Live through the run of every strategy again."""
-        premises, strategies = self.premises, self.premises.strategies
+        inputs, strategies = self.inputs, self.inputs.strategies
         schools = len(setting.schools)
-        reader = TableReader(run, "schools", {"strategy": strategies}, premises.start_ms)
+        reader = TableReader(run, "schools", {"strategy": strategies}, inputs.start_ms)
         messages = [
-            SchoolMessages(run, premises, s, self.tallies.said) for s in range(len(strategies))
+            SchoolMessages(run, inputs, s, self.tallies.said) for s in range(len(strategies))
         ]
         worlds = [SchoolWorld(self, setting, s, said) for s, said in enumerate(messages)]
-        for step in range(premises.steps):
+        for step in range(inputs.steps):
             rows = reader.take(len(worlds) * schools)
             _in_order(rows, step, len(worlds), schools)
             for s, world in enumerate(worlds):

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
 from hmesh.markets.incentive_game import IncentiveGame
+from hmesh.runs.audits.audit_report import Tally, relative
 from hmesh.runs.audits.messages import sent_when_possible
-from hmesh.runs.audits.premises import Premises
-from hmesh.runs.audits.report import Tally, relative
+from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.results.run_reader import Run
 
 KINDS = (
@@ -51,7 +51,7 @@ class SchoolMessages:
 
     Parameters
     ----------
-    run, premises
+    run, inputs
         The run, and what its scenario settles.
     strategy
         Number of the strategy.
@@ -59,11 +59,11 @@ class SchoolMessages:
         What gathers the deviations.
     """
 
-    def __init__(self, run: Run, premises: Premises, strategy: int, tally: Tally) -> None:
-        self._premises, self._tally = premises, tally
-        self._name = premises.strategies[strategy]
-        self._settings = premises.scenario.messages
-        self.kept = self._settings.keep != "none" and premises.reliable
+    def __init__(self, run: Run, inputs: RunInputs, strategy: int, tally: Tally) -> None:
+        self._premises, self._tally = inputs, tally
+        self._name = inputs.strategies[strategy]
+        self._settings = inputs.scenario.messages
+        self.kept = self._settings.keep != "none" and inputs.reliable
         self._told: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
         if not self.kept:
             none = self._settings.keep == "none"

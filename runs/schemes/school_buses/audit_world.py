@@ -15,9 +15,9 @@ from hmesh.markets.incentive_game import (
     solve_grid,
 )
 from hmesh.markets.valley_filling import shave_peak
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.school_buses.audit_messages import Said, SchoolMessages, asked, planned
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 
@@ -30,9 +30,9 @@ TRADING = ("centralised", "optimal_energy_price")
 class _Model(mesa.Model):  # type: ignore[type-arg]
     """As much of a world as schools look at."""
 
-    def __init__(self, premises: Premises) -> None:
+    def __init__(self, inputs: RunInputs) -> None:
         super().__init__(rng=0)
-        self.calendar = premises.calendar
+        self.calendar = inputs.calendar
 
 
 class SchoolTallies:
@@ -83,24 +83,24 @@ class SchoolWorld:
         strategy: int,
         messages: SchoolMessages,
     ) -> None:
-        premises = audit.premises
-        self.audit, self.premises, self.setting = audit, premises, setting
+        inputs = audit.inputs
+        self.audit, self.inputs, self.setting = audit, inputs, setting
         self.messages = messages
         self.s, self.strategy = strategy, audit.strategies[strategy]
         self.district = SchoolDistrict(
-            _Model(premises),
+            _Model(inputs),
             setting.schools.fork(),
             setting.buses.fork(),
             keeps_reserve=audit.rules.reserve,
             from_empty=audit.rules.origin == "empty",
         )
         self.community = setting.schools["community"].astype(np.intp)
-        self.reliable = premises.reliable and not premises.scenario.chance.outages
+        self.reliable = inputs.reliable and not inputs.scenario.chance.outages
         names = (
             "required_kwh", "school_driven_kwh", "school_unmet_kwh",
             "school_replaced_generation_cost", "counts.unmet_rounds", "counts.critical_steps",
         )  # fmt: skip
-        self.figures = {name: np.zeros(premises.steps) for name in names}
+        self.figures = {name: np.zeros(inputs.steps) for name in names}
         self._night: tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]] | None = None
         self._drawn: list[NDArray[np.float64]] = []
 
@@ -145,7 +145,7 @@ class SchoolWorld:
         }
 
     def _label(self, step: int) -> Label:
-        return self.premises.places.label("school", step, [self.premises.strategies[self.s]])
+        return self.inputs.places.label("school", step, [self.inputs.strategies[self.s]])
 
     def _compare(self, step: int, rows: Columns, charge: NDArray[np.float64]) -> None:
         """Hold what the results say of every school against what its buses are and can."""
@@ -175,7 +175,7 @@ class SchoolWorld:
             tally.add(relative(rows[name], expected)[None, None], label, step)
         soc = fleet["energy_kwh"] / fleet["capacity_kwh"]
         beyond = np.maximum(np.maximum(-soc, soc - 1.0), 0.0).max(initial=0.0)
-        tallies.soc.add(np.array([[beyond]]), self.premises.places.label("", step), step)
+        tallies.soc.add(np.array([[beyond]]), self.inputs.places.label("", step), step)
         outside = np.maximum(rows["charged_kwh"] + rows["min_kwh"], rows["sold_kwh"] - most)
         outside = np.maximum(outside, -np.minimum(rows["charged_kwh"], rows["sold_kwh"]))
         tallies.within.add(np.maximum(outside, 0.0)[None, None], label, step)
@@ -227,7 +227,7 @@ class SchoolWorld:
         fits = np.diff(within.sum(axis=0))
         gap = float(level @ drawn.sum(axis=0) - level[ascending] @ fits)
         scale = max(float(np.abs(level) @ np.maximum(fits, 1.0)), 1.0)
-        here = self.premises.places.label("", step, [self.premises.strategies[self.s]])
+        here = self.inputs.places.label("", step, [self.inputs.strategies[self.s]])
         tallies.flat.add(np.array([[max(gap, 0.0) / scale]]), here, step)
 
     def _due(self, step: int, rows: Columns, game: IncentiveGame | None) -> list[Said]:
@@ -241,7 +241,7 @@ class SchoolWorld:
             _, load, within = self._night
             due += planned(schools, load, within) if schools and len(load) else []
         round_: int | None = 0
-        if game is not None and self.premises.scenario.game.solver == "negotiate":
+        if game is not None and self.inputs.scenario.game.solver == "negotiate":
             prices = self.messages.prices_asked(step)
             due += asked(prices, game, schools)
             # Questions to several schools are not kept where only leaders' messages are.
@@ -285,7 +285,7 @@ class SchoolWorld:
             return None
         rules = self.audit.rules
         terms = IncentiveTerms(
-            self.premises.cost, setting.base_kwh(step), required, *rules.incentive_price,
+            self.inputs.cost, setting.base_kwh(step), required, *rules.incentive_price,
             rules.capped,
         )  # fmt: skip
         game = IncentiveGame(
@@ -309,9 +309,9 @@ class SchoolWorld:
 
     def _hold_price(self, step: int, game: IncentiveGame, price: float, bought: float) -> None:
         """Hold the additional cost of a trade against that of the exact price."""
-        settings, terms = self.premises.scenario.game, game.terms
+        settings, terms = self.inputs.scenario.game, game.terms
         cost = float(terms.additional_cost(price, bought))
-        here = self.premises.places.label("", step, [self.premises.strategies[self.s]])
+        here = self.inputs.places.label("", step, [self.inputs.strategies[self.s]])
         room, solver = 0.0, settings.solver
         if solver == "closed_form":
             best = solve_closed_form(game).additional_cost
@@ -349,7 +349,7 @@ class SchoolWorld:
 
     def _sum_up(self, step: int, rows: Columns, replaced: NDArray[np.float64]) -> None:
         """Add the step to what the hours, the ledger and the summary are held against."""
-        audit, places = self.audit, len(self.premises.communities)
+        audit, places = self.audit, len(self.inputs.communities)
         price = np.nan_to_num(rows["incentive_price"])
         for to, values in (
             (audit.charged, rows["charged_kwh"]),
@@ -363,7 +363,7 @@ class SchoolWorld:
         self.figures["school_unmet_kwh"][step] = unmet.sum()
         generated = float(audit.hours["net_kwh"][step, self.s].sum())
         losses = self._losses(step)
-        cost = self.premises.cost
+        cost = self.inputs.cost
         self.figures["school_replaced_generation_cost"][step] = cost.total(
             generated + losses
         ) - cost.total(generated + losses - float(replaced.sum()))
@@ -371,7 +371,7 @@ class SchoolWorld:
     def _losses(self, step: int) -> float:
         """Return what feeders lose [kWh]."""
         lost = 0.0
-        for m, community in enumerate(self.premises.scenario.communities.values()):
+        for m, community in enumerate(self.inputs.scenario.communities.values()):
             lost += community.feeder.loss_rate * abs(
                 float(self.audit.hours["net_kwh"][step, self.s, m])
             )

@@ -4,8 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH, anything, first_lowest
+from hmesh.runs.pictures.figure_layout import (
+    Part,
+    energy_text,
+    power_text,
+    power_unit,
+    strategy_colour,
+)
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import Part, energy_text, power_text, power_unit, strategy_colour
 from hmesh.runs.pictures.step_sums import StepSums
 from hmesh.runs.report.chart import (
     INK,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hmesh.runs.live.look import amount
+from hmesh.runs.live.chart_style import amount
 from hmesh.runs.live.readings import Reading, SchemeLive, Stores
 
 

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH, anything, highest
 from hmesh.runs.number_text import counted, texts_apart
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     ALIKE,
     BAND,
     INK,
@@ -23,6 +22,7 @@ from hmesh.runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hmesh.runs.schemes.scheme import RowWriter
+from hmesh.runs.schemes.scheme_step import RowWriter
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.school_buses.step import SchoolBusSharing

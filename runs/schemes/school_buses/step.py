@@ -9,7 +9,7 @@ from hmesh.agents.demand_response import DemandResponse
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.environment.battery import usable_kwh
 from hmesh.markets.incentive_game import IncentiveTerms
-from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.school_buses.records import write_step
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision

@@ -16,7 +16,7 @@ from hmesh.runs.scenarios.money_defaults import Given
 from hmesh.runs.scenarios.plausibility import FAR_ABOVE, span, span_text
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.school import days_of
-from hmesh.runs.scenarios.travel import DrawnTravel
+from hmesh.runs.scenarios.travel_section import DrawnTravel
 from hmesh.runs.schemes.school_buses.money import buys_from_buses
 from hmesh.runs.schemes.school_buses.section import SchoolBuses
 from hmesh.runs.world.travel import plans_of

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.premises import EXACT, FILE_GONE, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_days import check_capacities, check_plans
 from hmesh.runs.schemes.smart_homes.audit_rules import check_rules
@@ -41,13 +41,13 @@ class HomeAudit(SchemeAudit):
         "SlotOffer", "SlotAnswer", "SlotCommitment",
     )  # fmt: skip
 
-    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
-        self.run, self.premises, self.hours = run, premises, hours
-        settings: SmartHomesSettings = premises.scenario.smart_homes
+    def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
+        self.run, self.inputs, self.hours = run, inputs, hours
+        settings: SmartHomesSettings = inputs.scenario.smart_homes
         assert settings is not None
         self.settings = settings
         self.groups = [
-            _Group(g.name, premises.communities.index(g.community), g.connected)
+            _Group(g.name, inputs.communities.index(g.community), g.connected)
             for g in settings.groups
         ]
         self.parties: Sequence[str] = [
@@ -55,13 +55,13 @@ class HomeAudit(SchemeAudit):
             for group in settings.groups
             for name in ("controller", "storages", *(device.name for device in group.devices))
         ]
-        self.totals = read_groups(run, premises, [group.name for group in self.groups])
-        self.note = FILE_GONE if premises.setting is None else ""
+        self.totals = read_groups(run, inputs, [group.name for group in self.groups])
+        self.note = FILE_GONE if inputs.setting is None else ""
         self.tables: HomeTables | None = None
-        setting = premises.of_scheme("smart_homes")
+        setting = inputs.of_scheme("smart_homes")
         if setting is not None:
-            recorded = recorded_homes(setting, premises.scenario.record.homes)
-            self.tables = read_homes(run, premises, setting, recorded)
+            recorded = recorded_homes(setting, inputs.scenario.record.homes)
+            self.tables = read_homes(run, inputs, setting, recorded)
             if not self.tables.complete:
                 there = sum(group.homes for group in setting.groups)
                 self.note = f"only {sum(recorded):,} of {there:,} homes are written down"
@@ -78,7 +78,7 @@ class HomeAudit(SchemeAudit):
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what each connected group draws [kWh], of shape (steps, strategies)."""
         net = self.totals["imported_kwh"] - self.totals["exported_kwh"]
-        names = self.premises.communities
+        names = self.inputs.communities
         return {
             (names[group.community], group.name): net[:, :, g]
             for g, group in enumerate(self.groups)
@@ -111,7 +111,7 @@ class HomeAudit(SchemeAudit):
             for g, group in enumerate(self.groups)
             for name, energies in t.items()
         }
-        if self.premises.reliable:
+        if self.inputs.reliable:
             by_step["counts.home_messages_unheard"] = np.zeros(net.shape[:2])
         if self.tables is not None and self.tables.complete:
             more_by_step, more_of_run = self.tables.figures()
@@ -120,7 +120,7 @@ class HomeAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        label = self.premises.places.label([group.name for group in self.groups])
+        label = self.inputs.places.label([group.name for group in self.groups])
         balance = Tally("smart homes: groups use what they generate", EXACT, "of the energy")
         for whole, pieces in _BALANCES:
             total = sum((self.totals[name] for name in pieces), np.zeros(1))
@@ -135,9 +135,9 @@ class HomeAudit(SchemeAudit):
             yield Check("smart homes: home by home", None, np.nan, 0.0, "", note=self.note)
             return
         yield self._details(self.tables)
-        yield from check_rules(self.premises, self.tables)
-        yield from check_plans(self.premises, self.tables)
-        yield check_capacities(self.run, self.premises, self.tables)
+        yield from check_rules(self.inputs, self.tables)
+        yield from check_plans(self.inputs, self.tables)
+        yield check_capacities(self.run, self.inputs, self.tables)
 
     def _details(self, tables: HomeTables) -> Check:
         """Hold the totals of groups against their homes."""
@@ -147,7 +147,7 @@ class HomeAudit(SchemeAudit):
             return tally.check()
         for g, home_group in enumerate(tables.groups):
             for name in DETAILS:
-                label = self.premises.places.label([f"{self.groups[g].name}, {name}"])
+                label = self.inputs.places.label([f"{self.groups[g].name}, {name}"])
                 off = relative(self.totals[name][:, :, g], home_group.total_kwh(name))
                 tally.add(off[:, :, None], label)
         return tally.check()

@@ -16,8 +16,8 @@ from hmesh.markets.storage_capacity import (
     published_capacity,
     serves,
 )
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_rules import bank_of
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
@@ -31,24 +31,24 @@ type Energies = NDArray[np.float64]
 MOST_DAYS = 40
 
 
-def check_plans(premises: Premises, tables: HomeTables) -> Iterator[Check]:
+def check_plans(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
     """Check what was granted and agreed on for every day."""
     granted = Tally("smart homes: the schedule grants what can be served", 0.0, "slots")
     kept = Tally("smart homes: slots agreed on waste no more and serve no less", 1e-6, "kWh")
     windows = Tally("smart homes: slots lie where appliances accept them", 0.0, "slots")
     best = Tally("smart homes: no choice of slots wastes less than its bound", 1e-6, "kWh")
-    follows = strategies_within("smart_homes", premises.strategies)
-    if not premises.reliable:
+    follows = strategies_within("smart_homes", inputs.strategies)
+    if not inputs.reliable:
         for tally in (granted, kept, windows, best):
             tally.tell("messages may be lost or late")
         yield from (tally.check() for tally in (granted, kept, windows, best))
         return
     gaps: list[tuple[float, float]] = []
-    ends = [*tables.days[1:], premises.steps]
+    ends = [*tables.days[1:], inputs.steps]
     for held in tables.groups:
         for d, (first, end) in enumerate(zip(tables.days, ends, strict=True)):
             for s, strategy in enumerate(follows):
-                day = _Day(premises, held, d, first, end, s, STRATEGIES[strategy][0])
+                day = _Day(inputs, held, d, first, end, s, STRATEGIES[strategy][0])
                 day.check(granted, kept, windows)
                 if STRATEGIES[strategy][1]:
                     gaps += day.bound(best, MOST_DAYS - len(gaps))
@@ -66,7 +66,7 @@ class _Day:
 
     def __init__(
         self,
-        premises: Premises,
+        inputs: RunInputs,
         held: GroupTables,
         d: int,
         first: int,
@@ -75,7 +75,7 @@ class _Day:
         assignment: Assignment,
     ) -> None:
         group, steps = held.group, end - first
-        self.premises, self.held, self.first, self.s = premises, held, first, s
+        self.inputs, self.held, self.first, self.s = inputs, held, first, s
         self.days = {name: values[d, s] for name, values in held.days.items()}
         wanted = [source.steps_kwh(first, steps)[:, : held.homes] for source in group.appliances]
         self.wanted = np.stack(wanted, axis=2)
@@ -88,10 +88,10 @@ class _Day:
             bank_of(held),
             generation,
             held.storages["energy_kwh"][first, s],
-            premises.step_h,
+            inputs.step_h,
         )
         names = [f"home {held.first + h} of {group.settings.name}" for h in range(held.homes)]
-        self.label = premises.places.label(names, strategies=[premises.strategies[s]])
+        self.label = inputs.places.label(names, strategies=[inputs.strategies[s]])
 
     def check(self, granted: Tally, kept: Tally, windows: Tally) -> None:
         """Check the schedule, and what became of it."""
@@ -119,7 +119,7 @@ class _Day:
         outside = np.zeros(self.held.homes)
         for k in range(self.wanted.shape[2]):
             window, accepted = self.held.group.windows(
-                self.premises.calendar, self.first, self.wanted[:, :, k], k
+                self.inputs.calendar, self.first, self.wanted[:, :, k], k
             )
             may = (schedule[:, :, k] > 0.0) | (window & accepted)
             if not window.any():
@@ -135,7 +135,7 @@ class _Day:
 
     def _wrongly_exact(self) -> NDArray[np.float64]:
         """Return 1 for homes of which it is told wrongly whether all choices were tried."""
-        exact, settings = self.days["exact"], self.premises.scenario.smart_homes
+        exact, settings = self.days["exact"], self.inputs.scenario.smart_homes
         assert settings is not None
         served = sum_day(self.homes, self.wanted).served
         window = np.stack([self._window(k) for k in range(self.wanted.shape[2])], axis=2)
@@ -159,24 +159,24 @@ class _Day:
 
     def _window(self, k: int) -> NDArray[np.bool_]:
         window, accepted = self.held.group.windows(
-            self.premises.calendar, self.first, self.wanted[:, :, k], k
+            self.inputs.calendar, self.first, self.wanted[:, :, k], k
         )
         granted = schedule_day(self.homes, self.wanted)[:, :, k] > 0.0
         usable: NDArray[np.bool_] = window & (accepted | granted)
         return usable
 
 
-def check_capacities(run: Run, premises: Premises, tables: HomeTables) -> Check:
+def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
     """Check the capacities of the first day: conditions solved anew, days lived with them."""
     tally = Tally("smart homes: capacities suffice, and 1 % less does not", 1e-6, "of the capacity")
     rows = {
         (row["strategy"], row["home"], row["storage"]): (row["published_kwh"], row["dynamic_kwh"])
         for row in run.table("home_capacities").to_pylist()
     }
-    settings: SmartHomesSettings = premises.scenario.smart_homes
+    settings: SmartHomesSettings = inputs.scenario.smart_homes
     assert settings is not None
-    follows = strategies_within("smart_homes", premises.strategies)
-    last = tables.days[1] if len(tables.days) > 1 else premises.steps
+    follows = strategies_within("smart_homes", inputs.strategies)
+    last = tables.days[1] if len(tables.days) > 1 else inputs.steps
     seen = 0
     for held in tables.groups:
         storages = held.group.settings.storages
@@ -184,7 +184,7 @@ def check_capacities(run: Run, premises: Premises, tables: HomeTables) -> Check:
             settings.sizing.soc_start, storages[0].soc_min, storages[0].soc_max,
             storages[0].charge_efficiency, storages[0].discharge_efficiency,
         )  # fmt: skip
-        for s, strategy in enumerate(premises.strategies):
+        for s, strategy in enumerate(inputs.strategies):
             told = [rows.get((strategy, held.first, storage.name)) for storage in storages]
             found = np.array([value for value in told if value is not None])
             seen += len(found)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_layout import Assignment
 from hmesh.markets.power_flow_assignment import TOLERANCE_KWH, settle_step
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Label, Tally, relative
+from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
 from hmesh.runs.schemes.smart_homes.strategies import STRATEGIES
 from hmesh.runs.strategy_names import strategies_within
@@ -21,9 +21,9 @@ type Energies = NDArray[np.float64]
 MOST_REFUSALS = 2_000
 
 
-def check_rules(premises: Premises, tables: HomeTables) -> Iterator[Check]:
+def check_rules(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
     """Check the physics of every home and step, and that its assignment was followed."""
-    rules = _Rules(premises)
+    rules = _Rules(inputs)
     for held in tables.groups:
         rules.physics(held)
         rules.follow_sources(held)
@@ -35,9 +35,9 @@ def check_rules(premises: Premises, tables: HomeTables) -> Iterator[Check]:
 class _Rules:
     """One line for each thing that holds within a step."""
 
-    def __init__(self, premises: Premises) -> None:
-        self.premises = premises
-        follows = strategies_within("smart_homes", premises.strategies)
+    def __init__(self, inputs: RunInputs) -> None:
+        self.inputs = inputs
+        follows = strategies_within("smart_homes", inputs.strategies)
         self.assignments = [STRATEGIES[strategy][0] for strategy in follows]
         name = "smart homes: "
         self.balance = Tally(f"{name}flows of every device add up", EXACT, "of the energy")
@@ -60,7 +60,7 @@ class _Rules:
     def _label(self, held: GroupTables, what: str = "home") -> Label:
         name = held.group.settings.name
         homes = [f"{what} {held.first + h} of {name}" for h in range(held.homes)]
-        return self.premises.places.label(homes)
+        return self.inputs.places.label(homes)
 
     def _add(self, tally: Tally, held: GroupTables, off: Energies) -> None:
         """Take in deviations of shape (steps, strategies, homes, ...)."""
@@ -77,7 +77,7 @@ class _Rules:
         served = np.minimum(np.abs(a["served_kwh"]), np.abs(a["served_kwh"] - a["committed_kwh"]))
         self._add(self.whole, held, served)
         charge, discharge = s["charge_kwh"], s["discharge_kwh"]
-        rated = bank.power_kw * self.premises.step_h
+        rated = bank.power_kw * self.inputs.step_h
         least, most = bank.soc_min * bank.capacity_kwh, bank.soc_max * bank.capacity_kwh
         lost = bank.losses_kwh(charge, discharge)
         self._add(self.stores, held, np.abs(s["losses_kwh"] - lost))
@@ -92,8 +92,8 @@ class _Rules:
 
     def follow_sources(self, held: GroupTables) -> None:
         """Check what devices generate and want against what they follow."""
-        group, steps = held.group, self.premises.steps
-        clouded = self.premises.scenario.chance.cloudiness is not None
+        group, steps = held.group, self.inputs.steps
+        clouded = self.inputs.scenario.chance.cloudiness is not None
         for k, source in enumerate(group.appliances):
             expected = source.steps_kwh(0, steps)[:, None, : held.homes]
             found = held.appliances["wanted_kwh"][..., k]
@@ -123,11 +123,11 @@ class _Rules:
         }
         flows = settle_step(
             assignment, held.group.layout, rows["generation"], rows["demand"], rows["energy"],
-            many, self.premises.step_h,
+            many, self.inputs.step_h,
         )  # fmt: skip
-        label = self.premises.places.label(
+        label = self.inputs.places.label(
             [f"home {held.first + h} of {held.group.settings.name}" for h in range(homes)],
-            strategies=[self.premises.strategies[s]],
+            strategies=[self.inputs.strategies[s]],
         )
         for found, expected in (
             (held.direct[:, s], flows.direct_kwh),
@@ -158,9 +158,9 @@ class _Rules:
             self.refused.tell(f"tried in {MOST_REFUSALS:,} homes and steps")
         refused = refused[:room]
         self.searched += refused.size
-        off = np.zeros((self.premises.steps, 1, held.homes))
+        off = np.zeros((self.inputs.steps, 1, held.homes))
         for row in refused.tolist():
-            first = _first_admissible(held, assignment, rows, bank, row, self.premises.step_h)
+            first = _first_admissible(held, assignment, rows, bank, row, self.inputs.step_h)
             step, home = divmod(row, held.homes)
             off[step, 0, home] = float(np.count_nonzero(first != served[row]))
         self.refused.add(off, label)

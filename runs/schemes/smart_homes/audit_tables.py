@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.premises import Premises
-from hmesh.runs.audits.scheme import Figures
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.audits.scheme_audit import Figures
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
@@ -131,15 +131,15 @@ class HomeTables:
         }, {"home_stored_change_kwh": change}
 
 
-def read_groups(run: Run, premises: Premises, groups: list[str]) -> Columns:
+def read_groups(run: Run, inputs: RunInputs, groups: list[str]) -> Columns:
     """Return home_groups.parquet, every column of shape (steps, strategies, groups)."""
-    names = {"strategy": premises.strategies, "group": groups}
-    rows = TableReader(run, "home_groups", names, premises.start_ms).rest()
-    return framed("home_groups", rows, {"step": range(premises.steps), **names})
+    names = {"strategy": inputs.strategies, "group": groups}
+    rows = TableReader(run, "home_groups", names, inputs.start_ms).rest()
+    return framed("home_groups", rows, {"step": range(inputs.steps), **names})
 
 
 def read_homes(
-    run: Run, premises: Premises, setting: SmartHomeSetting, recorded: list[int]
+    run: Run, inputs: RunInputs, setting: SmartHomeSetting, recorded: list[int]
 ) -> HomeTables:
     """Return the tables of the recorded homes.
 
@@ -148,16 +148,16 @@ def read_homes(
     DamagedTableError
         If rows are missing, stand there twice or belong nowhere.
     """
-    days = _days(premises)
-    _check_names(run, premises, setting, recorded)
+    days = _days(inputs)
+    _check_names(run, inputs, setting, recorded)
     appliances, storages = [
         [device.name for group in setting.groups for device in getattr(group.settings, kind)]
         for kind in ("appliances", "storages")
     ]
     ends = _names(setting)
-    strategies = premises.strategies
+    strategies = inputs.strategies
     tables = {
-        table: TableReader(run, table, {"strategy": strategies, **names}, premises.start_ms).rest()
+        table: TableReader(run, table, {"strategy": strategies, **names}, inputs.start_ms).rest()
         for table, names in (
             ("home_appliances", {"appliance": list(dict.fromkeys(appliances))}),
             ("home_storages", {"storage": list(dict.fromkeys(storages))}),
@@ -167,7 +167,7 @@ def read_homes(
     }
     _belong(tables, setting, recorded)
     groups = [
-        _group(premises, tables, group, first, homes, days, ends)
+        _group(inputs, tables, group, first, homes, days, ends)
         for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True)
         if homes
     ]
@@ -175,10 +175,10 @@ def read_homes(
     return HomeTables(groups, days, complete)
 
 
-def _days(premises: Premises) -> list[int]:
+def _days(inputs: RunInputs) -> list[int]:
     """Return the steps at which a local date begins."""
-    dates = [premises.calendar.date_of(step) for step in range(premises.steps)]
-    return [step for step in range(premises.steps) if step == 0 or dates[step] != dates[step - 1]]
+    dates = [inputs.calendar.date_of(step) for step in range(inputs.steps)]
+    return [step for step in range(inputs.steps) if step == 0 or dates[step] != dates[step - 1]]
 
 
 def _names(setting: SmartHomeSetting) -> list[str]:
@@ -207,7 +207,7 @@ def _belong(tables: dict[str, Columns], setting: SmartHomeSetting, recorded: lis
 
 
 def _check_names(
-    run: Run, premises: Premises, setting: SmartHomeSetting, recorded: list[int]
+    run: Run, inputs: RunInputs, setting: SmartHomeSetting, recorded: list[int]
 ) -> None:
     """Refuse a table of homes that tells others than the scenario."""
     rows = run.table("homes", ["home", "group", "community", "member"]).to_pylist()
@@ -215,7 +215,7 @@ def _check_names(
         {
             "home": first + home,
             "group": group.settings.name,
-            "community": premises.communities[group.community],
+            "community": inputs.communities[group.community],
             "member": group.names[home] if group.names else None,
         }
         for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True)
@@ -229,7 +229,7 @@ def _check_names(
 
 
 def _group(
-    premises: Premises,
+    inputs: RunInputs,
     tables: dict[str, Columns],
     group: HomeGroup,
     first: int,
@@ -239,7 +239,7 @@ def _group(
 ) -> GroupTables:
     """Put the rows of a group's homes where they belong."""
     number = range(first, first + homes)
-    strategies = premises.strategies
+    strategies = inputs.strategies
     mine = {
         table: {name: v[np.isin(rows["home"], number)] for name, v in rows.items()}
         for table, rows in tables.items()
@@ -248,10 +248,10 @@ def _group(
     names = [device.name for device in settings.appliances]
     stores = [device.name for device in settings.storages]
     generators = [device.name for device in settings.generators]
-    all_appliances = list(dict.fromkeys(_all(premises, "appliances")))
-    all_storages = list(dict.fromkeys(_all(premises, "storages")))
+    all_appliances = list(dict.fromkeys(_all(inputs, "appliances")))
+    all_storages = list(dict.fromkeys(_all(inputs, "storages")))
     keys: dict[str, range | Sequence[str]] = {
-        "step": range(premises.steps), "strategy": strategies, "home": number,
+        "step": range(inputs.steps), "strategy": strategies, "home": number,
     }  # fmt: skip
     appliances, storages = (
         framed(table, _recoded(table, mine[table], column, known, own), {**keys, column: own})
@@ -269,7 +269,7 @@ def _group(
         rows | {"step": places},
         {"step": range(len(days)), "strategy": strategies, "home": number},
     )
-    flow = _Flows(mine["home_flows"], ends, premises, first, homes)
+    flow = _Flows(mine["home_flows"], ends, inputs, first, homes)
     direct, charged, drawn, imported, exported, curtailed = (
         flow.between(sources, targets)
         for sources, targets in (
@@ -294,8 +294,8 @@ def _group(
     )
 
 
-def _all(premises: Premises, kind: str) -> list[str]:
-    settings: SmartHomesSettings = premises.scenario.smart_homes
+def _all(inputs: RunInputs, kind: str) -> list[str]:
+    settings: SmartHomesSettings = inputs.scenario.smart_homes
     assert settings is not None
     return [device.name for group in settings.groups for device in getattr(group, kind)]
 
@@ -314,14 +314,14 @@ class _Flows:
     """The rows of home_flows of one group, each taken once."""
 
     def __init__(
-        self, rows: Columns, ends: list[str], premises: Premises, first: int, homes: int
+        self, rows: Columns, ends: list[str], inputs: RunInputs, first: int, homes: int
     ) -> None:
         self.rows, self.ends = rows, ends
-        self.shape = (premises.steps, len(premises.strategies), homes)
+        self.shape = (inputs.steps, len(inputs.strategies), homes)
         self.first = first
         if (rows["energy_kwh"] <= 0.0).any():
             raise DamagedTableError("home_flows", "there is a flow that is not above 0")
-        if ((rows["step"] < 0) | (rows["step"] >= premises.steps)).any():
+        if ((rows["step"] < 0) | (rows["step"] >= inputs.steps)).any():
             raise DamagedTableError("home_flows", "there is a flow outside the run")
 
     def between(self, sources: list[str], targets: list[str]) -> Energies:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import anything, descending, first_highest
+from hmesh.runs.pictures.figure_layout import Part, group_colour
 from hmesh.runs.pictures.run_data import RunData, codes_of
-from hmesh.runs.pictures.sheet import Part, group_colour
 from hmesh.runs.report.chart import QUIET, Chart, Trace, balance, course, heat, limits
 from hmesh.runs.schemes.smart_homes.pictures import UNMET, groups_of, home_energy, stored_kwh
 

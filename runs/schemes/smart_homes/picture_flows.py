@@ -3,8 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     FIXED,
     Drawing,
     legend_area,
@@ -13,6 +12,7 @@ from hmesh.runs.pictures.sheet import (
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.schemes.smart_homes.pictures import DIRECT, STORED, groups_of
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID
 from hmesh.runs.strategy_names import strategy_label, strategy_name

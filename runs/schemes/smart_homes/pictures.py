@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import anything, first_highest, first_lowest, highest, lowest
 from hmesh.runs.number_text import counted, same, texts_apart
-from hmesh.runs.pictures.run_data import RunData, codes_of
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     ALIKE,
     INK,
     Drawing,
@@ -25,6 +24,7 @@ from hmesh.runs.pictures.sheet import (
     stack,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData, codes_of
 from hmesh.runs.strategy_names import strategy_label, strategy_name
 
 if TYPE_CHECKING:

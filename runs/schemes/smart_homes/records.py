@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.markets.power_flow_assignment import storage_edges
 from hmesh.markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity
 from hmesh.runs.results.buffer import Coded
-from hmesh.runs.schemes.scheme import RowWriter
+from hmesh.runs.schemes.scheme_step import RowWriter
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.smart_homes.setting import SmartHomeSetting

@@ -10,7 +10,7 @@ from hmesh.agents.home_devices import Appliance, Appliances, DevicesOfADay, Gene
 from hmesh.agents.home_devices import HomeGenerator as HomeGeneratorAgent
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.markets.power_flow_assignment import StepFlows
-from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.smart_homes.records import write_day, write_homes, write_step
 from hmesh.runs.schemes.smart_homes.setting import KINDS, HomeGroup, SmartHomeSetting
 from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from hmesh.environment.battery import charged, exchange_bounds
 from hmesh.markets.vehicle_response import best_response
-from hmesh.runs.audits.premises import EXACT, FILE_GONE
-from hmesh.runs.audits.report import Check, Label, Tally, off_balance
-from hmesh.runs.audits.tables import Columns
-from hmesh.runs.schemes.vehicles.audit_premises import ChargerOutages, VehiclePremises
+from hmesh.runs.audits.audit_report import Check, Label, Tally, off_balance
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
+from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_trips import Travel
 from hmesh.runs.schemes.vehicles.section import Vehicles
 
@@ -22,7 +22,7 @@ class VehicleAudit:
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     hours, fleet
         The columns of hours.parquet and fleet.parquet.
@@ -42,24 +42,24 @@ class VehicleAudit:
 
     def __init__(
         self,
-        premises: VehiclePremises,
+        inputs: VehicleRunInputs,
         hours: Columns,
         fleet: Columns,
         out: NDArray[np.bool_],
     ) -> None:
-        self.premises = premises
+        self.inputs = inputs
         self._hours, self._fleet = hours, fleet
         self._feeders_out = out
-        self._chargers = ChargerOutages(premises)
+        self._chargers = ChargerOutages(inputs)
         shape = hours["ev_kwh"].shape
         self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
         self.present = np.zeros(shape, dtype=np.int64)
         self.counts: dict[str, NDArray[np.float64]] = {}
-        vehicles: Vehicles = premises.scenario.vehicles
+        vehicles: Vehicles = inputs.scenario.vehicles
         self._start_kwh = vehicles.soc_start * vehicles.capacity_kwh
-        self.stored_kwh = np.zeros((len(premises.strategies), premises.recorded))
-        follows = list(enumerate(premises.vehicle_strategies))
-        self._games = [s for s, name in follows if name != "typical" and not premises.own_rule(s)]
+        self.stored_kwh = np.zeros((len(inputs.strategies), inputs.recorded))
+        follows = list(enumerate(inputs.vehicle_strategies))
+        self._games = [s for s, name in follows if name != "typical" and not inputs.own_rule(s)]
         self._typical = [s for s, name in follows if name == "typical"]
         self._idle = 0
         name, share = "vehicles: ", "of the capacity"
@@ -99,8 +99,8 @@ class VehicleAudit:
         travel
             What the trips of the scenario come to, None where they are not known.
         """
-        label = self.premises.places.label("vehicle", first)
-        there = np.arange(self.premises.recorded) < self._there(first, rows)[:, None, None]
+        label = self.inputs.places.label("vehicle", first)
+        there = np.arange(self.inputs.recorded) < self._there(first, rows)[:, None, None]
         for name in ("lam", "theta"):
             off = np.abs(rows[name] - self._fleet[name])
             self._worth.add(np.where(there, off, 0.0), label, first)
@@ -116,7 +116,7 @@ class VehicleAudit:
         """Return what was found."""
         if self._idle:
             self._best.tell(f"{self._idle:,} stay idle, which a lost announcement allows")
-        if self.premises.setting is None:
+        if self.inputs.setting is None:
             self._charge.tell(FILE_GONE)
         tallies = [
             self._worth, self._where, self._km, self._plugged, self._price, self._soc, self._store,
@@ -124,9 +124,9 @@ class VehicleAudit:
         ]  # fmt: skip
         tallies += [self._best] if self._games else []
         tallies += [self._charge] if self._typical else []
-        if not self.premises.all_recorded:
+        if not self.inputs.all_recorded:
             for tally in tallies:
-                tally.tell(self.premises.not_all_recorded)
+                tally.tell(self.inputs.not_all_recorded)
         return [*(tally.check() for tally in tallies), *self._sums()]
 
     def _plugs(self, first: int, rows: Columns, label: Label) -> None:
@@ -150,7 +150,7 @@ class VehicleAudit:
 
     def _batteries(self, first: int, rows: Columns, label: Label) -> None:
         """Follow what is stored from step to step."""
-        vehicles: Vehicles = self.premises.scenario.vehicles
+        vehicles: Vehicles = self.inputs.scenario.vehicles
         capacity = vehicles.capacity_kwh
         stored = rows["soc"] * capacity
         self._soc.add(np.maximum(np.maximum(-rows["soc"], rows["soc"] - 1.0), 0.0), label, first)
@@ -163,7 +163,7 @@ class VehicleAudit:
         after -= used
         before = np.concatenate((self.stored_kwh[None], after[:-1]))
         there = self._there(first, rows)
-        already = self.premises.there[first - 1] if first else 0
+        already = self.inputs.there[first - 1] if first else 0
         joining = np.arange(already, there[-1])
         before[np.searchsorted(there, joining, side="right"), :, joining] = self._start_kwh
         self._store.add(np.abs(stored - before) / capacity, label, first)
@@ -173,7 +173,7 @@ class VehicleAudit:
 
     def _there(self, first: int, rows: Columns) -> NDArray[np.int64]:
         """Return how many vehicles there are in some steps."""
-        return self.premises.there[first : first + len(rows["soc"])]
+        return self.inputs.there[first : first + len(rows["soc"])]
 
     def _bounds_met(self, first: int, rows: Columns, travel: Travel | None, label: Label) -> None:
         """Work out bounds anew, and hold them and the exchange against them.
@@ -181,7 +181,7 @@ class VehicleAudit:
         Where the energy of the next trip is kept back and that trip is not known, only the upper
         bound can be told.
         """
-        vehicles: Vehicles = self.premises.scenario.vehicles
+        vehicles: Vehicles = self.inputs.scenario.vehicles
         plugged = rows["plugged"] == 1
         lower, upper = exchange_bounds(
             rows["soc"] * vehicles.capacity_kwh,
@@ -189,7 +189,7 @@ class VehicleAudit:
             vehicles.soc_min,
             vehicles.soc_max,
             vehicles.power_kw,
-            self.premises.step_h,
+            self.inputs.step_h,
             vehicles.charge_efficiency,
             vehicles.discharge_efficiency,
             0.0 if travel is None else travel.reserve_kwh[:, None],
@@ -200,7 +200,7 @@ class VehicleAudit:
             self._bounds.add(off, label, first)
         self._bounds.add(np.abs(rows["max_kwh"] - upper) / vehicles.capacity_kwh, label, first)
         energy = rows["energy_kwh"]
-        rated = vehicles.power_kw * self.premises.step_h
+        rated = vehicles.power_kw * self.inputs.step_h
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
         beyond = np.maximum(np.maximum(beyond, np.abs(energy) - rated), 0.0)
         self._within.add(beyond, label, first)
@@ -209,11 +209,11 @@ class VehicleAudit:
 
     def _decisions(self, first: int, rows: Columns, travel: Travel | None) -> None:
         """Hold the exchange against the best one, or against typical charging."""
-        for s, strategy in enumerate(self.premises.vehicle_strategies):
-            label = self.premises.places.label("vehicle", first, [strategy])
+        for s, strategy in enumerate(self.inputs.vehicle_strategies):
+            label = self.inputs.places.label("vehicle", first, [strategy])
             mine = {name: values[:, s : s + 1] for name, values in rows.items()}
             energy = mine["energy_kwh"]
-            if self.premises.own_rule(s):
+            if self.inputs.own_rule(s):
                 continue
             if strategy != "typical":
                 # Who is not plugged in has bounds of 0, whatever the price.
@@ -223,7 +223,7 @@ class VehicleAudit:
                     mine["min_kwh"], mine["max_kwh"],
                 )  # fmt: skip
                 off = np.abs(energy - best)
-                if not self.premises.reliable:
+                if not self.inputs.reliable:
                     idle = (energy == 0.0) & (off > EXACT)
                     self._idle += int(idle.sum())
                     off[idle] = 0.0
@@ -267,7 +267,7 @@ class VehicleAudit:
     def _by_community(self, rows: Columns, values: NDArray[np.float64] | None) -> NDArray[Any]:
         """Add up values of plugged vehicles, or their number, (steps, strategies, communities)."""
         steps, strategies, _ = rows["community"].shape
-        count = len(self.premises.communities)
+        count = len(self.inputs.communities)
         plugged = (rows["plugged"] == 1) & (rows["community"] >= 0)
         block = np.arange(steps * strategies).reshape(steps, strategies, 1) * count
         place = (block + rows["community"])[plugged]
@@ -277,17 +277,17 @@ class VehicleAudit:
 
     def _sums(self) -> list[Check]:
         """Hold the sums over vehicles against hours.parquet."""
-        label = self.premises.places.label(self.premises.communities)
+        label = self.inputs.places.label(self.inputs.communities)
         present = Tally("hours: vehicles present are those plugged in", 0.0)
         energy = Tally(
             "energy: exchange of communities is that of vehicles", EXACT, "of the energy"
         )
-        if self.premises.all_recorded:
+        if self.inputs.all_recorded:
             present.add(np.abs(self._hours["vehicles_present"] - self.present), label)
             energy.add(
                 off_balance(self._hours["ev_kwh"], self.charged_kwh, self.discharged_kwh), label
             )
         else:
-            present.tell(self.premises.not_all_recorded)
-            energy.tell(self.premises.not_all_recorded)
+            present.tell(self.inputs.not_all_recorded)
+            energy.tell(self.inputs.not_all_recorded)
         return [present.check(), energy.check()]

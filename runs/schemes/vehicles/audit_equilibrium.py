@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from hmesh.markets.three_level_game import Game, Outcome, follow_exact, solve_exact
 from hmesh.markets.utility_profit import utility_profit
+from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.game_step import GameStep
-from hmesh.runs.audits.premises import EXACT
-from hmesh.runs.audits.report import Check, Label, Tally
-from hmesh.runs.audits.tables import Columns
-from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.runs.audits.run_inputs import EXACT
+from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 
 _SAME = 1e-9
 
@@ -21,7 +21,7 @@ class EquilibriumAudit:
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     fleet
         The columns of fleet.parquet.
@@ -33,13 +33,13 @@ class EquilibriumAudit:
         shape (steps, strategies).
     """
 
-    def __init__(self, premises: VehiclePremises, fleet: Columns) -> None:
-        self.premises = premises
-        self.unattained = np.zeros((premises.steps, len(premises.strategies)))
-        bounds = premises.bounds
+    def __init__(self, inputs: VehicleRunInputs, fleet: Columns) -> None:
+        self.inputs = inputs
+        self.unattained = np.zeros((inputs.steps, len(inputs.strategies)))
+        bounds = inputs.bounds
         self._utility_range = (bounds.utility_upper - bounds.utility_lower) or 1.0
         self._aggregator_range = (bounds.aggregator_upper - bounds.aggregator_lower) or 1.0
-        game = premises.scenario.game
+        game = inputs.scenario.game
         share, spacing = EXACT, EXACT
         if game.solver == "negotiate":
             share = spacing = max(game.tolerance, EXACT)
@@ -64,8 +64,8 @@ class EquilibriumAudit:
 
     def add(self, seen: GameStep, game: Game) -> None:
         """Check a step of the two-level or the three-level game."""
-        strategy = self.premises.vehicle_strategies[seen.strategy]
-        label = self._label(seen, strategy, self.premises.communities)
+        strategy = self.inputs.vehicle_strategies[seen.strategy]
+        label = self._label(seen, strategy, self.inputs.communities)
         followed = follow_exact(game, seen.utility_price)
         if strategy == "three_level":
             exact = solve_exact(game)
@@ -80,7 +80,7 @@ class EquilibriumAudit:
         if not (elsewhere or indifferent):
             apart = np.abs(seen.energy_kwh - seen.answers_kwh(exact.community_price))
             energies.add(apart[None, None, :], self._label(seen, strategy, "vehicle"), seen.step)
-        if self.premises.scenario.game.solver == "closed_form" and self._binds(seen, exact):
+        if self.inputs.scenario.game.solver == "closed_form" and self._binds(seen, exact):
             self._bound[strategy].add(seen.step)
         if indifferent:
             self._as_good.setdefault(tally.name, []).append(seen.step)
@@ -89,7 +89,7 @@ class EquilibriumAudit:
         """Return what was found."""
         checks = []
         for strategy in ("two_level", "three_level"):
-            if strategy not in self.premises.vehicle_strategies:
+            if strategy not in self.inputs.vehicle_strategies:
                 continue
             tallies = [self._utility] if strategy == "three_level" else []
             tallies += [self._communities[strategy], self._energies[strategy]]
@@ -98,17 +98,17 @@ class EquilibriumAudit:
                 if steps:
                     tally.tell(
                         f"equally good at another price in {len(steps)} steps, "
-                        f"first {self.premises.places.step(steps[0])}"
+                        f"first {self.inputs.places.step(steps[0])}"
                     )
-                if not self.premises.all_recorded:
-                    tally.tell(self.premises.not_all_recorded)
+                if not self.inputs.all_recorded:
+                    tally.tell(self.inputs.not_all_recorded)
                 if tally is self._utility and self._lost > 0:
                     tally.tell(f"another price would earn up to {100 * self._lost:.2g} % more")
                 checks.append(self._explained(tally.check(), strategy))
         return checks
 
     def _label(self, seen: GameStep, strategy: str, items: list[str] | str) -> Label:
-        return self.premises.places.label(items, seen.step, [strategy])
+        return self.inputs.places.label(items, seen.step, [strategy])
 
     def _add_utility(self, seen: GameStep, game: Game, exact: Outcome, followed: Outcome) -> bool:
         """Compare the utility's price; return whether another one is equally good."""
@@ -152,7 +152,7 @@ class EquilibriumAudit:
 
     def _binds(self, seen: GameStep, exact: Outcome) -> bool:
         """Whether a bound of a vehicle or of a price is met, at these prices or the exact ones."""
-        bounds = self.premises.bounds
+        bounds = self.inputs.bounds
         answering = np.isin(np.arange(len(seen.passive_kwh)), seen.where)
         for prices in (seen.community_price, exact.community_price):
             wanted = seen.wanted_kwh(prices)
@@ -170,14 +170,14 @@ class EquilibriumAudit:
         if check.passed is not False:
             return check
         count = len(check.failed_steps)
-        if not self.premises.reliable:
+        if not self.inputs.reliable:
             note = f"off in {count} steps; not required where messages may be lost or late"
             return replace(check, passed=None, note=_joined(note, check.note))
-        if self.premises.scenario.game.solver == "closed_form":
+        if self.inputs.scenario.game.solver == "closed_form":
             bound = len(self._bound[strategy].intersection(check.failed_steps))
             which = "each of them" if bound == count else f"{bound} of them"
             note = (
-                f"off in {count} of {self.premises.steps} steps: the closed form holds only where "
+                f"off in {count} of {self.inputs.steps} steps: the closed form holds only where "
                 f"no bound binds, and one does in {which}"
             )
             return replace(check, note=_joined(note, check.note))

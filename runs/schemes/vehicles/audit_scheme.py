@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.three_level_game import Game
+from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.members import feeders_out
-from hmesh.runs.audits.premises import Premises
-from hmesh.runs.audits.report import Check, Tally, off_balance
-from hmesh.runs.audits.scheme import Figures, Sale, SchemeAudit
-from hmesh.runs.audits.tables import Columns, TableReader
+from hmesh.runs.audits.member_energies import feeders_out
+from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
@@ -22,7 +22,7 @@ from hmesh.runs.schemes.vehicles.audit_fleet import (
     read_vehicles,
     vehicle_reader,
 )
-from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 
@@ -34,7 +34,7 @@ class VehicleSchemeAudit(SchemeAudit):
 
     Parameters
     ----------
-    run, premises, hours
+    run, inputs, hours
         The run, what its scenario settles, and the columns of hours.parquet.
     """
 
@@ -42,33 +42,33 @@ class VehicleSchemeAudit(SchemeAudit):
     answers = True
     added_figures = ("ev_charging_bill", "ev_discharging_income")
 
-    def __init__(self, run: Run, premises: Premises, hours: Columns) -> None:
-        self.premises = VehiclePremises.of(premises)
-        self.unknown_answers = "" if self.premises.all_recorded else self.premises.not_all_recorded
+    def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
+        self.inputs = VehicleRunInputs.of(inputs)
+        self.unknown_answers = "" if self.inputs.all_recorded else self.inputs.not_all_recorded
         self._run, self._hours = run, hours
         self._rows: Columns = {}
         self._first = 0
 
     def opening(self) -> Iterator[Check]:
         """Open the tables, and check who the vehicles are."""
-        run, premises = self._run, self.premises
-        fleet = read_fleet(run, premises)
-        yield check_fleet(premises, fleet)
-        names = dict.fromkeys(("origin", "destination"), premises.communities)
-        self.traffic = TrafficAudit(premises, TableReader(run, "trips", names, premises.start_ms))
-        self.vehicles = VehicleAudit(premises, self._hours, fleet, feeders_out(premises))
-        self.equilibrium = EquilibriumAudit(premises, fleet)
-        self._reader = vehicle_reader(run, premises)
-        setting = premises.of_scheme("vehicles")
-        self._given = None if setting is None else ScenarioTravel(premises, setting)
+        run, inputs = self._run, self.inputs
+        fleet = read_fleet(run, inputs)
+        yield check_fleet(inputs, fleet)
+        names = dict.fromkeys(("origin", "destination"), inputs.communities)
+        self.traffic = TrafficAudit(inputs, TableReader(run, "trips", names, inputs.start_ms))
+        self.vehicles = VehicleAudit(inputs, self._hours, fleet, feeders_out(inputs))
+        self.equilibrium = EquilibriumAudit(inputs, fleet)
+        self._reader = vehicle_reader(run, inputs)
+        setting = inputs.of_scheme("vehicles")
+        self._given = None if setting is None else ScenarioTravel(inputs, setting)
 
     def rows_per_step(self) -> int:
         """Return how many rows of vehicles.parquet a step has at most."""
-        return self.premises.recorded * len(self.premises.strategies)
+        return self.inputs.recorded * len(self.inputs.strategies)
 
     def block(self, first: int, last: int) -> None:
         """Check some steps of the vehicles."""
-        rows = read_vehicles(self._reader, self.premises, first, last)
+        rows = read_vehicles(self._reader, self.inputs, first, last)
         travel = None if self._given is None else self._given.block(first, last)
         where, km = self.traffic.block(first, last, rows["community"][:, 0], travel)
         self.vehicles.add(first, rows, where, km, travel)
@@ -76,12 +76,12 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
-        bargains = self.premises.vehicle_strategies[strategy] != "typical"
-        bargains &= not self.premises.own_rule(strategy)
-        if not (bargains and self.premises.all_recorded):
+        bargains = self.inputs.vehicle_strategies[strategy] != "typical"
+        bargains &= not self.inputs.own_rule(strategy)
+        if not (bargains and self.inputs.all_recorded):
             return None
         seen = _seen(self._rows, self._hours, self._first, step, strategy)
-        game = seen.game(self.premises)
+        game = seen.game(self.inputs)
         self.equilibrium.add(seen, game)
         return seen, game
 
@@ -96,12 +96,12 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what vehicles draw where they are plugged in [kWh]."""
-        names, drawn = self.premises.communities, self._hours["ev_kwh"]
+        names, drawn = self.inputs.communities, self._hours["ev_kwh"]
         return {(name, CONNECTION): drawn[:, :, m] for m, name in enumerate(names)}
 
     def sales(self) -> Sequence[Sale]:
         """Return what vehicles charge and discharge."""
-        known = self.premises.all_recorded
+        known = self.inputs.all_recorded
         vehicles, aggregator = "vehicles@{community}", "aggregator@{community}"
         charged = self.vehicles.charged_kwh if known else None
         discharged = self.vehicles.discharged_kwh if known else None
@@ -112,42 +112,42 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def check_sales(self, ledger: Mapping[str, Columns], tally: Tally) -> None:
         """Check charging less discharging, where not every vehicle is written down."""
-        if self.premises.all_recorded:
+        if self.inputs.all_recorded:
             return
-        tally.tell(f"charging less discharging alone, since {self.premises.not_all_recorded}")
+        tally.tell(f"charging less discharging alone, since {self.inputs.not_all_recorded}")
         charging = ledger[_CHARGING]["energy_kwh"]
         discharging = ledger[_DISCHARGING]["energy_kwh"]
-        label = self.premises.places.label(self.premises.communities)
+        label = self.inputs.places.label(self.inputs.communities)
         tally.add(off_balance(self._hours["ev_kwh"], charging, discharging), label)
         tally.add(np.maximum(np.maximum(-charging, -discharging), 0.0), label)
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the vehicles and of their game."""
-        premises, hours = self.premises, self._hours
+        inputs, hours = self.inputs, self._hours
         price = np.where(supplied(hours), hours["community_price"], 0.0)
         by_step: Figures = {
             "vehicle_kwh": hours["ev_kwh"].sum(axis=2),
             "ev_bill": (price * hours["ev_kwh"]).sum(axis=2),
-            **_counts(premises, hours),
+            **_counts(inputs, hours),
         }
-        solver = premises.scenario.game.solver
-        if solver == "exact" and premises.all_recorded:
+        solver = inputs.scenario.game.solver
+        if solver == "exact" and inputs.all_recorded:
             by_step["counts.unattained_optima"] = self.equilibrium.unattained
         elif solver in ("grid", "closed_form"):
             by_step["counts.unattained_optima"] = np.zeros_like(self.equilibrium.unattained)
-        if not premises.all_recorded:
+        if not inputs.all_recorded:
             return by_step, {}
         by_step["ev_charging_bill"] = (price * self.vehicles.charged_kwh).sum(axis=2)
         by_step["ev_discharging_income"] = (price * self.vehicles.discharged_kwh).sum(axis=2)
-        more, of_run = _of_vehicles(premises, self.vehicles)
+        more, of_run = _of_vehicles(inputs, self.vehicles)
         return by_step | more, of_run
 
 
-def _counts(premises: VehiclePremises, hours: Columns) -> Figures:
-    bounds, p, q = premises.bounds, hours["community_price"], hours["utility_price"][:, :, 0]
+def _counts(inputs: VehicleRunInputs, hours: Columns) -> Figures:
+    bounds, p, q = inputs.bounds, hours["community_price"], hours["utility_price"][:, :, 0]
     there = supplied(hours)
     answers = hours["vehicles_present"] > 0
-    follows = premises.vehicle_strategies
+    follows = inputs.vehicle_strategies
     bargains = np.array([name != "typical" for name in follows])[:, None] & answers
     searches = np.array([name == "three_level" for name in follows])
     at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
@@ -163,14 +163,14 @@ def _counts(premises: VehiclePremises, hours: Columns) -> Figures:
     }
 
 
-def _of_vehicles(premises: VehiclePremises, vehicles: VehicleAudit) -> tuple[Figures, Figures]:
+def _of_vehicles(inputs: VehicleRunInputs, vehicles: VehicleAudit) -> tuple[Figures, Figures]:
     """Work out the figures that need every vehicle written down, by step and of the run."""
-    settings: Vehicles = premises.scenario.vehicles
-    there = premises.all_there
+    settings: Vehicles = inputs.scenario.vehicles
+    there = inputs.all_there
     stored, count = vehicles.stored_kwh[:, : there[-1]], there[-1]
     start_kwh = settings.soc_start * settings.capacity_kwh
     soc = stored / settings.capacity_kwh
-    joined = np.diff(there, prepend=there[0])[:, None] * np.ones(len(premises.strategies))
+    joined = np.diff(there, prepend=there[0])[:, None] * np.ones(len(inputs.strategies))
     by_step = vehicles.counts | {
         "vehicle_charged_kwh": vehicles.charged_kwh.sum(axis=2),
         "vehicle_discharged_kwh": vehicles.discharged_kwh.sum(axis=2),
@@ -183,7 +183,7 @@ def _of_vehicles(premises: VehiclePremises, vehicles: VehicleAudit) -> tuple[Fig
     }
     plugged = by_step.pop("plugged_in", None)
     if plugged is not None:
-        typical = np.array([name == "typical" for name in premises.vehicle_strategies])
+        typical = np.array([name == "typical" for name in inputs.vehicle_strategies])
         of_run["messages.PlugIn.sent"] = np.where(typical, plugged.sum(axis=0), 0)
     return by_step, of_run
 

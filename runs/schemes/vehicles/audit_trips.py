@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from hmesh.environment.clock import Clock
 from hmesh.environment.traffic import Traffic
-from hmesh.runs.audits.premises import EXACT, FILE_GONE
-from hmesh.runs.audits.report import Check, Label, Tally
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader
-from hmesh.runs.schemes.vehicles.audit_premises import VehiclePremises
+from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
+from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
 ON_THE_ROAD = -1
@@ -48,34 +48,34 @@ class ScenarioTravel:
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     setting
         Its vehicles before anybody acts.
     """
 
-    def __init__(self, premises: VehiclePremises, setting: VehicleSetting) -> None:
-        self.premises = premises
+    def __init__(self, inputs: VehicleRunInputs, setting: VehicleSetting) -> None:
+        self.inputs = inputs
         self._fleet = setting.fleet.fork()
         self._traffic = Traffic(
             Clock(),
-            premises.calendar,
-            setting.trips_of(self._fleet, premises.calendar),
+            inputs.calendar,
+            setting.trips_of(self._fleet, inputs.calendar),
             self._fleet,
-            keep_reserve=premises.scenario.vehicles.trip_reserve,
+            keep_reserve=inputs.scenario.vehicles.trip_reserve,
         )
         self._traffic.begin()
 
     def block(self, first: int, last: int) -> Travel:
         """Return what becomes of the vehicles in the next steps, from first to before last."""
-        recorded = self.premises.recorded
+        recorded = self.inputs.recorded
         shape = last - first, recorded
         travel = Travel(
             np.empty(shape, np.int64), np.empty(shape, np.bool_), np.empty(shape), {}, {}
         )
         rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in _TRIP}
         for step in range(first, last):
-            self._traffic.clock.run_until(step * self.premises.step_h)
+            self._traffic.clock.run_until(step * self.inputs.step_h)
             travel.where[step - first] = self._fleet["community"][:recorded]
             travel.finished[step - first] = self._fleet["day_finished"][:recorded]
             travel.reserve_kwh[step - first] = self._fleet["reserve_kwh"][:recorded]
@@ -101,14 +101,14 @@ class TrafficAudit:
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     trips
         The rows of trips.parquet.
     """
 
-    def __init__(self, premises: VehiclePremises, trips: TableReader) -> None:
-        self.premises = premises
+    def __init__(self, inputs: VehicleRunInputs, trips: TableReader) -> None:
+        self.inputs = inputs
         self._reader = trips
         self._parked: NDArray[np.int64] | None = None
         self._bound_for: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -116,7 +116,7 @@ class TrafficAudit:
         self._as_given = Tally("trips: those of the scenario", EXACT)
         self._connected = Tally("trips: each begins where the one before ended", 0.0)
         self._energy = Tally("trips: energy is distance times consumption", EXACT, "kWh")
-        if premises.setting is None:
+        if inputs.setting is None:
             self._as_given.tell(FILE_GONE)
 
     def block(
@@ -148,9 +148,9 @@ class TrafficAudit:
         joining = self._join(first, last, where, new)
         self._compare(new)
         if travel is not None:
-            off, label = _unlike(new, travel.trips, self.premises)
+            off, label = _unlike(new, travel.trips, self.inputs)
             self._as_given.add(off, label, None)
-        there = np.arange(self.premises.recorded) < self.premises.there[first:last, None]
+        there = np.arange(self.inputs.recorded) < self.inputs.there[first:last, None]
         where, km = self._drive(new, first, last, joining)
         return np.where(there, where, ON_THE_ROAD), km
 
@@ -161,14 +161,14 @@ class TrafficAudit:
         return [tally.check() for tally in (self._as_given, self._connected, self._energy)]
 
     def _departing(self, first: int, last: int) -> Columns:
-        step_h = self.premises.step_h
+        step_h = self.inputs.step_h
         rows = self._reader.before("departs", last * step_h - 1e-6)
         rows |= {name: _whole_steps(rows[name], step_h) for name in ("departs", "arrives")}
         wrong = (
             (rows["departs"] < first)
             | (rows["arrives"] <= rows["departs"])
             | (rows["vehicle"] < 0)
-            | (rows["vehicle"] >= self.premises.recorded)
+            | (rows["vehicle"] >= self.inputs.recorded)
         )
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -189,13 +189,13 @@ class TrafficAudit:
         self, first: int, last: int, where: NDArray[np.int64], new: Columns
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return who joins in some steps: vehicles, their steps, and where they are then."""
-        there = self.premises.there
+        there = self.inputs.there
         vehicles = np.arange(there[max(first - 1, 0)], there[last - 1])
         steps = np.searchsorted(there, vehicles, side="right") - first
         places = where[steps, vehicles]
         # Who sets out at once was where the trip begins.
         driven, row = np.unique(new["vehicle"], return_index=True)
-        origin = np.full(self.premises.recorded, -1)
+        origin = np.full(self.inputs.recorded, -1)
         origin[driven] = new["origin"][row]
         places = np.where(places < 0, origin[vehicles], places)
         self._bound_for[vehicles] = places
@@ -203,8 +203,8 @@ class TrafficAudit:
 
     def _compare(self, new: Columns) -> None:
         """Hold the trips that depart against each other."""
-        label = _trip_label(new["vehicle"], new["departs"], self.premises)
-        used = new["km"] * self.premises.scenario.vehicles.consumption_kwh_per_km
+        label = _trip_label(new["vehicle"], new["departs"], self.inputs)
+        used = new["km"] * self.inputs.scenario.vehicles.consumption_kwh_per_km
         self._energy.add(np.abs(new["energy_kwh"] - used), label, None)
         order = np.argsort(new["vehicle"], kind="stable")
         vehicle, destination = new["vehicle"][order], new["destination"][order]
@@ -225,7 +225,7 @@ class TrafficAudit:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         assert self._parked is not None
         trips = {name: np.concatenate((self._under_way[name], new[name])) for name in new}
-        shape = last - first, self.premises.recorded
+        shape = last - first, self.inputs.recorded
         km, driving = np.zeros(shape), np.zeros(shape, dtype=bool)
         begins = np.maximum(trips["departs"], first)
         lasts = np.minimum(trips["arrives"], last) - begins
@@ -251,7 +251,7 @@ class TrafficAudit:
 
 
 def _unlike(
-    rows: Columns, expected: Columns, premises: VehiclePremises
+    rows: Columns, expected: Columns, inputs: VehicleRunInputs
 ) -> tuple[NDArray[np.float64], Label]:
     """Return how far trips are from those expected, 1 or more where one is missing or new."""
     found, wanted = (
@@ -264,16 +264,15 @@ def _unlike(
     off = np.abs(found[:common] - wanted[:common]).max(axis=1, initial=0.0)
     more = np.ones(abs(len(found) - len(wanted)))
     longer = found if len(found) > len(wanted) else wanted
-    label = _trip_label(longer[:, 0], longer[:, 1], premises)
+    label = _trip_label(longer[:, 0], longer[:, 1], inputs)
     return np.concatenate((off, more)), label
 
 
 def _trip_label(
-    vehicle: NDArray[np.number], departs: NDArray[np.number], premises: VehiclePremises
+    vehicle: NDArray[np.number], departs: NDArray[np.number], inputs: VehicleRunInputs
 ) -> Label:
     return lambda place: (
-        f"vehicle {int(vehicle[place[0]])}, departs in "
-        f"{premises.places.step(int(departs[place[0]]))}"
+        f"vehicle {int(vehicle[place[0]])}, departs in {inputs.places.step(int(departs[place[0]]))}"
     )
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from hmesh.environment.last_digits import first_highest
+from hmesh.runs.pictures.figure_layout import group_colour, strategy_colour
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import group_colour, strategy_colour
 from hmesh.runs.report.chart import ALL, QUIET, Chart, Trace, band, course, stacked
 from hmesh.runs.schemes.vehicles.pictures import SHARES
 

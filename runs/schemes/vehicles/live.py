@@ -6,7 +6,7 @@ import numpy as np
 
 from hmesh.environment.traffic import ABSENT, ON_THE_ROAD
 from hmesh.environment.trips import TripBatch
-from hmesh.runs.live.look import amount
+from hmesh.runs.live.chart_style import amount
 from hmesh.runs.live.readings import Reading, Roads, SchemeLive
 from hmesh.runs.live.roadmap import OnTheRoad, Points, places
 from hmesh.runs.schemes.vehicles.step import VehicleSharing

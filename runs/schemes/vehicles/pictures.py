@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import first_highest
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     ROAD,
     Drawing,
     draw_area,
@@ -20,6 +19,7 @@ from hmesh.runs.pictures.sheet import (
     stack,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.timeline import MEAN_DAY_FROM_H
 from hmesh.runs.strategy_names import strategy_label, strategy_name
 

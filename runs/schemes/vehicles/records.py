@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.environment.battery import usable_kwh
 from hmesh.environment.trips import Whole
 from hmesh.runs.results.buffer import Coded
-from hmesh.runs.schemes.scheme import RowWriter
+from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
 if TYPE_CHECKING:

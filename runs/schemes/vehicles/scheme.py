@@ -26,7 +26,7 @@ SCHEME = SchemeDescriptor(
     tables=".tables:TABLES",
     audit=".audit_scheme:VehicleSchemeAudit",
     pictures=(
-        ("charging", "hmesh.runs.pictures.market:draw_charging"),
+        ("charging", "hmesh.runs.pictures.prices_and_charging:draw_charging"),
         ("state_of_charge", ".pictures:draw_state_of_charge"),
         ("whereabouts", ".pictures:draw_whereabouts"),
     ),

@@ -9,7 +9,7 @@ from hmesh.agents.fleet import Fleet, ParkedVehicles
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.traffic import ABSENT, ON_THE_ROAD, Traffic
-from hmesh.runs.schemes.scheme import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.records import write_fleet, write_step, write_trips
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.strategy_names import strategy_within

@@ -21,7 +21,7 @@ from hmesh.runs.studies.battery_sharing.building_year import (
     BatteryStudy,
     synthetic_year,
 )
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 
 MULTIPLES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 CLUSTERS = (1, 2, 3, 4, 6, 8, 12)

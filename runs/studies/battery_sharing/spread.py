@@ -8,7 +8,7 @@ from hmesh.markets.closing_days import closing_day_loss_kwh, given_away_share
 from hmesh.markets.genetic_sizing import genetic_minimum
 from hmesh.markets.load_levelling import answer_to_prices
 from hmesh.runs.studies.battery_sharing.building_year import BatteryStudy
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 
 SCENARIOS = {
     "a": "a: least exchange (linear programme)",

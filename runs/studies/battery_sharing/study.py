@@ -36,7 +36,7 @@ from hmesh.runs.studies.battery_sharing.spread import (
     scenarios,
 )
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.report import Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection, StudyReport
 
 TITLE = "39 commercial buildings share their batteries: published and simulated"
 MODES: tuple[tuple[str, Cycle, Measure], ...] = (

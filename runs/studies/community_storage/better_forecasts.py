@@ -17,7 +17,7 @@ from hmesh.environment.forecasters import (
 from hmesh.runs.scenarios.scenario import load_scenario
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.studies.community_storage.case import StorageCase, cases_of
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 from hmesh.runs.world.setting import Setting, make_setting
 
 SEEDS = tuple(range(1, 9))

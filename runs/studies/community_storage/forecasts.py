@@ -14,7 +14,7 @@ from hmesh.environment.forecasters import (
 )
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.studies.published_figures import PublishedFigure
-from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 from hmesh.runs.world.setting import Setting
 
 MEAN_LOAD_KW = (11.81 + 12.09 + 13.11) / 3 / 48

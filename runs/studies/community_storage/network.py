@@ -13,7 +13,7 @@ from hmesh.environment.day_slots import slots_by_clock
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.forecast_errors import ForecastErrors, forecast_errors
 from hmesh.runs.schemes.community_storage.forecasters import networks_folder
-from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 from hmesh.runs.world.dataset_files import load_dataset
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hmesh.runs.studies.community_storage.options import (
     published_row,
 )
 from hmesh.runs.studies.published_figures import PublishedFigure
-from hmesh.runs.studies.report import Cell, ReportSection
+from hmesh.runs.studies.study_report import Cell, ReportSection
 
 USUAL = "as the study"
 NOISE = "chance.demand_noise.household={{sigma: {0}, correlation_h: {1}}}"

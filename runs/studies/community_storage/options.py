@@ -9,7 +9,7 @@ from hmesh.markets.community_storage import StorageRatings
 from hmesh.markets.printed_discharge import printed_dischargers
 from hmesh.runs.studies.community_storage.case import StorageCase
 from hmesh.runs.studies.published_figures import PublishedFigure
-from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 
 type Outcome = tuple[float, float]
 

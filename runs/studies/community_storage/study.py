@@ -32,7 +32,7 @@ from hmesh.runs.studies.community_storage.network import network_section, refuse
 from hmesh.runs.studies.community_storage.openings import OPENINGS, openings_section
 from hmesh.runs.studies.community_storage.options import options_section
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.world.setting import Setting, make_setting
 
 TITLE = "A community's storage scheduled on forecasts: published and simulated"

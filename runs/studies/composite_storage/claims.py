@@ -10,7 +10,7 @@ from hmesh.markets.payback import investment_paid_back, saving_implied_by_tax
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.studies.composite_storage.years_lived import YEAR_H
 from hmesh.runs.studies.published_figures import PublishedFigure
-from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 
 PSR, CO2, PAYBACK, COST = (
     "PV self-consumption rate", "CO2 emissions", "payback period", "total electricity cost",

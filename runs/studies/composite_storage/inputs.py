@@ -1,7 +1,7 @@
 """Everything that the study of a house with storages leaves open, and what stands for it."""
 
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
-from hmesh.runs.studies.report import Column, ReportSection
+from hmesh.runs.studies.study_report import Column, ReportSection
 
 
 def assumptions(setting: CompositeStorageSetting) -> ReportSection:

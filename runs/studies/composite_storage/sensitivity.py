@@ -24,7 +24,7 @@ from hmesh.runs.studies.composite_storage.years_lived import (
     saving_per_year,
 )
 from hmesh.runs.studies.published_figures import published_figures
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 
 
 def tariffs() -> list[tuple[str, float, str]]:

@@ -7,7 +7,7 @@ from hmesh.markets.particle_swarm import Found, Swarm, adaptive_swarm, pymoo_swa
 from hmesh.markets.present_value import annuity_factor
 from hmesh.runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
 from hmesh.runs.studies.composite_storage.years_lived import priced
-from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 
 
 def sizes(setting: CompositeStorageSetting, feed_in: float) -> ReportSection:

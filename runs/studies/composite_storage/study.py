@@ -33,7 +33,7 @@ from hmesh.runs.studies.composite_storage.years_lived import (
     worth_of,
 )
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.report import Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection, StudyReport
 from hmesh.runs.world.setting import make_setting
 
 TITLE = "A house with battery and thermal storage: published and simulated"

@@ -6,7 +6,7 @@ import numpy as np
 
 from hmesh.runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
 from hmesh.runs.studies.composite_storage.cases import CASES, Years
-from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 
 SEASONS = (("spring", (3, 4, 5)), ("summer", (6, 7, 8)), ("autumn", (9, 10, 11)),
            ("winter", (12, 1, 2)))  # fmt: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario
-from hmesh.runs.studies.report import Cell, Column, ReportSection
 from hmesh.runs.studies.school_buses.school_day import SEASONS, season_load
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

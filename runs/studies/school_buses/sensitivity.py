@@ -6,8 +6,8 @@ import numpy as np
 
 from hmesh.markets.incentive_game import IncentiveOutcome, solve_exact
 from hmesh.markets.school_response import satisfaction
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
 from hmesh.runs.studies.school_buses.school_day import critical_hour
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 
 REQUIRED_MWH = (1, 2, 3, 4)
 COUNTS = (1, 2, 5, 10, 15, 20, 30, 40)

@@ -17,7 +17,6 @@ from hmesh.markets.incentive_game import (
     solve_grid,
 )
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.school_buses.lived import lived
 from hmesh.runs.studies.school_buses.school_day import (
     COST,
@@ -29,6 +28,7 @@ from hmesh.runs.studies.school_buses.school_day import (
     season_load,
 )
 from hmesh.runs.studies.school_buses.sensitivity import best_battery, sensitivity
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 
 TITLE = "Electric school buses shave the peak of a utility: published and simulated"
 COST_CUT = "cost of utility reduction vs CAU"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hmesh.environment.smart_home_profiles import smart_home_profile
 from hmesh.runs.studies.published_figures import PublishedFigure
-from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 
 type Value = Callable[[str, str, str], float]
 

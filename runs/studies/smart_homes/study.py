@@ -23,8 +23,8 @@ from hmesh.markets.storage_capacity import (
 from hmesh.runs.scenarios.scenario import load_scenario
 from hmesh.runs.schemes.smart_homes.step import SmartHomeSharing
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.smart_homes.claims import baselines, claims, disagreeing
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

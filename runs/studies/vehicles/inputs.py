@@ -3,7 +3,7 @@
 import numpy as np
 
 from hmesh.runs.scenarios.sections import ProfileMembers
-from hmesh.runs.studies.report import Column, ReportSection
+from hmesh.runs.studies.study_report import Column, ReportSection
 from hmesh.runs.world.setting import Setting
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hmesh.markets.three_level_game import Game, Outcome, solve_exact, solve_grid
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.days import DAY_STEPS, case_study, live_day, par_of
-from hmesh.runs.studies.report import Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 from hmesh.runs.world.market import game_of
 from hmesh.runs.world.simulation import Simulation
 

@@ -9,7 +9,7 @@ from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
 from hmesh.runs.studies.published_figures import published_figures
-from hmesh.runs.studies.report import Bars, Cell, Column, ReportSection
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 from hmesh.runs.world.setting import Setting
 
 SEEDS = (1, 2, 3, 4, 5)

@@ -13,7 +13,7 @@ import numpy as np
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.days import Reductions, case_study, live_day, par_of, reduction, reductions
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.report import Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.vehicles.inputs import fixed_inputs
 from hmesh.runs.studies.vehicles.prices import enumeration, negotiation, price_levels
 from hmesh.runs.studies.vehicles.sensitivity import (

@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from hmesh.environment.last_digits import anything
-from hmesh.runs.live.look import (
+from hmesh.runs.live.chart_style import (
     ENERGY_COLOURS,
     ENERGY_NAMES,
     Look,
@@ -13,7 +13,7 @@ from hmesh.runs.live.look import (
 )
 from hmesh.runs.live.readings import Reading
 from hmesh.runs.live.world import STEPS_SHOWN, LiveWorld
-from hmesh.runs.pictures.sheet import group_colour, strategy_colour
+from hmesh.runs.pictures.figure_layout import group_colour, strategy_colour
 from hmesh.runs.schemes.registry import scheme as descriptor
 from hmesh.runs.strategy_names import strategy_label
 from hmesh.runs.world.simulation import ENERGIES

@@ -6,7 +6,7 @@ from pydantic import ValidationInfo
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.scenarios.base import SchemeSection, refuse
-from hmesh.runs.scenarios.chance import Location
+from hmesh.runs.scenarios.chance_section import Location
 from hmesh.runs.scenarios.sections import PriceRules
 from hmesh.runs.schemes.registry import schemes
 from hmesh.runs.strategy_names import scheme_of

@@ -21,8 +21,8 @@ from hmesh.environment.cloudiness import clearness
 from hmesh.environment.standard_profiles import StandardProfiles
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import ClearSky, Orientation
-from hmesh.runs.audits.premises import Premises
-from hmesh.runs.scenarios.chance import Outages
+from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.scenarios.chance_section import Outages
 from hmesh.runs.scenarios.sections import (
     BusinessMembers,
     DatasetMembers,
@@ -56,7 +56,7 @@ class GroupEnergy:
 type Energies = Mapping[tuple[str, str], GroupEnergy | None]
 
 
-def member_energies(premises: Premises) -> Energies:
+def member_energies(inputs: RunInputs) -> Energies:
     """Return what every group of members would use and generate with supply.
 
     Returns
@@ -65,7 +65,7 @@ def member_energies(premises: Premises) -> Energies:
         By community and name of the group; None where the loads stand in a file that is gone or
         has changed.
     """
-    scenario, steps = premises.scenario, premises.steps
+    scenario, steps = inputs.scenario, inputs.steps
     groups: dict[tuple[str, str], Group] = {
         (community, group.name): group
         for community, section in scenario.communities.items()
@@ -74,23 +74,23 @@ def member_energies(premises: Premises) -> Energies:
     profiles = list(
         dict.fromkeys(g.profile for g in groups.values() if isinstance(g, ProfileMembers))
     )
-    standard = StandardProfiles(premises.calendar, profiles)
+    standard = StandardProfiles(inputs.calendar, profiles)
     power_kw = np.array([standard.power_kw(step) for step in range(steps)])
     measured = [g for g in groups.values() if isinstance(g, FileMembers | DatasetMembers)]
     tables = {
-        measured_in(group): measured_loads(scenario, premises.calendar, group)
+        measured_in(group): measured_loads(scenario, inputs.calendar, group)
         for group in {measured_in(group): group for group in measured}.values()
-        if _readable(premises, group)
+        if _readable(inputs, group)
     }
-    clear = sky_clearness(premises)
+    clear = sky_clearness(inputs)
     energies: dict[tuple[str, str], GroupEnergy | None] = {}
     for key, group in groups.items():
         if isinstance(group, ProfileMembers):
-            each_kwh = power_kw[:, [profiles.index(group.profile)]] * premises.step_h
+            each_kwh = power_kw[:, [profiles.index(group.profile)]] * inputs.step_h
             each_kwh = each_kwh * (group.annual_kwh / 1000.0)
             count, followed = group.count, np.zeros(steps)
         elif isinstance(group, BusinessMembers):
-            buildings = businesses_of(scenario, premises.calendar, "/".join(key), group)
+            buildings = businesses_of(scenario, inputs.calendar, "/".join(key), group)
             each_kwh = np.array([buildings.load_kwh(step) for step in range(steps)])
             count, followed = group.businesses, np.zeros(steps)
         elif measured_in(group) in tables:
@@ -105,33 +105,32 @@ def member_energies(premises: Premises) -> Energies:
         else:
             energies[key] = None
             continue
-        load, consumed = _varied(premises, key, group.kind, each_kwh, count)
-        sun = count * _sunshine(premises, group) * clear[key[0]]
+        load, consumed = _varied(inputs, key, group.kind, each_kwh, count)
+        sun = count * _sunshine(inputs, group) * clear[key[0]]
         energies[key] = GroupEnergy(load, consumed, sun + followed)
     return energies
 
 
-def _readable(premises: Premises, group: FileMembers | DatasetMembers) -> bool:
+def _readable(inputs: RunInputs, group: FileMembers | DatasetMembers) -> bool:
     """Return whether what a group was measured in still holds what the run read."""
     if isinstance(group, FileMembers):
-        return group.file in premises.files
+        return group.file in inputs.files
     folder = f"{group.dataset}/"
-    named = [file for file in premises.scenario.files() if file.startswith(folder)]
-    return premises.files.issuperset(named)
+    named = [file for file in inputs.scenario.files() if file.startswith(folder)]
+    return inputs.files.issuperset(named)
 
 
-def feeders_out(premises: Premises) -> NDArray[np.bool_]:
+def feeders_out(inputs: RunInputs) -> NDArray[np.bool_]:
     """Return which communities are without supply in each step, shape (steps, communities)."""
-    given, streams = premises.scenario.chance.feeder_outages, Streams(premises.scenario.seed)
-    out = np.zeros((premises.steps, len(premises.communities)), dtype=bool)
+    given, streams = inputs.scenario.chance.feeder_outages, Streams(inputs.scenario.seed)
+    out = np.zeros((inputs.steps, len(inputs.communities)), dtype=bool)
     if given is None:
         return out
-    for step in range(premises.steps):
+    for step in range(inputs.steps):
         draws = [
-            streams.generator("feeder outages", name, step).random()
-            for name in premises.communities
+            streams.generator("feeder outages", name, step).random() for name in inputs.communities
         ]
-        out[step] = failed(out[step - 1], np.array(draws), given, premises.step_h, step)
+        out[step] = failed(out[step - 1], np.array(draws), given, inputs.step_h, step)
     return out
 
 
@@ -150,7 +149,7 @@ def failed(
 
 
 def _varied(
-    premises: Premises,
+    inputs: RunInputs,
     key: tuple[str, str],
     kind: str,
     each_kwh: NDArray[np.float64],
@@ -160,20 +159,20 @@ def _varied(
 
     The columns of ``each_kwh`` are the members, or one for all of them.
     """
-    scenario = premises.scenario
+    scenario = inputs.scenario
     growth = getattr(scenario.growth.demand_per_year, kind)
     noise = getattr(scenario.chance.demand_noise, kind)
-    hours = (np.arange(premises.steps) * premises.step_h).tolist()
+    hours = (np.arange(inputs.steps) * inputs.step_h).tolist()
     grown = np.array([growth_factor(growth, hour) for hour in hours])
     if noise is None:
         alike = count if each_kwh.shape[1] == 1 else 1
         total = each_kwh.sum(axis=1), np.maximum(each_kwh, 0.0).sum(axis=1)
         return grown * alike * total[0], grown * alike * total[1]
     streams = Streams(scenario.seed)
-    correlation = correlation_over(premises.step_h, noise.correlation_h)
-    load, consumed = np.empty(premises.steps), np.empty(premises.steps)
+    correlation = correlation_over(inputs.step_h, noise.correlation_h)
+    load, consumed = np.empty(inputs.steps), np.empty(inputs.steps)
     normal = np.empty(0)
-    for step in range(premises.steps):
+    for step in range(inputs.steps):
         stream = streams.generator("demand noise", f"{kind} {'/'.join(key)}", step)
         draw = stream.standard_normal(count)
         normal = next_normal(normal, draw, correlation) if step else draw
@@ -182,32 +181,30 @@ def _varied(
     return load, consumed
 
 
-def _sunshine(premises: Premises, group: Group) -> NDArray[np.float64]:
+def _sunshine(inputs: RunInputs, group: Group) -> NDArray[np.float64]:
     """Return what the modules of one member deliver under a clear sky [kWh], shape (steps,)."""
-    place = premises.scenario.location
+    place = inputs.scenario.location
     if place is None or not group.pv_kw:
-        return np.zeros(premises.steps)
+        return np.zeros(inputs.steps)
     modules = Orientation(group.pv_tilt, group.pv_azimuth, group.pv_performance_ratio)
-    sky = ClearSky(premises.calendar, place.latitude, place.longitude, place.altitude_m, [modules])
-    each_kw = [float(sky.generation_kwh(step)[0]) for step in range(premises.steps)]
+    sky = ClearSky(inputs.calendar, place.latitude, place.longitude, place.altitude_m, [modules])
+    each_kw = [float(sky.generation_kwh(step)[0]) for step in range(inputs.steps)]
     return group.pv_kw * np.array(each_kw)
 
 
-def sky_clearness(premises: Premises) -> dict[str, NDArray[np.float64]]:
+def sky_clearness(inputs: RunInputs) -> dict[str, NDArray[np.float64]]:
     """Return what clouds let through in every step, by community, each of shape (steps,)."""
-    given, steps = premises.scenario.chance.cloudiness, premises.steps
-    if given is None or not premises.scenario.sunlit:
-        return {name: np.ones(steps) for name in premises.communities}
-    streams = Streams(premises.scenario.seed)
-    correlation = correlation_over(premises.step_h, given.correlation_h)
+    given, steps = inputs.scenario.chance.cloudiness, inputs.steps
+    if given is None or not inputs.scenario.sunlit:
+        return {name: np.ones(steps) for name in inputs.communities}
+    streams = Streams(inputs.scenario.seed)
+    correlation = correlation_over(inputs.step_h, given.correlation_h)
     skies: dict[str, NDArray[np.float64]] = {}
-    for name in ("all communities",) if given.common else premises.communities:
+    for name in ("all communities",) if given.common else inputs.communities:
         normal = np.empty(steps)
         for step in range(steps):
             draw = streams.generator("cloudiness", name, step).standard_normal(1)
             before = normal[step - 1 : step]
             normal[step] = (next_normal(before, draw, correlation) if step else draw)[0]
         skies[name] = clearness(normal, given.mean, given.deviation)
-    return {
-        name: skies["all communities" if given.common else name] for name in premises.communities
-    }
+    return {name: skies["all communities" if given.common else name] for name in inputs.communities}

@@ -10,7 +10,7 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.three_level_game import PriceBounds
-from hmesh.runs.audits.report import Places
+from hmesh.runs.audits.audit_report import Places
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
@@ -22,7 +22,7 @@ FILE_GONE = "a file that the scenario names is gone or has changed"
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class RunInputs:
     """What is given, whatever the run did.
 
     Attributes
@@ -112,7 +112,7 @@ class Premises:
         return np.where(on_peak, rule.on_peak, rule.off_peak)
 
 
-def premises_of(run: Run) -> Premises:
+def run_inputs_of(run: Run) -> RunInputs:
     """Work out what the scenario of a run settles.
 
     Raises
@@ -125,7 +125,7 @@ def premises_of(run: Run) -> Premises:
     all_files = files.issuperset(scenario.files())
     calendar = calendar_of(scenario, with_files=all_files)
     cost, step_h = scenario.generation_cost, scenario.step_h
-    return Premises(
+    return RunInputs(
         scenario=scenario,
         calendar=calendar,
         # In h hours the mean power e / h costs h (a (e/h)^2 + b e/h + c).

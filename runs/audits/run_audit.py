@@ -7,21 +7,21 @@ import numpy as np
 
 from hmesh.environment.errors import InputError
 from hmesh.environment.safe_files import sha256
+from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
-from hmesh.runs.audits.lines import check_lines, read_lines
-from hmesh.runs.audits.members import feeders_out, member_energies
+from hmesh.runs.audits.ledger_checks import check_money, read_ledger
+from hmesh.runs.audits.line_flows import check_lines, read_lines
+from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
 from hmesh.runs.audits.metrics import check_metrics
-from hmesh.runs.audits.money import check_money, read_ledger
-from hmesh.runs.audits.premises import Premises, premises_of
-from hmesh.runs.audits.report import AuditReport, Check, Tally
-from hmesh.runs.audits.scheme import SchemeAudit
+from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
+from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
-from hmesh.runs.audits.tables import DamagedTableError, TableReader
+from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
 from hmesh.runs.plugins.loading import changed
+from hmesh.runs.results.result_tables import tables_with
 from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
-from hmesh.runs.results.tables import tables_with
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 from hmesh.runs.schemes.registry import scheme
 
@@ -62,11 +62,11 @@ def audit_run(
     run = read_run(directory)
     if not run.complete:
         run.check_files()  # Tells how to go on.
-    premises = premises_of(run)
-    checks = [_files(run, premises.scenario), _statements(run, premises)]
-    checks += _plugins(run, premises.scenario)
+    inputs = run_inputs_of(run)
+    checks = [_files(run, inputs.scenario), _statements(run, inputs)]
+    checks += _plugins(run, inputs.scenario)
     try:
-        for check in _tables(run, premises, progress):
+        for check in _tables(run, inputs, progress):
             checks.append(check)  # those made before a damage count
     except (DamagedTableError, InputError) as error:
         note = f"{error}; what would follow was not checked"
@@ -101,9 +101,9 @@ def _plugins(run: Run, scenario: Scenario) -> Iterator[Check]:
         yield Check(name, True, 0.0, 0.0, "")
 
 
-def _statements(run: Run, premises: Premises) -> Check:
+def _statements(run: Run, inputs: RunInputs) -> Check:
     """Compare what run.json says of the run with the scenario that it tells."""
-    scenario = premises.scenario
+    scenario = inputs.scenario
     expected = statements(scenario) | {
         "steps_done": scenario.steps,
         "scenario_sha256": scenario_hash(run.info["scenario"]),
@@ -115,39 +115,39 @@ def _statements(run: Run, premises: Premises) -> Check:
     return tally.check()
 
 
-def _tables(run: Run, premises: Premises, progress: Callable[[int, int], None]) -> Iterator[Check]:
+def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -> Iterator[Check]:
     """Check the tables against the scenario, and each other."""
-    energies, out = member_energies(premises), feeders_out(premises)
-    hours = read_hours(run, premises)
+    energies, out = member_energies(inputs), feeders_out(inputs)
+    hours = read_hours(run, inputs)
     schemes: list[SchemeAudit] = [
-        scheme(name).part("audit")(run, premises, hours) for name in premises.scenario.schemes
+        scheme(name).part("audit")(run, inputs, hours) for name in inputs.scenario.schemes
     ]
     schemes.sort(key=lambda each: not each.step_by_step)
-    yield from check_hours(premises, hours, energies, out, schemes)
-    flows = read_lines(run, premises)
-    yield from check_lines(premises, hours, flows, energies, out, schemes)
-    messages = MessageAudit(premises, hours, schemes)
-    reader = message_reader(run, premises, schemes)
+    yield from check_hours(inputs, hours, energies, out, schemes)
+    flows = read_lines(run, inputs)
+    yield from check_lines(inputs, hours, flows, energies, out, schemes)
+    messages = MessageAudit(inputs, hours, schemes)
+    reader = message_reader(run, inputs, schemes)
     for each in schemes:
         yield from each.opening()
-    _step_by_step(premises, schemes, messages, reader, progress)
+    _step_by_step(inputs, schemes, messages, reader, progress)
     for each in schemes:
         yield from each.checks()
-    ledger = read_ledger(run, premises, supplied(hours), schemes)
-    yield from check_money(premises, hours, flows, ledger, schemes)
+    ledger = read_ledger(run, inputs, supplied(hours), schemes)
+    yield from check_money(inputs, hours, flows, ledger, schemes)
     yield from messages.checks()
-    by_step, of_run = figures_of_messages(premises, messages)
-    by_step |= figures_of_tables(premises, hours, flows, energies, schemes)
+    by_step, of_run = figures_of_messages(inputs, messages)
+    by_step |= figures_of_tables(inputs, hours, flows, energies, schemes)
     for each in schemes:
         more_by_step, more_of_run = each.figures()
         by_step, of_run = by_step | more_by_step, of_run | more_of_run
     added = {name for each in schemes for name in each.added_figures}
-    yield check_summary(run, premises, hours, by_step, of_run, added)
-    yield from check_metrics(run, premises)
+    yield check_summary(run, inputs, hours, by_step, of_run, added)
+    yield from check_metrics(run, inputs)
 
 
 def _step_by_step(
-    premises: Premises,
+    inputs: RunInputs,
     schemes: Sequence[SchemeAudit],
     messages: MessageAudit,
     reader: TableReader,
@@ -156,14 +156,14 @@ def _step_by_step(
     """Go through the tables that may be too long to be held, a few steps at a time."""
     most = max((each.rows_per_step() for each in schemes), default=0)
     at_once = min(max(ROWS_AT_ONCE // max(most, 1), 1), MOST_STEPS)
-    for first in range(0, premises.steps, at_once):
-        last = min(first + at_once, premises.steps)
+    for first in range(0, inputs.steps, at_once):
+        last = min(first + at_once, inputs.steps)
         for each in schemes:
             each.block(first, last)
-        for step, strategy, said in by_step(reader, premises, first, last):
+        for step, strategy, said in by_step(reader, inputs, first, last):
             found = [game for each in schemes if (game := each.game(step, strategy)) is not None]
             messages.add(step, strategy, said, found[0] if found else None)
-        progress(last, premises.steps)
+        progress(last, inputs.steps)
     rests = [("messages", reader.rest()), *(rest for each in schemes for rest in each.rest())]
     for name, rest in rests:
         if len(rest["step"]):

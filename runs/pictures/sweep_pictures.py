@@ -10,13 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.safe_files import beside, own_folder, remove_own
-from hmesh.runs.pictures.sheet import legend_line, panel_title, sheet, strategy_colour, style
+from hmesh.runs.pictures.figure_layout import (
+    legend_line,
+    panel_title,
+    sheet,
+    strategy_colour,
+    style,
+)
 from hmesh.runs.results.names import PICTURE_FILES
 from hmesh.runs.schemes.registry import sections_first
 from hmesh.runs.strategy_names import strategy_label, strategy_name
-from hmesh.runs.sweeps.plan import value_text
+from hmesh.runs.sweeps.ensemble import Ensemble
 from hmesh.runs.sweeps.statistics import statistics
-from hmesh.runs.sweeps.tables import Ensemble
+from hmesh.runs.sweeps.sweep_plan import value_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.streams import Streams
-from hmesh.runs.audits.members import failed
-from hmesh.runs.audits.premises import Premises
+from hmesh.runs.audits.member_energies import failed
+from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.schemes.descriptor import OWN_RULE
 from hmesh.runs.strategy_names import strategies_within
 from hmesh.runs.world.travel import growth_of
 
 
 @dataclass(frozen=True, slots=True)
-class VehiclePremises(Premises):
+class VehicleRunInputs(RunInputs):
     """What is given, whatever the run did, with that of the vehicles.
 
     Attributes
@@ -30,16 +30,16 @@ class VehiclePremises(Premises):
     all_there: NDArray[np.int64]
 
     @classmethod
-    def of(cls, premises: Premises) -> Self:
+    def of(cls, inputs: RunInputs) -> Self:
         """Work out what the scenario of a run settles of its vehicles."""
-        scenario = premises.scenario
-        growth = growth_of(scenario, premises.calendar)
+        scenario = inputs.scenario
+        growth = growth_of(scenario, inputs.calendar)
         constant = np.full(scenario.steps, scenario.vehicles.count)
         all_there = growth.in_steps(scenario.steps) if growth else constant
         count = int(all_there[-1])
         wanted = scenario.record.vehicles
         recorded = min(wanted, count) if isinstance(wanted, int) else count
-        given = {field.name: getattr(premises, field.name) for field in fields(Premises)}
+        given = {field.name: getattr(inputs, field.name) for field in fields(RunInputs)}
         return cls(**given, recorded=0 if wanted == "none" else recorded, all_there=all_there)
 
     @property
@@ -73,24 +73,24 @@ class ChargerOutages:
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     """
 
-    def __init__(self, premises: VehiclePremises) -> None:
-        self.premises = premises
-        self._out = np.zeros(premises.recorded, dtype=bool)
-        self._streams = Streams(premises.scenario.seed)
+    def __init__(self, inputs: VehicleRunInputs) -> None:
+        self.inputs = inputs
+        self._out = np.zeros(inputs.recorded, dtype=bool)
+        self._streams = Streams(inputs.scenario.seed)
 
     def block(self, first: int, last: int) -> NDArray[np.bool_]:
         """Return what is out in the next steps, shape (last - first, recorded vehicles)."""
-        given = self.premises.scenario.chance.charger_outages
+        given = self.inputs.scenario.chance.charger_outages
         out = np.zeros((last - first, len(self._out)), dtype=bool)
         if given is None:
             return out
         for step in range(first, last):
             stream = self._streams.generator("charger outages", "electric vehicle", step)
             draw = stream.random(len(self._out))
-            self._out = failed(self._out, draw, given, self.premises.step_h, step)
+            self._out = failed(self._out, draw, given, self.inputs.step_h, step)
             out[step - first] = self._out
         return out

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import first_highest
 from hmesh.runs.number_text import texts_apart
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     ALIKE,
     BAND,
     INK,
@@ -25,6 +24,7 @@ from hmesh.runs.pictures.sheet import (
     stack,
     strategy_colour,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.number_text import fixed, texts_apart
-from hmesh.runs.pictures.sheet_size import asked_size_in, refuse_no_room
+from hmesh.runs.pictures.figure_size import asked_size_in, refuse_no_room
 from hmesh.runs.strategy_names import STRATEGIES
 
 if TYPE_CHECKING:

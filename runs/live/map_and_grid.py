@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hmesh.runs.live.look import SCALE, Look, Option, amount, line_colour
+from hmesh.runs.live.chart_style import SCALE, Look, Option, amount, line_colour
 from hmesh.runs.live.readings import Reading, Stores, live_of
 from hmesh.runs.live.roadmap import OnTheRoad
 from hmesh.runs.live.world import LiveWorld

@@ -7,14 +7,14 @@ import numpy as np
 
 from hmesh.runs.schemes.registry import figures_of_schemes
 from hmesh.runs.strategy_names import strategy_label, strategy_name
-from hmesh.runs.sweeps.plan import value_text
 from hmesh.runs.sweeps.statistics import paired_difference, statistics
+from hmesh.runs.sweeps.sweep_plan import value_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from hmesh.runs.sweeps.ensemble import Ensemble
     from hmesh.runs.sweeps.sweep import Sweep
-    from hmesh.runs.sweeps.tables import Ensemble
 
 MOST_ROWS = 24
 MOST_FAILURES = 10

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import descending, first_highest
-from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.sheet import (
+from hmesh.runs.pictures.figure_layout import (
     ALARM,
     Drawing,
     legend_area,
     panel_title,
     sheet,
 )
+from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 
 if TYPE_CHECKING:

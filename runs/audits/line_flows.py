@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.members import Energies
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import SchemeAudit
-from hmesh.runs.audits.tables import Columns, TableReader, framed
+from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.member_energies import Energies
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import SchemeAudit
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 
 
@@ -45,23 +45,23 @@ class Line:
         return f"{self.parent} - {self.node}"
 
 
-def lines_of(premises: Premises) -> list[Line]:
+def lines_of(inputs: RunInputs) -> list[Line]:
     """Return the lines from the utility to every connection."""
     lines = []
-    for name, community in premises.scenario.communities.items():
+    for name, community in inputs.scenario.communities.items():
         feeder, rating = f"{name}/feeder", community.feeder.rating_kw
         lines += [
             Line("utility", feeder, name, "", rating, community.feeder.loss_rate),
             Line(feeder, name, name, "", rating),
             *(
                 Line(name, f"{name}/{group}", name, group, rating)
-                for group in premises.scenario.connections(name)
+                for group in inputs.scenario.connections(name)
             ),
         ]
     return lines
 
 
-def read_lines(run: Run, premises: Premises) -> Columns:
+def read_lines(run: Run, inputs: RunInputs) -> Columns:
     """Return lines.parquet, every column of shape (steps, strategies, lines).
 
     Raises
@@ -70,15 +70,15 @@ def read_lines(run: Run, premises: Premises) -> Columns:
         If rows are missing, stand there twice or belong nowhere.
     """
     names = {
-        "strategy": premises.strategies,
-        "line": [line.name for line in lines_of(premises)],
+        "strategy": inputs.strategies,
+        "line": [line.name for line in lines_of(inputs)],
     }
-    rows = TableReader(run, "lines", names, premises.start_ms).rest()
-    return framed("lines", rows, {"step": range(premises.steps), **names})
+    rows = TableReader(run, "lines", names, inputs.start_ms).rest()
+    return framed("lines", rows, {"step": range(inputs.steps), **names})
 
 
 def check_lines(
-    premises: Premises,
+    inputs: RunInputs,
     hours: Columns,
     flows: Columns,
     energies: Energies,
@@ -89,7 +89,7 @@ def check_lines(
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     hours, flows
         As `read_hours` and `read_lines` give them.
@@ -98,24 +98,24 @@ def check_lines(
     schemes
         The audits of the schemes.
     """
-    lines = lines_of(premises)
-    label = premises.places.label([line.name for line in lines])
+    lines = lines_of(inputs)
+    label = inputs.places.label([line.name for line in lines])
     carried = Tally("lines: each carries what is taken beyond it", EXACT, "of the energy")
-    taken = _taken(premises, lines, hours, flows, energies, out, schemes)
+    taken = _taken(inputs, lines, hours, flows, energies, out, schemes)
     carried.add(relative(flows["received_kwh"], taken), label)
     losses = Tally("lines: losses as rated", EXACT, "of the energy")
     rate = np.array([line.loss_rate for line in lines])
     losses.add(relative(flows["losses_kwh"], rate * np.abs(flows["received_kwh"])), label)
     losses.add(relative(flows["sent_kwh"], flows["received_kwh"] + flows["losses_kwh"]), label)
     loading = Tally("lines: loading is power over rating", EXACT, "1")
-    rating_kwh = np.array([line.rating_kw for line in lines]) * premises.step_h
+    rating_kwh = np.array([line.rating_kw for line in lines]) * inputs.step_h
     most = np.maximum(np.abs(flows["sent_kwh"]), np.abs(flows["received_kwh"]))
     loading.add(relative(flows["loading"], most / rating_kwh), label)
-    return [carried.check(), losses.check(), loading.check(), _supplied(premises, hours, flows)]
+    return [carried.check(), losses.check(), loading.check(), _supplied(inputs, hours, flows)]
 
 
 def _taken(
-    premises: Premises,
+    inputs: RunInputs,
     lines: list[Line],
     hours: Columns,
     flows: Columns,
@@ -124,7 +124,7 @@ def _taken(
     schemes: Sequence[SchemeAudit],
 ) -> NDArray[np.float64]:
     """Return what has to arrive at the far end of every line [kWh], shaped as the lines."""
-    place = {name: m for m, name in enumerate(premises.communities)}
+    place = {name: m for m, name in enumerate(inputs.communities)}
     beyond: dict[str, list[int]] = {}
     for k, line in enumerate(lines):
         beyond.setdefault(line.parent, []).append(k)
@@ -154,11 +154,11 @@ def _taken(
     return taken
 
 
-def _supplied(premises: Premises, hours: Columns, flows: Columns) -> Check:
+def _supplied(inputs: RunInputs, hours: Columns, flows: Columns) -> Check:
     """Check that the utility sends what everybody draws and what is lost on the way."""
     tally = Tally("energy: supplied is drawn and lost", EXACT, "of the energy")
-    root = [k for k, line in enumerate(lines_of(premises)) if line.parent == "utility"]
+    root = [k for k, line in enumerate(lines_of(inputs)) if line.parent == "utility"]
     sent = flows["sent_kwh"][:, :, root].sum(axis=2)
     needed = hours["net_kwh"].sum(axis=2) + flows["losses_kwh"].sum(axis=2)
-    tally.add(relative(sent, needed), premises.places.label())
+    tally.add(relative(sent, needed), inputs.places.label())
     return tally.check()

@@ -5,11 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.premises import EXACT, Premises
-from hmesh.runs.audits.report import Check, Tally, relative
-from hmesh.runs.audits.scheme import Payments, Sale, SchemeAudit, direct_kwh, parts, received, total
-from hmesh.runs.audits.tables import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import (
+    Payments,
+    Sale,
+    SchemeAudit,
+    direct_kwh,
+    parts,
+    received,
+    total,
+)
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 
 _ALWAYS = ("fixed_load", "wholesale")
@@ -18,7 +26,7 @@ _GENERATION = "generation"
 
 def read_ledger(
     run: Run,
-    premises: Premises,
+    inputs: RunInputs,
     there: NDArray[np.bool_],
     schemes: Sequence[SchemeAudit] = (),
 ) -> dict[str, Columns]:
@@ -26,7 +34,7 @@ def read_ledger(
 
     Parameters
     ----------
-    run, premises
+    run, inputs
         The run, and what its scenario settles.
     there
         Where there is supply, of shape (steps, strategies, communities); nobody pays elsewhere.
@@ -44,9 +52,9 @@ def read_ledger(
     DamagedTableError
         If a payment is missing, stands there twice or is owed by nobody.
     """
-    sold = (*_ALWAYS, *(("photovoltaics",) if premises.photovoltaics else ()))
+    sold = (*_ALWAYS, *(("photovoltaics",) if inputs.photovoltaics else ()))
     payments = [
-        (kind, *_parties(kind, community)) for kind in sold for community in premises.communities
+        (kind, *_parties(kind, community)) for kind in sold for community in inputs.communities
     ]
     sales = [sale for each in schemes for sale in each.sales()]
     of_schemes = [paid for each in schemes for paid in each.payments()]
@@ -54,7 +62,7 @@ def read_ledger(
     payments += [
         (paid.kind, paid.payer.format(community=name), paid.payee.format(community=name))
         for paid in owed
-        for name in premises.communities
+        for name in inputs.communities
     ]
     sold += tuple(sale.kind for sale in sales)
     payments.append((_GENERATION, "utility", "generators"))
@@ -62,9 +70,9 @@ def read_ledger(
     kinds = [*sold, _GENERATION]
     parties = list(dict.fromkeys(party for _, *both in payments for party in both))
     names = {
-        "strategy": premises.strategies, "kind": kinds, "payer": parties, "payee": parties,
+        "strategy": inputs.strategies, "kind": kinds, "payer": parties, "payee": parties,
     }  # fmt: skip
-    rows = TableReader(run, "ledger", names, premises.start_ms).rest()
+    rows = TableReader(run, "ledger", names, inputs.start_ms).rest()
     place = {name: k for k, name in enumerate(parties)}
     known = np.array([(kinds.index(k), place[a], place[b]) for k, a, b in payments])
     many = np.array([len(parties) ** 2, len(parties), 1])
@@ -80,8 +88,8 @@ def read_ledger(
         "ledger",
         rows,
         {
-            "step": range(premises.steps),
-            "strategy": premises.strategies,
+            "step": range(inputs.steps),
+            "strategy": inputs.strategies,
             "payment": [", ".join(payment) for payment in payments],
         },
         np.concatenate(
@@ -91,7 +99,7 @@ def read_ledger(
             axis=2,
         ),
     )
-    count = len(premises.communities)
+    count = len(inputs.communities)
     return {
         kind: {name: values[:, :, k * count : (k + 1) * count] for name, values in paid.items()}
         for k, kind in enumerate(kinds)
@@ -99,7 +107,7 @@ def read_ledger(
 
 
 def check_money(
-    premises: Premises,
+    inputs: RunInputs,
     hours: Columns,
     flows: Columns,
     ledger: dict[str, Columns],
@@ -109,7 +117,7 @@ def check_money(
 
     Parameters
     ----------
-    premises
+    inputs
         What the scenario settles.
     hours, flows, ledger
         As `read_hours`, `read_lines` and `read_ledger` give them.
@@ -117,10 +125,10 @@ def check_money(
         The audits of the schemes.
     """
     generated_kwh = hours["net_kwh"].sum(axis=2) + flows["losses_kwh"].sum(axis=2)
-    cost = premises.cost.total(generated_kwh)
-    energies, prices = _energies(premises, hours, ledger, schemes)
+    cost = inputs.cost.total(generated_kwh)
+    energies, prices = _energies(inputs, hours, ledger, schemes)
     paid = ledger[_GENERATION]
-    here = premises.places.label([_GENERATION])
+    here = inputs.places.label([_GENERATION])
     energies.add(relative(paid["energy_kwh"], generated_kwh[:, :, None]), here)
     generation = Tally("money: generation costs what it should", EXACT, "of the amount")
     generation.add(relative(paid["amount"], cost[:, :, None]), here)
@@ -134,17 +142,17 @@ def check_money(
     }
     for kind in ledger.keys() - {_GENERATION} - charges:
         rows = ledger[kind]
-        items = [f"{kind}, {name}" for name in premises.communities]
+        items = [f"{kind}, {name}" for name in inputs.communities]
         off = relative(rows["amount"], rows["price"] * rows["energy_kwh"])
-        amounts.add(off, premises.places.label(items))
+        amounts.add(off, inputs.places.label(items))
     circle = Tally("money: paid is earned, step by step", EXACT, "of the amount")
-    circle.add(_left_over(hours, ledger, cost, schemes), premises.places.label())
+    circle.add(_left_over(hours, ledger, cost, schemes), inputs.places.label())
     tallies = [energies, prices, amounts, generation, circle]
-    return [tally.check() for tally in (*tallies, *_due(premises, ledger, schemes))]
+    return [tally.check() for tally in (*tallies, *_due(inputs, ledger, schemes))]
 
 
 def _due(
-    premises: Premises, ledger: dict[str, Columns], schemes: Sequence[SchemeAudit]
+    inputs: RunInputs, ledger: dict[str, Columns], schemes: Sequence[SchemeAudit]
 ) -> list[Tally]:
     """Hold the payments of schemes against what they should be."""
     payments = [paid for scheme in schemes for paid in scheme.payments()]
@@ -153,14 +161,14 @@ def _due(
     tally = Tally("money: schemes pay what they should", EXACT, "of the amount")
     for paid in payments:
         rows = ledger[paid.kind]
-        label = premises.places.label([f"{paid.kind}, {name}" for name in premises.communities])
+        label = inputs.places.label([f"{paid.kind}, {name}" for name in inputs.communities])
         for due, told in ((paid.energy_kwh, "energy_kwh"), (paid.amount, "amount")):
             tally.add(np.where(paid.there, relative(rows[told], due), 0.0), label)
     return [tally]
 
 
 def _energies(
-    premises: Premises,
+    inputs: RunInputs,
     hours: Columns,
     ledger: dict[str, Columns],
     schemes: Sequence[SchemeAudit],
@@ -185,8 +193,8 @@ def _energies(
             if sale.energy_kwh is not None:
                 delivered[sale.kind] = sale.energy_kwh
     for kind in ledger.keys() - {_GENERATION} - of_schemes:
-        items = [f"{kind}, {name}" for name in premises.communities]
-        label = premises.places.label(items)
+        items = [f"{kind}, {name}" for name in inputs.communities]
+        label = inputs.places.label(items)
         if kind in delivered:
             energies.add(relative(ledger[kind]["energy_kwh"], delivered[kind]), label)
         price = hours["utility_price" if kind == "wholesale" else "community_price"]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.timeline import Timeline
 from hmesh.runs.report.chart import Chart, Trace
+from hmesh.runs.report.map_selection import Window
 from hmesh.runs.report.scheme_charts import charts
-from hmesh.runs.report.window import Window
 
 # So many keep a page below ten megabytes.
 MOST_VALUES = 1_200_000

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.three_level_game import Game
+from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
-from hmesh.runs.audits.report import Check, Tally
-from hmesh.runs.audits.tables import Columns
+from hmesh.runs.audits.table_reader import Columns
 
 # Each of shape (steps, strategies), or (strategies,) for a figure of the whole run.
 type Figures = dict[str, NDArray[Any]]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.results.columns import ResultColumn
+from hmesh.runs.results.result_tables import TABLES, arrow_schema
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.results.tables import TABLES, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
