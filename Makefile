@@ -28,9 +28,11 @@ run: $(synced)  ## simulate the three communities and replicate the published ve
 	@echo "== 2 of 2: hmesh replicate vehicles"
 	@$(bin)/hmesh replicate vehicles
 
+# Tests of a file stay with one worker, which makes the runs that they share once; a worker has a
+# processor to itself, so that OpenBLAS needs no threads.
 test: lint  ## check style, types and the direction of imports; run the quick tests
 	@echo "== tests"
-	@$(bin)/python -m pytest -m "not slow" -n $(TEST_WORKERS)
+	@OPENBLAS_NUM_THREADS=1 $(bin)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadscope
 
 test-all: lint docs  ## all of that, the slow tests, the documentation and short benchmarks
 	@echo "== benchmarks, smallest sizes"

@@ -1,8 +1,8 @@
 """Run built-in scenarios small, and write down all that the runs say of themselves.
 
 A program of its own, since NumPy, OpenBLAS and the C library choose their code for a processor
-when they are loaded: ``python -m tests.processor_runs FOLDER`` runs all of them and writes their
-texts, ``--drawn`` draws their pictures too.
+when they are loaded: ``python -m tests.processor_runs FOLDER`` runs all of them, or those that are
+named after it, and writes their texts; ``--drawn`` draws their pictures too.
 """
 
 import json
@@ -74,10 +74,11 @@ def texts_of(folder: Path, *, drawn: bool) -> dict[str, Any]:
     return texts
 
 
-def main(folder: Path, *, drawn: bool) -> None:
-    """Run all scenarios, all strategies of the city too where pictures are drawn."""
+def main(folder: Path, *names: str, drawn: bool) -> None:
+    """Run some scenarios, all strategies of the city where pictures are drawn."""
     folder.mkdir()
-    for name, changes in (SMALL | (ALL_STRATEGIES if drawn else {})).items():
+    for name in names:
+        changes = (SMALL | (ALL_STRATEGIES if drawn else {}))[name]
         start_run(load_scenario(name, [*changes, "plots=false"]), folder / name)
         texts = texts_of(folder / name, drawn=drawn)
         (folder / f"{name}.json").write_text(json.dumps(texts), encoding="utf-8")
@@ -85,4 +86,6 @@ def main(folder: Path, *, drawn: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), drawn="--drawn" in sys.argv[2:])
+    _, given, *words = sys.argv
+    asked = [word for word in words if word != "--drawn"]
+    main(Path(given), *(asked or SMALL), drawn="--drawn" in words)

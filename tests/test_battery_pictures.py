@@ -17,13 +17,16 @@ OWN = (
 def drawn(folder: Path, *changes: str) -> dict[str, Plot]:
     given = ["plots=false", "checkpoint_every_h=null", "battery_sharing.spread=mean_load"]
     start_run(load_scenario("battery-sharing", [*given, *changes]), folder)
-    return {plot.name: plot for plot in draw_plots(folder)}
+    return {plot.name: plot for plot in draw_plots(folder, only=OWN)}
 
 
 @pytest.fixture(scope="module")
 def fortnight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Plot]]:
     folder = tmp_path_factory.mktemp("pictures") / "run"
-    return folder, drawn(folder, "hours=168", "battery_sharing.dispatch=alike")
+    return folder, drawn(
+        folder, "hours=168", "battery_sharing.dispatch=alike",
+        "communities.district.members.0.businesses=12",
+    )  # fmt: skip
 
 
 def test_every_picture_is_drawn_and_says_what_it_shows(

@@ -1,5 +1,6 @@
 """Notebooks: each asks, draws, answers with what it computed, and is kept without outputs."""
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ from hmesh.runs.strategy_names import STRATEGIES_OF
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# The one that runs with the quick tests too; each of the others takes many seconds.
+QUICK = "school-buses"
+RUN = [
+    pytest.param(path, marks=() if path.stem == QUICK else pytest.mark.slow, id=path.stem)
+    for path in NOTEBOOKS
+]
 ANSWER = re.compile(r'Markdown\(\s*f"""\s*\*\*Answer\.\*\*(.*?)"""', re.DOTALL)
 
 
@@ -64,6 +71,20 @@ def test_a_notebook_asks_and_answers_with_no_number_typed_in(path: Path) -> None
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+def test_what_a_notebook_imports_is_there(path: Path) -> None:
+    """Those that run with the slow tests alone are compiled here, and import what they name."""
+    names: dict[str, Any] = {}
+    for cell in code(read(path)):
+        tree = ast.parse(cell.source)
+        imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        exec(compile(ast.Module(imports, []), path.name, "exec"), names)
+        compile(tree, path.name, "exec")
+    assert "hmesh" in {
+        getattr(value, "__module__", "").partition(".")[0] for value in names.values()
+    }
+
+
+@pytest.mark.parametrize("path", RUN)
 def test_a_notebook_runs_draws_and_answers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbclient import NotebookClient
 

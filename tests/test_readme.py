@@ -94,8 +94,16 @@ def check(page: list[Block], capsys: pytest.CaptureFixture[str]) -> None:
                 assert line == "..." or line in printed, f"never printed: {line}"
 
 
+# Its runs are those of the built-in scenarios, whole; that their command lines are taken, that its
+# pictures are those of such runs and that these are drawn, quick tests see on smaller ones.
+LONG_PAGES = ("docs/gallery.md",)
+
+
 @pytest.mark.usefixtures("plugins_withdrawn")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if page in LONG_PAGES else ()) for page in PAGES],
+)
 def test_a_page_can_be_followed_word_by_word(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

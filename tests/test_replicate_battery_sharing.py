@@ -62,7 +62,9 @@ def few(study: BatteryStudy) -> BatteryStudy:
     return BatteryStudy(months(study.year, 60))
 
 
+@pytest.mark.slow
 def test_it_is_at_least_as_near_as_another_implementation(study: BatteryStudy) -> None:
+    """The whole year of the study; other tests hold sixty days of it to what was published."""
     total = study.year.total_kwh
     winter = study.year.months(12, 1, 2)
     hottest = int(total.max(axis=1).argmax())

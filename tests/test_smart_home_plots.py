@@ -11,6 +11,7 @@ from hmesh.runs.plots import Plot
 from hmesh.runs.schemes.smart_homes.picture_flows import device_layers
 from hmesh.runs.schemes.smart_homes.pictures import group_energy, groups_of, stored_kwh
 
+SHORT = ("hours=18", "strategies=[spfa_s, mpfa_mg_shifting]")
 OF_HOMES = ["home_energy", "home_losses", "home_storage", "home_capacity", "home_flows"]
 
 
@@ -72,14 +73,14 @@ def test_what_is_drawn_is_what_the_tables_hold(study: Path) -> None:
 
 
 def test_homes_with_a_grid_have_pictures_of_both(tmp_path: Path) -> None:
-    directory = shutil.copytree(finished(), tmp_path / "run")
+    directory = shutil.copytree(finished(*SHORT), tmp_path / "run")
     drawn = {plot.name: plot for plot in draw_plots(directory)}
     assert set(OF_HOMES) < set(drawn)
     assert {"load", "line_loading"} < set(drawn)
 
 
 def test_without_recorded_homes_some_pictures_say_why_they_are_missing(tmp_path: Path) -> None:
-    directory = shutil.copytree(finished("record.homes=none"), tmp_path / "run")
+    directory = shutil.copytree(finished(*SHORT, "record.homes=none"), tmp_path / "run")
     drawn = {plot.name: plot for plot in draw_plots(directory)}
     for name in ("home_storage", "home_capacity", "home_flows"):
         assert drawn[name].path is None

@@ -60,7 +60,7 @@ class SchoolMessages:
     """
 
     def __init__(self, run: Run, inputs: RunInputs, strategy: int, tally: Tally) -> None:
-        self._premises, self._tally = inputs, tally
+        self._inputs, self._tally = inputs, tally
         self._name = inputs.strategies[strategy]
         self._settings = inputs.scenario.messages
         self.kept = self._settings.keep != "none" and inputs.reliable
@@ -83,7 +83,7 @@ class SchoolMessages:
         if self._settings.keep == "leaders":
             due = [message for message in due if message.count == 1]
         told = self._told[step]
-        place = f"{self._premises.places.step(step)}, {self._name}"
+        place = f"{self._inputs.places.step(step)}, {self._name}"
         if len(told) != len(due):
             text = f"{place}, {len(told):,} messages in place of {len(due):,}"
             self._tally.add(np.array([[np.inf]]), lambda at: text, step)
