@@ -176,7 +176,7 @@ def test_a_used_folder_is_refused(elsewhere: Path) -> None:
 def test_an_interrupted_run_says_how_to_go_on(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    def interrupted(*words: Any) -> None:
+    def interrupted(*words: Any, **options: Any) -> None:
         if command == "run":
             ResultsWriter.create(words[1], words[0])
         raise KeyboardInterrupt

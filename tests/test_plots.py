@@ -323,7 +323,7 @@ def test_clock_labels_show_local_time_across_the_change_of_clocks() -> None:
 
 def test_nothing_heavy_is_imported_before_it_is_needed(without_vehicles: Path) -> None:
     code = (
-        "import sys, runs; draw, _ = hmesh.runs.draw_plots, hmesh.runs.summary_table; "
+        "import sys; from hmesh import runs; draw, _ = runs.draw_plots, runs.summary_table; "
         "print([n for n in ('matplotlib', 'rich', 'pandas', 'pyarrow') if n in sys.modules]); "
         "draw(sys.argv[1]); print('matplotlib.pyplot' in sys.modules)"
     )

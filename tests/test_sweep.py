@@ -15,9 +15,9 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner, Result
 
-import hmesh.runs.run
 from hmesh.environment import InputError
 from hmesh.runs import Scenario, Sweep, read_run, run_sweep
+from hmesh.runs import run as run_module
 from hmesh.runs.command_line import app
 from hmesh.runs.sweeps.statistics import paired_difference, statistics
 from hmesh.runs.sweeps.workers import LocalWorkers
@@ -284,7 +284,7 @@ def test_a_run_stops_when_its_permit_is_gone(
 def faulty(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Let every run with theta 3 and one of its seeds fail, and count its tries."""
     tries: list[int] = []
-    start = hmesh.runs.run.start_run
+    start = run_module.start_run
 
     def start_run(scenario: Scenario, *words: Any) -> Any:
         if scenario.vehicles.theta == 3.0 and (not tries or scenario.seed == tries[0]):
@@ -292,7 +292,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             raise ZeroDivisionError("something is\nwrong")
         return start(scenario, *words)
 
-    monkeypatch.setattr(hmesh.runs.run, "start_run", start_run)
+    monkeypatch.setattr(run_module, "start_run", start_run)
     return tries
 
 
@@ -332,7 +332,7 @@ def test_a_sweep_of_which_all_fails_still_ends(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(hmesh.runs.run, "start_run", fail)
+    monkeypatch.setattr(run_module, "start_run", fail)
     ended = sweep(tmp_path, seeds=2)
     assert len(ended.failures) == 4
     assert (tmp_path / "runs.csv").read_bytes() == b""
