@@ -8,8 +8,8 @@ from hypothesis import settings
 
 # How long one example takes says more about a busy machine than about the code. `make test` tries
 # the same examples every time and everywhere, whether CI is set or not; `make test-all` draws new
-# ones, and prints how to draw a failing one again.
-settings.register_profile("same", deadline=None, derandomize=True, database=None)
+# ones, a hundred for each test, and prints how to draw a failing one again.
+settings.register_profile("same", deadline=None, derandomize=True, database=None, max_examples=40)
 settings.register_profile("drawn", deadline=None, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HMESH_EXAMPLES", "same"))
 

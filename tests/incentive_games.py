@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from games import SEEDS
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms
+from tests.games import SEEDS
 
 COLUMNS = ("lam", "theta", "average_price", "stored_kwh", "upper_kwh")
 

@@ -2,12 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from games import Community, communities
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hmesh.markets.aggregator_response import best_price, response_map
+from tests.games import Community, communities
 
 LOWEST, HIGHEST = 0.0, 80.0
 UTILITY_PRICES = st.lists(st.floats(LOWEST, HIGHEST), min_size=1, max_size=12)

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from audited_runs import FEW, finished, outcome
 from rich.console import Console
 
 from hmesh.environment.errors import InputError
@@ -13,6 +12,7 @@ from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.run_inputs import run_inputs_of
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from tests.audited_runs import FEW, finished, outcome
 
 KEPT = [*FEW, "messages.keep=all", "hours=10", "start='2023-01-16T06:00'"]
 OUTAGES = "{mean_time_between_failures_h: 8, mean_time_to_repair_h: 3}"

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from audited_runs import FEW, FILES, finished, outcome
 
 from hmesh.runs import TABLES, audit_run, scenario_hash
 from hmesh.runs.results.result_tables import tables_with
+from tests.audited_runs import FEW, FILES, finished, outcome
 
 TAMPERED = [
     *FEW,

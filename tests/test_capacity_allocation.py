@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
-from test_battery_sizing import loads_of
 
 from hmesh.markets.capacity_allocation import (
     SharedDischarge,
@@ -18,6 +17,7 @@ from hmesh.markets.capacity_allocation import (
 from hmesh.markets.closing_days import closing_day_loss_kwh, given_away_share
 from hmesh.markets.genetic_sizing import genetic_minimum
 from hmesh.markets.load_levelling import Equipment, Windows, level_load
+from tests.test_battery_sizing import loads_of
 
 WINDOWS = Windows.of_clock(np.arange(24.0))
 SEEDS = st.integers(0, 2**32 - 1)

@@ -14,6 +14,7 @@ from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.quick_cases import quick
 
 BASE: dict[str, Any] = read_yaml("""
 name: chance
@@ -266,7 +267,7 @@ def test_the_audit_passes_with_everything_on(everything: Path, tmp_path: Path) -
     assert all(check.passed for check in audit.checks if "equilibrium" in check.name)
 
 
-@pytest.mark.parametrize("hours", [30, 30 * 24])
+@pytest.mark.parametrize("hours", quick({30}, [30, 30 * 24]))
 def test_figures_stand_communities_without_supply(hours: int, tmp_path: Path) -> None:
     changes = {"strategies": ["typical"], "record": {"vehicles": 2}, "hours": hours}
     start_run(scenario(**changes, chance=CHANCE), tmp_path / "run")

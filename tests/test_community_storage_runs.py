@@ -375,6 +375,7 @@ def test_a_scenario_tells_all_its_mistakes_at_once() -> None:
         load_scenario(NAME, ["community_storage=null"])
 
 
+@pytest.mark.slow
 def test_networks_are_trained_on_the_history_and_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from test_audit_tampering import accept, edit, otherwise
 
 from hmesh.runs import audit_run, load_scenario, start_run
 from hmesh.runs.audits.audit_report import AuditReport
 from hmesh.runs.results.size_notes import size_note
 from hmesh.runs.schemes.composite_storage.audit_replay import MOST_SOLVED, sample_of
 from hmesh.runs.schemes.composite_storage.size import house_rows
+from tests.quick_cases import quick
+from tests.test_audit_tampering import accept, edit, otherwise
 
 CASES = ["no_house_storage", "house_battery", "thermal_tank", "hybrid_storage"]
 SECTION = "composite_storage"
@@ -67,7 +68,7 @@ def noted(report: AuditReport) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("manager", ["rule_based", "foresight"])
-@pytest.mark.parametrize("recorded", ["all", "none", "1", "4", "50"])
+@pytest.mark.parametrize("recorded", quick({"all", "1"}, ["all", "none", "1", "4", "50"]))
 def test_groups_of_several_communities_pass_however_many_are_written_down(
     tmp_path: Path, manager: str, recorded: str
 ) -> None:

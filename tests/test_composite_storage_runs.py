@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from shared_datasets import us_houses
-from test_audit_tampering import edit, otherwise
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError
@@ -27,6 +25,8 @@ from hmesh.runs import audit_run, load_scenario, start_run
 from hmesh.runs.results.result_tables import TABLES, TABLES_OF
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.shared_datasets import us_houses
+from tests.test_audit_tampering import edit, otherwise
 
 SHORT = ("years=null", "hours=48", "plots=false")
 SECTION = "composite_storage"

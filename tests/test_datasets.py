@@ -462,6 +462,7 @@ def test_the_command_checks_folders(tmp_path: Path) -> None:
     assert "did you mean 'dataset.yml'?" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_year_of_a_thousand_members_is_checked(tmp_path: Path) -> None:
     hours, members, start = 8760, 1000, np.datetime64("2023-01-01", "us")
     load = np.random.default_rng(1).uniform(0.1, 3.0, (hours, members))

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from games import Community, communities
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.games import Community, communities
 
 LOWEST, HIGHEST = 10.0, 70.0
 

@@ -7,9 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_dispatch import plain_cost
-from storage_houses import CASES, DAY, NIGHT, some_days, tariff
-from test_exact_dispatch import physical
 
 from hmesh.environment.errors import InputError
 from hmesh.markets.dispatch_by_days import dispatch_by_days
@@ -22,6 +19,9 @@ from hmesh.markets.house_dispatch import (
     running_cost,
 )
 from hmesh.markets.house_programme import HouseProgramme, Stored, burning
+from tests.plain_dispatch import plain_cost
+from tests.storage_houses import CASES, DAY, NIGHT, some_days, tariff
+from tests.test_exact_dispatch import physical
 
 # Between the prices, at the dearest, and above all of them.
 FEED_INS = (19.0, DAY, 30.0, 48.0)
@@ -61,6 +61,7 @@ def houses(draw: st.DrawFn, days: int, hours: int) -> tuple[HouseDemand, HouseDe
     return demand, devices, prices
 
 
+@pytest.mark.slow
 @given(house=houses(days=2, hours=6))
 @settings(max_examples=30, deadline=None)
 def test_no_house_is_cheaper_written_down_plainly(

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from hmesh.environment.population import Population
 from hmesh.runs.scenarios.scenario import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.games import SEEDS
 
 
 class World(SimpleNamespace):

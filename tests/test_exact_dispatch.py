@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from storage_houses import CASES, NIGHT, some_days, tariff
 
 from hmesh.environment.errors import InputError
 from hmesh.environment.thermal_tank import heat_after
@@ -25,6 +24,8 @@ from hmesh.markets.house_dispatch import (
 from hmesh.markets.house_programme import HouseProgramme, Stored
 from hmesh.markets.house_sizing import cost_of_sizes, size_exactly
 from hmesh.markets.payback import discounted_payback
+from tests.quick_cases import quick
+from tests.storage_houses import CASES, NIGHT, some_days, tariff
 
 FEED_INS = (7.0, 20.0, 30.0)
 
@@ -72,7 +73,7 @@ def test_every_balance_and_limit_holds_and_nothing_is_done_both_ways_at_once(
     physical(found, demand, CASES[case])
 
 
-@pytest.mark.parametrize("night", [-6.0, -30.0])
+@pytest.mark.parametrize("night", quick({-6.0}, [-6.0, -30.0]))
 def test_a_house_paid_for_buying_does_not_burn_energy_in_its_storages(night: float) -> None:
     demand = some_days(2)
     for devices in CASES.values():

@@ -92,6 +92,7 @@ def test_missing_readings_are_not_compared_and_nothing_at_all_is_refused() -> No
         forecast_errors(np.array([np.nan]), np.array([1.0]))
 
 
+@pytest.mark.slow
 def test_every_forecaster_tells_as_many_slots_of_each_series_as_asked() -> None:
     past = readings(6)
     for forecaster in forecasters(past):
@@ -211,6 +212,7 @@ def test_a_network_learns_and_is_used_again(tmp_path: Path) -> None:
         trained_or_loaded(series, settings, tmp_path)
 
 
+@pytest.mark.slow
 def test_training_again_gives_the_same_weights() -> None:
     series = readings(6)[:, 0]
     windows, _ = windows_of(series, TINY.window)

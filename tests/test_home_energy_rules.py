@@ -6,7 +6,6 @@ from typing import Any
 import mesa
 import numpy as np
 import pytest
-from storage_houses import CASES, some_days, tariff
 
 from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import HousePopulations, StorageHouses
@@ -32,6 +31,7 @@ from hmesh.markets.house_dispatch import (
     self_consumption_rate,
 )
 from hmesh.markets.house_programme import Stored
+from tests.storage_houses import CASES, some_days, tariff
 
 
 class Model(mesa.Model):  # type: ignore[type-arg]

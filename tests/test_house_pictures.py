@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from hmesh.runs import load_scenario, start_run
 from hmesh.runs.plots import draw_plots
 from hmesh.runs.schemes.composite_storage.pictures import figure_text
@@ -28,6 +30,7 @@ def test_figures_at_bars_are_whole_where_they_are_large() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_bars_of_costs_below_zero_are_drawn(tmp_path: Path) -> None:
     changes = ("years=null", "hours=24", "plots=false", "composite_storage.tariff.feed_in=48")
     sunny = "composite_storage.groups.0.photovoltaics={pv_kw: 20}"

@@ -3,10 +3,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from incentive_games import COLUMNS, but, incentive_games, interior_games, rows
 
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.incentive_game import (
@@ -21,6 +19,8 @@ from hmesh.markets.incentive_game import (
 )
 from hmesh.markets.supply_curve import supply_curve
 from hmesh.runs.studies.school_buses.school_day import critical_hour
+from tests.games import SEEDS
+from tests.incentive_games import COLUMNS, but, incentive_games, interior_games, rows
 
 
 def close(first: float, second: float, tolerance: float = 1e-9) -> bool:

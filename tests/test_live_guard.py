@@ -120,7 +120,7 @@ class TestForgedValues:
     pytestmark = needs_viewer
 
     def test_a_slider_is_held_to_its_range(self, url: str) -> None:
-        from live_client import LiveClient
+        from tests.live_client import LiveClient
 
         with LiveClient(url) as page:
             slider = page.slider("vehicles")
@@ -136,7 +136,7 @@ class TestForgedValues:
             page.wait_for(lambda: 'vehicles.count">40<' in page.texts())
 
     def test_the_ends_of_a_slider_are_the_servers(self, url: str) -> None:
-        from live_client import LiveClient
+        from tests.live_client import LiveClient
 
         with LiveClient(url) as page:
             slider = page.slider("vehicles")
@@ -149,7 +149,7 @@ class TestForgedValues:
         ("label", "value"), [("Render Interval (steps)", 10**9), ("Play Interval (ms)", -5)]
     )
     def test_the_sliders_of_the_viewer_are_held_too(self, url: str, label: str, value: int) -> None:
-        from live_client import LiveClient
+        from tests.live_client import LiveClient
 
         with LiveClient(url) as page:
             before = page.value(label)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from smart_homes import random_homes, study_home, study_window
 
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
 from hmesh.markets.load_shifting import MOST_CANDIDATES, ShiftedDay, shift_loads
 from hmesh.markets.load_shifting_bound import least_waste
+from tests.smart_homes import random_homes, study_home, study_window
 
 SEEDS = st.integers(0, 2**32 - 1)
 MULTIPLE = st.sampled_from(ASSIGNMENTS[2:])

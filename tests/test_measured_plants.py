@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from shared_datasets import SHARED
 
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
@@ -17,6 +16,7 @@ from hmesh.runs.scenarios.check import check_scenario
 from hmesh.runs.scenarios.scenario import BUILT_IN, Scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.shared_datasets import SHARED
 
 NAME = "community-storage"
 OPTIMAL = "community_storage_optimal"
@@ -233,6 +233,7 @@ def test_check_tells_the_mistakes_of_plants_and_loads_at_once(tmp_path: Path) ->
     assert "loads.csv" in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_and_a_changed_dataset_is_noticed(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "street")
     loaded = scenario(tmp_path, "checkpoint_every_h=5")

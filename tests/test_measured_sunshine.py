@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from shared_datasets import us_weather
 
 from hmesh.environment import Calendar
 from hmesh.environment.sunshine import ClearSky, MeasuredSky, Orientation
 from hmesh.runs.world.dataset_files import load_dataset
+from tests.shared_datasets import us_weather
 
 FLAT = Orientation(tilt=0.0, azimuth=180.0, performance_ratio=0.8)
 SOUTH = Orientation(tilt=35.0, azimuth=180.0, performance_ratio=0.8)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from storage_houses import some_days, tariff
 
 from hmesh.environment.errors import InputError
 from hmesh.markets.house_dispatch import HouseDevices
 from hmesh.markets.house_sizing import cost_of_sizes, size_exactly
 from hmesh.markets.particle_swarm import Points, Swarm, adaptive_swarm, pymoo_swarm
+from tests.storage_houses import some_days, tariff
 
 ANNUITIES = (50.0, 14.0)
 LOW, HIGH = np.zeros(2), np.array([20.0, 30.0])
@@ -19,6 +19,7 @@ def bowl(points: Points) -> Points:
     return 5.0 + ((points - [3.0, 20.0]) ** 2).sum(axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_no_search_finds_less_than_the_exact_programme(seed: int) -> None:
     demand = some_days(3)

@@ -15,6 +15,7 @@ from hmesh.runs import PictureForm, draw_plots, load_scenario, read_run, resume_
 from hmesh.runs.command_line import app
 from hmesh.runs.pictures.picture_form import picture_form
 from tests.interrupted_runs import interrupted
+from tests.quick_cases import quick
 
 CHANGES = {"vehicles.count": 4, "hours": 6, "strategies": ["typical", "three_level"]}
 
@@ -51,7 +52,7 @@ def pictures(run: Path) -> dict[str, str]:
     return {path.name: sha256(path) for path in sorted((run / "plots").iterdir())}
 
 
-@pytest.mark.parametrize("format", ["svg", "pdf"])
+@pytest.mark.parametrize("format", quick({"svg"}, ["svg", "pdf"]))
 def test_pictures_of_lines_are_the_same_each_time_and_keep_their_text(
     run: Path, format: str
 ) -> None:

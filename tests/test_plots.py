@@ -195,6 +195,7 @@ def test_many_communities_are_drawn_by_their_largest(tmp_path: Path) -> None:
     assert all(plot.path for plot in draw_plots(folder))
 
 
+@pytest.mark.slow
 def test_a_long_run_is_drawn_too(tmp_path: Path) -> None:
     folder = finished(
         tmp_path / "run", "vehicles.count=10", "strategies=[typical]", "step_h=0.25", "hours=201",

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from smart_homes import STUDY_LAYOUT, random_homes, study_home
 
 from hmesh.environment.errors import InputError
 from hmesh.environment.storage_bank import StorageBank
@@ -19,6 +18,7 @@ from hmesh.markets.power_flow_assignment import (
     storage_edges,
     unbounded_exchange,
 )
+from tests.smart_homes import STUDY_LAYOUT, random_homes, study_home
 
 SEEDS = st.integers(0, 2**32 - 1)
 KINDS = st.sampled_from(ASSIGNMENTS)

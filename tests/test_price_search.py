@@ -2,7 +2,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from games import SEEDS, Community, Players, players
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.learned_demand import learn_demand
 from hmesh.markets.price_search import search_price
 from hmesh.markets.three_level_game import follow_exact, response_maps, solve_exact
+from tests.games import SEEDS, Community, Players, players
 
 LOWEST, HIGHEST = 0.0, 70.0
 type Ask = Callable[[float], NDArray[np.float64]]

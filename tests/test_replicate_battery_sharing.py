@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from shared_datasets import _write, uk_buildings
 
 from hmesh.environment.errors import InputError
 from hmesh.runs.studies.battery_sharing.building_year import (
@@ -30,6 +29,7 @@ from hmesh.runs.studies.battery_sharing.study import (
 )
 from hmesh.runs.studies.published_figures import published_figures
 from hmesh.runs.studies.replicate import replicate
+from tests.shared_datasets import _write, uk_buildings
 
 # What an independent implementation found on other synthetic loads, beside what was published:
 # ours are to be as near at least.

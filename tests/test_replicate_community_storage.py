@@ -144,6 +144,7 @@ def test_every_reading_is_told(cases: list[StorageCase]) -> None:
     assert rows["(41)", "all demand allowed"][1] >= usual[1] - 0.2  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_days_sky_and_loads_that_are_left_open_move_the_totals(cases: list[StorageCase]) -> None:
     lived: list[int] = []
     section = openings_section(
@@ -246,6 +247,7 @@ def works(folder: Path, days: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_networks_learn_measured_series_and_are_held_against_naive_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def test_the_parts_of_the_report_agree_with_each_other(setting: CompositeStorage
             assert (float(row[4]) > float(row[3])) == (float(row[6] or 0.0) < 0)
 
 
+@pytest.mark.slow
 def test_paybacks_are_exact_for_the_tariff_of_every_year(setting: CompositeStorageSetting) -> None:
     known = {LOW: foreseen(setting, LOW)}
     found, regimes = feed_in_by_year(setting, known)

@@ -154,6 +154,7 @@ def test_the_closed_form_is_the_exact_price_where_every_school_sells() -> None:
         assert closed.price == pytest.approx(exact.price, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_report_tells_what_was_forgotten() -> None:
     found = report()
     assert found.passed

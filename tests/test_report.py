@@ -247,6 +247,7 @@ def long() -> RunData:
     return RunData(read_run(finished(*FEW, *changes, *more)))
 
 
+@pytest.mark.slow
 def test_the_charts_of_a_long_run_are_there_step_by_step(long: RunData) -> None:
     drawn = charts(long)
     close = close_view(long, window_of(long), drawn)

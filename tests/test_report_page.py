@@ -347,6 +347,7 @@ def test_the_audit_and_the_scenario_are_told(visit: Visit) -> None:
     assert "Monday, 16 January 2023, 01:00 (Europe/Berlin)" in facts
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_shown_as_far_as_it_goes(browser: Browser, tmp_path: Path) -> None:
     folder = interrupted(tmp_path / "run", 15, *FEW, "game.solver=exact")
     path = tmp_path / "page.html"
@@ -362,6 +363,7 @@ def test_an_interrupted_run_is_shown_as_far_as_it_goes(browser: Browser, tmp_pat
     visit.page.context.close()
 
 
+@pytest.mark.slow
 def test_a_run_without_traces_shows_everything_else(browser: Browser, tmp_path: Path) -> None:
     folder = finished(*FEW, "game.solver=exact", "record.vehicles=none")
     path = tmp_path / "page.html"
@@ -400,6 +402,7 @@ def test_several_runs_stand_side_by_side(browser: Browser, tmp_path: Path, day: 
     visit.page.context.close()
 
 
+@pytest.mark.slow
 def test_a_long_run_is_thinned_and_says_so(browser: Browser, tmp_path: Path) -> None:
     folder = finished(
         *FEW, "game.solver=exact", "hours=900", "strategies=[typical, two_level]",
@@ -441,6 +444,7 @@ def steps_of_a_week_are_shown(visit: Visit, data: RunData) -> None:
     assert visit.run("hmesh.charts[0].range") == [0, 900]
 
 
+@pytest.mark.slow
 def test_the_clock_shows_summer_time(browser: Browser, tmp_path: Path) -> None:
     folder = finished(
         "vehicles.count=0", "strategies=[two_level]", "hours=6", "start=2023-03-26T00:00"

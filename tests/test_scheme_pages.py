@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from hmesh.runs import write_report
+from tests.quick_cases import quick
 from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened
 from tests.scheme_runs import SHORT, run_of
 
@@ -34,7 +35,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.mark.parametrize("scenario", SHORT)
+@pytest.mark.parametrize("scenario", quick({"battery-sharing", "three-communities"}, SHORT))
 def test_every_chart_of_a_scheme_tells_values(
     browser: Browser, tmp_path: Path, scenario: str
 ) -> None:
@@ -64,6 +65,7 @@ def narrow(visit: Visit) -> None:
     visit.wait("hmesh.charts[0].plot.layout.width < 400")
 
 
+@pytest.mark.slow
 def test_flows_of_a_home_are_told_where_the_pointer_is(browser: Browser, tmp_path: Path) -> None:
     data = run_of("smart-home")
     path = tmp_path / "page.html"

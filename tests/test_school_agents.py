@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from hmesh.environment.streams import Streams
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms, solve_exact
 from hmesh.markets.valley_filling import water_level
+from tests.games import SEEDS
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from audited_runs import FILES, outcome
-from test_audit_tampering import accept, edit, otherwise
 
 from hmesh.runs import TABLES, audit_run
 from hmesh.runs.run import start_run
 from hmesh.runs.scenarios.scenario import load_scenario
+from tests.audited_runs import FILES, outcome
+from tests.test_audit_tampering import accept, edit, otherwise
 
 SMALL = (
     "hours=33", "plots=false",

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from incentive_games import incentive_games
 
 from hmesh.markets.incentive_game import IncentiveGame
 from hmesh.markets.school_response import satisfaction, school_response
 from hmesh.markets.stored_energy_price import average_price_after
+from tests.incentive_games import incentive_games
 
 
 @given(incentive_games(), st.floats(0, 6))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from shared_datasets import us_demand
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets import gtfs_files, read_gtfs_terms
@@ -17,6 +16,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.school_terms import SchoolTerms
 from hmesh.environment.school_years import stretches
 from hmesh.runs.world.dataset_files import load_dataset
+from tests.shared_datasets import us_demand
 
 DAY = timedelta(days=1)
 WEEK = "monday,tuesday,wednesday,thursday,friday,saturday,sunday"

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from shared_datasets import SHARED
 
 from hmesh.runs import audit_run, read_run, start_run
 from hmesh.runs.scenarios.check import check_scenario
 from hmesh.runs.world.dataset_files import check_dataset
+from tests.quick_cases import quick
+from tests.shared_datasets import SHARED
 
 # What the notes beside the data tell of them, as a check should find it.
 TOLD = {
@@ -76,7 +77,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", quick({"us_houses"}, RUNS))
 def test_it_runs_for_a_few_days_and_passes_its_audit(name: str, data: Path, tmp_path: Path) -> None:
     folder = SHARED[name](data, tmp_path / name)
     settings = dict(RUNS[name])

@@ -227,7 +227,7 @@ def frozen(simulation: Simulation) -> Any:
 @pytest.mark.parametrize(
     "changes",
     [
-        ("hours=40", "vehicles.count=200", *LOSSY),
+        pytest.param(("hours=40", "vehicles.count=200", *LOSSY), marks=pytest.mark.slow),
         ("hours=40", "vehicles.count=3", "messages.loss_rate=0.6"),
         ("hours=10", "step_h=0.25", "vehicles.trip_reserve=true", "game.solver=exact"),
     ],

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from smart_home_runs import finished
 
 from hmesh.runs import draw_plots, load_scenario, read_run, start_run
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.plots import Plot
 from hmesh.runs.schemes.smart_homes.picture_flows import device_layers
 from hmesh.runs.schemes.smart_homes.pictures import group_energy, groups_of, stored_kwh
+from tests.smart_home_runs import finished
 
 SHORT = ("hours=18", "strategies=[spfa_s, mpfa_mg_shifting]")
 OF_HOMES = ["home_energy", "home_losses", "home_storage", "home_capacity", "home_flows"]
@@ -27,6 +27,7 @@ def plots(study: Path) -> dict[str, Plot]:
     return {plot.name: plot for plot in draw_plots(study)}
 
 
+@pytest.mark.slow
 def test_homes_without_a_grid_have_no_pictures_of_one(plots: dict[str, Plot]) -> None:
     assert list(plots) == OF_HOMES
     assert all(

@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from shared_datasets import us_houses
-from smart_home_runs import STREET, finished, write_scenario
 
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.results.result_tables import TABLES, TABLES_OF
 from hmesh.runs.results.size_notes import size_note
+from tests.quick_cases import quick
+from tests.shared_datasets import us_houses
+from tests.smart_home_runs import STREET, finished, write_scenario
 
 HOME_TABLES = TABLES_OF["smart_homes"]
 
@@ -28,7 +29,7 @@ def files(directory: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("chance", [False, True], ids=["certain", "chance"])
-@pytest.mark.parametrize("lost", [False, True], ids=["heard", "lost"])
+@pytest.mark.parametrize("lost", quick({True}, [False, True]), ids=["heard", "lost"])
 def test_a_run_of_homes_passes_its_audit(chance: bool, lost: bool) -> None:
     directory = finished(chance=chance, lost=lost)
     report = audit_run(directory)
@@ -95,7 +96,7 @@ def test_the_built_in_study_is_the_published_one(tmp_path: Path) -> None:
     assert audit_run(tmp_path / "run").failed == ()
 
 
-@pytest.mark.parametrize("after", [1, 18, 39])
+@pytest.mark.parametrize("after", quick({18}, [1, 18, 39]))
 def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path, after: int) -> None:
     def interrupt(done: int, total: int) -> None:
         if done == after:

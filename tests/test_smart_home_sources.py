@@ -3,14 +3,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_datasets import us_weather
-from smart_home_runs import write_scenario
 
 from hmesh.environment import Calendar
 from hmesh.environment.smart_home_profiles import smart_home_profile
 from hmesh.runs import audit_run, load_scenario, read_run, start_run
 from hmesh.runs.schemes.smart_homes.sources import in_hours, published_source, scheduled_source
 from hmesh.runs.world.setting import make_setting
+from tests.shared_datasets import us_weather
+from tests.smart_home_runs import write_scenario
 
 ONE = np.ones(1)
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from smart_homes import random_homes, study_home, study_window
 
 from hmesh.agents.home_devices import (
     AirConditioner,
@@ -27,6 +26,7 @@ from hmesh.markets.admission_control import DayPlan, negotiate_slots, schedule_d
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
 from hmesh.markets.load_shifting import shift_loads
+from tests.smart_homes import random_homes, study_home, study_window
 
 SEEDS = st.integers(0, 2**32 - 1)
 MULTIPLE = st.sampled_from(ASSIGNMENTS[2:])

@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from games import Community, Players, interior_players, players
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from hmesh.markets.three_level_game import (
     solve_exact,
     solve_grid,
 )
+from tests.games import Community, Players, interior_players, players
 
 CONTINUOUS = players(with_ties=False)
 BOUNDS = PriceBounds(0.0, 70.0, 0.0, 70.0)

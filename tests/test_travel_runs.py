@@ -8,6 +8,7 @@ import pytest
 
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, check_scenario, load_scenario, resume_run, start_run
+from tests.quick_cases import quick
 
 TOURS = "distance_km,travel_time_min,dwell_time_min,trips_in_tour\n30,45,400,2\n12,30,60,3\n"
 DIARIES = (
@@ -85,7 +86,7 @@ def scenario_file(tmp_path: Path, travel: str) -> str:
     return str(tmp_path / "scenario.yaml")
 
 
-@pytest.mark.parametrize("travel", TRAVEL)
+@pytest.mark.parametrize("travel", quick({"by road", "diaries once"}, TRAVEL))
 def test_a_run_resumes_to_the_same_bytes_and_its_energy_balances(
     tmp_path: Path, travel: str
 ) -> None:

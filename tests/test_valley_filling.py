@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from hmesh.markets.valley_filling import (
     water_level,
     within_steps,
 )
+from tests.games import SEEDS
 
 
 class Night:

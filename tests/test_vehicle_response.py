@@ -1,9 +1,9 @@
 import numpy as np
-from games import Community, communities
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hmesh.markets.vehicle_response import best_response
+from tests.games import Community, communities
 
 PRICES = st.floats(-200, 200)
 

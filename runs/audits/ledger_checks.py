@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -225,7 +226,8 @@ def _left_over(
 
 
 def _some(paid: Columns) -> NDArray[np.bool_]:
-    some: NDArray[np.bool_] = paid["energy_kwh"] != 0
+    """Return where energy is generated: what rounding leaves of none has no price per energy."""
+    some: NDArray[np.bool_] = np.abs(paid["energy_kwh"]) > DUST_KWH
     return some
 
 
