@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.last_digits import first_lowest, settled
+from hmesh.environment.last_digits import settled
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.power_flow_assignment import TOLERANCE_KWH, unbounded_exchange
 
@@ -20,6 +20,8 @@ LEAST_GAIN_KWH = 1e-6
 MOST_CANDIDATES = 50_000
 
 _BATCH = 1024
+# Choices settled side by side: enough that the steps of a day cost more than their calls.
+_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +85,33 @@ def shift_loads(
     """
     if homes.assignment not in ("mpfa_sg", "mpfa_mg"):
         raise ValueError(f"loads are shifted in a multiple power flow, not in {homes.assignment}")
+    first, same_as = _kinds(homes, demand_kwh, window)
+    if first.size < same_as.size:
+        kinds = shift_loads(
+            homes.rows(first), demand_kwh[:, first], window[:, first], most_candidates
+        )
+        return ShiftedDay(
+            kinds.demand_kwh[:, same_as],
+            kinds.before_kwh[same_as],
+            kinds.after_kwh[same_as],
+            kinds.exact[same_as],
+        )
     before = sum_day(homes, demand_kwh)
     shiftable = window.any(axis=0)
     demand = np.where(shiftable & ~before.served, 0.0, demand_kwh)
     after = before.wasted_kwh.copy()
     exact = count_choices(before.served, demand_kwh, window) <= most_candidates
     slot = demand_kwh.max(axis=0)
-    for home in np.flatnonzero(exact & shiftable.any(axis=1)):
-        rows = slice(home, home + 1)
-        found = _try_all(homes.rows(rows), demand_kwh[:, rows], window[:, rows], slot[home])
-        if found is not None and found[1] < after[home] - LEAST_GAIN_KWH:
-            demand[:, home], after[home] = found
+    tried = np.flatnonzero(exact & shiftable.any(axis=1))
+    found, wasted = _try_all(
+        homes.rows(tried),
+        demand_kwh[:, tried],
+        window[:, tried],
+        slot[tried],
+        before.served.sum(axis=0)[tried],
+    )
+    better = wasted < after[tried] - LEAST_GAIN_KWH
+    demand[:, tried[better]], after[tried[better]] = found[:, better], wasted[better]
     searched = np.flatnonzero(~exact)
     for begin in range(0, searched.size, _BATCH):
         batch = searched[begin : begin + _BATCH]
@@ -103,6 +121,30 @@ def shift_loads(
     unchanged = after >= before.wasted_kwh
     demand[:, unchanged] = demand_kwh[:, unchanged]
     return ShiftedDay(demand, before.wasted_kwh, after, exact)
+
+
+def _kinds(
+    homes: Homes, demand_kwh: Energies, window: Mask
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first home of each kind, and the kind of each home; homes of a kind are equal."""
+    bank = homes.bank
+    count = len(homes.energy_kwh)
+    columns = [
+        homes.generation_kwh.transpose(1, 0, 2).reshape(count, -1),
+        demand_kwh.transpose(1, 0, 2).reshape(count, -1),
+        window.transpose(1, 0, 2).reshape(count, -1),
+        homes.energy_kwh,
+        *(getattr(bank, name) for name in bank.__dataclass_fields__),
+    ]
+    # Equal bits, and not equal numbers: 0.0 and -0.0 need not come to the same.
+    rows = np.ascontiguousarray(np.concatenate(columns, axis=1, dtype=np.float64))
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]
+    _, first, kind_of = np.unique(keys, return_index=True, return_inverse=True)
+    # In the order of the homes, so that what is searched in batches is searched in the same ones.
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(order.size)
+    return first[order], place[kind_of]
 
 
 def count_choices(served: Mask, demand_kwh: Energies, window: Mask) -> NDArray[np.float64]:
@@ -133,37 +175,72 @@ def _choices_of(slots: int, least: int, most: int) -> float:
 
 
 def _try_all(
-    home: Homes, demand_kwh: Energies, window: Mask, slot_kwh: NDArray[np.float64]
-) -> tuple[Energies, float] | None:
-    """Return the demand that wastes least of all choices of one home, and what it wastes."""
-    steps = len(demand_kwh)
-    before = sum_day(home, demand_kwh)
-    least = before.served.sum(axis=0)[0]
-    shiftable = np.flatnonzero(window.any(axis=0)[0])
+    homes: Homes,
+    demand_kwh: Energies,
+    window: Mask,
+    slot_kwh: Energies,
+    least: NDArray[np.int_],
+) -> tuple[Energies, NDArray[np.float64]]:
+    """Return the demand that wastes least of all choices of each home, and what it wastes.
+
+    Choices of all homes are settled side by side. Of those that only rounding tells apart the first
+    counts; where none is admissible, infinity is wasted.
+
+    Parameters
+    ----------
+    homes, demand_kwh, window
+        As of `shift_loads`.
+    slot_kwh : array, shape (homes, loads)
+        What each load wants in a slot [kWh].
+    least : array of int, shape (homes, loads)
+        In how many slots each load is served without shifting.
+    """
+    best, wasted = demand_kwh.copy(), np.full(demand_kwh.shape[1], np.inf)
     choices = [
-        _subsets(
-            tuple(np.flatnonzero(window[:, 0, load]).tolist()),
-            int(least[load]),
-            int(np.count_nonzero(demand_kwh[:, 0, load] > 0.0)),
-            steps,
-        )
-        for load in shiftable
+        _choices(demand_kwh[:, home], window[:, home], least[home]) for home in range(len(wasted))
     ]
-    best: tuple[Energies, float] | None = None
-    picks = itertools.product(*(range(len(choice)) for choice in choices))
-    while batch := list(itertools.islice(picks, 4 * _BATCH)):
-        demand = np.repeat(demand_kwh, len(batch), axis=1)
-        for k, load in enumerate(shiftable):
-            chosen = choices[k][[pick[k] for pick in batch]]
-            demand[:, :, load] = chosen.T * slot_kwh[load]
-        sums = sum_day(home.repeated(len(batch)), demand)
-        wasted = np.where(
-            _admissible(sums.served, demand, least, shiftable), sums.wasted_kwh, np.inf
+    counts = [math.prod(len(mask) for _, mask in of_home) for of_home in choices]
+    ends = np.cumsum(counts)
+    for begin in range(0, int(ends[-1]) if ends.size else 0, _ROWS):
+        row = np.arange(begin, min(begin + _ROWS, int(ends[-1])))
+        home = np.searchsorted(ends, row, side="right")
+        demand = demand_kwh[:, home]
+        shifted = np.zeros((row.size, demand.shape[2]), dtype=np.bool_)
+        for h in range(home[0], home[-1] + 1):
+            here = slice(*np.searchsorted(home, (h, h + 1)))
+            # The choices of the last load change fastest.
+            pick = row[here] - (ends[h] - counts[h])
+            for load, mask in reversed(choices[h]):
+                pick, chosen = np.divmod(pick, len(mask))
+                demand[:, here, load] = mask[chosen].T * slot_kwh[h, load]
+                shifted[here, load] = True
+        sums = sum_day(homes.rows(home), demand)
+        good = _admissible(sums.served, demand, least[home], shifted)
+        found = settled(np.where(good, sums.wasted_kwh, np.inf))
+        starts = np.flatnonzero(np.diff(home, prepend=-1))
+        lowest = np.minimum.reduceat(found, starts)
+        at_lowest = np.flatnonzero(found == np.repeat(lowest, np.diff(starts, append=row.size)))
+        k = at_lowest[np.searchsorted(at_lowest, starts)]
+        better = np.isfinite(lowest) & (lowest < settled(wasted[home[starts]]))
+        k = k[better]
+        best[:, home[k]], wasted[home[k]] = demand[:, k], sums.wasted_kwh[k]
+    return best, wasted
+
+
+def _choices(demand_kwh: Energies, window: Mask, least: NDArray[np.int_]) -> list[tuple[int, Mask]]:
+    """Return the shiftable loads of a home, each with its choices of slots."""
+    return [
+        (
+            load,
+            _subsets(
+                tuple(np.flatnonzero(window[:, load]).tolist()),
+                int(least[load]),
+                int(np.count_nonzero(demand_kwh[:, load] > 0.0)),
+                len(demand_kwh),
+            ),
         )
-        k = first_lowest(wasted)
-        if np.isfinite(wasted[k]) and (best is None or settled(wasted[k]) < settled(best[1])):
-            best = demand[:, k].copy(), float(wasted[k])
-    return best
+        for load in np.flatnonzero(window.any(axis=0)).tolist()
+    ]
 
 
 @lru_cache(maxsize=64)
@@ -181,15 +258,12 @@ def _subsets(slots: tuple[int, ...], least: int, most: int, steps: int) -> Mask:
 
 
 def _admissible(
-    served: Mask, demand_kwh: Energies, least: NDArray[np.int_], shiftable: NDArray[np.intp] | Mask
+    served: Mask, demand_kwh: Energies, least: NDArray[np.int_], shiftable: Mask
 ) -> Mask:
     """Return for each home whether all chosen slots are served, and no load less than before."""
     enough: Mask = (served.sum(axis=0) >= least).all(axis=1)
     refused = (demand_kwh > 0.0) & ~served
-    if shiftable.dtype == np.bool_:
-        enough &= ~(refused & shiftable).any(axis=(0, 2))
-    else:
-        enough &= ~refused[:, :, shiftable].any(axis=(0, 2))
+    enough &= ~(refused & shiftable).any(axis=(0, 2))
     return enough
 
 

@@ -223,3 +223,19 @@ def test_a_bound_of_too_many_loads_is_zero() -> None:
     demand = np.full((24, 1, loads), 0.1)
     bank = StorageBank.of((1, 2), capacity_kwh=100.0)
     assert least_waste(replace(homes, layout=many, bank=bank), demand, demand > 0) == 0.0
+
+
+@given(seed=SEEDS, assignment=MULTIPLE, most_candidates=st.sampled_from([NONE, MOST_CANDIDATES]))
+@settings(max_examples=15)
+def test_equal_homes_among_others_are_shifted_alike(
+    seed: int, assignment: Assignment, most_candidates: int
+) -> None:
+    homes, demand = random_homes(seed, assignment, homes=3, steps=6)
+    window = np.repeat((demand > 0.0).any(axis=0)[None], len(demand), axis=0)
+    mixed = np.array([2, 0, 2, 1, 0, 2])
+    one_by_one = shift_loads(homes, demand, window, most_candidates)
+    together = shift_loads(homes.rows(mixed), demand[:, mixed], window[:, mixed], most_candidates)
+    assert np.array_equal(together.demand_kwh, one_by_one.demand_kwh[:, mixed])
+    assert np.array_equal(together.after_kwh, one_by_one.after_kwh[mixed])
+    assert np.array_equal(together.before_kwh, one_by_one.before_kwh[mixed])
+    assert np.array_equal(together.exact, one_by_one.exact[mixed])
