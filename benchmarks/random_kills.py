@@ -126,6 +126,8 @@ def forked(
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS[1:])
         process = os.fork()
     if process == 0:
+        # What ends the benchmark from outside must not reach a run as a second signal.
+        os.setsid()
         from hmesh.runs.interruptions import answer_at_once
 
         # The program has these handlers before it has imported anything.
@@ -304,7 +306,7 @@ def kill_while_starting(whole: Reference, folder: Path, chance: random.Random, t
     path = str(Path(__file__).resolve().parents[1])
     with subprocess.Popen(
         command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
     ) as program:  # fmt: skip
         after_s = chance.uniform(0.15, 3.0)
         time.sleep(after_s)
