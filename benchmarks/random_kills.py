@@ -132,7 +132,6 @@ def forked(
 
         # The program has these handlers before it has imported anything.
         answer_at_once()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
         _be_the_program(words, folder, number, at_event)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
     deadline = time.monotonic() + MOST_S
@@ -164,6 +163,8 @@ def _be_the_program(
         os.chdir(folder)
         for stream, name in ((1, "output"), (2, "errors")):
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+        # A signal before this would be answered on the error output of the benchmark.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
         count = _count_file_events(folder, number if at_event else None, at_event or 0)
         sys.argv = ["hmesh", *words]
         from hmesh.runs.__main__ import main
