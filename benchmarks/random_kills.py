@@ -126,11 +126,12 @@ def forked(
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS[1:])
         process = os.fork()
     if process == 0:
+        # What ends the benchmark from outside must not reach a run as a second signal.
+        os.setsid()
         from hmesh.runs.interruptions import answer_at_once
 
         # The program has these handlers before it has imported anything.
         answer_at_once()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
         _be_the_program(words, folder, number, at_event)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
     deadline = time.monotonic() + MOST_S
@@ -162,6 +163,8 @@ def _be_the_program(
         os.chdir(folder)
         for stream, name in ((1, "output"), (2, "errors")):
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+        # A signal before this would be answered on the error output of the benchmark.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
         count = _count_file_events(folder, number if at_event else None, at_event or 0)
         sys.argv = ["hmesh", *words]
         from hmesh.runs.__main__ import main
@@ -304,7 +307,7 @@ def kill_while_starting(whole: Reference, folder: Path, chance: random.Random, t
     path = str(Path(__file__).resolve().parents[1])
     with subprocess.Popen(
         command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
     ) as program:  # fmt: skip
         after_s = chance.uniform(0.15, 3.0)
         time.sleep(after_s)
