@@ -50,7 +50,7 @@ KILLS = (1, 2, 3, 4, 6)
 WITH_PICTURES = 0.2
 MOST_S = 600.0
 FILE_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "os.listdir"}
-PROGRESS = re.compile(r"\w+: .* after \d+:\d\d:\d\d$")
+PROGRESS = re.compile(r"[^:]+: .* after \d+:\d\d:\d\d$")
 COMMAND = re.compile(r"hmesh (resume (?:'[^']*'|[^\s;)]+))")
 
 
