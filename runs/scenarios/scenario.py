@@ -31,6 +31,7 @@ from hmesh.runs.scenarios.chance_section import (
     refuse_short_outages,
 )
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
+from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, grid_problems
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
@@ -121,6 +122,9 @@ class Scenario(Section):
     roads: Annotated[tuple[Road, ...], Field(strict=False)] = Field(
         default=(), description="roads between communities"
     )
+    grid: GridSettings = Field(
+        default=GridSettings(), description="lines between the utility and all"
+    )
     location: Location | None = Field(
         default=None, description="where the communities are, or null where nothing needs it"
     )
@@ -203,6 +207,16 @@ class Scenario(Section):
         for scheme in self.schemes:
             names += self.section(scheme).connections(community)
         return tuple(names)
+
+    def connection_kinds(self, community: str) -> dict[str, str]:
+        """Return what is connected to the grid in a community, by name, and its kind."""
+        there = self.communities[community].members
+        kinds = {group.name: KINDS_OF_MEMBERS[group.kind] for group in there}
+        for scheme in self.schemes:
+            section = self.section(scheme)
+            kind = section.connects or scheme
+            kinds |= dict.fromkeys(section.connections(community), kind)
+        return kinds
 
     @property
     def photovoltaics(self) -> bool:
@@ -310,6 +324,12 @@ class Scenario(Section):
             if (scheme := scheme_of(strategy)) is not None and scheme not in self.schemes
         ]
         if problems:
+            raise InputError(problems)
+        return self
+
+    @model_validator(mode="after")
+    def _grid_to_everybody(self) -> Self:
+        if problems := grid_problems(self):
             raise InputError(problems)
         return self
 
