@@ -15,6 +15,9 @@ UTILITY = "utility"
 NODE_KINDS = ("feeder", "high_voltage", "medium_voltage", "transformer", "low_voltage")
 # Lines are named by both ends, and connections by their community and a slash.
 NOT_IN_NAMES = (" - ", "/")
+# Nominal voltages of IEC 60038, between phases.
+HIGHEST_LOW_KV = 1.0
+HIGHEST_MEDIUM_KV = 35.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,14 @@ class PlannedNode:
         One of `NODE_KINDS`, or "utility".
     voltage_kv
         Nominal voltage between phases [kV], None where it is not known.
+    voltage_pu
+        Voltage that the utility holds there, over the nominal one [1]; None where it holds none.
     """
 
     name: str
     kind: str = "feeder"
     voltage_kv: float | None = None
+    voltage_pu: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,13 @@ class GridPlan:
                 loss_rate=line.loss_rate,
             )  # fmt: skip
         return graph
+
+
+def kind_of_voltage(voltage_kv: float) -> str:
+    """Return the level of a nominal voltage between phases, bounds by IEC 60038."""
+    if voltage_kv <= HIGHEST_LOW_KV:
+        return "low_voltage"
+    return "medium_voltage" if voltage_kv <= HIGHEST_MEDIUM_KV else "high_voltage"
 
 
 def plan_of(nodes: Sequence[PlannedNode], lines: Sequence[PlannedLine]) -> GridPlan:
