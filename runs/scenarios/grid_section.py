@@ -1,12 +1,16 @@
-"""The grid of a scenario: its nodes and lines, and who is connected where."""
+"""The grid of a scenario: its nodes and lines, or a file of them, and who is connected where."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo
+from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.grid_files.pypsa_network import is_pypsa_folder
+from hmesh.environment.grid_files.read_grid import SUFFIXES
 from hmesh.environment.grid_plan import (
     UTILITY,
     GridPlan,
@@ -15,7 +19,16 @@ from hmesh.environment.grid_plan import (
     plan_of,
     plan_problems,
 )
-from hmesh.runs.scenarios.base import AS_TUPLE, LossRate, NotNegative, Positive, Section
+from hmesh.runs.scenarios.base import (
+    AS_TUPLE,
+    LossRate,
+    NotNegative,
+    Positive,
+    Section,
+    existing,
+    looked_up,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from hmesh.runs.scenarios.scenario import Scenario
@@ -53,8 +66,19 @@ class GridLine(Section):
 
 
 class GridSettings(Section):
-    """The grid: lines of its own, or else a feeder to each community."""
+    """The grid: lines of its own or of a file, or else a feeder to each community."""
 
+    file: str | None = Field(
+        default=None,
+        description="CSV file of lines, or network of pandapower or PyPSA, or null",
+    )
+    loss_at: Annotated[float, Field(gt=0, le=1)] | Literal["loads"] = Field(
+        default=0.5,
+        description="loading at which resistances of a network give its loss rates [1], or loads",
+    )
+    source: str | None = Field(
+        default=None, description="bus of a network that the utility feeds, or null as it says"
+    )
     nodes: dict[str, GridNode] = Field(
         default={}, description="nodes by name, where more is known of them than their lines"
     )
@@ -69,7 +93,30 @@ class GridSettings(Section):
     @property
     def own(self) -> bool:
         """Whether the grid is another one than a feeder to each community."""
-        return bool(self.lines)
+        return self.file is not None or bool(self.lines)
+
+    @check("file")
+    @classmethod
+    def _existing_grid(cls, file: str | None, info: ValidationInfo) -> str | None:
+        folder: Path | None = (info.context or {}).get("check_files_in")
+        if file is None or folder is None:
+            return file
+        looked_up(folder / file / "buses.csv")
+        return file if is_pypsa_folder(folder / file) else existing(file, info, SUFFIXES)
+
+    @check("nodes")
+    @classmethod
+    def _nodes_without_file(cls, nodes: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if nodes and info.data.get("file") is not None:
+            raise refuse("the nodes stand in grid.file already", allowed="one of both")
+        return nodes
+
+    @check("lines")
+    @classmethod
+    def _lines_without_file(cls, lines: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        if lines and info.data.get("file") is not None:
+            raise refuse("the lines stand in grid.file already", allowed="one of both")
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +185,8 @@ def _unused_keys(scenario: "Scenario") -> Iterator[Problem]:
     settings = scenario.grid
     if settings.nodes and not settings.lines:
         yield Problem("grid.nodes", "no line leads to any of them", "grid.lines")
-    elif settings.connections and not settings.lines:
-        yield Problem("grid.connections", "the grid has no nodes of its own", "grid.lines")
+    elif settings.connections and not settings.own:
+        yield Problem("grid.connections", "the grid has no nodes of its own", "grid.lines or file")
     if not settings.own:
         return
     default: Any = type(next(iter(scenario.communities.values()))).model_fields["feeder"].default

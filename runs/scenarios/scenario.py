@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
+from hmesh.environment.grid_files.read_grid import grid_files
 from hmesh.runs.plugins.loading import Plugin, load_plugins, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import OWNERS, Metric
@@ -152,7 +153,8 @@ class Scenario(Section):
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the folder from which the files of the scenario are seen, if it names any."""
-        if files_named(self) or self.datasets() or timetable_of(self.school_terms):
+        named = files_named(self) or self.datasets() or timetable_of(self.school_terms)
+        if named or self.grid.file is not None:
             self._folder = Path((context or {}).get("folder", "")).resolve()
 
     @property
@@ -177,6 +179,8 @@ class Scenario(Section):
     def files(self) -> list[str]:
         """Return the files that the scenario names, each once, and those of its folders."""
         named = files_named(self) + timetable_files(self.school_terms, self.path_of)
+        if (grid := self.grid.file) is not None:
+            named += grid_files(grid, self.path_of(grid))
         for dataset, tables in self.datasets().items():
             files = dataset_files(self.path_of(dataset), tables)
             named += [f"{dataset}/{file}" for file in files]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.grid import Grid
+from hmesh.environment.grid_files.read_grid import read_grid
 from hmesh.environment.grid_plan import GridPlan
 from hmesh.runs.scenarios.grid_section import Connected, connected, planned_here
 
@@ -61,7 +62,11 @@ def grid_plan_of(scenario: "Scenario") -> GridPlan | None:
     InputError
         If the file cannot be used or is no tree.
     """
-    return planned_here(scenario.grid)
+    settings = scenario.grid
+    if settings.file is None:
+        return planned_here(settings)
+    path = scenario.path_of(settings.file)
+    return read_grid(path, settings.loss_at, settings.source).plan
 
 
 def star(scenario: "Scenario") -> "nx.DiGraph[str]":
