@@ -179,12 +179,16 @@ class Scenario(Section):
     def files(self) -> list[str]:
         """Return the files that the scenario names, each once, and those of its folders."""
         named = files_named(self) + timetable_files(self.school_terms, self.path_of)
-        if (grid := self.grid.file) is not None:
-            named += grid_files(grid, self.path_of(grid))
+        named += self.grid_files()
         for dataset, tables in self.datasets().items():
             files = dataset_files(self.path_of(dataset), tables)
             named += [f"{dataset}/{file}" for file in files]
         return list(dict.fromkeys(named))
+
+    def grid_files(self) -> list[str]:
+        """Return the files of the grid, where it stands in files."""
+        file = self.grid.file
+        return [] if file is None else grid_files(file, self.path_of(file))
 
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Return the datasets that the scenario names, with the tables that it uses."""
