@@ -111,10 +111,14 @@ def solve_ac(
     for start in range(0, steps, STEPS_AT_ONCE):
         here = slice(start, min(start + STEPS_AT_ONCE, steps))
         found = _solve(model, first_load, active_kw[here] * 1e3, reactive_kvar[here] * 1e3)
-        voltage[here] = found["node"]["u_pu"]
         branch = found["generic_branch"]
-        losses[here] = (branch["p_from"] + branch["p_to"]) / 1e3
-        loading[here] = _loading(plan, branch)
+        solved = np.ones(len(branch), np.bool_)
+        if model.batch_error is not None:
+            solved[model.batch_error.failed_scenarios] = False
+        rows = np.arange(here.start, here.stop)[solved]
+        voltage[rows] = found["node"]["u_pu"][solved]
+        losses[rows] = (branch["p_from"] + branch["p_to"])[solved] / 1e3
+        loading[rows] = _loading(plan, branch[solved])
     return AcFlows(tuple(nodes), tuple(line.name for line in plan.lines), voltage, losses, loading)
 
 

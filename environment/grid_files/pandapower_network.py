@@ -71,7 +71,9 @@ def _tables(path: Path) -> dict[str, list[tuple[int, Row]]]:
     held = content.get("_object") if isinstance(content, dict) else None
     if not isinstance(held, dict) or "bus" not in held:
         raise InputError([Problem(path.name, "is no network of pandapower", allowed)])
-    tables: dict[str, list[tuple[int, Row]]] = {"_frequency": [(0, {"f_hz": held.get("f_hz", 50.0)})]}
+    tables: dict[str, list[tuple[int, Row]]] = {
+        "_frequency": [(0, {"f_hz": held.get("f_hz", 50.0)})]
+    }
     for name, frame in held.items():
         if not isinstance(frame, dict) or frame.get("_class") != "DataFrame":
             continue
