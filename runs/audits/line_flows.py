@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_plan import GridPlan
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.member_energies import Energies
@@ -47,6 +48,22 @@ class Line:
     def name(self) -> str:
         """What the results call it."""
         return f"{self.parent} - {self.node}"
+
+
+def refuse_changed_grid(inputs: RunInputs) -> None:
+    """Refuse to go on without the grid that the run had.
+
+    Raises
+    ------
+    InputError
+        If it stands in a file that is gone or has changed; every one is named.
+    """
+    gone = [file for file in inputs.scenario.grid_files() if file not in inputs.files]
+    if gone:
+        allowed = "the grid as the run read it"
+        message = "is gone or has changed since the run"
+        paths = (str(inputs.scenario.path_of(file)) for file in gone)
+        raise InputError([Problem(path, message, allowed) for path in paths])
 
 
 def lines_of(inputs: RunInputs) -> list[Line]:

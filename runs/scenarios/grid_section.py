@@ -173,10 +173,16 @@ def grid_problems(scenario: "Scenario") -> list[Problem]:
 def _placed(problem: Problem, settings: GridSettings) -> Problem:
     """Return a problem of a node or line with the key of the scenario where that stands."""
     what, _, name = problem.place.partition(" ")
-    for index, line in enumerate(settings.lines):
-        if (what == "node" and name in line.between) or name == " - ".join(line.between):
-            message = f"{problem.place} {problem.message}"
-            return replace(problem, place=f"grid.lines.{index}", message=message)
+    ends = [line.between for line in settings.lines]
+    if what == "line":
+        at = [index for index, both in enumerate(ends) if name == " - ".join(both)]
+    else:
+        at = [index for index, both in enumerate(ends) if name in both]
+        # The last line that feeds a node is most likely the one too many.
+        at.sort(key=lambda index: ends[index][1] == name)
+    if at:
+        message = f"{problem.place} {problem.message}"
+        return replace(problem, place=f"grid.lines.{at[-1]}", message=message)
     key = f"grid.nodes.{name}" if what == "node" else f"grid.{problem.place}"
     return replace(problem, place=key)
 
