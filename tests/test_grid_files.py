@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hmesh.environment.errors import InputError
 from hmesh.environment.grid import Grid
 from hmesh.environment.grid_files.line_table import read_line_table, write_line_table
-from hmesh.environment.grid_files.network import Branch, Network, loss_rate, radial
+from hmesh.environment.grid_files.network import Branch, BusNetwork, loss_rate, radial
 from hmesh.environment.grid_files.read_grid import read_grid
 
 HEAD = "from,to,kind,voltage_kv,length_km,rating_kw,loss_rate\n"
@@ -101,10 +101,10 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
 
 # A tree with branches in any direction, and loads.
 @st.composite
-def networks(draw: st.DrawFn) -> Network:
+def networks(draw: st.DrawFn) -> BusNetwork:
     size = draw(st.integers(2, 12))
     parents = [draw(st.integers(0, bus - 1)) for bus in range(1, size)]
-    network = Network(sources={"b0": 1.02})
+    network = BusNetwork(sources={"b0": 1.02})
     network.voltage_kv = {f"b{bus}": draw(st.sampled_from([20.0, 0.4])) for bus in range(size)}
     for bus, parent in enumerate(parents, start=1):
         ends = (f"b{parent}", f"b{bus}")
@@ -119,7 +119,7 @@ def networks(draw: st.DrawFn) -> Network:
 
 
 @given(networks())
-def test_energy_in_is_energy_out_and_lost_on_any_radial_network(network: Network) -> None:
+def test_energy_in_is_energy_out_and_lost_on_any_radial_network(network: BusNetwork) -> None:
     reading = radial(network, "net")
     grid = Grid(reading.plan.graph())
     assert len(grid.nodes) == len(network.voltage_kv)
@@ -133,7 +133,7 @@ def test_energy_in_is_energy_out_and_lost_on_any_radial_network(network: Network
 
 
 @given(networks(), st.data())
-def test_a_branch_more_is_reported_as_a_ring(network: Network, data: st.DataObject) -> None:
+def test_a_branch_more_is_reported_as_a_ring(network: BusNetwork, data: st.DataObject) -> None:
     buses = st.sampled_from(list(network.voltage_kv))
     one, other = data.draw(st.tuples(buses, buses).filter(lambda pair: pair[0] != pair[1]))
     network.branches.insert(0, Branch("tie", (one, other), 1.0, 500.0, 1e-4, 1e-4))
@@ -149,7 +149,7 @@ def test_a_branch_more_is_reported_as_a_ring(network: Network, data: st.DataObje
 
 
 @given(networks())
-def test_a_plan_is_the_same_after_writing_and_reading(network: Network) -> None:
+def test_a_plan_is_the_same_after_writing_and_reading(network: BusNetwork) -> None:
     import tempfile
 
     plan = radial(network, "net").plan

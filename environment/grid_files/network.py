@@ -51,7 +51,7 @@ class Branch:
 
 
 @dataclass(slots=True)
-class Network:
+class BusNetwork:
     """What a file says of a network.
 
     Attributes
@@ -126,7 +126,7 @@ def loss_rate(resistance_ohm: float, power_kva: complex, voltage_kv: float) -> f
 
 
 def radial(
-    network: Network, file: str, loss_at: float | str = 0.5, source: str | None = None
+    network: BusNetwork, file: str, loss_at: float | str = 0.5, source: str | None = None
 ) -> GridReading:
     """Make a network a tree below the utility.
 
@@ -220,7 +220,9 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _source(network: Network, file: str, wanted: str | None, problems: list[Problem]) -> str | None:
+def _source(
+    network: BusNetwork, file: str, wanted: str | None, problems: list[Problem]
+) -> str | None:
     """Return the bus that the utility feeds; where that is open, None and a problem more."""
     if wanted is not None:
         if wanted in network.voltage_kv:
@@ -238,7 +240,7 @@ def _source(network: Network, file: str, wanted: str | None, problems: list[Prob
 
 
 def _walk(
-    network: Network, top: str
+    network: BusNetwork, top: str
 ) -> tuple[dict[str, Branch | None], list[str], list[tuple[Branch, list[str]]]]:
     """Return what feeds every bus, the buses level by level, and branches that close rings."""
     at: dict[str, list[int]] = {}
@@ -278,7 +280,7 @@ def _ring(parent: dict[str, Branch | None], one: str, other: str) -> list[str]:
 
 
 def _flows(
-    network: Network, parent: dict[str, Branch | None], order: list[str]
+    network: BusNetwork, parent: dict[str, Branch | None], order: list[str]
 ) -> dict[str, complex]:
     """Return what the loads make flow towards every bus without losses [kW, kvar]."""
     flows = {bus: complex(network.loads.get(bus, 0.0)) for bus in order}
@@ -302,7 +304,7 @@ def _names(order: Sequence[str], top: str) -> dict[str, str]:
     return found
 
 
-def _line(network: Network, branch: Branch, turned: bool) -> PlannedLine:
+def _line(network: BusNetwork, branch: Branch, turned: bool) -> PlannedLine:
     """Return a branch as a line, its impedance at the voltage of its far end."""
     here, there = (network.voltage_kv[end] for end in branch.ends)
     # Impedance moves to the other side by the square of the turns ratio.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hmesh.environment.errors import InputError, Problem, missing_file
-from hmesh.environment.grid_files.network import Branch, Network
+from hmesh.environment.grid_files.network import Branch, BusNetwork
 
 type Row = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ SILENT = (
 )  # fmt: skip
 
 
-def read_pandapower(path: Path) -> Network:
+def read_pandapower(path: Path) -> BusNetwork:
     r"""Read a network of pandapower.
 
     Ratings are :math:`\sqrt{3} V I` of a line, times its derating factor and its parallel systems,
@@ -41,7 +41,7 @@ def read_pandapower(path: Path) -> Network:
         If the file is no network of pandapower.
     """
     tables = _tables(path)
-    network = Network()
+    network = BusNetwork()
     names = _bus_names(tables, network)
     joined = _joined(tables, names)
     for bus in dict.fromkeys(joined.values()):
@@ -99,7 +99,7 @@ def _number(row: Row, name: str, default: float) -> float:
     return default if value is None or math.isnan(value) else float(value)
 
 
-def _bus_names(tables: Mapping[str, list[tuple[int, Row]]], network: Network) -> dict[int, str]:
+def _bus_names(tables: Mapping[str, list[tuple[int, Row]]], network: BusNetwork) -> dict[int, str]:
     """Return the name of every bus in service, its index where two bear one."""
     given = {index: str(row.get("name") or "").strip() for index, row in tables["bus"]}
     often = list(given.values())
@@ -133,7 +133,7 @@ def _joined(
     return {index: names[root(index)] for index in names}
 
 
-def _check_voltages(network: Network) -> None:
+def _check_voltages(network: BusNetwork) -> None:
     for bus, voltage_kv in network.voltage_kv.items():
         if not 0 < voltage_kv < math.inf:
             network.problems.append(Problem(bus, f"vn_kv is {voltage_kv:g}", "above 0"))
@@ -149,7 +149,7 @@ def _opened(tables: Mapping[str, list[tuple[int, Row]]]) -> dict[str, set[int]]:
 
 
 def _used(
-    network: Network, rows: list[tuple[int, Row]], what: str, opened: set[int],
+    network: BusNetwork, rows: list[tuple[int, Row]], what: str, opened: set[int],
     buses: Mapping[int, str], ends: tuple[str, str],
 ) -> Iterator[tuple[str, Row]]:  # fmt: skip
     """Yield the branches that carry energy, each with its name; the others are left out."""
@@ -166,7 +166,7 @@ def _used(
 
 
 def _add_lines(
-    network: Network, tables: Mapping[str, list[tuple[int, Row]]], buses: Mapping[int, str],
+    network: BusNetwork, tables: Mapping[str, list[tuple[int, Row]]], buses: Mapping[int, str],
     opened: set[int],
 ) -> None:  # fmt: skip
     rows = tables.get("line", [])
@@ -196,7 +196,7 @@ def _frequency(tables: Mapping[str, list[tuple[int, Row]]]) -> float:
 
 
 def _add_transformers(
-    network: Network, tables: Mapping[str, list[tuple[int, Row]]], buses: Mapping[int, str],
+    network: BusNetwork, tables: Mapping[str, list[tuple[int, Row]]], buses: Mapping[int, str],
     opened: set[int],
 ) -> None:  # fmt: skip
     rows = tables.get("trafo", [])
@@ -231,7 +231,7 @@ def _tapped(row: Row) -> tuple[float, float]:
     return high_kv * (factor if side == "hv" else 1.0), low_kv * (factor if side == "lv" else 1.0)
 
 
-def _add_others(network: Network, tables: Mapping[str, list[tuple[int, Row]]]) -> None:
+def _add_others(network: BusNetwork, tables: Mapping[str, list[tuple[int, Row]]]) -> None:
     """Note branches that no tree of lines can stand for, and tables that are not read."""
     for table, what in OTHER_BRANCHES.items():
         for index, row in tables.get(table, []):
@@ -248,7 +248,7 @@ def _add_others(network: Network, tables: Mapping[str, list[tuple[int, Row]]]) -
 
 
 def _add_injections(
-    network: Network, tables: Mapping[str, list[tuple[int, Row]]], buses: Mapping[int, str]
+    network: BusNetwork, tables: Mapping[str, list[tuple[int, Row]]], buses: Mapping[int, str]
 ) -> None:
     for table, sign in INJECTIONS.items():
         there = [row for _, row in tables.get(table, []) if _in_service(row)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
-from hmesh.environment.grid_files.network import Branch, Network
+from hmesh.environment.grid_files.network import Branch, BusNetwork
 
 type Rows = dict[str, dict[str, Any]]
 
@@ -30,7 +30,7 @@ def pypsa_files(path: Path) -> list[str]:
     return [f"{table}.csv" for table in TABLES if (path / f"{table}.csv").is_file()]
 
 
-def read_pypsa(path: Path) -> Network:
+def read_pypsa(path: Path) -> BusNetwork:
     """Read a network of PyPSA, a folder of CSV files or a netCDF file.
 
     Ratings are ``s_nom`` times ``s_max_pu``. The bus of the generator whose ``control`` is Slack is
@@ -42,7 +42,7 @@ def read_pypsa(path: Path) -> Network:
         If it is no network of PyPSA.
     """
     tables = _folder(path) if path.is_dir() else _netcdf(path)
-    network = Network()
+    network = BusNetwork()
     for bus, row in tables["buses"].items():
         voltage_kv = _number(row, "v_nom", 1.0)
         network.voltage_kv[bus] = voltage_kv
@@ -77,7 +77,7 @@ def _number(row: Mapping[str, Any], name: str, default: float) -> float:
     return float(value)
 
 
-def _used(network: Network, rows: Rows, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _used(network: BusNetwork, rows: Rows, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the branches in service whose buses there are, each with its name."""
     off = []
     for index, row in rows.items():
@@ -93,7 +93,7 @@ def _used(network: Network, rows: Rows, what: str) -> Iterator[tuple[str, dict[s
         network.left_out.append(f"{len(off)} {what}s not active: {', '.join(off)}")
 
 
-def _rating_kva(network: Network, name: str, row: Mapping[str, Any]) -> float:
+def _rating_kva(network: BusNetwork, name: str, row: Mapping[str, Any]) -> float:
     rated = _number(row, "s_nom", 0.0) * _number(row, "s_max_pu", 1.0) * 1000.0
     if not rated > 0:
         problem = Problem(name, f"s_nom is {row.get('s_nom', 0)}", "the rating, above 0 [MVA]")
@@ -101,7 +101,7 @@ def _rating_kva(network: Network, name: str, row: Mapping[str, Any]) -> float:
     return rated
 
 
-def _add_lines(network: Network, tables: Mapping[str, Rows]) -> None:
+def _add_lines(network: BusNetwork, tables: Mapping[str, Rows]) -> None:
     for name, row in _used(network, tables["lines"], "line"):
         length_km, systems = _number(row, "length", 0.0), _number(row, "num_parallel", 1.0)
         resistance, reactance = _number(row, "r", 0.0), _number(row, "x", 0.0)
@@ -127,7 +127,7 @@ def _add_lines(network: Network, tables: Mapping[str, Rows]) -> None:
         )  # fmt: skip
 
 
-def _add_transformers(network: Network, tables: Mapping[str, Rows]) -> None:
+def _add_transformers(network: BusNetwork, tables: Mapping[str, Rows]) -> None:
     for name, row in _used(network, tables["transformers"], "transformer"):
         ends = (str(row["bus0"]), str(row["bus1"]))
         if kind := str(row.get("type") or ""):
@@ -151,7 +151,7 @@ def _add_transformers(network: Network, tables: Mapping[str, Rows]) -> None:
         )  # fmt: skip
 
 
-def _add_sources(network: Network, generators: Rows) -> None:
+def _add_sources(network: BusNetwork, generators: Rows) -> None:
     slack = [row for row in generators.values() if row.get("control") == "Slack"]
     for row in slack or list(generators.values()):
         network.sources[str(row["bus"])] = 1.0
