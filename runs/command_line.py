@@ -71,14 +71,16 @@ def check(
         str,
         typer.Argument(
             metavar="SCENARIO",
-            help="Name of a built-in scenario, a YAML file, or a dataset's folder.",
+            help="Name of a built-in scenario, a YAML file, a dataset's folder, or a grid.",
         ),
     ],
     changes: Changes = None,
     seed: Seed = None,
     plugins: Plugins = None,
 ) -> None:
-    """Find every mistake in a scenario and the files it names, or in a dataset."""
+    """Find every mistake in a scenario and the files it names, in a dataset or a grid."""
+    from hmesh.environment.grid_files.read_grid import is_grid, read_grid
+    from hmesh.runs.imported_grid import grid_report
     from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.check import check_scenario
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
@@ -86,6 +88,11 @@ def check(
 
     if is_dataset(Path(scenario)):
         for line in dataset_report(check_dataset(Path(scenario))):
+            typer.echo(line)
+        return
+
+    if is_grid(Path(scenario)):
+        for line in grid_report(read_grid(Path(scenario))):
             typer.echo(line)
         return
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_files.line_table import write_line_table
+from hmesh.environment.grid_files.network import GridReading
 from hmesh.environment.grid_files.read_grid import read_grid
 
 
@@ -50,13 +51,16 @@ def import_grid(
         write_line_table(reading.plan, out)
     except OSError as error:
         raise InputError([Problem(str(out), f"cannot be written: {error.strerror}")]) from None
-    kinds = [node.kind for node in reading.plan.nodes.values() if node.kind != "utility"]
-    told = ", ".join(
-        f"{kinds.count(kind):,} {kind.replace('_', ' ')}" for kind in dict.fromkeys(kinds)
-    )
-    yield f"{len(reading.plan.lines):,} lines, nodes: {told}"
-    yield from (f"left out: {text}" for text in reading.left_out)
+    yield from grid_report(reading)
     yield f"grid: {out}"
+
+
+def grid_report(reading: GridReading) -> Iterator[str]:
+    """Report how large a grid is, and what of its file is left out."""
+    kinds = [node.kind for node in reading.plan.nodes.values() if node.kind != "utility"]
+    counts = (f"{kinds.count(kind):,} {kind.replace('_', ' ')}" for kind in dict.fromkeys(kinds))
+    yield f"{len(reading.plan.lines):,} lines, nodes: {', '.join(counts)}"
+    yield from (f"left out: {text}" for text in reading.left_out)
 
 
 def _share(loss_at: str) -> float | str | None:

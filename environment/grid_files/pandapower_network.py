@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from hmesh.environment.errors import InputError, Problem, missing_file
 from hmesh.environment.grid_files.network import Branch, BusNetwork
 
 type Row = Mapping[str, Any]
+
+ALLOWED = "a network written by pandapower.to_json"
 
 # What takes or gives energy at a bus: the sign of its power as a load.
 INJECTIONS = {
@@ -41,12 +44,23 @@ def read_pandapower(path: Path) -> BusNetwork:
         If the file is no network of pandapower.
     """
     tables = _tables(path)
+    try:
+        return _network(tables)
+    except KeyError as error:
+        message = f"a table lacks the column {error.args[0]!r}"
+    except (TypeError, ValueError) as error:
+        message = f"a number is missing or none: {error}"
+    raise InputError([Problem(path.name, message, ALLOWED)])
+
+
+def _network(tables: Mapping[str, list[tuple[int, Row]]]) -> BusNetwork:
     network = BusNetwork()
     names = _bus_names(tables, network)
     joined = _joined(tables, names)
-    for bus in dict.fromkeys(joined.values()):
-        row = next(row for index, row in tables["bus"] if names.get(index) == bus)
-        network.voltage_kv[bus] = float(row["vn_kv"])
+    for index, row in tables["bus"]:
+        if index in joined:
+            # Of buses that switches join, the first.
+            network.voltage_kv.setdefault(joined[index], float(row["vn_kv"]))
     _check_voltages(network)
     opened = _opened(tables)
     _add_lines(network, tables, joined, opened.get("l", set()))
@@ -63,14 +77,13 @@ def _tables(path: Path) -> dict[str, list[tuple[int, Row]]]:
     """Return the rows of every table with their index."""
     if problems := missing_file(path):
         raise InputError(problems)
-    allowed = "a network written by pandapower.to_json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError([Problem(path.name, f"cannot be read: {error}", allowed)]) from None
+        raise InputError([Problem(path.name, f"cannot be read: {error}", ALLOWED)]) from None
     held = content.get("_object") if isinstance(content, dict) else None
     if not isinstance(held, dict) or "bus" not in held:
-        raise InputError([Problem(path.name, "is no network of pandapower", allowed)])
+        raise InputError([Problem(path.name, "is no network of pandapower", ALLOWED)])
     tables: dict[str, list[tuple[int, Row]]] = {
         "_frequency": [(0, {"f_hz": held.get("f_hz", 50.0)})]
     }
@@ -82,7 +95,7 @@ def _tables(path: Path) -> dict[str, list[tuple[int, Row]]]:
         given = frame["_object"]
         data = json.loads(given) if isinstance(given, str) else given
         if not isinstance(data, dict) or not {"columns", "index", "data"} <= data.keys():
-            raise InputError([Problem(f"{path.name}: {name}", "is no table by columns", allowed)])
+            raise InputError([Problem(f"{path.name}: {name}", "is no table by columns", ALLOWED)])
         tables[name] = [
             (index, dict(zip(data["columns"], values, strict=True)))
             for index, values in zip(data["index"], data["data"], strict=True)
@@ -102,9 +115,9 @@ def _number(row: Row, name: str, default: float) -> float:
 def _bus_names(tables: Mapping[str, list[tuple[int, Row]]], network: BusNetwork) -> dict[int, str]:
     """Return the name of every bus in service, its index where two bear one."""
     given = {index: str(row.get("name") or "").strip() for index, row in tables["bus"]}
-    often = list(given.values())
+    often = Counter(given.values())
     names = {
-        index: given[index] if given[index] and often.count(given[index]) == 1 else f"bus {index}"
+        index: given[index] if given[index] and often[given[index]] == 1 else f"bus {index}"
         for index, row in tables["bus"]
         if _in_service(row)
     }

@@ -42,6 +42,16 @@ def read_pypsa(path: Path) -> BusNetwork:
         If it is no network of PyPSA.
     """
     tables = _folder(path) if path.is_dir() else _netcdf(path)
+    try:
+        return _network(tables)
+    except KeyError as error:
+        message = f"a table lacks the column {error.args[0]!r}"
+    except ValueError as error:
+        message = f"a value is no number: {error}"
+    raise InputError([Problem(path.name, message, "a network of PyPSA")])
+
+
+def _network(tables: Mapping[str, Rows]) -> BusNetwork:
     network = BusNetwork()
     for bus, row in tables["buses"].items():
         voltage_kv = _number(row, "v_nom", 1.0)
@@ -138,7 +148,7 @@ def _add_transformers(network: BusNetwork, tables: Mapping[str, Rows]) -> None:
         base_mva = _number(row, "s_nom", 0.0)
         if not base_mva > 0:
             continue
-        ohm = network.voltage_kv[ends[1]] ** 2 / base_mva / _number(row, "num_parallel", 1.0)
+        ohm = network.voltage_kv[ends[1]] ** 2 / base_mva
         tap = _number(row, "tap_ratio", 1.0)
         tapped_here = int(_number(row, "tap_side", 0.0)) == 0
         network.branches.append(

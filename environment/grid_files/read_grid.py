@@ -45,6 +45,11 @@ def read_grid(path: Path, loss_at: float | str = 0.5, source: str | None = None)
     raise InputError([Problem(path.name, "cannot be read", ALLOWED)])
 
 
+def is_grid(path: Path) -> bool:
+    """Return whether a path is that of a grid, and not of a scenario or a dataset."""
+    return is_pypsa_folder(path) or (path.suffix.lower() in SUFFIXES and path.is_file())
+
+
 def grid_files(name: str, path: Path) -> list[str]:
     """Return the files that are read where a scenario names a grid, seen from its folder."""
     return [f"{name}/{file}" for file in pypsa_files(path)] if path.is_dir() else [name]
