@@ -138,7 +138,9 @@ def plan_problems(plan: GridPlan) -> Iterator[Problem]:
     """Find what keeps a plan from being a tree below the utility, each part by its name."""
     for name in plan.nodes:
         if not name.strip() or not name.isprintable() or any(sign in name for sign in NOT_IN_NAMES):
-            yield Problem(f"node {name}", "is no name of a node", "no '/' and no ' - '")
+            yield Problem(
+                f"node {name}", "is not allowed as the name of a node", "no '/' and no ' - '"
+            )
     if UTILITY not in plan.nodes:
         near = nearest(UTILITY, plan.nodes)
         message = f"none leads from the node '{UTILITY}'"

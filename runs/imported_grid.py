@@ -39,9 +39,9 @@ def import_grid(
     share = _share(loss_at)
     if share is None:
         allowed = "a number above 0 to 1, or loads"
-        problems.append(Problem("--loss-at", f"{loss_at!r} is no loading", allowed))
+        problems.append(Problem("--loss-at", f"{loss_at!r} is not a loading", allowed))
     if out.suffix.lower() != ".csv":
-        problems.append(Problem("--out", f"{out} is no CSV file", "a name that ends in .csv"))
+        problems.append(Problem("--out", f"{out} is not a CSV file", "a name that ends in .csv"))
     elif out.exists():
         problems.append(Problem("--out", f"{out} is there already", "a new file"))
     if share is None or problems:

@@ -133,7 +133,7 @@ def solve_voltages(directory: Path | str, power_factor: float = 1.0) -> Voltages
         resistances or reactances.
     """
     if not 0 < power_factor <= 1:
-        message = f"{power_factor:g} is no power factor"
+        message = f"{power_factor:g} is not a power factor"
         raise InputError([Problem("--power-factor", message, "above 0 to 1")])
     refuse_without_extra()
     run = read_run(directory)

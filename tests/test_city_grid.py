@@ -122,7 +122,7 @@ def test_a_star_of_own_lines_gives_the_same_bits_as_feeders(tmp_path: Path) -> N
     [
         (
             "grid.connections.homes=homes-lo",
-            "--set: grid.connections.homes: there is no node 'homes-lo' (allowed: north, south, "
+            "--set: grid.connections.homes: unknown node 'homes-lo' (allowed: north, south, "
             "homes-low, malls-low, offices-low; did you mean 'homes-low'?)",
         ),
         (
@@ -132,8 +132,8 @@ def test_a_star_of_own_lines_gives_the_same_bits_as_feeders(tmp_path: Path) -> N
         ),
         (
             "grid.connections.homes/school=north",
-            "--set: grid.connections.homes/school: nobody is called so (allowed: homes, "
-            "homes/charging, homes/households, homes/schools, homes/vehicles, malls, "
+            "--set: grid.connections.homes/school: unknown community, kind or group (allowed: "
+            "homes, homes/charging, homes/households, homes/schools, homes/vehicles, malls, "
             "malls/buildings, malls/charging, malls/shopping-malls, malls/vehicles, offices, "
             "offices/buildings, offices/charging, offices/office-buildings, offices/vehicles; "
             "did you mean 'homes/schools'?)",
@@ -285,7 +285,7 @@ def test_voltages_of_a_run_are_written_and_drawn(run: Path) -> None:
 
 def test_a_run_without_impedances_is_refused(run: Path, tmp_path: Path) -> None:
     pytest.importorskip("power_grid_model", reason="the extra grid is not installed")
-    with pytest.raises(InputError, match="2 is no power factor"):
+    with pytest.raises(InputError, match="2 is not a power factor"):
         solve_voltages(run, 2.0)
     start_run(load_scenario("three-communities", [*SHORT, "hours=1"]), tmp_path / "star")
     with pytest.raises(InputError, match="a feeder to each community"):

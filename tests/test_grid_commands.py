@@ -49,14 +49,14 @@ def test_wrong_wishes_of_an_import_are_named_at_once(network: Path) -> None:
     assert answer("import", "grid", str(network), *words) == (
         2,
         [
-            "--loss-at: '2' is no loading (allowed: a number above 0 to 1, or loads)",
-            "--out: grid.txt is no CSV file (allowed: a name that ends in .csv)",
+            "--loss-at: '2' is not a loading (allowed: a number above 0 to 1, or loads)",
+            "--out: grid.txt is not a CSV file (allowed: a name that ends in .csv)",
         ],
     )
     status, lines = answer(
         "import", "grid", str(network), "--out", str(network.parent / "g.csv"), "--bus", "d"
     )
-    assert (status, lines[0][:29]) == (2, "net.json: there is no bus 'd'")
+    assert (status, lines[0][:25]) == (2, "net.json: unknown bus 'd'")
     assert not (network.parent / "g.csv").exists()
 
 
@@ -90,4 +90,7 @@ def test_voltages_of_a_run_are_printed(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "voltages.parquet").is_file()
     assert (tmp_path / "run" / "ac_lines.parquet").is_file()
     status, lines = answer("voltages", str(tmp_path / "run"), "--power-factor", "0")
-    assert (status, lines) == (2, ["--power-factor: 0 is no power factor (allowed: above 0 to 1)"])
+    assert (status, lines) == (
+        2,
+        ["--power-factor: 0 is not a power factor (allowed: above 0 to 1)"],
+    )

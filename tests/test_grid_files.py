@@ -78,7 +78,10 @@ def test_a_table_of_lines_is_read(tmp_path: Path) -> None:
             "grid.csv: lines: none leads from the node 'utility' "
             "(allowed: lines from it to all others)",
         ),
-        (HEAD + "utility,a/b,,,1,5,0\n", "grid.csv: line 2: node a/b: is no name of a node"),
+        (
+            HEAD + "utility,a/b,,,1,5,0\n",
+            "grid.csv: line 2: node a/b: is not allowed as the name of a node",
+        ),
         (HEAD + ",town,,,1,5,0\n", "grid.csv: line 2: from is empty, and so does not feed town"),
     ],
 )
@@ -94,7 +97,7 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
     assert "does not exist" in refused(tmp_path / "none.csv")[0]
     assert "holds no buses.csv" in refused(tmp_path)[0]
     (tmp_path / "net.json").write_text('{"a": 1}')
-    assert "net.json: is no network of pandapower" in refused(tmp_path / "net.json")[0]
+    assert "net.json: is not a network of pandapower" in refused(tmp_path / "net.json")[0]
     (tmp_path / "net.json").write_text("{")
     assert "net.json: cannot be read" in refused(tmp_path / "net.json")[0]
 
@@ -284,7 +287,7 @@ def test_what_a_tree_cannot_stand_for_is_reported_item_by_item(tmp_path: Path) -
     path = pandapower(tmp_path, bus=[bus("a"), bus("b")], line=[cable(0, 1)], ext_grid=fed)
     assert "2 buses are fed from further up: a, b" in refused(path)[0]
     assert read_grid(path, 0.5, "b").plan.lines[0].name == "utility - a"
-    assert "there is no bus 'bb'" in refused(path, 0.5, "bb")[0]
+    assert "unknown bus 'bb'" in refused(path, 0.5, "bb")[0]
 
 
 def pypsa(folder: Path, **files: str) -> Path:

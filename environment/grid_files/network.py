@@ -229,7 +229,7 @@ def _source(
             return wanted
         near = nearest(wanted, network.voltage_kv)
         allowed = _some(list(network.voltage_kv))
-        problems.append(Problem(file, f"there is no bus {wanted!r}", allowed, near))
+        problems.append(Problem(file, f"unknown bus {wanted!r}", allowed, near))
         return None
     if len(network.sources) == 1:
         return next(iter(network.sources))

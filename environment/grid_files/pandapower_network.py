@@ -41,7 +41,7 @@ def read_pandapower(path: Path) -> BusNetwork:
     Raises
     ------
     InputError
-        If the file is no network of pandapower.
+        If the file is not a network of pandapower.
     """
     tables = _tables(path)
     try:
@@ -83,7 +83,7 @@ def _tables(path: Path) -> dict[str, list[tuple[int, Row]]]:
         raise InputError([Problem(path.name, f"cannot be read: {error}", ALLOWED)]) from None
     held = content.get("_object") if isinstance(content, dict) else None
     if not isinstance(held, dict) or "bus" not in held:
-        raise InputError([Problem(path.name, "is no network of pandapower", ALLOWED)])
+        raise InputError([Problem(path.name, "is not a network of pandapower", ALLOWED)])
     tables: dict[str, list[tuple[int, Row]]] = {
         "_frequency": [(0, {"f_hz": held.get("f_hz", 50.0)})]
     }

@@ -71,7 +71,7 @@ def _network(tables: Mapping[str, Rows]) -> BusNetwork:
         bus = str(row["bus"])
         power = 1000.0 * complex(_number(row, "p_set", 0.0), _number(row, "q_set", 0.0))
         if bus not in network.voltage_kv:
-            network.problems.append(Problem(f"load {name}", f"there is no bus {bus!r}"))
+            network.problems.append(Problem(f"load {name}", f"unknown bus {bus!r}"))
         network.loads[bus] = network.loads.get(bus, 0.0) + power
     for table in AT_BUSES:
         if tables[table]:
@@ -96,7 +96,7 @@ def _used(network: BusNetwork, rows: Rows, what: str) -> Iterator[tuple[str, dic
         if str(row.get("active", "True")) in OFF:
             off.append(name)
         elif missing:
-            network.problems.append(Problem(name, f"there is no bus {missing[0]!r}"))
+            network.problems.append(Problem(name, f"unknown bus {missing[0]!r}"))
         else:
             yield name, row
     if off:

@@ -239,7 +239,7 @@ def _wrong_keys(scenario: "Scenario", nodes: Collection[str]) -> Iterator[Proble
     for key, node in scenario.grid.connections.items():
         place = f"grid.connections.{key}"
         if key not in there:
-            message = "nobody is called so"
+            message = "unknown community, kind or group"
             yield Problem(place, message, ", ".join(sorted(there)), nearest(key, there))
         if node == UTILITY:
             allowed = "a node below the utility, with a line to it"
@@ -247,4 +247,4 @@ def _wrong_keys(scenario: "Scenario", nodes: Collection[str]) -> Iterator[Proble
         elif node not in nodes:
             shown = [name for name in nodes if name != UTILITY]
             allowed = ", ".join(shown[:12]) + (", ..." if len(shown) > 12 else "")
-            yield Problem(place, f"there is no node {node!r}", allowed, nearest(node, nodes))
+            yield Problem(place, f"unknown node {node!r}", allowed, nearest(node, nodes))
