@@ -1,3 +1,5 @@
+from .ac_power_flow import AcFlows as AcFlows
+from .ac_power_flow import solve_ac as solve_ac
 from .battery import charged as charged
 from .battery import exchange_bounds as exchange_bounds
 from .battery import usable_kwh as usable_kwh
@@ -42,6 +44,11 @@ from .forecasters import RidgeLastDay as RidgeLastDay
 from .forecasters import SeasonalNaive as SeasonalNaive
 from .grid import Grid as Grid
 from .grid import LineFlows as LineFlows
+from .grid_files.network import GridReading as GridReading
+from .grid_files.read_grid import read_grid as read_grid
+from .grid_plan import GridPlan as GridPlan
+from .grid_plan import PlannedLine as PlannedLine
+from .grid_plan import PlannedNode as PlannedNode
 from .growth import Growth as Growth
 from .home_messages import Registration as Registration
 from .home_messages import SlotAnswer as SlotAnswer

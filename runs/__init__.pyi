@@ -34,3 +34,5 @@ from .sweeps.sweep import Sweep as Sweep
 from .sweeps.sweep import run_sweep as run_sweep
 from .sweeps.sweep_plan import SweepPlan as SweepPlan
 from .sweeps.sweep_plan import make_plan as make_plan
+from .voltages import Voltages as Voltages
+from .voltages import solve_voltages as solve_voltages

@@ -71,14 +71,16 @@ def check(
         str,
         typer.Argument(
             metavar="SCENARIO",
-            help="Name of a built-in scenario, a YAML file, or a dataset's folder.",
+            help="Name of a built-in scenario, a YAML file, a dataset's folder, or a grid.",
         ),
     ],
     changes: Changes = None,
     seed: Seed = None,
     plugins: Plugins = None,
 ) -> None:
-    """Find every mistake in a scenario and the files it names, or in a dataset."""
+    """Find every mistake in a scenario and the files it names, in a dataset or a grid."""
+    from hmesh.environment.grid_files.read_grid import is_grid, read_grid
+    from hmesh.runs.imported_grid import grid_report
     from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.check import check_scenario
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
@@ -86,6 +88,11 @@ def check(
 
     if is_dataset(Path(scenario)):
         for line in dataset_report(check_dataset(Path(scenario))):
+            typer.echo(line)
+        return
+
+    if is_grid(Path(scenario)):
+        for line in grid_report(read_grid(Path(scenario))):
             typer.echo(line)
         return
 
@@ -103,9 +110,11 @@ def check(
 
 @app.command(name="import")
 def import_data(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}, grid.")],
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The file or folder.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="New folder; of a grid a CSV file.")
+    ],
     time_zone: Annotated[str | None, typer.Option(help="IANA name of the time zone.")] = None,
     start: Annotated[str | None, typer.Option(help="When the first interval starts.")] = None,
     clock: Annotated[
@@ -113,12 +122,23 @@ def import_data(
     ] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217 code of the prices.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the data.")] = None,
+    loss_at: Annotated[
+        str | None,
+        typer.Option(help="Of a grid: loading that gives loss rates, or loads. [default: 0.5]"),
+    ] = None,
+    bus: Annotated[str | None, typer.Option(help="Of a grid: bus that the utility feeds.")] = None,
 ) -> None:
-    """Turn files of others into a dataset, and check it."""
+    """Turn files of others into a dataset or a grid, and check it."""
     from hmesh.environment.datasets.readers import Wishes
     from hmesh.runs.world.dataset_files import dataset_report, import_dataset
 
     raise_from_now_on()
+    if kind == "grid":
+        from hmesh.runs.imported_grid import import_grid
+
+        for line in import_grid(source, out, loss_at or "0.5", bus):
+            typer.echo(line)
+        return
     wishes = Wishes(time_zone, start, clock, currency, licence)
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)
@@ -227,6 +247,23 @@ def audit(directory: RunFolder) -> None:
     report = audit_run(directory)
     Console().print(report)
     raise typer.Exit(DONE if report.passed else FAILED)
+
+
+@app.command()
+def voltages(
+    directory: RunFolder,
+    power_factor: Annotated[
+        float, typer.Option("--power-factor", help="Active over apparent power of what is drawn.")
+    ] = 1.0,
+) -> None:
+    """Solve the grid of a finished run with alternating current, as a check of its tree."""
+    from rich.console import Console
+
+    from hmesh.runs.voltages import solve_voltages
+
+    raise_from_now_on()
+    Console().print(solve_voltages(directory, power_factor))
+    typer.echo(f"tables: {directory / 'voltages.parquet'}, {directory / 'ac_lines.parquet'}")
 
 
 @app.command()

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from hmesh.environment import InputError
 from hmesh.runs import builtin_scenarios, load_scenario, start_run
 from hmesh.runs.command_line import app
-from hmesh.runs.live import map_and_grid, time_charts
+from hmesh.runs.live import grid_tree, map_and_grid, time_charts
 from hmesh.runs.live.chart_style import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
 from hmesh.runs.live.figures import figures_now, now_html, so_far_html
 from hmesh.runs.live.parameters import Parameter, parameters_of, round_step
@@ -245,7 +245,7 @@ def test_lines_are_drawn_as_full_as_they_are() -> None:
 def test_a_large_grid_is_drawn_down_to_its_communities() -> None:
     members = [
         f"{{kind: household, name: h{n}, count: 1, annual_kwh: 4000, profile: h0}}"
-        for n in range(map_and_grid.MOST_LINES)
+        for n in range(grid_tree.MOST_LINES)
     ]
     world = lived(
         "three-communities", 1, "vehicles.count=0",

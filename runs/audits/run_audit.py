@@ -10,7 +10,7 @@ from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
-from hmesh.runs.audits.line_flows import check_lines, read_lines
+from hmesh.runs.audits.line_flows import check_lines, read_lines, refuse_changed_grid
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
 from hmesh.runs.audits.metric_checks import check_metrics
@@ -57,12 +57,14 @@ def audit_run(
     Raises
     ------
     InputError
-        If the folder holds no run, an unfinished one, or one of no scenario.
+        If the folder holds no run, an unfinished one, or one of no scenario, or the file of its
+        grid is gone or has changed.
     """
     run = read_run(directory)
     if not run.complete:
         run.check_files()  # Tells how to go on.
     inputs = run_inputs_of(run)
+    refuse_changed_grid(inputs)
     checks = [_files(run, inputs.scenario), _statements(run, inputs)]
     checks += _plugins(run, inputs.scenario)
     try:

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hmesh.environment.grid import Grid
 from hmesh.runs.live.chart_style import SCALE, Look, Option, amount, line_colour
+from hmesh.runs.live.grid_tree import DrawnLine, DrawnTree, drawn_tree
 from hmesh.runs.live.readings import Reading, Stores, live_of
 from hmesh.runs.live.roadmap import OnTheRoad
 from hmesh.runs.live.world import LiveWorld
 
 SMALLEST = 8.0
-# A grid of more lines is drawn down to its communities.
-MOST_LINES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,17 +232,18 @@ def grid_chart(world: LiveWorld, look: Look) -> Option:
     """Return the lines of the grid, and how much of their rating they carry."""
     grid, reading = world.setting.grid, world.last
     loading = np.zeros(len(grid.lines)) if reading is None else reading.loading
-    whole = len(grid.lines) <= MOST_LINES
-    shown = [line for line, kind in enumerate(grid.kinds[1:]) if whole or kind != "connection"]
-    at = _tree(world, shown)
-    nodes = [_node(world, node, place, look) for node, place in at.items()]
-    links = [_link(world, line, float(loading[line]), look) for line in shown]
+    tree = drawn_tree(grid)
+    nodes = [_node(grid, node, tree, look) for node in tree.places]
+    links = [_link(grid, line, loading, tree, look) for line in tree.lines]
     worst = float(loading.max()) if len(loading) else 0.0
     hidden = {"show": False, "type": "value"}
-    return look.chart("Grid", f"the fullest line carries {worst:.0%} of its rating") | {
-        "grid": {"left": 40, "right": 120, "top": 70, "bottom": 40},
-        "xAxis": hidden | {"min": 0, "max": 3 if whole else 2},
-        "yAxis": hidden | {"min": min(y for _, y in at.values()) - 0.5, "max": 0.5},
+    left_out = f" · {tree.left_out} lines not drawn" if tree.left_out else ""
+    subtitle = f"the fullest line carries {worst:.0%} of its rating{left_out}"
+    levels, heights = zip(*tree.places.values(), strict=True)
+    return look.chart("Grid", subtitle) | {
+        "grid": {"left": 40, "right": 150, "top": 70, "bottom": 40},
+        "xAxis": hidden | {"min": 0, "max": max(levels)},
+        "yAxis": hidden | {"min": min(heights) - 0.5, "max": 0.5},
         "tooltip": look.tooltip(trigger="item"),
         "series": [
             {"type": "graph", "coordinateSystem": "cartesian2d", "data": nodes, "links": links}
@@ -249,67 +251,48 @@ def grid_chart(world: LiveWorld, look: Look) -> Option:
     }
 
 
-def _node(world: LiveWorld, node: int, place: tuple[float, float], look: Look) -> Option:
-    grid = world.setting.grid
+def _node(grid: Grid, node: int, tree: DrawnTree, look: Look) -> Option:
     name, kind = grid.nodes[node], grid.kinds[node]
+    parent = grid.nodes[grid.parents[node]]
     return {
         "name": name,
-        "value": list(place),
-        "symbolSize": 16 if kind in ("utility", "community") else 8,
+        "value": list(tree.places[node]),
+        "symbolSize": 16 if kind in ("utility", "community") and not tree.listed else 8,
         "itemStyle": {"color": look.ink if kind == "utility" else "#8c8c8c"},
         "tooltip": {"formatter": name},
         "label": {
-            "show": kind != "feeder",
-            "position": "right" if kind == "connection" else "bottom",
+            "show": not name.endswith("/feeder"),
+            "position": "right" if kind == "connection" or tree.listed else "bottom",
             "color": look.ink,
-            "formatter": name.rpartition("/")[2],
+            # The community is said once, where its own node feeds what is connected.
+            "formatter": name.removeprefix(f"{parent}/"),
         },
     }
 
 
-def _link(world: LiveWorld, line: int, loading: float, look: Look) -> Option:
-    grid = world.setting.grid
+def _link(
+    grid: Grid, drawn: DrawnLine, loadings: NDArray[np.float64], tree: DrawnTree, look: Look
+) -> Option:
+    line = drawn.fullest(loadings)
+    loading, rating_kw = float(loadings[line]), float(grid.rating_kw[line])
     start, end = grid.lines[line]
-    power = loading * float(grid.rating_kw[line])
-    feeder = grid.kinds[line + 1] == "feeder"
+    of = f", the fullest of {len(drawn.lines)}" if len(drawn.lines) > 1 else ""
     return {
-        "source": start,
-        "target": end,
+        "source": grid.nodes[drawn.start],
+        "target": grid.nodes[drawn.end],
         "lineStyle": {
             "color": line_colour(loading),
             "width": 2 + 8 * min(loading, 1.5),
             "opacity": 1,
         },
         "label": {
-            "show": feeder,
+            "show": grid.kinds[drawn.end] not in ("community", "connection") and not tree.listed,
             "formatter": f"{loading:.0%}",
             "color": look.ink,
             "fontWeight": "bold" if loading > 1 else "normal",
         },
         "tooltip": {
-            "formatter": f"{start} - {end}: {amount(power, 0)} kW, {loading:.1%} of "
-            f"{float(grid.rating_kw[line]):,.0f} kW"
+            "formatter": f"{start} - {end}{of}: {amount(loading * rating_kw, 0)} kW, "
+            f"{loading:.1%} of {rating_kw:,.0f} kW"
         },
     }
-
-
-def _tree(world: LiveWorld, lines: list[int]) -> dict[int, tuple[float, float]]:
-    """Return where the nodes of the tree are drawn: level by level to the right."""
-    grid = world.setting.grid
-    below: dict[int, list[int]] = {}
-    for line in lines:
-        below.setdefault(grid.node_index[grid.lines[line][0]], []).append(line + 1)
-    at: dict[int, tuple[float, float]] = {}
-    leaves = 0
-
-    def place(node: int, level: int) -> float:
-        nonlocal leaves
-        children = [place(child, level + 1) for child in below.get(node, ())]
-        if not children:
-            leaves += 1
-        y = sum(children) / len(children) if children else 1.0 - leaves
-        at[node] = (level, y)
-        return y
-
-    place(0, 0)
-    return at

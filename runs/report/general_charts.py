@@ -17,6 +17,7 @@ from hmesh.runs.pictures.load import load_finding
 from hmesh.runs.pictures.prices_and_charging import price_range
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.chart import ALL, INK, QUIET, Chart, Trace, band, course, layers, limits
+from hmesh.runs.report.voltage_chart import voltage_chart
 from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.strategy_names import strategy_label
 
@@ -45,6 +46,7 @@ _PART_NAMES = {
 def general_charts(data: RunData) -> list[Chart]:
     """Return the charts of loads, prices and lines."""
     charts = [_system(data), _communities(data), _parts(data), _prices(data), _lines(data)]
+    charts.append(voltage_chart(data))
     return [chart for chart in charts if chart is not None]
 
 

@@ -73,6 +73,30 @@ OF_METRICS: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Written into the folder of a finished run by `hmesh voltages`.
+OF_VOLTAGES: Mapping[str, tuple[ResultColumn, ...]] = {
+    "voltages": (
+        STEP,
+        STRATEGY,
+        name("node", "node of the grid"),
+        ResultColumn(
+            "voltage", "number", "1", "voltage over the nominal one, empty without a solution",
+            optional=True,
+        ),
+    ),
+    "ac_lines": (
+        STEP,
+        STRATEGY,
+        name("line", "the two ends of the line"),
+        ResultColumn(
+            "losses_kwh", "number", "kWh", "energy lost with alternating current", optional=True
+        ),
+        ResultColumn(
+            "loading", "number", "1", "current as a share of the rated one", optional=True
+        ),
+    ),
+}  # fmt: skip
+
 # Tables that only a scheme fills, by its name.
 TABLES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
     lambda: {name: tuple(each.part("tables")) for name, each in schemes().items()}
@@ -81,6 +105,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
     lambda: {
         **OF_EVERY_RUN,
         **OF_METRICS,
+        **OF_VOLTAGES,
         **{
             table: columns
             for each in schemes().values()
