@@ -178,36 +178,55 @@ def solve_planner(game: Game) -> Outcome:
     exact for demands made of lines and jumps. At a marginal cost below 0, where losses are welcome
     too, a line whose both directions pay changes direction at the price between them.
     """
-    demands = _demands(game)
-    feed = game.feed
-    lines = () if feed is None else feed.lines
-    answering = tuple(range(len(demands))) if feed is None else feed.answering
-    loads = 0.0 if feed is None else feed.passive_kwh
-    beyond: list[Steps] = []
-    sent: dict[int, list[Steps]] = {k: [] for k in range(-1, len(lines))}
-    for k in range(len(lines) - 1, -1, -1):
-        line = lines[k]
-        held = _added([*(demands[m] for m in line.answering), *sent[k]], line.passive_kwh)
-        beyond.append(held)
-        limited = held.clipped(-line.limit_kwh, line.limit_kwh)
-        sent[line.above].append(limited.sent(line.loss_rate))
-    beyond.reverse()
-    total = _added([*(demands[m] for m in answering), *sent[-1]], loads)
-    cost = marginal_cost(total, game.cost)
-    # The price at the far end of each line, and at last the utility's.
-    price = np.empty(len(lines) + 1)
-    price[-1] = cost
-    for k, line in enumerate(lines):
-        price[k] = _far_price(beyond[k], line.limit_kwh, line.loss_rate, float(price[line.above]))
-    community_price, demand = np.empty((2, len(demands)))
-    places = [(-1, answering), *((k, line.answering) for k, line in enumerate(lines))]
-    for k, where in places:
-        for m in where:
-            community_price[m] = _own_price(game, m, float(price[k]))
-            kinks = game.kinks[m]
-            at = float(community_price[m])
-            demand[m] = float(demand_curve(kinks, at, at).demand_kwh(at))
+    grid = _Demands(game)
+    cost = marginal_cost(grid.total, game.cost)
+    community_price = grid.prices(cost)
+    demand = np.empty(len(game.kinks))
+    for m, kinks in enumerate(game.kinks):
+        price = float(community_price[m])
+        demand[m] = float(demand_curve(kinks, price, price).demand_kwh(price))
     return Outcome(cost, community_price, demand)
+
+
+def prices_at(game: Game, cost: float) -> NDArray[np.float64]:
+    """Return what energy costs every community where the utility's costs ``cost`` [money/kWh]."""
+    return _Demands(game).prices(cost)
+
+
+class _Demands:
+    """Demands of a game at every price: of the communities, beyond each line, and in all."""
+
+    def __init__(self, game: Game) -> None:
+        self.game, feed = game, game.feed
+        demands = _demands(game)
+        self.lines = () if feed is None else tuple(feed.lines)
+        self.answering = tuple(range(len(demands))) if feed is None else feed.answering
+        self.beyond: list[Steps] = []
+        sent: dict[int, list[Steps]] = {k: [] for k in range(-1, len(self.lines))}
+        for k in range(len(self.lines) - 1, -1, -1):
+            line = self.lines[k]
+            held = _added([*(demands[m] for m in line.answering), *sent[k]], line.passive_kwh)
+            self.beyond.append(held)
+            limited = held.clipped(-line.limit_kwh, line.limit_kwh)
+            sent[line.above].append(limited.sent(line.loss_rate))
+        self.beyond.reverse()
+        loads = 0.0 if feed is None else feed.passive_kwh
+        self.total = _added([*(demands[m] for m in self.answering), *sent[-1]], loads)
+
+    def prices(self, cost: float) -> NDArray[np.float64]:
+        """Return the price of every community where the utility's is ``cost`` [money/kWh]."""
+        # The price at the far end of each line, and at last the utility's.
+        price = np.empty(len(self.lines) + 1)
+        price[-1] = cost
+        for k, line in enumerate(self.lines):
+            above = float(price[line.above])
+            price[k] = _far_price(self.beyond[k], line.limit_kwh, line.loss_rate, above)
+        community_price = np.empty(len(self.game.kinks))
+        places = [(-1, self.answering), *((k, line.answering) for k, line in enumerate(self.lines))]
+        for k, where in places:
+            for m in where:
+                community_price[m] = _own_price(self.game, m, float(price[k]))
+        return community_price
 
 
 def _demands(game: Game) -> list[Steps]:

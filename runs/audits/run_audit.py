@@ -19,7 +19,7 @@ from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
 from hmesh.runs.plugins.loading import changed
-from hmesh.runs.results.result_tables import tables_with
+from hmesh.runs.results.result_tables import tables_of
 from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
@@ -78,7 +78,7 @@ def _files(run: Run, scenario: Scenario) -> Check:
     """Compare the digest of every file with the one that run.json tells."""
     tally = Tally("files: as the run wrote them", 0.0)
     digests = run.info.get("sha256", {})
-    tables = tables_with(scenario.schemes, metrics=bool(scenario.metrics))
+    tables = tables_of(scenario)
     names = [*(f"{table}.parquet" for table in tables), "summary.json"]
     off = []
     for name in names:
