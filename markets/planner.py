@@ -163,7 +163,9 @@ def solve_planner(game: Game) -> Outcome:
     Parameters
     ----------
     game : Game
-        As for the games; the bounds of prices are left aside, since nobody gains by a price.
+        As for the games. Since nobody gains by a price, its bounds are left aside but for one
+        thing: a limit raises or lowers a price no further than to the bounds of the aggregators,
+        beyond which they could not keep it either.
 
     Returns
     -------
@@ -201,14 +203,14 @@ class _Demands:
         demands = _demands(game)
         self.lines = () if feed is None else tuple(feed.lines)
         self.answering = tuple(range(len(demands))) if feed is None else feed.answering
-        self.beyond: list[Steps] = []
+        self.beyond: list[tuple[Steps, tuple[float, float]]] = []
         sent: dict[int, list[Steps]] = {k: [] for k in range(-1, len(self.lines))}
         for k in range(len(self.lines) - 1, -1, -1):
             line = self.lines[k]
             held = _added([*(demands[m] for m in line.answering), *sent[k]], line.passive_kwh)
-            self.beyond.append(held)
-            limited = held.clipped(-line.limit_kwh, line.limit_kwh)
-            sent[line.above].append(limited.sent(line.loss_rate))
+            limits = _attainable(game, held, -line.limit_kwh, line.limit_kwh)
+            self.beyond.append((held, limits))
+            sent[line.above].append(held.clipped(*limits).sent(line.loss_rate))
         self.beyond.reverse()
         loads = 0.0 if feed is None else feed.passive_kwh
         self.total = _added([*(demands[m] for m in self.answering), *sent[-1]], loads)
@@ -220,7 +222,7 @@ class _Demands:
         price[-1] = cost
         for k, line in enumerate(self.lines):
             above = float(price[line.above])
-            price[k] = _far_price(self.beyond[k], line.limit_kwh, line.loss_rate, above)
+            price[k] = _far_price(*self.beyond[k], line.loss_rate, above)
         community_price = np.empty(len(self.game.kinks))
         places = [(-1, self.answering), *((k, line.answering) for k, line in enumerate(self.lines))]
         for k, where in places:
@@ -235,9 +237,21 @@ def _demands(game: Game) -> list[Steps]:
     for m, kinks in enumerate(game.kinks):
         held = _demand(game, m)
         if game.limits_kwh is not None and len(kinks.slope):
-            held = held.clipped(*(float(limit[m]) for limit in game.limits_kwh))
+            least, most = (float(limit[m]) for limit in game.limits_kwh)
+            held = held.clipped(*_attainable(game, held, least, most))
         demands.append(held)
     return demands
+
+
+def _attainable(
+    game: Game, demand: Steps, least_kwh: float, most_kwh: float
+) -> tuple[float, float]:
+    """Return limits that a price within the bounds of the aggregators can keep [kWh]."""
+    cheapest, dearest = (
+        demand.energy_at(price)
+        for price in (game.bounds.aggregator_lower, game.bounds.aggregator_upper)
+    )
+    return min(least_kwh, cheapest), max(most_kwh, dearest)
 
 
 def _demand(game: Game, community: int) -> Steps:
@@ -255,11 +269,13 @@ def _own_price(game: Game, community: int, price: float) -> float:
     if game.limits_kwh is None or len(game.kinks[community].slope) == 0:
         return price
     least, most = (float(limit[community]) for limit in game.limits_kwh)
-    return _limited_price(_demand(game, community), least, most, price)
+    demand = _demand(game, community)
+    return _limited_price(demand, _attainable(game, demand, least, most), price)
 
 
-def _limited_price(demand: Steps, least_kwh: float, most_kwh: float, price: float) -> float:
+def _limited_price(demand: Steps, limits_kwh: tuple[float, float], price: float) -> float:
     """Return the price next to ``price`` at which a demand stays within limits."""
+    least_kwh, most_kwh = limits_kwh
     energy = demand.energy_at(price)
     if energy > most_kwh:
         return max(price, demand.floor(most_kwh))
@@ -268,12 +284,14 @@ def _limited_price(demand: Steps, least_kwh: float, most_kwh: float, price: floa
     return price
 
 
-def _far_price(demand: Steps, limit_kwh: float, loss_rate: float, price: float) -> float:
+def _far_price(
+    demand: Steps, limits_kwh: tuple[float, float], loss_rate: float, price: float
+) -> float:
     """Return the price at the far end of a line whose other end has ``price``."""
     draw, deliver = price * (1.0 + loss_rate), price * (1.0 - loss_rate)
     if demand.energy_at(draw) > 0:
-        return _limited_price(demand, -limit_kwh, limit_kwh, draw)
+        return _limited_price(demand, limits_kwh, draw)
     if demand.energy_at(deliver) < 0:
-        return _limited_price(demand, -limit_kwh, limit_kwh, deliver)
+        return _limited_price(demand, limits_kwh, deliver)
     low, high = min(draw, deliver), max(draw, deliver)
     return min(max(demand.floor(0.0), low), high)

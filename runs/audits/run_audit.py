@@ -10,6 +10,7 @@ from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
+from hmesh.runs.audits.limits import audited_grid, check_limits, read_limits
 from hmesh.runs.audits.line_flows import check_lines, read_lines
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
@@ -18,6 +19,7 @@ from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
+from hmesh.runs.audits.welfare import check_welfare, read_welfare
 from hmesh.runs.plugins.loading import changed
 from hmesh.runs.results.result_tables import tables_of
 from hmesh.runs.results.run_folder import statements
@@ -123,9 +125,13 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         scheme(name).part("audit")(run, inputs, hours) for name in inputs.scenario.schemes
     ]
     schemes.sort(key=lambda each: not each.step_by_step)
-    yield from check_hours(inputs, hours, energies, out, schemes)
-    flows = read_lines(run, inputs)
-    yield from check_lines(inputs, hours, flows, energies, out, schemes)
+    flows, limits = read_lines(run, inputs), read_limits(run, inputs)
+    audited = audited_grid(inputs, flows, energies, out, schemes)
+    for each in schemes:
+        each.grid = audited
+    shed = None if limits is None else limits["shed_kwh"]
+    yield from check_hours(inputs, hours, energies, out, schemes, shed)
+    yield from check_lines(inputs, hours, flows, energies, out, schemes, audited)
     messages = MessageAudit(inputs, hours, schemes)
     reader = message_reader(run, inputs, schemes)
     for each in schemes:
@@ -138,6 +144,14 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     yield from messages.checks()
     by_step, of_run = figures_of_messages(inputs, messages)
     by_step |= figures_of_tables(inputs, hours, flows, energies, schemes)
+    if limits is not None:
+        checks, figures = check_limits(inputs, hours, flows, limits, audited, schemes)
+        yield from checks
+        by_step |= figures
+    if (welfare := read_welfare(run, inputs)) is not None:
+        checks, figures = check_welfare(inputs, welfare, schemes)
+        yield from checks
+        by_step |= figures
     for each in schemes:
         more_by_step, more_of_run = each.figures()
         by_step, of_run = by_step | more_by_step, of_run | more_of_run
