@@ -73,7 +73,7 @@ def check_hours(
     balance.add(relative(hours["net_kwh"], used), label)
     members = _members(inputs, hours, energies, out, schemes, shed)
     tallies = (time, supply, balance, members, _storage(inputs, hours, schemes))
-    return [*(tally.check() for tally in tallies), *_prices(inputs, hours)]
+    return [*(tally.check() for tally in tallies), *_prices(inputs, hours, shed)]
 
 
 def _storage(inputs: RunInputs, hours: Columns, schemes: Sequence[SchemeAudit]) -> Tally:
@@ -118,7 +118,7 @@ def _members(
     return tally
 
 
-def _prices(inputs: RunInputs, hours: Columns) -> list[Check]:
+def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None) -> list[Check]:
     """Check the prices that follow from a rule, and that none leaves its bounds."""
     bounds = inputs.bounds
     within = Tally("prices: within their bounds", EXACT, "money/kWh")
@@ -136,7 +136,9 @@ def _prices(inputs: RunInputs, hours: Columns) -> list[Check]:
         if strategy in (OWN_RULE, PLANNER):
             continue
         if strategy == RETAIL:
-            demand = hours["net_kwh"][:, s].sum(axis=1)
+            # Prices were set before anything was shed.
+            asked_for = hours["net_kwh"][:, s] + (0.0 if shed is None else shed[:, s])
+            demand = asked_for.sum(axis=1)
             cost = inputs.cost
             average = inputs.scenario.prices.retail == "average"
             with np.errstate(divide="ignore", invalid="ignore"):

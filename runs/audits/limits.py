@@ -134,6 +134,14 @@ def read_limits(run: Run, inputs: RunInputs) -> Columns | None:
     return framed("limits", rows, {"step": range(inputs.steps), **names})
 
 
+def before_shedding(hours: Columns, shed: NDArray[np.float64] | None) -> Columns:
+    """Return the hours as they were when everybody decided, before anything was shed."""
+    if shed is None:
+        return hours
+    energies = ("fixed_load_kwh", "net_kwh")
+    return hours | {name: hours[name] + shed for name in energies}
+
+
 def check_limits(
     inputs: RunInputs,
     hours: Columns,

@@ -10,7 +10,7 @@ from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
-from hmesh.runs.audits.limits import audited_grid, check_limits, read_limits
+from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
 from hmesh.runs.audits.line_flows import check_lines, read_lines
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
@@ -120,16 +120,17 @@ def _statements(run: Run, inputs: RunInputs) -> Check:
 def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -> Iterator[Check]:
     """Check the tables against the scenario, and each other."""
     energies, out = member_energies(inputs), feeders_out(inputs)
-    hours = read_hours(run, inputs)
+    hours, limits = read_hours(run, inputs), read_limits(run, inputs)
+    shed = None if limits is None else limits["shed_kwh"]
+    decided = before_shedding(hours, shed)
     schemes: list[SchemeAudit] = [
-        scheme(name).part("audit")(run, inputs, hours) for name in inputs.scenario.schemes
+        scheme(name).part("audit")(run, inputs, decided) for name in inputs.scenario.schemes
     ]
     schemes.sort(key=lambda each: not each.step_by_step)
-    flows, limits = read_lines(run, inputs), read_limits(run, inputs)
+    flows = read_lines(run, inputs)
     audited = audited_grid(inputs, flows, energies, out, schemes)
     for each in schemes:
         each.grid = audited
-    shed = None if limits is None else limits["shed_kwh"]
     yield from check_hours(inputs, hours, energies, out, schemes, shed)
     yield from check_lines(inputs, hours, flows, energies, out, schemes, audited)
     messages = MessageAudit(inputs, hours, schemes)

@@ -245,10 +245,6 @@ def _seen(
     node_kwh = grid.node_kwh(step, strategy)
     if connections is not None:
         np.subtract.at(node_kwh, connections, hours["ev_kwh"][step, strategy])
-    shed = np.zeros(len(hours["net_kwh"][step, strategy]))
-    if grid.shed_kwh is not None:
-        own = grid.grid.whole.owner[grid.nodes]
-        np.add.at(shed, own[own >= 0], grid.shed_kwh[step, strategy][own >= 0])
     mine = {name: values[step - first, strategy] for name, values in rows.items()}
     here = {name: values[step, strategy] for name, values in hours.items()}
     return GameStep(
@@ -263,6 +259,6 @@ def _seen(
         energy_kwh=mine["energy_kwh"],
         utility_price=float(here["utility_price"][0]),
         community_price=here["community_price"],
-        passive_kwh=here["net_kwh"] - here["ev_kwh"] + shed,
+        passive_kwh=here["net_kwh"] - here["ev_kwh"],
         node_kwh=node_kwh,
     )
