@@ -9,6 +9,7 @@ from hmesh.markets.demand_curve import kinks_of
 from hmesh.markets.three_level_game import Game
 from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.world.priced_grid import PricedGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class GameStep:
         Prices [money/kWh], the latter of shape (communities,) and NaN where there is no supply.
     passive_kwh
         What answers to no price, generation subtracted [kWh], shape (communities,).
+    node_kwh
+        What of it each node of the grid takes [kWh], shape (nodes,).
     """
 
     step: int
@@ -43,6 +46,7 @@ class GameStep:
     utility_price: float
     community_price: NDArray[np.float64]
     passive_kwh: NDArray[np.float64]
+    node_kwh: NDArray[np.float64]
 
     def wanted_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every vehicle wants at some prices, unbounded; 0 where not plugged in."""
@@ -64,8 +68,8 @@ class GameStep:
         answers = self.answers_kwh(community_price)[parked]
         return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
 
-    def game(self, inputs: RunInputs) -> Game:
-        """Return the game of the step."""
+    def game(self, inputs: RunInputs, grid: PricedGrid, *, planned: bool = False) -> Game:
+        """Return the game of the step, or as a planner sees it."""
         order = np.argsort(self.where, kind="stable")
         cuts = np.searchsorted(self.where[order], np.arange(len(self.passive_kwh) + 1))
         kinks = []
@@ -73,5 +77,8 @@ class GameStep:
             rows = order[cuts[m] : cuts[m + 1]]
             columns = self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
             kinks.append(kinks_of(passive, *(column[rows] for column in columns)))
-        prices = inputs.scenario.prices
-        return Game(tuple(kinks), inputs.cost, inputs.bounds, prices.without_vehicles)
+        drawn = self.node_kwh, self.passive_kwh
+        feed = grid.planned_feed(*drawn) if planned else grid.feed(*drawn)
+        rule = inputs.scenario.prices.without_vehicles
+        limits = grid.limits(*drawn)
+        return Game(tuple(kinks), inputs.cost, inputs.bounds, rule, feed, limits)

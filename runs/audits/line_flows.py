@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.grid_section import connected
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.city_grid import grid_plan_of
+
+if TYPE_CHECKING:
+    from hmesh.runs.audits.limits import AuditedGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ def check_lines(
     energies: Energies,
     out: NDArray[np.bool_],
     schemes: Sequence[SchemeAudit] = (),
+    audited: "AuditedGrid | None" = None,
 ) -> list[Check]:
     """Check lines.parquet against hours.parquet and the scenario.
 
@@ -133,11 +138,18 @@ def check_lines(
         As `member_energies` and `feeders_out` give them.
     schemes
         The audits of the schemes.
+    audited
+        The grid with what should be shed; None where that is not known.
     """
     lines = lines_of(inputs)
     label = inputs.places.label([line.name for line in lines])
     carried = Tally("lines: each carries what is taken beyond it", EXACT, "of the energy")
     taken = _taken(inputs, lines, hours, flows, energies, out, schemes)
+    if audited is not None and audited.shed_kwh is not None:
+        taken = taken - audited.shed_kwh
+    elif inputs.scenario.grid.shed:
+        carried.tell("what was shed is not known")
+        taken = flows["received_kwh"]
     carried.add(relative(flows["received_kwh"], taken), label)
     losses = Tally("lines: losses as rated", EXACT, "of the energy")
     rate = np.array([line.loss_rate for line in lines])

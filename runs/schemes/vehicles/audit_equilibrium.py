@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import Game, Outcome, follow_exact, solve_exact
 from hmesh.markets.utility_profit import utility_profit
 from hmesh.runs.audits.audit_report import Check, Label, Tally
@@ -58,13 +59,17 @@ class EquilibriumAudit:
             name: Tally(f"equilibrium: vehicles' energies ({name})", tolerance, "kWh")
             for name, tolerance in (("two_level", community_kwh), ("three_level", utility_kwh))
         }
+        self._planned = Tally("planner: prices are the cost delivered", EXACT, unit)
         self._bound: dict[str, set[int]] = {"two_level": set(), "three_level": set()}
         self._as_good: dict[str, list[int]] = {}
         self._lost = 0.0
 
     def add(self, seen: GameStep, game: Game) -> None:
-        """Check a step of the two-level or the three-level game."""
+        """Check a step of a game, or of the planner."""
         strategy = self.inputs.vehicle_strategies[seen.strategy]
+        if strategy == "planner":
+            self._add_planned(seen, game)
+            return
         label = self._label(seen, strategy, self.inputs.communities)
         followed = follow_exact(game, seen.utility_price)
         if strategy == "three_level":
@@ -85,9 +90,24 @@ class EquilibriumAudit:
         if indifferent:
             self._as_good.setdefault(tally.name, []).append(seen.step)
 
+    def _add_planned(self, seen: GameStep, game: Game) -> None:
+        """Check that prices are the marginal cost delivered, within limits."""
+        exact = solve_planner(game)
+        prices = np.append(seen.community_price, seen.utility_price)
+        off = np.abs(prices - np.append(exact.community_price, exact.utility_price))
+        scale = self._aggregator_range + np.abs(prices)
+        there = ~np.isnan(prices)
+        items = [*self.inputs.communities, "the utility"]
+        label = self._label(seen, "planner", items)
+        self._planned.add(np.where(there, off / scale, 0.0)[None, None], label, seen.step)
+
     def checks(self) -> list[Check]:
         """Return what was found."""
         checks = []
+        if "planner" in self.inputs.vehicle_strategies:
+            if not self.inputs.all_recorded:
+                self._planned.tell(self.inputs.not_all_recorded)
+            checks.append(self._planned.check())
         for strategy in ("two_level", "three_level"):
             if strategy not in self.inputs.vehicle_strategies:
                 continue
@@ -117,7 +137,14 @@ class EquilibriumAudit:
         as_good = False
         if off > tally.tolerance:
             earned, most = (
-                float(utility_profit(game.cost, np.array(o.utility_price), o.demand_kwh.sum()))
+                float(
+                    utility_profit(
+                        game.cost,
+                        np.array(o.utility_price),
+                        o.demand_kwh.sum(),
+                        np.squeeze(game.lost_kwh(o.demand_kwh[:, None])),
+                    )
+                )
                 for o in (followed, exact)
             )
             less = (most - earned) / max(abs(most), 1.0)

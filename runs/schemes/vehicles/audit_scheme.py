@@ -5,10 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.battery import charged
+from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import Game
+from hmesh.markets.welfare import satisfaction
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.member_energies import feeders_out
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
@@ -48,6 +52,9 @@ class VehicleSchemeAudit(SchemeAudit):
         self._run, self._hours = run, hours
         self._rows: Columns = {}
         self._first = 0
+        shape = (2, inputs.steps, len(inputs.strategies))
+        self._welfare = np.zeros(shape) if inputs.scenario.welfare_recorded else None
+        self._connections = self.answer_nodes()
 
     def opening(self) -> Iterator[Check]:
         """Open the tables, and check who the vehicles are."""
@@ -76,14 +83,31 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
-        bargains = self.inputs.vehicle_strategies[strategy] != "typical"
-        bargains &= not self.inputs.own_rule(strategy)
-        if not (bargains and self.inputs.all_recorded):
+        named = self.inputs.vehicle_strategies[strategy]
+        bargains = named != "typical" and not self.inputs.own_rule(strategy)
+        grid = self.grid
+        if grid is None or not self.inputs.all_recorded:
             return None
-        seen = _seen(self._rows, self._hours, self._first, step, strategy)
-        game = seen.game(self.inputs)
+        seen = _seen(self._rows, self._hours, self._first, step, strategy, grid, self._connections)
+        if self._welfare is not None:
+            planned = seen.game(self.inputs, grid.grid, planned=True)
+            self._welfare[:, step, strategy] = _welfare(self.inputs, seen, planned)
+        if not bargains:
+            return None
+        game = seen.game(self.inputs, grid.grid, planned=named == "planner")
         self.equilibrium.add(seen, game)
         return seen, game
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return where the vehicles of each community are plugged in."""
+        setting = self.inputs.of_scheme("vehicles")
+        return None if setting is None else np.asarray(setting.connections)
+
+    def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return the welfare of every step, and the planner's, where every vehicle is recorded."""
+        if self._welfare is None or self.grid is None or not self.inputs.all_recorded:
+            return None
+        return self._welfare[0], self._welfare[1]
 
     def rest(self) -> Iterator[tuple[str, Columns]]:
         """Return the rows after the last step."""
@@ -148,7 +172,8 @@ def _counts(inputs: VehicleRunInputs, hours: Columns) -> Figures:
     there = supplied(hours)
     answers = hours["vehicles_present"] > 0
     follows = inputs.vehicle_strategies
-    bargains = np.array([name != "typical" for name in follows])[:, None] & answers
+    bounded = [name not in ("typical", "planner") for name in follows]
+    bargains = np.array(bounded)[:, None] & answers
     searches = np.array([name == "three_level" for name in follows])
     at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
     at_upper, at_lower = (
@@ -188,7 +213,38 @@ def _of_vehicles(inputs: VehicleRunInputs, vehicles: VehicleAudit) -> tuple[Figu
     return by_step, of_run
 
 
-def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -> GameStep:
+def _welfare(inputs: VehicleRunInputs, seen: GameStep, game: Game) -> tuple[float, float]:
+    """Return the welfare of a step, and the planner's from the same state."""
+    vehicles: Vehicles = inputs.scenario.vehicles
+    there, feed = seen.where >= 0, game.feed
+    assert feed is not None
+
+    def worth(energy: NDArray[np.float64]) -> float:
+        exchanged = np.bincount(seen.where[there], energy[there], len(seen.passive_kwh))
+        generated = feed.generation_kwh((seen.passive_kwh + exchanged)[:, None])
+        held = charged(
+            seen.usable_kwh, energy, vehicles.charge_efficiency, vehicles.discharge_efficiency
+        )
+        return float(satisfaction(seen.lam, seen.theta, held)[there].sum()) - inputs.cost.total(
+            float(generated[0])
+        )
+
+    price = solve_planner(game).community_price
+    return worth(seen.energy_kwh), worth(seen.answers_kwh(price))
+
+
+def _seen(
+    rows: Columns,
+    hours: Columns,
+    first: int,
+    step: int,
+    strategy: int,
+    grid: AuditedGrid,
+    connections: NDArray[np.intp] | None,
+) -> GameStep:
+    node_kwh = grid.node_kwh(step, strategy)
+    if connections is not None:
+        np.subtract.at(node_kwh, connections, hours["ev_kwh"][step, strategy])
     mine = {name: values[step - first, strategy] for name, values in rows.items()}
     here = {name: values[step, strategy] for name, values in hours.items()}
     return GameStep(
@@ -204,4 +260,5 @@ def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -
         utility_price=float(here["utility_price"][0]),
         community_price=here["community_price"],
         passive_kwh=here["net_kwh"] - here["ev_kwh"],
+        node_kwh=node_kwh,
     )
