@@ -79,9 +79,7 @@ def test_curve_is_the_sum_of_all_offers(game: IncentiveGame, drawn: list[float])
         return
     scale = 1 + game.upper_kwh.sum() + (np.abs(game.stored_kwh) + 1 / game.theta).sum()
     found = np.interp(prices, curve.price, curve.supply_kwh)
-    np.testing.assert_allclose(
-        found, game.offers(prices).sum(axis=-1), rtol=0, atol=1e-10 * scale
-    )
+    np.testing.assert_allclose(found, game.offers(prices).sum(axis=-1), rtol=0, atol=1e-10 * scale)
 
 
 @given(lossy_games())
