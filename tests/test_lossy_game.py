@@ -114,12 +114,13 @@ def interior(random: np.random.Generator, *, charging: bool) -> Players:
     communities = []
     for _ in range(int(random.integers(1, 4))):
         drawn = lossy_community(random, int(random.integers(1, 6)), others=False)
-        # All that discharge begin to at one price.
-        value = random.uniform(600, 700) if charging else -1000 * drawn.out_of
+        # All cease to charge, or begin to discharge, at one price.
+        value = 500 / drawn.into if charging else -1000 * drawn.out_of
         far = np.full(len(drawn), 5000.0)
         communities.append(
             replace(
                 drawn,
+                fixed_kwh=0.0,
                 usable_kwh=(drawn.lam - value) / drawn.theta,
                 lower_kwh=-far * (not charging),
                 upper_kwh=far * charging,
@@ -128,7 +129,7 @@ def interior(random: np.random.Generator, *, charging: bool) -> Players:
             )
         )
     cost = GenerationCost(float(random.uniform(0, 0.01)), float(random.uniform(-5, 30)))
-    low, high = (-100.0, 470.0) if charging else (-999.0, 400.0)
+    low, high = (-100.0, 499.0) if charging else (-999.0, 400.0)
     return Players(tuple(communities), cost, PriceBounds(low, high, low, high))
 
 
