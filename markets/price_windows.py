@@ -222,7 +222,7 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
     demand = bins.demand_kwh
     certain = ((bins.edges - q) * demand).max(axis=1, keepdims=True)
     # Dearer than q, the demand lies below the line from the bin's lower edge; else above the one
-    # from its upper edge. A bin around q is bounded by neither alone, and stays.
+    # from its upper edge. A bin around q is bounded by neither alone.
     dearer = low >= q
     slope = bins.gentlest
     intercept = np.where(dearer, demand[:-1] + slope * low, demand[1:] + slope * high)
@@ -233,7 +233,14 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
     price = np.minimum(np.maximum(top, low), high)
     reach = (price - q) * (intercept - slope * price)
     dust = ROUNDING * np.abs(demand).max() * np.abs(bins.edges - q).max()
-    possible = (reach >= certain - dust) | ((low < q) & (q < high))
+    around = (low < q) & (q < high)
+    if bins.bends.dead_bands:
+        # Both ends bound it. Without losses it stays in any case, which keeps the order in which
+        # what is left is summed, and with it the last digits of published results.
+        sells = (high - q) * np.maximum(demand[:-1], 0.0)
+        buys = (q - low) * np.maximum(-demand[1:], 0.0)
+        around &= np.maximum(sells, buys) >= certain - dust
+    possible = np.where((low < q) & (q < high), around, reach >= certain - dust)
     first = np.maximum.accumulate(np.argmax(possible, axis=1))
     last = possible.shape[1] - np.argmax(possible[:, ::-1], axis=1)
     last = np.minimum.accumulate(last[::-1])[::-1]
