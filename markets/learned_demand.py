@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
-from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
+from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
 from hmesh.markets.price_search import ends_first
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
 
 FIRST_PROBES = 11
 MOST_PROBES = 200
 AGREEMENT = 1e-9
+CACHED = 2**11
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,19 @@ class _Heard:
             losing,
         )
 
+    def rows(self, chosen: NDArray[np.intp]) -> "_Heard":
+        """Return what some vehicles answered, as of vehicles without losses."""
+        return _Heard(
+            self.prices,
+            self.energy_kwh[:, chosen],
+            self.between[:, chosen],
+            self.points[chosen],
+            self.drop[chosen],
+            self.bottom[chosen],
+            (1.0, 1.0),
+            np.empty(0, dtype=np.intp),
+        )
+
 
 def _gaps(
     heard: _Heard, missing: NDArray[np.bool_]
@@ -195,6 +209,20 @@ def _gaps(
 
 
 def _explain(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
+    """Explain the answers of all, by two lines where there are losses and else by one."""
+    batteries, with_losses = _by_two_lines(heard)
+    if len(batteries) == 0:
+        return _by_one_line(heard, fixed_kwh)
+    count = heard.energy_kwh.shape[1]
+    others = np.setdiff1d(np.arange(count), batteries, assume_unique=True)
+    learned = _by_one_line(heard.rows(others), fixed_kwh)
+    unexplained, inelastic = np.zeros(count, dtype=np.bool_), np.zeros(count)
+    unexplained[others], inelastic[others] = learned.unexplained, learned.inelastic_kwh
+    kinks = sum_of_answers((learned.kinks, with_losses))
+    return LearnedDemand(kinks, unexplained, inelastic, learned.probes)
+
+
+def _by_one_line(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
     """Fit the clipped line of every vehicle and hold it against all its answers."""
     prices, energy_kwh = heard.prices, heard.energy_kwh
     if len(prices) == 0:
@@ -216,38 +244,32 @@ def _explain(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
         np.abs(off_kwh, out=off_kwh)
         close = off_kwh <= AGREEMENT * (1.0 + np.abs(energy_kwh).max(axis=0))
     explained = close.all(axis=0) & (slope > 0) & np.isfinite(slope) & ~constant
-    batteries, with_losses = _with_losses(heard, constant)
-    explained[batteries] = False
     unexplained = ~(explained | constant)
-    unexplained[batteries] = False
     inelastic = np.where(unexplained, np.nan_to_num(energy_kwh[len(prices) // 2]), 0.0)
     # A vehicle that never answers keeps its place: both its kinks lie at the lowest price.
-    saturated = np.where(unexplained, inelastic, most)
-    full_price = np.where(explained, full, prices[0])
-    empty_price = np.where(explained, empty, prices[0])
-    slope = np.where(explained, slope, 1.0)
-    if len(batteries) == 0:
-        kinks = Answers(fixed_kwh + float(saturated.sum()), full_price, empty_price, slope)
-    else:
-        others = np.ones(len(slope), dtype=np.bool_)
-        others[batteries] = False
-        fixed = fixed_kwh + float(saturated[others].sum())
-        lines = Answers(fixed, full_price[others], empty_price[others], slope[others])
-        kinks = sum_of_answers((lines, with_losses))
+    kinks = Answers(
+        saturated_kwh=fixed_kwh + float(np.where(unexplained, inelastic, most).sum()),
+        full_price=np.where(explained, full, prices[0]),
+        empty_price=np.where(explained, empty, prices[0]),
+        slope=np.where(explained, slope, 1.0),
+    )
     return LearnedDemand(kinks, unexplained, inelastic, len(prices))
 
 
-def _with_losses(heard: _Heard, constant: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Answers]:
+def _by_two_lines(heard: _Heard) -> tuple[NDArray[np.intp], Answers]:
     """Return the batteries with losses that explain their answers, and what they answer.
 
     In terms of the energy held and of the marginal value that a price asks of it, a battery's
     answers lie on one line, which two of them give exactly.
     """
-    rows = heard.losing[(heard.points >= 2)[heard.losing] & ~constant[heard.losing]]
-    into, out_of = (
-        np.broadcast_to(plug, len(constant))[rows].astype(np.float64) for plug in heard.plugs
-    )
-    prices, energy_kwh, between = heard.prices, heard.energy_kwh[:, rows], heard.between[:, rows]
+    rows = heard.losing[(heard.points >= 2)[heard.losing]]
+    if len(rows) == 0:
+        return rows, inelastic_answer(0.0)
+    prices, energy_kwh, between = heard.prices, heard.energy_kwh, heard.between
+    into, out_of = (np.broadcast_to(plug, energy_kwh.shape[1]) for plug in heard.plugs)
+    into, out_of = into[rows].astype(np.float64), out_of[rows].astype(np.float64)
+    if len(rows) < energy_kwh.shape[1]:
+        energy_kwh, between = energy_kwh[:, rows], between[:, rows]
     column = np.arange(len(rows))
 
     def held(k: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -264,12 +286,17 @@ def _with_losses(heard: _Heard, constant: NDArray[np.bool_]) -> tuple[NDArray[np
     sound = np.isfinite(theta) & (theta > 0) & np.isfinite(value)
     theta, value = np.where(sound, theta, 1.0), np.where(sound, value, 0.0)
     most, least = np.maximum(energy_kwh[0], 0.0), np.minimum(energy_kwh[-1], 0.0)
-    answers = best_response(prices[:, None], value, theta, 0.0, least, most, into, out_of)
-    close = np.abs(answers - energy_kwh) <= AGREEMENT * (1.0 + np.abs(energy_kwh).max(axis=0))
-    chosen = np.flatnonzero(close.all(axis=0) & sound)
+    close = np.empty(len(rows), dtype=np.bool_)
+    columns = (value, theta, least, most, into, out_of)
+    for start in range(0, len(rows), CACHED):
+        here = slice(start, start + CACHED)
+        lam, fall, *others = (column[here] for column in columns)
+        off_kwh = best_response(prices[:, None], lam, fall, 0.0, *others) - energy_kwh[:, here]
+        scale = 1.0 + np.maximum(np.abs(energy_kwh[0, here]), np.abs(energy_kwh[-1, here]))
+        close[here] = (np.abs(off_kwh) <= AGREEMENT * scale).all(axis=0)
+    chosen = np.flatnonzero(close & sound)
     rows = rows[chosen]
-    columns = (column[chosen] for column in (value, theta, least, most, into, out_of))
-    value, theta, least, most, into, out_of = columns
+    value, theta, least, most, into, out_of = (column[chosen] for column in columns)
     nothing = np.zeros_like(value)
     return rows, battery_answers(0.0, value, theta, nothing, least, most, into, out_of)
 

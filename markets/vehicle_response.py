@@ -54,21 +54,23 @@ def best_response(
     """
     if is_one(charge_efficiency) and is_one(discharge_efficiency):
         return _lossless(price, lam, theta, usable_kwh, lower_kwh, upper_kwh)
-    value = np.subtract(lam, np.multiply(theta, usable_kwh))
-    charge = np.asarray(value - np.divide(price, charge_efficiency))
-    charge = charge / np.multiply(theta, charge_efficiency)
-    charge = np.minimum(np.maximum(charge, 0.0), upper_kwh)
-    discharge = np.asarray(value - np.multiply(price, discharge_efficiency))
-    discharge = discharge * np.divide(discharge_efficiency, theta)
-    discharge = np.minimum(np.maximum(discharge, lower_kwh), 0.0)
-    energy = np.asarray(charge + discharge)
-    unwanted = np.less(value, 0.0)
-    if unwanted.any():
+    value = np.asarray(np.subtract(lam, np.multiply(theta, usable_kwh)))
+    charge = np.asarray(np.subtract(value, np.divide(price, charge_efficiency)))
+    np.divide(charge, np.multiply(theta, charge_efficiency), out=charge)
+    np.maximum(charge, 0.0, out=charge)
+    np.minimum(charge, upper_kwh, out=charge)
+    discharge = np.asarray(np.subtract(value, np.multiply(price, discharge_efficiency)))
+    np.multiply(discharge, np.divide(discharge_efficiency, theta), out=discharge)
+    np.maximum(discharge, lower_kwh, out=discharge)
+    np.minimum(discharge, 0.0, out=discharge)
+    if (value < 0.0).any():
         switch = switching_price(
             value, theta, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
         )
         either = np.where(np.less_equal(price, switch), charge, discharge)
-        energy = np.where(unwanted, either, energy)
+        energy = np.where(value < 0.0, either, charge + discharge)
+    else:
+        energy = np.add(charge, discharge, out=charge)
     lossless = np.equal(charge_efficiency, 1.0) & np.equal(discharge_efficiency, 1.0)
     if lossless.any():
         plain = _lossless(price, lam, theta, usable_kwh, lower_kwh, upper_kwh)
