@@ -1,5 +1,8 @@
 """Time the vehicle study: vehicle-hours per second of the three-level game, and memory per vehicle.
 
+Each case is run with and without losses of the vehicles; losses give every vehicle two lines and a
+dead band in place of one line, and may cost at most half of the speed.
+
 The communities grow with the fleet and the cost of generation is scaled with them, so every size
 plays the same game. Prints a table and, with ``--json FILE``, writes the figures.
 """
@@ -9,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +29,12 @@ from hmesh.runs.world.simulation import Simulation
 
 SIZES = (10_000, 100_000, 1_000_000)
 SOLVERS = ("exact", "negotiate")
+# Efficiencies of charging and discharging.
+LOSSES = {"none": (1.0, 1.0), "0.9, 0.85": (0.9, 0.85)}
+SPEEDS = ("game_vehicle_hours_per_s", "hour_vehicle_hours_per_s")
 
 
-def simulation_of(vehicles: int, solver: str, hours: int) -> Simulation:
+def simulation_of(vehicles: int, solver: str, hours: int, losses: str) -> Simulation:
     """Return the published day with as many vehicles, its communities grown alike."""
     scale = vehicles / 2000
     scenario = load_scenario(
@@ -38,6 +45,8 @@ def simulation_of(vehicles: int, solver: str, hours: int) -> Simulation:
             f"generation_cost.quadratic={5e-4 / scale}",
             f"hours={hours}",
             "strategies=[three_level]",
+            f"vehicles.charge_efficiency={LOSSES[losses][0]}",
+            f"vehicles.discharge_efficiency={LOSSES[losses][1]}",
         ],
     )
     setting = make_setting(scenario)
@@ -46,11 +55,13 @@ def simulation_of(vehicles: int, solver: str, hours: int) -> Simulation:
     return Simulation(setting, "three_level")
 
 
-def measure(vehicles: int, solver: str, hours: int) -> tuple[dict[str, Any], np.ndarray]:
+def measure(
+    vehicles: int, solver: str, hours: int, losses: str
+) -> tuple[dict[str, Any], np.ndarray]:
     """Time every hour of a day; return the figures and the prices found."""
     process = psutil.Process()
     before = process.memory_info().rss
-    simulation = simulation_of(vehicles, solver, hours)
+    simulation = simulation_of(vehicles, solver, hours, losses)
     decide, game_s, prices = simulation.market.decide, [], []
 
     def timed(world: Simulation) -> Any:
@@ -73,6 +84,7 @@ def measure(vehicles: int, solver: str, hours: int) -> tuple[dict[str, Any], np.
     return {
         "vehicles": vehicles,
         "solver": solver,
+        "losses": losses,
         "hours": hours,
         "game_vehicle_hours_per_s": vehicles * hours / sum(game_s),
         "hour_vehicle_hours_per_s": vehicles * hours / sum(hour_s),
@@ -84,6 +96,23 @@ def measure(vehicles: int, solver: str, hours: int) -> tuple[dict[str, Any], np.
         "questions_per_community_hour": counts.get("vehicle_questions", 0)
         / max(hours * len(simulation.aggregators) - counts["communities_without_vehicles"], 1),
     }, np.array(prices)
+
+
+def ratios_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the speeds with losses as shares of those without."""
+    ratios = []
+    for row in rows:
+        if row["losses"] == "none":
+            continue
+        (plain,) = (
+            other
+            for other in rows
+            if other["losses"] == "none"
+            and (other["vehicles"], other["solver"]) == (row["vehicles"], row["solver"])
+        )
+        shares = {name: row[name] / plain[name] for name in SPEEDS}
+        ratios.append({"vehicles": row["vehicles"], "solver": row["solver"], **shares})
+    return ratios
 
 
 def start_up() -> dict[str, float]:
@@ -110,6 +139,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
     for heading in (
         "vehicles",
         "solver",
+        "losses",
         "game [M vehicle-h/s]",
         "whole hour [M vehicle-h/s]",
         "columns [B/vehicle]",
@@ -122,6 +152,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
         table.add_row(
             f"{row['vehicles']:,}",
             row["solver"],
+            row["losses"],
             f"{row['game_vehicle_hours_per_s'] / 1e6:.2f}",
             f"{row['hour_vehicle_hours_per_s'] / 1e6:.2f}",
             f"{row['column_bytes_per_vehicle']:.0f}",
@@ -142,18 +173,25 @@ def main() -> None:
     options = parser.parse_args()
     sizes, hours = ([1000], 3) if options.smoke else (options.sizes, options.hours)
     rows = []
-    cases = [(size, solver) for size in sizes for solver in SOLVERS]
-    exact: dict[int, np.ndarray] = {}
-    for size, solver in track(cases, description="measuring"):
-        row, prices = measure(size, solver, hours)
-        exact.setdefault(size, prices)
-        row["price_gap_to_exact"] = float(np.abs(prices - exact[size]).max()) / 70.0
+    cases = [(*case, losses) for case in product(sizes, SOLVERS) for losses in LOSSES]
+    exact: dict[tuple[int, str], np.ndarray] = {}
+    for size, solver, losses in track(cases, description="measuring"):
+        row, prices = measure(size, solver, hours, losses)
+        exact.setdefault((size, losses), prices)
+        row["price_gap_to_exact"] = float(np.abs(prices - exact[size, losses]).max()) / 70.0
         rows.append(row)
     figures = {
         "start_up": start_up(),
         "three_level_game": rows,
+        "speed_with_losses": ratios_of(rows),
     }
     Console().print(table_of(rows))
+    for ratio in figures["speed_with_losses"]:
+        Console().print(
+            f"{ratio['vehicles']:,} vehicles, {ratio['solver']}: with losses "
+            f"{ratio['game_vehicle_hours_per_s']:.2f} of the speed of the game, "
+            f"{ratio['hour_vehicle_hours_per_s']:.2f} of that of the whole hour"
+        )
     Console().print(
         f"import of all four packages {figures['start_up']['import_s']:.2f} s, "
         f"hmesh --help {figures['start_up']['help_s']:.2f} s"

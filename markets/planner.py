@@ -236,7 +236,7 @@ def _demands(game: Game) -> list[Steps]:
     demands = []
     for m, kinks in enumerate(game.kinks):
         held = _demand(game, m)
-        if game.limits_kwh is not None and len(kinks.slope):
+        if game.limits_kwh is not None and kinks.answering:
             least, most = (float(limit[m]) for limit in game.limits_kwh)
             held = held.clipped(*_attainable(game, held, least, most))
         demands.append(held)
@@ -257,7 +257,7 @@ def _attainable(
 def _demand(game: Game, community: int) -> Steps:
     """Return what a community demands at every price."""
     kinks = game.kinks[community]
-    if len(kinks.slope) == 0:
+    if not kinks.answering:
         return Steps(np.zeros(1), np.array([kinks.saturated_kwh]))
     low, high = float(kinks.full_price.min()), float(kinks.empty_price.max())
     margin = 1.0 + 1e-6 * (abs(low) + abs(high))
@@ -266,7 +266,7 @@ def _demand(game: Game, community: int) -> Steps:
 
 def _own_price(game: Game, community: int, price: float) -> float:
     """Return a community's price: the one where it is fed, raised or lowered by its own limits."""
-    if game.limits_kwh is None or len(game.kinks[community].slope) == 0:
+    if game.limits_kwh is None or not game.kinks[community].answering:
         return price
     least, most = (float(limit[community]) for limit in game.limits_kwh)
     demand = _demand(game, community)

@@ -1,10 +1,10 @@
 """Narrowing the prices between which an equilibrium must lie, before it is computed exactly.
 
-With a million batteries the demand of a community has two million kinks, of which a few thousand
-matter. Counted into bins, the kinks give the demand exactly at the edges of the bins and within
-bounds between them. That bounds what an aggregator can earn in a bin and what the utility can earn
-between two of its prices; whatever cannot reach the best that is certain is left out, and what is
-left is counted into finer bins.
+With a million batteries the demand of a community has two million kinks, with losses four, of which
+a few thousand matter. Counted into bins, kinks and jumps give the demand exactly at the edges of
+the bins and within bounds between them. That bounds what an aggregator can earn in a bin and what
+the utility can earn between two of its prices; whatever cannot reach the best that is certain is
+left out, and what is left is counted into finer bins.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,9 @@ class DemandBins:
         Slope that the demand has at least everywhere in a bin [kWh^2/money].
     starts_bin, ends_bin : array of int
         Bin of every kink, counted from 1; 0 below the first edge.
+    jumps_bin : array of int
+        Likewise of every jump, exactly: the demand has fallen at the edge that ends its bin, and
+        at no edge before.
     """
 
     bends: Bends
@@ -51,6 +54,7 @@ class DemandBins:
     gentlest: NDArray[np.float64]
     starts_bin: NDArray[np.int16]
     ends_bin: NDArray[np.int16]
+    jumps_bin: NDArray[np.intp]
 
     @property
     def demand_kwh(self) -> NDArray[np.float64]:
@@ -62,6 +66,7 @@ class DemandBins:
         bends = self.bends
         starts = np.flatnonzero((self.starts_bin > first) & (self.starts_bin <= last))
         ends = np.flatnonzero((self.ends_bin > first) & (self.ends_bin <= last))
+        jumps = np.flatnonzero((self.jumps_bin > first) & (self.jumps_bin <= last))
         return Bends(
             float(self.edges[first]),
             float(self.edges[last]),
@@ -72,23 +77,33 @@ class DemandBins:
             bends.starts_slope[starts],
             bends.ends[ends],
             bends.ends_slope[ends],
+            bends.jump_price[jumps],
+            bends.jump_kwh[jumps],
+            bends.dead_bands,
         )
 
 
 def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
-    """Count the kinks of a community into bins of equal width."""
+    """Count the kinks and jumps of a community into bins of equal width."""
+    edges = np.linspace(bends.low, bends.high, bins + 1)
     started = _counted(bends, bends.starts, bends.starts_slope, bins)
     ended = _counted(bends, bends.ends, bends.ends_slope, bins)
     slope = bends.slope + np.cumsum(started.slope - ended.slope)
+    intercept = bends.intercept + np.cumsum(started.moment - ended.moment)[:-1]
+    # A kink may be counted on either side of an edge that it is next to, a jump may not.
+    jumps_bin = np.searchsorted(edges, bends.jump_price, side="right")
+    if len(jumps_bin):
+        intercept -= np.cumsum(np.bincount(jumps_bin, bends.jump_kwh, bins + 2))[:-1]
     return DemandBins(
         bends,
-        np.linspace(bends.low, bends.high, bins + 1),
-        bends.intercept + np.cumsum(started.moment - ended.moment)[:-1],
+        edges,
+        intercept,
         slope[:-1],
         bends.answering + np.cumsum(started.count - ended.count)[:-1],
         np.maximum(slope[:-2] - ended.slope[1:-1], 0.0) * (1.0 - ROUNDING),
         started.place,
         ended.place,
+        jumps_bin,
     )
 
 
@@ -169,7 +184,9 @@ def narrowed(
     kinks = sum(b.kinks for b in left if b is not None)
     # Where an aggregator may ask one price only there is nothing to narrow.
     fixed = any(b is not None and b.low == b.high for b in left)
-    while kinks > FEW_KINKS and low < high and not fixed:
+    # With dead bands there are twice as many kinks, and as few that matter.
+    few = FEW_KINKS * (2 if any(b is not None and b.dead_bands for b in left) else 1)
+    while kinks > few and low < high and not fixed:
         prices = np.linspace(low, high, SAMPLES)
         binned = [None if b is None else demand_bins(b) for b in left]
         answers = [None if b is None else _answers(b, prices) for b in binned]
@@ -244,7 +261,7 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
     demand = bins.demand_kwh
     certain = ((bins.edges - q) * demand).max(axis=1, keepdims=True)
     # Dearer than q, the demand lies below the line from the bin's lower edge; else above the one
-    # from its upper edge. A bin around q is bounded by neither alone, and stays.
+    # from its upper edge. A bin around q is bounded by neither alone.
     dearer = low >= q
     slope = bins.gentlest
     intercept = np.where(dearer, demand[:-1] + slope * low, demand[1:] + slope * high)
@@ -255,7 +272,14 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
     price = np.minimum(np.maximum(top, low), high)
     reach = (price - q) * (intercept - slope * price)
     dust = ROUNDING * np.abs(demand).max() * np.abs(bins.edges - q).max()
-    possible = (reach >= certain - dust) | ((low < q) & (q < high))
+    around = (low < q) & (q < high)
+    if bins.bends.dead_bands:
+        # Both ends bound it. Without losses it stays in any case, which keeps the order in which
+        # what is left is summed, and with it the last digits of published results.
+        sells = (high - q) * np.maximum(demand[:-1], 0.0)
+        buys = (q - low) * np.maximum(-demand[1:], 0.0)
+        around &= np.maximum(sells, buys) >= certain - dust
+    possible = np.where((low < q) & (q < high), around, reach >= certain - dust)
     first = np.maximum.accumulate(np.argmax(possible, axis=1))
     last = possible.shape[1] - np.argmax(possible[:, ::-1], axis=1)
     last = np.minimum.accumulate(last[::-1])[::-1]

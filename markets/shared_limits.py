@@ -11,7 +11,7 @@ from hmesh.markets.grid_losses import Feed
 from hmesh.markets.price_limits import allowed_prices
 
 if TYPE_CHECKING:
-    from hmesh.markets.three_level_game import Answers, Game, Outcome
+    from hmesh.markets.three_level_game import Followers, Game, Outcome
 
 # A shared line may be over its limit by this much, which is rounding [kWh].
 TOLERANCE_KWH = 1e-9
@@ -34,7 +34,7 @@ def over_kwh(feed: Feed, demand_kwh: NDArray[np.float64]) -> tuple[float, float]
 def within_shared_limits(
     game: "Game",
     solve: Callable[["Game"], "Outcome"],
-    answers: Callable[[], "Answers"],
+    answers: Callable[[], "Followers"],
 ) -> "Outcome":
     """Solve a game so that shared lines keep their limits where some price keeps them.
 

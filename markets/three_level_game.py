@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
-from hmesh.markets.demand_curve import Bends, Kinks, bends_of, demand_curve
+from hmesh.markets.answers import Answers, unbounded_line
+from hmesh.markets.demand_curve import Bends, bends_of, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
 from hmesh.markets.price_limits import price_limits
@@ -23,7 +24,9 @@ from hmesh.markets.utility_profit import best_on_line, best_with_losses, utility
 
 WithoutVehicles = Literal["pass_through", "profit_max"]
 # From prices of the utility to prices and demands of the communities, shape (communities, prices).
-type Answers = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+type Followers = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+MOST_BRANCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ class Game:
 
     Attributes
     ----------
-    kinks : tuple of Kinks
-        One per community; a community without vehicles has no kinks.
+    kinks : tuple of Answers
+        One per community; in a community without vehicles nobody answers.
     cost : GenerationCost
         What the utility pays.
     bounds : PriceBounds
@@ -83,7 +86,7 @@ class Game:
         aggregator keeps no limit.
     """
 
-    kinks: tuple[Kinks, ...]
+    kinks: tuple[Answers, ...]
     cost: GenerationCost
     bounds: PriceBounds
     without_vehicles: WithoutVehicles = "pass_through"
@@ -92,7 +95,7 @@ class Game:
 
     def has_vehicles(self) -> NDArray[np.bool_]:
         """Whether each community holds a vehicle, shape (communities,)."""
-        return np.array([len(kinks.slope) > 0 for kinks in self.kinks], dtype=bool)
+        return np.array([answers.answering for answers in self.kinks], dtype=bool)
 
     def lost_kwh(self, demand_kwh: NDArray[np.float64]) -> float | NDArray[np.float64]:
         """Return what is generated more than is sold, as far as the utility knows [kWh].
@@ -110,7 +113,7 @@ class Game:
         """Lowest and highest price that an aggregator may ask, its limits kept [money/kWh]."""
         lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
         kinks = self.kinks[community]
-        if self.limits_kwh is None or len(kinks.slope) == 0:
+        if self.limits_kwh is None or not kinks.answering:
             return lower, upper
         least, most = (float(limit[community]) for limit in self.limits_kwh)
         cheapest, dearest = (
@@ -158,13 +161,29 @@ class Outcome:
 def solve_closed_form(game: Game) -> Outcome:
     """Prices by the closed forms, clipped to their bounds; the equilibrium where nothing binds.
 
+    Batteries with losses have two lines, and a closed form holds for one of each: all begin on
+    their charging lines, and each is taken on the line that is nearer to the prices found, until
+    these do not move any more (``MOST_BRANCHES`` times at most). Where a battery stays idle, its
+    dead band binds as a bound does.
+
     Notes
     -----
     Source: Khwanrit (2024), eq. (5.20) and (5.30)-(5.33), corrected: only communities that hold
-    vehicles answer to prices.
+    vehicles answer to prices; extended by losses.
     """
+    outcome = _closed_form(game, np.full(len(game.kinks), -np.inf))
+    if any(answers.dead_bands or len(answers.jump_price) for answers in game.kinks):
+        for _ in range(MOST_BRANCHES):
+            before, outcome = outcome, _closed_form(game, outcome.community_price)
+            if np.array_equal(before.community_price, outcome.community_price):
+                break
+    return outcome
+
+
+def _closed_form(game: Game, near_price: NDArray[np.float64]) -> Outcome:
+    """Return the closed forms of the lines on which everybody is at some community prices."""
     answers = game.has_vehicles()
-    fixed, steepness, wanted = _interior_sums(game)
+    fixed, steepness, wanted = _interior_sums(game, near_price)
     passive = float(fixed[~answers].sum())
     alpha = float(steepness.sum())
     total = float(wanted[answers].sum())
@@ -175,15 +194,13 @@ def solve_closed_form(game: Game) -> Outcome:
         price = min(max(price, lower), upper)
     else:
         price = upper if passive > 0 else lower
-    return follow_closed_form(game, price)
+    community_price, demand = _clipped_aggregators(game, np.array([price]), near_price)
+    return Outcome(price, community_price[:, 0], demand[:, 0])
 
 
 def follow_closed_form(game: Game, utility_price: float) -> Outcome:
     """Return the closed-form answers of the aggregators to a price of the utility, clipped."""
-    _, steepness, wanted = _interior_sums(game)
-    community_price, demand = _clipped_aggregators(
-        game, np.array([utility_price]), steepness, wanted
-    )
+    community_price, demand = _clipped_aggregators(game, np.array([utility_price]))
     return Outcome(utility_price, community_price[:, 0], demand[:, 0])
 
 
@@ -192,7 +209,7 @@ def follow_exact(game: Game, utility_price: float) -> Outcome:
     community_price = np.empty(len(game.kinks))
     demand = np.empty(len(game.kinks))
     for m, kinks in enumerate(game.kinks):
-        if len(kinks.slope) == 0:
+        if not kinks.answering:
             community_price[m] = game.captive_price(utility_price)
             demand[m] = kinks.saturated_kwh
             continue
@@ -279,12 +296,11 @@ def _demand_lines(
     return offset, gain
 
 
-def _answers_of(game: Game, maps: Sequence[ResponseMap | None] | None) -> Answers:
+def _answers_of(game: Game, maps: Sequence[ResponseMap | None] | None) -> Followers:
     """Return how the aggregators answer prices of the utility: exactly, or clipped without maps."""
     if maps is not None:
         return lambda q: _mapped_aggregators(game, q, maps)
-    _, steepness, wanted = _interior_sums(game)
-    return lambda q: _clipped_aggregators(game, q, steepness, wanted)
+    return lambda q: _clipped_aggregators(game, q)
 
 
 def solve_grid(
@@ -318,7 +334,7 @@ def solve_grid(
     )
 
 
-def _solve_grid(game: Game, step: float, zooms: int, answer: Answers) -> Outcome:
+def _solve_grid(game: Game, step: float, zooms: int, answer: Followers) -> Outcome:
     """Find the best price on a grid, whatever lines carry that communities share."""
     lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
     best = lower
@@ -343,52 +359,78 @@ def response_maps(game: Game) -> list[ResponseMap | None]:
 def _bends(game: Game) -> list[Bends | None]:
     """Return what bends the demand of every community, None for one without vehicles."""
     return [
-        bends_of(kinks, *game.aggregator_bounds(m)) if len(kinks.slope) else None
+        bends_of(kinks, *game.aggregator_bounds(m)) if kinks.answering else None
         for m, kinks in enumerate(game.kinks)
     ]
 
 
 def _passive_load(game: Game) -> float:
-    return sum(kinks.saturated_kwh for kinks in game.kinks if len(kinks.slope) == 0)
+    return sum(kinks.saturated_kwh for kinks in game.kinks if not kinks.answering)
 
 
 def _passive_loads(game: Game) -> NDArray[np.float64]:
     """Return the demand of each community without vehicles, 0 for the others [kWh]."""
-    return np.array([0.0 if len(k.slope) else k.saturated_kwh for k in game.kinks])
+    return np.array([0.0 if k.answering else k.saturated_kwh for k in game.kinks])
 
 
 def _interior_sums(
-    game: Game,
+    game: Game, near_price: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return fixed load, slope and demand at price 0 of every community, unbounded."""
     fixed, steepness, wanted = [], [], []
-    for kinks in game.kinks:
-        fixed.append(kinks.saturated_kwh)
-        steepness.append(kinks.slope.sum())
-        wanted.append(kinks.saturated_kwh + (kinks.slope * kinks.full_price).sum())
+    for answers, price in zip(game.kinks, near_price.tolist(), strict=True):
+        intercept, slope = unbounded_line(answers, price)
+        fixed.append(answers.saturated_kwh)
+        steepness.append(slope)
+        wanted.append(intercept)
     return np.array(fixed), np.array(steepness), np.array(wanted)
 
 
 def _clipped_aggregators(
-    game: Game,
-    q: NDArray[np.float64],
-    steepness: NDArray[np.float64],
-    wanted: NDArray[np.float64],
+    game: Game, q: NDArray[np.float64], near_price: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return clipped closed-form answers to ``q``: prices and demands (communities, len(q))."""
-    prices = np.empty((len(steepness), len(q)))
+    """Return clipped closed-form answers to ``q``: prices and demands (communities, len(q)).
+
+    Those are on the lines near some community prices, or where none are given near the answers
+    themselves.
+    """
+    prices = np.empty((len(game.kinks), len(q)))
     demands = np.empty_like(prices)
-    for m, kinks in enumerate(game.kinks):
-        if steepness[m] == 0:
+    for m, answers in enumerate(game.kinks):
+        if not answers.answering:
             prices[m] = [game.captive_price(price) for price in q]
-            demands[m] = kinks.saturated_kwh
+            demands[m] = answers.saturated_kwh
             continue
-        choke = wanted[m] / steepness[m]
-        lower, upper = game.aggregator_bounds(m)
-        prices[m] = np.clip((q + choke) / 2, lower, upper)
-        curve = demand_curve(kinks, lower, upper)
+        start = -np.inf if near_price is None else float(near_price[m])
+        bounds = game.aggregator_bounds(m)
+        prices[m] = _clipped_price(answers, q, start, bounds)
+        if near_price is None and (answers.dead_bands or len(answers.jump_price)):
+            prices[m] = [
+                _settled_price(answers, *pair, bounds)
+                for pair in zip(q.tolist(), prices[m].tolist(), strict=True)
+            ]
+        curve = demand_curve(answers, *bounds)
         demands[m] = curve.demand_kwh(prices[m])
     return prices, demands
+
+
+def _clipped_price(
+    answers: Answers, q: NDArray[np.float64], near_price: float, bounds: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return the clipped closed-form prices at ``q`` of those on their lines near a price."""
+    intercept, slope = unbounded_line(answers, near_price)
+    # Who only jumps has no line; its aggregator takes the price that it pays.
+    choke = intercept / slope if slope > 0 else q
+    return np.clip((q + choke) / 2, *bounds)
+
+
+def _settled_price(answers: Answers, q: float, price: float, bounds: tuple[float, float]) -> float:
+    """Return the clipped closed-form price of those on their lines near this price itself."""
+    for _ in range(MOST_BRANCHES):
+        before, price = price, float(_clipped_price(answers, np.array([q]), price, bounds)[0])
+        if price == before:
+            break
+    return price
 
 
 def _mapped_aggregators(

@@ -1,11 +1,11 @@
 """Who answers to the price of a step and what was decided: its game as an audit sees it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.demand_curve import kinks_of
+from hmesh.markets.answers import battery_answers
 from hmesh.markets.three_level_game import Game
 from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.run_inputs import RunInputs
@@ -24,6 +24,8 @@ class GameStep:
         Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
     lam, theta, usable_kwh, lower_kwh, upper_kwh
         As `hmesh.markets.best_response` takes them, shape (vehicles,).
+    charge_efficiency, discharge_efficiency
+        Likewise; one number for all or of shape (vehicles,).
     energy_kwh
         What each exchanges [kWh], shape (vehicles,).
     utility_price, community_price
@@ -47,19 +49,25 @@ class GameStep:
     community_price: NDArray[np.float64]
     passive_kwh: NDArray[np.float64]
     node_kwh: NDArray[np.float64]
+    charge_efficiency: float | NDArray[np.float64] = 1.0
+    discharge_efficiency: float | NDArray[np.float64] = 1.0
 
     def wanted_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every vehicle wants at some prices, unbounded; 0 where not plugged in."""
         price = np.append(community_price, 0.0)[self.where]
-        wanted = (self.lam - price) / self.theta - self.usable_kwh
+        wanted = best_response(
+            price, self.lam, self.theta, self.usable_kwh, -np.inf, np.inf,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
         return np.where(self.where >= 0, wanted, 0.0)
 
     def answers_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at some prices, 0 where not plugged in."""
         price = np.append(community_price, 0.0)[self.where]
         energy = best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-        )
+            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
         return np.where(self.where >= 0, energy, 0.0)
 
     def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,6 +76,23 @@ class GameStep:
         answers = self.answers_kwh(community_price)[parked]
         return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
 
+    def of(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "GameStep":
+        """Return what some of the vehicles have to decide."""
+        efficiencies = (self.charge_efficiency, self.discharge_efficiency)
+        into, out_of = (each if isinstance(each, float) else each[rows] for each in efficiencies)
+        return replace(
+            self,
+            where=self.where[rows],
+            lam=self.lam[rows],
+            theta=self.theta[rows],
+            usable_kwh=self.usable_kwh[rows],
+            lower_kwh=self.lower_kwh[rows],
+            upper_kwh=self.upper_kwh[rows],
+            energy_kwh=self.energy_kwh[rows],
+            charge_efficiency=into,
+            discharge_efficiency=out_of,
+        )
+
     def game(self, inputs: RunInputs, grid: PricedGrid, *, planned: bool = False) -> Game:
         """Return the game of the step, or as a planner sees it."""
         order = np.argsort(self.where, kind="stable")
@@ -75,8 +100,13 @@ class GameStep:
         kinks = []
         for m, passive in enumerate(self.passive_kwh.tolist()):
             rows = order[cuts[m] : cuts[m + 1]]
-            columns = self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-            kinks.append(kinks_of(passive, *(column[rows] for column in columns)))
+            one = self.of(rows)
+            kinks.append(
+                battery_answers(
+                    passive, one.lam, one.theta, one.usable_kwh, one.lower_kwh, one.upper_kwh,
+                    one.charge_efficiency, one.discharge_efficiency,
+                )
+            )  # fmt: skip
         drawn = self.node_kwh, self.passive_kwh
         feed = grid.planned_feed(*drawn) if planned else grid.feed(*drawn)
         rule = inputs.scenario.prices.without_vehicles

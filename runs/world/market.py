@@ -11,7 +11,6 @@ from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.fleet import Fleet, ParkedVehicles
 from hmesh.agents.utility_company import KnownLines
 from hmesh.environment.population import Population
-from hmesh.markets.demand_curve import kinks_of
 from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import (
     Game,
@@ -228,8 +227,8 @@ def game_of(simulation: "Simulation") -> Game:
     """Return the game of the step as somebody would see it who knows everything."""
     setting, market = simulation.setting, simulation.market
     kinks = tuple(
-        kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
-        for fixed, p in zip(market.passive_kwh, market.parked, strict=True)
+        parked.answers(float(fixed))
+        for fixed, parked in zip(market.passive_kwh, market.parked, strict=True)
     )
     rule = setting.scenario.prices.without_vehicles
     drawn = market.node_kwh, market.passive_kwh

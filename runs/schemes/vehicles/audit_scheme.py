@@ -88,7 +88,10 @@ class VehicleSchemeAudit(SchemeAudit):
         grid = self.grid
         if grid is None or not self.inputs.all_recorded:
             return None
-        seen = _seen(self._rows, self._hours, self._first, step, strategy, grid, self._connections)
+        vehicles: Vehicles = self.inputs.scenario.vehicles
+        seen = _seen(
+            vehicles, self._rows, self._hours, self._first, step, strategy, grid, self._connections
+        )
         if self._welfare is not None:
             planned = seen.game(self.inputs, grid.grid, planned=True)
             self._welfare[:, step, strategy] = _welfare(self.inputs, seen, planned)
@@ -234,6 +237,7 @@ def _welfare(inputs: VehicleRunInputs, seen: GameStep, game: Game) -> tuple[floa
 
 
 def _seen(
+    vehicles: Vehicles,
     rows: Columns,
     hours: Columns,
     first: int,
@@ -261,4 +265,6 @@ def _seen(
         community_price=here["community_price"],
         passive_kwh=here["net_kwh"] - here["ev_kwh"],
         node_kwh=node_kwh,
+        charge_efficiency=vehicles.charge_efficiency,
+        discharge_efficiency=vehicles.discharge_efficiency,
     )
