@@ -15,6 +15,8 @@ from hmesh.markets.load_levelling import answer_to_prices
 class BuildingBattery(RowAgent):
     """The battery of one building."""
 
+    decisions = ("answer",)
+
     building = Column(np.int32, "-", 0, "row of the building it belongs to")
     community = Column(np.int16, "-", 0, "where it stands")
     capacity_kwh = Column(np.float64, "kWh", 0.0, "how much it can hold")

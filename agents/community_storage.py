@@ -29,6 +29,8 @@ class CommunityStorage(RowAgent):
 class ServedHousehold(RowAgent):
     """A household that a community's storage may serve."""
 
+    decisions = ("draw",)
+
     storage = Column(np.int32, "-", 0, "row of the storage")
     demand_kwh = Column(np.float64, "kWh", 0.0, "demand of this step", state=True)
     forecast_kwh = Column(

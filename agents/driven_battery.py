@@ -1,9 +1,14 @@
 """Batteries on wheels: what electric vehicles and school buses have in common."""
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.agents.agent_rows import AgentRows
 from hmesh.agents.row_agent import Column, RowAgent
 from hmesh.environment.battery import exchange_bounds
+from hmesh.environment.population import Population
 
 
 class DrivenBattery(RowAgent):
@@ -40,3 +45,44 @@ class DrivenBattery(RowAgent):
             self.can_exchange,
         )
         return float(lower), float(upper)
+
+
+class DrivenBatteryRows(AgentRows):
+    """Many driven batteries at once."""
+
+    __slots__ = ("_bounds",)
+
+    _bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+
+    def __init__(
+        self,
+        model: Any,
+        population: Population,
+        rows: NDArray[np.intp],
+        bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    ) -> None:
+        super().__init__(model, population, rows)
+        object.__setattr__(self, "_bounds", bounds)
+
+    @property
+    def can_exchange(self) -> NDArray[np.bool_]:
+        """Whether each is plugged in where there is supply."""
+        raise NotImplementedError
+
+    def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the least and the greatest energy each can exchange in this step [kWh]."""
+        if self._bounds is not None:
+            return self._bounds
+        lower, upper = exchange_bounds(
+            self.energy_kwh,
+            self.capacity_kwh,
+            self.soc_min,
+            self.soc_max,
+            self.power_kw,
+            self.model.calendar.step_h,
+            self.charge_efficiency,
+            self.discharge_efficiency,
+            self.reserve_kwh,
+            self.can_exchange,
+        )
+        return lower, upper

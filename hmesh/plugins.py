@@ -4,7 +4,7 @@ A file with them is a plugin. A scenario names it under `plugins`, a command by 
 installed package by an entry point of the group `hmesh.plugins`.
 """
 
-from hmesh.runs.plugins.decorators import add_scheme, metric, scheme, strategy
+from hmesh.runs.plugins.decorators import add_scheme, behaviour, metric, scheme, strategy
 from hmesh.runs.world.market import Decision
 
-__all__ = ["Decision", "add_scheme", "metric", "scheme", "strategy"]
+__all__ = ["Decision", "add_scheme", "behaviour", "metric", "scheme", "strategy"]

@@ -94,6 +94,8 @@ class SchemeAudit:
         Whether its agents answer to the price of the step.
     unknown_answers
         Why it is not known how, "" where it is.
+    answers_by_design
+        Whether some of them answer by behaviours of plugins, so that no answer can be checked.
     added_figures
         Names of its figures that runs of earlier versions lack.
     """
@@ -103,6 +105,7 @@ class SchemeAudit:
     step_by_step = False
     answers = False
     unknown_answers = ""
+    answers_by_design = False
     added_figures: Sequence[str] = ()
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:

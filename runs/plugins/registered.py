@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.schemes.registry import schemes
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -33,13 +34,58 @@ class Metric:
     place: str
 
 
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How some agents of a type decide, in place of how all of them do.
+
+    Attributes
+    ----------
+    name : str
+        What a scenario calls it.
+    agent_class : type
+        A subclass of the type of agents.
+    scheme : str
+        The scheme whose agents these are.
+    plugin : str
+        The plugin that registered it, "" for a program.
+    place : str
+        Where its class is defined, for messages.
+    """
+
+    name: str
+    agent_class: type[Any]
+    scheme: str
+    plugin: str
+    place: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that its class declares beyond those of all agents of the type."""
+        declared = {each.name for each in self.agent_class.attributes()}
+        base = next(kind for kind in self.agent_class.__mro__ if kind in deciding())
+        return tuple(sorted(declared - {each.name for each in base.attributes()}))
+
+
 METRICS: dict[str, Metric] = {}
+BEHAVIOURS: dict[str, Behaviour] = {}
+
+# What a message says of a name that nobody has registered.
+REGISTER = "register it with @{decorator} in a file named in `plugins:`"
 
 # Which plugin a strategy or a scheme belongs to, by name.
 OWNERS: dict[str, str] = {}
 
 # The plugin that is being loaded, and what withdraws what it has registered so far.
 _loading: list[tuple[str, list[Callable[[], None]]]] = []
+
+
+def deciding() -> dict[type[Any], str]:
+    """Return the types of agents that may have a behaviour, each with its scheme."""
+    return {
+        each.found("deciding", each.deciding): each.name
+        for each in schemes().values()
+        if each.deciding
+    }
 
 
 @contextmanager

@@ -168,6 +168,9 @@ class SchemeDescriptor:
         A line where its tables get very long, a function of the scenario.
     rules
         The table to which a strategy of a plugin adds its rule, where the scheme takes any.
+    deciding
+        The type of its agents whose decisions a behaviour of a plugin may override; `deciding` of
+        its step is the group of them.
     """
 
     name: str
@@ -201,6 +204,7 @@ class SchemeDescriptor:
     searches_price: Part = ()
     size_note: Part = ()
     rules: Part = ()
+    deciding: Part = ()
 
     @property
     def place(self) -> str:

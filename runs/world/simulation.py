@@ -20,6 +20,7 @@ from hmesh.runs.plugins.metrics import MetricTotals
 from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.schemes.scheme_step import Scheme
+from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
@@ -114,6 +115,8 @@ class Simulation(World):
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
+        if setting.scenario.behaviours:
+            give_behaviours(self)
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
 from hmesh.runs.audits.audit_report import Check
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -42,6 +43,7 @@ class SchoolAudit(SchemeAudit):
         self.figures_by_step: Figures = {}
         self.figures_of_run: Figures = {}
         self.tallies = SchoolTallies()
+        self.behaving = behaviours_of(inputs, "school_buses")
         count = rules.school_count
         recorded = recorded_schools(inputs.scenario.record.schools, count)
         setting = inputs.of_scheme("school_buses")
@@ -106,7 +108,12 @@ class SchoolAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        return iter(self.tallies.checks())
+        follow_price = (self.tallies.best, self.tallies.price)
+        names = [tally.name for tally in follow_price] if self.behaving else []
+        yield from (check for check in self.tallies.checks() if check.name not in names)
+        priced = "optimal_energy_price" in self.strategies
+        checks = ["best response of schools", "incentive price that costs the utility least"]
+        yield from by_design(self.behaving, "schools", checks if priced else [])
 
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where schools tell not all of them."""

@@ -43,4 +43,5 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:school_warnings",
     money=".money:MONEY",
     searches_price=".money:buys_from_buses",
+    deciding="hmesh.agents.school:School",
 )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.markets.three_level_game import Game
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.member_energies import feeders_out
@@ -45,6 +46,9 @@ class VehicleSchemeAudit(SchemeAudit):
     def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
         self.inputs = VehicleRunInputs.of(inputs)
         self.unknown_answers = "" if self.inputs.all_recorded else self.inputs.not_all_recorded
+        self._behaving = behaviours_of(inputs, "vehicles")
+        # Their answers to prices are their own, and so are those of their aggregators.
+        self.answers_by_design = bool(self._behaving)
         self._run, self._hours = run, hours
         self._rows: Columns = {}
         self._first = 0
@@ -56,7 +60,9 @@ class VehicleSchemeAudit(SchemeAudit):
         yield check_fleet(inputs, fleet)
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         self.traffic = TrafficAudit(inputs, TableReader(run, "trips", names, inputs.start_ms))
-        self.vehicles = VehicleAudit(inputs, self._hours, fleet, feeders_out(inputs))
+        self.vehicles = VehicleAudit(
+            inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values()
+        )
         self.equilibrium = EquilibriumAudit(inputs, fleet)
         self._reader = vehicle_reader(run, inputs)
         setting = inputs.of_scheme("vehicles")
@@ -77,7 +83,7 @@ class VehicleSchemeAudit(SchemeAudit):
     def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
         bargains = self.inputs.vehicle_strategies[strategy] != "typical"
-        bargains &= not self.inputs.own_rule(strategy)
+        bargains &= not self.inputs.own_rule(strategy) and not self._behaving
         if not (bargains and self.inputs.all_recorded):
             return None
         seen = _seen(self._rows, self._hours, self._first, step, strategy)
@@ -91,8 +97,21 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        for audit in (self.traffic, self.vehicles, self.equilibrium):
+        audits = [self.traffic, self.vehicles]
+        for audit in audits if self._behaving else [*audits, self.equilibrium]:
             yield from audit.checks()
+        yield from by_design(self._behaving, "vehicles", self._inapplicable())
+
+    def _inapplicable(self) -> list[str]:
+        """Return the checks that do not apply where vehicles decide by behaviours, in words."""
+        games = {name for name in self.inputs.vehicle_strategies if name != "typical"}
+        if not games:
+            return []
+        checks = ["best response of each of them", "prices of communities in equilibrium"]
+        checks.append("energies in equilibrium")
+        checks += ["price of the utility in equilibrium"] if "three_level" in games else []
+        kept = self.inputs.scenario.messages.keep != "none"
+        return [*checks, *(["answers to offers"] if kept else [])]
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what vehicles draw where they are plugged in [kWh]."""
@@ -131,7 +150,9 @@ class VehicleSchemeAudit(SchemeAudit):
             **_counts(inputs, hours),
         }
         solver = inputs.scenario.game.solver
-        if solver == "exact" and inputs.all_recorded:
+        if solver == "exact" and self._behaving:
+            pass  # Only the equilibrium shows how often the utility's best price is unattained.
+        elif solver == "exact" and inputs.all_recorded:
             by_step["counts.unattained_optima"] = self.equilibrium.unattained
         elif solver in ("grid", "closed_form"):
             by_step["counts.unattained_optima"] = np.zeros_like(self.equilibrium.unattained)
