@@ -103,7 +103,10 @@ def check(
 
 @app.command(name="import")
 def import_data(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}, or one of a plugin."),
+    ],
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The file or folder.")],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder.")],
     time_zone: Annotated[str | None, typer.Option(help="IANA name of the time zone.")] = None,
@@ -113,12 +116,15 @@ def import_data(
     ] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217 code of the prices.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the data.")] = None,
+    plugins: Plugins = None,
 ) -> None:
     """Turn files of others into a dataset, and check it."""
     from hmesh.environment.datasets.readers import Wishes
+    from hmesh.runs.plugins.loading import load_plugins
     from hmesh.runs.world.dataset_files import dataset_report, import_dataset
 
     raise_from_now_on()
+    load_plugins((), Path.cwd(), plugins or ())
     wishes = Wishes(time_zone, start, clock, currency, licence)
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)

@@ -12,6 +12,7 @@ from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.last_digits import anything
 from hmesh.environment.safe_files import beside, own_folder, remove_own, sync, unwritable
 from hmesh.runs.pictures.picture_form import STYLE, PictureForm
+from hmesh.runs.pictures.plugin_pictures import pictures_of_plugins
 from hmesh.runs.results.folder_lock import locked
 from hmesh.runs.results.names import PICTURE_FILES
 from hmesh.runs.results.run_reader import read_run
@@ -100,7 +101,7 @@ def draw_plots(
             return []
     plots: list[Plot] = []
     problems: list[Problem] = []
-    with locked(data.run.directory), _put_in_place(folder) as new_folder, _styled():
+    with locked(data.run.directory), _put_in_place(folder) as new_folder, styled():
         for name, draw, path in wanted:
             try:
                 with drawn_at(form.size_in):
@@ -132,7 +133,8 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
 
 
 @contextmanager
-def _styled() -> Iterator[None]:
+def styled() -> Iterator[None]:
+    """Draw in the style of hMESH."""
     from matplotlib import style as matplotlib_style
 
     from hmesh.runs.pictures.figure_layout import style
@@ -194,7 +196,8 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
         pictures.insert(0, ("whole_and_parts", draw_whole_and_parts))
     taking_part = [scheme(name) for name in data.schemes]
     of_schemes = [picture for each in taking_part for picture in each.all_pictures()]
+    of_plugins = pictures_of_plugins(data)
     if not drawn and any(each.without_grid for each in taking_part):
         # Homes without a grid: there is no load of the grid and nothing has a price.
-        return of_schemes
-    return [*pictures, *of_schemes, ("line_loading", draw_line_loading)]
+        return [*of_schemes, *of_plugins]
+    return [*pictures, *of_schemes, ("line_loading", draw_line_loading), *of_plugins]

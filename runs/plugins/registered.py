@@ -1,7 +1,7 @@
 """What plugins have registered, by whom, and how it is withdrawn."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +66,32 @@ class Behaviour:
         return tuple(sorted(declared - {each.name for each in base.attributes()}))
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A function of a plugin by its name: a forecaster, a reader or a picture.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    function : callable
+        The function.
+    plugin : str
+        The plugin that registered it, "" for a program.
+    place : str
+        Where it is defined, for messages.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    plugin: str
+    place: str
+
+
+FORECASTERS: dict[str, Registered] = {}
+PICTURES: dict[str, Registered] = {}
+READERS: dict[str, Registered] = {}
+
 METRICS: dict[str, Metric] = {}
 BEHAVIOURS: dict[str, Behaviour] = {}
 
@@ -86,6 +112,17 @@ def deciding() -> dict[type[Any], str]:
         for each in schemes().values()
         if each.deciding
     }
+
+
+def unnamed_plugin(
+    place: str, kind: str, registered: "Registered | Behaviour", scenario: Mapping[str, Any]
+) -> list[Problem]:
+    """Return the problem of a scenario that uses a name of a plugin which it does not name."""
+    if registered.plugin in ("", *scenario.get("plugins", ())):
+        return []
+    message = f"{registered.name!r} is a {kind} of the plugin {registered.plugin}"
+    allowed = f"plugins: [{registered.plugin}] in the scenario, or --plugin"
+    return [Problem(place, message, allowed)]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
-from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
+from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER, unnamed_plugin
 from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, refuse
 
 Row = Annotated[int, Field(ge=0, lt=10_000_000)]
@@ -105,12 +105,8 @@ def behaviour_problems(
     for k, choice in enumerate(choices):
         registered = BEHAVIOURS[choice.behaviour]
         here = f"behaviours.{k}"
-        if registered.plugin not in ("", *plugins):
-            yield Problem(
-                f"{here}.behaviour",
-                f"{choice.behaviour!r} is a behaviour of the plugin {registered.plugin}",
-                f"plugins: [{registered.plugin}] in the scenario, or --plugin",
-            )
+        named = {"plugins": plugins}
+        yield from unnamed_plugin(f"{here}.behaviour", "behaviour", registered, named)
         if registered.scheme not in schemes:
             yield Problem(
                 f"{here}.behaviour",
