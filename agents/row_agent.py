@@ -138,6 +138,10 @@ class AgentGroup[A: RowAgent](Sequence[A]):
         # The classes of replaced agents, and which of them each row has; the group's own is 0.
         self._classes: list[type[A]] = [agent_class]
         self._class_of: NDArray[np.int16] | None = None
+        # A world knows its groups, so that agents can be selected by type without their objects.
+        known = getattr(model, "agent_groups", None)
+        if known is not None:
+            known.append(self)
         if len(population) <= MOST_OBJECTS:
             for row in range(len(population)):
                 self._kept[row] = agent_class(model, population, row)
@@ -164,6 +168,29 @@ class AgentGroup[A: RowAgent](Sequence[A]):
     def class_of(self, row: int) -> type[A]:
         """Return the class of an agent: that of the group, unless it was replaced."""
         return self._classes[0 if self._class_of is None else int(self._class_of[row])]
+
+    @property
+    def classes(self) -> list[type[A]]:
+        """The classes of its agents, its own first."""
+        return list(self._classes)
+
+    def class_numbers(self, rows: NDArray[np.intp]) -> NDArray[np.int16]:
+        """Return which of `classes` some agents have, shape (n,)."""
+        if self._class_of is None:
+            return np.zeros(len(rows), dtype=np.int16)
+        return self._class_of[rows]
+
+    def rows_of(self, agent_class: type[Any]) -> NDArray[np.intp]:
+        """Return the rows of the agents that have exactly a class."""
+        if agent_class not in self._classes:
+            return np.empty(0, dtype=np.intp)
+        numbers = self.class_numbers(np.arange(len(self)))
+        return np.flatnonzero(numbers == self._classes.index(agent_class))
+
+    @property
+    def all_kept(self) -> bool:
+        """Whether the model knows every agent as an object."""
+        return len(self._kept) == len(self)
 
     def replaced(self, rows: NDArray[np.intp]) -> list[tuple[type[A], NDArray[np.intp]]]:
         """Return the classes of replaced agents among some rows, each with their places there."""
@@ -225,4 +252,5 @@ class AgentGroup[A: RowAgent](Sequence[A]):
                 old.remove()
             if as_objects:
                 self._kept[row] = agent_class(self.model, self.population, row)
-        self.self_willed = np.union1d(self.self_willed, places)
+        alike = agent_class is self.agent_class
+        self.self_willed = (np.setdiff1d if alike else np.union1d)(self.self_willed, places)

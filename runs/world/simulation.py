@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.agent_selection import AgentSelection
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
@@ -118,6 +119,20 @@ class Simulation(World):
         if setting.scenario.behaviours:
             give_behaviours(self)
 
+    @property
+    def agents_by_type(self) -> dict[type[Any], Any]:  # type: ignore[override]
+        """The agents of each type: an `AgentSet`, or an `AgentSelection` of very many.
+
+        Both are asked the same. Of a type with more agents than are kept as objects, `agents` holds
+        only those that are asked one by one; a selection holds all of them.
+        """
+        found: dict[type[Any], Any] = dict(super().agents_by_type)
+        for group in self.agent_groups:
+            if not group.all_kept:
+                for kind in group.classes:
+                    found[kind] = AgentSelection.of_type(self.agent_groups, kind, self.random)
+        return found
+
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
         self.turn()
@@ -133,6 +148,7 @@ class Simulation(World):
         self.write_record(self)
         self.move_batteries()
         self.step_index += 1
+        self.running = self.step_index < self.setting.scenario.steps
 
     def read_meters(self) -> None:
         """Read what members use and generate in this step."""
