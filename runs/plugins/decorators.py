@@ -61,7 +61,7 @@ def metric[F: Callable[[Any], Any]](name: str) -> Callable[[F], F]:
 def strategy[C: type](
     name: str, *, scheme: str, label: str = "", colour: str = ""
 ) -> Callable[[C], C]:
-    """Register a strategy: a pricing rule with a method ``decide(simulation)``.
+    """Register a strategy: a rule with a method ``decide``.
 
     Parameters
     ----------
@@ -77,8 +77,9 @@ def strategy[C: type](
     Returns
     -------
     callable
-        A decorator of the class, whose ``decide`` takes a `Simulation`, changes nothing in it, and
-        returns a `Decision`.
+        A decorator of the class. A rule of the vehicles is one of the market: its ``decide`` takes
+        a `Simulation`, changes nothing in it, and returns a `Decision`. A rule of the school buses
+        takes a `SchoolBusSharing` and returns a `SchoolDecision`.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def strategy[C: type](
             near = "" if known else nearest(str(scheme), open_schemes)
             raise InputError([Problem(place, message, ", ".join(open_schemes), near)])
         if not isinstance(rule, type) or not callable(getattr(rule, "decide", None)):
-            allowed = "a class with a method decide(self, simulation) that returns a Decision"
+            allowed = "a class with a method decide that returns a decision, as the scheme's have"
             raise InputError([Problem(place, "has no method decide", allowed)])
         taken = _strategy_names()
         if name in taken:
@@ -110,7 +111,9 @@ def strategy[C: type](
             name,
             label or name.replace("_", " "),
             colour or _free_colour(),
-            pricing=OWN_RULE,
+            # Where the strategies of a scheme set prices, its rule is one of the market.
+            pricing=OWN_RULE if any(each.pricing for each in held) else "",
+            own=True,
         )
         rules = descriptor.part("rules")
         rules[name] = rule

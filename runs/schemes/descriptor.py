@@ -69,6 +69,8 @@ class StrategyDescriptor:
         `OWN_RULE`; "" where that is no matter of the scheme.
     plural
         Whether its title is plural: "batteries lower the peak".
+    own
+        Whether a plugin added it by a rule of its own.
     """
 
     name: str
@@ -77,6 +79,7 @@ class StrategyDescriptor:
     everybody: bool = False
     pricing: str = ""
     plural: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWor
 from hmesh.runs.schemes.school_buses.records import recorded_schools
 from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
-from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.strategy_names import is_own, strategies_within
 
 
 class SchoolAudit(SchemeAudit):
@@ -114,6 +114,13 @@ class SchoolAudit(SchemeAudit):
         priced = "optimal_energy_price" in self.strategies
         checks = ["best response of schools", "incentive price that costs the utility least"]
         yield from by_design(self.behaving, "schools", checks if priced else [])
+        for strategy in filter(is_own, self.strategies):
+            note = (
+                "does not best-respond by design: 5 checks do not apply (schedule of the night, "
+                "prices outside critical hours, incentive price, best response, messages)"
+            )
+            name = f"rule: {strategy} sets what schools charge and sell"
+            yield Check(name, None, np.nan, 0.0, "", note=note, by_design=True)
 
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where schools tell not all of them."""
