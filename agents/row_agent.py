@@ -35,6 +35,10 @@ class Column[T: (float, int, bool)]:
         self.description = description
         self.state = state
 
+    def otherwise(self, default: T) -> "Column[T]":
+        """Return the same quantity with another default, for a type of agents that has one."""
+        return Column(self.dtype, self.unit, default, self.description, state=self.state)
+
     def __set_name__(self, owner: type, name: str) -> None:
         self.attribute = AgentAttribute(
             name, self.dtype, self.unit, self.default, self.description, self.state

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 
@@ -64,7 +64,7 @@ class PictureForm:
         if problems:
             raise InputError(problems)
 
-    def save(self, figure: "Figure", path: Path | str, name: str, finding: str) -> None:
+    def save(self, figure: "Figure", path: Path | str | IO[bytes], name: str, finding: str) -> None:
         """Write a figure, with its name and finding as metadata where the format has any."""
         more: dict[str, Any] = {}
         about: dict[str, Any] = {"Title": name, "Description": finding}

@@ -104,12 +104,12 @@ class FigureCollector(mesa.DataCollector):
     """
 
     def __init__(self, reporters: dict[str, Callable[[Any], Any]]) -> None:
-        super().__init__(model_reporters=reporters)
+        super().__init__(model_reporters=reporters)  # type: ignore[no-untyped-call]
 
     def collect(self, model: Any) -> None:
         """Add the figures of the step."""
         if self.model_reporters:
-            super().collect(model)
+            super().collect(model)  # type: ignore[no-untyped-call]
         else:
             self._collection_steps.append(model.time)
         figures = dict(_numbers(model.summary()))

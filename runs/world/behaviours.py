@@ -90,6 +90,7 @@ def _chosen(
             wanted, there = choice.count, np.flatnonzero(here & free)
             rows = np.sort(there[np.argsort(draw[there], kind="stable")[:wanted]])
         else:
+            assert choice.rows is not None
             first, last = choice.rows
             wanted = last + 1 - first
             rows = np.arange(first, min(last + 1, size))

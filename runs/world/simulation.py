@@ -120,7 +120,7 @@ class Simulation(World):
             give_behaviours(self)
 
     @property
-    def agents_by_type(self) -> dict[type[Any], Any]:  # type: ignore[override]
+    def agents_by_type(self) -> dict[type[Any], Any]:
         """The agents of each type: an `AgentSet`, or an `AgentSelection` of very many.
 
         Both are asked the same. Of a type with more agents than are kept as objects, `agents` holds

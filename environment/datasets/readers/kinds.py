@@ -58,7 +58,7 @@ def read_foreign(
         case "simbench":
             from hmesh.environment.datasets.readers.simbench import read_simbench as read
         case _ if kind in more:
-            read = more[kind]
+            return more[kind](source, wishes)
         case _:
             known = (*KINDS, *more)
             allowed = "; ".join(filter(None, (", ".join(known), hint)))

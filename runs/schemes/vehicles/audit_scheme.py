@@ -97,9 +97,10 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        audits = [self.traffic, self.vehicles]
-        for audit in audits if self._behaving else [*audits, self.equilibrium]:
-            yield from audit.checks()
+        yield from self.traffic.checks()
+        yield from self.vehicles.checks()
+        if not self._behaving:
+            yield from self.equilibrium.checks()
         yield from by_design(self._behaving, "vehicles", self._inapplicable())
 
     def _inapplicable(self) -> list[str]:
