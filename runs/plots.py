@@ -1,7 +1,6 @@
 """The figures of a complete run, each with a title that says what it shows."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.last_digits import anything
 from hmesh.environment.safe_files import beside, own_folder, remove_own, sync, unwritable
-from hmesh.runs.pictures.picture_form import STYLE, PictureForm
+from hmesh.runs.pictures.picture_form import PictureForm, styled
 from hmesh.runs.pictures.plugin_pictures import pictures_of_plugins
 from hmesh.runs.results.folder_lock import locked
 from hmesh.runs.results.names import PICTURE_FILES
@@ -130,19 +129,6 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
     ]
     if problems:
         raise InputError(problems)
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw in the style of hMESH."""
-    from matplotlib import style as matplotlib_style
-
-    from hmesh.runs.pictures.figure_layout import style
-
-    with matplotlib_style.context(["default", style() | STYLE]), warnings.catch_warnings():
-        # A name may be in a script that no installed font can write; its boxes say so.
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        yield
 
 
 @contextmanager

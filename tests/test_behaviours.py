@@ -18,7 +18,7 @@ from hmesh.runs.command_line import app
 from hmesh.runs.plugins.registered import BEHAVIOURS
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
-from hmesh.runs.world.behaviours import behaving_rows
+from hmesh.runs.world.behaving_rows import behaving_rows, check_behaviours
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -217,7 +217,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
 def test_what_is_wrong_is_said_with_its_key(message: str, plugin: Path) -> None:
     choices, changes = WRONG[message]
     with pytest.raises(InputError, match=message):
-        make_setting(load(plugin, choices, *changes))
+        check_behaviours(make_setting(load(plugin, choices, *changes)))
 
 
 def test_a_behaviour_of_agents_that_are_not_there_is_refused(plugin: Path) -> None:

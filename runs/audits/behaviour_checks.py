@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.plugins.registered import BEHAVIOURS
-from hmesh.runs.world.behaviours import behaving_rows
+from hmesh.runs.world.behaving_rows import behaving_rows
 
 
 def behaviours_of(inputs: RunInputs, scheme: str) -> dict[str, NDArray[np.intp] | None]:

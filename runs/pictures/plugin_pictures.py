@@ -45,8 +45,7 @@ def _checked(registered: Registered) -> "Callable[[RunData], Drawing]":
 
 def embedded(data: "RunData") -> str:
     """Return the pictures of the plugins of a run as parts of an HTML page."""
-    from hmesh.runs.pictures.picture_form import PictureForm
-    from hmesh.runs.plots import styled
+    from hmesh.runs.pictures.picture_form import PictureForm, styled
 
     parts = []
     for name, draw in pictures_of_plugins(data):

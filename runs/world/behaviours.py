@@ -11,7 +11,6 @@ from hmesh.runs.plugins.registered import BEHAVIOURS
 
 if TYPE_CHECKING:
     from hmesh.agents.row_agent import AgentGroup
-    from hmesh.runs.world.setting import Setting
     from hmesh.runs.world.simulation import Simulation
 
 
@@ -33,27 +32,6 @@ def give_behaviours(simulation: "Simulation") -> None:
             group.replace(rows, kind)
             for name, value in choices[k].columns.items():
                 group.population[name][rows] = value
-
-
-def behaving_rows(setting: "Setting", scheme: str) -> dict[str, NDArray[np.intp]]:
-    """Return which agents of a scheme have each behaviour, by row; nothing where none has one.
-
-    Raises
-    ------
-    InputError
-        When there are fewer agents than shall have them.
-    """
-    choices = setting.scenario.behaviours
-    if all(BEHAVIOURS[choice.behaviour].scheme != scheme for choice in choices):
-        return {}
-    from hmesh.runs.world.simulation import Simulation
-
-    simulation = Simulation(setting, setting.scenario.strategies[0])
-    group = simulation.schemes[scheme].deciding
-    assert group is not None
-    everyone = np.arange(len(group))
-    names = {BEHAVIOURS[choice.behaviour].agent_class: choice.behaviour for choice in choices}
-    return {names[kind]: rows for kind, rows in group.replaced(everyone)}
 
 
 def _chosen(

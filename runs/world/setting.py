@@ -19,7 +19,6 @@ from hmesh.markets.three_level_game import PriceBounds
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.registry import scheme
-from hmesh.runs.world.behaviours import behaving_rows
 from hmesh.runs.world.members import Members, make_members
 from hmesh.runs.world.tariff import measured_tariff
 
@@ -102,9 +101,6 @@ def make_setting(scenario: Scenario) -> Setting:
     for name in scenario.schemes:
         make, section = scheme(name).part("setting"), scenario.section(name)
         held[name] = section if make is None else make(section, setting)
-    # Whether there are enough agents for its behaviours is found before anything is written.
-    for name in scenario.schemes if scenario.behaviours else ():
-        behaving_rows(setting, name)
     return setting
 
 
