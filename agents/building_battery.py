@@ -6,37 +6,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
+from hmesh.agents.battery import Battery
+from hmesh.agents.row_agent import AgentGroup, Column
 from hmesh.environment.battery import charged, exchange_bounds
 from hmesh.environment.population import Population
 from hmesh.markets.load_levelling import answer_to_prices
 
 
-class BuildingBattery(RowAgent):
+class BuildingBattery(Battery):
     """The battery of one building."""
+
+    decisions = ("answer",)
 
     building = Column(np.int32, "-", 0, "row of the building it belongs to")
     community = Column(np.int16, "-", 0, "where it stands")
-    capacity_kwh = Column(np.float64, "kWh", 0.0, "how much it can hold")
-    power_kw = Column(np.float64, "kW", 0.0, "rating at the plug, both ways")
     share = Column(np.float64, "-", 0.0, "its part of what all batteries of its community do")
-    soc_min = Column(np.float64, "-", 0.1, "lowest state of charge")
-    soc_max = Column(np.float64, "-", 1.0, "highest state of charge")
-    charge_efficiency = Column(np.float64, "-", 0.9, "stored energy per energy drawn")
-    discharge_efficiency = Column(
-        np.float64, "-", 0.9, "delivered energy per energy from the store"
-    )
-    energy_kwh = Column(np.float64, "kWh", 0.0, "stored energy", state=True)
+    soc_max = Battery.soc_max.otherwise(1.0)
+    charge_efficiency = Battery.charge_efficiency.otherwise(0.9)
+    discharge_efficiency = Battery.discharge_efficiency.otherwise(0.9)
     valley_kwh = Column(np.float64, "kWh", np.nan, "load up to which charging pays", state=True)
     peak_kwh = Column(np.float64, "kWh", np.nan, "load down to which discharging pays", state=True)
-
-    def exchange_bounds(self) -> tuple[float, float]:
-        """Return the least and the greatest energy it can exchange in this step [kWh]."""
-        lower, upper = exchange_bounds(
-            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
-            self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
-        )  # fmt: skip
-        return float(lower), float(upper)
 
     def answer(self, load_kwh: float, charging: bool, discharging: bool) -> float:
         """Return the energy it exchanges at the prices it last heard [kWh], positive to charge.

@@ -10,11 +10,11 @@ class ElectricSchoolBus(DrivenBattery):
     """A bus of a school, with a battery and a route of its own."""
 
     school = Column(np.int32, "-", 0, "school it belongs to")
-    capacity_kwh = Column(np.float64, "kWh", 200.0, "size of the battery")
-    power_kw = Column(np.float64, "kW", 60.0, "rating at the plug, both ways")
-    consumption_kwh_per_km = Column(np.float64, "kWh/km", 1.0, "energy used by driving")
+    capacity_kwh = DrivenBattery.capacity_kwh.otherwise(200.0)
+    power_kw = DrivenBattery.power_kw.otherwise(60.0)
+    consumption_kwh_per_km = DrivenBattery.consumption_kwh_per_km.otherwise(1.0)
     round_km = Column(np.float64, "km", 70.0, "length of its round; 0 for one that stays parked")
-    energy_kwh = Column(np.float64, "kWh", 180.0, "stored energy", state=True)
+    energy_kwh = DrivenBattery.energy_kwh.otherwise(180.0)
     plugged = Column(np.bool_, "-", True, "whether it can exchange energy", state=True)
     owed_kwh = Column(
         np.float64, "kWh", 0.0, "charging that would replace what it sold", state=True

@@ -1,15 +1,19 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hmesh.agents.driven_battery import DrivenBattery
+from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
 from hmesh.agents.row_agent import Column
+from hmesh.agents.settlement import Settlement
 from hmesh.environment.battery import usable_kwh
 from hmesh.markets.vehicle_response import best_response
 
 
 class ElectricVehicle(DrivenBattery):
     """A battery on wheels that weighs the energy it holds against its price."""
+
+    decisions = ("respond",)
 
     lam = Column(np.float64, "money/kWh", 60.0, "value of the first kWh held")
     theta = Column(np.float64, "money/kWh^2", 2.0, "fall of that value with every kWh held")
@@ -29,8 +33,10 @@ class ElectricVehicle(DrivenBattery):
         """Return the energy it exchanges at ``price`` [kWh], above 0 when charging.
 
         Override it to give a vehicle a will of its own; what lies outside its
-        :meth:`exchange_bounds` is refused.
+        :meth:`exchange_bounds` is refused. It must change nothing: it is asked at many prices.
         """
+        if type(self) is not ElectricVehicle and self.by_rows("respond"):
+            return float(type(self).respond_rows(self.as_rows(), price)[0])
         lower, upper = self.exchange_bounds()
         usable = usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min)
         energy = best_response(
@@ -38,3 +44,46 @@ class ElectricVehicle(DrivenBattery):
             self.charge_efficiency, self.discharge_efficiency,
         )  # fmt: skip
         return float(energy)
+
+    @classmethod
+    def respond_rows(cls, vehicles: "VehicleRows", price: float) -> NDArray[np.float64]:
+        """Return the energies that many vehicles exchange at ``price`` [kWh], shape (n,).
+
+        Override it in place of `respond`, so that vehicles of a behaviour decide at once.
+        """
+        lower, upper = vehicles.exchange_bounds()
+        usable = usable_kwh(vehicles.energy_kwh, vehicles.capacity_kwh, vehicles.soc_min)
+        energy: NDArray[np.float64] = best_response(
+            price, vehicles.lam, vehicles.theta, usable, lower, upper,
+            vehicles.charge_efficiency, vehicles.discharge_efficiency,
+        )  # fmt: skip
+        return energy
+
+    def learn(self, settlement: Settlement[float]) -> None:
+        """Take in what it paid in a step in which it was asked a price.
+
+        It is called once a step, before batteries move, of vehicles that are plugged in and have a
+        behaviour. Here, and only here, a behaviour changes its columns.
+        """
+
+    @classmethod
+    def learn_rows(
+        cls, vehicles: "VehicleRows", settlement: Settlement[NDArray[np.float64]]
+    ) -> None:
+        """Take in what many vehicles paid; override it in place of `learn`."""
+
+    def as_rows(self) -> "VehicleRows":
+        """Return it as rows, of which there is one."""
+        return VehicleRows(self.model, self.population, np.array([self.row]))
+
+
+class VehicleRows(DrivenBatteryRows):
+    """Many vehicles at once: what a behaviour decides for, and lets learn."""
+
+    __slots__ = ()
+
+    @property
+    def can_exchange(self) -> NDArray[np.bool_]:
+        """Whether each is parked, and no outage keeps its plug idle."""
+        can: NDArray[np.bool_] = (self.community >= 0) & ~self.cut_off
+        return can

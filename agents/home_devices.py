@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.battery import Battery
 from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
 from hmesh.environment.home_messages import (
     SlotAnswer,
@@ -25,17 +26,17 @@ type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
-class HomeStorage(RowAgent):
+class HomeStorage(Battery):
     """A battery that stays in its home."""
 
     home = Column(np.int32, "-", 0, "home it stands in")
-    capacity_kwh = Column(np.float64, "kWh", 10.0, "size")
-    power_kw = Column(np.float64, "kW", np.inf, "rating at the plug, in each direction")
-    soc_min = Column(np.float64, "-", 0.2, "state of charge below which it does not discharge")
-    soc_max = Column(np.float64, "-", 0.94, "state of charge above which it does not charge")
-    charge_efficiency = Column(np.float64, "-", 0.92, "stored energy per energy taken")
-    discharge_efficiency = Column(np.float64, "-", 0.92, "delivered energy per energy taken out")
-    energy_kwh = Column(np.float64, "kWh", 2.0, "stored energy", state=True)
+    capacity_kwh = Battery.capacity_kwh.otherwise(10.0)
+    power_kw = Battery.power_kw.otherwise(np.inf)
+    soc_min = Battery.soc_min.otherwise(0.2)
+    soc_max = Battery.soc_max.otherwise(0.94)
+    charge_efficiency = Battery.charge_efficiency.otherwise(0.92)
+    discharge_efficiency = Battery.discharge_efficiency.otherwise(0.92)
+    energy_kwh = Battery.energy_kwh.otherwise(2.0)
 
 
 class DevicesOfADay(Population):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from hmesh.agents.battery import Battery
 from hmesh.agents.row_agent import Column, RowAgent
-from hmesh.environment.battery import exchange_bounds
 from hmesh.environment.thermal_tank import heat_bounds
 
 
@@ -22,24 +22,12 @@ class HeatPump(RowAgent):
     cop = Column(np.float64, "-", 3.0, "coefficient of performance, heat per electricity")
 
 
-class HouseBattery(RowAgent):
+class HouseBattery(Battery):
     """A battery of a house."""
 
-    capacity_kwh = Column(np.float64, "kWh", 0.0, "size; 0 for none")
-    power_kw = Column(np.float64, "kW", 0.0, "rating at the plug, both ways")
-    soc_min = Column(np.float64, "-", 0.1, "least state of charge")
-    soc_max = Column(np.float64, "-", 0.9, "greatest state of charge")
-    efficiency = Column(np.float64, "-", 0.95, "of charging and of discharging each")
+    charge_efficiency = Battery.charge_efficiency.otherwise(0.95)
+    discharge_efficiency = Battery.discharge_efficiency.otherwise(0.95)
     wear = Column(np.float64, "money/kWh", 0.0, "upkeep per energy discharged")
-    energy_kwh = Column(np.float64, "kWh", 0.0, "energy stored", state=True)
-
-    def bounds(self) -> tuple[float, float]:
-        """Return what it can exchange in this step at least and at most [kWh]."""
-        low, high = exchange_bounds(
-            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
-            self.model.step_h, self.efficiency, self.efficiency,
-        )  # fmt: skip
-        return low, high
 
 
 class ThermalTank(RowAgent):

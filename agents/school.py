@@ -9,6 +9,8 @@ from hmesh.markets.school_response import school_response
 class School(RowAgent):
     """A school that weighs the energy in its buses against an incentive price."""
 
+    decisions = ("respond",)
+
     community = Column(np.int16, "-", 0, "where it stands")
     first_bus = Column(np.int32, "-", 0, "row of the first of its buses, which lie side by side")
     buses = Column(np.int32, "-", 10, "how many buses it has")

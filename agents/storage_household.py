@@ -30,6 +30,8 @@ class HomeEnergyManager(RowAgent):
     What it expects of a day is a mean of past days, the last weighing most.
     """
 
+    decisions = ("decide",)
+
     expected_lack_kwh = Column(
         np.float64, "kWh", 0.0, "electricity that dear hours lack in a day", state=True
     )

@@ -140,8 +140,8 @@ class StorageHouses:
         step_h = self.model.step_h
         low, high = exchange_bounds(
             battery["energy_kwh"], battery["capacity_kwh"], battery["soc_min"],
-            battery["soc_max"], battery["power_kw"], step_h, battery["efficiency"],
-            battery["efficiency"],
+            battery["soc_max"], battery["power_kw"], step_h,
+            battery["charge_efficiency"], battery["discharge_efficiency"],
         )  # fmt: skip
         tank_low, tank_high = heat_bounds(
             tank["heat_kwh"], tank["capacity_kwh"], tank["power_kw"], step_h, tank["efficiency"],
@@ -158,7 +158,8 @@ class StorageHouses:
             tank_held_kwh=tank["heat_kwh"] * kept_share(tank["loss_per_h"], step_h),
             pump_kwh=pump["power_kw"] * step_h,
             cop=pump["cop"],
-            battery_efficiency=battery["efficiency"],
+            # The rules know one efficiency, which is that of both ways.
+            battery_efficiency=battery["charge_efficiency"],
             tank_efficiency=tank["efficiency"],
             battery_wear=battery["wear"],
             tank_wear=tank["wear"],
@@ -172,7 +173,7 @@ class StorageHouses:
             own["expected_surplus_kwh"],
             own["expected_lack_heat_kwh"],
             own["expected_surplus_heat_kwh"],
-            self.columns.batteries["efficiency"],
+            self.columns.batteries["charge_efficiency"],
             self.columns.tanks["efficiency"],
         )
 
@@ -273,8 +274,8 @@ class StorageHouses:
     def move(self, decided: HouseStep) -> None:
         """Let the storages do what was decided."""
         battery, tank = self.columns.batteries, self.columns.tanks
-        efficiency = battery["efficiency"]
-        after = charged(battery["energy_kwh"], decided.battery_kwh, efficiency, efficiency)
+        ways = battery["charge_efficiency"], battery["discharge_efficiency"]
+        after = charged(battery["energy_kwh"], decided.battery_kwh, *ways)
         # Rounding leaves no battery beyond the limits that bound its exchange.
         size = battery["capacity_kwh"]
         battery["energy_kwh"][:] = np.clip(

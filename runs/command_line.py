@@ -110,7 +110,12 @@ def check(
 
 @app.command(name="import")
 def import_data(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}, grid.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help=f"One of {', '.join(KINDS)}, grid, or one of a plugin."
+        ),
+    ],
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The file or folder.")],
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="New folder; of a grid a CSV file.")
@@ -127,9 +132,11 @@ def import_data(
         typer.Option(help="Of a grid: loading that gives loss rates, or loads. [default: 0.5]"),
     ] = None,
     bus: Annotated[str | None, typer.Option(help="Of a grid: bus that the utility feeds.")] = None,
+    plugins: Plugins = None,
 ) -> None:
     """Turn files of others into a dataset or a grid, and check it."""
     from hmesh.environment.datasets.readers import Wishes
+    from hmesh.runs.plugins.loading import load_plugins
     from hmesh.runs.world.dataset_files import dataset_report, import_dataset
 
     raise_from_now_on()
@@ -139,6 +146,7 @@ def import_data(
         for line in import_grid(source, out, loss_at or "0.5", bus):
             typer.echo(line)
         return
+    load_plugins((), Path.cwd(), plugins or ())
     wishes = Wishes(time_zone, start, clock, currency, licence)
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)

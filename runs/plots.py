@@ -1,7 +1,6 @@
 """The figures of a complete run, each with a title that says what it shows."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.last_digits import anything
 from hmesh.environment.safe_files import beside, own_folder, remove_own, sync, unwritable
-from hmesh.runs.pictures.picture_form import STYLE, PictureForm
+from hmesh.runs.pictures.picture_form import PictureForm, styled
+from hmesh.runs.pictures.plugin_pictures import pictures_of_plugins
 from hmesh.runs.results.folder_lock import locked
 from hmesh.runs.results.names import PICTURE_FILES
 from hmesh.runs.results.run_reader import read_run
@@ -100,7 +100,7 @@ def draw_plots(
             return []
     plots: list[Plot] = []
     problems: list[Problem] = []
-    with locked(data.run.directory), _put_in_place(folder) as new_folder, _styled():
+    with locked(data.run.directory), _put_in_place(folder) as new_folder, styled():
         for name, draw, path in wanted:
             try:
                 with drawn_at(form.size_in):
@@ -129,18 +129,6 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
     ]
     if problems:
         raise InputError(problems)
-
-
-@contextmanager
-def _styled() -> Iterator[None]:
-    from matplotlib import style as matplotlib_style
-
-    from hmesh.runs.pictures.figure_layout import style
-
-    with matplotlib_style.context(["default", style() | STYLE]), warnings.catch_warnings():
-        # A name may be in a script that no installed font can write; its boxes say so.
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        yield
 
 
 @contextmanager
@@ -194,7 +182,8 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
         pictures.insert(0, ("whole_and_parts", draw_whole_and_parts))
     taking_part = [scheme(name) for name in data.schemes]
     of_schemes = [picture for each in taking_part for picture in each.all_pictures()]
+    of_plugins = pictures_of_plugins(data)
     if not drawn and any(each.without_grid for each in taking_part):
         # Homes without a grid: there is no load of the grid and nothing has a price.
-        return of_schemes
-    return [*pictures, *of_schemes, ("line_loading", draw_line_loading)]
+        return [*of_schemes, *of_plugins]
+    return [*pictures, *of_schemes, ("line_loading", draw_line_loading), *of_plugins]

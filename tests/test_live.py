@@ -457,3 +457,42 @@ def test_all_energies_have_a_name_and_a_colour() -> None:
     from hmesh.runs.live.chart_style import ENERGY_COLOURS, ENERGY_NAMES
 
     assert set(ENERGIES) == set(ENERGY_COLOURS) == set(ENERGY_NAMES)
+
+
+PLUGIN = """
+import numpy as np
+from hmesh.agents import ElectricVehicle
+from hmesh.plugins import Decision, behaviour, strategy
+
+
+@behaviour("idle")
+class Idle(ElectricVehicle):
+    def respond(self, price):
+        return 0.0
+
+
+@strategy("flat", scheme="vehicles", label="a flat tariff", colour="#123456")
+class FlatTariff:
+    def decide(self, simulation):
+        price = np.where(simulation.supplied, 33.0, np.nan)
+        return Decision(30.0, price, [parked.respond(33.0) for parked in simulation.market.parked])
+"""
+
+
+@pytest.mark.usefixtures("plugins_withdrawn")
+def test_what_plugins_add_is_watched_too(tmp_path: Path) -> None:
+    (tmp_path / "flat.py").write_text(PLUGIN)
+    changes = (
+        "vehicles.count=6", "strategies=[typical, flat]",
+        "behaviours=[{behaviour: idle, share: 1.0}]",
+    )  # fmt: skip
+    given = make_source("three-communities", changes, plugins=[str(tmp_path / "flat.py")])
+    assert given.strategy == "flat"
+    world = begin(given)
+    for _ in range(2):
+        world.step()
+    assert world.problems == []
+    assert figures(world)["utility_price"].startswith("30")
+    assert not world.watched.schemes["vehicles"].vehicle_kwh.any()
+    for draw in CHARTS:
+        assert draw(world, Look())["series"]

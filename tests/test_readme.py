@@ -99,7 +99,7 @@ def check(page: list[Block], capsys: pytest.CaptureFixture[str]) -> None:
 LONG_PAGES = ("docs/gallery.md",)
 
 
-@pytest.mark.usefixtures("plugins_withdrawn")
+@pytest.mark.usefixtures("plugins_withdrawn", "start_method_kept")
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, marks=pytest.mark.slow if page in LONG_PAGES else ()) for page in PAGES],

@@ -96,6 +96,7 @@ class MessageAudit:
         self.kinds = kinds_with(schemes)
         self.inputs = inputs
         self._answered = any(each.answers for each in schemes)
+        self._by_design = any(each.answers_by_design for each in schemes)
         self._hours = hours
         self._aggregators = len(inputs.communities)
         self._utility = 2 * self._aggregators
@@ -155,7 +156,9 @@ class MessageAudit:
         if self.inputs.scenario.messages.keep == "none":
             self._said.tell("no message was kept")
             return [self._said.check()]
-        return [tally.check() for tally in (self._sent_by, self._said, self._answers)]
+        tallies = [self._sent_by, self._said]
+        tallies += [] if self._by_design else [self._answers]
+        return [tally.check() for tally in tallies]
 
     def _misplaced(self, rows: Columns) -> NDArray[np.float64]:
         """Return 1 for messages of a sender, receiver or time that cannot be, else 0."""

@@ -99,6 +99,8 @@ class SchemeAudit:
         The grid with what its nodes took, set once lines.parquet has been read.
     unknown_answers
         Why it is not known how, "" where it is.
+    answers_by_design
+        Whether some of them answer by behaviours of plugins, so that no answer can be checked.
     added_figures
         Names of its figures that runs of earlier versions lack.
     """
@@ -109,6 +111,7 @@ class SchemeAudit:
     answers = False
     grid: "AuditedGrid | None" = None
     unknown_answers = ""
+    answers_by_design = False
     added_figures: Sequence[str] = ()
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:

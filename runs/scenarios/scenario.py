@@ -25,6 +25,7 @@ from hmesh.runs.plugins.loading import Plugin, load_plugins, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import OWNERS, Metric
 from hmesh.runs.scenarios.base import Name
+from hmesh.runs.scenarios.behaviour_section import BehaviourChoice, behaviour_problems
 from hmesh.runs.scenarios.chance_section import (
     Chances,
     GrowthSettings,
@@ -139,6 +140,9 @@ class Scenario(Section):
     travel: Travel = Field(default=PlannedTravel(), description="how vehicles travel")
     chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
     growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
+    behaviours: Annotated[tuple[BehaviourChoice, ...], Field(strict=False)] = Field(
+        default=(), description="agents that decide by a behaviour of a plugin"
+    )
     messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
     record: Record = Field(default=Record(), description="what is written beside the hours")
     checkpoint_every_h: Positive | None = Field(
@@ -265,6 +269,8 @@ class Scenario(Section):
         """
         resolved = self.model_dump(mode="json")
         del resolved["plugins"]
+        if not self.behaviours:
+            del resolved["behaviours"]
         if self._plugins:
             resolved["plugins"] = {
                 plugin.name: {"path": plugin.path, "sha256": plugin.sha256}
@@ -353,6 +359,14 @@ class Scenario(Section):
     @model_validator(mode="after")
     def _grid_to_everybody(self) -> Self:
         if problems := grid_problems(self):
+            raise InputError(problems)
+        return self
+
+    @model_validator(mode="after")
+    def _behaviours_of_agents_there(self) -> Self:
+        sections = {name: self.section(name) for name in self.schemes}
+        places = sections, self.plugins, self.communities
+        if problems := list(behaviour_problems(self.behaviours, *places)):
             raise InputError(problems)
         return self
 

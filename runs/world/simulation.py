@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.agent_selection import AgentSelection
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
@@ -20,6 +21,7 @@ from hmesh.runs.plugins.metrics import MetricTotals
 from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.schemes.scheme_step import Scheme
+from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
@@ -121,6 +123,22 @@ class Simulation(World):
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
+        if setting.scenario.behaviours:
+            give_behaviours(self)
+
+    @property
+    def agents_by_type(self) -> dict[type[Any], Any]:
+        """The agents of each type: an `AgentSet`, or an `AgentSelection` of very many.
+
+        Both are asked the same. Of a type with more agents than are kept as objects, `agents` holds
+        only those that are asked one by one; a selection holds all of them.
+        """
+        found: dict[type[Any], Any] = dict(super().agents_by_type)
+        for group in self.agent_groups:
+            if not group.all_kept:
+                for kind in group.classes:
+                    found[kind] = AgentSelection.of_type(self.agent_groups, kind, self.random)
+        return found
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
@@ -137,6 +155,7 @@ class Simulation(World):
         self.write_record(self)
         self.move_batteries()
         self.step_index += 1
+        self.running = self.step_index < self.setting.scenario.steps
 
     def read_meters(self) -> None:
         """Read what members use and generate in this step."""

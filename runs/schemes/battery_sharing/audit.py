@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hmesh.agents.consumer import Building
 from hmesh.markets.load_deviation import load_deviation
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -45,6 +46,7 @@ class BatteryAudit(SchemeAudit):
         ]  # fmt: skip
         self.strategies = strategies_within("battery_sharing", inputs.strategies)
         self.tallies = _Tallies()
+        self.behaving = behaviours_of(inputs, "battery_sharing")
         shape = hours["net_kwh"].shape
         self.charged, self.covered, self.received = np.zeros((3, *shape))
         self.by_step: Figures = {}
@@ -120,7 +122,10 @@ class BatteryAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        return iter(self.tallies.checks())
+        yield from self.tallies.checks()
+        prices = "priced_battery" in self.strategies
+        checks = ["answer of each of them to the prices of the day"] if prices else []
+        yield from by_design(self.behaving, "batteries", checks)
 
     def _deviations(self) -> Figures:
         """Return the standard deviations of the demand of all communities."""
@@ -210,7 +215,11 @@ class BatteryAudit(SchemeAudit):
         self._check_loads(at)
         self._check_physics(at, capacity)
         self._check_exchanges(run, at)
-        clipped = check_days(self.inputs, self.setting, self.strategies, at, capacity, self.hours)
+        rows = [rows for rows in self.behaving.values() if rows is not None]
+        clipped = check_days(
+            self.inputs, self.setting, self.strategies, at, capacity, self.hours,
+            np.concatenate(rows) if rows else np.empty(0, dtype=np.intp),
+        )  # fmt: skip
         self.tallies.days += clipped.tallies
         if clipped.known:
             self.by_step["battery_unfollowed_kwh"] = clipped.unfollowed_kwh

@@ -46,6 +46,7 @@ def check_days(
     at: Columns,
     capacity_kwh: NDArray[np.float64],
     hours: Columns,
+    behaving: NDArray[np.intp],
 ) -> Clipped:
     """Plan every day again from the forecasts, and hold what batteries did against it.
 
@@ -63,12 +64,15 @@ def check_days(
         Capacity of each, shape (strategies, buildings).
     hours
         The columns of hours.parquet.
+    behaving
+        Batteries that answer prices by a behaviour of a plugin, whose wishes are not known.
     """
+    own_way = np.isin(np.arange(len(setting.names)), behaving)
     plan = Tally("batteries: as the closed form of the day has it", EXACT, "of the capacity")
     least = Tally("batteries: no schedules exchange less", NEAR, "of the discharge")
     result = Clipped(
         [plan, least],
-        inputs.reliable and not setting.rules.least_exchange,
+        inputs.reliable and not setting.rules.least_exchange and not own_way.any(),
         np.zeros(at["load_kwh"].shape[:2]),
         np.zeros(at["load_kwh"].shape[:2], dtype=np.int64),
     )
@@ -83,7 +87,10 @@ def check_days(
         for s, strategy in enumerate(strategies):
             if strategy == "no_battery":
                 continue
-            one = _Day(inputs, setting, strategy, s, day, windows, forecast, capacity_kwh[s])
+            skipped = own_way & (strategy == "priced_battery")
+            one = _Day(
+                inputs, setting, strategy, s, day, windows, forecast, capacity_kwh[s], skipped
+            )
             one.check(at, there, result, plan, least)
     return result
 
@@ -100,6 +107,7 @@ class _Day:
     windows: Windows
     forecast_kwh: NDArray[np.float64]
     capacity_kwh: NDArray[np.float64]
+    skipped: NDArray[np.bool_]
 
     def check(
         self, at: Columns, there: NDArray[np.bool_], result: Clipped, plan: Tally, least: Tally
@@ -119,6 +127,7 @@ class _Day:
                 continue
             lower, upper = self._bounds(rows, mine["stored_kwh"])
             followed = np.where(up, np.clip(wanted, lower, upper), 0.0)
+            followed = np.where(self.skipped[rows, None], done, followed)
             scale = np.maximum(self.capacity_kwh[rows], 1.0)[:, None]
             plan.add((np.abs(done - followed) / scale).T[:, None], label, self.day.start)
             left_out = np.where(up, np.abs(wanted - followed), 0.0)

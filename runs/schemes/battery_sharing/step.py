@@ -56,8 +56,8 @@ class BatterySharingScheme(Scheme):
         self.shared: BatterySetting = setting.schemes["battery_sharing"]
         self.strategy = strategy_within("battery_sharing", simulation.strategy)
         self.batteries = self._batteries()
-        group = AgentGroup(simulation, BuildingBattery, self.batteries)
-        self.banks = [BatteryBank(group, rows) for rows in self.shared.communities]
+        self._group = AgentGroup(simulation, BuildingBattery, self.batteries)
+        self.banks = [BatteryBank(self._group, rows) for rows in self.shared.communities]
         self.coordinators = [
             BatteryCoordinator(simulation, name, bank, self.shared.rules)
             for name, bank in zip(setting.communities, self.banks, strict=True)
@@ -81,6 +81,11 @@ class BatterySharingScheme(Scheme):
         else:
             capacity = self.shared.shared_kwh
         return self.shared.batteries(capacity)
+
+    @property
+    def deciding(self) -> AgentGroup[BuildingBattery]:
+        """The batteries of all buildings."""
+        return self._group
 
     def act(self) -> None:
         """Plan the day where one begins, and let every battery do its part of the step."""

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, ValidationInfo
+from pydantic import Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.plugins.registered import FORECASTERS, REGISTER, unnamed_plugin
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Efficiency,
@@ -79,9 +80,46 @@ class LstmForecaster(Section):
     )
 
 
+class PluginForecaster(Section):
+    """A forecaster that a plugin registered."""
+
+    kind: str = Field(description="name with which a plugin registered it")
+    options: dict[str, float | bool | str] = Field(
+        default={}, description="values of its arguments, by name"
+    )
+
+    @check("kind")
+    @classmethod
+    def _registered(cls, kind: str) -> str:
+        if kind not in FORECASTERS:
+            known = (*KINDS, *FORECASTERS)
+            hint = REGISTER.format(decorator="forecaster")
+            raise refuse(
+                f"there is no forecaster {kind!r}",
+                allowed=f"{', '.join(known)}; {hint}",
+                suggestion=nearest(kind, known),
+            )
+        return kind
+
+
+KINDS = ("persistence", "seasonal_naive", "noise", "ridge", "lstm")
+
+
+def _kind_of(value: object) -> str:
+    """Return which kind of forecaster is given; one of a plugin is known by its name alone."""
+    given = value.get("kind") if isinstance(value, Mapping) else value
+    kind = getattr(given, "kind", given)
+    return str(kind) if kind in KINDS else "of a plugin"
+
+
 Forecasters = Annotated[
-    PersistenceForecaster | SeasonalForecaster | NoisyForecaster | RidgeForecaster | LstmForecaster,
-    Discriminator("kind"),
+    Annotated[PersistenceForecaster, Tag("persistence")]
+    | Annotated[SeasonalForecaster, Tag("seasonal_naive")]
+    | Annotated[NoisyForecaster, Tag("noise")]
+    | Annotated[RidgeForecaster, Tag("ridge")]
+    | Annotated[LstmForecaster, Tag("lstm")]
+    | Annotated[PluginForecaster, Tag("of a plugin")],
+    Discriminator(_kind_of),
 ]
 
 
@@ -224,6 +262,9 @@ class CommunityStorage(SchemeSection):
             for name, community in communities.items()
         }
         problems = section.problems(members)
+        if isinstance(section.forecaster, PluginForecaster):
+            registered = FORECASTERS[section.forecaster.kind]
+            problems += unnamed_plugin("forecaster.kind", "forecaster", registered, info.data)
         if problems:
             raise InputError(problems)
         return section

@@ -90,6 +90,11 @@ class CommunityStorageSharing(Scheme):
         """Whether the allowance is planned, and alpha does not stay 1."""
         return self.strategy == OPTIMAL or self.static
 
+    @property
+    def deciding(self) -> ServedHouseholds:
+        """The households."""
+        return self.households
+
     def act(self) -> None:
         """Forecast and plan where a day begins, then charge or serve."""
         self.plans = []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -164,7 +165,9 @@ class CompositeStorageAudit(SchemeAudit):
             return
         yield self._needs(setting)
         assert self.replay is not None
-        yield from self.replay.checks(supplied(self.hours), self.sums)
+        behaving = behaviours_of(self.inputs, "composite_storage")
+        yield from self.replay.checks(supplied(self.hours), self.sums, by_rules=not behaving)
+        yield from by_design(behaving, "managers", ["managers decide by their rules"])
         yield check_house_messages(self.run, self.inputs, setting, self.strategies, self.sums)
 
     def _placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -312,6 +312,11 @@ class CompositeStorage(SchemeSection):
         return tank_kwh * self.devices.cop if self.tank_unit == "electric" else tank_kwh
 
     @property
+    def decided_above(self) -> str:
+        """Why its managers are not asked: plans with foresight are made for them."""
+        return "manager: foresight plans for all houses" if self.manager == "foresight" else ""
+
+    @property
     def files(self) -> list[str]:
         """Files with measured needs."""
         return [each.file for each in self._sources() if each.file is not None]

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep
 from hmesh.runs.schemes.composite_storage.records import write_houses, write_step
@@ -65,6 +67,11 @@ class CompositeStorageHouses(Scheme):
         self._community = setting.community[self._first]
         self._inhabited: list[int] = np.unique(self._community).tolist()
         self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
+
+    @property
+    def deciding(self) -> AgentGroup[HomeEnergyManager]:
+        """The managers of all houses."""
+        return self.houses.managers
 
     def act(self) -> None:
         """Let every house see its needs, decide, and draw what it lacks."""

@@ -20,6 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.school_buses.audit_messages import Said, SchoolMessages, asked, planned
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
+from hmesh.runs.strategy_names import is_own
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.school_buses.audit import SchoolAudit
@@ -87,6 +88,7 @@ class SchoolWorld:
         self.audit, self.inputs, self.setting = audit, inputs, setting
         self.messages = messages
         self.s, self.strategy = strategy, audit.strategies[strategy]
+        self.own = is_own(self.strategy)
         self.district = SchoolDistrict(
             _Model(inputs),
             setting.schools.fork(),
@@ -119,7 +121,8 @@ class SchoolWorld:
         self._night_before(step, rows)
         most = district.by_school(np.where(charge > 0, 0.0, district.sell_kwh))
         game = self._trade(step, rows, most)
-        if self.messages.kept:
+        # A rule of a plugin may say whatever it wants.
+        if self.messages.kept and not self.own:
             self.messages.add(step, self._due(step, rows, game))
         self._sum_up(step, rows, district.by_school(district.replaced_kwh(charge)))
         off = np.maximum(np.abs(district.by_school(charge) - charged), 0.0)
@@ -186,7 +189,7 @@ class SchoolWorld:
     def _night_before(self, step: int, rows: Columns) -> None:
         """Check the schedule of a charging window once it is over."""
         tallies, setting = self.audit.tallies, self.setting
-        if self.strategy == "charge_after_use":
+        if self.strategy == "charge_after_use" or self.own:
             return
         if setting.opens[step]:
             slots = setting.valley(step)
@@ -272,6 +275,8 @@ class SchoolWorld:
         critical = setting.is_critical(step)
         self.figures["required_kwh"][step] = required if critical else 0.0
         label = self._label(step)
+        if self.own:
+            return None
         if self.strategy not in TRADING or not self._is_trading(step):
             tallies.idle.add(rows["sold_kwh"][None, None], label, step)
             asked = (~np.isnan(rows["incentive_price"])).astype(np.float64)

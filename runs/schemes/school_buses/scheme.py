@@ -43,4 +43,6 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:school_warnings",
     money=".money:MONEY",
     searches_price=".money:buys_from_buses",
+    rules=".strategies:STRATEGIES",
+    deciding="hmesh.agents.school:School",
 )

@@ -73,6 +73,11 @@ class SchoolBusSharing(Scheme):
         self._slots = np.empty(0, dtype=np.intp)
         self._schedule_kwh = np.zeros((len(self.district), 0))
 
+    @property
+    def deciding(self) -> SchoolDistrict:
+        """The schools."""
+        return self.district
+
     def act(self) -> None:
         """Drive, plan the night where its window opens, charge and sell."""
         simulation, schools, step = self.simulation, self.schools, self.simulation.step_index

@@ -1,5 +1,6 @@
 """Whether every vehicle keeps to physics and does what is best for it, step by step."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class VehicleAudit:
         The columns of hours.parquet and fleet.parquet.
     out
         Which communities are without supply, shape (steps, communities).
+    behaving
+        Rows of vehicles that decide by a behaviour of a plugin; None where they are not known.
 
     Attributes
     ----------
@@ -46,8 +49,13 @@ class VehicleAudit:
         hours: Columns,
         fleet: Columns,
         out: NDArray[np.bool_],
+        behaving: Iterable[NDArray[np.intp] | None] = (),
     ) -> None:
         self.inputs = inputs
+        responds = np.ones(inputs.recorded, dtype=np.bool_)
+        for rows in behaving:
+            responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
+        self._best_responders = np.flatnonzero(responds)
         self._hours, self._fleet = hours, fleet
         self._feeders_out = out
         self._chargers = ChargerOutages(inputs)
@@ -122,7 +130,7 @@ class VehicleAudit:
             self._worth, self._where, self._km, self._plugged, self._price, self._soc, self._store,
             self._unmet, self._bounds, self._within, self._road,
         ]  # fmt: skip
-        tallies += [self._best] if self._games else []
+        tallies += [self._best] if self._games and len(self._best_responders) else []
         tallies += [self._charge] if self._typical else []
         if not self.inputs.all_recorded:
             for tally in tallies:
@@ -225,15 +233,22 @@ class VehicleAudit:
                     vehicles.charge_efficiency, vehicles.discharge_efficiency,
                 )  # fmt: skip
                 off = np.abs(energy - best)
+                if len(self._best_responders) < energy.shape[2]:
+                    energy, off = (each[:, :, self._best_responders] for each in (energy, off))
                 if not self.inputs.reliable:
                     idle = (energy == 0.0) & (off > EXACT)
                     self._idle += int(idle.sum())
                     off[idle] = 0.0
-                self._best.add(off, label, first)
+                self._best.add(off, self._named(label), first)
             elif travel is not None:
                 charging = travel.finished[:, None] & (mine["plugged"] == 1)
                 off = np.abs(energy - np.where(charging, mine["max_kwh"], 0.0))
                 self._charge.add(off, label, first)
+
+    def _named(self, label: Label) -> Label:
+        """Return the label of numbers of best responders alone, by the numbers of all vehicles."""
+        rows = self._best_responders
+        return lambda at: label((*at[:2], int(rows[at[2]])))
 
     def _sum_up(self, first: int, rows: Columns, travel: Travel | None) -> None:
         """Add up what the vehicles of each community do, and what the summary counts."""

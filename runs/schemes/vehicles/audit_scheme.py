@@ -10,6 +10,7 @@ from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import Game
 from hmesh.markets.welfare import satisfaction
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.limits import AuditedGrid
@@ -49,6 +50,9 @@ class VehicleSchemeAudit(SchemeAudit):
     def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
         self.inputs = VehicleRunInputs.of(inputs)
         self.unknown_answers = "" if self.inputs.all_recorded else self.inputs.not_all_recorded
+        self._behaving = behaviours_of(inputs, "vehicles")
+        # Their answers to prices are their own, and so are those of their aggregators.
+        self.answers_by_design = bool(self._behaving)
         self._run, self._hours = run, hours
         self._rows: Columns = {}
         self._first = 0
@@ -63,7 +67,9 @@ class VehicleSchemeAudit(SchemeAudit):
         yield check_fleet(inputs, fleet)
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         self.traffic = TrafficAudit(inputs, TableReader(run, "trips", names, inputs.start_ms))
-        self.vehicles = VehicleAudit(inputs, self._hours, fleet, feeders_out(inputs))
+        self.vehicles = VehicleAudit(
+            inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values()
+        )
         self.equilibrium = EquilibriumAudit(inputs, fleet)
         self._reader = vehicle_reader(run, inputs)
         setting = inputs.of_scheme("vehicles")
@@ -85,6 +91,7 @@ class VehicleSchemeAudit(SchemeAudit):
         """Return the vehicles of a step under a game, and check its equilibrium."""
         named = self.inputs.vehicle_strategies[strategy]
         bargains = named != "typical" and not self.inputs.own_rule(strategy)
+        bargains &= not self._behaving
         grid = self.grid
         if grid is None or not self.inputs.all_recorded:
             return None
@@ -118,8 +125,22 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        for audit in (self.traffic, self.vehicles, self.equilibrium):
-            yield from audit.checks()
+        yield from self.traffic.checks()
+        yield from self.vehicles.checks()
+        if not self._behaving:
+            yield from self.equilibrium.checks()
+        yield from by_design(self._behaving, "vehicles", self._inapplicable())
+
+    def _inapplicable(self) -> list[str]:
+        """Return the checks that do not apply where vehicles decide by behaviours, in words."""
+        games = {name for name in self.inputs.vehicle_strategies if name != "typical"}
+        if not games:
+            return []
+        checks = ["best response of each of them", "prices of communities in equilibrium"]
+        checks.append("energies in equilibrium")
+        checks += ["price of the utility in equilibrium"] if "three_level" in games else []
+        kept = self.inputs.scenario.messages.keep != "none"
+        return [*checks, *(["answers to offers"] if kept else [])]
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what vehicles draw where they are plugged in [kWh]."""
@@ -158,7 +179,9 @@ class VehicleSchemeAudit(SchemeAudit):
             **_counts(inputs, hours),
         }
         solver = inputs.scenario.game.solver
-        if solver == "exact" and inputs.all_recorded:
+        if solver == "exact" and self._behaving:
+            pass  # Only the equilibrium shows how often the utility's best price is unattained.
+        elif solver == "exact" and inputs.all_recorded:
             by_step["counts.unattained_optima"] = self.equilibrium.unattained
         elif solver in ("grid", "closed_form"):
             by_step["counts.unattained_optima"] = np.zeros_like(self.equilibrium.unattained)

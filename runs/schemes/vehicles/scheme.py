@@ -64,4 +64,5 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     size_note=".size:size_note",
     rules="hmesh.runs.world.market:RULES",
+    deciding="hmesh.agents.electric_vehicle:ElectricVehicle",
 )

@@ -68,6 +68,11 @@ class VehicleSharing(Scheme):
         self.traffic.begin()
         self.look_around()
 
+    @property
+    def deciding(self) -> Fleet:
+        """The vehicles."""
+        return self.fleet
+
     def begin_step(self) -> None:
         """Let chargers fail or be repaired, and cut off the vehicles behind them."""
         fleet, simulation = self.fleet.population, self.simulation
@@ -215,12 +220,23 @@ class VehicleSharing(Scheme):
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
+        if self.strategy != "typical" and len(self.fleet.self_willed):
+            self._learn()
         for parked, energy in zip(
             self.parked, self.simulation.market.decision.exchange_kwh, strict=True
         ):
             parked.move(energy)
         self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
         self.traffic.end_step()
+
+    def _learn(self) -> None:
+        """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
+        decision = self.simulation.market.decision
+        paid = float((self.simulation.paid_price() * self.vehicle_kwh).sum())
+        mean_paid = paid / max(int(self.present.sum()), 1)
+        for m in self.simulation.supplied_communities:
+            price = float(decision.community_price[m])
+            self.parked[m].learn(price, decision.exchange_kwh[m], mean_paid)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""
