@@ -78,12 +78,14 @@ class Fleet(AgentGroup[ElectricVehicle]):
         lower, upper = self.exchange_bounds(rows, energy)
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
-        known = [self.each(name, rows) for name in names]
+        lam, theta, into, out_of = (self.each(name, rows) for name in names)
         behaving = tuple(
             (kind, k, VehicleRows(self.model, self.population, rows[k], (lower[k], upper[k])))
             for kind, k in self.replaced(rows)
         )
-        return ParkedVehicles(self, rows, energy, usable, lower, upper, *known, behaving=behaving)
+        return ParkedVehicles(
+            self, rows, energy, usable, lower, upper, lam, theta, into, out_of, behaving
+        )
 
     def driving_kwh(
         self, rows: NDArray[np.intp]
