@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.fleet import ParkedVehicles
+from hmesh.environment.ask_and_answer import Conversation, Heard, Party, Who, reply_to
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.aggregator_response import ResponseMap, response_map
@@ -14,7 +15,6 @@ from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
 from hmesh.markets.three_level_game import PriceBounds
 
-MOST_ATTEMPTS = 8
 MOST_REVISIONS = 10
 
 
@@ -51,8 +51,6 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self.unexplained = 0
         self.fallbacks = 0
         self.questions = 0
-        self._step = 0
-        self._round = 0
         self._parked: ParkedVehicles
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
@@ -66,10 +64,9 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
 
     def begin_step(self, step: int, parked: ParkedVehicles, fixed_kwh: float) -> None:
         """Meter the fixed load of the step and learn what the parked vehicles want."""
-        self._step, self._round = step, 0
-        self._parked, self._fixed_kwh = parked, fixed_kwh
+        self._open(step, parked)
+        self._fixed_kwh = fixed_kwh
         self._learned = self._answers = None
-        self.unexplained = self.fallbacks = self.questions = 0
         if len(parked):
             bounds = self.bounds
             learned = learn_demand(
@@ -79,71 +76,47 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             self.questions = learned.probes
             self._understand(learned)
 
+    def _open(self, step: int, parked: ParkedVehicles) -> None:
+        # Asking leaves time for the utility to ask, and for both to announce.
+        self._talk = Conversation(self.bus, self.name, step, keeps_waits=6)
+        self._parked = parked
+        self.unexplained = self.fallbacks = self.questions = 0
+
     def _understand(self, learned: LearnedDemand) -> None:
         bounds = self.bounds
         curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         self._learned = learned
         self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
 
+    @property
+    def vehicles(self) -> Party[PriceOffer, EnergyBid]:
+        """The vehicles of its community, as it addresses them."""
+        return Party(f"vehicles@{self.name}", len(self._parked), self._parked.hear)
+
+    @property
+    def party(self) -> Party[PriceOffer, EnergyBid]:
+        """Itself, as the utility addresses it."""
+        return Party(self.name, 1, self.hear)
+
     def _ask_vehicles(self, price: float) -> NDArray[np.float64]:
         """Ask every vehicle until it has answered; NaN for those that stay silent."""
-        count = len(self._parked)
-        if not self._room():
-            return np.full(count, np.nan)
-        energy, answered = self._ask_once(price, None)
-        if answered is True:
-            return energy
-        silent = ~np.broadcast_to(answered, count)
-        heard = np.where(silent, np.nan, energy)
-        for _ in range(MOST_ATTEMPTS - 1):
-            if not silent.any() or not self._room():
-                break
-            energy, answered = self._ask_once(price, silent)
-            those = silent.copy()
-            those[silent] = answered
-            heard[those] = energy[those]
-            silent &= ~those
+        heard = np.full(len(self._parked), np.nan)
+
+        def hear(answer: Heard[EnergyBid]) -> None:
+            answer.write(heard, np.asarray(answer.message.energy_kwh))
+
+        self._talk.ask([self.vehicles], lambda about: PriceOffer(price=price, **about), hear)
         return heard
 
-    def _ask_once(
-        self, price: float, asked: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
-        """Ask some vehicles, or all; return what all would answer, and whose answers came."""
-        vehicles = f"vehicles@{self.name}"
-        energy = self._parked.respond(price)
-        told = energy if asked is None else energy[asked]
-        step, round_, count = self._step, self._round, len(told)
-        self._round += 1
-        reached = self.bus.send(
-            PriceOffer(
-                step=step, round=round_, sender=self.name, receiver=vehicles,
-                count=count, price=price,
-            )
-        )  # fmt: skip
-        self.bus.wait()
-        returned = self.bus.send(
-            EnergyBid(
-                step=step, round=round_, sender=vehicles, receiver=self.name,
-                count=count, energy_kwh=told,
-            )
-        )  # fmt: skip
-        self.bus.wait()
-        if reached is True and returned is True:
-            return energy, True
-        return energy, np.asarray(reached) & np.asarray(returned)
-
-    def _room(self) -> bool:
-        """Whether asking leaves time for the utility to ask, and for both to announce."""
-        return self.bus.now_h + 6 * self.bus.patience_h <= self.bus.deadline_h
-
-    def hear(self, offer: PriceOffer) -> EnergyBid:
+    def hear(self, offer: PriceOffer, who: Who = True) -> EnergyBid:
         """Answer the utility's offer with the energy the community would take."""
         self.heard_price = offer.price
         energy = float(self._demand_kwh(offer.price))
-        return EnergyBid(
-            step=offer.step, round=offer.round, sender=self.name, receiver=offer.sender,
-            energy_kwh=energy,
-        )  # fmt: skip
+        return EnergyBid(energy_kwh=energy, **reply_to(offer, 1))
+
+    def follow(self, announcement: Heard[PriceAnnouncement]) -> None:
+        """Take over the utility's price of the step."""
+        self.heard_price = announcement.message.price
 
     def _demand_kwh(self, utility_price: float) -> float:
         if self._answers is None:
@@ -183,9 +156,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
 
     def impose(self, step: int, parked: ParkedVehicles, price: float) -> NDArray[np.float64]:
         """Set a price that was found without asking; return what every vehicle exchanges [kWh]."""
-        self._step, self._round = step, 0
-        self._parked = parked
-        self.unexplained = self.fallbacks = self.questions = 0
+        self._open(step, parked)
         return self._settle(price)
 
     def _revise(self, energy: NDArray[np.float64]) -> None:
@@ -198,16 +169,19 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
 
     def _settle(self, price: float) -> NDArray[np.float64]:
-        count = len(self._parked)
-        if count == 0:
-            return np.empty(0)
-        energy = self._parked.respond(price)
-        announcement = PriceAnnouncement(
-            step=self._step, round=self._round, sender=self.name,
-            receiver=f"vehicles@{self.name}", count=count, price=price,
-        )  # fmt: skip
-        idle = ~np.broadcast_to(self.bus.send(announcement), count)
-        if idle.any():
-            energy[idle] = 0.0
-            self.fallbacks += int(np.count_nonzero(idle))
+        energy = np.zeros(len(self._parked))
+        if len(energy) == 0:
+            return energy
+
+        def follow(announcement: Heard[PriceAnnouncement]) -> None:
+            energy[:] = self._parked.follow(announcement)
+
+        vehicles, talk = self.vehicles, self._talk
+        talk.announce(
+            vehicles.name,
+            vehicles.count,
+            lambda about, _: PriceAnnouncement(price=price, **about),
+            follow,
+        )
+        self.fallbacks += talk.unreached
         return energy

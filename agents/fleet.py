@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.environment.population import Population
 from hmesh.markets.vehicle_response import best_response
 
@@ -118,6 +120,21 @@ class ParkedVehicles:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
+        """Answer an offer with the energies of those that hear it."""
+        energy = rows_of(self.respond(offer.price), who)
+        return EnergyBid(energy_kwh=energy, **reply_to(offer, len(energy)))
+
+    def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:
+        """Return what every vehicle exchanges at the price announced [kWh].
+
+        Those that do not hear it stay idle.
+        """
+        energy = self.respond(announcement.message.price)
+        if announcement.who is not True:
+            energy[~announcement.who] = 0.0
+        return energy
 
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at ``price`` [kWh], above 0 when charging."""

@@ -8,11 +8,21 @@ from numpy.typing import NDArray
 from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.school import School
+from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.messages import (
+    EnergyRequest,
+    ExchangeOrder,
+    IncentiveOffer,
+    SupplyOffer,
+    ValleyAnnouncement,
+)
 from hmesh.environment.population import Population
 from hmesh.markets.school_response import school_response
 from hmesh.markets.stored_energy_price import average_price_after
 from hmesh.markets.valley_filling import deal_out, within_steps
+
+ROUNDING = 1e-9
 
 
 class SchoolDistrict(AgentGroup[School]):
@@ -156,6 +166,29 @@ class SchoolDistrict(AgentGroup[School]):
             What every bus has to exchange in all, as from `needs_kwh` or `spare_kwh` [kWh].
         """
         return deal_out(energy_kwh, of_kwh, self.limit_kwh(), self.school_of)
+
+    def hear(self, offer: IncentiveOffer, who: Who) -> SupplyOffer:
+        """Answer an incentive price with what those that hear it would sell."""
+        energy = rows_of(self.respond(offer.price), who)
+        return SupplyOffer(energy_kwh=energy, **reply_to(offer, len(energy)))
+
+    def hear_valley(self, valley: ValleyAnnouncement, who: Who) -> EnergyRequest:
+        """Ask for what can be charged in the steps of a valley."""
+        within = rows_of(self.within(self.needs_kwh(), len(valley.load_kwh)), who)
+        return EnergyRequest(
+            energy_kwh=within[:, -1], within_kwh=within, **reply_to(valley, len(within))
+        )
+
+    def follow(self, order: Heard[ExchangeOrder]) -> NDArray[np.float64]:
+        """Return what each sells of what was ordered: no more than it can [kWh].
+
+        Those that do not hear it stay idle.
+        """
+        sold = np.zeros(len(self))
+        order.write(sold, np.asarray(order.message.energy_kwh))
+        most = self.population["upper_kwh"]
+        # An order is made of offers, and may exceed them by rounding.
+        return np.where(sold > most + ROUNDING * (1.0 + most), most, sold)
 
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every school sells at an incentive price [kWh], shape (schools,)."""

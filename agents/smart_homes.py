@@ -27,6 +27,7 @@ from hmesh.environment.home_messages import (
     SlotSchedule,
 )
 from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.messages import Message
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.admission_control import DayPlan, Offer, negotiate_slots, schedule_day
 from hmesh.markets.home_day import Homes
@@ -233,17 +234,20 @@ class SmartHomes:
         word keeps to the word before.
         """
         self.fallbacks = 0
-        heard_supply = [self._heard(group.forecast(step)) for group in self.generators]
-        requests = [group.request(step) for group in self.appliances]
-        heard = np.stack([self._heard(request) for request in requests], axis=1)
-        generation, demand = self.known()
-        for g, there in enumerate(heard_supply):
-            generation[:, ~there, g] = 0.0
+        supply = [self._deliver(group.forecast(step)) for group in self.generators]
+        requests = [self._deliver(group.request(step)) for group in self.appliances]
+        heard = np.stack([there for _, there in requests], axis=1)
+        wanted = np.stack([request.wanted_kwh for request, _ in requests], axis=2)
+        generation = (
+            np.stack([np.where(there, told.steps_kwh, 0.0) for told, there in supply], axis=2)
+            if supply
+            else np.zeros((*wanted.shape[:2], 0))
+        )
         stored = self._hear_storages(step)
-        demand = np.where(heard, demand, 0.0)
-        window = np.stack([request.window for request in requests], axis=2) & heard
+        demand = np.where(heard, wanted, 0.0)
+        window = np.stack([request.window for request, _ in requests], axis=2) & heard
         yield
-        for group, request in zip(self.appliances, requests, strict=True):
+        for group, (request, _) in zip(self.appliances, requests, strict=True):
             self._say(Registration, group, step, 0, priority=request.priority)
         yield
         homes = replace(self.day(generation), energy_kwh=stored)
@@ -253,7 +257,7 @@ class SmartHomes:
                 SlotSchedule, group, step, 0,
                 energy_kwh=granted[:, :, k].sum(axis=0), granted_kwh=granted[:, :, k],
             )  # fmt: skip
-            group.hear_schedule(cast(SlotSchedule, schedule), there)
+            group.hear_schedule(schedule, there)
         yield
         self.plan = yield from self._negotiate(step, homes, demand, granted, window)
         for k, group in enumerate(self.appliances):
@@ -263,7 +267,7 @@ class SmartHomes:
                 energy_kwh=committed.sum(axis=0), committed_kwh=committed,
                 rescheduled=self.plan.rescheduled[:, k],
             )  # fmt: skip
-            group.hear_commitment(cast(SlotCommitment, commitment), there)
+            group.hear_commitment(commitment, there)
 
     def settle(self, generation_kwh: Energies, demand_kwh: Energies) -> StepFlows:
         """Return the power flow of one step, without letting it happen.
@@ -321,28 +325,27 @@ class SmartHomes:
             energy_kwh=np.where(concerned, offer.saved_kwh, 0.0),
             leave=offer.leave[:, :, k], take=offer.take[:, :, k],
         )  # fmt: skip
-        return cast(SlotOffer, said), there
+        return said, there
 
     def _refused(self, k: int, offer: Offer, said: SlotOffer | None, there: Mask) -> Mask:
         """Return which slots an appliance refuses; all of them where it was not heard."""
         take = offer.take[:, :, k]
         if said is None:
             return np.zeros_like(take)
-        answer = self.appliances[k].answer(said)
-        answered = there & self._heard(answer)
+        answer, heard = self._deliver(self.appliances[k].answer(said))
+        answered = there & heard
         return np.where(answered, answer.refused, take)
 
     def _hear_storages(self, step: int) -> Energies:
         """Return what storages hold; those not heard count as empty."""
-        report = self.storages.report(step)
+        report, heard = self._deliver(self.storages.report(step))
         empty = self.bank.soc_min * self.bank.capacity_kwh
-        heard = self._heard(report)
         return np.asfortranarray(np.where(heard[:, None], report.stored_kwh, empty))
 
-    def _say(
-        self, kind: type[Any], group: Appliances, step: int, round_: int, **content: Any
-    ) -> tuple[Any, Mask]:
-        """Send a message to an appliance in all homes; return it and where it was heard."""
+    def _say[M: Message](
+        self, kind: type[M], group: Appliances, step: int, round_: int, **content: Any
+    ) -> tuple[M, Mask]:
+        """Send a message to an appliance in all homes; return it as heard, and where it is."""
         message = kind(
             step=step,
             round=round_,
@@ -351,10 +354,11 @@ class SmartHomes:
             count=len(self),
             **content,
         )
-        return message, self._heard(message)
+        return self._deliver(message)
 
-    def _heard(self, message: Any) -> Mask:
-        """Send a message and return in which homes it was heard."""
-        heard = np.broadcast_to(np.asarray(self.bus.send(message)), len(self))
+    def _deliver[M: Message](self, message: M) -> tuple[M, Mask]:
+        """Send a message; return it as it is heard, and in which homes it is."""
+        told = self.bus.deliver(message)
+        heard = told.rows
         self.fallbacks += len(self) - int(np.count_nonzero(heard))
-        return heard
+        return told.message, heard

@@ -5,7 +5,8 @@ from typing import Any
 
 import mesa
 
-from hmesh.agents.community_energy_aggregator import MOST_ATTEMPTS, CommunityEnergyAggregator
+from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
+from hmesh.environment.ask_and_answer import Conversation, Heard
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.generation_cost import GenerationCost
@@ -39,8 +40,6 @@ class UtilityCompany(mesa.Agent[Any]):
         self.tolerance = tolerance
         self.price = bounds.utility_lower
         self.fallbacks = 0
-        self._step = 0
-        self._round = 0
         self._last_heard: dict[str, float] = {}
 
     @property
@@ -51,7 +50,9 @@ class UtilityCompany(mesa.Agent[Any]):
 
     def begin_step(self, step: int) -> None:
         """Start the rounds of a step."""
-        self._step, self._round, self.fallbacks = step, 0, 0
+        # A question and its answer leave time for the announcements of both levels that follow.
+        self._talk = Conversation(self.bus, self.name, step, keeps_waits=4, first_round=1)
+        self.fallbacks = 0
 
     def negotiate(self, aggregators: Sequence[CommunityEnergyAggregator]) -> SearchedPrice | None:
         """Look for the price that earns most, by asking the aggregators.
@@ -62,7 +63,7 @@ class UtilityCompany(mesa.Agent[Any]):
             None where the deadline has passed before anyone answered; then the price of the step
             before stands.
         """
-        if not self._room():
+        if not self._talk.room:
             self.fallbacks += 1
             return None
         found = search_price(
@@ -71,58 +72,39 @@ class UtilityCompany(mesa.Agent[Any]):
             self.bounds.utility_lower,
             self.bounds.utility_upper,
             self.tolerance,
-            go_on=self._room,
+            go_on=lambda: self._talk.room,
         )
         self.price = found.price
         return found
 
-    def _room(self) -> bool:
-        """Whether a question and its answer leave time for the announcements that follow."""
-        return self.bus.now_h + 4 * self.bus.patience_h <= self.bus.deadline_h
-
     def _ask(self, aggregators: Sequence[CommunityEnergyAggregator], price: float) -> float:
         """Ask all aggregators, and count on what each said last where it stays silent."""
-        silent = list(aggregators)
-        for _ in range(MOST_ATTEMPTS):
-            self._round += 1
-            offers = [self._offer(aggregator, price) for aggregator in silent]
-            reached = [bool(self.bus.send(offer)) for offer in offers]
-            self.bus.wait()
-            silent = [
-                aggregator
-                for aggregator, offer, arrived in zip(silent, offers, reached, strict=True)
-                if not (arrived and self._hear(aggregator.hear(offer)))
-            ]
-            self.bus.wait()
-            if not silent or not self._room():
-                break
+        self._talk.ask(
+            [aggregator.party for aggregator in aggregators],
+            lambda about: PriceOffer(price=price, **about),
+            self._hear,
+        )
         return sum(self._last_heard.get(aggregator.name, 0.0) for aggregator in aggregators)
 
-    def _offer(self, aggregator: CommunityEnergyAggregator, price: float) -> PriceOffer:
-        return PriceOffer(
-            step=self._step, round=self._round, sender=self.name, receiver=aggregator.name,
-            price=price,
-        )  # fmt: skip
-
-    def _hear(self, bid: EnergyBid) -> bool:
-        """Let an aggregator answer; whether its answer arrives in time."""
-        heard = bool(self.bus.send(bid))
-        if heard:
-            self._last_heard[bid.sender] = float(bid.energy_kwh)
-        return heard
+    def _hear(self, answer: Heard[EnergyBid]) -> None:
+        """Remember what an aggregator would take."""
+        self._last_heard[answer.message.sender] = float(answer.message.energy_kwh)
 
     def announce(self, price: float, aggregators: Sequence[CommunityEnergyAggregator]) -> None:
         """Set the price of the step; an aggregator it does not reach keeps the last it heard."""
         self.price = price
+        talk = self._talk
+        # It belongs to the last round in which somebody was asked.
+        talk.round -= 1
         for aggregator in aggregators:
-            announcement = PriceAnnouncement(
-                step=self._step, round=self._round, sender=self.name, receiver=aggregator.name,
-                price=price,
-            )  # fmt: skip
-            if self.bus.send(announcement):
-                aggregator.heard_price = price
-            else:
-                self.fallbacks += 1
+            talk.announce(
+                aggregator.name,
+                1,
+                lambda about, _: PriceAnnouncement(price=price, **about),
+                aggregator.follow,
+            )
+        talk.round += 1
+        self.fallbacks += talk.unreached
         self.bus.wait()
 
     def state(self) -> dict[str, Any]:

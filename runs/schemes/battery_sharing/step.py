@@ -163,11 +163,11 @@ class BatterySharingScheme(Scheme):
             step=simulation.step_index, round=0, sender=METER,
             receiver=self.coordinators[place].batteries, count=len(bank), energy_kwh=load,
         )  # fmt: skip
-        heard = np.broadcast_to(simulation.bus.send(reading), len(bank))
+        told = simulation.bus.deliver(reading)
         simulation.bus.wait()
-        self.fallbacks += len(bank) - int(np.count_nonzero(heard))
-        answers = bank.answer(load, bool(windows.charge[at]), bool(windows.discharge[at]))
-        return np.where(heard, answers, 0.0)
+        self.fallbacks += len(bank) - int(np.count_nonzero(told.rows))
+        inside = bool(windows.charge[at]), bool(windows.discharge[at])
+        return bank.hear_meter(told.message, told.rows, *inside)
 
     @property
     def exchange_kwh(self) -> NDArray[np.float64]:
