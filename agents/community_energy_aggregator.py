@@ -1,5 +1,6 @@
 """The aggregator of a community: buys from the utility and sells to its vehicles, by messages."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import mesa
@@ -70,8 +71,10 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         if len(parked):
             bounds = self.bounds
             learned = learn_demand(
-                self._ask_vehicles, fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper
-            )
+                self._ask_vehicles, fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper,
+                charge_efficiency=parked.charge_efficiency,
+                discharge_efficiency=parked.discharge_efficiency,
+            )  # fmt: skip
             self.unexplained = int(learned.unexplained.sum())
             self.questions = learned.probes
             self._understand(learned)
@@ -165,7 +168,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         inelastic = np.where(learned.unexplained, np.nan_to_num(energy), 0.0)
         kinks = learned.kinks
         saturated = kinks.saturated_kwh + float((inelastic - learned.inelastic_kwh).sum())
-        revised = type(kinks)(saturated, kinks.full_price, kinks.empty_price, kinks.slope)
+        revised = replace(kinks, saturated_kwh=saturated)
         self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
 
     def _settle(self, price: float) -> NDArray[np.float64]:

@@ -33,4 +33,8 @@ class ElectricVehicle(DrivenBattery):
         """
         lower, upper = self.exchange_bounds()
         usable = usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min)
-        return float(best_response(price, self.lam, self.theta, usable, lower, upper))
+        energy = best_response(
+            price, self.lam, self.theta, usable, lower, upper,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
+        return float(energy)

@@ -12,6 +12,7 @@ from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.environment.population import Population
+from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.vehicle_response import best_response
 
 type PerVehicle = float | NDArray[np.float64]
@@ -75,8 +76,9 @@ class Fleet(AgentGroup[ElectricVehicle]):
         energy = self.population["energy_kwh"][rows]
         lower, upper = self.exchange_bounds(rows, energy)
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
-        lam, theta = self.each("lam", rows), self.each("theta", rows)
-        return ParkedVehicles(self, rows, energy, usable, lower, upper, lam, theta)
+        names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
+        known = [self.each(name, rows) for name in names]
+        return ParkedVehicles(self, rows, energy, usable, lower, upper, *known)
 
     def driving_kwh(
         self, rows: NDArray[np.intp]
@@ -107,6 +109,8 @@ class ParkedVehicles:
         What each can exchange in this step at least and at most [kWh].
     lam, theta : float or array, shape (n,)
         What each values energy at [money/kWh, money/kWh^2].
+    charge_efficiency, discharge_efficiency : float or array, shape (n,)
+        Losses of the plug of each, which it states when it is plugged in [-].
     """
 
     fleet: Fleet
@@ -117,6 +121,8 @@ class ParkedVehicles:
     upper_kwh: NDArray[np.float64]
     lam: PerVehicle
     theta: PerVehicle
+    charge_efficiency: PerVehicle = 1.0
+    discharge_efficiency: PerVehicle = 1.0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -136,11 +142,19 @@ class ParkedVehicles:
             energy[~announcement.who] = 0.0
         return energy
 
+    def answers(self, fixed_kwh: float) -> Answers:
+        """Return what they would exchange at every price, and a load beside them [kWh]."""
+        return battery_answers(
+            fixed_kwh, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
+
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at ``price`` [kWh], above 0 when charging."""
         energy = best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-        )
+            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
         self._decide_alone(price, energy)
         return energy
 

@@ -40,7 +40,7 @@ def charged[T: (float, NDArray[np.float64])](
     within rounding.
     """
     stored_kwh: Any = exchange_kwh
-    if not (_is_one(charge_efficiency) and _is_one(discharge_efficiency)):
+    if not (is_one(charge_efficiency) and is_one(discharge_efficiency)):
         stored_kwh = np.where(
             np.greater(exchange_kwh, 0.0),
             exchange_kwh * charge_efficiency,
@@ -91,9 +91,9 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     least_kwh: Any = soc_min * capacity_kwh + reserve_kwh
     available_kwh: Any = np.maximum(energy_kwh - least_kwh, 0.0)
     room_kwh: Any = np.maximum(soc_max * capacity_kwh - energy_kwh, 0.0)
-    if not _is_one(discharge_efficiency):
+    if not is_one(discharge_efficiency):
         available_kwh = available_kwh * discharge_efficiency
-    if not _is_one(charge_efficiency):
+    if not is_one(charge_efficiency):
         room_kwh = room_kwh / charge_efficiency
     # Subtracted from zero rather than negated: an empty battery's bound is 0, not -0.
     return 0.0 - np.minimum(rated_kwh, available_kwh), np.minimum(rated_kwh, room_kwh)
@@ -123,6 +123,6 @@ def usable_kwh[T: (float, NDArray[np.float64])](
     return energy_kwh - soc_min * capacity_kwh
 
 
-def _is_one(efficiency: Any) -> bool:
-    """Return whether a factor is the number 1, which leaves every bit as it is."""
+def is_one(efficiency: Any) -> bool:
+    """Return whether a factor is the number 1 for all, which leaves every bit as it is."""
     return isinstance(efficiency, float) and efficiency == 1.0

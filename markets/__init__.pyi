@@ -12,6 +12,12 @@ from .allowance_iteration import Horizon as Horizon
 from .allowance_iteration import Iterations as Iterations
 from .allowance_iteration import iterate_allowance as iterate_allowance
 from .allowance_iteration import live_through as live_through
+from .answers import Answers as Answers
+from .answers import battery_answers as battery_answers
+from .answers import elastic_answers as elastic_answers
+from .answers import inelastic_answer as inelastic_answer
+from .answers import sum_of_answers as sum_of_answers
+from .answers import threshold_answers as threshold_answers
 from .battery_exchange import Orders as Orders
 from .battery_exchange import OwnLoadFirst as OwnLoadFirst
 from .battery_exchange import exchange_matrix as exchange_matrix

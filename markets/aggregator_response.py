@@ -59,7 +59,7 @@ class _Arcs:
 
 
 def _arcs(curve: DemandCurve) -> _Arcs:
-    low, high = curve.edges[:-1], curve.edges[1:]
+    low, high = curve.edges[:-1], curve.highs
     flat = curve.slope == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         offset = 0.5 * curve.intercept / curve.slope

@@ -1,78 +1,22 @@
 """The demand of one community as an exact function of its price.
 
-Every battery buys ``clip((lam - p) / theta - usable, lower, upper)``: a line with two kinks. The
-sum over a community is therefore continuous, non-increasing and piecewise linear, and knowing its
-kinks is knowing it exactly.
+The sum of all answers of a community is non-increasing and piecewise linear, continuous where
+nobody's answer jumps; knowing its kinks and jumps is knowing it exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.markets.answers import Answers, battery_answers
 
-@dataclass(frozen=True, slots=True)
-class Kinks:
-    """Where the demand of every battery of a community bends.
-
-    Attributes
-    ----------
-    saturated_kwh : float
-        Fixed load plus what all batteries buy when the price is low enough [kWh].
-    full_price, empty_price : array, shape (n,)
-        Price below which a battery charges all it can, and above which it discharges all it can
-        [money/kWh]; ``full_price <= empty_price``.
-    slope : array, shape (n,)
-        kWh a battery buys less for every money/kWh in between, ``1 / theta``.
-    """
-
-    saturated_kwh: float
-    full_price: NDArray[np.float64]
-    empty_price: NDArray[np.float64]
-    slope: NDArray[np.float64]
+# Their names when batteries without losses were all that answered.
+Kinks, kinks_of = Answers, battery_answers
 
 
-def kinks_of(
-    fixed_kwh: float,
-    lam: float | NDArray[np.float64],
-    theta: float | NDArray[np.float64],
-    usable_kwh: NDArray[np.float64],
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
-) -> Kinks:
-    """Kinks of a community from what its batteries want.
-
-    Parameters
-    ----------
-    fixed_kwh : float
-        Load that does not answer to prices [kWh].
-    lam, theta : float or array, shape (n,)
-        As in :func:`hmesh.markets.best_response`.
-    usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
-        Likewise.
-
-    Notes
-    -----
-    Source: Khwanrit (2024), eq. (5.16) with bounds.
-    """
-    return Kinks(
-        saturated_kwh=fixed_kwh + float(upper_kwh.sum()),
-        full_price=_kink_price(lam, theta, usable_kwh, upper_kwh),
-        empty_price=_kink_price(lam, theta, usable_kwh, lower_kwh),
-        slope=np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape),
-    )
-
-
-def _kink_price(
-    lam: float | NDArray[np.float64],
-    theta: float | NDArray[np.float64],
-    usable_kwh: NDArray[np.float64],
-    bound_kwh: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the price at which the unbounded answer meets a bound."""
-    held = usable_kwh + bound_kwh
-    held *= theta
-    return np.subtract(lam, held, out=held)
+def _none() -> NDArray[np.float64]:
+    return np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +36,8 @@ class Bends:
         among them.
     starts_slope, ends_slope : array, shape (n,), (m,)
         What each adds to the slope, and takes from it.
+    jump_price, jump_kwh : array, shape (jumps,)
+        Prices above which the demand falls at once, and by how much [kWh].
     """
 
     low: float
@@ -103,11 +49,13 @@ class Bends:
     starts_slope: NDArray[np.float64]
     ends: NDArray[np.float64]
     ends_slope: NDArray[np.float64]
+    jump_price: NDArray[np.float64] = field(default_factory=_none)
+    jump_kwh: NDArray[np.float64] = field(default_factory=_none)
 
     @property
     def kinks(self) -> int:
-        """How many kinks are listed."""
-        return len(self.starts) + len(self.ends)
+        """How many kinks and jumps are listed."""
+        return len(self.starts) + len(self.ends) + len(self.jump_price)
 
     def within(self, low: float, high: float) -> "Bends":
         """Return what matters for prices within ``[low, high]``, listing no other kink."""
@@ -115,24 +63,36 @@ class Bends:
         added, taken = self.starts_slope[begun], self.ends_slope[over]
         started = np.flatnonzero(~begun & (self.starts < high))
         ended = np.flatnonzero(~over & (self.ends < high))
+        # At the price of a jump the demand has not fallen yet.
+        jumped = self.jump_price < low
+        jumping = np.flatnonzero(~jumped & (self.jump_price < high))
+        fallen = float(self.jump_kwh[jumped].sum()) if len(self.jump_price) else 0.0
         return Bends(
             low,
             high,
-            self.intercept + float(added @ self.starts[begun]) - float(taken @ self.ends[over]),
+            self.intercept
+            + float(added @ self.starts[begun])
+            - float(taken @ self.ends[over])
+            - fallen,
             self.slope + float(added.sum()) - float(taken.sum()),
             self.answering + len(added) - len(taken),
             self.starts[started],
             self.starts_slope[started],
             self.ends[ended],
             self.ends_slope[ended],
+            self.jump_price[jumping],
+            self.jump_kwh[jumping],
         )
 
     def curve(self) -> "DemandCurve":
-        """Sort the kinks into the demand curve."""
+        """Sort the kinks and jumps into the demand curve."""
         inside = self.within(self.low, self.high)
-        price = np.concatenate((inside.starts, inside.ends))
-        bend = np.concatenate((inside.starts_slope, -inside.ends_slope))
-        step = np.repeat(np.array([1, -1]), (len(inside.starts), len(inside.ends)))
+        # The first price at which the demand has fallen; there is none between it and the jump.
+        after = np.nextafter(inside.jump_price, np.inf)
+        bends = inside.starts_slope, -inside.ends_slope, np.zeros_like(after)
+        price, bend = np.concatenate((inside.starts, inside.ends, after)), np.concatenate(bends)
+        step = np.repeat(np.array([1, -1, 0]), [len(each) for each in bends])
+        # Of kinks and jumps at one price the jumps come last.
         order = np.argsort(price, kind="stable")
         price, bend = price[order], bend[order]
         slope = inside.slope + np.concatenate(([0.0], np.cumsum(bend)))
@@ -141,27 +101,40 @@ class Bends:
         summed = abs(self.intercept) + float(
             self.starts_slope @ np.abs(self.starts) + self.ends_slope @ np.abs(self.ends)
         )
+        jumps = None
+        if len(after):
+            jumps = np.concatenate(([False], step[order] == 0, [False]))
+            fall = np.concatenate((np.zeros(len(price) - len(after)), inside.jump_kwh))
+            intercept[1:] -= np.cumsum(fall[order])
+            summed += float(self.jump_kwh.sum())
         flat = inside.answering + np.concatenate(([0], np.cumsum(step[order]))) == 0
         slope[flat] = 0.0
         intercept[flat & (np.abs(intercept) < 1e-13 * summed)] = 0.0
         edges = np.concatenate(([self.low], price, [self.high]))
         wide = edges[1:] > edges[:-1]
         wide[-1] |= not wide.any()
-        return DemandCurve(np.append(edges[:-1][wide], self.high), intercept[wide], slope[wide])
+        if jumps is not None:
+            wide[-1] |= jumps[-2]
+            jumps = np.append(jumps[:-1][wide], False)
+        return DemandCurve(
+            np.append(edges[:-1][wide], self.high), intercept[wide], slope[wide], jumps
+        )
 
 
-def bends_of(kinks: Kinks, lowest_price: float, highest_price: float) -> Bends:
+def bends_of(answers: Answers, lowest_price: float, highest_price: float) -> Bends:
     """Return all that bends the demand of a community, for prices within bounds."""
     return Bends(
         lowest_price,
         highest_price,
-        kinks.saturated_kwh,
+        answers.saturated_kwh,
         0.0,
         0,
-        kinks.full_price,
-        kinks.slope,
-        kinks.empty_price,
-        kinks.slope,
+        answers.full_price,
+        answers.slope,
+        answers.empty_price,
+        answers.slope,
+        answers.jump_price,
+        answers.jump_kwh,
     )
 
 
@@ -170,7 +143,8 @@ class DemandCurve:
     """Demand of a community for prices within ``[edges[0], edges[-1]]``.
 
     Piece ``k`` holds for ``edges[k] <= p <= edges[k + 1]``, where the demand is
-    ``intercept[k] - slope[k] * p``; a flat piece has a slope of exactly 0.
+    ``intercept[k] - slope[k] * p``; a flat piece has a slope of exactly 0. Where the demand jumps,
+    the next piece begins at the first price above the jump, at which the one before holds no more.
 
     Attributes
     ----------
@@ -180,11 +154,22 @@ class DemandCurve:
         Demand the piece would have at price 0 [kWh].
     slope : array, shape (pieces,)
         kWh less for every money/kWh, at least 0.
+    jumps : array of bool, shape (pieces + 1,), or None
+        Edges below which the demand jumps; None where it never does.
     """
 
     edges: NDArray[np.float64]
     intercept: NDArray[np.float64]
     slope: NDArray[np.float64]
+    jumps: NDArray[np.bool_] | None = None
+
+    @property
+    def highs(self) -> NDArray[np.float64]:
+        """Highest price at which each piece holds [money/kWh], shape (pieces,)."""
+        highs = self.edges[1:]
+        if self.jumps is None:
+            return highs
+        return np.where(self.jumps[1:], np.nextafter(highs, -np.inf), highs)
 
     def demand_kwh(self, price: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Demand [kWh] at ``price`` (any shape), which must lie within the edges."""
@@ -193,19 +178,19 @@ class DemandCurve:
         return np.asarray(self.intercept[piece] - self.slope[piece] * price)
 
 
-def demand_curve(kinks: Kinks, lowest_price: float, highest_price: float) -> DemandCurve:
+def demand_curve(answers: Answers, lowest_price: float, highest_price: float) -> DemandCurve:
     """Return the demand curve of a community.
 
     Parameters
     ----------
-    kinks : Kinks
-        What bends where.
+    answers : Answers
+        The sum of all that its members answer.
     lowest_price, highest_price : float
         Ends of the curve [money/kWh], ``lowest_price <= highest_price``.
 
     Returns
     -------
     DemandCurve
-        At least one piece; at most two more for every battery.
+        At least one piece; at most two more for every line and one more for every jump.
     """
-    return bends_of(kinks, lowest_price, highest_price).curve()
+    return bends_of(answers, lowest_price, highest_price).curve()

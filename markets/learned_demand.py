@@ -2,7 +2,9 @@
 
 An aggregator, which hears each of its vehicles, needs about a dozen prices to know its whole demand
 curve: two answers strictly between a vehicle's bounds fix its line, and the answers at the ends of
-the price range fix its bounds.
+the price range fix its bounds. Of a vehicle with losses the efficiencies of its plug are known; two
+answers that are neither bounds nor idleness then fix both of its lines, since they fix its marginal
+value and the fall of that with the energy held.
 """
 
 from collections.abc import Callable
@@ -11,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.demand_curve import Kinks
+from hmesh.environment.battery import is_one
+from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
 from hmesh.markets.price_search import ends_first
+from hmesh.markets.vehicle_response import FloatOrArray, best_response
 
 FIRST_PROBES = 11
 MOST_PROBES = 200
@@ -25,18 +29,18 @@ class LearnedDemand:
 
     Attributes
     ----------
-    kinks : Kinks
+    kinks : Answers
         Demand of the community as far as clipped lines explain it; what they do not explain counts
         as a load that does not answer.
     unexplained : array of bool, shape (n,)
-        Vehicles whose answers no clipped line reproduces.
+        Vehicles whose answers neither a clipped line nor a battery's two lines reproduce.
     inelastic_kwh : array, shape (n,)
         Energy assumed of the unexplained vehicles [kWh], 0 for the others.
     probes : int
         Prices asked.
     """
 
-    kinks: Kinks
+    kinks: Answers
     unexplained: NDArray[np.bool_]
     inelastic_kwh: NDArray[np.float64]
     probes: int
@@ -48,6 +52,8 @@ def learn_demand(
     lowest_price: float,
     highest_price: float,
     most_probes: int = MOST_PROBES,
+    charge_efficiency: FloatOrArray = 1.0,
+    discharge_efficiency: FloatOrArray = 1.0,
 ) -> LearnedDemand:
     """Learn the demand curve of a community from the answers to a few prices.
 
@@ -62,12 +68,17 @@ def learn_demand(
         Prices worth learning about [money/kWh].
     most_probes : int
         Prices asked at most; vehicles not understood by then count as unexplained.
+    charge_efficiency, discharge_efficiency : float or array, shape (n,), optional
+        What the plug of each vehicle states of its losses, as in
+        :func:`hmesh.markets.best_response`.
 
     Returns
     -------
     LearnedDemand
-        Exact, up to rounding, for vehicles that answer by a line between two bounds.
+        Exact, up to rounding, for vehicles that answer by a line between two bounds, and for those
+        that answer as :func:`hmesh.markets.best_response` does with losses.
     """
+    plugs = charge_efficiency, discharge_efficiency
     evenly = np.arange(1, FIRST_PROBES - 1) / (FIRST_PROBES - 1)
     prices = np.array(ends_first(lowest_price, highest_price, evenly))
     answers = [ask(float(price)) for price in prices]
@@ -78,9 +89,9 @@ def learn_demand(
         missing = np.isnan(energy_kwh)
         silent = missing.all(axis=1)
         if silent.any() and energy_kwh.shape[1]:
-            heard = _Heard.of(prices[~silent], energy_kwh[~silent])
+            heard = _Heard.of(prices[~silent], energy_kwh[~silent], plugs)
             break
-        heard = _Heard.of(prices, energy_kwh)
+        heard = _Heard.of(prices, energy_kwh, plugs)
         below, above = _gaps(heard, missing.any(axis=0))
         widest = int(np.argmax(above - below)) if energy_kwh.shape[1] else 0
         gap = float(above[widest] - below[widest]) if energy_kwh.shape[1] else 0.0
@@ -103,11 +114,16 @@ class _Heard:
     energy_kwh : array, shape (prices, n)
         What every vehicle answered [kWh].
     between : array of bool, shape (prices, n)
-        Answers strictly between the first and the last one of the vehicle.
+        Answers strictly between the first and the last one of the vehicle, and with losses other
+        than idleness.
     points : array of int, shape (n,)
         How many they are.
     drop, bottom : array of int, shape (n,)
         First answer below the first one, and first one that is not above the last one.
+    plugs : tuple
+        Efficiencies of charging and discharging [-], each one number or of shape (n,).
+    losing : array of int
+        Vehicles with losses.
     """
 
     prices: NDArray[np.float64]
@@ -116,15 +132,30 @@ class _Heard:
     points: NDArray[np.intp]
     drop: NDArray[np.intp]
     bottom: NDArray[np.intp]
+    plugs: tuple[FloatOrArray, FloatOrArray]
+    losing: NDArray[np.intp]
 
     @classmethod
-    def of(cls, prices: NDArray[np.float64], energy_kwh: NDArray[np.float64]) -> "_Heard":
+    def of(
+        cls,
+        prices: NDArray[np.float64],
+        energy_kwh: NDArray[np.float64],
+        plugs: tuple[FloatOrArray, FloatOrArray],
+    ) -> "_Heard":
         """Return what was answered, with what follows from it."""
+        count = energy_kwh.shape[1]
+        losing = np.empty(0, dtype=np.intp)
+        if not (is_one(plugs[0]) and is_one(plugs[1])):
+            lossy = np.not_equal(plugs[0], 1.0) | np.not_equal(plugs[1], 1.0)
+            losing = np.flatnonzero(np.broadcast_to(lossy, count))
         if len(prices) == 0:
-            nowhere = np.zeros(energy_kwh.shape[1], dtype=np.intp)
-            return cls(prices, energy_kwh, np.zeros_like(energy_kwh, np.bool_), *[nowhere] * 3)
+            nowhere = np.zeros(count, dtype=np.intp)
+            between = np.zeros_like(energy_kwh, np.bool_)
+            return cls(prices, energy_kwh, between, nowhere, nowhere, nowhere, plugs, losing)
         fallen = energy_kwh < energy_kwh[0]
         between = fallen & (energy_kwh > energy_kwh[-1])
+        if len(losing):
+            between[:, losing] &= energy_kwh[:, losing] != 0.0
         return cls(
             prices,
             energy_kwh,
@@ -132,6 +163,8 @@ class _Heard:
             between.sum(axis=0),
             fallen.argmax(axis=0),
             (energy_kwh <= energy_kwh[-1]).argmax(axis=0),
+            plugs,
+            losing,
         )
 
 
@@ -152,6 +185,12 @@ def _gaps(
     left_is_longer = middle - below > above - middle
     above = np.where(single & left_is_longer, middle, above)
     below = np.where(single & ~left_is_longer, middle, below)
+    unknown = heard.losing[~known[heard.losing]]
+    if len(unknown):
+        # Between two neighbours that differ there is a part of a line, not of a dead band alone.
+        differ = energy_kwh[:-1, unknown] > energy_kwh[1:, unknown]
+        widest = (np.diff(prices)[:, None] * differ).argmax(axis=0)
+        below[unknown], above[unknown] = prices[widest], prices[widest + 1]
     return np.where(known, 0.0, below), np.where(known, 0.0, above)
 
 
@@ -160,7 +199,7 @@ def _explain(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
     prices, energy_kwh = heard.prices, heard.energy_kwh
     if len(prices) == 0:
         nothing = np.zeros(energy_kwh.shape[1])
-        kinks = Kinks(fixed_kwh, nothing, nothing, nothing + 1.0)
+        kinks = Answers(fixed_kwh, nothing, nothing, nothing + 1.0)
         return LearnedDemand(kinks, nothing == 0, nothing, 0)
     most, least = energy_kwh[0], energy_kwh[-1]
     constant = (energy_kwh == most).all(axis=0)
@@ -177,16 +216,64 @@ def _explain(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
         np.abs(off_kwh, out=off_kwh)
         close = off_kwh <= AGREEMENT * (1.0 + np.abs(energy_kwh).max(axis=0))
     explained = close.all(axis=0) & (slope > 0) & np.isfinite(slope) & ~constant
+    batteries, with_losses = _with_losses(heard, constant)
+    explained[batteries] = False
     unexplained = ~(explained | constant)
+    unexplained[batteries] = False
     inelastic = np.where(unexplained, np.nan_to_num(energy_kwh[len(prices) // 2]), 0.0)
     # A vehicle that never answers keeps its place: both its kinks lie at the lowest price.
-    kinks = Kinks(
-        saturated_kwh=fixed_kwh + float(np.where(unexplained, inelastic, most).sum()),
-        full_price=np.where(explained, full, prices[0]),
-        empty_price=np.where(explained, empty, prices[0]),
-        slope=np.where(explained, slope, 1.0),
-    )
+    saturated = np.where(unexplained, inelastic, most)
+    full_price = np.where(explained, full, prices[0])
+    empty_price = np.where(explained, empty, prices[0])
+    slope = np.where(explained, slope, 1.0)
+    if len(batteries) == 0:
+        kinks = Answers(fixed_kwh + float(saturated.sum()), full_price, empty_price, slope)
+    else:
+        others = np.ones(len(slope), dtype=np.bool_)
+        others[batteries] = False
+        fixed = fixed_kwh + float(saturated[others].sum())
+        lines = Answers(fixed, full_price[others], empty_price[others], slope[others])
+        kinks = sum_of_answers((lines, with_losses))
     return LearnedDemand(kinks, unexplained, inelastic, len(prices))
+
+
+def _with_losses(
+    heard: _Heard, constant: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], Answers]:
+    """Return the batteries with losses that explain their answers, and what they answer.
+
+    In terms of the energy held and of the marginal value that a price asks of it, a battery's
+    answers lie on one line, which two of them give exactly.
+    """
+    rows = heard.losing[(heard.points >= 2)[heard.losing] & ~constant[heard.losing]]
+    into, out_of = (
+        np.broadcast_to(plug, len(constant))[rows].astype(np.float64) for plug in heard.plugs
+    )
+    prices, energy_kwh, between = heard.prices, heard.energy_kwh[:, rows], heard.between[:, rows]
+    column = np.arange(len(rows))
+
+    def held(k: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        energy, price = energy_kwh[k, column], prices[k]
+        charges = energy > 0
+        change = np.where(charges, energy * into, energy / out_of)
+        return change, np.where(charges, price / into, price * out_of)
+
+    first_kwh, first_value = held(between.argmax(axis=0))
+    last_kwh, last_value = held(len(prices) - 1 - between[::-1].argmax(axis=0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        theta = (last_value - first_value) / (first_kwh - last_kwh)
+        value = first_value + theta * first_kwh
+    sound = np.isfinite(theta) & (theta > 0) & np.isfinite(value)
+    theta, value = np.where(sound, theta, 1.0), np.where(sound, value, 0.0)
+    most, least = np.maximum(energy_kwh[0], 0.0), np.minimum(energy_kwh[-1], 0.0)
+    answers = best_response(prices[:, None], value, theta, 0.0, least, most, into, out_of)
+    close = np.abs(answers - energy_kwh) <= AGREEMENT * (1.0 + np.abs(energy_kwh).max(axis=0))
+    chosen = np.flatnonzero(close.all(axis=0) & sound)
+    rows = rows[chosen]
+    columns = (column[chosen] for column in (value, theta, least, most, into, out_of))
+    value, theta, least, most, into, out_of = columns
+    nothing = np.zeros_like(value)
+    return rows, battery_answers(0.0, value, theta, nothing, least, most, into, out_of)
 
 
 def _lines(

@@ -1,10 +1,10 @@
 """Narrowing the prices between which an equilibrium must lie, before it is computed exactly.
 
-With a million batteries the demand of a community has two million kinks, of which a few thousand
-matter. Counted into bins, the kinks give the demand exactly at the edges of the bins and within
-bounds between them. That bounds what an aggregator can earn in a bin and what the utility can earn
-between two of its prices; whatever cannot reach the best that is certain is left out, and what is
-left is counted into finer bins.
+With a million batteries the demand of a community has two million kinks, with losses four, of which
+a few thousand matter. Counted into bins, kinks and jumps give the demand exactly at the edges of
+the bins and within bounds between them. That bounds what an aggregator can earn in a bin and what
+the utility can earn between two of its prices; whatever cannot reach the best that is certain is
+left out, and what is left is counted into finer bins.
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,9 @@ class DemandBins:
         Slope that the demand has at least everywhere in a bin [kWh^2/money].
     starts_bin, ends_bin : array of int
         Bin of every kink, counted from 1; 0 below the first edge.
+    jumps_bin : array of int
+        Likewise of every jump, exactly: the demand has fallen at the edge that ends its bin, and
+        at no edge before.
     """
 
     bends: Bends
@@ -50,6 +53,7 @@ class DemandBins:
     gentlest: NDArray[np.float64]
     starts_bin: NDArray[np.int16]
     ends_bin: NDArray[np.int16]
+    jumps_bin: NDArray[np.intp]
 
     @property
     def demand_kwh(self) -> NDArray[np.float64]:
@@ -61,6 +65,7 @@ class DemandBins:
         bends = self.bends
         starts = np.flatnonzero((self.starts_bin > first) & (self.starts_bin <= last))
         ends = np.flatnonzero((self.ends_bin > first) & (self.ends_bin <= last))
+        jumps = np.flatnonzero((self.jumps_bin > first) & (self.jumps_bin <= last))
         return Bends(
             float(self.edges[first]),
             float(self.edges[last]),
@@ -71,23 +76,32 @@ class DemandBins:
             bends.starts_slope[starts],
             bends.ends[ends],
             bends.ends_slope[ends],
+            bends.jump_price[jumps],
+            bends.jump_kwh[jumps],
         )
 
 
 def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
-    """Count the kinks of a community into bins of equal width."""
+    """Count the kinks and jumps of a community into bins of equal width."""
+    edges = np.linspace(bends.low, bends.high, bins + 1)
     started = _counted(bends, bends.starts, bends.starts_slope, bins)
     ended = _counted(bends, bends.ends, bends.ends_slope, bins)
     slope = bends.slope + np.cumsum(started.slope - ended.slope)
+    intercept = bends.intercept + np.cumsum(started.moment - ended.moment)[:-1]
+    # A kink may be counted on either side of an edge that it is next to, a jump may not.
+    jumps_bin = np.searchsorted(edges, bends.jump_price, side="right")
+    if len(jumps_bin):
+        intercept -= np.cumsum(np.bincount(jumps_bin, bends.jump_kwh, bins + 2))[:-1]
     return DemandBins(
         bends,
-        np.linspace(bends.low, bends.high, bins + 1),
-        bends.intercept + np.cumsum(started.moment - ended.moment)[:-1],
+        edges,
+        intercept,
         slope[:-1],
         bends.answering + np.cumsum(started.count - ended.count)[:-1],
         np.maximum(slope[:-2] - ended.slope[1:-1], 0.0) * (1.0 - ROUNDING),
         started.place,
         ended.place,
+        jumps_bin,
     )
 
 

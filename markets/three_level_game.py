@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
-from hmesh.markets.demand_curve import Bends, Kinks, bends_of, demand_curve
+from hmesh.markets.answers import Answers, unbounded_line
+from hmesh.markets.demand_curve import Bends, bends_of, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.price_windows import narrowed
 from hmesh.markets.utility_profit import best_on_line, utility_profit
 
 WithoutVehicles = Literal["pass_through", "profit_max"]
+
+MOST_BRANCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class Game:
 
     Attributes
     ----------
-    kinks : tuple of Kinks
-        One per community; a community without vehicles has no kinks.
+    kinks : tuple of Answers
+        One per community; in a community without vehicles nobody answers.
     cost : GenerationCost
         What the utility pays.
     bounds : PriceBounds
@@ -68,14 +71,14 @@ class Game:
         How a community that cannot answer is priced: at the utility's price, or as dear as allowed.
     """
 
-    kinks: tuple[Kinks, ...]
+    kinks: tuple[Answers, ...]
     cost: GenerationCost
     bounds: PriceBounds
     without_vehicles: WithoutVehicles = "pass_through"
 
     def has_vehicles(self) -> NDArray[np.bool_]:
         """Whether each community holds a vehicle, shape (communities,)."""
-        return np.array([len(kinks.slope) > 0 for kinks in self.kinks], dtype=bool)
+        return np.array([answers.answering for answers in self.kinks], dtype=bool)
 
     def captive_price(self, utility_price: float) -> float:
         """Price of a community without vehicles at ``utility_price`` [money/kWh]."""
@@ -111,13 +114,29 @@ class Outcome:
 def solve_closed_form(game: Game) -> Outcome:
     """Prices by the closed forms, clipped to their bounds; the equilibrium where nothing binds.
 
+    Batteries with losses have two lines, and a closed form holds for one of each: all begin on
+    their charging lines, and each is taken on the line that is nearer to the prices found, until
+    these do not move any more (``MOST_BRANCHES`` times at most). Where a battery stays idle, its
+    dead band binds as a bound does.
+
     Notes
     -----
     Source: Khwanrit (2024), eq. (5.20) and (5.30)-(5.33), corrected: only communities that hold
-    vehicles answer to prices.
+    vehicles answer to prices; extended by losses.
     """
+    outcome = _closed_form(game, np.full(len(game.kinks), -np.inf))
+    if any(answers.dead_bands or len(answers.jump_price) for answers in game.kinks):
+        for _ in range(MOST_BRANCHES):
+            before, outcome = outcome, _closed_form(game, outcome.community_price)
+            if np.array_equal(before.community_price, outcome.community_price):
+                break
+    return outcome
+
+
+def _closed_form(game: Game, near_price: NDArray[np.float64]) -> Outcome:
+    """Return the closed forms of the lines on which everybody is at some community prices."""
     answers = game.has_vehicles()
-    fixed, steepness, wanted = _interior_sums(game)
+    fixed, steepness, wanted = _interior_sums(game, near_price)
     passive = float(fixed[~answers].sum())
     alpha = float(steepness.sum())
     total = float(wanted[answers].sum())
@@ -128,15 +147,13 @@ def solve_closed_form(game: Game) -> Outcome:
         price = min(max(price, lower), upper)
     else:
         price = upper if passive > 0 else lower
-    return follow_closed_form(game, price)
+    community_price, demand = _clipped_aggregators(game, np.array([price]), near_price)
+    return Outcome(price, community_price[:, 0], demand[:, 0])
 
 
 def follow_closed_form(game: Game, utility_price: float) -> Outcome:
     """Return the closed-form answers of the aggregators to a price of the utility, clipped."""
-    _, steepness, wanted = _interior_sums(game)
-    community_price, demand = _clipped_aggregators(
-        game, np.array([utility_price]), steepness, wanted
-    )
+    community_price, demand = _clipped_aggregators(game, np.array([utility_price]))
     return Outcome(utility_price, community_price[:, 0], demand[:, 0])
 
 
@@ -145,7 +162,7 @@ def follow_exact(game: Game, utility_price: float) -> Outcome:
     community_price = np.empty(len(game.kinks))
     demand = np.empty(len(game.kinks))
     for m, kinks in enumerate(game.kinks):
-        if len(kinks.slope) == 0:
+        if not kinks.answering:
             community_price[m] = game.captive_price(utility_price)
             demand[m] = kinks.saturated_kwh
             continue
@@ -231,11 +248,10 @@ def solve_grid(
     if step <= 0:
         raise ValueError(f"grid step must be above 0, got {step}")
     maps = response_maps(game) if aggregator == "exact" else None
-    _, steepness, wanted = _interior_sums(game)
 
     def answer(q: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if maps is None:
-            return _clipped_aggregators(game, q, steepness, wanted)
+            return _clipped_aggregators(game, q)
         return _mapped_aggregators(game, q, maps)
 
     lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
@@ -260,45 +276,71 @@ def response_maps(game: Game) -> list[ResponseMap | None]:
 def _bends(game: Game) -> list[Bends | None]:
     """Return what bends the demand of every community, None for one without vehicles."""
     lower, upper = game.bounds.aggregator_lower, game.bounds.aggregator_upper
-    return [bends_of(kinks, lower, upper) if len(kinks.slope) else None for kinks in game.kinks]
+    return [bends_of(kinks, lower, upper) if kinks.answering else None for kinks in game.kinks]
 
 
 def _passive_load(game: Game) -> float:
-    return sum(kinks.saturated_kwh for kinks in game.kinks if len(kinks.slope) == 0)
+    return sum(kinks.saturated_kwh for kinks in game.kinks if not kinks.answering)
 
 
 def _interior_sums(
-    game: Game,
+    game: Game, near_price: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return fixed load, slope and demand at price 0 of every community, unbounded."""
     fixed, steepness, wanted = [], [], []
-    for kinks in game.kinks:
-        fixed.append(kinks.saturated_kwh)
-        steepness.append(kinks.slope.sum())
-        wanted.append(kinks.saturated_kwh + (kinks.slope * kinks.full_price).sum())
+    for answers, price in zip(game.kinks, near_price.tolist(), strict=True):
+        intercept, slope = unbounded_line(answers, price)
+        fixed.append(answers.saturated_kwh)
+        steepness.append(slope)
+        wanted.append(intercept)
     return np.array(fixed), np.array(steepness), np.array(wanted)
 
 
 def _clipped_aggregators(
-    game: Game,
-    q: NDArray[np.float64],
-    steepness: NDArray[np.float64],
-    wanted: NDArray[np.float64],
+    game: Game, q: NDArray[np.float64], near_price: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return clipped closed-form answers to ``q``: prices and demands (communities, len(q))."""
+    """Return clipped closed-form answers to ``q``: prices and demands (communities, len(q)).
+
+    Those are on the lines near some community prices, or where none are given near the answers
+    themselves.
+    """
     bounds = game.bounds
-    prices = np.empty((len(steepness), len(q)))
+    prices = np.empty((len(game.kinks), len(q)))
     demands = np.empty_like(prices)
-    for m, kinks in enumerate(game.kinks):
-        if steepness[m] == 0:
+    for m, answers in enumerate(game.kinks):
+        if not answers.answering:
             prices[m] = [game.captive_price(price) for price in q]
-            demands[m] = kinks.saturated_kwh
+            demands[m] = answers.saturated_kwh
             continue
-        choke = wanted[m] / steepness[m]
-        prices[m] = np.clip((q + choke) / 2, bounds.aggregator_lower, bounds.aggregator_upper)
-        curve = demand_curve(kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+        start = -np.inf if near_price is None else float(near_price[m])
+        prices[m] = _clipped_price(answers, q, start, bounds)
+        if near_price is None and (answers.dead_bands or len(answers.jump_price)):
+            prices[m] = [
+                _settled_price(answers, *pair, bounds)
+                for pair in zip(q.tolist(), prices[m].tolist(), strict=True)
+            ]
+        curve = demand_curve(answers, bounds.aggregator_lower, bounds.aggregator_upper)
         demands[m] = curve.demand_kwh(prices[m])
     return prices, demands
+
+
+def _clipped_price(
+    answers: Answers, q: NDArray[np.float64], near_price: float, bounds: PriceBounds
+) -> NDArray[np.float64]:
+    """Return the clipped closed-form prices at ``q`` of those on their lines near a price."""
+    intercept, slope = unbounded_line(answers, near_price)
+    # Who only jumps has no line; its aggregator takes the price that it pays.
+    choke = intercept / slope if slope > 0 else q
+    return np.clip((q + choke) / 2, bounds.aggregator_lower, bounds.aggregator_upper)
+
+
+def _settled_price(answers: Answers, q: float, price: float, bounds: PriceBounds) -> float:
+    """Return the clipped closed-form price of those on their lines near this price itself."""
+    for _ in range(MOST_BRANCHES):
+        before, price = price, float(_clipped_price(answers, np.array([q]), price, bounds)[0])
+        if price == before:
+            break
+    return price
 
 
 def _mapped_aggregators(

@@ -1,13 +1,14 @@
 """Who answers to the price of a step and what was decided: its game as an audit sees it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.demand_curve import kinks_of
+from hmesh.markets.answers import battery_answers
 from hmesh.markets.three_level_game import Game
-from hmesh.markets.vehicle_response import best_response
+from hmesh.markets.vehicle_response import FloatOrArray, best_response
 from hmesh.runs.audits.run_inputs import RunInputs
 
 
@@ -23,6 +24,8 @@ class GameStep:
         Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
     lam, theta, usable_kwh, lower_kwh, upper_kwh
         As `hmesh.markets.best_response` takes them, shape (vehicles,).
+    charge_efficiency, discharge_efficiency
+        Likewise; one number for all or of shape (vehicles,).
     energy_kwh
         What each exchanges [kWh], shape (vehicles,).
     utility_price, community_price
@@ -43,19 +46,25 @@ class GameStep:
     utility_price: float
     community_price: NDArray[np.float64]
     passive_kwh: NDArray[np.float64]
+    charge_efficiency: float | NDArray[np.float64] = 1.0
+    discharge_efficiency: float | NDArray[np.float64] = 1.0
 
     def wanted_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every vehicle wants at some prices, unbounded; 0 where not plugged in."""
         price = np.append(community_price, 0.0)[self.where]
-        wanted = (self.lam - price) / self.theta - self.usable_kwh
+        wanted = best_response(
+            price, self.lam, self.theta, self.usable_kwh, -np.inf, np.inf,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
         return np.where(self.where >= 0, wanted, 0.0)
 
     def answers_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at some prices, 0 where not plugged in."""
         price = np.append(community_price, 0.0)[self.where]
         energy = best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-        )
+            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
         return np.where(self.where >= 0, energy, 0.0)
 
     def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,6 +73,13 @@ class GameStep:
         answers = self.answers_kwh(community_price)[parked]
         return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
 
+    def known(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Iterator[FloatOrArray]:
+        """Yield what decides the answers of some vehicles, as `best_response` takes it."""
+        for column in (self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh):
+            yield column[rows]
+        for efficiency in (self.charge_efficiency, self.discharge_efficiency):
+            yield efficiency if isinstance(efficiency, float) else efficiency[rows]
+
     def game(self, inputs: RunInputs) -> Game:
         """Return the game of the step."""
         order = np.argsort(self.where, kind="stable")
@@ -71,7 +87,6 @@ class GameStep:
         kinks = []
         for m, passive in enumerate(self.passive_kwh.tolist()):
             rows = order[cuts[m] : cuts[m + 1]]
-            columns = self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-            kinks.append(kinks_of(passive, *(column[rows] for column in columns)))
+            kinks.append(battery_answers(passive, *self.known(rows)))
         prices = inputs.scenario.prices
         return Game(tuple(kinks), inputs.cost, inputs.bounds, prices.without_vehicles)

@@ -226,12 +226,11 @@ class MessageAudit:
         for m in range(self._aggregators):
             offers, bids = _pairs(rows, m, m + self._aggregators)
             mine = seen.where == m
-            columns = (seen.lam, seen.theta, seen.usable_kwh, seen.lower_kwh, seen.upper_kwh)
             price, bounds = rows["value"][offers], self.inputs.bounds
             if not _within(price, bounds.aggregator_lower, bounds.aggregator_upper):
                 yield np.array([np.inf])
                 continue
-            energy = best_response(price[:, None], *(column[mine] for column in columns))
+            energy = best_response(price[:, None], *seen.known(mine))
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
 
 

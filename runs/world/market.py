@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.fleet import Fleet, ParkedVehicles
 from hmesh.environment.population import Population
-from hmesh.markets.demand_curve import kinks_of
 from hmesh.markets.three_level_game import (
     Game,
     Outcome,
@@ -192,8 +191,8 @@ def game_of(simulation: "Simulation") -> Game:
     """Return the game of the step as somebody would see it who knows everything."""
     setting = simulation.setting
     kinks = tuple(
-        kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
-        for fixed, p in zip(simulation.market.passive_kwh, simulation.market.parked, strict=True)
+        parked.answers(float(fixed))
+        for fixed, parked in zip(simulation.market.passive_kwh, simulation.market.parked, strict=True)
     )
     return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
 

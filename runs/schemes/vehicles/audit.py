@@ -209,6 +209,7 @@ class VehicleAudit:
 
     def _decisions(self, first: int, rows: Columns, travel: Travel | None) -> None:
         """Hold the exchange against the best one, or against typical charging."""
+        vehicles: Vehicles = self.inputs.scenario.vehicles
         for s, strategy in enumerate(self.inputs.vehicle_strategies):
             label = self.inputs.places.label("vehicle", first, [strategy])
             mine = {name: values[:, s : s + 1] for name, values in rows.items()}
@@ -221,6 +222,7 @@ class VehicleAudit:
                 best = best_response(
                     price, mine["lam"], mine["theta"], mine["usable_kwh"],
                     mine["min_kwh"], mine["max_kwh"],
+                    vehicles.charge_efficiency, vehicles.discharge_efficiency,
                 )  # fmt: skip
                 off = np.abs(energy - best)
                 if not self.inputs.reliable:

@@ -45,7 +45,9 @@ class EquilibriumAudit:
             share = spacing = max(game.tolerance, EXACT)
         elif game.solver == "grid":
             spacing = game.grid_step / 10**game.grid_zooms / self._utility_range
-        theta = float(fleet["theta"].min(initial=np.inf))
+        # The steepest answer, that of charging, falls by `1 / theta` for each price of what is held.
+        into: float = inputs.scenario.vehicles.charge_efficiency
+        theta = float(fleet["theta"].min(initial=np.inf)) * into * into
         utility_kwh = max(spacing * self._utility_range, share * self._aggregator_range) / theta
         community_kwh = share * self._aggregator_range / theta
         unit = "of the price range"
@@ -157,6 +159,8 @@ class EquilibriumAudit:
         for prices in (seen.community_price, exact.community_price):
             wanted = seen.wanted_kwh(prices)
             clipped = (wanted < seen.lower_kwh) | (wanted > seen.upper_kwh)
+            # A vehicle stays idle in a whole range of prices only because of its losses.
+            clipped |= (wanted == 0.0) & (seen.lower_kwh < seen.upper_kwh)
             met = (prices <= bounds.aggregator_lower) | (prices >= bounds.aggregator_upper)
             if (clipped & (seen.where >= 0)).any() or (met & answering).any():
                 return True
@@ -178,7 +182,7 @@ class EquilibriumAudit:
             which = "each of them" if bound == count else f"{bound} of them"
             note = (
                 f"off in {count} of {self.inputs.steps} steps: the closed form holds only where "
-                f"no bound binds, and one does in {which}"
+                f"no bound and no dead band binds, and one does in {which}"
             )
             return replace(check, note=_joined(note, check.note))
         return check

@@ -80,7 +80,8 @@ class VehicleSchemeAudit(SchemeAudit):
         bargains &= not self.inputs.own_rule(strategy)
         if not (bargains and self.inputs.all_recorded):
             return None
-        seen = _seen(self._rows, self._hours, self._first, step, strategy)
+        vehicles: Vehicles = self.inputs.scenario.vehicles
+        seen = _seen(vehicles, self._rows, self._hours, self._first, step, strategy)
         game = seen.game(self.inputs)
         self.equilibrium.add(seen, game)
         return seen, game
@@ -188,7 +189,9 @@ def _of_vehicles(inputs: VehicleRunInputs, vehicles: VehicleAudit) -> tuple[Figu
     return by_step, of_run
 
 
-def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -> GameStep:
+def _seen(
+    vehicles: Vehicles, rows: Columns, hours: Columns, first: int, step: int, strategy: int
+) -> GameStep:
     mine = {name: values[step - first, strategy] for name, values in rows.items()}
     here = {name: values[step, strategy] for name, values in hours.items()}
     return GameStep(
@@ -204,4 +207,6 @@ def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -
         utility_price=float(here["utility_price"][0]),
         community_price=here["community_price"],
         passive_kwh=here["net_kwh"] - here["ev_kwh"],
+        charge_efficiency=vehicles.charge_efficiency,
+        discharge_efficiency=vehicles.discharge_efficiency,
     )

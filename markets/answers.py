@@ -1,0 +1,310 @@
+"""What those who answer to a price would exchange at every price, as one type for all of them.
+
+An answer never rises with the price. It is a constant, less clipped lines, less jumps: a battery
+without losses is one clipped line, one with losses two lines with a dead band between them, a load
+with a price elasticity one line, a threshold a jump. What a community demands is the sum of its
+answers, whoever gives them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.battery import is_one
+from hmesh.markets.vehicle_response import FloatOrArray, best_response, switching_price
+
+
+def _none() -> NDArray[np.float64]:
+    return np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The sum of several answers.
+
+    Attributes
+    ----------
+    saturated_kwh : float
+        What all together exchange when the price is low enough, loads that do not answer included
+        [kWh].
+    full_price, empty_price : array, shape (lines,)
+        Prices at which each line begins and ends to fall [money/kWh];
+        ``full_price <= empty_price``.
+    slope : array, shape (lines,)
+        kWh less for every money/kWh in between, at least 0.
+    dead_bands : int
+        How many batteries have two lines: the first so many lines are their charging, as many after
+        these their discharging, in the same order. All other lines stand alone.
+    jump_price, jump_kwh : array, shape (jumps,)
+        Prices above which the answers fall at once [money/kWh], and by how much [kWh]; at the
+        price itself they have not fallen yet.
+    """
+
+    saturated_kwh: float
+    full_price: NDArray[np.float64]
+    empty_price: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    dead_bands: int = 0
+    jump_price: NDArray[np.float64] = field(default_factory=_none)
+    jump_kwh: NDArray[np.float64] = field(default_factory=_none)
+
+    @property
+    def answering(self) -> bool:
+        """Whether anybody answers, even if the bounds of all allow one energy only."""
+        return len(self.slope) > 0 or len(self.jump_price) > 0
+
+
+def unbounded_line(answers: Answers, price: float) -> tuple[float, float]:
+    """Return the line on which the answers would be at a price if no bound were met.
+
+    Parameters
+    ----------
+    answers : Answers
+        The sum of several answers.
+    price : float
+        Price [money/kWh]. A battery with a dead band is taken on its charging line up to the middle
+        of it, and on its discharging line above; minus infinity takes all that charge.
+
+    Returns
+    -------
+    intercept_kwh, slope : float
+        The answers come to ``intercept_kwh - slope * p`` [kWh, kWh^2/money].
+    """
+    bands, slope, full = answers.dead_bands, answers.slope, answers.full_price
+    intercepts = slope * full
+    if bands:
+        empty = answers.empty_price[:bands]
+        discharging = price > 0.5 * (empty + full[bands : 2 * bands])
+        used = np.ones(len(slope), dtype=np.bool_)
+        used[:bands] = ~discharging
+        used[bands : 2 * bands] = discharging
+        charged = slope[:bands] * (empty - full[:bands])
+        intercepts = np.where(used, intercepts, 0.0)
+        intercepts[:bands] -= np.where(discharging, charged, 0.0)
+        slope = np.where(used, slope, 0.0)
+    intercept = answers.saturated_kwh + intercepts.sum()
+    if len(answers.jump_price):
+        intercept -= answers.jump_kwh[answers.jump_price < price].sum()
+    return float(intercept), float(slope.sum())
+
+
+def inelastic_answer(energy_kwh: float) -> Answers:
+    """Return the answer of a load that does not answer to prices [kWh]."""
+    return Answers(energy_kwh, _none(), _none(), _none())
+
+
+def battery_answers(
+    fixed_kwh: float,
+    lam: FloatOrArray,
+    theta: FloatOrArray,
+    usable_kwh: NDArray[np.float64],
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+    charge_efficiency: FloatOrArray = 1.0,
+    discharge_efficiency: FloatOrArray = 1.0,
+) -> Answers:
+    """Return the answers of batteries, and of a load beside them that does not answer.
+
+    Parameters
+    ----------
+    fixed_kwh : float
+        Load that does not answer to prices [kWh].
+    lam, theta : float or array, shape (n,)
+        As in :func:`hmesh.markets.best_response`.
+    usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
+        Likewise.
+    charge_efficiency, discharge_efficiency : float or array, shape (n,), optional
+        Likewise. A battery without losses has one line.
+
+    Notes
+    -----
+    It charges all it can up to the price ``eta_c (v - theta eta_c upper)`` and nothing from
+    ``eta_c v`` on; it discharges from ``v / eta_d`` on and all it can from
+    ``(v - theta lower / eta_d) / eta_d`` on, ``v = lam - theta usable``. Where ``v`` is below 0
+    its answer jumps from one line to the other at :func:`hmesh.markets.switching_price`. Source:
+    Khwanrit (2024), eq. (5.16) with bounds, extended by losses.
+    """
+    saturated_kwh = fixed_kwh + float(upper_kwh.sum())
+    if is_one(charge_efficiency) and is_one(discharge_efficiency):
+        return Answers(
+            saturated_kwh, *_one_line(lam, theta, usable_kwh, lower_kwh, upper_kwh)
+        )  # fmt: skip
+    columns: tuple[FloatOrArray, ...] = (
+        lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
+    )  # fmt: skip
+    lossless = np.equal(charge_efficiency, 1.0) & np.equal(discharge_efficiency, 1.0)
+    if not lossless.any():
+        return _two_lines(saturated_kwh, *columns)
+    lossless = np.broadcast_to(lossless, usable_kwh.shape)
+    some = [_rows(column, lossless) for column in columns[:5]]
+    others = [_rows(column, ~lossless) for column in columns]
+    return sum_of_answers(
+        (_two_lines(saturated_kwh, *others), Answers(0.0, *_one_line(*some))),
+    )  # fmt: skip
+
+
+def elastic_answers(
+    load_kwh: FloatOrArray,
+    elasticity: FloatOrArray,
+    reference_price: FloatOrArray,
+    least_share: FloatOrArray,
+    most_share: FloatOrArray,
+) -> Answers:
+    """Return the answers of loads that shrink with the price.
+
+    Parameters
+    ----------
+    load_kwh : float or array, shape (n,)
+        Load at the reference price [kWh], at least 0.
+    elasticity : float or array, shape (n,)
+        Share by which it falls where the price rises by its reference [-], at least 0.
+    reference_price : float or array, shape (n,)
+        That price [money/kWh], above 0.
+    least_share, most_share : float or array, shape (n,)
+        Shares of the load between which it stays [-], ``0 <= least_share <= 1 <= most_share``.
+
+    Notes
+    -----
+    ``L (1 - eps (p / p_ref - 1))`` within ``least_share L`` and ``most_share L``; a load whose
+    elasticity is 0 does not answer.
+    """
+    load, eps, reference, least, most = (
+        np.atleast_1d(np.asarray(column, dtype=np.float64))
+        for column in np.broadcast_arrays(
+            load_kwh, elasticity, reference_price, least_share, most_share
+        )
+    )
+    answers = (load > 0) & (eps > 0)
+    fixed_kwh = float(load[~answers].sum())
+    load, eps, reference, least, most = (
+        column[answers] for column in (load, eps, reference, least, most)
+    )
+    return Answers(
+        fixed_kwh + float((most * load).sum()),
+        reference * (1.0 + (1.0 - most) / eps),
+        reference * (1.0 + (1.0 - least) / eps),
+        load * eps / reference,
+    )
+
+
+def threshold_answers(
+    price: FloatOrArray, below_kwh: FloatOrArray, above_kwh: FloatOrArray = 0.0
+) -> Answers:
+    """Return the answers of those that exchange one energy up to a price and another above it.
+
+    Parameters
+    ----------
+    price : float or array, shape (n,)
+        Highest price at which each exchanges the first energy [money/kWh].
+    below_kwh, above_kwh : float or array, shape (n,)
+        The two energies [kWh], ``above_kwh <= below_kwh``.
+    """
+    jumps, below, above = (
+        np.atleast_1d(np.asarray(column, dtype=np.float64))
+        for column in np.broadcast_arrays(price, below_kwh, above_kwh)
+    )
+    saturated_kwh = float(below.sum())
+    return Answers(saturated_kwh, _none(), _none(), _none(), 0, jumps, below - above)
+
+
+def sum_of_answers(parts: Sequence[Answers]) -> Answers:
+    """Return what all of several answers come to together."""
+
+    def joined(name: str) -> NDArray[np.float64]:
+        columns = [(getattr(part, name), part.dead_bands) for part in parts]
+        return np.concatenate(
+            [column[:bands] for column, bands in columns]
+            + [column[bands : 2 * bands] for column, bands in columns]
+            + [column[2 * bands :] for column, bands in columns]
+        )
+
+    return Answers(
+        sum(part.saturated_kwh for part in parts),
+        joined("full_price"),
+        joined("empty_price"),
+        joined("slope"),
+        sum(part.dead_bands for part in parts),
+        np.concatenate([part.jump_price for part in parts]),
+        np.concatenate([part.jump_kwh for part in parts]),
+    )
+
+
+def _rows(column: FloatOrArray, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return some rows of a column, which may be one number for all."""
+    return np.asarray(np.broadcast_to(column, chosen.shape)[chosen])
+
+
+def _one_line(
+    lam: FloatOrArray,
+    theta: FloatOrArray,
+    usable_kwh: NDArray[np.float64],
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the lines of batteries without losses begin and end, and their slopes."""
+    return (
+        _price_at_bound(lam, theta, usable_kwh, upper_kwh),
+        _price_at_bound(lam, theta, usable_kwh, lower_kwh),
+        np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape),
+    )
+
+
+def _price_at_bound(
+    lam: FloatOrArray,
+    theta: FloatOrArray,
+    usable_kwh: NDArray[np.float64],
+    bound_kwh: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the price at which the unbounded answer meets a bound."""
+    held = usable_kwh + bound_kwh
+    held *= theta
+    return np.subtract(lam, held, out=held)
+
+
+def _two_lines(
+    saturated_kwh: float,
+    lam: FloatOrArray,
+    theta: FloatOrArray,
+    usable_kwh: FloatOrArray,
+    lower_kwh: FloatOrArray,
+    upper_kwh: FloatOrArray,
+    charge_efficiency: FloatOrArray,
+    discharge_efficiency: FloatOrArray,
+) -> Answers:
+    """Return the answers of batteries with losses."""
+    value = np.asarray(lam - np.multiply(theta, usable_kwh))
+    count = len(value)
+    full, empty, slope = np.empty((3, 2 * count))
+    charging, discharging = slice(0, count), slice(count, 2 * count)
+    np.multiply(value, charge_efficiency, out=empty[charging])
+    falls = np.multiply(theta, np.multiply(charge_efficiency, charge_efficiency))
+    np.multiply(upper_kwh, falls, out=full[charging])
+    np.subtract(empty[charging], full[charging], out=full[charging])
+    slope[charging] = 1.0 / falls
+    np.divide(value, discharge_efficiency, out=full[discharging])
+    falls = theta / np.multiply(discharge_efficiency, discharge_efficiency)
+    np.multiply(lower_kwh, falls, out=empty[discharging])
+    np.subtract(full[discharging], empty[discharging], out=empty[discharging])
+    slope[discharging] = 1.0 / falls
+    jump_price = jump_kwh = _none()
+    unwanted = value < 0.0
+    if unwanted.any():
+        rows = np.flatnonzero(unwanted)
+        columns = [
+            _rows(column, unwanted)
+            for column in (theta, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency)
+        ]
+        switch = switching_price(value[rows], *columns)
+        below, above = (
+            best_response(price, value[rows], columns[0], 0.0, *columns[1:])
+            for price in (switch, np.nextafter(switch, np.inf))
+        )
+        # Each line without what lies on the other side of the jump.
+        empty[rows] = np.maximum(np.minimum(switch, empty[rows]), full[rows])
+        rows += count
+        full[rows] = np.minimum(np.maximum(switch, full[rows]), empty[rows])
+        jumps = below > above
+        jump_price, jump_kwh = switch[jumps], (below - above)[jumps]
+    return Answers(saturated_kwh, full, empty, slope, count, jump_price, jump_kwh)
