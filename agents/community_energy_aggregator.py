@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from hmesh.agents.fleet import ParkedVehicles
 from hmesh.environment.ask_and_answer import Conversation, Heard, Party, Who, reply_to
+from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.aggregator_response import ResponseMap, response_map
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
 from hmesh.markets.three_level_game import PriceBounds
+from hmesh.markets.told_curves import COLUMNS, SATURATED, sum_of_curves
+
+type Bids = Literal["prices", "curves"]
 
 MOST_REVISIONS = 10
 
@@ -35,6 +39,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         What it may ask.
     without_vehicles : {"pass_through", "profit_max"}
         How it prices a community that cannot answer.
+    bids : {"prices", "curves"}
+        Whether it asks its vehicles about prices, or for their answers to every price.
     """
 
     def __init__(
@@ -43,11 +49,13 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         name: str,
         bounds: PriceBounds,
         without_vehicles: Literal["pass_through", "profit_max"],
+        bids: Bids = "prices",
     ) -> None:
         super().__init__(model)
         self.name = name
         self.bounds = bounds
         self.without_vehicles = without_vehicles
+        self.bids = bids
         self.heard_price = bounds.utility_lower
         self.unexplained = 0
         self.fallbacks = 0
@@ -69,12 +77,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._fixed_kwh = fixed_kwh
         self._learned = self._answers = None
         if len(parked):
-            bounds = self.bounds
-            learned = learn_demand(
-                self._ask_vehicles, fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper,
-                charge_efficiency=parked.charge_efficiency,
-                discharge_efficiency=parked.discharge_efficiency,
-            )  # fmt: skip
+            learned = self._hear_curves() if self.bids == "curves" else self._probe()
             self.unexplained = int(learned.unexplained.sum())
             self.questions = learned.probes
             self._understand(learned)
@@ -84,6 +87,41 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._talk = Conversation(self.bus, self.name, step, keeps_waits=6)
         self._parked = parked
         self.unexplained = self.fallbacks = self.questions = 0
+
+    def _probe(self) -> LearnedDemand:
+        """Learn what vehicles want from what they answer to some prices."""
+        bounds, parked = self.bounds, self._parked
+        return learn_demand(
+            self._ask_vehicles, self._fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper,
+            charge_efficiency=parked.charge_efficiency,
+            discharge_efficiency=parked.discharge_efficiency,
+        )  # fmt: skip
+
+    def _hear_curves(self) -> LearnedDemand:
+        """Let vehicles tell what they would take at every price.
+
+        Those that are not heard, or cannot tell it so, are asked what they take at one price.
+        """
+        bounds, count = self.bounds, len(self._parked)
+        lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
+        curves = np.full((count, len(COLUMNS)), np.nan)
+
+        def hear(answer: Heard[CurveBid]) -> None:
+            answer.write(curves, answer.message.curves)
+
+        self._talk.ask(
+            [Party(f"vehicles@{self.name}", count, self._parked.hear_curves)],
+            lambda about: CurveRequest(lowest_price=lowest, highest_price=highest, **about),
+            hear,
+        )
+        unexplained = np.isnan(curves[:, SATURATED])
+        inelastic = np.zeros(count)
+        if unexplained.any():
+            taken = np.nan_to_num(self._ask_vehicles(0.5 * (lowest + highest)))
+            inelastic = np.where(unexplained, taken, 0.0)
+        fixed = self._fixed_kwh + float(inelastic.sum())
+        answers = sum_of_curves(fixed, curves[~unexplained])
+        return LearnedDemand(answers, unexplained, inelastic, 1 + int(unexplained.any()))
 
     def _understand(self, learned: LearnedDemand) -> None:
         bounds = self.bounds
@@ -116,6 +154,23 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self.heard_price = offer.price
         energy = float(self._demand_kwh(offer.price))
         return EnergyBid(energy_kwh=energy, **reply_to(offer, 1))
+
+    @property
+    def curve_party(self) -> Party[CurveRequest, CommunityCurve]:
+        """Itself, as the utility addresses it to hear its curve."""
+        return Party(self.name, 1, self.hear_curves)
+
+    def hear_curves(self, request: CurveRequest, who: Who = True) -> CommunityCurve:
+        """Tell the utility what the community would take at every price."""
+        answers = self._answers
+        if answers is None:
+            start = np.array([request.lowest_price])
+            offset, gain = np.array([self._fixed_kwh]), np.zeros(1)
+        else:
+            start, offset, gain = answers.starts, answers.demand_offset, answers.demand_gain
+        return CommunityCurve(
+            start_price=start, offset_kwh=offset, gain=gain, **reply_to(request, 1)
+        )
 
     def follow(self, announcement: Heard[PriceAnnouncement]) -> None:
         """Take over the utility's price of the step."""

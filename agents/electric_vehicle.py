@@ -1,10 +1,13 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hmesh.agents.driven_battery import DrivenBattery
 from hmesh.agents.row_agent import Column
 from hmesh.environment.battery import usable_kwh
+from hmesh.markets.learned_demand import learn_demand
+from hmesh.markets.told_curves import COLUMNS, told_curve
 from hmesh.markets.vehicle_response import best_response
 
 
@@ -38,3 +41,18 @@ class ElectricVehicle(DrivenBattery):
             self.charge_efficiency, self.discharge_efficiency,
         )  # fmt: skip
         return float(energy)
+
+    def curve(self, lowest_price: float, highest_price: float) -> NDArray[np.float64]:
+        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (9,).
+
+        It follows from what it responds to some prices of the range. NaN where no clipped line and
+        no battery explains that: then it is asked about prices.
+        """
+        learned = learn_demand(
+            lambda price: np.array([self.respond(price)]), 0.0, lowest_price, highest_price,
+            charge_efficiency=self.charge_efficiency,
+            discharge_efficiency=self.discharge_efficiency,
+        )  # fmt: skip
+        if learned.unexplained[0]:
+            return np.full(len(COLUMNS), np.nan)
+        return told_curve(learned.kinks)

@@ -10,9 +10,11 @@ from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.curve_messages import CurveBid, CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.environment.population import Population
 from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.told_curves import battery_curves
 from hmesh.markets.vehicle_response import best_response
 
 type PerVehicle = float | NDArray[np.float64]
@@ -132,6 +134,18 @@ class ParkedVehicles:
         energy = rows_of(self.respond(offer.price), who)
         return EnergyBid(energy_kwh=energy, **reply_to(offer, len(energy)))
 
+    def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
+        """Tell the answers to every price of those that hear the request."""
+        curves = battery_curves(
+            self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
+        for k in self._self_willed():
+            vehicle = self.fleet[int(self.rows[k])]
+            curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
+        told = rows_of(curves, who)
+        return CurveBid(curves=told, **reply_to(request, len(told)))
+
     def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at the price announced [kWh].
 
@@ -160,10 +174,7 @@ class ParkedVehicles:
 
     def _decide_alone(self, price: float, energy_kwh: NDArray[np.float64]) -> None:
         """Replace the answers of vehicles with a will of their own by what they want."""
-        if len(self.fleet.self_willed) == 0:
-            return
-        alone: list[int] = np.flatnonzero(np.isin(self.rows, self.fleet.self_willed)).tolist()
-        for k in alone:
+        for k in self._self_willed():
             vehicle = self.fleet[int(self.rows[k])]
             answer = vehicle.respond(price)
             if not self.lower_kwh[k] - 1e-9 <= answer <= self.upper_kwh[k] + 1e-9:
@@ -172,6 +183,13 @@ class ParkedVehicles:
                     f"bounds from {self.lower_kwh[k]} to {self.upper_kwh[k]} kWh"
                 )
             energy_kwh[k] = answer
+
+    def _self_willed(self) -> list[int]:
+        """Return the numbers of those with a will of their own."""
+        if len(self.fleet.self_willed) == 0:
+            return []
+        alone: list[int] = np.flatnonzero(np.isin(self.rows, self.fleet.self_willed)).tolist()
+        return alone
 
     def at_bound(self, exchange_kwh: NDArray[np.float64]) -> int:
         """Return how many vehicles would exchange more if their bounds allowed it."""

@@ -1,12 +1,14 @@
 """The utility: generates what its communities use and looks for its best price."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import mesa
 
-from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
+from hmesh.agents.community_energy_aggregator import Bids, CommunityEnergyAggregator
 from hmesh.environment.ask_and_answer import Conversation, Heard
+from hmesh.environment.curve_messages import CommunityCurve, CurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.generation_cost import GenerationCost
@@ -27,17 +29,25 @@ class UtilityCompany(mesa.Agent[Any]):
         What it may ask.
     tolerance : float
         Distance between prices it need not tell apart, as a share of the price range.
+    bids : {"prices", "curves"}
+        Whether it asks aggregators about prices, or for their answers to every price.
     """
 
     name = "utility"
 
     def __init__(
-        self, model: Any, cost: GenerationCost, bounds: PriceBounds, tolerance: float
+        self,
+        model: Any,
+        cost: GenerationCost,
+        bounds: PriceBounds,
+        tolerance: float,
+        bids: Bids = "prices",
     ) -> None:
         super().__init__(model)
         self.cost = cost
         self.bounds = bounds
         self.tolerance = tolerance
+        self.bids = bids
         self.price = bounds.utility_lower
         self.fallbacks = 0
         self._last_heard: dict[str, float] = {}
@@ -53,6 +63,7 @@ class UtilityCompany(mesa.Agent[Any]):
         # A question and its answer leave time for the announcements of both levels that follow.
         self._talk = Conversation(self.bus, self.name, step, keeps_waits=4, first_round=1)
         self.fallbacks = 0
+        self._curves: dict[str, CommunityCurve] = {}
 
     def negotiate(self, aggregators: Sequence[CommunityEnergyAggregator]) -> SearchedPrice | None:
         """Look for the price that earns most, by asking the aggregators.
@@ -66,24 +77,43 @@ class UtilityCompany(mesa.Agent[Any]):
         if not self._talk.room:
             self.fallbacks += 1
             return None
+        if self.bids == "curves":
+            self._hear_curves(aggregators)
         found = search_price(
             lambda price: self._ask(aggregators, price),
             self.cost,
             self.bounds.utility_lower,
             self.bounds.utility_upper,
             self.tolerance,
-            go_on=lambda: self._talk.room,
+            go_on=lambda: self.bids == "curves" or self._talk.room,
         )
         self.price = found.price
-        return found
+        # Of a curve that it has it asks nobody.
+        return replace(found, probes=1) if self.bids == "curves" else found
+
+    def _hear_curves(self, aggregators: Sequence[CommunityEnergyAggregator]) -> None:
+        """Let aggregators tell what they would take at every price."""
+        lowest, highest = self.bounds.utility_lower, self.bounds.utility_upper
+
+        def hear(answer: Heard[CommunityCurve]) -> None:
+            self._curves[answer.message.sender] = answer.message
+
+        self._talk.ask(
+            [aggregator.curve_party for aggregator in aggregators],
+            lambda about: CurveRequest(lowest_price=lowest, highest_price=highest, **about),
+            hear,
+        )
 
     def _ask(self, aggregators: Sequence[CommunityEnergyAggregator], price: float) -> float:
         """Ask all aggregators, and count on what each said last where it stays silent."""
-        self._talk.ask(
-            [aggregator.party for aggregator in aggregators],
-            lambda about: PriceOffer(price=price, **about),
-            self._hear,
-        )
+        for name, curve in self._curves.items():
+            self._last_heard[name] = curve.demand_kwh(price)
+        if self.bids == "prices":
+            self._talk.ask(
+                [aggregator.party for aggregator in aggregators],
+                lambda about: PriceOffer(price=price, **about),
+                self._hear,
+            )
         return sum(self._last_heard.get(aggregator.name, 0.0) for aggregator in aggregators)
 
     def _hear(self, answer: Heard[EnergyBid]) -> None:

@@ -237,9 +237,7 @@ def _explain(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
     return LearnedDemand(kinks, unexplained, inelastic, len(prices))
 
 
-def _with_losses(
-    heard: _Heard, constant: NDArray[np.bool_]
-) -> tuple[NDArray[np.intp], Answers]:
+def _with_losses(heard: _Heard, constant: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Answers]:
     """Return the batteries with losses that explain their answers, and what they answer.
 
     In terms of the energy held and of the marginal value that a price asks of it, a battery's

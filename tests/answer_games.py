@@ -81,7 +81,7 @@ def lossy_community(
     theta = random.uniform(0.5, 5.0, batteries)
     lam = random.uniform(20, 80, batteries)
     marginal = random.uniform(-40 if unwanted else 2, 70, batteries)
-    loads, jumps = (random.integers(0, 3, 2) if others else (0, 0))
+    loads, jumps = random.integers(0, 3, 2) if others else (0, 0)
     below = random.uniform(-3, 6, jumps)
     return LossyCommunity(
         float(random.choice([0.0, 1.0]) * random.uniform(-10, 30)),

@@ -189,9 +189,7 @@ def test_other_units_change_nothing(
         expected = getattr(answers, name) * factor
         if name.startswith("jump") and len(expected) != len(getattr(rescaled, name)):
             continue
-        np.testing.assert_allclose(
-            getattr(rescaled, name), expected, rtol=1e-9, atol=1e-9 * factor
-        )
+        np.testing.assert_allclose(getattr(rescaled, name), expected, rtol=1e-9, atol=1e-9 * factor)
 
 
 def test_jumps_hold_at_their_price_and_not_above() -> None:

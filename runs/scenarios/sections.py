@@ -156,6 +156,10 @@ class GameSettings(Section):
     solver: Literal["negotiate", "grid", "closed_form", "exact"] = Field(
         default="negotiate", description="how leaders find their price"
     )
+    bids: Literal["prices", "curves"] = Field(
+        default="prices",
+        description="whether those who negotiate answer to prices, or tell their whole curves",
+    )
     tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=1.0e-6, description="accuracy of a negotiated price [share of the price range]"
     )

@@ -192,7 +192,9 @@ def game_of(simulation: "Simulation") -> Game:
     setting = simulation.setting
     kinks = tuple(
         parked.answers(float(fixed))
-        for fixed, parked in zip(simulation.market.passive_kwh, simulation.market.parked, strict=True)
+        for fixed, parked in zip(
+            simulation.market.passive_kwh, simulation.market.parked, strict=True
+        )
     )
     return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
 

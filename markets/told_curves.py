@@ -1,0 +1,96 @@
+"""Answers to every price at once, as batteries tell them: a row of numbers for each battery."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.vehicle_response import FloatOrArray
+
+# What all together say of a battery: what it buys at the lowest price, its line or its charging
+# line, its discharging line, and its jump. A slope or an energy of 0 means that there is none.
+COLUMNS = (
+    "saturated_kwh",
+    "full_price", "empty_price", "slope",
+    "second_full_price", "second_empty_price", "second_slope",
+    "jump_price", "jump_kwh",
+)  # fmt: skip
+SATURATED, FIRST, SECOND, JUMP = 0, slice(1, 4), slice(4, 7), slice(7, 9)
+
+
+def battery_curves(
+    lam: FloatOrArray,
+    theta: FloatOrArray,
+    usable_kwh: NDArray[np.float64],
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+    charge_efficiency: FloatOrArray = 1.0,
+    discharge_efficiency: FloatOrArray = 1.0,
+) -> NDArray[np.float64]:
+    """Return the answer of each battery to every price.
+
+    Parameters
+    ----------
+    lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
+        As in :func:`hmesh.markets.answers.battery_answers`.
+
+    Returns
+    -------
+    array, shape (n, 9)
+        The quantities of `COLUMNS` of each [kWh, money/kWh, kWh^2/money].
+    """
+    count = len(usable_kwh)
+    curves = np.zeros((count, len(COLUMNS)))
+    curves[:, SATURATED] = upper_kwh
+    columns = [
+        np.broadcast_to(column, count)
+        for column in (
+            lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
+        )
+    ]  # fmt: skip
+    lossless = (columns[5] == 1.0) & (columns[6] == 1.0)
+    for rows in (np.flatnonzero(lossless), np.flatnonzero(~lossless)):
+        if not len(rows):
+            continue
+        told = battery_answers(0.0, *(column[rows] for column in columns))
+        lines = np.stack((told.full_price, told.empty_price, told.slope), axis=1)
+        curves[rows, FIRST] = lines[: len(rows)]
+        if told.dead_bands:
+            curves[rows, SECOND] = lines[len(rows) :]
+        if len(told.jump_price):
+            # A battery that holds more than it values may jump from one line to the other.
+            unwanted = columns[0][rows] - columns[1][rows] * columns[2][rows] < 0.0
+            for row in rows[unwanted]:
+                one = battery_answers(0.0, *(column[row : row + 1] for column in columns))
+                curves[row] = told_curve(one)
+    return curves
+
+
+def told_curve(answers: Answers) -> NDArray[np.float64]:
+    """Return the answers of one battery as a row, shape (9,)."""
+    curve = np.zeros(len(COLUMNS))
+    curve[SATURATED] = answers.saturated_kwh
+    lines = np.stack((answers.full_price, answers.empty_price, answers.slope), axis=1)
+    for place, line in zip((FIRST, SECOND), lines, strict=False):
+        curve[place] = line
+    if len(answers.jump_price):
+        curve[JUMP] = answers.jump_price[0], answers.jump_kwh[0]
+    return curve
+
+
+def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
+    """Return what batteries buy together that told their curves, and a load beside them.
+
+    Parameters
+    ----------
+    fixed_kwh : float
+        Load that does not answer to prices [kWh].
+    curves : array, shape (n, 9)
+        As of `battery_curves`.
+    """
+    dead_band, jumps = curves[:, SECOND][:, 2] > 0.0, curves[:, JUMP][:, 1] > 0.0
+    banded = curves[dead_band]
+    lines = np.concatenate((banded[:, FIRST], banded[:, SECOND], curves[~dead_band, FIRST]))
+    full, empty, slope = np.ascontiguousarray(lines.T)
+    jump_price, jump_kwh = np.ascontiguousarray(curves[jumps, JUMP].T)
+    saturated = fixed_kwh + float(np.ascontiguousarray(curves[:, SATURATED]).sum())
+    return Answers(saturated, full, empty, slope, len(banded), jump_price, jump_kwh)
