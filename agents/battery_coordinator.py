@@ -73,6 +73,19 @@ class BatteryCoordinator(mesa.Agent[Any]):
         self.bank = bank
         self.rules = rules
         self.fallbacks = 0
+        self.schedule_kwh: NDArray[np.float64] | None = None
+        self.orders: Orders | None = None
+        self._day: tuple[int, NDArray[np.float64], Windows, bool] | None = None
+        self._left: OwnLoadFirst | None = None
+
+    def step(self) -> None:
+        """Hear and plan where a day begins, then hear who has energy left, and order."""
+        step = self.model.step_index
+        if self._day is not None and self._day[0] == step:
+            _, forecast, windows, by_prices = self._day
+            (self.send_prices if by_prices else self.send_schedule)(step, forecast, windows)
+        if self._left is not None:
+            self.exchange(step, self._left)
 
     @property
     def bus(self) -> MessageBus:
@@ -138,6 +151,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         array, shape (batteries, steps)
             What each is going to exchange [kWh]; nothing where it heard no schedule.
         """
+        self._day = (step, forecast_kwh, windows, False)
         told, state = self._hear_buildings(step, forecast_kwh)
         levelling, heard = self._level(told, state, windows)
         capacity = np.where(heard, state.message.capacity_kwh, 0.0)
@@ -167,10 +181,12 @@ class BatteryCoordinator(mesa.Agent[Any]):
         self.bus.wait()
         self.fallbacks += int(np.count_nonzero(heard & ~np.asarray(reached)))
         due[~heard] = 0.0
+        self.schedule_kwh = due
         return due
 
     def send_prices(self, step: int, forecast_kwh: NDArray[np.float64], windows: Windows) -> None:
         """Plan the day, and tell the batteries two prices only."""
+        self._day = (step, forecast_kwh, windows, True)
         levelling, _ = self.plan(step, forecast_kwh, windows)
         self.bank.forget_prices()
         self._talk.announce(
@@ -192,6 +208,12 @@ class BatteryCoordinator(mesa.Agent[Any]):
         What is not heard is neither given nor received; an order that is not heard is not carried
         out.
         """
+        self._left = left
+        self.orders = self._match(step, left)
+        return self.orders
+
+    def _match(self, step: int, left: OwnLoadFirst) -> Orders:
+        """Hear surplus and need, and order what meets."""
         self._talk = Conversation(self.bus, self.name, step, keeps_waits=0, first_round=1)
         surplus = self._hear(step, Surplus, left.surplus_kwh)
         need = self._hear(step, Need, left.need_kwh) if surplus.any() else surplus

@@ -40,6 +40,20 @@ class BuildingBattery(RowAgent):
     valley_kwh = Column(np.float64, "kWh", np.nan, "load up to which charging pays", state=True)
     peak_kwh = Column(np.float64, "kWh", np.nan, "load down to which discharging pays", state=True)
 
+    def step(self) -> None:
+        """Hear its schedule or the load and its orders; charge, serve its building, and give."""
+        heard = self.population.heard
+        load, wanted = float(self.heard("community_kwh")), float(self.heard("planned_kwh"))
+        if not np.isnan(load):
+            wanted = self.answer(load, heard["charging"], heard["discharging"])
+        lower, upper = self.exchange_bounds()
+        exchange = min(max(wanted, lower), upper)
+        own = min(max(-exchange, 0.0), max(float(self.heard("building_kwh")), 0.0))
+        exchange = max(exchange, 0.0) - own - float(self.heard("sent_kwh"))
+        self.energy_kwh = float(
+            charged(self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
+        )
+
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
         lower, upper = exchange_bounds(
@@ -155,7 +169,11 @@ class BatteryBank:
         self, reading: MeterReading, who: Who, charging: bool, discharging: bool
     ) -> NDArray[np.float64]:
         """Return what each exchanges at the load it hears of [kWh]; nothing where it hears none."""
-        answers = self.answer(float(reading.energy_kwh), charging, discharging)
+        load = float(reading.energy_kwh)
+        heard = self.population.heard
+        heard["community_kwh"][self.rows] = np.where(who, load, np.nan)
+        heard |= {"charging": charging, "discharging": discharging}
+        answers = self.answer(load, charging, discharging)
         return answers if who is True else np.where(who, answers, 0.0)
 
     def answer(self, load_kwh: float, charging: bool, discharging: bool) -> NDArray[np.float64]:

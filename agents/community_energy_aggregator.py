@@ -60,6 +60,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self.unexplained = 0
         self.fallbacks = 0
         self.questions = 0
+        self.price = float("nan")
+        self.exchange_kwh = np.zeros(0)
         self._parked: ParkedVehicles
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
@@ -128,6 +130,15 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         self._learned = learned
         self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
+
+    def step(self) -> None:
+        """Ask its vehicles, choose the best price for that of the utility, and announce it.
+
+        It does so in a step in which it has negotiated; where prices are computed it has no part.
+        """
+        if not np.isnan(self.price):
+            self.begin_step(self.model.step_index, self._parked, self._fixed_kwh)
+            self.announce(self.heard_price)
 
     @property
     def vehicles(self) -> Party[PriceOffer, EnergyBid]:
@@ -210,7 +221,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             if revised == price:
                 break
             price = revised
-        return price, self._settle(price)
+        self.price, self.exchange_kwh = price, self._settle(price)
+        return self.price, self.exchange_kwh
 
     def impose(self, step: int, parked: ParkedVehicles, price: float) -> NDArray[np.float64]:
         """Set a price that was found without asking; return what every vehicle exchanges [kWh]."""

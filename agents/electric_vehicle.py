@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.driven_battery import DrivenBattery
 from hmesh.agents.row_agent import Column
-from hmesh.environment.battery import usable_kwh
+from hmesh.environment.battery import charged, usable_kwh
 from hmesh.markets.learned_demand import learn_demand
 from hmesh.markets.told_curves import COLUMNS, told_curve
 from hmesh.markets.vehicle_response import best_response
@@ -27,6 +27,29 @@ class ElectricVehicle(DrivenBattery):
     def can_exchange(self) -> bool:
         """Whether it is parked, and no outage keeps its plug idle."""
         return self.community >= 0 and not self.cut_off
+
+    def step(self) -> None:
+        """Hear the price of the step, exchange what suits it best, or drive.
+
+        Where nobody names a price it charges until full, once its night at home has begun.
+        """
+        if self.community >= 0:
+            exchange = self._exchange()
+            self.energy_kwh = float(
+                charged(
+                    self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
+                )
+            )
+        else:
+            wanted = self.driven_km * self.consumption_kwh_per_km
+            self.energy_kwh -= min(wanted, self.energy_kwh)
+
+    def _exchange(self) -> float:
+        """Return what it exchanges in the step, by what it has heard [kWh]."""
+        if self.population.heard["unpriced"]:
+            return self.exchange_bounds()[1] if self.day_finished else 0.0
+        price = float(self.heard("price"))
+        return 0.0 if np.isnan(price) else self.respond(price)
 
     def respond(self, price: float) -> float:
         """Return the energy it exchanges at ``price`` [kWh], above 0 when charging.

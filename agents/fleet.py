@@ -36,6 +36,18 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self.outages = outages
 
     @property
+    def heard_price(self) -> NDArray[np.float64]:
+        """The price that each heard in this step; NaN where it heard none [money/kWh]."""
+        heard = self.population.heard
+        price: NDArray[np.float64] = heard.setdefault("price", np.full(len(self), np.nan))
+        return price
+
+    def begin_step(self) -> None:
+        """Forget the prices of the step before."""
+        self.heard_price[:] = np.nan
+        self.population.heard["unpriced"] = False
+
+    @property
     def plugged(self) -> NDArray[np.bool_]:
         """Whether each vehicle can exchange energy in this step."""
         parked: NDArray[np.bool_] = self.population["community"] >= 0
@@ -151,9 +163,12 @@ class ParkedVehicles:
 
         Those that do not hear it stay idle.
         """
-        energy = self.respond(announcement.message.price)
-        if announcement.who is not True:
-            energy[~announcement.who] = 0.0
+        price, who = announcement.message.price, announcement.who
+        heard = self.fleet.heard_price
+        heard[self.rows] = price if who is True else np.where(who, price, np.nan)
+        energy = self.respond(price)
+        if who is not True:
+            energy[~who] = 0.0
         return energy
 
     def answers(self, fixed_kwh: float) -> Answers:

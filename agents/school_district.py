@@ -95,7 +95,13 @@ class SchoolDistrict(AgentGroup[School]):
         supplied : array of bool, shape (schools,)
             Whether each school is supplied by the grid.
         """
-        fleet = self.buses.population
+        fleet, schools = self.buses.population, len(self)
+        self.population.heard |= {
+            "order_kwh": np.zeros(schools),
+            "planned_kwh": np.zeros(schools),
+            "at_once": np.zeros(schools, dtype=np.bool_),
+        }
+        fleet.heard |= {"charge_kwh": np.zeros(len(fleet)), "sold_kwh": np.zeros(len(fleet))}
         away = (fleet["round_km"] > 0) & (share_of_round > 0)
         fleet["driven_km"][:] = share_of_round * fleet["round_km"]
         fleet["plugged"][:] = supplied[self.school_of] & ~away
@@ -188,7 +194,9 @@ class SchoolDistrict(AgentGroup[School]):
         order.write(sold, np.asarray(order.message.energy_kwh))
         most = self.population["upper_kwh"]
         # An order is made of offers, and may exceed them by rounding.
-        return np.where(sold > most + ROUNDING * (1.0 + most), most, sold)
+        sold = np.where(sold > most + ROUNDING * (1.0 + most), most, sold)
+        self.population.heard["order_kwh"] = sold
+        return sold
 
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every school sells at an incentive price [kWh], shape (schools,)."""
@@ -256,6 +264,7 @@ class SchoolDistrict(AgentGroup[School]):
             What each bus charges at its plug [kWh].
         """
         fleet, own = self.buses.population, self.population
+        own.heard["price"] = price
         stored = charge_kwh * fleet["charge_efficiency"]
         own["average_price"][:] = average_price_after(
             own["average_price"],

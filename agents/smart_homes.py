@@ -4,7 +4,7 @@ All homes of a group have the same devices. Their controllers decide at once, an
 nevertheless a Mesa agent with devices of its own.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from hmesh.agents.home_devices import (
     HomeStorage,
     Storages,
 )
+from hmesh.agents.row_agent import MOST_OBJECTS
 from hmesh.environment.home_messages import (
     Registration,
     SlotCommitment,
@@ -70,15 +71,25 @@ class HomeController(mesa.Agent[Any]):
         The group its home belongs to.
     home : int
         Number of its home.
+    registered : bool
+        Whether the model keeps it; one made on access is not kept.
+
+    Attributes
+    ----------
+    flows : StepFlows or None
+        The power flow of its home, as it settled it last in `step`.
     """
 
-    def __init__(self, homes: "SmartHomes", home: int) -> None:
-        # Made on access, and not kept by the model: there may be many.
-        self.model = homes.model
-        self.unique_id = None
-        self.pos = None
+    def __init__(self, homes: "SmartHomes", home: int, *, registered: bool = False) -> None:
+        if registered:
+            super().__init__(homes.model)
+        else:
+            self.model = homes.model
+            self.unique_id = None
+            self.pos = None
         self.homes = homes
         self.home = home
+        self.flows: StepFlows | None = None
 
     @property
     def generators(self) -> dict[str, HomeGenerator]:
@@ -95,6 +106,17 @@ class HomeController(mesa.Agent[Any]):
         """The storages of its home."""
         first = self.home * self.homes.layout.storages
         return self.homes.storages[first : first + self.homes.layout.storages]
+
+    def step(self) -> None:
+        """Hear its devices, settle the power flow of its home, and tell the storages."""
+        homes, home = self.homes, self.home
+        generation = [group.population.delivered_kwh[home] for group in homes.generators]
+        demand = [group.population.committed_kwh[homes.t, home] for group in homes.appliances]
+        self.flows = self.settle(np.array(generation), np.array(demand))
+        rows = slice(home * homes.layout.storages, (home + 1) * homes.layout.storages)
+        heard = homes.storages.population.heard
+        heard["charge_kwh"][rows] = self.flows.charge_kwh[0]
+        heard["discharge_kwh"][rows] = self.flows.discharge_kwh[0]
 
     def schedule(self) -> Energies:
         """Return what its home can serve of what its appliances want (F2).
@@ -176,6 +198,13 @@ class SmartHomes:
         )
         self.fallbacks = 0
         self.plan: DayPlan | None = None
+        self.t = 0
+        # Up to as many as devices are kept as objects, the model knows the controllers, too.
+        self._controllers = (
+            [HomeController(self, home, registered=True) for home in range(len(self))]
+            if len(self) <= MOST_OBJECTS
+            else []
+        )
 
     def __len__(self) -> int:
         return self.bank.homes
@@ -183,7 +212,12 @@ class SmartHomes:
     def __getitem__(self, home: int) -> HomeController:
         if not 0 <= home < len(self):
             raise IndexError(f"there is no home {home}: there are {len(self)}")
+        if self._controllers:
+            return self._controllers[home]
         return HomeController(self, home)
+
+    def __iter__(self) -> Iterator[HomeController]:
+        return (self[home] for home in range(len(self)))
 
     @property
     def bus(self) -> MessageBus:
@@ -291,6 +325,10 @@ class SmartHomes:
 
     def move(self, flows: StepFlows) -> None:
         """Let the storages do what was settled."""
+        self.storages.population.heard |= {
+            "charge_kwh": flows.charge_kwh.ravel(),
+            "discharge_kwh": flows.discharge_kwh.ravel(),
+        }
         self.storages.population["energy_kwh"][:] = flows.energy_kwh.ravel()
 
     def _negotiate(

@@ -204,9 +204,12 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             Whether the grid supplies the community of each storage; nothing moves where not.
         """
         own = self.population
+        self._seen = (least_kwh, most_kwh, supplied)
         generation = self._hear_plants(step)
+        own.heard["generation_kwh"] = generation
         demand, average = self._hear_households(step, average_kwh)
         self.average_kwh, self.heard_kwh = average_kwh, demand
+        self._told = demand, average
         average = np.where(supplied[self.households.storage_of], average, np.nan)
         self.served = served_by_storage(average, self.households.storage_of, self._most)
         there = self.served >= 0
@@ -218,13 +221,48 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         granted = np.zeros(len(self.households))
         granted[self.served[there]] = offered.discharge_kwh[there]
         self.granted_kwh = self._tell_grants(step, granted)
+        self.households.population.heard["granted_kwh"] = self.granted_kwh
         # A storage gives no more than it granted, whatever was heard of that.
         self.drawn_kwh = np.minimum(self.households.draws(self.granted_kwh), granted)
         drawn = np.where(there, self.drawn_kwh[self.served], 0.0)
         # Nor does it charge more than its plant generates, whatever was heard of that.
         charge = np.minimum(offered.charge_kwh, own["generation_kwh"])
         self.done = SlotExchange(charge, own["generation_kwh"] - charge, drawn)
+        self.households.population.heard["drawn_kwh"] = self.drawn_kwh.copy()
         self._tell_draws(step)
+
+    def step_of(self, row: int) -> None:
+        """Let one storage decide by what its controller heard, and move: as `act` and `move` do.
+
+        What its households draw, they have told.
+        """
+        own, here = self.population, self.households.of_storage[row]
+        least, most, supplied = self._seen
+        demand, average = (told[here] for told in self._told)
+        if not supplied[row]:
+            average = np.full_like(average, np.nan)
+        one = np.zeros(len(average), dtype=np.intp)
+        served = served_by_storage(average, one, self._most[row : row + 1])
+        weight = 1.0 / own["alpha"][row]
+        allowed = allowance_kwh(np.nan_to_num(demand), least[here], most[here], weight)
+        generation = own.heard["generation_kwh"][row : row + 1]
+        bright = generation >= own["charge_above_kw"][row] * self.model.step_h
+        offered = exchange(
+            own["energy_kwh"][row : row + 1], generation, bright & supplied[row],
+            np.where(served >= 0, allowed[served], 0.0) if served.size else np.zeros((1, 0)),
+            ratings_of(own, row), self.model.step_h, self.sharing,
+        )  # fmt: skip
+        granted = np.zeros(len(average))
+        granted[served[served >= 0]] = offered.discharge_kwh[served >= 0]
+        drawn = np.minimum(self.households.population.heard["drawn_kwh"][here], granted)
+        charge = min(float(offered.charge_kwh[0]), float(own["generation_kwh"][row]))
+        given = float(np.where(served >= 0, drawn[served], 0.0).sum()) if served.size else 0.0
+        own["energy_kwh"][row] = charged(
+            float(own["energy_kwh"][row]),
+            charge - given,
+            float(own["charge_efficiency"][row]),
+            float(own["discharge_efficiency"][row]),
+        )
 
     def move(self) -> None:
         """Let the storages take in and give what was decided."""

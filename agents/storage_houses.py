@@ -36,6 +36,7 @@ HOUSES, BATTERIES, TANKS, PUMPS, RETAILER = (
     "home energy managers", "house batteries", "thermal tanks", "heat pumps", "retailer",
 )  # fmt: skip
 # Of what a day came to, and what is expected of one.
+BOUNDS = ("battery_low_kwh", "battery_high_kwh", "tank_low_kwh", "tank_high_kwh")
 OF_A_DAY = ("lack_kwh", "surplus_kwh", "lack_heat_kwh", "surplus_heat_kwh")
 KINDS = {
     "households": StorageHousehold,
@@ -117,6 +118,12 @@ class StorageHouses:
         self.batteries = AgentGroup(model, HouseBattery, columns.batteries)
         self.tanks = AgentGroup(model, ThermalTank, columns.tanks)
         self.unheard = 0
+        columns.managers.heard["houses"] = self
+        for each in (columns.batteries, columns.tanks, columns.heat_pumps):
+            each.heard |= {"set_point_kwh": np.zeros(len(each)), "taken_kwh": np.zeros(len(each))}
+        self._tariff: TariffSignal | None = None
+        self._state: HouseState | None = None
+        self._reached: Mask = np.zeros(len(columns.managers), dtype=np.bool_)
 
     def __len__(self) -> int:
         return len(self.households)
@@ -196,6 +203,7 @@ class StorageHouses:
         if (heard & ~reached).any():
             decided = self._manage(reached, state, told)
         decided = self._carried_out(decided, orders, reached)
+        self._tariff, self._state, self._reached = told, state, reached
         self._buy(step, decided)
         self.unheard = int(np.count_nonzero(there & ~reached))
         own = self.columns.managers
@@ -203,12 +211,34 @@ class StorageHouses:
             own[name][:] += getattr(decided, name)
         return decided
 
+    def step_of(self, manager: HomeEnergyManager) -> None:
+        """Let one manager decide by what it has heard, and tell its devices: as `decide` does."""
+        if self._tariff is None or self._state is None:
+            return
+        row, columns = manager.row, self.columns
+        state, targets = _row(self._state, row), _row(self.targets(), row)
+        if not self._reached[row]:
+            state = replace(state, **dict.fromkeys(BOUNDS, np.zeros(1)))
+        needs = (
+            float(columns.households["load_kwh"][row]),
+            float(columns.households["heat_kwh"][row]),
+            float(columns.photovoltaics["generation_kwh"][row]),
+        )
+        decided = manager.decide(*needs, state, self._tariff, targets)
+        for name in OF_A_DAY:
+            columns.managers[name][row] += getattr(decided, name)[0]
+        for devices, energy in (
+            (columns.batteries, decided.battery_kwh),
+            (columns.tanks, decided.tank_kwh),
+            (columns.heat_pumps, decided.heat_pump_kwh),
+        ):
+            devices.heard["set_point_kwh"][row] = energy[0]
+
     def _manage(self, heard: Mask, state: HouseState, tariff: TariffSignal) -> HouseStep:
         """Return what houses do; the storages of those that did not hear stay idle."""
         if not heard.all():
-            bounds = ("battery_low_kwh", "battery_high_kwh", "tank_low_kwh", "tank_high_kwh")
             state = replace(
-                state, **{name: np.where(heard, getattr(state, name), 0.0) for name in bounds}
+                state, **{name: np.where(heard, getattr(state, name), 0.0) for name in BOUNDS}
             )
         needs = (
             self.columns.households["load_kwh"],
@@ -276,6 +306,10 @@ class StorageHouses:
 
     def move(self, decided: HouseStep) -> None:
         """Let the storages do what was decided."""
+        self.columns.batteries.heard["set_point_kwh"] = decided.battery_kwh.copy()
+        self.columns.tanks.heard["set_point_kwh"] = decided.tank_kwh.copy()
+        self.columns.heat_pumps.heard["set_point_kwh"] = decided.heat_pump_kwh.copy()
+        self.columns.heat_pumps.heard["taken_kwh"] = decided.heat_pump_kwh.copy()
         battery, tank = self.columns.batteries, self.columns.tanks
         efficiency = battery["efficiency"]
         after = charged(battery["energy_kwh"], decided.battery_kwh, efficiency, efficiency)

@@ -50,6 +50,7 @@ class UtilityCompany(mesa.Agent[Any]):
         self.bids = bids
         self.price = bounds.utility_lower
         self.fallbacks = 0
+        self._aggregators: Sequence[CommunityEnergyAggregator] = ()
         self._last_heard: dict[str, float] = {}
 
     @property
@@ -65,6 +66,12 @@ class UtilityCompany(mesa.Agent[Any]):
         self.fallbacks = 0
         self._curves: dict[str, CommunityCurve] = {}
 
+    def step(self) -> None:
+        """Ask the aggregators that take part, choose the best price, and announce it."""
+        self.begin_step(self.model.step_index)
+        self.negotiate(self._aggregators)
+        self.announce(self.price, self._aggregators)
+
     def negotiate(self, aggregators: Sequence[CommunityEnergyAggregator]) -> SearchedPrice | None:
         """Look for the price that earns most, by asking the aggregators.
 
@@ -74,6 +81,7 @@ class UtilityCompany(mesa.Agent[Any]):
             None where the deadline has passed before anyone answered; then the price of the step
             before stands.
         """
+        self._aggregators = aggregators
         if not self._talk.room:
             self.fallbacks += 1
             return None

@@ -77,7 +77,7 @@ class Stepwise(ElectricVehicle):
     """Charges or does not, which no line explains."""
 
     def respond(self, price: float) -> float:
-        lower, upper = self.exchange_bounds()
+        upper = self.exchange_bounds()[1]
         return upper if price < 30.0 else (0.5 * upper if price < 36.0 else 0.0)
 
 
