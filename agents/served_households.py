@@ -93,6 +93,11 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
             drawn[row] = wish
         return drawn
 
+    def bought_kwh(self, drawn_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each draws from the grid beside what it draws from its storage [kWh]."""
+        bought: NDArray[np.float64] = self.population["demand_kwh"] - drawn_kwh
+        return bought
+
     def end_step(self) -> None:
         """Remember what was used."""
         self.population["used_kwh"][:] += self.population["demand_kwh"]

@@ -5,7 +5,7 @@ nevertheless a Mesa agent with devices of its own.
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import mesa
@@ -249,14 +249,17 @@ class SmartHomes:
         generation = np.stack(given, axis=2) if given else np.zeros((*demand.shape[:2], 0))
         return generation, demand
 
-    def day(self, generation_kwh: Energies) -> Homes:
-        """Return what the power flow of the day ahead depends on, but for the demand."""
+    def day(self, generation_kwh: Energies, energy_kwh: Energies | None = None) -> Homes:
+        """Return what the power flow of the day ahead depends on, but for the demand.
+
+        With ``energy_kwh``, what storages are believed to hold [kWh], instead of what they hold.
+        """
         return Homes(
             self.control.assignment,
             self.layout,
             self.bank,
             generation_kwh,
-            self.energy_kwh,
+            self.energy_kwh if energy_kwh is None else energy_kwh,
             self.model.step_h,
         )
 
@@ -284,7 +287,7 @@ class SmartHomes:
         for group, (request, _) in zip(self.appliances, requests, strict=True):
             self._say(Registration, group, step, 0, priority=request.priority)
         yield
-        homes = replace(self.day(generation), energy_kwh=stored)
+        homes = self.day(generation, stored)
         granted = schedule_day(homes, demand)
         for k, group in enumerate(self.appliances):
             schedule, there = self._say(

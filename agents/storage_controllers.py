@@ -351,7 +351,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
     def _tell_draws(self, step: int) -> None:
         """Let households tell what they draw; what flows does not hang on these messages."""
-        bought = self.households.population["demand_kwh"] - self.drawn_kwh
+        bought = self.households.bought_kwh(self.drawn_kwh)
         for at, name in enumerate(self.names):
             rows = self.households.of_storage[at]
             count = rows.stop - rows.start
