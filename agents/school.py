@@ -22,6 +22,9 @@ class School(RowAgent):
     )
     stored_kwh = Column(np.float64, "kWh", 0.0, "energy its satisfaction counts", state=True)
     upper_kwh = Column(np.float64, "kWh", 0.0, "most it can sell in this step", state=True)
+    discharge_efficiency = Column(
+        np.float64, "-", 1.0, "delivered energy per energy taken out of its buses", state=True
+    )
 
     @property
     def bus_rows(self) -> range:
@@ -59,6 +62,6 @@ class School(RowAgent):
         return float(
             school_response(
                 price, self.lam, self.theta, self.average_price, self.stored_kwh, self.upper_kwh,
-                saturates=self.saturates,
+                saturates=self.saturates, discharge_efficiency=self.discharge_efficiency,
             )
         )  # fmt: skip

@@ -113,6 +113,18 @@ class SchoolDistrict(AgentGroup[School]):
         counted = usable_kwh(fleet["energy_kwh"], self.each("capacity_kwh"), least)
         self.population["stored_kwh"][:] = self.by_school(counted)
         self.population["upper_kwh"][:] = self.by_school(self.sell_kwh)
+        self.population["discharge_efficiency"][:] = self._discharge_efficiency()
+
+    def _discharge_efficiency(self) -> float | NDArray[np.float64]:
+        """Return what each school delivers of what it takes out [-].
+
+        Where its buses differ it is that of all they can sell in the step.
+        """
+        of_buses = self.each("discharge_efficiency")
+        if isinstance(of_buses, float):
+            return of_buses
+        sold, taken = self.by_school(self.sell_kwh), self.by_school(self.sell_kwh / of_buses)
+        return np.divide(sold, taken, out=np.ones_like(sold), where=taken > 0)
 
     def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what every bus can exchange in this step at least and at most [kWh]."""
@@ -204,6 +216,7 @@ class SchoolDistrict(AgentGroup[School]):
         energy = school_response(
             price, own["lam"], own["theta"], own["average_price"], own["stored_kwh"],
             own["upper_kwh"], saturates=own["saturates"],
+            discharge_efficiency=own["discharge_efficiency"],
         )  # fmt: skip
         for row in self.self_willed.tolist():
             school, most = self[row], float(own["upper_kwh"][row])

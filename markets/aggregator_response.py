@@ -9,12 +9,15 @@ and two pieces never change order more than once.
 """
 
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.demand_curve import DemandCurve
+
+FEW_ROUNDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +160,27 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
     Notes
     -----
     An arc that is nowhere above both its neighbours is nowhere the best, and if it is the best
-    somewhere it is never dropped; so all such arcs go at once, until none is left to drop.
+    somewhere it is never dropped; so all such arcs go at once, until none is left to drop. Beside a
+    dip that was dropped, arcs go one after another; after a few rounds those near such a gap are
+    held against the arc beyond it, ever farther from the gap.
     """
     if lowest_price == highest_price:
         return _single_response(curve, lowest_price)
     arcs = _arcs(curve)
     neighbours = np.arange(len(arcs.low) - 1)
     crossing = _crossings(arcs.pairs(neighbours), lowest_price, highest_price)
-    while True:
+    parted = np.empty(0, dtype=np.intp)
+    for rounds in count(1):
         starts = np.concatenate(([lowest_price], crossing))
         ends = np.append(crossing, highest_price)
         dominated = starts > ends
         if not dominated.any():
             break
+        if rounds > FEW_ROUNDS and len(parted):
+            reach = min(2 ** (rounds - FEW_ROUNDS), len(starts))
+            dominated |= _beside_gaps(
+                arcs, starts, ends, parted, reach, (lowest_price, highest_price)
+            )
         kept = np.flatnonzero(~dominated)
         arcs = arcs[kept]
         # Arcs that were neighbours before still cross where they did.
@@ -178,6 +189,35 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
         crossing[parted] = _crossings(arcs.pairs(parted), lowest_price, highest_price)
     used = np.flatnonzero(ends > starts)
     return _affine_pieces(arcs[used], starts[used], ends[used])
+
+
+def _beside_gaps(
+    arcs: _Arcs,
+    starts: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    parted: NDArray[np.intp],
+    reach: int,
+    bounds: tuple[float, float],
+) -> NDArray[np.bool_]:
+    """Return which arcs are nowhere above both a neighbour and the arc beyond a gap nearby."""
+    dominated = np.zeros(len(starts), dtype=np.bool_)
+    place = np.arange(len(starts))
+    following = parted.searchsorted(place)
+    # The gap after an arc, and the arc beyond it.
+    left = np.flatnonzero(following < len(parted))
+    beyond = parted[following[left]] + 1
+    near = beyond - left <= reach
+    left, beyond = left[near], beyond[near]
+    overtaken = _searched_crossings(arcs[np.stack((left, beyond))], *bounds)
+    dominated[left] = starts[left] > overtaken
+    # And before it.
+    right = np.flatnonzero(following > 0)
+    beyond = parted[following[right] - 1]
+    near = right - beyond <= reach
+    right, beyond = right[near], beyond[near]
+    overtakes = _searched_crossings(arcs[np.stack((beyond, right))], *bounds)
+    dominated[right] |= overtakes > ends[right]
+    return dominated
 
 
 def _single_response(curve: DemandCurve, utility_price: float) -> ResponseMap:

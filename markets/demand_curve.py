@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from hmesh.markets.answers import Answers, battery_answers
 
+# As a share of the prices at hand.
+SAME_PRICE = 1e-14
+
 # Their names when batteries without losses were all that answered.
 Kinks, kinks_of = Answers, battery_answers
 
@@ -38,6 +41,9 @@ class Bends:
         What each adds to the slope, and takes from it.
     jump_price, jump_kwh : array, shape (jumps,)
         Prices above which the demand falls at once, and by how much [kWh].
+    dead_bands : bool
+        Whether batteries with losses are among them. Trade leaves all of these the same marginal
+        value, so their kinks come together; those that rounding alone parts count as one then.
     """
 
     low: float
@@ -51,6 +57,7 @@ class Bends:
     ends_slope: NDArray[np.float64]
     jump_price: NDArray[np.float64] = field(default_factory=_none)
     jump_kwh: NDArray[np.float64] = field(default_factory=_none)
+    dead_bands: bool = False
 
     @property
     def kinks(self) -> int:
@@ -82,6 +89,7 @@ class Bends:
             self.ends_slope[ended],
             self.jump_price[jumping],
             self.jump_kwh[jumping],
+            self.dead_bands,
         )
 
     def curve(self) -> "DemandCurve":
@@ -94,20 +102,26 @@ class Bends:
         step = np.repeat(np.array([1, -1, 0]), [len(each) for each in bends])
         # Of kinks and jumps at one price the jumps come last.
         order = np.argsort(price, kind="stable")
-        price, bend = price[order], bend[order]
+        price, bend, step = price[order], bend[order], step[order]
+        moment = bend * price
+        if self.dead_bands and len(after) == 0 and len(price):
+            gaps = np.diff(price) > SAME_PRICE * max(abs(self.low), abs(self.high))
+            firsts = np.concatenate(([0], np.flatnonzero(gaps) + 1))
+            price = price[firsts]
+            bend, moment, step = (np.add.reduceat(each, firsts) for each in (bend, moment, step))
         slope = inside.slope + np.concatenate(([0.0], np.cumsum(bend)))
-        intercept = inside.intercept + np.concatenate(([0.0], np.cumsum(bend * price)))
+        intercept = inside.intercept + np.concatenate(([0.0], np.cumsum(moment)))
         # Rounding leaves dust where the last battery ceases to answer; a count does not.
         summed = abs(self.intercept) + float(
             self.starts_slope @ np.abs(self.starts) + self.ends_slope @ np.abs(self.ends)
         )
         jumps = None
         if len(after):
-            jumps = np.concatenate(([False], step[order] == 0, [False]))
+            jumps = np.concatenate(([False], step == 0, [False]))
             fall = np.concatenate((np.zeros(len(price) - len(after)), inside.jump_kwh))
             intercept[1:] -= np.cumsum(fall[order])
             summed += float(self.jump_kwh.sum())
-        flat = inside.answering + np.concatenate(([0], np.cumsum(step[order]))) == 0
+        flat = inside.answering + np.concatenate(([0], np.cumsum(step))) == 0
         slope[flat] = 0.0
         intercept[flat & (np.abs(intercept) < 1e-13 * summed)] = 0.0
         edges = np.concatenate(([self.low], price, [self.high]))
@@ -135,6 +149,7 @@ def bends_of(answers: Answers, lowest_price: float, highest_price: float) -> Ben
         answers.slope,
         answers.jump_price,
         answers.jump_kwh,
+        answers.dead_bands > 0,
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hmesh.environment.last_digits import first_lowest
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.price_search import SearchedPrice, search_price
-from hmesh.markets.school_response import school_response
+from hmesh.markets.school_response import price_of_surplus, school_response
 from hmesh.markets.supply_curve import supply_curve
 from hmesh.markets.utility_profit import Numbers, best_on_line, utility_profit
 
@@ -115,11 +115,14 @@ class IncentiveGame:
         What the schools know of themselves, as in :func:`hmesh.markets.school_response`.
     saturates : bool
         Whether satisfaction has the saturated branch.
+    discharge_efficiency : float or array, shape (schools,)
+        Delivered per energy taken from the stores [-].
 
     Raises
     ------
     ValueError
-        If a number is not finite, ``theta`` is not above 0 or ``upper_kwh`` is below 0.
+        If a number is not finite, ``theta`` is not above 0, ``upper_kwh`` is below 0 or an
+        efficiency is not above 0 and at most 1.
     """
 
     terms: IncentiveTerms
@@ -129,6 +132,7 @@ class IncentiveGame:
     stored_kwh: NDArray[np.float64]
     upper_kwh: NDArray[np.float64]
     saturates: bool = True
+    discharge_efficiency: float | NDArray[np.float64] = 1.0
 
     def __post_init__(self) -> None:
         columns = (self.lam, self.theta, self.average_price, self.stored_kwh, self.upper_kwh)
@@ -138,12 +142,16 @@ class IncentiveGame:
             raise ValueError("theta must be above 0: without it a school's answer is not unique")
         if not (self.upper_kwh >= 0).all():
             raise ValueError("a school cannot sell at most less than nothing")
+        efficiency = np.asarray(self.discharge_efficiency)
+        if not ((efficiency > 0) & (efficiency <= 1)).all():
+            raise ValueError(f"efficiencies must be above 0 and at most 1, got {efficiency}")
 
     def offers(self, price: Numbers) -> NDArray[np.float64]:
         """Return what every school sells at ``price`` [kWh]; shape (..., schools)."""
         return school_response(
             np.asarray(price)[..., None], self.lam, self.theta, self.average_price,
             self.stored_kwh, self.upper_kwh, saturates=self.saturates,
+            discharge_efficiency=self.discharge_efficiency,
         )  # fmt: skip
 
     def bought(self, price: Numbers) -> NDArray[np.float64]:
@@ -237,8 +245,10 @@ def solve_closed_form(game: IncentiveGame) -> IncentiveOutcome:
     if not able.any():
         return _outcome(game, game.terms.lowest_price)
     theta = game.theta[able]
+    out_of = np.broadcast_to(game.discharge_efficiency, able.shape)[able]
     wanted = game.stored_kwh[able] - (game.lam + game.average_price)[able] / theta
-    price = closed_form_price(game.terms, float((1 / theta).sum()), float(wanted.sum()))
+    alpha, beta = float((out_of * out_of / theta).sum()), float((out_of * wanted).sum())
+    price = closed_form_price(game.terms, alpha, beta)
     return _outcome(game, price)
 
 
@@ -287,6 +297,7 @@ def solve_exact(game: IncentiveGame) -> IncentiveOutcome:
     curve = supply_curve(
         game.lam, game.theta, game.average_price, game.stored_kwh, game.upper_kwh,
         terms.lowest_price, terms.highest_price, saturates=game.saturates,
+        discharge_efficiency=game.discharge_efficiency,
     )  # fmt: skip
     low, high = curve.price[:-1], curve.price[1:]
     least, most = curve.supply_kwh[:-1], curve.supply_kwh[1:]
@@ -353,7 +364,8 @@ def _outcome(
     """Let the schools answer, and take what is wanted."""
     offered = game.offers(price)
     total = float(offered.sum())
-    indifferent = game.saturates & (game.average_price == price)
+    surplus_price = price_of_surplus(game.average_price, game.discharge_efficiency)
+    indifferent = game.saturates & (surplus_price == price)
     firm = np.where(indifferent, 0.0, offered)
     # What the schools offer and the curve's sum differ by rounding, which rations nobody.
     if wanted_kwh >= total * (1 - 1e-12):

@@ -78,6 +78,7 @@ class DemandBins:
             bends.ends_slope[ends],
             bends.jump_price[jumps],
             bends.jump_kwh[jumps],
+            bends.dead_bands,
         )
 
 
@@ -176,7 +177,9 @@ def narrowed(
     kinks = sum(b.kinks for b in left if b is not None)
     # Where an aggregator may ask one price only there is nothing to narrow.
     fixed = any(b is not None and b.low == b.high for b in left)
-    while kinks > FEW_KINKS and low < high and not fixed:
+    # With dead bands there are twice as many kinks, and as few that matter.
+    few = FEW_KINKS * (2 if any(b is not None and b.dead_bands for b in left) else 1)
+    while kinks > few and low < high and not fixed:
         prices = np.linspace(low, high, SAMPLES)
         binned = [None if b is None else demand_bins(b) for b in left]
         answers = [None if b is None else _answers(b, prices) for b in binned]

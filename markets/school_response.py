@@ -42,11 +42,13 @@ def school_response(
     upper_kwh: FloatOrArray,
     *,
     saturates: bool | NDArray[np.bool_] = True,
+    discharge_efficiency: FloatOrArray = 1.0,
 ) -> NDArray[np.float64]:
     """Return the energy that a school sells at an incentive price.
 
     It weighs the price, less what the stored energy cost, against the satisfaction of holding it.
-    That is the decision of a battery whose first kWh is worth ``lam + average_price``.
+    That is the decision of a battery whose first kWh is worth ``lam + average_price``. It is paid
+    for what it delivers at its plugs, and gives up ``1 / discharge_efficiency`` as much.
 
     Parameters
     ----------
@@ -55,26 +57,46 @@ def school_response(
     lam, theta : float or array, shape (n,)
         As in :func:`satisfaction`; energies are those of a whole school.
     average_price : float or array, shape (n,)
-        What the stored energy has cost on average [money/kWh].
+        What the stored energy has cost on average [money/kWh held].
     stored_kwh : float or array, shape (n,)
-        Energy the satisfaction counts [kWh].
+        Energy held that the satisfaction counts [kWh].
     upper_kwh : float or array, shape (n,)
-        Most that rating, stores and reserve allow in this step [kWh], at least 0.
+        Most that rating, stores and reserve let it deliver in this step [kWh], at least 0.
     saturates : bool or array of bool, shape (n,), optional
-        As in :func:`satisfaction`; then nothing is sold below the average price, and a school that
-        holds more than it values sells the surplus from the average price on.
+        As in :func:`satisfaction`; then nothing is sold below :func:`price_of_surplus`, and a
+        school that holds more than it values sells the surplus from there on.
+    discharge_efficiency : float or array, shape (n,), optional
+        Delivered per energy taken from the stores, 0 < efficiency <= 1 [-].
 
     Returns
     -------
     array, shape (n,)
-        Energy discharged to the grid [kWh], at least 0.
+        Energy delivered to the grid [kWh], at least 0.
 
     Notes
     -----
-    Source: Khwanrit (2024), ``x = E + (p - p_avg - lam) / theta``, eq. (4.29), with bounds; the
-    derivative printed as eq. (4.28) has the sign of ``theta x`` wrong.
+    ``x = eta_d (E + (eta_d p - p_avg - lam) / theta)`` within bounds. Source: Khwanrit (2024),
+    ``x = E + (p - p_avg - lam) / theta``, eq. (4.29), without losses; the derivative printed as
+    eq. (4.28) has the sign of ``theta x`` wrong.
     """
     sold = 0.0 - best_response(
-        price, np.add(lam, average_price), theta, stored_kwh, np.negative(upper_kwh), 0.0
-    )
-    return np.where(np.less(price, average_price) & saturates, 0.0, sold)
+        price, np.add(lam, average_price), theta, stored_kwh, np.negative(upper_kwh), 0.0,
+        1.0, discharge_efficiency,
+    )  # fmt: skip
+    surplus_price = price_of_surplus(average_price, discharge_efficiency)
+    return np.where(np.less(price, surplus_price) & saturates, 0.0, sold)
+
+
+def price_of_surplus(
+    average_price: FloatOrArray, discharge_efficiency: FloatOrArray
+) -> NDArray[np.float64]:
+    """Return the incentive price that pays for what the energy delivered has cost [money/kWh].
+
+    Parameters
+    ----------
+    average_price : float or array, shape (n,)
+        What the stored energy has cost on average [money/kWh held].
+    discharge_efficiency : float or array, shape (n,)
+        Delivered per energy taken from the stores [-].
+    """
+    return np.asarray(np.divide(average_price, discharge_efficiency))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.school_response import school_response
+from hmesh.markets.school_response import price_of_surplus, school_response
+from hmesh.markets.vehicle_response import FloatOrArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def supply_curve(
     highest_price: float,
     *,
     saturates: bool = True,
+    discharge_efficiency: FloatOrArray = 1.0,
 ) -> SupplyCurve:
     """Return the supply of all schools between two prices.
 
@@ -45,26 +47,31 @@ def supply_curve(
         As in :func:`hmesh.markets.school_response`.
     lowest_price, highest_price : float
         Ends of the curve [money/kWh].
-    saturates : bool, optional
+    saturates, discharge_efficiency
         As in :func:`hmesh.markets.school_response`.
 
     Notes
     -----
-    A school begins to sell at ``p_avg + lam - theta E`` and sells all it can from
-    ``theta upper_kwh`` above that; between them the supply is a line.
+    A school begins to sell at ``(p_avg + lam - theta E) / eta_d`` and sells all it can from
+    ``theta upper_kwh / eta_d**2`` above that; between them the supply is a line.
     """
-    begins = average_price + lam - theta * stored_kwh
-    ends = begins + theta * upper_kwh
+    out_of = discharge_efficiency
+    # What a price rises by for each kWh more delivered; by an efficiency of 1 nothing is changed.
+    rise = np.asarray(theta / np.multiply(out_of, out_of))
+    begins = (average_price + lam - theta * stored_kwh) / out_of
+    ends = begins + rise * upper_kwh
     jump = np.zeros_like(begins)
     if saturates:
-        surplus = np.clip((average_price - begins) / theta, 0.0, upper_kwh)
-        jump = np.where(begins < average_price, surplus, 0.0)
-        begins = np.maximum(begins, average_price)
+        least = price_of_surplus(average_price, out_of)
+        surplus = np.clip((least - begins) / rise, 0.0, upper_kwh)
+        jump = np.where(begins < least, surplus, 0.0)
+        begins = np.maximum(begins, least)
         ends = np.maximum(ends, begins)
     at_lowest = school_response(
-        lowest_price, lam, theta, average_price, stored_kwh, upper_kwh, saturates=saturates
-    )
-    slope = 1.0 / theta
+        lowest_price, lam, theta, average_price, stored_kwh, upper_kwh, saturates=saturates,
+        discharge_efficiency=out_of,
+    )  # fmt: skip
+    slope = 1.0 / rise
     started = begins <= lowest_price
     price = np.concatenate((begins[~started], ends))
     bend = np.concatenate((slope[~started], -slope))
@@ -77,10 +84,10 @@ def supply_curve(
     first = float(slope[started & (ends > lowest_price)].sum())
     slopes = first + np.concatenate(([0.0], np.cumsum(bend)))
     edges = np.concatenate(([lowest_price], price, [highest_price]))
-    rise = np.maximum(slopes, 0.0) * np.diff(edges)
-    after = float(at_lowest.sum()) + np.cumsum(rise[:-1] + leap)
+    climb = np.maximum(slopes, 0.0) * np.diff(edges)
+    after = float(at_lowest.sum()) + np.cumsum(climb[:-1] + leap)
     start = np.concatenate(([float(at_lowest.sum())], after))
-    end = start + rise
+    end = start + climb
     prices = np.stack((edges[:-1], edges[1:]), axis=1).ravel()
     supply = np.stack((start, end), axis=1).ravel()
     if at_highest > 0:

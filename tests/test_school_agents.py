@@ -192,7 +192,7 @@ class Desk:
     def exact(self) -> float:
         own = self.district.population
         names = ("lam", "theta", "average_price", "stored_kwh", "upper_kwh")
-        columns = {name: own[name] for name in names}
+        columns = {name: own[name] for name in (*names, "discharge_efficiency")}
         return solve_exact(IncentiveGame(self.terms, saturates=True, **columns)).additional_cost
 
 

@@ -1,14 +1,13 @@
 """Who answers to the price of a step and what was decided: its game as an audit sees it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.answers import battery_answers
 from hmesh.markets.three_level_game import Game
-from hmesh.markets.vehicle_response import FloatOrArray, best_response
+from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.run_inputs import RunInputs
 
 
@@ -73,12 +72,16 @@ class GameStep:
         answers = self.answers_kwh(community_price)[parked]
         return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
 
-    def known(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Iterator[FloatOrArray]:
-        """Yield what decides the answers of some vehicles, as `best_response` takes it."""
-        for column in (self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh):
-            yield column[rows]
-        for efficiency in (self.charge_efficiency, self.discharge_efficiency):
-            yield efficiency if isinstance(efficiency, float) else efficiency[rows]
+    def of(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "GameStep":
+        """Return what some of the vehicles have to decide."""
+        columns = (
+            "where", "lam", "theta", "usable_kwh", "lower_kwh", "upper_kwh", "energy_kwh",
+            "charge_efficiency", "discharge_efficiency",
+        )  # fmt: skip
+        taken = {name: getattr(self, name) for name in columns}
+        return replace(
+            self, **{k: v if isinstance(v, float) else v[rows] for k, v in taken.items()}
+        )
 
     def game(self, inputs: RunInputs) -> Game:
         """Return the game of the step."""
@@ -87,6 +90,12 @@ class GameStep:
         kinks = []
         for m, passive in enumerate(self.passive_kwh.tolist()):
             rows = order[cuts[m] : cuts[m + 1]]
-            kinks.append(battery_answers(passive, *self.known(rows)))
+            one = self.of(rows)
+            kinks.append(
+                battery_answers(
+                    passive, one.lam, one.theta, one.usable_kwh, one.lower_kwh, one.upper_kwh,
+                    one.charge_efficiency, one.discharge_efficiency,
+                )
+            )  # fmt: skip
         prices = inputs.scenario.prices
         return Game(tuple(kinks), inputs.cost, inputs.bounds, prices.without_vehicles)

@@ -236,7 +236,11 @@ class MessageAudit:
             if not _within(price, bounds.aggregator_lower, bounds.aggregator_upper):
                 yield np.array([np.inf])
                 continue
-            energy = best_response(price[:, None], *seen.known(mine))
+            here = seen.of(mine)
+            energy = best_response(
+                price[:, None], here.lam, here.theta, here.usable_kwh, here.lower_kwh,
+                here.upper_kwh, here.charge_efficiency, here.discharge_efficiency,
+            )  # fmt: skip
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
 
     def _curves(self, rows: Columns, seen: GameStep, game: Game) -> Iterator[NDArray[np.float64]]:

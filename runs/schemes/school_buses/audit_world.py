@@ -290,7 +290,7 @@ class SchoolWorld:
         )  # fmt: skip
         game = IncentiveGame(
             terms, rows["lam"], rows["theta"], rows["average_price"], rows["counted_kwh"], most,
-            rules.saturates,
+            rules.saturates, rules.discharge_efficiency,
         )  # fmt: skip
         price = float(rows["incentive_price"][0])
         same = (rows["incentive_price"] == price) | np.isnan(rows["incentive_price"] + price)

@@ -171,7 +171,9 @@ STRATEGIES: dict[str, type[SchoolStrategy]] = {
 def incentive_game(sharing: "SchoolBusSharing", terms: IncentiveTerms) -> IncentiveGame:
     """Return the game of a critical step from what every school knows of itself."""
     own = sharing.district.population
-    names = ("lam", "theta", "average_price", "stored_kwh", "upper_kwh")
+    names = (
+        "lam", "theta", "average_price", "stored_kwh", "upper_kwh", "discharge_efficiency"
+    )  # fmt: skip
     columns = {name: own[name] for name in names}
     return IncentiveGame(terms, saturates=sharing.schools.rules.saturates, **columns)
 

@@ -45,7 +45,7 @@ class EquilibriumAudit:
             share = spacing = max(game.tolerance, EXACT)
         elif game.solver == "grid":
             spacing = game.grid_step / 10**game.grid_zooms / self._utility_range
-        # The steepest answer, that of charging, falls by `1 / theta` for each price of what is held.
+        # The steepest answer, that of charging, falls by this with every price.
         into: float = inputs.scenario.vehicles.charge_efficiency
         theta = float(fleet["theta"].min(initial=np.inf)) * into * into
         utility_kwh = max(spacing * self._utility_range, share * self._aggregator_range) / theta
