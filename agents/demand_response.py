@@ -3,12 +3,14 @@
 It knows of the schools only what they answer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.community_energy_aggregator import Bids
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.agents.utility_company import UtilityCompany
 from hmesh.environment.ask_and_answer import (
@@ -19,6 +21,7 @@ from hmesh.environment.ask_and_answer import (
     Who,
     rows_of,
 )
+from hmesh.environment.curve_messages import SupplyCurveBid, SupplyCurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import (
     EnergyRequest,
@@ -29,6 +32,7 @@ from hmesh.environment.messages import (
     ValleyAnnouncement,
 )
 from hmesh.markets.incentive_game import IncentiveTerms, ration, search_incentive
+from hmesh.markets.told_curves import SUPPLY_COLUMNS, supply_kwh
 from hmesh.markets.valley_filling import fill_valley
 
 SCHOOLS = "schools"
@@ -73,12 +77,21 @@ class DemandResponse:
         With whom.
     tolerance : float
         Distance between prices that need not be told apart, as a share of the price range.
+    bids : {"prices", "curves"}
+        Whether it asks schools about prices, or for their answers to every price.
     """
 
-    def __init__(self, utility: UtilityCompany, schools: SchoolDistrict, tolerance: float) -> None:
+    def __init__(
+        self,
+        utility: UtilityCompany,
+        schools: SchoolDistrict,
+        tolerance: float,
+        bids: Bids = "prices",
+    ) -> None:
         self.utility = utility
         self.schools = schools
         self.tolerance = tolerance
+        self.bids = bids
         self._begin(0)
 
     @property
@@ -95,11 +108,15 @@ class DemandResponse:
         self._begin(step)
         if not self._talk.room or len(self.schools) == 0:
             return self._nothing()
+        by_curves = self.bids == "curves"
+        asked: Callable[[float], NDArray[np.float64]] = self._ask
+        if by_curves:
+            asked = self._read(self._hear_curves(terms))
         found = search_incentive(
-            lambda price: float(self._ask(price).sum()),
+            lambda price: float(asked(price).sum()),
             terms,
             self.tolerance,
-            lambda: self._talk.room,
+            lambda: by_curves or self._talk.room,
         )
         offered = self._heard[found.price]
         total = float(offered.sum())
@@ -112,7 +129,7 @@ class DemandResponse:
         energy = ration(offered, wanted, 0.0 if firm is None else firm)
         return self.order(
             step, found.price, energy, rationed=wanted < total * (1 - 1e-12), gap=found.gap,
-            questions=found.probes,
+            questions=1 if by_curves else found.probes,
         )  # fmt: skip
 
     def order(
@@ -210,6 +227,41 @@ class DemandResponse:
         near = self.tolerance * (terms.highest_price - terms.lowest_price)
         lower = [asked for asked in self._heard if price - near <= asked < price]
         return np.minimum(self._heard[max(lower)], self._heard[price]) if lower else None
+
+    def _hear_curves(self, terms: IncentiveTerms) -> NDArray[np.float64]:
+        """Let schools tell what they would sell at every price; nothing of those that are silent.
+
+        Returns
+        -------
+        array, shape (schools, 5)
+            As of `hmesh.markets.told_curves.school_curves`.
+        """
+        curves = np.zeros((len(self.schools), len(SUPPLY_COLUMNS)))
+        lowest, highest = terms.lowest_price, terms.highest_price
+
+        def hear(answer: Heard[SupplyCurveBid]) -> None:
+            answer.write(curves, answer.message.curves)
+
+        self._talk.ask(
+            [Party(SCHOOLS, len(self.schools), self.schools.hear_curves)],
+            lambda about: SupplyCurveRequest(lowest_price=lowest, highest_price=highest, **about),
+            hear,
+        )
+        return curves
+
+    def _read(self, curves: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
+        """Return what reads from the curves what schools offer, and asks those that told none."""
+        untold = np.isnan(curves[:, 0])
+        told = np.nan_to_num(curves)
+
+        def offered(price: float) -> NDArray[np.float64]:
+            offers = supply_kwh(told, price)
+            if untold.any() and self._talk.room:
+                offers = np.where(untold, self._ask(price), offers)
+            self._heard[price] = offers
+            return offers
+
+        return offered
 
     def _ask(self, price: float) -> NDArray[np.float64]:
         """Ask every school until it has answered; return what each offers [kWh]."""

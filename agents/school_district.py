@@ -10,6 +10,7 @@ from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.school import School
 from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.curve_messages import SupplyCurveBid, SupplyCurveRequest
 from hmesh.environment.messages import (
     EnergyRequest,
     ExchangeOrder,
@@ -20,6 +21,7 @@ from hmesh.environment.messages import (
 from hmesh.environment.population import Population
 from hmesh.markets.school_response import school_response
 from hmesh.markets.stored_energy_price import average_price_after
+from hmesh.markets.told_curves import school_curves
 from hmesh.markets.valley_filling import deal_out, within_steps
 
 ROUNDING = 1e-9
@@ -189,6 +191,18 @@ class SchoolDistrict(AgentGroup[School]):
         """Answer an incentive price with what those that hear it would sell."""
         energy = rows_of(self.respond(offer.price), who)
         return SupplyOffer(energy_kwh=energy, **reply_to(offer, len(energy)))
+
+    def hear_curves(self, request: SupplyCurveRequest, who: Who) -> SupplyCurveBid:
+        """Tell what those that hear it would sell at every incentive price."""
+        own = self.population
+        curves = school_curves(
+            own["lam"], own["theta"], own["average_price"], own["stored_kwh"], own["upper_kwh"],
+            saturates=own["saturates"], discharge_efficiency=own["discharge_efficiency"],
+        )  # fmt: skip
+        # Whoever has a will of its own is asked about prices.
+        curves[self.self_willed] = np.nan
+        told = rows_of(curves, who)
+        return SupplyCurveBid(curves=told, **reply_to(request, len(told)))
 
     def hear_valley(self, valley: ValleyAnnouncement, who: Who) -> EnergyRequest:
         """Ask for what can be charged in the steps of a valley."""

@@ -27,6 +27,8 @@ from .commercial_buildings import District as District
 from .curve_messages import CommunityCurve as CommunityCurve
 from .curve_messages import CurveBid as CurveBid
 from .curve_messages import CurveRequest as CurveRequest
+from .curve_messages import SupplyCurveBid as SupplyCurveBid
+from .curve_messages import SupplyCurveRequest as SupplyCurveRequest
 from .day_plans import DayPlans as DayPlans
 from .day_plans import read_day_plans as read_day_plans
 from .day_slots import slot_by_clock as slot_by_clock

@@ -46,6 +46,32 @@ class CurveBid(Message):
         return float(np.nansum(self.curves[:, 0]))
 
 
+class SupplyCurveRequest(CurveRequest):
+    """A utility asks schools what they would sell at every incentive price of a range."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyCurveBid(Message):
+    """Schools tell what they would sell at every incentive price.
+
+    Attributes
+    ----------
+    curves
+        A row for each, as of `hmesh.markets.told_curves.SUPPLY_COLUMNS`, array of shape (count, 5);
+        NaN of a school that cannot say it as a curve.
+    """
+
+    curves: NDArray[np.float64]
+
+    @property
+    def value(self) -> float:
+        """What they would sell at a price that is high enough [kWh]."""
+        from_price, to_price, slope, _, jump = self.curves.T
+        return float(np.nansum(slope * (to_price - from_price) + jump))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommunityCurve(Message):
     """An aggregator tells what its community would take at every price of the utility.

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.school_response import price_of_surplus, school_response
 from hmesh.markets.vehicle_response import FloatOrArray
 
 # What all together say of a battery: what it buys at the lowest price, its line or its charging
@@ -14,6 +15,7 @@ COLUMNS = (
     "second_full_price", "second_empty_price", "second_slope",
     "jump_price", "jump_kwh",
 )  # fmt: skip
+SUPPLY_COLUMNS = ("from_price", "to_price", "slope", "surplus_price", "surplus_kwh")
 SATURATED, FIRST, SECOND, JUMP = 0, slice(1, 4), slice(4, 7), slice(7, 9)
 
 
@@ -94,3 +96,60 @@ def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
     jump_price, jump_kwh = np.ascontiguousarray(curves[jumps, JUMP].T)
     saturated = fixed_kwh + float(np.ascontiguousarray(curves[:, SATURATED]).sum())
     return Answers(saturated, full, empty, slope, len(banded), jump_price, jump_kwh)
+
+
+def school_curves(
+    lam: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    average_price: NDArray[np.float64],
+    stored_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+    *,
+    saturates: bool | NDArray[np.bool_] = True,
+    discharge_efficiency: FloatOrArray = 1.0,
+) -> NDArray[np.float64]:
+    """Return what each school sells at every incentive price.
+
+    Parameters
+    ----------
+    lam, theta, average_price, stored_kwh, upper_kwh, saturates, discharge_efficiency
+        As in :func:`hmesh.markets.school_response.school_response`.
+
+    Returns
+    -------
+    array, shape (schools, 5)
+        The quantities of `SUPPLY_COLUMNS` of each: the prices between which it sells more with
+        the price, how much more, and what it sells at once from the price of its surplus on
+        [money/kWh, kWh^2/money, kWh].
+    """
+    columns = (lam, theta, average_price, stored_kwh, upper_kwh)
+    marginal = lam + average_price - theta * stored_kwh
+    begins = marginal / discharge_efficiency
+    slope = np.square(discharge_efficiency) / theta
+    ends = begins + upper_kwh / slope
+    surplus_price = price_of_surplus(average_price, discharge_efficiency)
+    at_once = np.where(
+        saturates,
+        school_response(
+            surplus_price, *columns, saturates=saturates, discharge_efficiency=discharge_efficiency
+        ),
+        0.0,
+    )
+    # What it would sell below the price of its surplus it sells at once when that is reached.
+    first = np.where(saturates, np.maximum(begins, surplus_price), begins)
+    return np.stack((np.minimum(first, ends), ends, slope, surplus_price, at_once), axis=1)
+
+
+def supply_kwh(curves: NDArray[np.float64], price: float) -> NDArray[np.float64]:
+    """Return what each school sells at a price by its curve [kWh], shape (schools,).
+
+    Parameters
+    ----------
+    curves : array, shape (schools, 5)
+        As of `school_curves`.
+    price : float
+        Incentive price [money/kWh].
+    """
+    first, ends, slope, surplus_price, at_once = curves.T
+    on_line = slope * (np.clip(price, first, ends) - first)
+    return np.asarray(on_line + np.where(price >= surplus_price, at_once, 0.0))

@@ -1,5 +1,6 @@
 """Followers that tell their answers to every price at once: the same outcome, fewer messages."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 from answer_games import LossyCommunity, lossy_communities
 from audited_runs import FEW, finished
 from hypothesis import given
+from hypothesis import strategies as st
 from lying_bus import LyingBus, outcome, same
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.markets.demand_curve import demand_curve
-from hmesh.markets.told_curves import battery_curves, sum_of_curves
+from hmesh.markets.school_response import school_response
+from hmesh.markets.told_curves import battery_curves, school_curves, sum_of_curves, supply_kwh
 from hmesh.markets.vehicle_response import best_response
-from hmesh.runs import audit_run, load_scenario
+from hmesh.runs import audit_run, load_scenario, start_run
 from hmesh.runs.world import simulation as world
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -32,6 +35,49 @@ def test_the_curves_of_batteries_add_up_to_what_they_answer(community: LossyComm
     prices = np.random.default_rng(1).uniform(-60, 100, 200)
     expected = 1.5 + best_response(prices[:, None], *columns).sum(axis=1)
     np.testing.assert_allclose(curve.demand_kwh(prices), expected, atol=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([1.0, 0.85]))
+def test_the_curves_of_schools_say_what_they_sell(
+    seed: int, saturates: bool, efficiency: float
+) -> None:
+    random = np.random.default_rng(seed)
+    columns = (
+        random.uniform(0.5, 1.5, 6), random.uniform(0.0005, 0.003, 6), random.uniform(0, 2, 6),
+        random.uniform(0, 2000, 6), random.choice([0.0, 1.0], 6) * random.uniform(0, 900, 6),
+    )  # fmt: skip
+    curves = school_curves(*columns, saturates=saturates, discharge_efficiency=efficiency)
+    for price in (*random.uniform(-2, 6, 40), *(columns[2] / efficiency)):
+        due = school_response(price, *columns, saturates=saturates, discharge_efficiency=efficiency)
+        np.testing.assert_allclose(supply_kwh(curves, float(price)), due, atol=1e-9)
+
+
+def test_schools_that_tell_curves_sell_what_they_would_by_prices() -> None:
+    found, asked = [], []
+    for changes in (["game.solver=exact"], [], ["game.bids=curves"]):
+        few = ["school_buses.groups.0.schools=4", "hours=36", *changes]
+        simulation = Simulation(
+            make_setting(load_scenario("school-buses", few)), "optimal_energy_price"
+        )
+        sharing: Any = simulation.schemes["school_buses"]
+        sold = []
+        for _ in range(36):
+            simulation.step()
+            sold.append([*np.nan_to_num(sharing.decision.price), *sharing.sold_kwh])
+        found.append(np.array(sold))
+        asked.append(simulation.totals.counts["incentive_questions"])
+    exact, by_prices, by_curves = found
+    assert exact[:, 4:].any()
+    lowest, highest = sharing.schools.rules.incentive_price
+    near = 1e-6 * (highest - lowest)
+    # What a school sells rises by 1 / theta with the price.
+    of_energy = near / float(sharing.district.population["theta"].min())
+    for one in (by_prices, by_curves):
+        np.testing.assert_allclose(one[:, :4], exact[:, :4], rtol=0, atol=near)
+        np.testing.assert_allclose(one[:, 4:], exact[:, 4:], rtol=0, atol=of_energy)
+    assert 0 < 5 * asked[2] < asked[1]
+    assert {"SupplyCurveRequest", "SupplyCurveBid"} <= set(simulation.bus.statistics)
+    assert "IncentiveOffer" not in simulation.bus.statistics
 
 
 def world_of(*changes: str, strategy: str = "three_level") -> Simulation:
@@ -96,6 +142,14 @@ def test_a_vehicle_with_a_will_of_its_own_tells_its_own_curve(
         assert bool(simulation.totals.counts["unexplained_vehicles"]) is unexplained
     if not unexplained:
         np.testing.assert_allclose(found[0], found[1], atol=7e-5)
+
+
+def test_schools_by_curves_pass_their_audit(tmp_path: Path) -> None:
+    changes = ["hours=36", "school_buses.groups.0.schools=4", "game.bids=curves"]
+    scenario = load_scenario("school-buses", [*changes, "messages.keep=all", "plots=false"])
+    start_run(scenario, tmp_path / "run")
+    report = audit_run(tmp_path / "run")
+    assert report.passed, "\n".join(report.lines())
 
 
 def test_runs_by_curves_pass_their_audit() -> None:

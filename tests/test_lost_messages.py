@@ -17,6 +17,9 @@ RUNS = {
         "three-communities", [*FEW, "hours=4", "game.bids=curves", *LATE]
     ),
     "schools": ("school-buses", ["hours=36", "school_buses.groups.0.schools=4"]),
+    "schools by curves": (
+        "school-buses", ["hours=36", "school_buses.groups.0.schools=4", "game.bids=curves"]
+    ),
     "batteries": ("battery-sharing", ["hours=36", "communities.district.members.0.businesses=8"]),
     "homes": ("smart-home", ["smart_homes.groups.0.count=2"]),
     "houses": (

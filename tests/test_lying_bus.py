@@ -20,6 +20,11 @@ ALIKE = (
 CASES: dict[str, tuple[str, tuple[str, ...], int]] = {
     "vehicles": ("three-communities", tuple(FEW), 3),
     "schools": ("school-buses", ("school_buses.groups.0.schools=3", "hours=48"), 46),
+    "schools by curves": (
+        "school-buses",
+        ("school_buses.groups.0.schools=3", "hours=48", "game.bids=curves"),
+        36,
+    ),
     "batteries": ("battery-sharing", ALIKE, 24),
     "storage": ("community-storage", ("hours=24",), 72),
     "homes": ("smart-home", ("smart_homes.groups.0.appliances.0.refuses=[[0, 12]]",), 24),
@@ -44,6 +49,11 @@ PAIRS: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
             ("IncentiveOffer", "utility"), ("SupplyOffer", "schools"), ("ExchangeOrder", "utility"),
             ("EnergyRequest", "schools"), ("ScheduleProposal", "utility"),
         ],
+    ),
+    "utility and schools by curves": (
+        "schools by curves",
+        "optimal_energy_price",
+        [("SupplyCurveBid", "schools"), ("ExchangeOrder", "utility")],
     ),
     "coordinator and batteries": (
         "batteries",
