@@ -179,7 +179,9 @@ class BatteryCoordinator(mesa.Agent[Any]):
             follow,
         )
         self.bus.wait()
-        self.fallbacks += int(np.count_nonzero(heard & ~np.asarray(reached)))
+        self.fallbacks += int(
+            np.count_nonzero(heard if reached is None else heard & ~np.asarray(reached))
+        )
         due[~heard] = 0.0
         self.schedule_kwh = due
         return due

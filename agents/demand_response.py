@@ -195,9 +195,9 @@ class DemandResponse:
         answered = self._talk.ask(
             [asked], lambda about: ValleyAnnouncement(load_kwh=load_kwh, **about), hear
         )
-        heard = np.broadcast_to(answered[0], count).copy()
-        if not heard.any():
+        if answered[0] is None:
             return schedule, agreed
+        heard = np.broadcast_to(answered[0], count).copy()
         due = np.zeros((count, slots))
         due[heard] = fill_valley(load_kwh, within[heard])
 

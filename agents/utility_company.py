@@ -7,7 +7,7 @@ from typing import Any
 import mesa
 
 from hmesh.agents.community_energy_aggregator import Bids, CommunityEnergyAggregator
-from hmesh.environment.ask_and_answer import Conversation, Heard
+from hmesh.environment.ask_and_answer import Conversation, Heard, Party
 from hmesh.environment.curve_messages import CommunityCurve, CurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
@@ -51,6 +51,7 @@ class UtilityCompany(mesa.Agent[Any]):
         self.price = bounds.utility_lower
         self.fallbacks = 0
         self._aggregators: Sequence[CommunityEnergyAggregator] = ()
+        self._parties: list[Party[PriceOffer, EnergyBid]] = []
         self._last_heard: dict[str, float] = {}
 
     @property
@@ -82,6 +83,7 @@ class UtilityCompany(mesa.Agent[Any]):
             before stands.
         """
         self._aggregators = aggregators
+        self._parties = [aggregator.party for aggregator in aggregators]
         if not self._talk.room:
             self.fallbacks += 1
             return None
@@ -118,7 +120,7 @@ class UtilityCompany(mesa.Agent[Any]):
             self._last_heard[name] = curve.demand_kwh(price)
         if self.bids == "prices":
             self._talk.ask(
-                [aggregator.party for aggregator in aggregators],
+                self._parties,
                 lambda about: PriceOffer(price=price, **about),
                 self._hear,
             )

@@ -117,7 +117,7 @@ class Conversation:
         parties: Sequence[Party[O, B]],
         offer: Callable[[dict[str, Any]], O],
         hear: Callable[[Heard[B]], None],
-    ) -> list[Who]:
+    ) -> list[Who | None]:
         """Ask followers until all have answered, or time or patience ends.
 
         Parameters
@@ -131,33 +131,34 @@ class Conversation:
 
         Returns
         -------
-        list of True or array of bool
-            Who of each party has answered.
+        list of True, array of bool or None
+            Who of each party has answered: all, some, or none.
         """
-        silent: list[Who] = [True] * len(parties)
+        silent: list[Who | None] = [True] * len(parties)
         for _ in range(MOST_ATTEMPTS):
-            asked = [k for k, who in enumerate(silent) if np.any(who)]
+            asked = [(k, who) for k, who in enumerate(silent) if who is not None]
             if not asked or not self.room:
                 break
             said = [
-                self.bus.deliver(
-                    offer(self.about(parties[k].name, _number(silent[k], parties[k].count)))
-                )
-                for k in asked
+                self.bus.deliver(offer(self.about(parties[k].name, _number(who, parties[k].count))))
+                for k, who in asked
             ]
             self.bus.wait()
-            for k, delivery in zip(asked, said, strict=True):
-                reached = _those(silent[k], delivery.heard, parties[k].count)
-                if not np.any(reached):
+            for (k, who), delivery in zip(asked, said, strict=True):
+                party = parties[k]
+                reached = _those(who, delivery.heard, party.count)
+                if reached is None:
                     continue
-                bid = self.bus.deliver(parties[k].hear(delivery.message, reached))
-                answered = _those(reached, bid.heard, parties[k].count)
-                if np.any(answered):
+                bid = self.bus.deliver(party.hear(delivery.message, reached))
+                answered = _those(reached, bid.heard, party.count)
+                if answered is not None:
                     hear(Heard(bid.message, bid.heard, answered))
-                    silent[k] = np.broadcast_to(silent[k], parties[k].count) & ~np.asarray(answered)
+                    silent[k] = _without(who, answered, party.count)
             self.bus.wait()
             self.round += 1
-        return [_answered(who, party.count) for who, party in zip(silent, parties, strict=True)]
+        return [
+            _without(True, who, party.count) for who, party in zip(silent, parties, strict=True)
+        ]
 
     def announce[M: Message](
         self,
@@ -168,7 +169,7 @@ class Conversation:
         *,
         among: Who = True,
         attempts: int = 1,
-    ) -> Who:
+    ) -> Who | None:
         """Say what binds; again to those that it does not reach, as often as may be tried.
 
         Parameters
@@ -188,27 +189,26 @@ class Conversation:
 
         Returns
         -------
-        True or array of bool, shape (count,)
-            Whom it reached.
+        True, array of bool or None
+            Whom it reached: all that it is for, some of them, or none.
         """
         waiting = among
         for attempt in range(attempts):
             if attempt and not self.bus.open:
                 break
-            about = self.about(receiver, _number(waiting, count))
-            said = self.bus.deliver(message(about, waiting))
+            said = self.bus.deliver(message(self.about(receiver, _number(waiting, count)), waiting))
             reached = _those(waiting, said.heard, count)
-            if np.any(reached):
+            if reached is not None:
                 follow(Heard(said.message, said.heard, reached))
             if attempts > 1:
                 self.bus.wait()
                 self.round += 1
-            waiting = np.broadcast_to(waiting, count) & ~np.asarray(reached)
-            if not waiting.any():
+            left = _without(waiting, reached, count)
+            if left is None:
                 return among
-        self.unreached += int(np.count_nonzero(waiting))
-        done: NDArray[np.bool_] = np.broadcast_to(among, count) & ~np.asarray(waiting)
-        return done
+            waiting = left
+        self.unreached += _number(waiting, count)
+        return _without(among, waiting, count)
 
 
 def reply_to(message: Message, count: int) -> dict[str, Any]:
@@ -228,10 +228,12 @@ def _number(who: Who, count: int) -> int:
     return count if who is True else int(np.count_nonzero(who))
 
 
-def _those(asked: Who, heard: NDArray[np.bool_] | bool, count: int) -> Who:
-    """Return which of a population are meant by a mask over those asked of it."""
+def _those(asked: Who, heard: NDArray[np.bool_] | bool, count: int) -> Who | None:
+    """Return which of a population a mask over those asked of it means; None for nobody."""
     if heard is True:
         return asked
+    if not np.any(heard):
+        return None
     if asked is True:
         return np.broadcast_to(heard, count)
     those = asked.copy()
@@ -239,7 +241,11 @@ def _those(asked: Who, heard: NDArray[np.bool_] | bool, count: int) -> Who:
     return those
 
 
-def _answered(silent: Who, count: int) -> Who:
-    if silent is True:
-        return np.zeros(count, dtype=np.bool_)
-    return True if not silent.any() else ~silent
+def _without(some: Who, others: Who | None, count: int) -> Who | None:
+    """Return those of a population who are not among others; None for nobody."""
+    if others is None:
+        return some
+    if others is True or others is some:
+        return None
+    left: NDArray[np.bool_] = np.broadcast_to(some, count) & ~others
+    return left if left.any() else None
