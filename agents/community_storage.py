@@ -22,6 +22,10 @@ class CommunityStorage(Battery):
         np.int64, "-", 1, "the allowance leaves 1 / alpha of the least demand", state=True
     )
 
+    def step(self) -> None:
+        """Hear its plant and households, grant what it can give, and charge or give it."""
+        self.group.step_of(self.row)
+
 
 class ServedHousehold(RowAgent):
     """A household that a community's storage may serve."""
@@ -34,6 +38,13 @@ class ServedHousehold(RowAgent):
         np.float64, "kWh", np.nan, "demand forecast for the whole day", state=True
     )
     used_kwh = Column(np.float64, "kWh", 0.0, "demand of the day before this step", state=True)
+
+    def step(self) -> None:
+        """Hear what it may draw, draw it as far as it needs it, and remember what it used."""
+        granted = min(float(self.heard("granted_kwh")), self.demand_kwh)
+        drawn = self.population.heard.setdefault("drawn_kwh", np.zeros(len(self.population)))
+        drawn[self.row] = self.draw(granted)
+        self.used_kwh += self.demand_kwh
 
     def draw(self, granted_kwh: float) -> float:
         """Return what it draws from the storage of what it may: all of it [kWh].

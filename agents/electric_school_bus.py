@@ -4,6 +4,7 @@ import numpy as np
 
 from hmesh.agents.driven_battery import DrivenBattery
 from hmesh.agents.row_agent import Column
+from hmesh.environment.battery import charged, exchange_bounds
 
 
 class ElectricSchoolBus(DrivenBattery):
@@ -20,6 +21,25 @@ class ElectricSchoolBus(DrivenBattery):
         np.float64, "kWh", 0.0, "charging that would replace what it sold", state=True
     )
     fell_short = Column(np.bool_, "-", False, "could not finish the round under way", state=True)
+
+    def step(self) -> None:
+        """Hear what its school deals out to it, charge or sell it, and drive."""
+        charge, sold = float(self.heard("charge_kwh")), float(self.heard("sold_kwh"))
+        used = min(self.driven_km * self.consumption_kwh_per_km, self.energy_kwh)
+        replaced = 0.0
+        if charge > 0:
+            _, needs = exchange_bounds(
+                self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, np.inf,
+                self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
+                self.reserve_kwh, self.plugged,
+            )  # fmt: skip
+            replaced = min(self.owed_kwh / needs if needs > 0 else 0.0, 1.0) * charge
+        per_sold = self.discharge_efficiency * self.charge_efficiency
+        self.owed_kwh = max(self.owed_kwh + sold / per_sold - float(replaced), 0.0)
+        left = charged(
+            self.energy_kwh, charge - sold, self.charge_efficiency, self.discharge_efficiency
+        )
+        self.energy_kwh = max(float(left) - used, 0.0)
 
     @property
     def can_exchange(self) -> bool:

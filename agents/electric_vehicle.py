@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.settlement import Settlement
-from hmesh.environment.battery import usable_kwh
+from hmesh.environment.battery import charged, usable_kwh
+from hmesh.markets.learned_demand import learn_demand
+from hmesh.markets.told_curves import COLUMNS, told_curve
 from hmesh.markets.vehicle_response import best_response
 
 
@@ -29,6 +31,29 @@ class ElectricVehicle(DrivenBattery):
         """Whether it is parked, and no outage keeps its plug idle."""
         return self.community >= 0 and not self.cut_off
 
+    def step(self) -> None:
+        """Hear the price of the step, exchange what suits it best, or drive.
+
+        Where nobody names a price it charges until full, once its night at home has begun.
+        """
+        if self.community >= 0:
+            exchange = self._exchange()
+            self.energy_kwh = float(
+                charged(
+                    self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
+                )
+            )
+        else:
+            wanted = self.driven_km * self.consumption_kwh_per_km
+            self.energy_kwh -= min(wanted, self.energy_kwh)
+
+    def _exchange(self) -> float:
+        """Return what it exchanges in the step, by what it has heard [kWh]."""
+        if self.population.heard["unpriced"]:
+            return self.exchange_bounds()[1] if self.day_finished else 0.0
+        price = float(self.heard("price"))
+        return 0.0 if np.isnan(price) else self.respond(price)
+
     def respond(self, price: float) -> float:
         """Return the energy it exchanges at ``price`` [kWh], above 0 when charging.
 
@@ -44,6 +69,21 @@ class ElectricVehicle(DrivenBattery):
             self.charge_efficiency, self.discharge_efficiency,
         )  # fmt: skip
         return float(energy)
+
+    def curve(self, lowest_price: float, highest_price: float) -> NDArray[np.float64]:
+        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (9,).
+
+        It follows from what it responds to some prices of the range. NaN where no clipped line and
+        no battery explains that: then it is asked about prices.
+        """
+        learned = learn_demand(
+            lambda price: np.array([self.respond(price)]), 0.0, lowest_price, highest_price,
+            charge_efficiency=self.charge_efficiency,
+            discharge_efficiency=self.discharge_efficiency,
+        )  # fmt: skip
+        if learned.unexplained[0]:
+            return np.full(len(COLUMNS), np.nan)
+        return told_curve(learned.kinks)
 
     @classmethod
     def respond_rows(cls, vehicles: "VehicleRows", price: float) -> NDArray[np.float64]:

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.settlement import Settlement
+from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.curve_messages import CurveBid, CurveRequest
+from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.environment.population import Population
 from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.told_curves import battery_curves
 from hmesh.markets.vehicle_response import best_response
 
 type PerVehicle = float | NDArray[np.float64]
@@ -33,6 +37,18 @@ class Fleet(AgentGroup[ElectricVehicle]):
         super().__init__(model, ElectricVehicle, population)
         self.keeps_reserve = keeps_reserve
         self.outages = outages
+
+    @property
+    def heard_price(self) -> NDArray[np.float64]:
+        """The price that each heard in this step; NaN where it heard none [money/kWh]."""
+        heard = self.population.heard
+        price: NDArray[np.float64] = heard.setdefault("price", np.full(len(self), np.nan))
+        return price
+
+    def begin_step(self) -> None:
+        """Forget the prices of the step before."""
+        self.heard_price[:] = np.nan
+        self.population.heard["unpriced"] = False
 
     @property
     def plugged(self) -> NDArray[np.bool_]:
@@ -137,6 +153,36 @@ class ParkedVehicles:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
+        """Answer an offer with the energies of those that hear it."""
+        energy = rows_of(self.respond(offer.price), who)
+        return EnergyBid(energy_kwh=energy, **reply_to(offer, len(energy)))
+
+    def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
+        """Tell the answers to every price of those that hear the request."""
+        curves = battery_curves(
+            self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
+        for k in self._self_willed():
+            vehicle = self.fleet[int(self.rows[k])]
+            curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
+        told = rows_of(curves, who)
+        return CurveBid(curves=told, **reply_to(request, len(told)))
+
+    def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:
+        """Return what every vehicle exchanges at the price announced [kWh].
+
+        Those that do not hear it stay idle.
+        """
+        price, who = announcement.message.price, announcement.who
+        heard = self.fleet.heard_price
+        heard[self.rows] = price if who is True else np.where(who, price, np.nan)
+        energy = self.respond(price)
+        if who is not True:
+            energy[~who] = 0.0
+        return energy
+
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""
         return battery_answers(
@@ -189,6 +235,10 @@ class ParkedVehicles:
                 continue
             for row, own in zip(vehicles.rows.tolist(), energy.tolist(), strict=True):
                 self.fleet[row].learn(Settlement(price, own, mean_paid))
+
+    def _self_willed(self) -> list[int]:
+        """Return the numbers of those with a behaviour."""
+        return [k for _, places, _ in self.behaving for k in places.tolist()]
 
     def at_bound(self, exchange_kwh: NDArray[np.float64]) -> int:
         """Return how many vehicles would exchange more if their bounds allowed it."""

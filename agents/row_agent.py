@@ -93,6 +93,22 @@ class RowAgent(mesa.Agent[Any]):
         self.population = population
         self.row = row
 
+    def step(self) -> None:
+        """Hear, decide and act in a step, for itself alone.
+
+        What it does is what its population does for all at once: it goes by what it has heard, and
+        changes its own row. An agent without a decision of its own does nothing.
+        """
+
+    def heard(self, name: str) -> Any:
+        """Return what it last heard, by its name."""
+        return self.population.heard[name][self.row]
+
+    @property
+    def group(self) -> Any:
+        """The group it belongs to."""
+        return self.population.group
+
     @classmethod
     def attributes(cls) -> tuple[AgentAttribute, ...]:
         """Return the columns of this agent type, those of its bases first."""
@@ -137,6 +153,7 @@ class AgentGroup[A: RowAgent](Sequence[A]):
         self.model = model
         self.agent_class = agent_class
         self.population = population
+        population.group = self
         self._kept: dict[int, A] = {}
         self.self_willed: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         # The classes of replaced agents, and which of them each row has; the group's own is 0.

@@ -259,7 +259,8 @@ def _demand(game: Game, community: int) -> Steps:
     kinks = game.kinks[community]
     if not kinks.answering:
         return Steps(np.zeros(1), np.array([kinks.saturated_kwh]))
-    low, high = float(kinks.full_price.min()), float(kinks.empty_price.max())
+    bends = np.concatenate((kinks.full_price, kinks.empty_price, kinks.jump_price))
+    low, high = float(bends.min()), float(bends.max())
     margin = 1.0 + 1e-6 * (abs(low) + abs(high))
     return steps_of(demand_curve(kinks, low - margin, high + margin))
 

@@ -130,7 +130,7 @@ class Game:
         return min(max(utility_price, lower), upper)
 
 
-def _demand_at(kinks: Kinks, price: float) -> float:
+def _demand_at(kinks: Answers, price: float) -> float:
     """Return the demand of a community at a price [kWh]."""
     return float(demand_curve(kinks, price, price).demand_kwh(price))
 

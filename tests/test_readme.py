@@ -25,6 +25,7 @@ PAGES = (
     "docs/report.md",
     "docs/results.md",
     "docs/extending.md",
+    "docs/messages.md",
     "docs/reproducibility.md",
     "docs/models/three-level-price-game.md",
     "docs/models/school-buses.md",

@@ -16,8 +16,12 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.sections import MessageSettings
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 
-KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
-OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))
+KINDS = (
+    "PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn", "CurveRequest", "CurveBid",
+    "CommunityCurve",
+)  # fmt: skip
+OFFER, BID, ANNOUNCEMENT, PLUG_IN, REQUEST, CURVES, COMMUNITY_CURVE = range(len(KINDS))
+ANSWERS = (BID, CURVES, COMMUNITY_CURVE)
 
 
 def message_reader(run: Run, inputs: RunInputs, schemes: Sequence[SchemeAudit] = ()) -> TableReader:
@@ -147,6 +151,7 @@ class MessageAudit:
             off = [
                 *self._leaders_answers(rows, seen.community_price, game),
                 *self._vehicles_answers(rows, seen),
+                *self._curves(rows, seen, game),
             ]
             values = np.concatenate([np.zeros(0), *off])
             self._answers.add(values[None, None, :], _line(label), step)
@@ -164,8 +169,9 @@ class MessageAudit:
         """Return 1 for messages of a sender, receiver or time that cannot be, else 0."""
         count, utility = self._aggregators, self._utility
         kind, sender, receiver = rows["kind"], rows["sender"], rows["receiver"]
-        leader = np.where(kind == BID, receiver, sender)
-        follower = np.where(kind == BID, sender, receiver)
+        answer = np.isin(kind, ANSWERS)
+        leader = np.where(answer, receiver, sender)
+        follower = np.where(answer, sender, receiver)
         from_utility = (leader == utility) & (follower < count)
         from_aggregator = (leader < count) & (follower == leader + count)
         plug_in = (sender == utility + 1) & (receiver == utility)
@@ -239,6 +245,26 @@ class MessageAudit:
                 here.upper_kwh, here.charge_efficiency, here.discharge_efficiency,
             )  # fmt: skip
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
+
+    def _curves(self, rows: Columns, seen: GameStep, game: Game) -> Iterator[NDArray[np.float64]]:
+        """Compare what is said of whole answers with what they are where the price is lowest."""
+        maps, lowest = response_maps(game), self.inputs.bounds.utility_lower
+        for kind, leader_of in ((CURVES, 0), (COMMUNITY_CURVE, self._utility)):
+            for m, answer in enumerate(maps):
+                follower = m + self._aggregators if kind == CURVES else m
+                leader = m if kind == CURVES else leader_of
+                told = (rows["kind"] == kind) & (rows["sender"] == follower)
+                asked = (rows["kind"] == REQUEST) & (rows["receiver"] == follower)
+                asked &= rows["sender"] == leader
+                if kind == CURVES:
+                    mine = seen.where == m
+                    expected, count = float(seen.upper_kwh[mine].sum()), int(mine.sum())
+                elif answer is None:
+                    expected, count = game.kinks[m].saturated_kwh, 1
+                else:
+                    expected, count = float(answer.demand_kwh(lowest)), 1
+                requests, bids = np.flatnonzero(asked), np.flatnonzero(told)
+                yield _compared(rows, requests, bids, np.full(len(bids), expected), count)
 
 
 def sent_when_possible(time_h: NDArray[np.float64], messages: MessageSettings) -> NDArray[np.bool_]:

@@ -156,6 +156,10 @@ class GameSettings(Section):
     solver: Literal["negotiate", "grid", "closed_form", "exact"] = Field(
         default="negotiate", description="how leaders find their price"
     )
+    bids: Literal["prices", "curves"] = Field(
+        default="prices",
+        description="whether those who negotiate answer to prices, or tell their whole curves",
+    )
     losses: Literal["known", "ignored"] = Field(
         default="known", description="whether the utility's price counts losses of the lines"
     )

@@ -104,16 +104,15 @@ class Simulation(World):
         self.totals = Totals()
         self.calendar_totals = CalendarTotals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
-        self.utility = UtilityCompany(
-            self, setting.cost, setting.bounds, setting.scenario.game.tolerance
-        )
+        game = setting.scenario.game
+        self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
         self.consumers: dict[type[Consumer], AgentGroup[Consumer]] = {
             kind: AgentGroup(self, kind, population.fork())
             for kind, population in setting.members.populations.items()
         }
         self.aggregators = [
             CommunityEnergyAggregator(
-                self, name, setting.bounds, setting.scenario.prices.without_vehicles
+                self, name, setting.bounds, setting.scenario.prices.without_vehicles, game.bids
             )
             for name in setting.communities
         ]

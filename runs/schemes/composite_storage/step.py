@@ -79,7 +79,13 @@ class CompositeStorageHouses(Scheme):
         if step and setting.day[step] != setting.day[step - 1]:
             self.houses.begin_day()
         there = simulation.supplied[setting.community]
-        needs = setting.series.of_step(step)
+        needs, series, columns = setting.series.of_step(step), setting.series, self.houses.columns
+        columns.households.heard |= {
+            "there": there, "loads_kwh": series.load_kwh[step], "heats_kwh": series.heat_kwh[step]
+        }  # fmt: skip
+        columns.photovoltaics.heard |= {
+            "there": there, "sources_kwh": series.generation_kwh[step]
+        }  # fmt: skip
         self.unserved_kwh = float(needs[0][~there].sum())
         load, heat, generation = (np.where(there, need, 0.0) for need in needs)
         self.houses.begin_step(load, heat, generation)

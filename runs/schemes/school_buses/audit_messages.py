@@ -16,7 +16,7 @@ from hmesh.runs.results.run_reader import Run
 
 KINDS = (
     "ValleyAnnouncement", "EnergyRequest", "ScheduleProposal", "IncentiveOffer", "SupplyOffer",
-    "ExchangeOrder", "BusPlugIn",
+    "ExchangeOrder", "BusPlugIn", "SupplyCurveRequest", "SupplyCurveBid",
 )  # fmt: skip
 UTILITY = "utility"
 _COLUMNS = ("step", "round", "kind", "sender", "receiver", "count", "value", "time")
@@ -123,6 +123,23 @@ def planned(
         Said(0, "ValleyAnnouncement", schools, float(load_kwh.min())),
         Said(0, "EnergyRequest", schools, wanted, from_schools=True),
         Said(1, "ScheduleProposal", schools, wanted),
+    ]
+
+
+def told_as_curves(game: IncentiveGame, schools: int) -> list[Said]:
+    """Return the messages in which schools tell what they would sell at every price.
+
+    Parameters
+    ----------
+    game
+        What every school knows of itself.
+    schools
+        How many there are.
+    """
+    most = float(game.upper_kwh.sum())
+    return [
+        Said(0, "SupplyCurveRequest", schools, game.terms.highest_price),
+        Said(0, "SupplyCurveBid", schools, most, from_schools=True),
     ]
 
 

@@ -18,7 +18,13 @@ from hmesh.markets.valley_filling import shave_peak
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
-from hmesh.runs.schemes.school_buses.audit_messages import Said, SchoolMessages, asked, planned
+from hmesh.runs.schemes.school_buses.audit_messages import (
+    Said,
+    SchoolMessages,
+    asked,
+    planned,
+    told_as_curves,
+)
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.strategy_names import is_own
 
@@ -245,10 +251,14 @@ class SchoolWorld:
             due += planned(schools, load, within) if schools and len(load) else []
         round_: int | None = 0
         if game is not None and self.inputs.scenario.game.solver == "negotiate":
-            prices = self.messages.prices_asked(step)
-            due += asked(prices, game, schools)
-            # Questions to several schools are not kept where only leaders' messages are.
-            round_ = len(prices) or None
+            if self.inputs.scenario.game.bids == "curves":
+                due += told_as_curves(game, schools)
+                round_ = 1
+            else:
+                prices = self.messages.prices_asked(step)
+                due += asked(prices, game, schools)
+                # Questions to several schools are not kept where only leaders' messages are.
+                round_ = len(prices) or None
         sold = rows["sold_kwh"]
         if (selling := int(np.count_nonzero(sold))) and self.strategy in TRADING:
             due.append(Said(round_, "ExchangeOrder", selling, float(sold.sum())))

@@ -64,9 +64,8 @@ class SchoolBusSharing(Scheme):
             keeps_reserve=rules.reserve,
             from_empty=rules.origin == "empty",
         )
-        self.desk = DemandResponse(
-            simulation.utility, self.district, setting.scenario.game.tolerance
-        )
+        game = setting.scenario.game
+        self.desk = DemandResponse(simulation.utility, self.district, game.tolerance, game.bids)
         self.community = self.district.population["community"].astype(np.intp)
         self.critical = False
         self.agreed = np.ones(len(self.district), dtype=np.bool_)

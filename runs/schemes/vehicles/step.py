@@ -90,6 +90,7 @@ class VehicleSharing(Scheme):
 
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
+        self.fleet.begin_step()
         self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
         self.present = np.array([len(parked) for parked in self.parked])
         self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
@@ -102,6 +103,7 @@ class VehicleSharing(Scheme):
         workers it is by day. `hmesh.environment.night_at_home` defines which stay it is.
         """
         finished = self.fleet.population["day_finished"]
+        self.fleet.population.heard["unpriced"] = True
         exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in self.parked]
         self.simulation.bus.send(
             PlugIn(
