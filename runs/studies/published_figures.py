@@ -29,6 +29,8 @@ type Rule = Literal["digits and share", "range of seeds"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind.__value__)
 RULES: tuple[Rule, ...] = get_args(Rule.__value__)
+# As they are recorded once the comparison was made; empty where nothing is compared.
+VERDICTS = {"yes": True, "no": False, "": None}
 # Of the value of every cell, on top of the digits that are printed [-].
 SHARE = Decimal("0.01")
 
@@ -63,6 +65,8 @@ class PublishedFigure:
         Deviation up to which it agrees [unit].
     reason : str
         Why it is of its kind.
+    agreed : bool, optional
+        The verdict on record, None where it is not compared.
     """
 
     where: str
@@ -77,6 +81,7 @@ class PublishedFigure:
     rule: Rule = "digits and share"
     tolerance: float = 0.0
     reason: str = ""
+    agreed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,8 @@ class PublishedOrder:
         The order in words.
     source, configuration, kind, reason : str
         As those of a figure.
+    held : bool, optional
+        Whether it held on record.
     """
 
     where: str
@@ -102,6 +109,7 @@ class PublishedOrder:
     configuration: str
     kind: Kind
     reason: str
+    held: bool | None
 
 
 def half_digit(printed: str) -> Decimal:
@@ -133,6 +141,7 @@ def published_figures(study: str) -> tuple[PublishedFigure, ...]:
             rule=_one_of(RULES, row["rule"]),
             tolerance=float(row["tolerance"]),
             reason=row["reason"],
+            agreed=VERDICTS[row["agrees"]],
         )
         for row in _rows("published.csv", study)
     )
@@ -151,6 +160,7 @@ def published_orders(study: str) -> tuple[PublishedOrder, ...]:
             configuration=row["configuration"],
             kind=_one_of(KINDS, row["kind"]),
             reason=row["reason"],
+            held=VERDICTS[row["holds"]],
         )
         for row in _rows("published_orders.csv", study)
     )
