@@ -69,19 +69,20 @@ class VehicleStudy:
         return simulated_days("exact")
 
 
+def found_of(days: Days) -> dict[tuple[str, str], float]:
+    """Return what some days come to, by item and metric of the published figures."""
+    return {(f.item, f.metric): _ours(days, f) for f in VehicleStudy.figures}
+
+
 def _judged(shared: VehicleStudy, tick: Callable[[], None]) -> list[ReportSection]:
     """Judge every published figure under the default solver."""
-    found = {
-        name: {(figure.item, figure.metric): _ours(days, figure) for figure in shared.figures}
-        for name, days in (("exact", shared.exact), ("closed forms", shared.formulas))
-    }
     texts = (
         _about(shared.figures, shared.exact),
         _why_they_differ(shared.formulas["two_level"], shared.exact["two_level"]),
         _about_other_code(),
     )
-    others = {"closed forms": found["closed forms"]}
-    return verdict_sections("vehicles", found["exact"], others, texts)
+    others = {"closed forms": found_of(shared.formulas)}
+    return verdict_sections("vehicles", found_of(shared.exact), others, texts)
 
 
 STUDY = Study(
