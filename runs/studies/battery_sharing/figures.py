@@ -31,7 +31,7 @@ def battery_sharing_figures() -> tuple[SourceFigure, ...]:
         SourceFigure("S8", "range of the daytime use of every building", _ranges),
         SourceFigure("S10", "energy that buildings give away on a day, by spread", _boxes),
         SourceFigure("S11", "daily use of four buildings over a year", _four),
-        SourceFigure("4.7", "four buildings of 2,000 kWh each: lost on lines by weekday", _exchange),
+        SourceFigure("4.7", "four buildings of 2,000 kWh: lost on lines by weekday", _exchange),
     )
 
 
