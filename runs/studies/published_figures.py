@@ -167,7 +167,7 @@ def published_orders(study: str) -> tuple[PublishedOrder, ...]:
 
 
 def _one_of[Name: str](names: tuple[Name, ...], text: str) -> Name:
-    return names[names.index(text)]  # type: ignore[arg-type]
+    return names[names.index(text)]
 
 
 def _rows(file: str, study: str) -> Iterator[dict[str, str]]:
