@@ -281,34 +281,35 @@ def replicate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="New folder for tables and figures."),
+        typer.Option("--out", metavar="DIR", help="Folder for tables and figures, or to go on."),
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="PART", help="A part of the study.")
+    ] = None,
+    changes: Changes = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Draw the figures of the source into --out.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="FOLDER", help="Dataset of measured buildings to compare."),
     ] = None,
     no_progress: NoProgress = False,
 ) -> None:
-    """Set published figures beside simulated ones, cell by cell."""
+    """Compare published figures with simulated ones, cell by cell."""
     from rich.console import Console
 
-    from hmesh.runs.results.new_folder import refuse_used
-    from hmesh.runs.results.resuming import way_on
-    from hmesh.runs.results.whole_folder import whole_folder
     from hmesh.runs.studies.replicate import replicate as replicate_studies
     from hmesh.runs.terminal import progress_bar
 
-    if out is not None:
-        refuse_used(out, way_on)
     raise_from_now_on()
-    with progress_bar(shown=not no_progress, what="parts") as progress:
-        reports = replicate_studies(studies or [], progress, data)
+    with progress_bar(shown=not no_progress, what="steps") as progress:
+        reports = replicate_studies(
+            studies or [], progress, data,
+            only=only or [], changes=changes or [], out=out, figures=figures,
+        )  # fmt: skip
     for report in reports:
         Console().print(report)
-    if out is not None:
-        with whole_folder(out) as folder:
-            for report in reports:
-                report.save(folder / report.name)
     raise typer.Exit(DONE if all(report.passed for report in reports) else FAILED)
 
 
