@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.number_text import rounded
 from hmesh.runs.pictures.figure_layout import (
     FIXED_AREA,
     INK,
@@ -96,9 +97,8 @@ def draw_whole_and_parts(data: RunData) -> Drawing:
         strict=True,
     ):  # fmt: skip
         values = 100.0 * np.insert(change, -1, change[:-1].sum())
-        # What rounds to nothing has no sign.
-        rounded = [round(value, 1) + 0.0 for value in values.tolist()]
-        texts = [f"{v:+.1f} %".replace("-", "\u2212") if v else "0.0 %" for v in rounded]
+        shown = [rounded(value, 1) for value in values.tolist()]
+        texts = [f"{v:+.1f} %".replace("-", "\u2212") if v else "0.0 %" for v in shown]
         draw_bars(axes, labels, values.tolist(), colours, texts, 0.45)
         for text in axes.texts[-2:]:
             text.set_fontweight("bold")
