@@ -15,9 +15,9 @@ from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_days import check_days
-from hmesh.runs.schemes.battery_sharing.records import recorded_buildings
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.strategy_names import strategies_within
 
 ENERGIES = (
@@ -54,7 +54,7 @@ class BatteryAudit(SchemeAudit):
         self.at: Columns | None = None
         setting = inputs.of_scheme("battery_sharing")
         count = len(setting.names) if setting else 0
-        recorded = recorded_buildings(inputs.scenario.record.buildings, count)
+        recorded = first_recorded(inputs.scenario.record.buildings, count)
         if setting is None or recorded < count:
             told = f"only {recorded:,} of {count:,} buildings are written down"
             self.tallies.tell(FILE_GONE if setting is None else told)
