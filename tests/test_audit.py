@@ -10,6 +10,7 @@ from rich.console import Console
 from hmesh.environment.errors import InputError
 from hmesh.runs import Run, audit_run, load_scenario, start_run
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.reference.stores import Stores
 from hmesh.runs.audits.run_inputs import run_inputs_of
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
@@ -150,11 +151,13 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
         step=0,
         strategy=0,
         where=np.array([0, 0]),
-        lam=np.array([40.0, 70.0]),
-        theta=np.array([2.0, 2.0]),
-        usable_kwh=np.zeros(2),
-        lower_kwh=np.zeros(2),
-        upper_kwh=np.array([30.0, 1.0]),
+        stores=Stores(
+            lam=np.array([40.0, 70.0]),
+            theta=np.array([2.0, 2.0]),
+            usable_kwh=np.zeros(2),
+            lower_kwh=np.zeros(2),
+            upper_kwh=np.array([30.0, 1.0]),
+        ),
         energy_kwh=np.zeros(2),
         utility_price=38.0 - 4.0 * np.sqrt(14.0),
         community_price=np.zeros(3),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.demand_curve import kinks_of
-from hmesh.markets.three_level_game import Game
-from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.audits.reference.demand import Demand, demand_of
+from hmesh.runs.audits.reference.stores import Stores
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
 
 
@@ -21,8 +21,8 @@ class GameStep:
         Where it belongs, by number.
     where
         Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
-    lam, theta, usable_kwh, lower_kwh, upper_kwh
-        As `hmesh.markets.best_response` takes them, shape (vehicles,).
+    stores
+        What each could do, columns of shape (vehicles,).
     energy_kwh
         What each exchanges [kWh], shape (vehicles,).
     utility_price, community_price
@@ -34,28 +34,19 @@ class GameStep:
     step: int
     strategy: int
     where: NDArray[np.int64]
-    lam: NDArray[np.float64]
-    theta: NDArray[np.float64]
-    usable_kwh: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
+    stores: Stores
     energy_kwh: NDArray[np.float64]
     utility_price: float
     community_price: NDArray[np.float64]
     passive_kwh: NDArray[np.float64]
 
-    def wanted_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what every vehicle wants at some prices, unbounded; 0 where not plugged in."""
-        price = np.append(community_price, 0.0)[self.where]
-        wanted = (self.lam - price) / self.theta - self.usable_kwh
-        return np.where(self.where >= 0, wanted, 0.0)
+    def price_of_each(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the price that every vehicle meets [money/kWh], 0 where not plugged in."""
+        return np.append(community_price, 0.0)[self.where]
 
     def answers_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at some prices, 0 where not plugged in."""
-        price = np.append(community_price, 0.0)[self.where]
-        energy = best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-        )
+        energy = self.stores.best_exchange(self.price_of_each(community_price))
         return np.where(self.where >= 0, energy, 0.0)
 
     def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,14 +55,18 @@ class GameStep:
         answers = self.answers_kwh(community_price)[parked]
         return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
 
-    def game(self, inputs: RunInputs) -> Game:
+    def game(self, inputs: RunInputs) -> PriceGame:
         """Return the game of the step."""
-        order = np.argsort(self.where, kind="stable")
-        cuts = np.searchsorted(self.where[order], np.arange(len(self.passive_kwh) + 1))
-        kinks = []
+        bounds = inputs.bounds
+        demands: list[Demand | float] = []
         for m, passive in enumerate(self.passive_kwh.tolist()):
-            rows = order[cuts[m] : cuts[m + 1]]
-            columns = self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-            kinks.append(kinks_of(passive, *(column[rows] for column in columns)))
-        prices = inputs.scenario.prices
-        return Game(tuple(kinks), inputs.cost, inputs.bounds, prices.without_vehicles)
+            mine = self.where == m
+            if mine.any():
+                answers = [self.stores.rows(mine).answer()]
+                lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
+                demands.append(demand_of(passive, answers, lowest, highest))
+            else:
+                demands.append(passive)
+        return PriceGame(
+            demands, inputs.cost, bounds, inputs.tree, inputs.scenario.prices.without_vehicles
+        )

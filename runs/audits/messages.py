@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.three_level_game import Game, response_maps
-from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.reference.aggregator import best_prices
+from hmesh.runs.audits.reference.demand import Demand
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -115,7 +116,7 @@ class MessageAudit:
         step: int,
         strategy: int,
         rows: Columns,
-        found: tuple[GameStep, Game] | None,
+        found: tuple[GameStep, PriceGame] | None,
     ) -> None:
         """Check the messages of a step and a strategy.
 
@@ -197,14 +198,14 @@ class MessageAudit:
                 self._said.add(addressed[None, None], label, step)
 
     def _leaders_answers(
-        self, rows: Columns, prices: NDArray[np.float64], game: Game
+        self, rows: Columns, prices: NDArray[np.float64], game: PriceGame
     ) -> Iterator[NDArray[np.float64]]:
         """Compare what each aggregator tells the utility with the best it could do."""
-        maps, bounds = response_maps(game), game.bounds
-        pairs = [_pairs(rows, self._utility, m) for m in range(len(maps))]
+        bounds = game.prices
+        pairs = [_pairs(rows, self._utility, m) for m in range(len(game.demands))]
         # Communities without supply are not asked.
         asked = rows["value"][max((offers for offers, _ in pairs), key=len)]
-        for m, answer in enumerate(maps):
+        for m, demand in enumerate(game.demands):
             offers, bids = pairs[m]
             if np.isnan(prices[m]) and len(offers) == len(bids) == 0:
                 continue
@@ -215,10 +216,16 @@ class MessageAudit:
             ):
                 yield np.array([np.inf])
                 continue
-            if answer is None:
-                expected = np.full(len(price), game.kinks[m].saturated_kwh)
-            else:
-                expected = answer.demand_kwh(price)
+            if len(offers) != len(bids):
+                yield np.array([np.inf])
+                continue
+            said = rows["value"][bids]
+            expected = np.array(
+                [
+                    demand if isinstance(demand, float) else _nearest_best(demand, *pair)
+                    for pair in zip(price.tolist(), said.tolist(), strict=True)
+                ]
+            )
             yield _compared(rows, offers, bids, expected)
 
     def _vehicles_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
@@ -226,12 +233,11 @@ class MessageAudit:
         for m in range(self._aggregators):
             offers, bids = _pairs(rows, m, m + self._aggregators)
             mine = seen.where == m
-            columns = (seen.lam, seen.theta, seen.usable_kwh, seen.lower_kwh, seen.upper_kwh)
             price, bounds = rows["value"][offers], self.inputs.bounds
             if not _within(price, bounds.aggregator_lower, bounds.aggregator_upper):
                 yield np.array([np.inf])
                 continue
-            energy = best_response(price[:, None], *(column[mine] for column in columns))
+            energy = seen.stores.rows(mine).best_exchange(price[:, None])
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
 
 
@@ -265,6 +271,15 @@ def _compared(
     together = (rows["round"][offers] == rows["round"][bids]) & (bids > offers)
     together &= (rows["count"][offers] == count) & (rows["count"][bids] == count)
     return np.where(together, relative(rows["value"][bids], expected_kwh), np.inf)
+
+
+def _nearest_best(demand: Demand, utility_price: float, said_kwh: float) -> float:
+    """Return what a community draws at the best price of its aggregator [kWh].
+
+    Where several prices are equally good, what is nearest to the answer given.
+    """
+    best = best_prices(demand, utility_price).demand_kwh
+    return float(best[np.argmin(np.abs(best - said_kwh))])
 
 
 def _within(price: NDArray[np.float64], lowest: float, highest: float) -> bool:

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.three_level_game import Game
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.member_energies import feeders_out
+from hmesh.runs.audits.reference.stores import Stores
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
@@ -74,16 +75,36 @@ class VehicleSchemeAudit(SchemeAudit):
         self.vehicles.add(first, rows, where, km, travel)
         self._rows, self._first = rows, first
 
-    def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
+    def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
         bargains = self.inputs.vehicle_strategies[strategy] != "typical"
         bargains &= not self.inputs.own_rule(strategy)
         if not (bargains and self.inputs.all_recorded):
             return None
-        seen = _seen(self._rows, self._hours, self._first, step, strategy)
+        seen = self._seen(step, strategy)
         game = seen.game(self.inputs)
         self.equilibrium.add(seen, game)
         return seen, game
+
+    def _seen(self, step: int, strategy: int) -> GameStep:
+        """Return what the vehicles of a step have to decide, and what is decided."""
+        rows, first, hours = self._rows, self._first, self._hours
+        mine = {name: values[step - first, strategy] for name, values in rows.items()}
+        here = {name: values[step, strategy] for name, values in hours.items()}
+        vehicles: Vehicles = self.inputs.scenario.vehicles
+        return GameStep(
+            step=step,
+            strategy=strategy,
+            where=np.where(mine["plugged"] == 1, mine["community"], -1),
+            stores=Stores(
+                mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"], mine["max_kwh"],
+                vehicles.charge_efficiency, vehicles.discharge_efficiency,
+            ),
+            energy_kwh=mine["energy_kwh"],
+            utility_price=float(here["utility_price"][0]),
+            community_price=here["community_price"],
+            passive_kwh=here["net_kwh"] - here["ev_kwh"],
+        )  # fmt: skip
 
     def rest(self) -> Iterator[tuple[str, Columns]]:
         """Return the rows after the last step."""
@@ -186,22 +207,3 @@ def _of_vehicles(inputs: VehicleRunInputs, vehicles: VehicleAudit) -> tuple[Figu
         typical = np.array([name == "typical" for name in inputs.vehicle_strategies])
         of_run["messages.PlugIn.sent"] = np.where(typical, plugged.sum(axis=0), 0)
     return by_step, of_run
-
-
-def _seen(rows: Columns, hours: Columns, first: int, step: int, strategy: int) -> GameStep:
-    mine = {name: values[step - first, strategy] for name, values in rows.items()}
-    here = {name: values[step, strategy] for name, values in hours.items()}
-    return GameStep(
-        step=step,
-        strategy=strategy,
-        where=np.where(mine["plugged"] == 1, mine["community"], -1),
-        lam=mine["lam"],
-        theta=mine["theta"],
-        usable_kwh=mine["usable_kwh"],
-        lower_kwh=mine["min_kwh"],
-        upper_kwh=mine["max_kwh"],
-        energy_kwh=mine["energy_kwh"],
-        utility_price=float(here["utility_price"][0]),
-        community_price=here["community_price"],
-        passive_kwh=here["net_kwh"] - here["ev_kwh"],
-    )
