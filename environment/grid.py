@@ -15,7 +15,16 @@ from hmesh.environment.errors import InputError, Problem, nearest
 if TYPE_CHECKING:
     import networkx as nx
 
-KINDS = ("utility", "feeder", "community", "connection")
+KINDS = (
+    "utility",
+    "high_voltage",
+    "medium_voltage",
+    "transformer",
+    "low_voltage",
+    "feeder",
+    "community",
+    "connection",
+)
 
 LINE_ATTRIBUTES: dict[str, tuple[Callable[[float], bool], str]] = {
     "length_km": (lambda value: 0 <= value < math.inf, "0 or more"),
@@ -49,8 +58,8 @@ class Grid:
     Parameters
     ----------
     graph : networkx.DiGraph
-        A tree whose edges point away from the utility. Every node has a ``kind``: utility, feeder,
-        community or connection. Every edge has ``length_km`` [km], ``rating_kw`` [kW] and
+        A tree whose edges point away from the utility. Every node has a ``kind`` of `KINDS`. Every
+        edge has ``length_km`` [km], ``rating_kw`` [kW] and
         ``loss_rate``, the energy lost for each kWh that leaves the far end [-].
 
     Attributes
@@ -63,6 +72,8 @@ class Grid:
         Place of every node in `nodes`.
     lines
         Both ends of every line; line ``i`` feeds node ``i + 1``.
+    parents
+        Place in `nodes` of the node that feeds each node, -1 for the utility, shape (nodes,).
     length_km, rating_kw, loss_rate
         Attributes of every line, arrays of shape (lines,).
 
@@ -81,7 +92,8 @@ class Grid:
         self.kinds = tuple(str(graph.nodes[node]["kind"]) for node in self.nodes)
         self.node_index = {node: index for index, node in enumerate(self.nodes)}
         self.lines = tuple((next(graph.predecessors(node)), node) for node in self.nodes[1:])
-        self._parents = np.array([self.node_index[parent] for parent, _ in self.lines], np.intp)
+        above = [self.node_index[parent] for parent, _ in self.lines]
+        self.parents = np.array([-1, *above], np.intp)
         ends = np.cumsum([len(level) for level in levels]) - 1
         self._levels = [slice(*bounds) for bounds in pairwise(ends.tolist())]
         attributes = [graph.edges[line] for line in self.lines]
@@ -117,10 +129,48 @@ class Grid:
         received_kwh = taken_kwh[1:]
         losses_kwh = np.empty_like(received_kwh)
         loss_rate = _one_row_each(self.loss_rate, taken_kwh.ndim)
+        feeding = self.parents[1:]
         for level in reversed(self._levels):
             losses_kwh[level] = loss_rate[level] * np.abs(received_kwh[level])
-            np.add.at(taken_kwh, self._parents[level], received_kwh[level] + losses_kwh[level])
+            np.add.at(taken_kwh, feeding[level], received_kwh[level] + losses_kwh[level])
         return LineFlows(received_kwh + losses_kwh, received_kwh, losses_kwh)
+
+    def path(self, node: int) -> NDArray[np.intp]:
+        """Return the lines between a node and the utility, that which feeds the node first.
+
+        Parameters
+        ----------
+        node : int
+            Place of the node in `nodes`.
+
+        Returns
+        -------
+        array of int, shape (lines on the way,)
+            Empty for the utility.
+        """
+        lines = []
+        while node > 0:
+            lines.append(node - 1)
+            node = int(self.parents[node])
+        return np.array(lines, np.intp)
+
+    def beyond(self, nodes: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which lines lie between each node and the utility.
+
+        Parameters
+        ----------
+        nodes : array of int, shape (n,)
+            Places in `nodes`.
+
+        Returns
+        -------
+        array of bool, shape (lines, n)
+            True where what a node takes flows through a line.
+        """
+        through = np.zeros((len(self.lines), len(nodes)), np.bool_)
+        for column, node in enumerate(nodes.tolist()):
+            through[self.path(node), column] = True
+        return through
 
     def loading(self, flows: LineFlows, step_h: float) -> NDArray[np.float64]:
         """Return the mean power of every line over its rating.
@@ -156,7 +206,7 @@ class Grid:
         float
             Energy [kWh]; negative when the communities together export.
         """
-        return float(demand_kwh[0] + flows.sent_kwh[self._parents == 0].sum())
+        return float(demand_kwh[0] + flows.sent_kwh[self.parents[1:] == 0].sum())
 
 
 def _one_row_each(values: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:

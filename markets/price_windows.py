@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hmesh.markets.demand_curve import Bends
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.utility_profit import most_profit, utility_profit
+from hmesh.markets.grid_losses import Feed
+from hmesh.markets.utility_profit import most_profit, most_profit_with_losses, utility_profit
 
 BINS = 512
 SAMPLES = 128
@@ -137,6 +138,8 @@ def narrowed(
     cost: GenerationCost,
     lowest_price: float,
     highest_price: float,
+    feed: Feed | None = None,
+    passive_of: NDArray[np.float64] | None = None,
 ) -> tuple[list[Bends | None], float, float]:
     """Narrow the prices of the utility and of all communities to where the equilibrium must lie.
 
@@ -150,6 +153,10 @@ def narrowed(
         What the utility pays.
     lowest_price, highest_price : float
         Bounds of the utility's price [money/kWh].
+    feed : Feed, optional
+        The lines, where the utility knows what they lose.
+    passive_of : array, shape (communities,), optional
+        With it, what is in `passive_kwh` of each community [kWh].
 
     Returns
     -------
@@ -171,8 +178,13 @@ def narrowed(
             if answer is not None:
                 most += answer.most_kwh
                 least += answer.least_kwh
-        worst = np.minimum(utility_profit(cost, prices, most), utility_profit(cost, prices, least))
-        reach = most_profit(cost, prices[:-1], prices[1:], least[1:], most[:-1])
+        if feed is None or feed.loss_free or passive_of is None:
+            worst = np.minimum(
+                utility_profit(cost, prices, most), utility_profit(cost, prices, least)
+            )
+            reach = most_profit(cost, prices[:-1], prices[1:], least[1:], most[:-1])
+        else:
+            worst, reach = _with_losses(cost, prices, feed, answers, passive_of)
         possible = np.flatnonzero(reach >= worst.max() - ROUNDING * np.abs(worst).max())
         start, end = int(possible[0]), int(possible[-1]) + 1
         left = [
@@ -196,6 +208,33 @@ class _Answers:
     last: NDArray[np.intp]
     least_kwh: NDArray[np.float64]
     most_kwh: NDArray[np.float64]
+
+
+def _with_losses(
+    cost: GenerationCost,
+    prices: NDArray[np.float64],
+    feed: Feed,
+    answers: Sequence[_Answers | None],
+    passive_of: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least that each price earns, and the most of those between two neighbours."""
+    least, most = np.repeat(passive_of[None, :, None], 2, axis=0) + np.zeros((1, 1, len(prices)))
+    for m, answer in enumerate(answers):
+        if answer is not None:
+            least[m], most[m] = answer.least_kwh, answer.most_kwh
+    # The profit is concave in what is sold and lost, so its least value is at a corner.
+    worst = np.min(
+        [
+            utility_profit(cost, prices, sold.sum(axis=0), lost)
+            for sold in (least, most)
+            for lost in feed.lost_kwh(least, most)
+        ],
+        axis=0,
+    )
+    between = least[:, 1:], most[:, :-1]
+    sold = (bound.sum(axis=0) for bound in between)
+    lost = feed.lost_kwh(*between)
+    return worst, most_profit_with_losses(cost, prices[:-1], prices[1:], *sold, *lost)
 
 
 def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:

@@ -5,7 +5,7 @@ vehicle buys or sells what suits it best. Three ways to the outcome from what ev
 themselves stand here; the fourth, by messages alone, is :mod:`hmesh.markets.price_search`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
 from hmesh.markets.demand_curve import Bends, Kinks, bends_of, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.grid_losses import Feed
+from hmesh.markets.price_limits import price_limits
 from hmesh.markets.price_windows import narrowed
-from hmesh.markets.utility_profit import best_on_line, utility_profit
+from hmesh.markets.shared_limits import within_shared_limits
+from hmesh.markets.utility_profit import best_on_line, best_with_losses, utility_profit
 
 WithoutVehicles = Literal["pass_through", "profit_max"]
+# From prices of the utility to prices and demands of the communities, shape (communities, prices).
+type Answers = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,10 @@ class PriceBounds:
                 f"{self.aggregator_upper}: they would be forced to a loss"
             )
 
+    def for_utility(self, lower: float, upper: float) -> "PriceBounds":
+        """Return these bounds with others for the utility [money/kWh]."""
+        return PriceBounds(lower, upper, self.aggregator_lower, self.aggregator_upper)
+
 
 @dataclass(frozen=True, slots=True)
 class Game:
@@ -66,16 +75,50 @@ class Game:
         What may be asked.
     without_vehicles : {"pass_through", "profit_max"}
         How a community that cannot answer is priced: at the utility's price, or as dear as allowed.
+    feed : Feed or None
+        The lines as the utility knows them, with their losses and with the limits of those that
+        communities share; None where it prices as if nothing was lost or limited.
+    limits_kwh : pair of array, shape (communities,), or None
+        Least and most that the own lines of every community let it draw [kWh]; None where its
+        aggregator keeps no limit.
     """
 
     kinks: tuple[Kinks, ...]
     cost: GenerationCost
     bounds: PriceBounds
     without_vehicles: WithoutVehicles = "pass_through"
+    feed: Feed | None = None
+    limits_kwh: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def has_vehicles(self) -> NDArray[np.bool_]:
         """Whether each community holds a vehicle, shape (communities,)."""
         return np.array([len(kinks.slope) > 0 for kinks in self.kinks], dtype=bool)
+
+    def lost_kwh(self, demand_kwh: NDArray[np.float64]) -> float | NDArray[np.float64]:
+        """Return what is generated more than is sold, as far as the utility knows [kWh].
+
+        Parameters
+        ----------
+        demand_kwh : array, shape (communities, k)
+            Demand of every community [kWh].
+        """
+        if self.feed is None or self.feed.loss_free:
+            return 0.0
+        return self.feed.generation_kwh(demand_kwh) - demand_kwh.sum(axis=0)
+
+    def aggregator_bounds(self, community: int) -> tuple[float, float]:
+        """Lowest and highest price that an aggregator may ask, its limits kept [money/kWh]."""
+        lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
+        kinks = self.kinks[community]
+        if self.limits_kwh is None or len(kinks.slope) == 0:
+            return lower, upper
+        least, most = (float(limit[community]) for limit in self.limits_kwh)
+        cheapest, dearest = (
+            float(demand_curve(kinks, price, price).demand_kwh(price)) for price in (lower, upper)
+        )
+        if cheapest <= most and dearest >= least:
+            return lower, upper
+        return price_limits(demand_curve(kinks, lower, upper), least, most)
 
     def captive_price(self, utility_price: float) -> float:
         """Price of a community without vehicles at ``utility_price`` [money/kWh]."""
@@ -100,12 +143,16 @@ class Outcome:
     attained_lowest : bool
         False where the utility's best price is reached only if aggregators that are indifferent
         between two prices choose as the utility likes.
+    unlimited_price : float or None
+        What the utility would ask if no line that communities share had a limit [money/kWh]; None
+        where that is its price.
     """
 
     utility_price: float
     community_price: NDArray[np.float64]
     demand_kwh: NDArray[np.float64]
     attained_lowest: bool = True
+    unlimited_price: float | None = None
 
 
 def solve_closed_form(game: Game) -> Outcome:
@@ -149,7 +196,7 @@ def follow_exact(game: Game, utility_price: float) -> Outcome:
             community_price[m] = game.captive_price(utility_price)
             demand[m] = kinks.saturated_kwh
             continue
-        curve = demand_curve(kinks, game.bounds.aggregator_lower, game.bounds.aggregator_upper)
+        curve = demand_curve(kinks, *game.aggregator_bounds(m))
         community_price[m] = best_price(curve, utility_price)
         demand[m] = curve.demand_kwh(float(community_price[m]))
     return Outcome(utility_price, community_price, demand)
@@ -167,10 +214,16 @@ def solve_exact(game: Game) -> Outcome:
     Ties go to the lowest price of the utility. Where its supremum lies on the far side of a jump
     the tie of the aggregators is resolved in the utility's favour (strong Stackelberg).
     """
+    return within_shared_limits(game, _solve_exact, lambda: _answers_of(game, response_maps(game)))
+
+
+def _solve_exact(game: Game) -> Outcome:
+    """Find the bounded equilibrium, whatever lines carry that communities share."""
     passive = _passive_load(game)
     bends, lower, upper = narrowed(
-        _bends(game), passive, game.cost, game.bounds.utility_lower, game.bounds.utility_upper
-    )
+        _bends(game), passive, game.cost, game.bounds.utility_lower, game.bounds.utility_upper,
+        feed=game.feed, passive_of=_passive_loads(game),
+    )  # fmt: skip
     maps = [None if b is None else response_map(b.curve(), lower, upper) for b in bends]
     starts = np.unique(
         np.concatenate(
@@ -186,11 +239,15 @@ def solve_exact(game: Game) -> Outcome:
         if answer is not None and piece is not None:
             offset += answer.demand_offset[piece]
             gain += answer.demand_gain[piece]
-    stationary = best_on_line(game.cost, starts, ends, offset, gain)
-    prices = np.stack((starts, stationary, ends), axis=1)
-    profit = utility_profit(game.cost, prices, offset[:, None] + gain[:, None] * prices)
-    interval, which = divmod(int(np.argmax(profit)), 3)
-    price = float(prices[interval, which])
+    if game.feed is None or game.feed.loss_free:
+        stationary = best_on_line(game.cost, starts, ends, offset, gain)
+        prices = np.stack((starts, stationary, ends), axis=1)
+        profit = utility_profit(game.cost, prices, offset[:, None] + gain[:, None] * prices)
+        interval, which = divmod(int(np.argmax(profit)), 3)
+        price = float(prices[interval, which])
+    else:
+        lines = _demand_lines(game, maps, pieces, len(starts))
+        interval, price = best_with_losses(game.cost, starts, ends, lines, game.feed)
     community_price = np.empty(len(maps))
     demand = np.empty(len(maps))
     attained = True
@@ -204,6 +261,30 @@ def solve_exact(game: Game) -> Outcome:
         demand[m] = answer.demand_offset[k] + answer.demand_gain[k] * price
         attained &= bool(np.isclose(demand[m], answer.demand_kwh(price), rtol=1e-9, atol=1e-9))
     return Outcome(price, community_price, demand, attained)
+
+
+def _demand_lines(
+    game: Game,
+    maps: Sequence[ResponseMap | None],
+    pieces: Sequence[NDArray[np.intp] | None],
+    count: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return offset and gain of every community's demand, each of shape (communities, count)."""
+    offset, gain = np.zeros((2, len(maps), count))
+    for m, (answer, piece) in enumerate(zip(maps, pieces, strict=True)):
+        if answer is None or piece is None:
+            offset[m] = game.kinks[m].saturated_kwh
+        else:
+            offset[m], gain[m] = answer.demand_offset[piece], answer.demand_gain[piece]
+    return offset, gain
+
+
+def _answers_of(game: Game, maps: Sequence[ResponseMap | None] | None) -> Answers:
+    """Return how the aggregators answer prices of the utility: exactly, or clipped without maps."""
+    if maps is not None:
+        return lambda q: _mapped_aggregators(game, q, maps)
+    _, steepness, wanted = _interior_sums(game)
+    return lambda q: _clipped_aggregators(game, q, steepness, wanted)
 
 
 def solve_grid(
@@ -230,14 +311,15 @@ def solve_grid(
     """
     if step <= 0:
         raise ValueError(f"grid step must be above 0, got {step}")
-    maps = response_maps(game) if aggregator == "exact" else None
-    _, steepness, wanted = _interior_sums(game)
 
-    def answer(q: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        if maps is None:
-            return _clipped_aggregators(game, q, steepness, wanted)
-        return _mapped_aggregators(game, q, maps)
+    answer = _answers_of(game, response_maps(game) if aggregator == "exact" else None)
+    return within_shared_limits(
+        game, lambda game: _solve_grid(game, step, zooms, answer), lambda: answer
+    )
 
+
+def _solve_grid(game: Game, step: float, zooms: int, answer: Answers) -> Outcome:
+    """Find the best price on a grid, whatever lines carry that communities share."""
     lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
     best = lower
     for zoom in range(zooms + 1):
@@ -245,10 +327,11 @@ def solve_grid(
         low = lower if zoom == 0 else max(lower, best - 10 * spacing)
         high = upper if zoom == 0 else min(upper, best + 10 * spacing)
         grid = np.append(np.minimum(np.arange(low, high, spacing), high), high)
-        profit = utility_profit(game.cost, grid, answer(grid)[1].sum(axis=0))
+        demand = answer(grid)[1]
+        profit = utility_profit(game.cost, grid, demand.sum(axis=0), game.lost_kwh(demand))
         best = float(grid[np.argmax(profit)])
-    community_price, demand = answer(np.array([best]))
-    return Outcome(best, community_price[:, 0], demand[:, 0])
+    community_price, at_best = answer(np.array([best]))
+    return Outcome(best, community_price[:, 0], at_best[:, 0])
 
 
 def response_maps(game: Game) -> list[ResponseMap | None]:
@@ -259,12 +342,19 @@ def response_maps(game: Game) -> list[ResponseMap | None]:
 
 def _bends(game: Game) -> list[Bends | None]:
     """Return what bends the demand of every community, None for one without vehicles."""
-    lower, upper = game.bounds.aggregator_lower, game.bounds.aggregator_upper
-    return [bends_of(kinks, lower, upper) if len(kinks.slope) else None for kinks in game.kinks]
+    return [
+        bends_of(kinks, *game.aggregator_bounds(m)) if len(kinks.slope) else None
+        for m, kinks in enumerate(game.kinks)
+    ]
 
 
 def _passive_load(game: Game) -> float:
     return sum(kinks.saturated_kwh for kinks in game.kinks if len(kinks.slope) == 0)
+
+
+def _passive_loads(game: Game) -> NDArray[np.float64]:
+    """Return the demand of each community without vehicles, 0 for the others [kWh]."""
+    return np.array([0.0 if len(k.slope) else k.saturated_kwh for k in game.kinks])
 
 
 def _interior_sums(
@@ -286,7 +376,6 @@ def _clipped_aggregators(
     wanted: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return clipped closed-form answers to ``q``: prices and demands (communities, len(q))."""
-    bounds = game.bounds
     prices = np.empty((len(steepness), len(q)))
     demands = np.empty_like(prices)
     for m, kinks in enumerate(game.kinks):
@@ -295,8 +384,9 @@ def _clipped_aggregators(
             demands[m] = kinks.saturated_kwh
             continue
         choke = wanted[m] / steepness[m]
-        prices[m] = np.clip((q + choke) / 2, bounds.aggregator_lower, bounds.aggregator_upper)
-        curve = demand_curve(kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+        lower, upper = game.aggregator_bounds(m)
+        prices[m] = np.clip((q + choke) / 2, lower, upper)
+        curve = demand_curve(kinks, lower, upper)
         demands[m] = curve.demand_kwh(prices[m])
     return prices, demands
 

@@ -4,14 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.grid_losses import Feed
 
 type Numbers = float | NDArray[np.float64]
 
 
 def utility_profit(
-    cost: GenerationCost, price: Numbers, demand_kwh: Numbers
+    cost: GenerationCost, price: Numbers, demand_kwh: Numbers, lost_kwh: Numbers = 0.0
 ) -> NDArray[np.float64]:
-    """Return ``price * D - C(D)`` [money].
+    """Return ``price * D - C(D + lost)`` [money].
 
     Parameters
     ----------
@@ -19,13 +20,15 @@ def utility_profit(
         What the utility pays.
     price, demand_kwh : float or array
         What it asks [money/kWh] and sells [kWh]; shapes broadcast.
+    lost_kwh : float or array
+        What it generates more than it sells [kWh].
 
     Notes
     -----
-    Source: Khwanrit (2024), eq. (5.8).
+    Source: Khwanrit (2024), eq. (5.8), which loses nothing.
     """
     demand = np.asarray(demand_kwh, dtype=np.float64)
-    return np.asarray(price * demand - cost.total(demand))
+    return np.asarray(price * demand - cost.total(demand + lost_kwh))
 
 
 def best_on_line(
@@ -60,12 +63,85 @@ def best_on_line(
     return np.clip(np.where(gain < 0, stationary, flat), low_price, high_price)
 
 
+def best_on_lines(
+    cost: GenerationCost,
+    low_price: Numbers,
+    high_price: Numbers,
+    demand: tuple[Numbers, Numbers],
+    generation: tuple[Numbers, Numbers],
+) -> NDArray[np.float64]:
+    """Return the price of most profit where demand and generation are lines.
+
+    Parameters
+    ----------
+    cost : GenerationCost
+        What the utility pays.
+    low_price, high_price : float or array, shape (n,)
+        Where the lines hold [money/kWh].
+    demand, generation : pair of float or array, shape (n,)
+        Offset and gain of each line [kWh, kWh^2/money]; gains are at most 0.
+
+    Returns
+    -------
+    array, shape (n,)
+        As :func:`best_on_line` for a demand that is generated without losses.
+    """
+    a, b = cost.quadratic, cost.linear
+    offset, gain = (np.asarray(values, dtype=np.float64) for values in demand)
+    made, more = generation
+    curvature = 2.0 * (gain - a * np.square(more))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stationary = -(offset - 2 * a * made * more - b * more) / curvature
+    flat = np.where(offset > 0, high_price, low_price)
+    return np.clip(np.where(curvature < 0, stationary, flat), low_price, high_price)
+
+
+def best_with_losses(
+    cost: GenerationCost,
+    starts: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    lines: tuple[NDArray[np.float64], NDArray[np.float64]],
+    feed: Feed,
+) -> tuple[int, float]:
+    """Return on which piece of the demands a utility that knows its losses earns most.
+
+    Parameters
+    ----------
+    cost : GenerationCost
+        What it pays.
+    starts, ends : array, shape (pieces,)
+        Prices between which all demands are lines [money/kWh].
+    lines : pair of array, shape (communities, pieces)
+        Their offsets and gains [kWh, kWh^2/money].
+    feed : Feed
+        The lines of the grid.
+
+    Returns
+    -------
+    piece : int
+        The piece.
+    price : float
+        The best price on it, the lowest of equally good ones [money/kWh].
+    """
+    made = feed.pieces(starts, ends, *lines)
+    offset, gain = (values.sum(axis=0)[made.source] for values in lines)
+    generation = made.offset, made.gain
+    stationary = best_on_lines(cost, made.starts, made.ends, (offset, gain), generation)
+    prices = np.stack((made.starts, stationary, made.ends), axis=1)
+    demand = offset[:, None] + gain[:, None] * prices
+    generated = made.offset[:, None] + made.gain[:, None] * prices
+    profit = utility_profit(cost, prices, demand, generated - demand)
+    piece, which = divmod(int(np.argmax(profit)), 3)
+    return int(made.source[piece]), float(prices[piece, which])
+
+
 def most_profit(
     cost: GenerationCost,
     low_price: Numbers,
     high_price: Numbers,
     least_kwh: Numbers,
     most_kwh: Numbers,
+    lost_kwh: Numbers = 0.0,
 ) -> NDArray[np.float64]:
     """Return the most a utility could earn if price and demand are known only within bounds.
 
@@ -77,11 +153,13 @@ def most_profit(
         Between which it asks [money/kWh].
     least_kwh, most_kwh : float or array, shape (n,)
         Between which it sells [kWh].
+    lost_kwh : float or array, shape (n,)
+        What it generates more than it sells [kWh].
     """
     # Rounding may turn around bounds that are equal.
     least, most = np.minimum(least_kwh, most_kwh), np.maximum(least_kwh, most_kwh)
-    sells = _most_at(cost, high_price, np.maximum(least, 0.0), most)
-    buys = _most_at(cost, low_price, least, np.minimum(most, 0.0))
+    sells = _most_at(cost, high_price, np.maximum(least, 0.0), most, lost_kwh)
+    buys = _most_at(cost, low_price, least, np.minimum(most, 0.0), lost_kwh)
     return np.maximum(sells, buys)
 
 
@@ -90,11 +168,45 @@ def _most_at(
     price: Numbers,
     least_kwh: NDArray[np.float64],
     most_kwh: NDArray[np.float64],
+    lost_kwh: Numbers,
 ) -> NDArray[np.float64]:
     """Return the most that ``price`` earns between two demands; minus infinity if none is."""
     if cost.quadratic > 0:
-        wanted = (np.asarray(price) - cost.linear) / (2 * cost.quadratic)
+        wanted = (np.asarray(price) - cost.linear) / (2 * cost.quadratic) - lost_kwh
     else:
         wanted = np.where(np.asarray(price) > cost.linear, most_kwh, least_kwh)
     sold = np.minimum(np.maximum(wanted, least_kwh), most_kwh)
-    return np.where(least_kwh <= most_kwh, utility_profit(cost, price, sold), -np.inf)
+    return np.where(least_kwh <= most_kwh, utility_profit(cost, price, sold, lost_kwh), -np.inf)
+
+
+def most_profit_with_losses(
+    cost: GenerationCost,
+    low_price: Numbers,
+    high_price: Numbers,
+    least_kwh: Numbers,
+    most_kwh: Numbers,
+    least_lost_kwh: Numbers,
+    most_lost_kwh: Numbers,
+) -> NDArray[np.float64]:
+    """Return the most a utility could earn if price, demand and losses are known within bounds.
+
+    Parameters
+    ----------
+    cost, low_price, high_price, least_kwh, most_kwh
+        As :func:`most_profit` takes them.
+    least_lost_kwh, most_lost_kwh : float or array, shape (n,)
+        Between which is what it generates more than it sells [kWh].
+    """
+    bounds = low_price, high_price, least_kwh, most_kwh
+    most = np.maximum(
+        most_profit(cost, *bounds, least_lost_kwh), most_profit(cost, *bounds, most_lost_kwh)
+    )
+    if cost.quadratic > 0:
+        # Losses in between are of use only where generation may be the cheapest there is.
+        cheapest = -cost.linear / (2 * cost.quadratic)
+        least, sold = np.minimum(least_kwh, most_kwh), np.maximum(least_kwh, most_kwh)
+        within = (least + least_lost_kwh < cheapest) & (sold + most_lost_kwh > cheapest)
+        income = [price * sales for price in (low_price, high_price) for sales in (least, sold)]
+        reach = np.max(income, axis=0) - float(cost.total(cheapest))
+        most = np.where(within, np.maximum(most, reach), most)
+    return most

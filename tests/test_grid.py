@@ -170,7 +170,7 @@ def test_all_wrong_attributes_are_told_at_once() -> None:
     graph.edges["homes", "house"]["rating_kW"] = graph.edges["homes", "house"].pop("rating_kw")
     lines = told(graph).splitlines()
     assert len(lines) == 7
-    assert "node homes: kind 'comunity' (allowed: utility, feeder" in lines[0]
+    assert "node homes: kind 'comunity' (allowed: utility, high_voltage" in lines[0]
     assert "did you mean 'community'?" in lines[0]
     assert "node house: kind is missing" in lines[1]
     assert "line plant - street: rating_kw is 0 (allowed: above 0)" in lines[2:]

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.grid_plan import GridPlan
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.scenarios.grid_section import connected
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.world.city_grid import grid_plan_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Line:
     parent, node
         Its two ends.
     community
-        The community it belongs to.
+        The community it belongs to; "" where it may feed several.
     group
         The group of members, or connection of a scheme, that it alone feeds; "" where lines go on.
     rating_kw
@@ -47,17 +51,32 @@ class Line:
 
 def lines_of(inputs: RunInputs) -> list[Line]:
     """Return the lines from the utility to every connection."""
+    scenario = inputs.scenario
+    plan = grid_plan_of(scenario)
+    if plan is not None:
+        return _lines_of_plan(scenario, plan)
     lines = []
-    for name, community in inputs.scenario.communities.items():
+    for name, community in scenario.communities.items():
         feeder, rating = f"{name}/feeder", community.feeder.rating_kw
         lines += [
             Line("utility", feeder, name, "", rating, community.feeder.loss_rate),
             Line(feeder, name, name, "", rating),
             *(
                 Line(name, f"{name}/{group}", name, group, rating)
-                for group in inputs.scenario.connections(name)
+                for group in scenario.connections(name)
             ),
         ]
+    return lines
+
+
+def _lines_of_plan(scenario: Scenario, plan: GridPlan) -> list[Line]:
+    """Return the lines of a grid of the scenario's own, and one to each connection."""
+    lines = [
+        Line(line.start, line.end, "", "", line.rating_kw, line.loss_rate) for line in plan.lines
+    ]
+    rating = {line.end: line.rating_kw for line in plan.lines}
+    for (name, group), node in connected(scenario, plan.nodes).connections.items():
+        lines.append(Line(node, f"{name}/{group}", name, group, rating[node]))
     return lines
 
 
@@ -126,8 +145,11 @@ def _taken(
     """Return what has to arrive at the far end of every line [kWh], shaped as the lines."""
     place = {name: m for m, name in enumerate(inputs.communities)}
     beyond: dict[str, list[int]] = {}
+    of_community: dict[str, list[int]] = {}
     for k, line in enumerate(lines):
         beyond.setdefault(line.parent, []).append(k)
+        if line.group:
+            of_community.setdefault(line.community, []).append(k)
     of_schemes: dict[tuple[str, str], NDArray[np.float64]] = {}
     for scheme in schemes:
         for place_of, drawn_kwh in scheme.drawn_kwh().items():
@@ -135,17 +157,18 @@ def _taken(
     taken = np.empty_like(flows["received_kwh"])
     nothing = np.zeros(taken.shape[:2])
     for k, line in enumerate(lines):
-        m = place[line.community]
         if not line.group:
             taken[:, :, k] = flows["sent_kwh"][:, :, beyond.get(line.node, [])].sum(axis=2)
-        elif (line.community, line.group) not in energies:
+            continue
+        m = place[line.community]
+        if (line.community, line.group) not in energies:
             taken[:, :, k] = of_schemes[line.community, line.group]
         else:
             energy = energies[line.community, line.group]
             more = of_schemes.get((line.community, line.group), nothing)
             if energy is None or np.isnan(more).any():
                 # What is not known has to be what the others of the community leave.
-                others = [i for i in beyond[line.community] if i != k]
+                others = [i for i in of_community[line.community] if i != k]
                 others_kwh = flows["received_kwh"][:, :, others].sum(axis=2)
                 taken[:, :, k] = hours["net_kwh"][:, :, m] - others_kwh
             else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
@@ -42,6 +42,10 @@ class Section(BaseModel):
 
 class SchemeSection(Section):
     """The section of a scheme, and what a scenario asks of it."""
+
+    # What it connects to the grid, in the word that `grid.connections` uses; the scheme's name
+    # where it is empty.
+    connects: ClassVar[str] = ""
 
     @classmethod
     def absent(cls) -> Self | None:

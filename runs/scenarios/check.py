@@ -58,6 +58,7 @@ def check_setting(scenario: Scenario) -> None:
 
 def _file_problems(scenario: Scenario) -> Iterator[Problem]:
     from hmesh.runs.scenarios.calendar import calendar_of, school_terms_of
+    from hmesh.runs.world.city_grid import make_city_grid
     from hmesh.runs.world.members import measured_in, measured_loads
     from hmesh.runs.world.tariff import measured_tariff
     from hmesh.runs.world.travel import travel_problems
@@ -71,6 +72,10 @@ def _file_problems(scenario: Scenario) -> Iterator[Problem]:
     for each in sections_first():
         if each.file_problems and scenario.section(each.name) is not None:
             yield from each.part("file_problems")(scenario, calendar)
+    try:
+        make_city_grid(scenario)
+    except InputError as error:
+        yield from error.problems
     groups = (group for community in scenario.communities.values() for group in community.members)
     measured = (group for group in groups if isinstance(group, FileMembers | DatasetMembers))
     for group in {measured_in(group): group for group in measured}.values():

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
+from hmesh.environment.grid_files.read_grid import grid_files
 from hmesh.runs.plugins.loading import Plugin, load_plugins, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import OWNERS, Metric
@@ -31,6 +32,7 @@ from hmesh.runs.scenarios.chance_section import (
     refuse_short_outages,
 )
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
+from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, grid_problems
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
@@ -121,6 +123,9 @@ class Scenario(Section):
     roads: Annotated[tuple[Road, ...], Field(strict=False)] = Field(
         default=(), description="roads between communities"
     )
+    grid: GridSettings = Field(
+        default=GridSettings(), description="lines between the utility and all"
+    )
     location: Location | None = Field(
         default=None, description="where the communities are, or null where nothing needs it"
     )
@@ -148,7 +153,8 @@ class Scenario(Section):
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the folder from which the files of the scenario are seen, if it names any."""
-        if files_named(self) or self.datasets() or timetable_of(self.school_terms):
+        named = files_named(self) or self.datasets() or timetable_of(self.school_terms)
+        if named or self.grid.file is not None:
             self._folder = Path((context or {}).get("folder", "")).resolve()
 
     @property
@@ -173,6 +179,8 @@ class Scenario(Section):
     def files(self) -> list[str]:
         """Return the files that the scenario names, each once, and those of its folders."""
         named = files_named(self) + timetable_files(self.school_terms, self.path_of)
+        if (grid := self.grid.file) is not None:
+            named += grid_files(grid, self.path_of(grid))
         for dataset, tables in self.datasets().items():
             files = dataset_files(self.path_of(dataset), tables)
             named += [f"{dataset}/{file}" for file in files]
@@ -203,6 +211,16 @@ class Scenario(Section):
         for scheme in self.schemes:
             names += self.section(scheme).connections(community)
         return tuple(names)
+
+    def connection_kinds(self, community: str) -> dict[str, str]:
+        """Return what is connected to the grid in a community, by name, and its kind."""
+        there = self.communities[community].members
+        kinds = {group.name: KINDS_OF_MEMBERS[group.kind] for group in there}
+        for scheme in self.schemes:
+            section = self.section(scheme)
+            kind = section.connects or scheme
+            kinds |= dict.fromkeys(section.connections(community), kind)
+        return kinds
 
     @property
     def photovoltaics(self) -> bool:
@@ -310,6 +328,12 @@ class Scenario(Section):
             if (scheme := scheme_of(strategy)) is not None and scheme not in self.schemes
         ]
         if problems:
+            raise InputError(problems)
+        return self
+
+    @model_validator(mode="after")
+    def _grid_to_everybody(self) -> Self:
+        if problems := grid_problems(self):
             raise InputError(problems)
         return self
 

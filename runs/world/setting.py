@@ -19,6 +19,7 @@ from hmesh.markets.three_level_game import PriceBounds
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.registry import scheme
+from hmesh.runs.world.city_grid import make_city_grid
 from hmesh.runs.world.members import Members, make_members
 from hmesh.runs.world.tariff import measured_tariff
 
@@ -31,6 +32,10 @@ class Setting:
     ----------
     communities : tuple of str
         Their names, in the order of all arrays over communities.
+    grid : Grid
+        The lines from the utility to every connection.
+    community_nodes : array of int, shape (communities,)
+        The node of the grid of each community, which the price of its aggregator serves.
     members : Members
         Who lives and works there.
     schemes : mapping
@@ -44,6 +49,7 @@ class Setting:
     streams: Streams
     communities: tuple[str, ...]
     grid: Grid
+    community_nodes: NDArray[np.intp]
     roads: RoadNetwork
     members: Members
     cost: GenerationCost
@@ -78,7 +84,7 @@ def make_setting(scenario: Scenario) -> Setting:
     calendar = calendar_of(scenario)
     streams = Streams(scenario.seed)
     communities = tuple(scenario.communities)
-    grid, roads = _grid(scenario), _roads(scenario)
+    city, roads = make_city_grid(scenario), _roads(scenario)
     prices, cost = scenario.prices, scenario.generation_cost
     held: dict[str, Any] = {}
     setting = Setting(
@@ -86,9 +92,10 @@ def make_setting(scenario: Scenario) -> Setting:
         calendar=calendar,
         streams=streams,
         communities=communities,
-        grid=grid,
+        grid=city.grid,
+        community_nodes=city.community_nodes,
         roads=roads,
-        members=make_members(scenario, calendar, grid),
+        members=make_members(scenario, calendar, city.grid),
         # The scenario's cost is per hour; a step of another length has its mean power to pay for.
         cost=GenerationCost(
             cost.quadratic / scenario.step_h, cost.linear, cost.fixed * scenario.step_h
@@ -102,30 +109,6 @@ def make_setting(scenario: Scenario) -> Setting:
         make, section = scheme(name).part("setting"), scenario.section(name)
         held[name] = section if make is None else make(section, setting)
     return setting
-
-
-def _grid(scenario: Scenario) -> Grid:
-    """Build the tree from the utility over feeders and communities to connection points."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_node("utility", kind="utility")
-    for name, community in scenario.communities.items():
-        feeder = f"{name}/feeder"
-        graph.add_node(feeder, kind="feeder")
-        graph.add_node(name, kind="community")
-        line = community.feeder
-        inside: dict[str, Any] = {"length_km": 0.0, "rating_kw": line.rating_kw, "loss_rate": 0.0}
-        graph.add_edge(
-            "utility",
-            feeder,
-            length_km=line.length_km,
-            rating_kw=line.rating_kw,
-            loss_rate=line.loss_rate,
-        )
-        graph.add_edge(feeder, name, **inside)
-        for point in (f"{name}/{connection}" for connection in scenario.connections(name)):
-            graph.add_node(point, kind="connection")
-            graph.add_edge(name, point, **inside)
-    return Grid(graph)
 
 
 def _roads(scenario: Scenario) -> RoadNetwork:

@@ -1,7 +1,7 @@
 """A community's storage in a scenario: storages with their plants, households and forecasters."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, ValidationInfo
 from pydantic import field_validator as check
@@ -156,6 +156,8 @@ class SharedStorage(Section):
 
 class CommunityStorage(SchemeSection):
     """Storages that communities share, and how they are scheduled on forecasts."""
+
+    connects: ClassVar[str] = "storages"
 
     storages: Annotated[tuple[SharedStorage, ...], AS_TUPLE] = Field(
         description="storages, each with its plant"

@@ -1,6 +1,6 @@
 """The houses with storages of a scenario: needs, devices, sizes, tariff and what money costs."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
@@ -265,6 +265,8 @@ class HouseTariff(Section):
 
 class CompositeStorage(SchemeSection):
     """Houses with photovoltaics, heat pump, battery and thermal tank, and their managers."""
+
+    connects: ClassVar[str] = "homes"
 
     manager: Literal["rule_based", "foresight"] = Field(
         default="rule_based",

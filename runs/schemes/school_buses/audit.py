@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hmesh.agents.demand_response import SCHOOLS
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -39,6 +40,8 @@ class SchoolAudit(SchemeAudit):
         self.strategies = strategies_within("school_buses", inputs.strategies)
         shape = hours["net_kwh"].shape
         self.charged, self.sold, self.income, self.replaced = np.zeros((4, *shape))
+        # What lines lose is checked line by line beside this.
+        self.losses_kwh = read_lines(run, inputs)["losses_kwh"].sum(axis=2)
         self.figures_by_step: Figures = {}
         self.figures_of_run: Figures = {}
         self.tallies = SchoolTallies()

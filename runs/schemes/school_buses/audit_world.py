@@ -399,17 +399,8 @@ class SchoolWorld:
         self.figures["school_driven_kwh"][step] = used.sum()
         self.figures["school_unmet_kwh"][step] = unmet.sum()
         generated = float(audit.hours["net_kwh"][step, self.s].sum())
-        losses = self._losses(step)
+        losses = float(audit.losses_kwh[step, self.s])
         cost = self.inputs.cost
         self.figures["school_replaced_generation_cost"][step] = cost.total(
             generated + losses
         ) - cost.total(generated + losses - float(replaced.sum()))
-
-    def _losses(self, step: int) -> float:
-        """Return what feeders lose [kWh]."""
-        lost = 0.0
-        for m, community in enumerate(self.inputs.scenario.communities.values()):
-            lost += community.feeder.loss_rate * abs(
-                float(self.audit.hours["net_kwh"][step, self.s, m])
-            )
-        return lost

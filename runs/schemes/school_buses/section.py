@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 from math import inf
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
@@ -71,6 +71,8 @@ class CriticalHours(Section):
 
 class SchoolBuses(SchemeSection):
     """Electric school buses, and the trade of their energy in critical hours."""
+
+    connects: ClassVar[str] = "schools"
 
     groups: Annotated[tuple[SchoolGroup, ...], AS_TUPLE] = Field(description="schools")
     rounds: Annotated[tuple[Round, ...], AS_TUPLE] = Field(

@@ -1,7 +1,7 @@
 """The smart homes of a scenario: their devices, and how these are wired."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
@@ -292,6 +292,8 @@ class Sizing(Section):
 
 class SmartHomesSettings(SchemeSection):
     """Homes that settle their own power flow."""
+
+    connects: ClassVar[str] = "homes"
 
     groups: Annotated[tuple[HomeGroupSettings, ...], AS_TUPLE] = Field(description="homes")
     weather: str | None = Field(

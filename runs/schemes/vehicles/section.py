@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from math import inf
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
@@ -28,6 +28,8 @@ CONNECTION = "charging"
 
 class Vehicles(SchemeSection):
     """The electric vehicles, alike but for their day plans and satisfaction."""
+
+    connects: ClassVar[str] = "vehicles"
 
     count: Annotated[int, Field(ge=0, le=10_000_000)] = Field(description="how many vehicles")
     day_plans: str | None = Field(

@@ -1,0 +1,1 @@
+"""Readers of grids: tables of lines, and networks that other programs write."""

@@ -1,0 +1,260 @@
+"""Prices of most welfare: what energy costs where it is delivered.
+
+A planner values what vehicles hold as they do, and pays for generation. Its prices follow from one
+number, the marginal cost of generation: a line that carries energy to a community adds its loss
+rate to the price, one that carries energy from it subtracts it, and a line at its limit raises or
+lowers it until the limit is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.markets.demand_curve import DemandCurve, demand_curve
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.three_level_game import Game, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Demand at every price: straight between points, constant beyond the first and the last.
+
+    Attributes
+    ----------
+    price : array, shape (points,)
+        Non-decreasing prices [money/kWh]; the demand jumps where one stands twice.
+    energy_kwh : array, shape (points,)
+        Non-increasing demands [kWh].
+    """
+
+    price: NDArray[np.float64]
+    energy_kwh: NDArray[np.float64]
+
+    def at(self, price: NDArray[np.float64], side: str = "left") -> NDArray[np.float64]:
+        """Return the demand at prices, at a jump the one before it or, "right", after it [kWh]."""
+        points = len(self.price)
+        right = self.price.searchsorted(price, "left" if side == "left" else "right")
+        after, before = np.minimum(right, points - 1), np.maximum(right - 1, 0)
+        width = self.price[after] - self.price[before]
+        share = np.divide(
+            price - self.price[before], width, out=np.zeros(len(price)), where=width > 0
+        )
+        change = self.energy_kwh[after] - self.energy_kwh[before]
+        energy: NDArray[np.float64] = self.energy_kwh[before] + share * change
+        return energy
+
+    def energy_at(self, price: float) -> float:
+        """Return the demand at one price, the larger one at a jump [kWh]."""
+        return float(self.at(np.array([price]))[0])
+
+    def floor(self, most_kwh: float) -> float:
+        """Return the lowest price at which no more than ``most_kwh`` is demanded.
+
+        That is the last price of all where more is demanded at every price.
+        """
+        k = int(np.argmax(self.energy_kwh <= most_kwh))
+        if self.energy_kwh[k] > most_kwh:
+            return float(self.price[-1])
+        return float(self.price[0]) if k == 0 else self._between(k - 1, most_kwh)
+
+    def ceiling(self, least_kwh: float) -> float:
+        """Return the highest price at which no less than ``least_kwh`` is demanded.
+
+        That is the first price of all where less is demanded at every price.
+        """
+        k = len(self.price) - 1 - int(np.argmax(self.energy_kwh[::-1] >= least_kwh))
+        if self.energy_kwh[k] < least_kwh:
+            return float(self.price[0])
+        last = k == len(self.price) - 1
+        return float(self.price[k]) if last else self._between(k, least_kwh)
+
+    def _between(self, k: int, energy_kwh: float) -> float:
+        """Return the price of a demand between two neighbouring points."""
+        fall = float(self.energy_kwh[k] - self.energy_kwh[k + 1])
+        share = (float(self.energy_kwh[k]) - energy_kwh) / fall if fall > 0 else 0.0
+        return float(self.price[k] + share * (self.price[k + 1] - self.price[k]))
+
+    def clipped(self, least_kwh: float, most_kwh: float) -> "Steps":
+        """Return the demand kept within limits by its price, as far as a price can."""
+        most = max(most_kwh, float(self.energy_kwh[-1]))
+        least = min(least_kwh, most, float(self.energy_kwh[0]))
+        inside = (self.energy_kwh <= most) & (self.energy_kwh >= least)
+        if inside.all():
+            return self
+        price, energy = self.price[inside], self.energy_kwh[inside]
+        if most < self.energy_kwh[0]:
+            price, energy = np.append(self.floor(most), price), np.append(most, energy)
+        if least > self.energy_kwh[-1]:
+            price, energy = np.append(price, self.ceiling(least)), np.append(energy, least)
+        return Steps(price, energy)
+
+    def sent(self, loss_rate: float) -> "Steps":
+        """Return what a line is sent for this demand, by the price at its other end."""
+        if loss_rate == 0:
+            return self
+        draws, delivers = self.energy_kwh > 0, self.energy_kwh < 0
+        if not (draws.any() or delivers.any()):
+            return self
+        # Where neither is demanded the price lies between what both directions would ask. At prices
+        # below 0 both would do; then it is drawn as long as that is wanted.
+        last_draw = self.floor(0.0) / (1.0 + loss_rate)
+        first_deliver = max(self.ceiling(0.0) / (1.0 - loss_rate), last_draw)
+        price, energy = [], []
+        if draws.any():
+            price.append(self.price[draws] / (1.0 + loss_rate))
+            energy.append(self.energy_kwh[draws] * (1.0 + loss_rate))
+            if not draws.all():
+                price.append(np.array([last_draw]))
+                energy.append(np.zeros(1))
+        if delivers.any():
+            if not delivers.all():
+                price.append(np.array([first_deliver]))
+                energy.append(np.zeros(1))
+            delivered = self.price[delivers] / (1.0 - loss_rate)
+            price.append(np.maximum(delivered, first_deliver) if draws.any() else delivered)
+            energy.append(self.energy_kwh[delivers] * (1.0 - loss_rate))
+        return Steps(np.concatenate(price), np.concatenate(energy))
+
+
+def steps_of(curve: DemandCurve) -> Steps:
+    """Return the demand of a community, constant beyond the ends of its curve."""
+    price = np.stack((curve.edges[:-1], curve.edges[1:]), axis=1)
+    energy = curve.intercept[:, None] - curve.slope[:, None] * price
+    # Rounding may leave a rise where two pieces meet.
+    return Steps(price.ravel(), np.minimum.accumulate(energy.ravel()))
+
+
+def _added(parts: Sequence[Steps], constant_kwh: float) -> Steps:
+    """Return the sum of demands and a constant."""
+    if not parts:
+        return Steps(np.zeros(1), np.full(1, constant_kwh))
+    if len(parts) == 1:
+        return Steps(parts[0].price, parts[0].energy_kwh + constant_kwh)
+    price = np.unique(np.concatenate([part.price for part in parts]))
+    before, after = (
+        constant_kwh + np.sum([part.at(price, side) for part in parts], axis=0)
+        for side in ("left", "right")
+    )
+    energy = np.stack((before, after), axis=1).ravel()
+    return Steps(np.repeat(price, 2), np.minimum.accumulate(energy))
+
+
+def marginal_cost(demand: Steps, cost: GenerationCost) -> float:
+    """Return where a price equals the marginal cost of what is demanded at it [money/kWh].
+
+    The price less the marginal cost rises with the price, so there is one such price; at a jump of
+    the demand it is that of the jump.
+    """
+    over = demand.price - cost.marginal(demand.energy_kwh)
+    k = int(over.searchsorted(0.0))
+    if k == 0:
+        return float(cost.marginal(float(demand.energy_kwh[0])))
+    if k == len(over):
+        return float(cost.marginal(float(demand.energy_kwh[-1])))
+    share = -over[k - 1] / (over[k] - over[k - 1])
+    return float(demand.price[k - 1] + share * (demand.price[k] - demand.price[k - 1]))
+
+
+def solve_planner(game: Game) -> Outcome:
+    """Find the prices of most welfare: satisfaction of vehicles less cost of generation.
+
+    Parameters
+    ----------
+    game : Game
+        As for the games; the bounds of prices are left aside, since nobody gains by a price.
+
+    Returns
+    -------
+    Outcome
+        The utility's price is the marginal cost of generation. A community without vehicles pays
+        what energy costs there.
+
+    Notes
+    -----
+    From the communities upwards the demand beyond each line becomes a demand at the line's other
+    end; its price is then found by one root, and the prices from the utility downwards. All is
+    exact for demands made of lines and jumps. At a marginal cost below 0, where losses are welcome
+    too, a line whose both directions pay changes direction at the price between them.
+    """
+    demands = _demands(game)
+    feed = game.feed
+    lines = () if feed is None else feed.lines
+    answering = tuple(range(len(demands))) if feed is None else feed.answering
+    loads = 0.0 if feed is None else feed.passive_kwh
+    beyond: list[Steps] = []
+    sent: dict[int, list[Steps]] = {k: [] for k in range(-1, len(lines))}
+    for k in range(len(lines) - 1, -1, -1):
+        line = lines[k]
+        held = _added([*(demands[m] for m in line.answering), *sent[k]], line.passive_kwh)
+        beyond.append(held)
+        limited = held.clipped(-line.limit_kwh, line.limit_kwh)
+        sent[line.above].append(limited.sent(line.loss_rate))
+    beyond.reverse()
+    total = _added([*(demands[m] for m in answering), *sent[-1]], loads)
+    cost = marginal_cost(total, game.cost)
+    # The price at the far end of each line, and at last the utility's.
+    price = np.empty(len(lines) + 1)
+    price[-1] = cost
+    for k, line in enumerate(lines):
+        price[k] = _far_price(beyond[k], line.limit_kwh, line.loss_rate, float(price[line.above]))
+    community_price, demand = np.empty((2, len(demands)))
+    places = [(-1, answering), *((k, line.answering) for k, line in enumerate(lines))]
+    for k, where in places:
+        for m in where:
+            community_price[m] = _own_price(game, m, float(price[k]))
+            kinks = game.kinks[m]
+            at = float(community_price[m])
+            demand[m] = float(demand_curve(kinks, at, at).demand_kwh(at))
+    return Outcome(cost, community_price, demand)
+
+
+def _demands(game: Game) -> list[Steps]:
+    """Return what every community demands at every price, kept within its own limits."""
+    demands = []
+    for m, kinks in enumerate(game.kinks):
+        held = _demand(game, m)
+        if game.limits_kwh is not None and len(kinks.slope):
+            held = held.clipped(*(float(limit[m]) for limit in game.limits_kwh))
+        demands.append(held)
+    return demands
+
+
+def _demand(game: Game, community: int) -> Steps:
+    """Return what a community demands at every price."""
+    kinks = game.kinks[community]
+    if len(kinks.slope) == 0:
+        return Steps(np.zeros(1), np.array([kinks.saturated_kwh]))
+    low, high = float(kinks.full_price.min()), float(kinks.empty_price.max())
+    margin = 1.0 + 1e-6 * (abs(low) + abs(high))
+    return steps_of(demand_curve(kinks, low - margin, high + margin))
+
+
+def _own_price(game: Game, community: int, price: float) -> float:
+    """Return a community's price: the one where it is fed, raised or lowered by its own limits."""
+    if game.limits_kwh is None or len(game.kinks[community].slope) == 0:
+        return price
+    least, most = (float(limit[community]) for limit in game.limits_kwh)
+    return _limited_price(_demand(game, community), least, most, price)
+
+
+def _limited_price(demand: Steps, least_kwh: float, most_kwh: float, price: float) -> float:
+    """Return the price next to ``price`` at which a demand stays within limits."""
+    energy = demand.energy_at(price)
+    if energy > most_kwh:
+        return max(price, demand.floor(most_kwh))
+    if energy < least_kwh:
+        return min(price, demand.ceiling(least_kwh))
+    return price
+
+
+def _far_price(demand: Steps, limit_kwh: float, loss_rate: float, price: float) -> float:
+    """Return the price at the far end of a line whose other end has ``price``."""
+    draw, deliver = price * (1.0 + loss_rate), price * (1.0 - loss_rate)
+    if demand.energy_at(draw) > 0:
+        return _limited_price(demand, -limit_kwh, limit_kwh, draw)
+    if demand.energy_at(deliver) < 0:
+        return _limited_price(demand, -limit_kwh, limit_kwh, deliver)
+    low, high = min(draw, deliver), max(draw, deliver)
+    return min(max(demand.floor(0.0), low), high)

@@ -1,0 +1,42 @@
+"""What the exchange of a step is worth to all together."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Numbers = float | NDArray[np.float64]
+
+
+def satisfaction(lam: Numbers, theta: Numbers, held_kwh: Numbers) -> NDArray[np.float64]:
+    """Return what holding energy is worth, ``lam * e - theta / 2 * e**2`` [money].
+
+    Parameters
+    ----------
+    lam : float or array, shape (n,)
+        Value of the first kWh [money/kWh].
+    theta : float or array, shape (n,)
+        Decrease of that value with every kWh held [money/kWh^2].
+    held_kwh : float or array, shape (n,)
+        Energy held after the exchange above the lowest permitted state of charge [kWh].
+
+    Notes
+    -----
+    Source: Khwanrit (2024), text under eq. (5.2).
+    """
+    held = np.asarray(held_kwh, dtype=np.float64)
+    return np.asarray((lam - 0.5 * theta * held) * held)
+
+
+def price_of_anarchy(planner: float, strategy: float) -> float:
+    """Return the planner's welfare over that of a strategy, NaN where the ratio means nothing.
+
+    Parameters
+    ----------
+    planner, strategy : float
+        Welfare from the same state [money].
+
+    Notes
+    -----
+    A ratio compares amounts above 0 only: where the strategy's welfare is 0 or a loss, only the
+    difference of both says how much is missed.
+    """
+    return planner / strategy if strategy > 0 else float("nan")
