@@ -12,7 +12,8 @@ from hmesh.markets.aggregator_response import best_price
 from hmesh.markets.three_level_game import follow_exact, solve_exact
 from hmesh.runs.audits.reference.aggregator import best_prices
 from hmesh.runs.audits.reference.demand import Demand, demand_of
-from hmesh.runs.audits.reference.generation import Generation, PriceRange, Tree
+from hmesh.runs.audits.reference.generation import Generation, PriceRange
+from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.audits.reference.stores import Array, Stores, elastic_load
 from hmesh.runs.audits.reference.utility import PriceGame, best_utility_price
 
@@ -71,7 +72,7 @@ def worlds(draw: st.DrawFn) -> World:
     tree = Tree.star(rates, [1e9] * count)
     if count == 3 and random.random() < 0.5:
         # Two communities share a line.
-        tree = Tree([-1, 0, 0, -1], [-1, 0, 1, 2], [0.1, *rates], [1e9] * 4)
+        tree = Tree([-1, 0, 0, -1], [0.1, *rates], [1e9] * 4, [1, 2, 3])
     cost = Generation(float(random.choice([0.0, 0.05, 0.5])), float(random.uniform(-5, 30)), 3.0)
     prices = PriceRange(low, high - float(random.choice([0.0, 10.0])), low, high)
     return World(fixed, stores, loads, PriceGame(demands, cost, prices, tree))
@@ -126,7 +127,7 @@ def test_a_demand_is_cut_where_a_line_is_kept(world: World, share: float) -> Non
             continue
         low, high = demand.ends()
         rating = max(abs(low[0]), abs(high[-1])) * share
-        kept = demand.within(rating)
+        kept = demand.within(-rating, rating)
         for price in np.linspace(demand.lowest, demand.highest, 101).tolist():
             least, most = demand.at(price)
             inside = kept.lowest <= price <= kept.highest
@@ -217,9 +218,12 @@ def test_losses_lower_what_the_utility_earns_and_are_seen_in_its_price() -> None
 
 
 def test_a_tree_generates_what_is_drawn_and_lost() -> None:
-    tree = Tree([-1, 0, 0], [-1, 0, 1], [0.1, 0.0, 0.5], [30.0, 20.0, 20.0])
+    tree = Tree([-1, 0, 0], [0.1, 0.0, 0.5], [30.0, 20.0, 20.0], [1, 2], owner=[-1, 0, 1])
     arriving, generated = tree.arriving([10.0, -4.0])
     assert arriving == [10.0 - 4.0 + 2.0, 10.0, -4.0]
     assert generated == pytest.approx(8.0 * 1.1)
-    assert tree.kept([10.0, -4.0])
-    assert not replace(tree, rating_kwh=[7.0, 20.0, 20.0]).kept([10.0, -4.0])
+    assert tree.over([10.0, -4.0]) == (-10.0, -16.0)
+    assert replace(tree, rating_kwh=[7.0, 20.0, 20.0]).over([10.0, -4.0], -1) == (1.0, -15.0)
+    assert tree.kept_by(1) == pytest.approx((-20.0, 20.0))
+    fixed = replace(tree, fixed_kwh=[0.0, 3.0, -1.0])
+    assert fixed.kept_by(0) == pytest.approx((-23.0, 17.0))

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import Places
-from hmesh.runs.audits.reference.generation import Generation, PriceRange, Tree
+from hmesh.runs.audits.reference.generation import Generation, PriceRange
+from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario

@@ -63,17 +63,21 @@ class Demand:
         cuts = np.clip(self.cuts[first : first + count + 1], lowest, highest)
         return Demand(cuts, self.offset[holds], self.gain[holds], self.moved_kwh)
 
-    def within(self, rating_kwh: float) -> "Demand":
-        """Return the part in which a line of a rating is kept, at least one price.
+    def within(self, least_kwh: float, most_kwh: float) -> "Demand":
+        """Return the part in which it stays between two energies, at least one price.
 
-        Where no price keeps it the highest is left if too much is drawn, else the lowest.
+        Where no price keeps it the highest is left if too much is drawn, else the lowest; where
+        none keeps both, the lowest at which not too much is drawn.
         """
         low, high = self.ends()
-        if high[-1] > rating_kwh:
+        if low[0] <= most_kwh and high[-1] >= least_kwh:
+            return self
+        if high[-1] > most_kwh:
             return self.between(self.highest, self.highest)
-        if low[0] < -rating_kwh:
+        if low[0] < least_kwh:
             return self.between(self.lowest, self.lowest)
-        return self.between(*_prices_between(self, -rating_kwh, rating_kwh))
+        lowest, highest = _prices_between(self, least_kwh, most_kwh)
+        return self.between(lowest, max(lowest, highest))
 
 
 def _prices_between(demand: Demand, least_kwh: float, most_kwh: float) -> tuple[float, float]:

@@ -1,9 +1,6 @@
-"""What generation costs, and what the lines of a tree lose, by their definitions."""
+"""What generation costs, and what may be asked for it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from hmesh.runs.audits.reference.stores import Array
 
@@ -43,53 +40,3 @@ class PriceRange:
     utility_upper: float
     aggregator_lower: float
     aggregator_upper: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """Lines between the utility and the communities, each further line after the one before it.
-
-    Attributes
-    ----------
-    parent
-        The line above each, -1 where it leaves the utility.
-    community
-        The community at the far end of each, -1 where there is none.
-    loss_rate
-        Energy lost for each kWh that arrives [1].
-    rating_kwh
-        What may arrive in a step, either way [kWh].
-    """
-
-    parent: Sequence[int]
-    community: Sequence[int]
-    loss_rate: Sequence[float]
-    rating_kwh: Sequence[float]
-
-    @classmethod
-    def star(cls, loss_rate: Sequence[float], rating_kwh: Sequence[float]) -> "Tree":
-        """Return one line from the utility to each community."""
-        count = len(loss_rate)
-        return cls([-1] * count, list(range(count)), list(loss_rate), list(rating_kwh))
-
-    def arriving(self, demand_kwh: Sequence[float]) -> tuple[list[float], float]:
-        """Return what arrives at the far end of each line, and what the utility generates [kWh]."""
-        arriving = [demand_kwh[m] if m >= 0 else 0.0 for m in self.community]
-        generated = 0.0
-        for line in reversed(range(len(self.parent))):
-            sent = arriving[line] + self.loss_rate[line] * abs(arriving[line])
-            if self.parent[line] < 0:
-                generated += sent
-            else:
-                arriving[self.parent[line]] += sent
-        return arriving, generated
-
-    def generated(self, demand_kwh: Sequence[float]) -> float:
-        """Return what the utility generates [kWh]."""
-        return self.arriving(demand_kwh)[1]
-
-    def kept(self, demand_kwh: Sequence[float]) -> bool:
-        """Whether every line carries what it may."""
-        arriving, _ = self.arriving(demand_kwh)
-        room = np.asarray(self.rating_kwh) - np.abs(arriving)
-        return bool((room >= -1e-9 * np.maximum(self.rating_kwh, 1.0)).all())

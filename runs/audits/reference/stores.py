@@ -47,14 +47,24 @@ class Stores:
         chosen_columns = (column[chosen] for column in columns)
         return Stores(*chosen_columns, self.charge_efficiency, self.discharge_efficiency)
 
-    def gain(self, price: Numbers, exchange_kwh: Numbers) -> Array:
-        """Return what an exchange is worth beyond none, its payment subtracted [money]."""
+    def stored(self, exchange_kwh: Numbers) -> Array:
+        """Return what an exchange adds to each store [kWh]."""
         exchange = np.asarray(exchange_kwh)
-        stored = np.where(
+        return np.where(
             exchange > 0,
             self.charge_efficiency * exchange,
             exchange / self.discharge_efficiency,
         )
+
+    def satisfaction(self, exchange_kwh: Numbers) -> Array:
+        """Return what each values the energy at that it holds after an exchange [money]."""
+        held = self.usable_kwh + self.stored(exchange_kwh)
+        worth: Array = self.lam * held - self.theta * held**2 / 2
+        return worth
+
+    def gain(self, price: Numbers, exchange_kwh: Numbers) -> Array:
+        """Return what an exchange is worth beyond none, its payment subtracted [money]."""
+        stored, exchange = self.stored(exchange_kwh), np.asarray(exchange_kwh)
         marginal = self.lam - self.theta * self.usable_kwh
         worth: Array = stored * (marginal - self.theta * stored / 2)
         return worth - price * exchange

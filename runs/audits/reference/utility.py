@@ -17,7 +17,8 @@ import numpy as np
 
 from hmesh.runs.audits.reference.aggregator import BestPrices, best_prices
 from hmesh.runs.audits.reference.demand import Demand
-from hmesh.runs.audits.reference.generation import Generation, PriceRange, Tree
+from hmesh.runs.audits.reference.generation import Generation, PriceRange
+from hmesh.runs.audits.reference.lines import DUST_KWH, Tree, last_kept
 
 MOST_HALVINGS = 20_000
 
@@ -114,6 +115,31 @@ class UtilityBest:
     rounding: float
 
 
+def allowed_prices(game: PriceGame) -> tuple[float, float]:
+    """Return between which prices of the utility the lines are kept that communities share.
+
+    What communities draw never rises with the price, so it is halved until the last price is found
+    that keeps them. Where no price does, the highest is left if too much is drawn, else the lowest.
+    """
+    lowest, highest = game.prices.utility_lower, game.prices.utility_upper
+
+    def over(price: float, side: int) -> bool:
+        answers = game.answers(price)
+        energies = answers.most_kwh if side else answers.least_kwh
+        return game.tree.over(energies, owner=-1)[side] > DUST_KWH
+
+    floor, ceiling = lowest, highest
+    if over(highest, 0):
+        floor = highest
+    elif over(lowest, 0):
+        floor = last_kept(lambda price: over(price, 0), highest, lowest)
+    if over(lowest, 1):
+        ceiling = lowest
+    elif over(highest, 1):
+        ceiling = last_kept(lambda price: over(price, 1), lowest, highest)
+    return floor, max(floor, ceiling)
+
+
 def best_utility_price(game: PriceGame, guess: float | None = None) -> UtilityBest:
     """Return the price at which a utility earns most, its aggregators answering as suits them.
 
@@ -124,8 +150,20 @@ def best_utility_price(game: PriceGame, guess: float | None = None) -> UtilityBe
     guess
         A price to begin with, which spares looking at others that are much worse.
     """
-    lowest, highest = game.prices.utility_lower, game.prices.utility_upper
-    found = _Found(game)
+    best = _best_between(game, game.prices.utility_lower, game.prices.utility_upper, guess)
+    if max(game.tree.over(best.demand_kwh, owner=-1)) <= DUST_KWH:
+        return best
+    return _best_between(game, *allowed_prices(game), guess, keeps=True)
+
+
+def _best_between(
+    game: PriceGame, lowest: float, highest: float, guess: float | None, *, keeps: bool = False
+) -> UtilityBest:
+    """Return the best price between two, whatever lines carry or where some price keeps them."""
+    if keeps:
+        ends = game.answers(lowest).least_kwh, game.answers(highest).most_kwh
+        keeps = all(max(game.tree.over(energies, owner=-1)) <= DUST_KWH for energies in ends)
+    found = _Found(game, keeps=keeps)
     first = [lowest, highest]
     if guess is not None and lowest < guess < highest:
         first.insert(1, guess)
@@ -158,8 +196,8 @@ def best_utility_price(game: PriceGame, guess: float | None = None) -> UtilityBe
 class _Found:
     """The best price so far."""
 
-    def __init__(self, game: PriceGame) -> None:
-        self.game = game
+    def __init__(self, game: PriceGame, *, keeps: bool) -> None:
+        self.game, self.keeps = game, keeps
         self.profit, self.price, self.rounding = -np.inf, np.inf, 0.0
         self.demand_kwh: list[float] = []
 
@@ -172,6 +210,8 @@ class _Found:
 
     def take(self, price: float, energies: list[float]) -> None:
         """Keep a price if it is better than those before."""
+        if self.keeps and max(self.game.tree.over(energies, owner=-1)) > DUST_KWH:
+            return
         profit = self.game.profit(price, energies)
         if profit > self.profit or (profit == self.profit and price < self.price):
             self.profit, self.price, self.demand_kwh = profit, price, energies
@@ -261,7 +301,7 @@ def _changes_of_direction(
 ) -> list[float]:
     """Return the shares of the way between two demands at which a line's flow turns, 0 and 1."""
     shares = [0.0, 1.0]
-    if not any(tree.loss_rate):
+    if not tree.loses:
         return shares
     # Lines further out turn first; beyond a turn those before them carry another line.
     for _ in range(len(tree.parent)):
@@ -284,7 +324,7 @@ def _most_between(game: PriceGame, low: Answers, high: Answers) -> float:
     """Return a bound on what the utility earns between two prices [money]."""
     most, least = low.least_kwh, high.most_kwh
     sold = sorted((float(np.sum(least)), float(np.sum(most))))
-    lost = _losses_between(game.tree, least, most)
+    lost = _made_beyond_sales(game.tree, least, most)
     a, b = game.generation.quadratic, game.generation.linear
     best = -np.inf
     for price in (low.utility_price, high.utility_price):
@@ -307,14 +347,18 @@ def _candidates(
         yield min(max((price - b) / (2 * a) - loss, sold[0]), sold[1])
 
 
-def _losses_between(
+def _made_beyond_sales(
     tree: Tree, least_kwh: Sequence[float], most_kwh: Sequence[float]
-) -> tuple[float, ...]:
-    """Return the least and the most that can be lost between two demands [kWh]."""
-    if not any(tree.loss_rate):
-        return (0.0, 0.0)
+) -> tuple[float, float]:
+    """Return the least and the most that is generated beyond what is sold [kWh].
+
+    That is what lines lose, and what is taken whatever the price beside the demands.
+    """
+    beside = float(np.sum(tree.fixed_kwh)) + tree.fixed_at_utility_kwh
+    if not tree.loses:
+        return beside, beside
     ends = tree.arriving(least_kwh)[0], tree.arriving(most_kwh)[0]
-    fewest, greatest = 0.0, 0.0
+    fewest, greatest = beside, beside
     for rate, u, v in zip(tree.loss_rate, *ends, strict=True):
         fewest += rate * (0.0 if u * v <= 0 else min(abs(u), abs(v)))
         greatest += rate * max(abs(u), abs(v))
