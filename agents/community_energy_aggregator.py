@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from hmesh.agents.fleet import ParkedVehicles
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
-from hmesh.markets.aggregator_response import ResponseMap, response_map
+from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
+from hmesh.markets.price_limits import price_limits
 from hmesh.markets.three_level_game import PriceBounds
 
 MOST_ATTEMPTS = 8
@@ -57,6 +58,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
         self._answers: ResponseMap | None = None
+        self._limits_kwh: tuple[float, float] | None = None
+        self._held = False
 
     @property
     def bus(self) -> MessageBus:
@@ -64,8 +67,19 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         bus: MessageBus = self.model.bus
         return bus
 
-    def begin_step(self, step: int, parked: ParkedVehicles, fixed_kwh: float) -> None:
-        """Meter the fixed load of the step and learn what the parked vehicles want."""
+    def begin_step(
+        self,
+        step: int,
+        parked: ParkedVehicles,
+        fixed_kwh: float,
+        limits_kwh: tuple[float, float] | None = None,
+    ) -> None:
+        """Meter the fixed load of the step and learn what the parked vehicles want.
+
+        With ``limits_kwh``, the least and the most that its own lines let the community draw [kWh],
+        it asks no price at which they are left.
+        """
+        self._limits_kwh = limits_kwh
         self._step, self._round = step, 0
         self._parked, self._fixed_kwh = parked, fixed_kwh
         self._learned = self._answers = None
@@ -83,6 +97,12 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         bounds = self.bounds
         curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         self._learned = learned
+        self._held = False
+        if self._limits_kwh is not None:
+            floor, ceiling = price_limits(curve, *self._limits_kwh)
+            self._held = (floor, ceiling) != (bounds.aggregator_lower, bounds.aggregator_upper)
+            if self._held:
+                curve = demand_curve(learned.kinks, floor, ceiling)
         self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
 
     def _ask_vehicles(self, price: float) -> NDArray[np.float64]:
@@ -158,6 +178,26 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         if self.without_vehicles == "profit_max":
             return upper
         return min(max(utility_price, lower), upper)
+
+    def unlimited_price(self, price: float, utility_price: float | None) -> float:
+        """Return what it would ask if no line had a limit [money/kWh].
+
+        Parameters
+        ----------
+        price : float
+            What it asks [money/kWh].
+        utility_price : float or None
+            What the utility would ask if the lines had none that communities share; None where that
+            is what it asks [money/kWh].
+        """
+        if utility_price is None and not (self._learned is not None and self._held):
+            return price
+        asked = self.heard_price if utility_price is None else utility_price
+        if self._learned is None:
+            return self.best_price(asked)
+        bounds = self.bounds
+        curve = demand_curve(self._learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+        return best_price(curve, asked)
 
     def announce(self, utility_price: float) -> tuple[float, NDArray[np.float64]]:
         """Set the price of the step and let the vehicles act on it.

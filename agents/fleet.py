@@ -121,11 +121,15 @@ class ParkedVehicles:
 
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at ``price`` [kWh], above 0 when charging."""
-        energy = best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
-        )
+        energy = self.best_kwh(price)
         self._decide_alone(price, energy)
         return energy
+
+    def best_kwh(self, price: float) -> NDArray[np.float64]:
+        """Return the exchange of every vehicle that it values most at ``price`` [kWh]."""
+        return best_response(
+            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
+        )
 
     def _decide_alone(self, price: float, energy_kwh: NDArray[np.float64]) -> None:
         """Replace the answers of vehicles with a will of their own by what they want."""

@@ -1,16 +1,48 @@
 """The utility: generates what its communities use and looks for its best price."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import mesa
+import numpy as np
+from numpy.typing import NDArray
 
 from hmesh.agents.community_energy_aggregator import MOST_ATTEMPTS, CommunityEnergyAggregator
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.grid_losses import Feed
 from hmesh.markets.price_search import SearchedPrice, search_price
+from hmesh.markets.search_on_lines import search_price_on_lines
 from hmesh.markets.three_level_game import PriceBounds
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLines:
+    """The utility's lines in a step, and which communities take part.
+
+    Attributes
+    ----------
+    feed : Feed
+        The lines, with all that is drawn whatever the price.
+    taking_part : array of int
+        Communities that take part, in the order of their aggregators.
+    """
+
+    feed: Feed
+    taking_part: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, feed: Feed | None, taking_part: Sequence[int]) -> Self | None:
+        """Return the lines of a step, None where they change nothing."""
+        return None if feed is None else cls(feed, np.array(taking_part, dtype=np.intp))
+
+    def demand_kwh(self, heard_kwh: Sequence[float]) -> NDArray[np.float64]:
+        """Return the demand of all communities from what those said that take part [kWh]."""
+        demand = np.zeros(self.feed.communities)
+        demand[self.taking_part] = heard_kwh
+        return demand
 
 
 class UtilityCompany(mesa.Agent[Any]):
@@ -53,8 +85,19 @@ class UtilityCompany(mesa.Agent[Any]):
         """Start the rounds of a step."""
         self._step, self._round, self.fallbacks = step, 0, 0
 
-    def negotiate(self, aggregators: Sequence[CommunityEnergyAggregator]) -> SearchedPrice | None:
+    def negotiate(
+        self,
+        aggregators: Sequence[CommunityEnergyAggregator],
+        lines: "KnownLines | None" = None,
+    ) -> SearchedPrice | None:
         """Look for the price that earns most, by asking the aggregators.
+
+        Parameters
+        ----------
+        aggregators : sequence of CommunityEnergyAggregator
+            Those that take part.
+        lines : KnownLines, optional
+            Its lines to them, where it counts their losses or keeps limits that they share.
 
         Returns
         -------
@@ -65,14 +108,25 @@ class UtilityCompany(mesa.Agent[Any]):
         if not self._room():
             self.fallbacks += 1
             return None
-        found = search_price(
-            lambda price: self._ask(aggregators, price),
-            self.cost,
-            self.bounds.utility_lower,
-            self.bounds.utility_upper,
-            self.tolerance,
-            go_on=self._room,
-        )
+        bounds = self.bounds.utility_lower, self.bounds.utility_upper
+        if lines is None:
+            found = search_price(
+                lambda price: self._ask(aggregators, price),
+                self.cost,
+                *bounds,
+                self.tolerance,
+                go_on=self._room,
+            )
+        else:
+            known = lines
+
+            def ask(price: float) -> NDArray[np.float64]:
+                self._ask(aggregators, price)
+                return known.demand_kwh([self._last_heard.get(a.name, 0.0) for a in aggregators])
+
+            found = search_price_on_lines(
+                ask, self.cost, *bounds, known.feed, self.tolerance, go_on=self._room
+            )
         self.price = found.price
         return found
 

@@ -6,7 +6,8 @@ before it; node 0 is the utility. A line that receives ``r`` at its far end is s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -235,6 +236,13 @@ class Feed:
             )
             for k, line in enumerate(kept)
         ]
+
+    def without_limits(self) -> "Feed":
+        """Return the same lines without limits."""
+        feed = copy(self)
+        feed.limited = False
+        feed.lines = [replace(line, limit_kwh=np.inf) for line in self.lines]
+        return feed
 
     def received_kwh(self, demand_kwh: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Return what each line kept receives, and at last what is generated; each shape (k,).

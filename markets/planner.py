@@ -100,7 +100,9 @@ class Steps:
         # Where neither is demanded the price lies between what both directions would ask. At prices
         # below 0 both would do; then it is drawn as long as that is wanted.
         last_draw = self.floor(0.0) / (1.0 + loss_rate)
-        first_deliver = max(self.ceiling(0.0) / (1.0 - loss_rate), last_draw)
+        first_deliver = self.ceiling(0.0) / (1.0 - loss_rate)
+        if draws.any():
+            first_deliver = max(first_deliver, last_draw)
         price, energy = [], []
         if draws.any():
             price.append(self.price[draws] / (1.0 + loss_rate))
@@ -113,8 +115,15 @@ class Steps:
                 price.append(np.array([first_deliver]))
                 energy.append(np.zeros(1))
             delivered = self.price[delivers] / (1.0 - loss_rate)
-            price.append(np.maximum(delivered, first_deliver) if draws.any() else delivered)
-            energy.append(self.energy_kwh[delivers] * (1.0 - loss_rate))
+            later = np.ones(len(delivered), dtype=bool)
+            if draws.any():
+                # Where drawing ends at a price at which some would be delivered, it jumps to that.
+                start = self.energy_at(first_deliver * (1.0 - loss_rate))
+                price.append(np.array([first_deliver]))
+                energy.append(np.array([min(start, 0.0) * (1.0 - loss_rate)]))
+                later = delivered > first_deliver
+            price.append(delivered[later])
+            energy.append(self.energy_kwh[delivers][later] * (1.0 - loss_rate))
         return Steps(np.concatenate(price), np.concatenate(energy))
 
 
@@ -163,7 +172,9 @@ def solve_planner(game: Game) -> Outcome:
     Parameters
     ----------
     game : Game
-        As for the games; the bounds of prices are left aside, since nobody gains by a price.
+        As for the games. Since nobody gains by a price, its bounds are left aside but for one
+        thing: a limit raises or lowers a price no further than to the bounds of the aggregators,
+        beyond which they could not keep it either.
 
     Returns
     -------
@@ -178,36 +189,55 @@ def solve_planner(game: Game) -> Outcome:
     exact for demands made of lines and jumps. At a marginal cost below 0, where losses are welcome
     too, a line whose both directions pay changes direction at the price between them.
     """
-    demands = _demands(game)
-    feed = game.feed
-    lines = () if feed is None else feed.lines
-    answering = tuple(range(len(demands))) if feed is None else feed.answering
-    loads = 0.0 if feed is None else feed.passive_kwh
-    beyond: list[Steps] = []
-    sent: dict[int, list[Steps]] = {k: [] for k in range(-1, len(lines))}
-    for k in range(len(lines) - 1, -1, -1):
-        line = lines[k]
-        held = _added([*(demands[m] for m in line.answering), *sent[k]], line.passive_kwh)
-        beyond.append(held)
-        limited = held.clipped(-line.limit_kwh, line.limit_kwh)
-        sent[line.above].append(limited.sent(line.loss_rate))
-    beyond.reverse()
-    total = _added([*(demands[m] for m in answering), *sent[-1]], loads)
-    cost = marginal_cost(total, game.cost)
-    # The price at the far end of each line, and at last the utility's.
-    price = np.empty(len(lines) + 1)
-    price[-1] = cost
-    for k, line in enumerate(lines):
-        price[k] = _far_price(beyond[k], line.limit_kwh, line.loss_rate, float(price[line.above]))
-    community_price, demand = np.empty((2, len(demands)))
-    places = [(-1, answering), *((k, line.answering) for k, line in enumerate(lines))]
-    for k, where in places:
-        for m in where:
-            community_price[m] = _own_price(game, m, float(price[k]))
-            kinks = game.kinks[m]
-            at = float(community_price[m])
-            demand[m] = float(demand_curve(kinks, at, at).demand_kwh(at))
+    grid = _Demands(game)
+    cost = marginal_cost(grid.total, game.cost)
+    community_price = grid.prices(cost)
+    demand = np.empty(len(game.kinks))
+    for m, kinks in enumerate(game.kinks):
+        price = float(community_price[m])
+        demand[m] = float(demand_curve(kinks, price, price).demand_kwh(price))
     return Outcome(cost, community_price, demand)
+
+
+def prices_at(game: Game, cost: float) -> NDArray[np.float64]:
+    """Return what energy costs every community where the utility's costs ``cost`` [money/kWh]."""
+    return _Demands(game).prices(cost)
+
+
+class _Demands:
+    """Demands of a game at every price: of the communities, beyond each line, and in all."""
+
+    def __init__(self, game: Game) -> None:
+        self.game, feed = game, game.feed
+        demands = _demands(game)
+        self.lines = () if feed is None else tuple(feed.lines)
+        self.answering = tuple(range(len(demands))) if feed is None else feed.answering
+        self.beyond: list[tuple[Steps, tuple[float, float]]] = []
+        sent: dict[int, list[Steps]] = {k: [] for k in range(-1, len(self.lines))}
+        for k in range(len(self.lines) - 1, -1, -1):
+            line = self.lines[k]
+            held = _added([*(demands[m] for m in line.answering), *sent[k]], line.passive_kwh)
+            limits = _attainable(game, held, -line.limit_kwh, line.limit_kwh)
+            self.beyond.append((held, limits))
+            sent[line.above].append(held.clipped(*limits).sent(line.loss_rate))
+        self.beyond.reverse()
+        loads = 0.0 if feed is None else feed.passive_kwh
+        self.total = _added([*(demands[m] for m in self.answering), *sent[-1]], loads)
+
+    def prices(self, cost: float) -> NDArray[np.float64]:
+        """Return the price of every community where the utility's is ``cost`` [money/kWh]."""
+        # The price at the far end of each line, and at last the utility's.
+        price = np.empty(len(self.lines) + 1)
+        price[-1] = cost
+        for k, line in enumerate(self.lines):
+            above = float(price[line.above])
+            price[k] = _far_price(*self.beyond[k], line.loss_rate, above)
+        community_price = np.empty(len(self.game.kinks))
+        places = [(-1, self.answering), *((k, line.answering) for k, line in enumerate(self.lines))]
+        for k, where in places:
+            for m in where:
+                community_price[m] = _own_price(self.game, m, float(price[k]))
+        return community_price
 
 
 def _demands(game: Game) -> list[Steps]:
@@ -216,9 +246,21 @@ def _demands(game: Game) -> list[Steps]:
     for m, kinks in enumerate(game.kinks):
         held = _demand(game, m)
         if game.limits_kwh is not None and len(kinks.slope):
-            held = held.clipped(*(float(limit[m]) for limit in game.limits_kwh))
+            least, most = (float(limit[m]) for limit in game.limits_kwh)
+            held = held.clipped(*_attainable(game, held, least, most))
         demands.append(held)
     return demands
+
+
+def _attainable(
+    game: Game, demand: Steps, least_kwh: float, most_kwh: float
+) -> tuple[float, float]:
+    """Return limits that a price within the bounds of the aggregators can keep [kWh]."""
+    cheapest, dearest = (
+        demand.energy_at(price)
+        for price in (game.bounds.aggregator_lower, game.bounds.aggregator_upper)
+    )
+    return min(least_kwh, cheapest), max(most_kwh, dearest)
 
 
 def _demand(game: Game, community: int) -> Steps:
@@ -236,11 +278,13 @@ def _own_price(game: Game, community: int, price: float) -> float:
     if game.limits_kwh is None or len(game.kinks[community].slope) == 0:
         return price
     least, most = (float(limit[community]) for limit in game.limits_kwh)
-    return _limited_price(_demand(game, community), least, most, price)
+    demand = _demand(game, community)
+    return _limited_price(demand, _attainable(game, demand, least, most), price)
 
 
-def _limited_price(demand: Steps, least_kwh: float, most_kwh: float, price: float) -> float:
+def _limited_price(demand: Steps, limits_kwh: tuple[float, float], price: float) -> float:
     """Return the price next to ``price`` at which a demand stays within limits."""
+    least_kwh, most_kwh = limits_kwh
     energy = demand.energy_at(price)
     if energy > most_kwh:
         return max(price, demand.floor(most_kwh))
@@ -249,12 +293,14 @@ def _limited_price(demand: Steps, least_kwh: float, most_kwh: float, price: floa
     return price
 
 
-def _far_price(demand: Steps, limit_kwh: float, loss_rate: float, price: float) -> float:
+def _far_price(
+    demand: Steps, limits_kwh: tuple[float, float], loss_rate: float, price: float
+) -> float:
     """Return the price at the far end of a line whose other end has ``price``."""
     draw, deliver = price * (1.0 + loss_rate), price * (1.0 - loss_rate)
     if demand.energy_at(draw) > 0:
-        return _limited_price(demand, -limit_kwh, limit_kwh, draw)
+        return _limited_price(demand, limits_kwh, draw)
     if demand.energy_at(deliver) < 0:
-        return _limited_price(demand, -limit_kwh, limit_kwh, deliver)
+        return _limited_price(demand, limits_kwh, deliver)
     low, high = min(draw, deliver), max(draw, deliver)
     return min(max(demand.floor(0.0), low), high)

@@ -46,15 +46,19 @@ class SearchedPrice:
         After a single answer it supposes that demand does not turn into supply at dearer prices.
     probes : int
         Prices asked.
+    unlimited_price : float or None
+        Best price if no line that communities share had a limit [money/kWh]; None where that is
+        the price.
     """
 
     price: float
     profit: float
     gap: float
     probes: int
+    unlimited_price: float | None = None
 
 
-class _PriceSearch:
+class PriceSearch:
     """The intervals between the prices asked so far, most promising first."""
 
     def __init__(
@@ -77,10 +81,24 @@ class _PriceSearch:
         demand = self.ask(price)
         self.prices.insert(bisect_right(self.prices, price), price)
         self.demand[price] = demand
-        profit = float(utility_profit(self.cost, price, demand))
+        profit = self.profit_at(price)
         if profit > self.best_profit or (profit == self.best_profit and price < self.best_price):
             self.best_price, self.best_profit = price, profit
         return demand
+
+    def profit_at(self, price: float) -> float:
+        """Return what a price earns that was asked [money]."""
+        return float(utility_profit(self.cost, price, self.demand[price]))
+
+    def most_on_line(self, low: float, high: float) -> float:
+        """Return the most between neighbours whose demand is a line [money]."""
+        return float(utility_profit(self.cost, *self.line_optimum(low, high)))
+
+    def most_between(self, intervals: list[tuple[float, float]]) -> list[float]:
+        """Return the most that could be earned between neighbours asked [money]."""
+        known = [(low, high, self.demand[high], self.demand[low]) for low, high in intervals]
+        most: list[float] = most_profit(self.cost, *np.array(known).T).tolist()
+        return most
 
     def enqueue(self, intervals: Iterable[tuple[float, float]]) -> None:
         """Put intervals between neighbours asked in the queue by what each could earn at best."""
@@ -89,13 +107,11 @@ class _PriceSearch:
             if high - low <= self.resolution:
                 continue
             if low in self.linear:
-                most = float(utility_profit(self.cost, *self.line_optimum(low, high)))
-                heapq.heappush(self.queue, (-most, low, high))
+                heapq.heappush(self.queue, (-self.most_on_line(low, high), low, high))
             else:
-                unknown.append((low, high, self.demand[high], self.demand[low]))
+                unknown.append((low, high))
         if unknown:
-            bounds = most_profit(self.cost, *np.array(unknown).T).tolist()
-            for bound, (low, high, _, _) in zip(bounds, unknown, strict=True):
+            for bound, (low, high) in zip(self.most_between(unknown), unknown, strict=True):
                 heapq.heappush(self.queue, (-bound, low, high))
 
     def line_optimum(self, low: float, high: float) -> tuple[float, float]:
@@ -198,8 +214,18 @@ def search_price(
     Three answers on a line make their interval known; everything else is split until no interval
     can beat the best answer heard, or is narrower than half the tolerance.
     """
-    width = highest_price - lowest_price
-    search = _PriceSearch(ask, cost, resolution=0.5 * tolerance * width)
+    search = PriceSearch(ask, cost, 0.5 * tolerance * (highest_price - lowest_price))
+    return run_search(search, lowest_price, highest_price, most_probes, go_on)
+
+
+def run_search(
+    search: PriceSearch,
+    lowest_price: float,
+    highest_price: float,
+    most_probes: int,
+    go_on: Callable[[], bool],
+) -> SearchedPrice:
+    """Ask until no interval can beat the best answer heard, as :func:`search_price`."""
     shares = np.arange(1.0, FIRST_SEARCHED - 1) * GOLDEN_RATIO % 1.0
     for price in ends_first(lowest_price, highest_price, shares):
         search.probe(price)

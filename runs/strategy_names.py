@@ -48,8 +48,9 @@ def default_strategies() -> tuple[str, ...]:
     """Return what a scenario compares that names no strategies: all that need no section."""
     always = (each.name for each in sections_first() if each.always_there)
     named = (strategy for name in always for strategy in STRATEGIES_OF[name])
-    # A strategy of a plugin is compared only where a scenario names it.
-    return tuple(name for name in named if STRATEGIES[name].pricing != OWN_RULE)
+    # A strategy of a plugin is compared only where a scenario names it, and so is a benchmark.
+    found = (STRATEGIES[name] for name in named)
+    return tuple(s.name for s in found if s.pricing != OWN_RULE and not s.on_request)
 
 
 def scheme_of(strategy: str) -> str | None:

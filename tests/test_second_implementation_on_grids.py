@@ -61,6 +61,25 @@ def game_of(drawn: OnGrid) -> PriceGame:
     return PriceGame(demands, generation, prices, tree, players.without_vehicles)
 
 
+def planned_of(drawn: OnGrid, *, limited: bool) -> PlannedStep:
+    """Return what a planner decides on, own limits kept as far as aggregators' prices can."""
+    players, tree = drawn.players, tree_of(drawn)
+    generation = Generation(players.cost.quadratic, players.cost.linear, players.cost.fixed)
+    demands = demands_of(drawn, -1e5, 1e5)
+    limits = []
+    for m, demand in enumerate(demands):
+        least, most = tree.kept_by(m)
+        if isinstance(demand, Demand):
+            bounds = players.bounds
+            least = min(least, demand.at(bounds.aggregator_lower)[1])
+            most = max(most, demand.at(bounds.aggregator_upper)[1])
+        # Own lines at odds with each other leave no demand that keeps them all.
+        assume(least <= most)
+        limits.append((least, most))
+    tree = replace(tree, rating_kwh=[np.inf] * len(tree.parent))
+    return PlannedStep(demands, generation, tree, limits if limited else ())
+
+
 @given(on_grids(limits="own"))
 def test_both_implementations_earn_the_same_with_losses_and_limits(drawn: OnGrid) -> None:
     game, first = game_of(drawn), solve_exact(drawn.game())
@@ -98,15 +117,11 @@ def test_shared_lines_are_kept_by_the_utilitys_price(drawn: OnGrid) -> None:
 
 @given(on_grids(limits="own"), st.booleans(), SEEDS)
 def test_the_planners_prices_are_told_from_others(drawn: OnGrid, limited: bool, seed: int) -> None:
-    players, tree = drawn.players, tree_of(drawn)
-    if not limited:
-        tree = replace(tree, rating_kwh=[np.inf] * len(tree.parent))
-    generation = Generation(players.cost.quadratic, players.cost.linear, players.cost.fixed)
-    step = PlannedStep(demands_of(drawn, -1e5, 1e5), generation, tree)
+    step = planned_of(drawn, limited=limited)
     game = drawn.game()
-    # Where a kWh costs less than nothing losses are welcome, and prices alone do not settle them.
-    assume(players.cost.linear - 200 * players.cost.quadratic > 0)
     plan = solve_planner(game if limited else replace(game, limits_kwh=None))
+    # Where a kWh costs less than nothing losses are welcome, and prices alone do not settle them.
+    assume(plan.utility_price > 0)
     scale = max(1.0, abs(plan.utility_price), float(np.abs(plan.community_price).max()))
     utility, off = step.wrong_by(plan.utility_price, plan.community_price.tolist())
     assert max(utility, off.max()) <= 1e-7 * scale
@@ -118,6 +133,18 @@ def test_the_planners_prices_are_told_from_others(drawn: OnGrid, limited: bool, 
     if not limited:
         assert worth <= best + 1e-6 * scale
     if worth < best - 1e-3 * scale:
-        made = float(players.cost.marginal(drawn.generated_kwh(drawn.demand_kwh(others))))
+        made = float(drawn.players.cost.marginal(drawn.generated_kwh(drawn.demand_kwh(others))))
         utility, off = step.wrong_by(made, others.tolist())
         assert max(utility, off.max()) > 1e-6
+
+
+@given(on_grids(limits="own"), st.booleans())
+def test_both_planners_reach_the_same_welfare(drawn: OnGrid, limited: bool) -> None:
+    step, game = planned_of(drawn, limited=limited), drawn.game()
+    first = solve_planner(game if limited else replace(game, limits_kwh=None))
+    second = step.best()
+    assume(first.utility_price > 0)
+    assert second.marginal_cost == pytest.approx(first.utility_price, rel=1e-9, abs=1e-9)
+    worth = drawn.welfare(np.array(second.price))
+    assert worth == pytest.approx(drawn.welfare(first.community_price), rel=1e-9, abs=1e-7)
+    assert max(step.wrong_by(second.marginal_cost, second.price)[1]) <= 1e-7

@@ -1,14 +1,20 @@
 """Who answers to the price of a step and what was decided: its game as an audit sees it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.reference.demand import Demand, demand_of
-from hmesh.runs.audits.reference.stores import Stores
+from hmesh.runs.audits.reference.lines import Tree
+from hmesh.runs.audits.reference.planner import PlannedStep
+from hmesh.runs.audits.reference.stores import Answer, Stores
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
+
+if TYPE_CHECKING:
+    from hmesh.runs.audits.limits import AuditedGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class GameStep:
         Prices [money/kWh], the latter of shape (communities,) and NaN where there is no supply.
     passive_kwh
         What answers to no price, generation subtracted [kWh], shape (communities,).
+    grid
+        The grid with what its nodes took.
     """
 
     step: int
@@ -39,6 +47,7 @@ class GameStep:
     utility_price: float
     community_price: NDArray[np.float64]
     passive_kwh: NDArray[np.float64]
+    grid: "AuditedGrid"
 
     def price_of_each(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the price that every vehicle meets [money/kWh], 0 where not plugged in."""
@@ -51,22 +60,61 @@ class GameStep:
 
     def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every community draws at some prices, shape (communities,)."""
-        parked = self.where >= 0
-        answers = self.answers_kwh(community_price)[parked]
-        return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
+        return self.passive_kwh + self.exchanged_kwh(self.answers_kwh(community_price))
 
-    def game(self, inputs: RunInputs) -> PriceGame:
-        """Return the game of the step."""
-        bounds = inputs.bounds
+    def exchanged_kwh(self, energy_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the vehicles of every community exchange [kWh], shape (communities,)."""
+        there = self.where >= 0
+        count = len(self.passive_kwh)
+        return np.bincount(self.where[there], energy_kwh[there], count).astype(np.float64)
+
+    def tree(self) -> Tree:
+        """Return the lines of the step, of which the demands of communities alone are open."""
+        answered = self.exchanged_kwh(self.energy_kwh)
+        return self.grid.of_step(self.step, self.strategy, answered, self.passive_kwh)
+
+    def game(self, inputs: RunInputs, *, limited: bool = True) -> PriceGame:
+        """Return the game of the step, or what it would be if no line had a limit."""
+        bounds, tree = inputs.bounds, self.tree()
+        if not limited:
+            tree = replace(tree, rating_kwh=[np.inf] * len(tree.parent))
+        demands = self._demands(bounds.aggregator_lower, bounds.aggregator_upper)
+        if self.grid.keeps and limited:
+            demands = [
+                demand if isinstance(demand, float) else demand.within(*tree.kept_by(m))
+                for m, demand in enumerate(demands)
+            ]
+        if not self.grid.losses_known:
+            tree = replace(tree, loss_rate=[0.0] * len(tree.parent))
+        rule = inputs.scenario.prices.without_vehicles
+        return PriceGame(demands, inputs.cost, bounds, tree, rule)
+
+    def planned(self, inputs: RunInputs) -> PlannedStep:
+        """Return what a planner decides on, limits kept as far as aggregators' prices could."""
+        tree, bounds = self.tree(), inputs.bounds
+        cuts = self.stores.rows(self.where >= 0).answer().cuts
+        low, high = float(cuts.min(initial=0.0)) - 1.0, float(cuts.max(initial=0.0)) + 1.0
+        low, high = min(low, bounds.aggregator_lower), max(high, bounds.aggregator_upper)
+        demands = self._demands(low, high)
+        if not self.grid.keeps:
+            return PlannedStep(demands, inputs.cost, tree)
+        limits = []
+        for m, demand in enumerate(demands):
+            least, most = tree.kept_by(m)
+            if isinstance(demand, Demand):
+                least = min(least, demand.at(bounds.aggregator_lower)[1])
+                most = max(most, demand.at(bounds.aggregator_upper)[1])
+            limits.append((least, most))
+        ratings = zip(tree.rating_kwh, tree.owner, strict=True)
+        shared = [rating if owner < 0 else np.inf for rating, owner in ratings]
+        return PlannedStep(demands, inputs.cost, replace(tree, rating_kwh=shared), limits)
+
+    def _demands(self, lowest: float, highest: float) -> list[Demand | float]:
+        """Return what every community draws between two prices."""
         demands: list[Demand | float] = []
         for m, passive in enumerate(self.passive_kwh.tolist()):
             mine = self.where == m
-            if mine.any():
-                answers = [self.stores.rows(mine).answer()]
-                lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
-                demands.append(demand_of(passive, answers, lowest, highest))
-            else:
-                demands.append(passive)
-        return PriceGame(
-            demands, inputs.cost, bounds, inputs.tree, inputs.scenario.prices.without_vehicles
-        )
+            answers: list[Answer] = [self.stores.rows(mine).answer()] if mine.any() else []
+            demand = demand_of(passive, answers, lowest, highest) if answers else passive
+            demands.append(demand)
+        return demands

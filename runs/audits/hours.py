@@ -11,7 +11,7 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import SchemeAudit, parts, total
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL, TWO_LEVEL
+from hmesh.runs.schemes.descriptor import OWN_RULE, PLANNER, RETAIL, TWO_LEVEL
 
 
 def read_hours(run: Run, inputs: RunInputs) -> Columns:
@@ -38,6 +38,7 @@ def check_hours(
     energies: Energies,
     out: NDArray[np.bool_],
     schemes: Sequence[SchemeAudit] = (),
+    shed: NDArray[np.float64] | None = None,
 ) -> list[Check]:
     """Check what the rows of hours.parquet say by themselves.
 
@@ -51,6 +52,8 @@ def check_hours(
         As `member_energies` and `feeders_out` give them.
     schemes
         The audits of the schemes.
+    shed
+        What remained unserved so that lines keep their limits, of the shape of the hours.
     """
     label = inputs.places.label(inputs.communities)
     time = Tally("hours: each step at its time", 1e-6, "h")
@@ -68,9 +71,9 @@ def check_hours(
         + hours["ev_kwh"]
     )
     balance.add(relative(hours["net_kwh"], used), label)
-    members = _members(inputs, hours, energies, out, schemes)
+    members = _members(inputs, hours, energies, out, schemes, shed)
     tallies = (time, supply, balance, members, _storage(inputs, hours, schemes))
-    return [*(tally.check() for tally in tallies), *_prices(inputs, hours)]
+    return [*(tally.check() for tally in tallies), *_prices(inputs, hours, shed)]
 
 
 def _storage(inputs: RunInputs, hours: Columns, schemes: Sequence[SchemeAudit]) -> Tally:
@@ -89,6 +92,7 @@ def _members(
     energies: Energies,
     out: NDArray[np.bool_],
     schemes: Sequence[SchemeAudit],
+    shed: NDArray[np.float64] | None,
 ) -> Tally:
     """Hold what members use, generate and do without against what they should."""
     tally = Tally("energy: members use and generate what they should", EXACT, "of the energy")
@@ -106,12 +110,15 @@ def _members(
         }
         for column, values in expected.items():
             of_schemes = total(parts(schemes, column), hours["net_kwh"])[:, :, m]
-            off = relative(hours[column][:, :, m], values[:, None] + of_schemes)
+            due = values[:, None] + of_schemes
+            if column == "fixed_load_kwh" and shed is not None:
+                due = due - shed[:, :, m]
+            off = relative(hours[column][:, :, m], due)
             tally.add(off[:, :, None], inputs.places.label([f"{name}, {column}"]))
     return tally
 
 
-def _prices(inputs: RunInputs, hours: Columns) -> list[Check]:
+def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None) -> list[Check]:
     """Check the prices that follow from a rule, and that none leaves its bounds."""
     bounds = inputs.bounds
     within = Tally("prices: within their bounds", EXACT, "money/kWh")
@@ -126,10 +133,12 @@ def _prices(inputs: RunInputs, hours: Columns) -> list[Check]:
         q = asked[:, s : s + 1]
         # Where there is no supply there is no price either, and the utility's stands for it.
         p = np.where(there[:, s : s + 1], hours["community_price"][:, s : s + 1], q)
-        if strategy == OWN_RULE:
+        if strategy in (OWN_RULE, PLANNER):
             continue
         if strategy == RETAIL:
-            demand = hours["net_kwh"][:, s].sum(axis=1)
+            # Prices were set before anything was shed.
+            asked_for = hours["net_kwh"][:, s] + (0.0 if shed is None else shed[:, s])
+            demand = asked_for.sum(axis=1)
             cost = inputs.cost
             average = inputs.scenario.prices.retail == "average"
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -150,7 +159,7 @@ def _prices(inputs: RunInputs, hours: Columns) -> list[Check]:
         else:
             within.add(_outside(q, bounds.utility_lower, bounds.utility_upper), label)
     tallies = [one]
-    tallies += [within] if set(follows) - {RETAIL, OWN_RULE} else []
+    tallies += [within] if set(follows) - {RETAIL, OWN_RULE, PLANNER} else []
     tallies += [tariff] if TWO_LEVEL in follows else []
     tallies += [retail] if RETAIL in follows else []
     by_design = [

@@ -1,7 +1,8 @@
 """Whether the lines of the grid carry what the communities take, and lose what they must."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.grid_section import connected
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.city_grid import grid_plan_of
+
+if TYPE_CHECKING:
+    from hmesh.runs.audits.limits import AuditedGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,17 @@ def _lines_of_plan(scenario: Scenario, plan: GridPlan) -> list[Line]:
         Line(line.start, line.end, "", "", line.rating_kw, line.loss_rate) for line in plan.lines
     ]
     rating = {line.end: line.rating_kw for line in plan.lines}
+    by_end = {line.node: line for line in lines}
+    lines.sort(key=lambda line: _depth(line, by_end))
     for (name, group), node in connected(scenario, plan.nodes).connections.items():
         lines.append(Line(node, f"{name}/{group}", name, group, rating[node]))
     return lines
+
+
+def _depth(line: Line, by_end: Mapping[str, Line]) -> int:
+    """Return how many lines lie between a line and the utility."""
+    above = by_end.get(line.parent)
+    return 0 if above is None else 1 + _depth(above, by_end)
 
 
 def read_lines(run: Run, inputs: RunInputs) -> Columns:
@@ -103,6 +115,7 @@ def check_lines(
     energies: Energies,
     out: NDArray[np.bool_],
     schemes: Sequence[SchemeAudit] = (),
+    audited: "AuditedGrid | None" = None,
 ) -> list[Check]:
     """Check lines.parquet against hours.parquet and the scenario.
 
@@ -116,11 +129,18 @@ def check_lines(
         As `member_energies` and `feeders_out` give them.
     schemes
         The audits of the schemes.
+    audited
+        The grid with what should be shed; None where that is not known.
     """
     lines = lines_of(inputs)
     label = inputs.places.label([line.name for line in lines])
     carried = Tally("lines: each carries what is taken beyond it", EXACT, "of the energy")
     taken = _taken(inputs, lines, hours, flows, energies, out, schemes)
+    if audited is not None and audited.shed_kwh is not None:
+        taken = taken - audited.shed_kwh
+    elif inputs.scenario.grid.shed:
+        carried.tell("what was shed is not known")
+        taken = flows["received_kwh"]
     carried.add(relative(flows["received_kwh"], taken), label)
     losses = Tally("lines: losses as rated", EXACT, "of the energy")
     rate = np.array([line.loss_rate for line in lines])

@@ -10,6 +10,7 @@ from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
+from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
 from hmesh.runs.audits.line_flows import check_lines, read_lines
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
@@ -18,8 +19,9 @@ from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
+from hmesh.runs.audits.welfare import check_welfare, read_welfare
 from hmesh.runs.plugins.loading import changed
-from hmesh.runs.results.result_tables import tables_with
+from hmesh.runs.results.result_tables import tables_of
 from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
@@ -78,7 +80,7 @@ def _files(run: Run, scenario: Scenario) -> Check:
     """Compare the digest of every file with the one that run.json tells."""
     tally = Tally("files: as the run wrote them", 0.0)
     digests = run.info.get("sha256", {})
-    tables = tables_with(scenario.schemes, metrics=bool(scenario.metrics))
+    tables = tables_of(scenario)
     names = [*(f"{table}.parquet" for table in tables), "summary.json"]
     off = []
     for name in names:
@@ -118,14 +120,19 @@ def _statements(run: Run, inputs: RunInputs) -> Check:
 def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -> Iterator[Check]:
     """Check the tables against the scenario, and each other."""
     energies, out = member_energies(inputs), feeders_out(inputs)
-    hours = read_hours(run, inputs)
+    hours, limits = read_hours(run, inputs), read_limits(run, inputs)
+    shed = None if limits is None else limits["shed_kwh"]
+    decided = before_shedding(hours, shed)
     schemes: list[SchemeAudit] = [
-        scheme(name).part("audit")(run, inputs, hours) for name in inputs.scenario.schemes
+        scheme(name).part("audit")(run, inputs, decided) for name in inputs.scenario.schemes
     ]
     schemes.sort(key=lambda each: not each.step_by_step)
-    yield from check_hours(inputs, hours, energies, out, schemes)
     flows = read_lines(run, inputs)
-    yield from check_lines(inputs, hours, flows, energies, out, schemes)
+    audited = audited_grid(inputs, flows, energies, out, schemes)
+    for each in schemes:
+        each.grid = audited
+    yield from check_hours(inputs, hours, energies, out, schemes, shed)
+    yield from check_lines(inputs, hours, flows, energies, out, schemes, audited)
     messages = MessageAudit(inputs, hours, schemes)
     reader = message_reader(run, inputs, schemes)
     for each in schemes:
@@ -138,6 +145,14 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     yield from messages.checks()
     by_step, of_run = figures_of_messages(inputs, messages)
     by_step |= figures_of_tables(inputs, hours, flows, energies, schemes)
+    if limits is not None:
+        checks, figures = check_limits(inputs, hours, flows, limits, audited, schemes)
+        yield from checks
+        by_step |= figures
+    if (welfare := read_welfare(run, inputs)) is not None:
+        checks, figures = check_welfare(inputs, welfare, schemes)
+        yield from checks
+        by_step |= figures
     for each in schemes:
         more_by_step, more_of_run = each.figures()
         by_step, of_run = by_step | more_by_step, of_run | more_of_run

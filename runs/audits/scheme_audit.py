@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.table_reader import Columns
+
+if TYPE_CHECKING:
+    from hmesh.runs.audits.limits import AuditedGrid
 
 # Each of shape (steps, strategies), or (strategies,) for a figure of the whole run.
 type Figures = dict[str, NDArray[Any]]
@@ -92,6 +95,8 @@ class SchemeAudit:
         Whether it has tables that may be too long to be held.
     answers
         Whether its agents answer to the price of the step.
+    grid
+        The grid with what its nodes took, set once lines.parquet has been read.
     unknown_answers
         Why it is not known how, "" where it is.
     added_figures
@@ -102,6 +107,7 @@ class SchemeAudit:
     parties: Sequence[str] = ()
     step_by_step = False
     answers = False
+    grid: "AuditedGrid | None" = None
     unknown_answers = ""
     added_figures: Sequence[str] = ()
 
@@ -119,6 +125,17 @@ class SchemeAudit:
             only the sum over some connections of the community is known.
         """
         return {}
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community's agents that answer to a price, if there are any."""
+        return None
+
+    def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return the welfare of every step, and the planner's, each (steps, strategies) [money].
+
+        None where nobody answers to a price, or it is not known how.
+        """
+        return None
 
     def direct_kwh(self) -> NDArray[np.float64]:
         """Return what it settles with the utility [kWh], of the shape of the hours."""

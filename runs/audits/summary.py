@@ -15,6 +15,7 @@ from hmesh.runs.audits.messages import MessageAudit
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit, direct_kwh, parts, received, total
 from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.audits.welfare import with_ratio
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.world.totals import parts_of_calendar
 
@@ -114,6 +115,10 @@ def figures_of_tables(
                 sun[:, 0, inputs.communities.index(community)] += energy.generated
         figures["curtailed_kwh"] = np.where(supplied(hours), 0.0, sun).sum(axis=2)
     overloaded = flows["loading"] > 1.0 + AT_BOUND
+    if inputs.scenario.grid.limits == "keep":
+        # What prices keep is what the far end may take.
+        rating_kwh = np.array([line.rating_kw for line in lines_of(inputs)]) * inputs.step_h
+        overloaded = np.abs(flows["received_kwh"]) > rating_kwh * (1.0 + AT_BOUND)
     for k, line in enumerate(lines_of(inputs)):
         figures[f"{_OVERLOADED}{line.name}"] = overloaded[:, :, k]
     return figures | _counts(hours)
@@ -161,7 +166,7 @@ def _figures(
         "peak_step": steps[settled(demand).argmax(axis=0)],
         "mean_kw": mean / inputs.step_h,
         "par": np.divide(peak, mean, where=mean > 0, out=np.full_like(mean, np.nan)),
-        **{name: values[steps].sum(axis=0) for name, values in by_step.items()},
+        **with_ratio({name: values[steps].sum(axis=0) for name, values in by_step.items()}),
     }
 
 

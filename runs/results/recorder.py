@@ -10,6 +10,7 @@ from hmesh.runs.results.writer import ResultsWriter
 if TYPE_CHECKING:
     from hmesh.runs.world.setting import Setting
     from hmesh.runs.world.simulation import Simulation
+    from hmesh.runs.world.step_limits import StepLimits
 
 
 class Recorder:
@@ -38,6 +39,11 @@ class Recorder:
         """Write the step that a simulation is in, before its batteries move."""
         self._write_hours(simulation)
         self._write_lines(simulation)
+        if simulation.limits is not None:
+            self._write_limits(simulation, simulation.limits)
+        if simulation.welfare is not None:
+            about = {"step": simulation.step_index, "strategy": simulation.strategy}
+            self.writer.add("welfare", about | simulation.welfare.row())
         for scheme in simulation.schemes.values():
             scheme.record(self.writer)
         if simulation.metrics.metrics:
@@ -70,6 +76,20 @@ class Recorder:
     def _write_metrics(self, simulation: "Simulation") -> None:
         about = {"step": simulation.step_index, "strategy": simulation.strategy}
         self.writer.add("metrics", about | simulation.metrics.rows())
+
+    def _write_limits(self, simulation: "Simulation", limits: "StepLimits") -> None:
+        self.writer.add(
+            "limits",
+            {
+                "step": simulation.step_index,
+                "strategy": simulation.strategy,
+                "community": Coded(self._communities, self.setting.communities),
+                "overload_kwh": limits.overload_kwh,
+                "shed_kwh": limits.shed_kwh,
+                "unlimited_price": limits.unlimited_price,
+                "congestion_rent": limits.rent,
+            },
+        )
 
     def _write_lines(self, simulation: "Simulation") -> None:
         flows = simulation.flows

@@ -9,6 +9,8 @@ from hmesh.runs.schemes.registry import FromSchemes, schemes
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from hmesh.runs.scenarios.scenario import Scenario
+
 SCHEMA = 1
 
 # Of every run, whichever schemes take part.
@@ -73,6 +75,34 @@ OF_METRICS: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run whose prices keep limits of lines.
+OF_LIMITS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "limits": (
+        STEP,
+        STRATEGY,
+        name("community", "name of the community"),
+        kwh("overload_kwh", "energy over the limit of its line that is most over it"),
+        kwh("shed_kwh", "consumption left unserved so that lines keep their limits"),
+        price("unlimited_price", "price of the community if no line had a limit"),
+        ResultColumn("congestion_rent", "number", "money", "paid more because of limits"),
+    ),
+}  # fmt: skip
+
+# Of a run that records welfare.
+OF_WELFARE: Mapping[str, tuple[ResultColumn, ...]] = {
+    "welfare": (
+        STEP,
+        STRATEGY,
+        ResultColumn("welfare", "number", "money", "satisfaction of vehicles less generation cost"),
+        ResultColumn("planner_welfare", "number", "money", "the same at the planner's prices"),
+        ResultColumn("welfare_loss", "number", "money", "what the planner's is more"),
+        ResultColumn(
+            "price_of_anarchy", "number", "1", "the planner's over it, empty where it is not > 0",
+            optional=True,
+        ),
+    ),
+}  # fmt: skip
+
 # Tables that only a scheme fills, by its name.
 TABLES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
     lambda: {name: tuple(each.part("tables")) for name, each in schemes().items()}
@@ -81,6 +111,8 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
     lambda: {
         **OF_EVERY_RUN,
         **OF_METRICS,
+        **OF_LIMITS,
+        **OF_WELFARE,
         **{
             table: columns
             for each in schemes().values()
@@ -90,10 +122,23 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
 )
 
 
-def tables_with(names: Collection[str], *, metrics: bool = False) -> tuple[str, ...]:
-    """Return the tables of a run in which some schemes take part, with metrics or without."""
-    of_metrics = OF_METRICS if metrics else ()
-    return (*OF_EVERY_RUN, *of_metrics, *(t for name in names for t in TABLES_OF[name]))
+def tables_with(
+    names: Collection[str], *, metrics: bool = False, limits: bool = False, welfare: bool = False
+) -> tuple[str, ...]:
+    """Return the tables of a run in which some schemes take part, with or without those asked."""
+    asked = ((metrics, OF_METRICS), (limits, OF_LIMITS), (welfare, OF_WELFARE))
+    more = (table for wanted, tables in asked if wanted for table in tables)
+    return (*OF_EVERY_RUN, *more, *(t for name in names for t in TABLES_OF[name]))
+
+
+def tables_of(scenario: "Scenario") -> tuple[str, ...]:
+    """Return the tables of a run of a scenario."""
+    return tables_with(
+        scenario.schemes,
+        metrics=bool(scenario.metrics),
+        limits=scenario.grid.limits == "keep",
+        welfare=scenario.welfare_recorded,
+    )
 
 
 def arrow_schema(table: str, time_zone: str) -> "pa.Schema":

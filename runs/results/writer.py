@@ -22,7 +22,7 @@ from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.checkpoint import not_resumable
 from hmesh.runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
 from hmesh.runs.results.new_folder import refuse_used
-from hmesh.runs.results.result_tables import SCHEMA, TABLES, arrow_schema, tables_with
+from hmesh.runs.results.result_tables import SCHEMA, TABLES, arrow_schema, tables_of
 from hmesh.runs.results.run_folder import RunFolder, read_folder, statements
 from hmesh.runs.results.run_plugins import changed_plugins
 from hmesh.runs.results.versions import resumed_with, versions_now
@@ -72,7 +72,7 @@ class ResultsWriter:
         self._versions = versions_now() if before is None else before.info["versions"]
         self._resumed_with = [] if before is None else resumed_with(before.info)
         self._changed_plugins = {} if before is None else changed_plugins(before.info, scenario)
-        self.tables = tables_with(scenario.schemes, metrics=bool(scenario.metrics))
+        self.tables = tables_of(scenario)
         self._schemas = {table: arrow_schema(table, scenario.time_zone) for table in self.tables}
         self._buffers = {
             table: TableBuffer(table, columns, _start_ms(scenario))

@@ -89,6 +89,13 @@ class GridSettings(Section):
         default={},
         description="nodes of communities, of kinds of their members and of single groups",
     )
+    limits: Literal["keep", "count"] = Field(
+        default="keep", description="whether prices keep lines within their ratings"
+    )
+    shed: bool = Field(
+        default=False,
+        description="whether loads stay unserved that would overload a line at any price",
+    )
 
     @property
     def own(self) -> bool:
@@ -103,6 +110,13 @@ class GridSettings(Section):
             return file
         looked_up(folder / file / "buses.csv")
         return file if is_pypsa_folder(folder / file) else existing(file, info, SUFFIXES)
+
+    @check("shed")
+    @classmethod
+    def _shed_what_limits_keep(cls, shed: bool, info: ValidationInfo) -> bool:
+        if shed and info.data.get("limits") == "count":
+            raise refuse("limits are only counted", allowed="false, or grid.limits: keep")
+        return shed
 
     @check("nodes")
     @classmethod

@@ -67,11 +67,18 @@ from hmesh.runs.scenarios.time_span import (
 )
 from hmesh.runs.scenarios.travel_section import PlannedTravel, Travel, between
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml
+from hmesh.runs.schemes.descriptor import RETAIL
 from hmesh.runs.schemes.registry import on_change, schemes, sections_first
 from hmesh.runs.strategy_names import scheme_of
 from hmesh.runs.world.dataset_files import dataset_files
 
 BUILT_IN = Path(__file__).parent / "built_in"
+# What runs did that were written before these keys existed.
+_BEFORE_THESE_KEYS: Mapping[str, Mapping[str, Any]] = {
+    "game": {"losses": "ignored"},
+    "grid": {"limits": "count"},
+    "record": {"welfare": False},
+}
 
 
 class Scenario(Section):
@@ -223,6 +230,12 @@ class Scenario(Section):
         return kinds
 
     @property
+    def welfare_recorded(self) -> bool:
+        """Whether the welfare of every step is recorded: where somebody answers to prices."""
+        strategies = (s for name in self.schemes for s in schemes()[name].strategies or ())
+        return self.record.welfare and any(s.pricing not in ("", RETAIL) for s in strategies)
+
+    @property
     def photovoltaics(self) -> bool:
         """Whether members may generate energy."""
         groups = (group for community in self.communities.values() for group in community.members)
@@ -281,6 +294,8 @@ class Scenario(Section):
         recorded = given.pop("plugins", {})
         plugins = load_recorded(recorded)
         given["plugins"] = tuple(recorded)
+        for section, before in _BEFORE_THESE_KEYS.items():
+            given[section] = before | given.get(section, {})
         context = {"folder": Path(files.get("folder", ""))}
         try:
             scenario = cls.model_validate(given, context=context)

@@ -156,6 +156,9 @@ class GameSettings(Section):
     solver: Literal["negotiate", "grid", "closed_form", "exact"] = Field(
         default="negotiate", description="how leaders find their price"
     )
+    losses: Literal["known", "ignored"] = Field(
+        default="known", description="whether the utility's price counts losses of the lines"
+    )
     tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=1.0e-6, description="accuracy of a negotiated price [share of the price range]"
     )
@@ -289,4 +292,8 @@ class Record(Section):
         default="all",
         description="which houses with storages are written at every step: all, none or the "
         "first N",
+    )
+    welfare: bool = Field(
+        default=True,
+        description="whether welfare and the planner's are written, where vehicles answer prices",
     )

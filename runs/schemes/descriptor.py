@@ -44,8 +44,8 @@ class Phase(IntEnum):
     STORAGE_THAT_MOVES = 4
 
 
-# Which rule sets the prices of a step: what generation costs, or one of two games.
-RETAIL, TWO_LEVEL, THREE_LEVEL = "retail", "two_level", "three_level"
+# Which rule sets the prices of a step: what generation costs, one of two games, or a planner.
+RETAIL, TWO_LEVEL, THREE_LEVEL, PLANNER = "retail", "two_level", "three_level", "planner"
 # Or a rule of a plugin, which stands under the name of its strategy.
 OWN_RULE = "own"
 
@@ -65,10 +65,12 @@ class StrategyDescriptor:
     everybody
         Whether it is the scheme's part where everybody shares; else that is its last.
     pricing
-        Which rule sets the prices under it, one of `RETAIL`, `TWO_LEVEL`, `THREE_LEVEL` and
-        `OWN_RULE`; "" where that is no matter of the scheme.
+        Which rule sets the prices under it, one of `RETAIL`, `TWO_LEVEL`, `THREE_LEVEL`, `PLANNER`
+        and `OWN_RULE`; "" where that is no matter of the scheme.
     plural
         Whether its title is plural: "batteries lower the peak".
+    on_request
+        Whether only a scenario that names it compares it.
     """
 
     name: str
@@ -77,6 +79,7 @@ class StrategyDescriptor:
     everybody: bool = False
     pricing: str = ""
     plural: bool = False
+    on_request: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,12 @@ class Scheme:
     ----------
     parked : list of ParkedVehicles, or None
         Those of its agents that answer to the price of the step, by community.
+    answer_nodes : array of int, shape (communities,), or None
+        Node of the grid at which those of each community are connected.
     """
 
     parked: list[ParkedVehicles] | None = None
+    answer_nodes: NDArray[np.intp] | None = None
 
     def begin_step(self) -> None:
         """Let chance do to its agents what it does in this step."""

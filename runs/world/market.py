@@ -1,6 +1,7 @@
 """Who sets the prices of a step: one class for each rule, and what was decided."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -8,8 +9,10 @@ from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.agents.utility_company import KnownLines
 from hmesh.environment.population import Population
 from hmesh.markets.demand_curve import kinks_of
+from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import (
     Game,
     Outcome,
@@ -19,9 +22,11 @@ from hmesh.markets.three_level_game import (
     solve_exact,
     solve_grid,
 )
-from hmesh.runs.schemes.descriptor import RETAIL, THREE_LEVEL, TWO_LEVEL
+from hmesh.runs.schemes.descriptor import PLANNER, RETAIL, THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import pricing_of
+from hmesh.runs.world.congestion import planned_prices, unlimited_prices
+from hmesh.runs.world.priced_grid import PricedGrid, priced_grid
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -43,6 +48,9 @@ class Decision:
         How often something happened that a reader should know of.
     worst : dict
         Largest value of something that should be small.
+    unlimited_price : array, shape (communities,), or None
+        What every community would pay if no line had a limit, as `congestion` defines it; None
+        where no limit has raised or lowered a price [money/kWh].
     """
 
     utility_price: float
@@ -50,6 +58,7 @@ class Decision:
     exchange_kwh: list[NDArray[np.float64]]
     counts: dict[str, int] = field(default_factory=dict)
     worst: dict[str, float] = field(default_factory=dict)
+    unlimited_price: NDArray[np.float64] | None = None
 
 
 class Rule(Protocol):
@@ -90,7 +99,8 @@ class TwoLevelGame:
             if simulation.setting.scenario.game.solver == "closed_form"
             else follow_exact
         )
-        return _as_computed(simulation, follow(game, price))
+        outcome = follow(game, price)
+        return _as_computed(simulation, outcome, _unlimited(simulation, game, outcome))
 
 
 class ThreeLevelGame:
@@ -108,7 +118,20 @@ class ThreeLevelGame:
             outcome = solve_grid(game, settings.grid_step, settings.grid_zooms)
         else:
             outcome = solve_exact(game)
-        return _as_computed(simulation, outcome)
+        return _as_computed(simulation, outcome, _unlimited(simulation, game, outcome))
+
+
+class Planner:
+    """Everybody pays what energy costs where it is delivered, which is worth most to all."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Find the prices of most welfare from everybody's parameters."""
+        game = planned_game_of(simulation)
+        outcome = solve_planner(game)
+        free = None
+        if simulation.market.grid.keeps:
+            free = planned_prices(game, outcome)
+        return _as_computed(simulation, outcome, free)
 
 
 # By what a strategy says of its pricing; a rule of your own stands under the strategy's own name.
@@ -116,6 +139,7 @@ RULES: dict[str, type[Rule]] = {
     RETAIL: Retail,
     TWO_LEVEL: TwoLevelGame,
     THREE_LEVEL: ThreeLevelGame,
+    PLANNER: Planner,
 }
 
 
@@ -137,6 +161,8 @@ class Market:
         Those that answer to the price of the step, by community; empty ones where nobody does.
     passive_kwh : array, shape (communities,)
         What each community draws whatever the price of the step [kWh].
+    node_kwh : array, shape (nodes,)
+        What each node of the grid takes whatever the price of the step [kWh].
     """
 
     decision: Decision
@@ -158,9 +184,19 @@ class Market:
         """Ask those that answer to a price what they could do, and set the prices of the step."""
         simulation = self.simulation
         self.passive_kwh = simulation.net_kwh.copy()
+        self.node_kwh = simulation.meters.node_kwh.copy()
         answering = self._answering()
         self.parked = self._nobody if answering is None else answering.parked or self._nobody
         self.decision = self.decide(simulation)
+
+    @cached_property
+    def grid(self) -> PricedGrid:
+        """The lines as those see them who set prices."""
+        setting, answering = self.simulation.setting, self._answering()
+        nodes = None if answering is None else answering.answer_nodes
+        if nodes is None:
+            nodes = setting.community_nodes
+        return priced_grid(setting.scenario, setting.grid, nodes, self.simulation.step_h)
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
         """Return what those exchange that answer to a price, where nobody asks one [kWh]."""
@@ -190,18 +226,41 @@ def time_of_use_price(simulation: "Simulation") -> float:
 
 def game_of(simulation: "Simulation") -> Game:
     """Return the game of the step as somebody would see it who knows everything."""
-    setting = simulation.setting
+    setting, market = simulation.setting, simulation.market
     kinks = tuple(
         kinks_of(float(fixed), p.lam, p.theta, p.usable_kwh, p.lower_kwh, p.upper_kwh)
-        for fixed, p in zip(simulation.market.passive_kwh, simulation.market.parked, strict=True)
+        for fixed, p in zip(market.passive_kwh, market.parked, strict=True)
     )
-    return Game(kinks, setting.cost, setting.bounds, setting.scenario.prices.without_vehicles)
+    rule = setting.scenario.prices.without_vehicles
+    drawn = market.node_kwh, market.passive_kwh
+    feed, limits = market.grid.feed(*drawn), market.grid.limits(*drawn)
+    return Game(kinks, setting.cost, setting.bounds, rule, feed, limits)
+
+
+def planned_game_of(simulation: "Simulation") -> Game:
+    """Return the game of the step as a planner sees it, who knows all losses."""
+    market = simulation.market
+    feed = market.grid.planned_feed(market.node_kwh, market.passive_kwh)
+    return replace(game_of(simulation), feed=feed)
+
+
+def _unlimited(
+    simulation: "Simulation", game: Game, outcome: Outcome
+) -> NDArray[np.float64] | None:
+    """Return what communities would pay if no line had a limit, None where none is kept."""
+    if not simulation.market.grid.keeps:
+        return None
+    closed_form = simulation.setting.scenario.game.solver == "closed_form"
+    return unlimited_prices(game, outcome, closed_form=closed_form)
 
 
 def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     """Bargain by messages alone; the utility looks for its price unless a tariff sets it."""
     utility, bus, step = simulation.utility, simulation.bus, simulation.step_index
+    market, grid = simulation.market, simulation.market.grid
     taking_part = simulation.supplied_communities
+    drawn = market.node_kwh, market.passive_kwh
+    limits = grid.limits(*drawn)
     aggregators = [simulation.aggregators[m] for m in taking_part]
     utility.begin_step(step)
     opened_h = closed_h = bus.now_h
@@ -209,10 +268,14 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
         # Communities talk at the same time.
         bus.now_h = opened_h
         passive = float(simulation.market.passive_kwh[m])
-        aggregator.begin_step(step, simulation.market.parked[m], passive)
+        # An aggregator knows its own lines and meters.
+        own = None if limits is None else (float(limits[0][m]), float(limits[1][m]))
+        aggregator.begin_step(step, simulation.market.parked[m], passive, own)
         closed_h = max(closed_h, bus.now_h)
     bus.now_h = closed_h
-    found = utility.negotiate(aggregators) if tariff is None else None
+    # So does the utility of those that lead to the communities.
+    lines = None if tariff is not None else KnownLines.of(grid.feed(*drawn), taking_part)
+    found = utility.negotiate(aggregators, lines) if tariff is None else None
     price = utility.price if tariff is None else tariff
     utility.announce(price, aggregators)
     community_price = np.full(len(simulation.aggregators), np.nan)
@@ -227,10 +290,18 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
         "utility_questions": found.probes if found else 0,
     }
     worst = {"utility_profit_gap": found.gap if found else 0.0}
-    return Decision(price, community_price, exchange, counts, worst)
+    if not grid.keeps:
+        return Decision(price, community_price, exchange, counts, worst)
+    unlimited = community_price.copy()
+    for m, aggregator in zip(taking_part, aggregators, strict=True):
+        asked = None if found is None else found.unlimited_price
+        unlimited[m] = aggregator.unlimited_price(float(community_price[m]), asked)
+    return Decision(price, community_price, exchange, counts, worst, unlimited)
 
 
-def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
+def _as_computed(
+    simulation: "Simulation", outcome: Outcome, unlimited: NDArray[np.float64] | None = None
+) -> Decision:
     """Announce prices that were computed from everybody's parameters."""
     utility, step = simulation.utility, simulation.step_index
     taking_part = simulation.supplied_communities
@@ -244,4 +315,6 @@ def _as_computed(simulation: "Simulation", outcome: Outcome) -> Decision:
         fallbacks += aggregator.fallbacks
     counts = {"fallbacks": fallbacks, "unattained_optima": int(not outcome.attained_lowest)}
     community_price = np.where(simulation.supplied, outcome.community_price, np.nan)
-    return Decision(outcome.utility_price, community_price, exchange, counts)
+    return Decision(
+        outcome.utility_price, community_price, exchange, counts, unlimited_price=unlimited
+    )

@@ -24,7 +24,9 @@ from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.totals import CalendarTotals, Totals
+from hmesh.runs.world.welfare import StepWelfare, step_welfare
 
 AT_BOUND = 1e-9
 A_DAY_H = 24.0
@@ -68,6 +70,10 @@ class Simulation(World):
         What the utility receives for that in the step, what it pays subtracted [money].
     supplied : array of bool, shape (communities,)
         Whether the feeder of each community works in the step.
+    limits : StepLimits or None
+        What the limits of the lines did in the step; None where prices keep none.
+    welfare : StepWelfare or None
+        The welfare of the step, None where it is not recorded.
     metrics : MetricTotals
         The metrics of plugins.
     supplied_communities : list of int
@@ -110,6 +116,7 @@ class Simulation(World):
             for name in setting.communities
         ]
         self.market = Market(self)
+        self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
@@ -142,6 +149,8 @@ class Simulation(World):
         self.hour_kwh = {name: np.zeros(places) for name in ENERGIES}
         self.hour_kwh["fixed_load_kwh"] += self.meters.fixed_kwh
         self.hour_kwh["generation_kwh"] += self.meters.generation_kwh
+        self.limits: StepLimits | None = None
+        self.welfare: StepWelfare | None = None
         self.net_kwh = self.meters.passive_kwh
         self.direct_kwh = np.zeros(places)
         self.direct_income = 0.0
@@ -216,8 +225,12 @@ class Simulation(World):
 
     def settle(self) -> None:
         """Carry the energy over the grid, let everybody pay, and count what should be known."""
+        self.welfare = step_welfare(self) if self._records_welfare else None
+        settings = self.setting.scenario.grid
+        shed = shed_loads(self) if settings.shed else np.zeros(len(self.net_kwh))
         self.flows = self.grid.flows(self.meters.node_kwh)
         self.loading = self.grid.loading(self.flows, self.step_h)
+        self.limits = step_limits(self, shed) if settings.limits == "keep" else None
         self._pay()
         sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
         for each in self.schemes.values():
@@ -227,14 +240,20 @@ class Simulation(World):
         if self.step_index == 0:
             self._check_figures(sums)
         overloaded = [
-            " - ".join(self.grid.lines[line])
-            for line in np.flatnonzero(self.loading > 1.0 + AT_BOUND)
+            " - ".join(self.grid.lines[line]) for line in np.flatnonzero(self._overloaded())
         ]
         demand = float(self.net_kwh.sum())
         step = (self.step_index, demand, sums, counts, worst, overloaded)
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
         self.metrics.observe(self)
+
+    def _overloaded(self) -> NDArray[np.bool_]:
+        """Return which lines carry more than their rating, at the far end where prices keep it."""
+        if self.limits is None:
+            return self.loading > 1.0 + AT_BOUND
+        limit_kwh = self.market.grid.limit_kwh
+        return np.abs(self.flows.received_kwh) > limit_kwh * (1.0 + AT_BOUND)
 
     def _check_figures(self, sums: dict[str, float]) -> None:
         """Refuse schemes that would go unnoticed, since their own figure is never given."""
@@ -291,6 +310,8 @@ class Simulation(World):
             "aggregator_profit": float(((price - utility_price) * bought).sum()),
             "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
             "generation_cost": cost,
+            **({} if self.limits is None else self.limits.sums()),
+            **({} if self.welfare is None else self.welfare.sums()),
         }
 
     def _counts(self) -> dict[str, int]:
@@ -298,6 +319,7 @@ class Simulation(World):
             "communities_exporting": int((self.net_kwh < -DUST_KWH).sum()),
             "system_exporting": int(self.net_kwh.sum() < -DUST_KWH),
             "feeders_out": int(np.count_nonzero(~self.supplied)),
+            **({} if self.limits is None else self.limits.counts(self.market.decision)),
         }
 
     def move_batteries(self) -> None:

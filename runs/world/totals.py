@@ -4,10 +4,12 @@ from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
+from math import isnan
 from typing import Any
 
 from hmesh.environment.last_digits import settled
 from hmesh.environment.standard_profiles import season_of
+from hmesh.markets.welfare import price_of_anarchy
 
 SUMS = (
     "fixed_load_kwh",
@@ -110,10 +112,18 @@ class Totals:
             "mean_kw": self.supplied_kwh / steps / step_h,
             "par": self.peak_to_average_ratio(),
             **self.sums,
+            **self._price_of_anarchy(),
             "counts": dict(sorted(self.counts.items())),
             "worst": dict(sorted(self.worst.items())),
             "overloaded_steps": dict(sorted(self.overloads.items())),
         }
+
+    def _price_of_anarchy(self) -> dict[str, float | None]:
+        """Return the planner's welfare over the strategy's; None where the ratio means nothing."""
+        if "planner_welfare" not in self.sums:
+            return {}
+        ratio = price_of_anarchy(self.sums["planner_welfare"], self.sums["welfare"])
+        return {"price_of_anarchy": None if isnan(ratio) else ratio}
 
     def state(self) -> dict[str, Any]:
         """Return all that `restore` needs, fit for JSON."""

@@ -38,6 +38,23 @@ class Demand:
         """The highest price."""
         return float(self.cuts[-1])
 
+    @property
+    def least_from(self) -> float:
+        """The lowest price from which on the demand is as little as it gets [money/kWh]."""
+        steady = (self.gain == 0) & self._near(self.offset[-1])
+        return float(self.cuts[len(steady) - int(np.argmin(np.append(steady[::-1], False)))])
+
+    @property
+    def most_to(self) -> float:
+        """The highest price up to which the demand is as much as it gets [money/kWh]."""
+        steady = (self.gain == 0) & self._near(self.offset[0])
+        return float(self.cuts[int(np.argmin(np.append(steady, False)))])
+
+    def _near(self, energy_kwh: float) -> NDArray[np.bool_]:
+        """Return which lines begin at an energy, to within the rounding of sums."""
+        near: NDArray[np.bool_] = np.abs(self.offset - energy_kwh) <= 1e-12 * self.moved_kwh
+        return near
+
     def ends(self) -> tuple[Array, Array]:
         """Return the demand at the lower and the upper end of each line [kWh]."""
         return (
@@ -47,7 +64,9 @@ class Demand:
 
     def at(self, price: float) -> tuple[float, float]:
         """Return the demand at a price [kWh]: the least and the most where it falls at once."""
-        holds = (self.cuts[:-1] <= price) & (price <= self.cuts[1:])
+        first = max(int(np.searchsorted(self.cuts[1:], price, side="left")), 0)
+        last = int(np.searchsorted(self.cuts[:-1], price, side="right"))
+        holds = slice(min(first, len(self.offset) - 1), max(last, 1))
         values = self.offset[holds] + self.gain[holds] * price
         return float(values.min()), float(values.max())
 

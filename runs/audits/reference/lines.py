@@ -134,6 +134,67 @@ class Tree:
         return self.owner[line] if self.owner else -1
 
 
+def owners(parent: Sequence[int], community: Sequence[int]) -> list[int]:
+    """Return the community that alone draws energy beyond each line, -1 where there is none.
+
+    Parameters
+    ----------
+    parent
+        The line above each.
+    community
+        The community that draws energy at the far end of each itself, -1 where none does.
+    """
+    beyond: list[set[int]] = [set() if m < 0 else {m} for m in community]
+    for line in reversed(range(len(parent))):
+        if parent[line] >= 0:
+            beyond[parent[line]] |= beyond[line]
+    return [next(iter(found)) if len(found) == 1 else -1 for found in beyond]
+
+
+def shed_kwh(tree: Tree, taken_kwh: Sequence[float], inelastic_kwh: Sequence[float]) -> list[float]:
+    """Return what inelastic loads at the far end of each line do without [kWh].
+
+    From the ends of the tree upwards, a line that would receive more than its rating leaves an
+    equal share of all inelastic loads beyond it unserved, at most all of them.
+
+    Parameters
+    ----------
+    tree
+        The lines; demands of communities stand in what is taken.
+    taken_kwh, inelastic_kwh
+        What is taken at the far end of each line, and what of it are inelastic loads [kWh].
+    """
+    served = list(inelastic_kwh)
+    beside = [taken - load for taken, load in zip(taken_kwh, inelastic_kwh, strict=True)]
+    children: list[list[int]] = [[] for _ in tree.parent]
+    for line, parent in enumerate(tree.parent):
+        if parent >= 0:
+            children[parent].append(line)
+
+    def beyond(line: int) -> list[int]:
+        return [line, *(far for child in children[line] for far in beyond(child))]
+
+    def over(line: int, share: float, loads: list[int]) -> bool:
+        taken = [b + s for b, s in zip(beside, served, strict=True)]
+        for far in loads:
+            taken[far] = beside[far] + share * served[far]
+        whole = Tree(tree.parent, tree.loss_rate, tree.rating_kwh, (), taken)
+        return whole.arriving(())[0][line] > tree.rating_kwh[line]
+
+    whole = Tree(tree.parent, tree.loss_rate, tree.rating_kwh, (), taken_kwh)
+    arriving = whole.arriving(())[0]
+    for line in reversed(range(len(tree.parent))):
+        if arriving[line] <= tree.rating_kwh[line] or not over(line, 1.0, beyond(line)):
+            continue
+        loads = beyond(line)
+        share = 0.0
+        if not over(line, 0.0, loads):
+            share = last_kept(lambda part: over(line, part, loads), 0.0, 1.0)  # noqa: B023
+        for far in loads:
+            served[far] *= share
+    return [load - left for load, left in zip(inelastic_kwh, served, strict=True)]
+
+
 def last_kept(over: Callable[[float], bool], kept: float, beyond: float) -> float:
     """Return the last number that is not over, between one that is not and one that is."""
     for _ in range(_HALVINGS):

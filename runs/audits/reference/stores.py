@@ -5,7 +5,7 @@ A battery that holds ``e`` kWh above its lowest state of charge values it at
 stored when ``x >= 0``, and pays ``p x``; ``x / eta_d`` leaves the store when ``x < 0``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,14 @@ class Stores:
 
     def rows(self, chosen: NDArray[np.bool_]) -> "Stores":
         """Return some of them."""
-        columns = (self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh)
-        chosen_columns = (column[chosen] for column in columns)
-        return Stores(*chosen_columns, self.charge_efficiency, self.discharge_efficiency)
+        return replace(
+            self,
+            lam=self.lam[chosen],
+            theta=self.theta[chosen],
+            usable_kwh=self.usable_kwh[chosen],
+            lower_kwh=self.lower_kwh[chosen],
+            upper_kwh=self.upper_kwh[chosen],
+        )
 
     def stored(self, exchange_kwh: Numbers) -> Array:
         """Return what an exchange adds to each store [kWh]."""

@@ -58,17 +58,16 @@ class PriceGame:
 
     def answers(self, utility_price: float) -> "Answers":
         """Return the aggregators' best answers to a price."""
-        best = [
-            None if isinstance(demand, float) else best_prices(demand, utility_price)
-            for demand in self.demands
-        ]
-        energies = [
-            (demand, demand)
-            if isinstance(demand, float)
-            else (float(answer.demand_kwh.min()), float(answer.demand_kwh.max()))
-            for demand, answer in zip(self.demands, best, strict=True)
-            if answer is not None or isinstance(demand, float)
-        ]
+        best: list[BestPrices | None] = []
+        energies = []
+        for demand in self.demands:
+            if isinstance(demand, float):
+                best.append(None)
+                energies.append((demand, demand))
+                continue
+            answer = best_prices(demand, utility_price)
+            best.append(answer)
+            energies.append((float(answer.demand_kwh.min()), float(answer.demand_kwh.max())))
         least, most = [low for low, _ in energies], [high for _, high in energies]
         return Answers(utility_price, best, least, most)
 

@@ -63,6 +63,7 @@ class EquilibriumAudit:
             name: Tally(f"equilibrium: vehicles' energies ({name})", tolerance, "kWh")
             for name, tolerance in (("two_level", community_kwh), ("three_level", utility_kwh))
         }
+        self._planned = Tally("planner: prices are the cost delivered", EXACT, unit)
         self._bound: dict[str, set[int]] = {"two_level": set(), "three_level": set()}
         self._as_good: dict[str, list[int]] = {}
         self._lost = 0.0
@@ -70,6 +71,9 @@ class EquilibriumAudit:
     def add(self, seen: GameStep, game: PriceGame) -> None:
         """Check a step of the two-level or the three-level game."""
         strategy = self.inputs.vehicle_strategies[seen.strategy]
+        if strategy == "planner":
+            self._add_planned(seen)
+            return
         label = self._label(seen, strategy, self.inputs.communities)
         off, indifferent = self._community_prices(seen, game)
         tally = self._communities[strategy]
@@ -93,9 +97,27 @@ class EquilibriumAudit:
         if indifferent:
             self._as_good.setdefault(tally.name, []).append(seen.step)
 
+    def _add_planned(self, seen: GameStep) -> None:
+        """Check that prices are what one more kWh costs where it is delivered."""
+        there = ~np.isnan(seen.community_price)
+        planned = seen.planned(self.inputs)
+        if seen.utility_price < 0 and planned.tree.loses:
+            self._planned.tell("not checked where a kWh costs less than nothing and lines lose")
+            return
+        prices = np.where(there, seen.community_price, 0.0).tolist()
+        utility, off = planned.wrong_by(seen.utility_price, prices)
+        scale = self._aggregator_range + np.abs([*prices, seen.utility_price])
+        apart = np.append(np.where(there, off, 0.0), utility) / scale
+        items = [*self.inputs.communities, "the utility"]
+        self._planned.add(apart[None, None], self._label(seen, "planner", items), seen.step)
+
     def checks(self) -> list[Check]:
         """Return what was found."""
         checks = []
+        if "planner" in self.inputs.vehicle_strategies:
+            if not self.inputs.all_recorded:
+                self._planned.tell(self.inputs.not_all_recorded)
+            checks.append(self._planned.check())
         for strategy in ("two_level", "three_level"):
             if strategy not in self.inputs.vehicle_strategies:
                 continue

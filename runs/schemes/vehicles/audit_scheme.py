@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.member_energies import feeders_out
+from hmesh.runs.audits.reference.planner import welfare
 from hmesh.runs.audits.reference.stores import Stores
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
@@ -49,6 +51,8 @@ class VehicleSchemeAudit(SchemeAudit):
         self._run, self._hours = run, hours
         self._rows: Columns = {}
         self._first = 0
+        shape = (2, inputs.steps, len(inputs.strategies))
+        self._welfare = np.zeros(shape) if inputs.scenario.welfare_recorded else None
 
     def opening(self) -> Iterator[Check]:
         """Open the tables, and check who the vehicles are."""
@@ -79,14 +83,31 @@ class VehicleSchemeAudit(SchemeAudit):
         """Return the vehicles of a step under a game, and check its equilibrium."""
         bargains = self.inputs.vehicle_strategies[strategy] != "typical"
         bargains &= not self.inputs.own_rule(strategy)
-        if not (bargains and self.inputs.all_recorded):
+        if self.grid is None or not self.inputs.all_recorded:
             return None
-        seen = self._seen(step, strategy)
+        if not bargains and self._welfare is None:
+            return None
+        seen = self._seen(step, strategy, self.grid)
+        if self._welfare is not None:
+            self._welfare[:, step, strategy] = _welfare(self.inputs, seen)
+        if not bargains:
+            return None
         game = seen.game(self.inputs)
         self.equilibrium.add(seen, game)
         return seen, game
 
-    def _seen(self, step: int, strategy: int) -> GameStep:
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return where the vehicles of each community are plugged in."""
+        setting = self.inputs.of_scheme("vehicles")
+        return None if setting is None else np.asarray(setting.connections)
+
+    def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return the welfare of every step, and the planner's, where every vehicle is recorded."""
+        if self._welfare is None or self.grid is None or not self.inputs.all_recorded:
+            return None
+        return self._welfare[0], self._welfare[1]
+
+    def _seen(self, step: int, strategy: int, grid: AuditedGrid) -> GameStep:
         """Return what the vehicles of a step have to decide, and what is decided."""
         rows, first, hours = self._rows, self._first, self._hours
         mine = {name: values[step - first, strategy] for name, values in rows.items()}
@@ -104,6 +125,7 @@ class VehicleSchemeAudit(SchemeAudit):
             utility_price=float(here["utility_price"][0]),
             community_price=here["community_price"],
             passive_kwh=here["net_kwh"] - here["ev_kwh"],
+            grid=grid,
         )  # fmt: skip
 
     def rest(self) -> Iterator[tuple[str, Columns]]:
@@ -169,7 +191,8 @@ def _counts(inputs: VehicleRunInputs, hours: Columns) -> Figures:
     there = supplied(hours)
     answers = hours["vehicles_present"] > 0
     follows = inputs.vehicle_strategies
-    bargains = np.array([name != "typical" for name in follows])[:, None] & answers
+    bounded = [name not in ("typical", "planner") for name in follows]
+    bargains = np.array(bounded)[:, None] & answers
     searches = np.array([name == "three_level" for name in follows])
     at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
     at_upper, at_lower = (
@@ -207,3 +230,16 @@ def _of_vehicles(inputs: VehicleRunInputs, vehicles: VehicleAudit) -> tuple[Figu
         typical = np.array([name == "typical" for name in inputs.vehicle_strategies])
         of_run["messages.PlugIn.sent"] = np.where(typical, plugged.sum(axis=0), 0)
     return by_step, of_run
+
+
+def _welfare(inputs: VehicleRunInputs, seen: GameStep) -> tuple[float, float]:
+    """Return the welfare of a step, and the planner's from the same state."""
+    there, tree = seen.where >= 0, seen.tree()
+
+    def worth(energy: NDArray[np.float64]) -> float:
+        drawn = (seen.passive_kwh + seen.exchanged_kwh(energy)).tolist()
+        cost = inputs.cost.total(tree.generated(drawn))
+        return welfare(seen.stores.satisfaction(energy)[there], cost)
+
+    prices = np.array(seen.planned(inputs).best().price)
+    return worth(seen.energy_kwh), worth(seen.answers_kwh(prices))

@@ -1,6 +1,7 @@
 """What the scheme is called, and where its parts stand."""
 
 from hmesh.runs.schemes.descriptor import (
+    PLANNER,
     RETAIL,
     THREE_LEVEL,
     TWO_LEVEL,
@@ -17,7 +18,10 @@ SCHEME = SchemeDescriptor(
     strategies=(
         StrategyDescriptor("typical", "typical charging", "#D55E00", pricing=RETAIL),
         StrategyDescriptor("two_level", "the two-level game", "#009E73", pricing=TWO_LEVEL),
-        StrategyDescriptor("three_level", "the three-level game", "#0072B2", pricing=THREE_LEVEL),
+        StrategyDescriptor(
+            "three_level", "the three-level game", "#0072B2", everybody=True, pricing=THREE_LEVEL
+        ),
+        StrategyDescriptor("planner", "the planner", "#CC79A7", pricing=PLANNER, on_request=True),
     ),
     section=".section:Vehicles",
     description="electric vehicles, none if left out",

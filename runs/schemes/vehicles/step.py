@@ -50,6 +50,7 @@ class VehicleSharing(Scheme):
         self.setting = setting
         self.strategy = strategy_within("vehicles", simulation.strategy)
         self.vehicles: VehicleSetting = setting.schemes["vehicles"]
+        self.answer_nodes = self.vehicles.connections
         reserve = setting.scenario.vehicles.trip_reserve
         self.fleet = Fleet(
             simulation,
@@ -161,7 +162,7 @@ class VehicleSharing(Scheme):
         """Count what was clipped, saturated, unmet or empty in this step."""
         bounds, decision = self.setting.bounds, self.simulation.market.decision
         price, answers = decision.community_price, self.present > 0
-        bounded = self.strategy != "typical"
+        bounded = self.strategy not in ("typical", "planner")
         at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
         at_lower = answers & (price <= bounds.aggregator_lower + AT_BOUND) & bounded
         set_freely = self.strategy == "three_level"

@@ -1,0 +1,47 @@
+"""What communities would pay if no line had a limit, and the rent that limits bring."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.markets.planner import prices_at
+from hmesh.markets.three_level_game import Game, Outcome, follow_closed_form, follow_exact
+
+
+def unlimited_prices(
+    game: Game, outcome: Outcome, *, closed_form: bool = False
+) -> NDArray[np.float64]:
+    """Return what every community would pay if no line had a limit [money/kWh].
+
+    The utility would ask what earns most whatever shared lines carry, and an aggregator its best
+    price whatever its own lines carry. A price that no limit holds is its own.
+
+    Parameters
+    ----------
+    game, outcome
+        The game, and what came of it.
+    closed_form : bool
+        Whether aggregators answer by the closed form.
+    """
+    bounds = game.bounds.aggregator_lower, game.bounds.aggregator_upper
+    held = [game.aggregator_bounds(m) != bounds for m in range(len(game.kinks))]
+    if outcome.unlimited_price is None and not any(held):
+        return outcome.community_price
+    q = outcome.utility_price if outcome.unlimited_price is None else outcome.unlimited_price
+    follow = follow_closed_form if closed_form else follow_exact
+    free = follow(replace(game, limits_kwh=None), q).community_price
+    if outcome.unlimited_price is None:
+        return np.where(held, free, outcome.community_price)
+    return free
+
+
+def planned_prices(game: Game, outcome: Outcome) -> NDArray[np.float64]:
+    """Return what energy costs every community at the planner's marginal cost, without limits."""
+    if game.limits_kwh is None or game.feed is None:
+        return outcome.community_price
+    free = replace(game, limits_kwh=None, feed=game.feed.without_limits())
+    prices = prices_at(free, outcome.utility_price)
+    # Rounding of a price that no limit holds is no rent.
+    same = np.abs(prices - outcome.community_price) <= 1e-9 * (1.0 + np.abs(prices))
+    return np.where(same, outcome.community_price, prices)
