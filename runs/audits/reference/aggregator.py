@@ -48,21 +48,21 @@ def best_prices(demand: Demand, utility_price: float) -> BestPrices:
     with np.errstate(divide="ignore", invalid="ignore"):
         top = (utility_price - demand.offset / demand.gain) / 2
     top = np.where(demand.gain < 0, np.minimum(np.maximum(top, low), high), low)
-    price = np.stack((low, top, high), axis=1)
-    energy = demand.offset[:, None] + demand.gain[:, None] * price
+    price = np.stack((low, top, high))
+    energy = demand.offset + demand.gain * price
     profit = (price - utility_price) * energy
     most = float(profit.max())
     margin = max(abs(demand.highest - utility_price), abs(demand.lowest - utility_price))
     rounding = ROUNDINGS * float(np.finfo(np.float64).eps) * margin * demand.moved_kwh
-    tied = np.flatnonzero(profit.max(axis=1) >= most - rounding)
+    tied = np.unique(np.nonzero(profit >= most - rounding)[1])
     chosen_price, chosen_energy, lines = [], [], []
     for together in np.split(tied, np.flatnonzero(np.diff(tied) > 1) + 1):
-        place = np.unravel_index(np.argmax(profit[together]), (len(together), 3))
-        best = price[together][place]
+        place = int(np.argmax(profit[:, together].T))
+        best = price[:, together].T.flat[place]
         chosen_price.append(best)
-        chosen_energy.append(energy[together][place])
-        same = np.abs(price[together] - best) <= SAME_PRICE * abs(best)
-        lines.append(together[same.any(axis=1)])
+        chosen_energy.append(energy[:, together].T.flat[place])
+        same = np.abs(price[:, together] - best) <= SAME_PRICE * abs(best)
+        lines.append(together[same.any(axis=0)])
     return BestPrices(
         np.array(chosen_price), np.array(chosen_energy), np.concatenate(lines), most, rounding
     )

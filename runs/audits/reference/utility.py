@@ -54,7 +54,7 @@ class PriceGame:
     def profit(self, utility_price: float, demand_kwh: Sequence[float]) -> float:
         """Return what the utility earns [money]: its sales less the cost of generation."""
         cost = self.generation.total(self.tree.generated(demand_kwh))
-        return utility_price * float(np.sum(demand_kwh)) - cost
+        return utility_price * sum(demand_kwh) - cost
 
     def answers(self, utility_price: float) -> "Answers":
         """Return the aggregators' best answers to a price."""
@@ -215,7 +215,7 @@ class _Found:
         if profit > self.profit or (profit == self.profit and price < self.price):
             self.profit, self.price, self.demand_kwh = profit, price, energies
             generated = self.game.tree.generated([abs(energy) for energy in energies])
-            turned_over = abs(price) * float(np.abs(energies).sum())
+            turned_over = abs(price) * sum(abs(energy) for energy in energies)
             turned_over += abs(self.game.generation.total(generated))
             self.rounding = 64 * float(np.finfo(np.float64).eps) * turned_over
 
@@ -226,10 +226,10 @@ class _Found:
             if at_low is None or at_high is None:
                 lines.append(None)
                 continue
-            both = np.intersect1d(at_low.lines, at_high.lines)
-            if len(both) == 0:
+            both = set(at_low.lines.tolist()).intersection(at_high.lines.tolist())
+            if not both:
                 return False
-            lines.append(int(both[0]))
+            lines.append(min(both))
         cuts = {low.utility_price, high.utility_price}
         for demand, line in zip(self.game.demands, lines, strict=True):
             if line is None or isinstance(demand, float):
@@ -264,10 +264,11 @@ class _Found:
             for price, energies in zip(prices, ends, strict=True):
                 self.take(price, energies)
             # A parabola through both ends, of which the sales and the cost are known.
-            sold = [float(np.sum(energies)) for energies in ends]
+            sold = [sum(energies) for energies in ends]
             generated = [self.game.tree.generated(energies) for energies in ends]
             a = self.game.generation.quadratic
-            width, more_sold, more = prices[1] - prices[0], sold[1] - sold[0], np.diff(generated)[0]
+            width, more_sold = prices[1] - prices[0], sold[1] - sold[0]
+            more = generated[1] - generated[0]
             bend = width * more_sold - a * more**2
             rise = width * sold[0] + prices[0] * more_sold
             rise -= self.game.generation.marginal(generated[0]) * more
@@ -322,7 +323,7 @@ def _changes_of_direction(
 def _most_between(game: PriceGame, low: Answers, high: Answers) -> float:
     """Return a bound on what the utility earns between two prices [money]."""
     most, least = low.least_kwh, high.most_kwh
-    sold = sorted((float(np.sum(least)), float(np.sum(most))))
+    sold = sorted((sum(least), sum(most)))
     lost = _made_beyond_sales(game.tree, least, most)
     a, b = game.generation.quadratic, game.generation.linear
     best = -np.inf
@@ -353,7 +354,7 @@ def _made_beyond_sales(
 
     That is what lines lose, and what is taken whatever the price beside the demands.
     """
-    beside = float(np.sum(tree.fixed_kwh)) + tree.fixed_at_utility_kwh
+    beside = sum(tree.fixed_kwh) + tree.fixed_at_utility_kwh
     if not tree.loses:
         return beside, beside
     ends = tree.arriving(least_kwh)[0], tree.arriving(most_kwh)[0]
