@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.aggregator import best_prices, earned
+from hmesh.runs.audits.reference.lines import DUST_KWH
 from hmesh.runs.audits.reference.utility import PriceGame, UtilityBest, best_utility_price
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns
@@ -147,15 +148,19 @@ class EquilibriumAudit:
         as_good = False
         if off > tally.tolerance:
             answers = game.answers(seen.utility_price)
+            allowed = max(*game.tree.over(best.demand_kwh, owner=-1), DUST_KWH)
             earns = max(
                 game.profit(seen.utility_price, energies)
+                if max(game.tree.over(energies, owner=-1)) <= allowed
+                else -np.inf
                 for energies in (answers.least_kwh, answers.most_kwh)
             )
             as_good = best.profit - earns <= best.rounding
             if as_good:
                 self._as_good.setdefault(tally.name, []).append(seen.step)
             else:
-                self._lost = max(self._lost, (best.profit - earns) / max(abs(best.profit), 1.0))
+                less = best.profit - earns if np.isfinite(earns) else 0.0
+                self._lost = max(self._lost, less / max(abs(best.profit), 1.0))
         label = self._label(seen, "three_level", [])
         tally.add(np.array([[0.0 if as_good else off]]), label, seen.step)
         return as_good
@@ -178,8 +183,11 @@ class EquilibriumAudit:
             if isinstance(demand, float):
                 continue
             best = best_prices(demand, seen.utility_price)
-            earns = earned(drawn[m], seen.community_price[m], seen.utility_price)
-            as_good[m] = best.profit - earns <= best.rounding
+            price = float(seen.community_price[m])
+            # A price that overloads its line is none, whatever it earns.
+            allowed = demand.lowest <= price <= demand.highest
+            earns = earned(drawn[m], price, seen.utility_price)
+            as_good[m] = allowed and best.profit - earns <= best.rounding
         return np.where(as_good, 0.0, off), bool(as_good.any())
 
     def _binds(
