@@ -49,6 +49,12 @@ from .exact_dispatch import dispatch_exactly as dispatch_exactly
 from .generation_cost import GenerationCost as GenerationCost
 from .genetic_sizing import genetic_minimum as genetic_minimum
 from .golden_section import golden_section as golden_section
+from .grid_losses import Feed as Feed
+from .grid_losses import Places as Places
+from .grid_losses import Tree as Tree
+from .grid_losses import demand_limits as demand_limits
+from .grid_losses import places_of as places_of
+from .grid_losses import shed_kwh as shed_kwh
 from .home_day import DaySums as DaySums
 from .home_day import HomeFlows as HomeFlows
 from .home_day import Homes as Homes
@@ -87,12 +93,15 @@ from .particle_swarm import adaptive_swarm as adaptive_swarm
 from .particle_swarm import pymoo_swarm as pymoo_swarm
 from .payback import discounted_payback as discounted_payback
 from .payback import simple_payback as simple_payback
+from .planner import solve_planner as solve_planner
 from .power_flow_assignment import StepFlows as StepFlows
 from .power_flow_assignment import settle_step as settle_step
 from .power_flow_assignment import storage_edges as storage_edges
 from .present_value import annuity_factor as annuity_factor
 from .present_value import break_even_income as break_even_income
 from .present_value import net_present_value as net_present_value
+from .price_limits import allowed_prices as allowed_prices
+from .price_limits import price_limits as price_limits
 from .price_search import SearchedPrice as SearchedPrice
 from .price_search import search_price as search_price
 from .printed_discharge import printed_dischargers as printed_dischargers
@@ -103,6 +112,7 @@ from .school_response import school_response as school_response
 from .storage_capacity import StateOfCharge as StateOfCharge
 from .storage_capacity import dynamic_capacity as dynamic_capacity
 from .storage_capacity import published_capacity as published_capacity
+from .search_on_lines import search_price_on_lines as search_price_on_lines
 from .stored_energy_price import average_price_after as average_price_after
 from .supply_curve import SupplyCurve as SupplyCurve
 from .supply_curve import supply_curve as supply_curve
@@ -118,7 +128,9 @@ from .three_level_game import solve_grid as solve_grid
 from .utility_profit import best_on_line as best_on_line
 from .utility_profit import most_profit as most_profit
 from .utility_profit import utility_profit as utility_profit
+from .utility_profit import best_with_losses as best_with_losses
 from .valley_filling import fill_valley as fill_valley
 from .valley_filling import shave_peak as shave_peak
 from .valley_filling import water_level as water_level
 from .vehicle_response import best_response as best_response
+from .welfare import price_of_anarchy as price_of_anarchy

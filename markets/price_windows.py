@@ -223,18 +223,18 @@ def _with_losses(
         if answer is not None:
             least[m], most[m] = answer.least_kwh, answer.most_kwh
     # The profit is concave in what is sold and lost, so its least value is at a corner.
-    worst = np.min(
-        [
-            utility_profit(cost, prices, sold.sum(axis=0), lost)
-            for sold in (least, most)
-            for lost in feed.lost_kwh(least, most)
-        ],
-        axis=0,
+    corners = [
+        utility_profit(cost, prices, sold.sum(axis=0), lost)
+        for sold in (least, most)
+        for lost in feed.lost_kwh(least, most)
+    ]
+    worst: NDArray[np.float64] = np.min(corners, axis=0)
+    low, high = least[:, 1:], most[:, :-1]
+    least_lost, most_lost = feed.lost_kwh(low, high)
+    reach = most_profit_with_losses(
+        cost, prices[:-1], prices[1:], low.sum(axis=0), high.sum(axis=0), least_lost, most_lost
     )
-    between = least[:, 1:], most[:, :-1]
-    sold = (bound.sum(axis=0) for bound in between)
-    lost = feed.lost_kwh(*between)
-    return worst, most_profit_with_losses(cost, prices[:-1], prices[1:], *sold, *lost)
+    return worst, reach
 
 
 def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:

@@ -125,4 +125,5 @@ def search_price_on_lines(
     )
     within = SearchOnLines(demand, cost, resolution, feed)
     limited = run_search(within, floor, ceiling, most_probes, go_on)
-    return replace(limited, probes=len(asked), unlimited_price=found.price)
+    unlimited = None if limited.price == found.price else found.price
+    return replace(limited, probes=len(asked), unlimited_price=unlimited)

@@ -63,4 +63,6 @@ def within_shared_limits(
         bounds.utility_upper,
     )
     limited = solve(replace(game, bounds=bounds.for_utility(floor, ceiling)))
+    if limited.utility_price == outcome.utility_price:
+        return limited
     return replace(limited, unlimited_price=outcome.utility_price)

@@ -43,6 +43,13 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
     "system_exporting": Note(
         "all communities together delivered energy to the utility in a step", 60
     ),
+    "communities_overloaded": Note(
+        "a line of a community carried more than its rating in a step, which no price prevented",
+        45,
+    ),
+    "prices_moved_by_limits": Note(
+        "the limit of a line raised or lowered a community's price in a step", 45
+    ),
     "unexplained_vehicles": Note(
         "a vehicle's answers fitted no demand curve in a step, so that its aggregator had to guess",
         60,
@@ -64,6 +71,9 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
 _ENERGIES: Mapping[str, Note] = {
     "unserved_kwh": Note("consumption that outages left unserved", 40),
     "curtailed_kwh": Note("generation that outages cut off", 40),
+    "overload_kwh": Note("energy above the limits of lines that one community uses", 45),
+    "shared_overload_kwh": Note("energy above the limits of lines that communities share", 45),
+    "shed_kwh": Note("consumption left unserved so that lines keep their limits", 45),
 }
 
 COUNTS: Mapping[str, Note] = FromSchemes(lambda: _in_order(_OF_EVERY_RUN, "notes"))
@@ -117,7 +127,16 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
         told = {name: f"{energy:,.1f} kWh" for name, energy in energies.items() if anything(energy)}
         if told:
             lines.append(_told(str(note.text), told, names))
+    lines += _anarchy(summary, names)
     return [*lines, *_messages(summary, names), *_numbers(summary, names)]
+
+
+def _anarchy(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
+    """Say where no price of anarchy is given, and why."""
+    lost = [name for name in names if summary[name].get("price_of_anarchy", 1.0) is None]
+    if lost:
+        text = "welfare is not above 0, so that there is no price of anarchy"
+        yield _told(text, dict.fromkeys(lost, "in all steps together"), names)
 
 
 def without_grid(totals: Totals) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hmesh.environment.last_digits import anything
 from hmesh.runs.number_text import change, fixed
 from hmesh.runs.run_notes import notes as notes
 from hmesh.runs.run_notes import without_grid
@@ -86,8 +87,23 @@ def _rows(every: Sequence[Totals]) -> list[Row]:
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], money, True),
         ("utility's profit [{currency}]", lambda t: t["utility_profit"], money, True),
         ("overloads [lines x steps]", _overloaded, whole, True),
+        *_of_limits_and_welfare(totals, every),
         sent,
     ]
+
+
+def _of_limits_and_welfare(totals: Totals, every: Sequence[Totals]) -> list[Row]:
+    """Return the rows of congestion, where limits raised a price, and of welfare, if recorded."""
+    rows: list[Row] = []
+    if any(anything(each.get("congestion_rent", 0.0)) for each in every):
+        rows.append(("congestion rent [{currency}]", lambda t: t["congestion_rent"], money, True))
+    if "welfare_loss" in totals:
+        rows += [
+            ("welfare [{currency}]", lambda t: t["welfare"], money, True),
+            ("  less than the planner's [{currency}]", lambda t: t["welfare_loss"], money, False),
+            ("price of anarchy [-]", lambda t: t["price_of_anarchy"], three, False),
+        ]
+    return rows
 
 
 def _overloaded(totals: Totals) -> float:

@@ -80,7 +80,10 @@ def test_what_a_file_leaves_out_is_filled_in(tmp_path: Path) -> None:
     scenario = load_scenario(write(tmp_path, SMALL))
     default = load_scenario(NAME)
     assert scenario.prices == default.prices
-    assert scenario.game == default.game
+    # The source prices as if lines lost nothing.
+    assert scenario.game == default.game.model_copy(update={"losses": "known"})
+    assert scenario.grid.limits == "keep"
+    assert default.grid.limits == "count"
     assert scenario.messages == default.messages
     assert scenario.vehicles == default.vehicles.model_copy(update={"count": 0})
 
