@@ -83,7 +83,9 @@ class EquilibriumAudit:
         if strategy == "three_level":
             best = best_utility_price(game, seen.utility_price)
             utility_price = best.price
-            self.unattained[seen.step, seen.strategy] = not _attained_lowest(game, best)
+            self.unattained[seen.step, seen.strategy] = not _attained_lowest(
+                game, best, self._utility_range
+            )
             elsewhere = self._add_utility(seen, game, best)
         exact = _nearest_best(game, utility_price, seen.community_price)
         energies = self._energies[strategy]
@@ -202,6 +204,8 @@ class EquilibriumAudit:
         for prices in community_prices:
             answers = stores.best_exchange(seen.price_of_each(prices))
             clipped = (answers <= stores.lower_kwh) | (answers >= stores.upper_kwh)
+            # With losses a battery that is left as it is meets the end of a line too.
+            clipped |= answers == 0.0
             met = (prices <= bounds.aggregator_lower) | (prices >= bounds.aggregator_upper)
             if (clipped & (seen.where >= 0)).any() or (met & answering).any():
                 return True
@@ -245,11 +249,22 @@ def _nearest_best(
     return nearest
 
 
-def _attained_lowest(game: PriceGame, best: UtilityBest) -> bool:
-    """Whether the utility earns its best where aggregators take the lowest of their best prices."""
-    for answer, drawn in zip(game.answers(best.price).best, best.demand_kwh, strict=True):
-        if answer is None:
+def _attained_lowest(game: PriceGame, best: UtilityBest, price_range: float) -> bool:
+    """Whether the utility earns its best where aggregators take the lowest of their best prices.
+
+    It does not where its best price is the one from which on an aggregator asks another price: just
+    below it the community draws more than its demand can fall in between.
+    """
+    below = EXACT * price_range
+    for demand, answer, drawn in zip(
+        game.demands,
+        game.answers(best.price - below).best,
+        best.demand_kwh,
+        strict=True,
+    ):
+        if answer is None or isinstance(demand, float):
             continue
-        if abs(answer.demand_kwh[0] - drawn) > EXACT * max(abs(drawn), 1.0):
+        falls = below * float(np.abs(demand.gain).max()) + EXACT * max(abs(drawn), 1.0)
+        if answer.demand_kwh[0] - drawn > falls:
             return False
     return True
