@@ -12,7 +12,7 @@ from hmesh.runs import Run, audit_run, load_scenario, start_run
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.reference.lines import Tree
-from hmesh.runs.audits.reference.stores import Stores
+from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import run_inputs_of
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
@@ -154,7 +154,7 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
         step=0,
         strategy=0,
         where=np.array([0, 0]),
-        stores=Stores(
+        stores=AnsweringStores(
             lam=np.array([40.0, 70.0]),
             theta=np.array([2.0, 2.0]),
             usable_kwh=np.zeros(2),

@@ -14,7 +14,7 @@ from hmesh.runs.audits.reference.aggregator import best_prices
 from hmesh.runs.audits.reference.demand import Demand, demand_of
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
-from hmesh.runs.audits.reference.stores import Array, Stores, elastic_load
+from hmesh.runs.audits.reference.stores import AnsweringStores, Array, elastic_load
 from hmesh.runs.audits.reference.utility import PriceGame, best_utility_price
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -26,7 +26,7 @@ class World:
     """Communities of stores and elastic loads below the lines of a tree."""
 
     fixed_kwh: list[float]
-    stores: list[Stores]
+    stores: list[AnsweringStores]
     loads: list[tuple[Array, ...]]
     game: PriceGame
 
@@ -38,14 +38,14 @@ class World:
         return drawn + float(self.stores[m].best_exchange(price).sum())
 
 
-def draw_stores(random: np.random.Generator, count: int) -> Stores:
+def draw_stores(random: np.random.Generator, count: int) -> AnsweringStores:
     """Draw stores, some empty, some full, some of which hold more than they value."""
     lam, theta = random.uniform(10, 70, count), random.uniform(0.5, 4, count)
     usable = random.uniform(-3, 40, count)
     lower = -np.maximum(random.uniform(-3, 8, count), 0)
     upper = np.maximum(random.uniform(-3, 8, count), 0)
     efficiencies = random.choice([1.0, 0.95, 0.9, 0.7], 2)
-    return Stores(lam, theta, usable, lower, upper, *efficiencies.tolist())
+    return AnsweringStores(lam, theta, usable, lower, upper, *efficiencies.tolist())
 
 
 @st.composite
@@ -171,7 +171,9 @@ def test_both_implementations_find_the_same_prices(drawn: Players) -> None:
     cost, bounds = drawn.cost, drawn.bounds
     demands: list[Demand | float] = []
     for each in drawn.communities:
-        stores = Stores(each.lam, each.theta, each.usable_kwh, each.lower_kwh, each.upper_kwh)
+        stores = AnsweringStores(
+            each.lam, each.theta, each.usable_kwh, each.lower_kwh, each.upper_kwh
+        )
         lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
         answers = [stores.answer()]
         demand = demand_of(each.fixed_kwh, answers, lowest, highest)
@@ -202,7 +204,7 @@ def test_both_implementations_find_the_same_prices(drawn: Players) -> None:
 
 
 def test_losses_lower_what_the_utility_earns_and_are_seen_in_its_price() -> None:
-    stores = Stores(*(np.full(4, value) for value in (60.0, 2.0, 5.0, -7.0, 7.0)))
+    stores = AnsweringStores(*(np.full(4, value) for value in (60.0, 2.0, 5.0, -7.0, 7.0)))
     demand = demand_of(10.0, [stores.answer()], 0.0, 70.0)
     cost, prices = Generation(0.2, 10.0), PriceRange(0.0, 70.0, 0.0, 70.0)
     found = [

@@ -13,13 +13,13 @@ from hmesh.runs.audits.reference.aggregator import best_prices
 from hmesh.runs.audits.reference.demand import Demand, demand_of
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
-from hmesh.runs.audits.reference.stores import Stores
+from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame, best_utility_price
 
 answers = pytest.importorskip("hmesh.markets.answers", reason="answers know no efficiencies")
 
 
-def columns(stores: Stores) -> tuple[object, ...]:
+def columns(stores: AnsweringStores) -> tuple[object, ...]:
     """Return what decides the answers of stores, as the markets take it."""
     own = (stores.lam, stores.theta, stores.usable_kwh, stores.lower_kwh, stores.upper_kwh)
     return (*own, stores.charge_efficiency, stores.discharge_efficiency)

@@ -16,7 +16,7 @@ from hmesh.runs.audits.reference.demand import Demand, demand_of
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.audits.reference.planner import PlannedStep
-from hmesh.runs.audits.reference.stores import Stores
+from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame, allowed_prices, best_utility_price
 
 
@@ -39,7 +39,9 @@ def demands_of(drawn: OnGrid, lowest: float, highest: float) -> list[Demand | fl
     """Return what each community draws at every price."""
     demands: list[Demand | float] = []
     for each in drawn.players.communities:
-        stores = Stores(each.lam, each.theta, each.usable_kwh, each.lower_kwh, each.upper_kwh)
+        stores = AnsweringStores(
+            each.lam, each.theta, each.usable_kwh, each.lower_kwh, each.upper_kwh
+        )
         demand = demand_of(each.fixed_kwh, [stores.answer()], lowest, highest)
         demands.append(demand if len(each) else each.fixed_kwh)
     return demands

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.reference.demand import Demand, demand_of
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.audits.reference.planner import PlannedStep
-from hmesh.runs.audits.reference.stores import Answer, Stores
+from hmesh.runs.audits.reference.stores import Answer, AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
 
@@ -42,7 +42,7 @@ class GameStep:
     step: int
     strategy: int
     where: NDArray[np.int64]
-    stores: Stores
+    stores: AnsweringStores
     energy_kwh: NDArray[np.float64]
     utility_price: float
     community_price: NDArray[np.float64]

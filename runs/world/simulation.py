@@ -25,8 +25,8 @@ from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
-from hmesh.runs.world.totals import CalendarTotals, Totals
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
+from hmesh.runs.world.totals import CalendarTotals, Totals
 
 AT_BOUND = 1e-9
 A_DAY_H = 24.0

@@ -18,7 +18,7 @@ _HALVINGS = 1100
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
+class AnsweringStores:
     """Batteries that answer to the price of a step; arrays of shape (n,) or any common shape.
 
     Attributes
@@ -41,7 +41,7 @@ class Stores:
     charge_efficiency: float = 1.0
     discharge_efficiency: float = 1.0
 
-    def rows(self, chosen: NDArray[np.bool_]) -> "Stores":
+    def rows(self, chosen: NDArray[np.bool_]) -> "AnsweringStores":
         """Return some of them."""
         return replace(
             self,

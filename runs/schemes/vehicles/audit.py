@@ -12,7 +12,7 @@ from hmesh.runs.audits.reference.batteries import (
     most_discharge,
     plugged_rating,
 )
-from hmesh.runs.audits.reference.stores import Stores
+from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
@@ -218,7 +218,7 @@ class VehicleAudit:
             if strategy != "typical":
                 # Who is not plugged in has bounds of 0, whatever the price.
                 price = np.where(mine["plugged"] == 1, mine["price"], 0.0)
-                stores = Stores(
+                stores = AnsweringStores(
                     mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"],
                     mine["max_kwh"], vehicles.charge_efficiency, vehicles.discharge_efficiency,
                 )  # fmt: skip

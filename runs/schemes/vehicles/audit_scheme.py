@@ -11,7 +11,7 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.member_energies import feeders_out
 from hmesh.runs.audits.reference.planner import welfare
-from hmesh.runs.audits.reference.stores import Stores
+from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
@@ -117,7 +117,7 @@ class VehicleSchemeAudit(SchemeAudit):
             step=step,
             strategy=strategy,
             where=np.where(mine["plugged"] == 1, mine["community"], -1),
-            stores=Stores(
+            stores=AnsweringStores(
                 mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"], mine["max_kwh"],
                 vehicles.charge_efficiency, vehicles.discharge_efficiency,
             ),
