@@ -299,6 +299,30 @@ SALES = {
 }
 
 
+BUILDINGS = (
+    "hours=24", "plots=false", "start='2014-01-13T00:00'", "checkpoint_every_h=null",
+    "communities.district.members.0.businesses=8",
+)  # fmt: skip
+BATTERY = "hmesh.agents.building_battery"
+BATTERIES = {
+    "room is multiplied by the efficiency that it should be divided by": Injected(
+        f"{BATTERY}.exchange_bounds",
+        result(lambda bounds, *columns: (bounds[0], bounds[1] * columns[6] ** 2)),
+        "batteries: as the closed form of the day has it",
+    ),
+    "what is delivered loses nothing": Injected(
+        f"{BATTERY}.charged",
+        given(lambda held, exchanged, charging, *_: (held, exchanged, charging, 1.0)),
+        "batteries: stores change by what is exchanged",
+    ),
+    "half of what is stored may be sold": Injected(
+        f"{BATTERY}.exchange_bounds",
+        result(lambda bounds, *_: (bounds[0] / 2, bounds[1])),
+        "batteries: as the closed form of the day has it",
+    ),
+}
+
+
 def run_with(injected: Injected | None, scenario: str, changes: tuple[str, ...], to: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         if injected is not None:
@@ -325,9 +349,17 @@ def test_a_fault_in_what_schools_do_fails_the_audit(injected: Injected, tmp_path
     assert any(injected.check in name for name in failed), failed
 
 
+@pytest.mark.parametrize("injected", BATTERIES.values(), ids=BATTERIES)
+def test_a_fault_in_batteries_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
+    run_with(injected, "battery-sharing", (*BUILDINGS, *injected.changes), tmp_path / "run")
+    failed = audit_run(tmp_path / "run").failed
+    assert any(injected.check in name for name in failed), failed
+
+
 @pytest.mark.parametrize(
     ("scenario", "changes"),
     [
+        ("battery-sharing", BUILDINGS),
         ("three-communities", AFTERNOON),
         ("three-communities", (*AFTERNOON, *LOSSES, "strategies=[planner, three_level]")),
         ("three-communities", (*AFTERNOON, *LIMITS)),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.battery import exchange_bounds
 from hmesh.markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
 from hmesh.markets.load_levelling import Levelling, Windows, answer_to_prices, level_load
 from hmesh.runs.audits.audit_report import Label, Tally
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.reference.batteries import most_charge, most_discharge
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
@@ -134,11 +134,12 @@ class _Day:
         self, rows: slice, stored_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         given, capacity = self.setting.given, self.capacity_kwh[rows, None]
-        return exchange_bounds(
-            stored_kwh, capacity, given.soc_min, given.soc_max,
-            given.power_per_capacity * capacity, self.setting.step_h,
-            given.charge_efficiency, given.discharge_efficiency,
-        )  # fmt: skip
+        rated = given.power_per_capacity * capacity * self.setting.step_h
+        least, greatest = given.soc_min * capacity, given.soc_max * capacity
+        return (
+            -most_discharge(stored_kwh, least, rated, given.discharge_efficiency),
+            most_charge(stored_kwh, greatest, rated, given.charge_efficiency),
+        )
 
     def _wanted(self, rows: slice, mine: Columns) -> tuple[NDArray[np.float64], Levelling]:
         """Return what each battery is to exchange, shape (buildings, steps) [kWh]."""
