@@ -315,6 +315,11 @@ BATTERIES = {
         given(lambda held, exchanged, charging, *_: (held, exchanged, charging, 1.0)),
         "batteries: stores change by what is exchanged",
     ),
+    "valleys are filled evenly": Injected(
+        "hmesh.markets.load_levelling.basin",
+        given(lambda ground, room: (np.zeros_like(ground) + ground.mean(), room)),
+        "batteries: as the closed form of the day has it",
+    ),
     "half of what is stored may be sold": Injected(
         f"{BATTERY}.exchange_bounds",
         result(lambda bounds, *_: (bounds[0] / 2, bounds[1])),
