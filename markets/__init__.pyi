@@ -109,10 +109,10 @@ from .representative_days import RepresentativeDays as RepresentativeDays
 from .representative_days import representative_days as representative_days
 from .school_response import satisfaction as satisfaction
 from .school_response import school_response as school_response
+from .search_on_lines import search_price_on_lines as search_price_on_lines
 from .storage_capacity import StateOfCharge as StateOfCharge
 from .storage_capacity import dynamic_capacity as dynamic_capacity
 from .storage_capacity import published_capacity as published_capacity
-from .search_on_lines import search_price_on_lines as search_price_on_lines
 from .stored_energy_price import average_price_after as average_price_after
 from .supply_curve import SupplyCurve as SupplyCurve
 from .supply_curve import supply_curve as supply_curve
@@ -126,9 +126,9 @@ from .three_level_game import solve_closed_form as solve_closed_form
 from .three_level_game import solve_exact as solve_exact
 from .three_level_game import solve_grid as solve_grid
 from .utility_profit import best_on_line as best_on_line
+from .utility_profit import best_with_losses as best_with_losses
 from .utility_profit import most_profit as most_profit
 from .utility_profit import utility_profit as utility_profit
-from .utility_profit import best_with_losses as best_with_losses
 from .valley_filling import fill_valley as fill_valley
 from .valley_filling import shave_peak as shave_peak
 from .valley_filling import water_level as water_level

@@ -143,6 +143,6 @@ def answer_to_prices(
 
     Each fills its share of the valley, or cuts its share of the peak, as far as its rating allows.
     """
-    if charges:
-        return np.clip(share * (plan.valley_kwh[0] - load_kwh), 0.0, rated_kwh)
-    return -np.clip(share * (load_kwh - plan.peak_kwh[0]), 0.0, rated_kwh)
+    missing = plan.valley_kwh[0] - load_kwh if charges else load_kwh - plan.peak_kwh[0]
+    wanted: Array = np.clip(share * missing, 0.0, rated_kwh)
+    return wanted if charges else -wanted
