@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Building
-from hmesh.markets.load_deviation import load_deviation
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
@@ -134,9 +133,7 @@ class BatteryAudit(SchemeAudit):
         each = [total[days == day] for day in np.unique(days)]
         within = np.array([load.var(axis=0) for load in each])
         return {
-            "load_deviation_kwh": np.array(
-                [load_deviation(load[None]).annual_kwh for load in total.T]
-            ),
+            "load_deviation_kwh": np.sqrt(((total - total.mean(axis=0)) ** 2).mean(axis=0)),
             "load_deviation_daily_mean_kwh": np.sqrt(within).mean(axis=0),
             "load_deviation_daily_rms_kwh": np.sqrt(within.mean(axis=0)),
         }
