@@ -8,7 +8,7 @@ import numpy as np
 from hmesh.environment.errors import InputError
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
-from hmesh.runs.audits.elastic_loads import ElasticAudit
+from hmesh.runs.audits.elastic_members import ElasticAudit
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
 from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
