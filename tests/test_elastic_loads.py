@@ -1,5 +1,6 @@
 """Households and buildings whose load answers to the price of their community."""
 
+import json
 import shutil
 from copy import deepcopy
 from dataclasses import replace
@@ -26,6 +27,7 @@ from hmesh.markets.vehicle_response import best_response
 from hmesh.markets.welfare import satisfaction
 from hmesh.runs import audit_run
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
 from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
 from hmesh.runs.world.market import Decision
 from hmesh.runs.world.priced_grid import answering_nodes
@@ -296,6 +298,38 @@ def test_an_elasticity_that_changes_nothing_is_refused() -> None:
     stiff = ELASTICITY | {"lower_share": 1.0, "upper_share": 1.0}
     with pytest.raises(InputError, match="no price changes the load"):
         elastic(communities__homes__members__0__elasticity=stiff)
+
+
+def test_what_has_hardly_a_meaning_is_warned_of() -> None:
+    assert not [each for each in scenario_warnings(elastic()) if "elasticity" in each.place]
+    quiet = scenario_warnings(elastic(strategies=["typical"]))
+    assert [each.place for each in quiet if "no load answers" in each.message] == [
+        f"communities.{name}.members.0.elasticity" for name in ("homes", "malls", "offices")
+    ]
+    other = ELASTICITY | {"reference_price": 3000.0}
+    far = scenario_warnings(elastic(communities__homes__members__0__elasticity=other))
+    assert "communities.homes.members.0.elasticity.reference_price" in {p.place for p in far}
+
+
+def test_loads_answer_in_a_city_without_vehicles(tmp_path: Path) -> None:
+    from hmesh.runs.run import start_run
+
+    changes = {
+        "strategies": ["nobody_shares", "everybody_shares"],
+        "hours": 24,
+        "communities.district.members.0.businesses": 5,
+        "communities.district.members.0.elasticity": ELASTICITY,
+        "messages.keep": "all",
+        "plots": False,
+    }
+    start_run(load_scenario("battery-sharing", changes), tmp_path / "run")
+    report = audit_run(tmp_path / "run")
+    assert report.passed, "\n".join(report.lines())
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["nobody_shares"]["elastic_response_kwh"] == 0.0
+    assert abs(summary["everybody_shares"]["elastic_response_kwh"]) > 1.0
+    assert summary["everybody_shares"]["counts"]["unexplained_vehicles"] == 0
+    assert summary["everybody_shares"]["worst"]["utility_profit_gap"] >= 0.0
 
 
 def test_a_rule_must_say_what_every_group_exchanges() -> None:
