@@ -32,7 +32,7 @@ from hmesh.runs.studies.battery_sharing.curves import (
     worth,
 )
 from hmesh.runs.studies.battery_sharing.figures import battery_sharing_figures
-from hmesh.runs.studies.battery_sharing.readings import readings
+from hmesh.runs.studies.battery_sharing.readings_of_the_source import readings
 from hmesh.runs.studies.battery_sharing.spread import (
     capacities,
     closing_days,
