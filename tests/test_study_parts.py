@@ -52,8 +52,10 @@ def test_parts_that_lie_there_are_read_back(tmp_path: Path) -> None:
     made: list[str] = []
     study = small(made)
     first = run_study(study, only=["one"], folder=tmp_path)
-    again = run_study(study, folder=tmp_path)
+    begun: list[str] = []
+    again = run_study(study, folder=tmp_path, begins=lambda part: begun.append(part.name))
     assert made == ["one", "two"]
+    assert begun == ["two"]
     assert again.sections[0] == first.sections[0]
 
 

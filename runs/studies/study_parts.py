@@ -18,6 +18,8 @@ type Tick = Callable[[], None]
 type Progress = Callable[[int, int], None]
 type Sections = ReportSection | Sequence[ReportSection]
 
+# From here on a part says how long it takes [s].
+LONG_S = 60
 KEPT = "parts"
 FIGURES = "figures"
 
@@ -125,6 +127,7 @@ def run_study(
     data: Path | None = None,
     folder: Path | None = None,
     figures: bool = False,
+    begins: Callable[[Part], None] = lambda part: None,
 ) -> StudyReport:
     """Run parts of a study, one after another.
 
@@ -140,6 +143,8 @@ def run_study(
         Where each part is written as soon as it is found, and read from if it is there already.
     figures : bool
         Whether the figures of the source are drawn into the folder.
+    begins
+        Called with every part that is made, before it is.
 
     Raises
     ------
@@ -164,6 +169,7 @@ def run_study(
             before = done
             found = kept.read(part.name) if kept else None
             if found is None:
+                begins(part)
                 made = part.make(shared, tick)
                 found = [made] if isinstance(made, ReportSection) else list(made)
                 if kept:
