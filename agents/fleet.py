@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.row_agent import AgentGroup
-from hmesh.agents.settlement import Settlement
+from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
 from hmesh.environment.curve_messages import CurveBid, CurveRequest
@@ -231,10 +231,10 @@ class ParkedVehicles:
         for kind, places, vehicles in self.behaving:
             energy = exchange_kwh[places]
             if kind.by_rows("learn"):
-                kind.learn_rows(vehicles, Settlement(price, energy, mean_paid))
+                kind.learn_rows(vehicles, StepPayment(price, energy, mean_paid))
                 continue
             for row, own in zip(vehicles.rows.tolist(), energy.tolist(), strict=True):
-                self.fleet[row].learn(Settlement(price, own, mean_paid))
+                self.fleet[row].learn(StepPayment(price, own, mean_paid))
 
     def _self_willed(self) -> list[int]:
         """Return the numbers of those with a behaviour."""

@@ -287,10 +287,10 @@ def replicate(
     from rich.console import Console
 
     from hmesh.runs.studies.replicate import replicate as replicate_studies
-    from hmesh.runs.studies.study_parts import LONG_S, Part
+    from hmesh.runs.studies.study_parts import LONG_S, StudyPart
     from hmesh.runs.terminal import progress_bar
 
-    def begins(part: Part) -> None:
+    def begins(part: StudyPart) -> None:
         if part.seconds >= LONG_S and not no_progress:
             typer.echo(f"{part.name}: about {part.seconds} s on an idle core", err=True)
 

@@ -7,20 +7,20 @@ import pytest
 from hmesh.environment.errors import InputError
 from hmesh.runs.studies.changes import changed, study_scenario, with_changes
 from hmesh.runs.studies.replicate import STUDIES, replicate
-from hmesh.runs.studies.study_parts import Part, SourceFigure, Study, run_study
+from hmesh.runs.studies.study_parts import SourceFigure, Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Column, ReportSection
 
 
 def small(made: list[str]) -> Study:
     """Return a study that notes which of its parts are made."""
 
-    def part(name: str) -> Part:
+    def part(name: str) -> StudyPart:
         def make(shared: object, tick: object) -> ReportSection:
             made.append(name)
             value = study_scenario("smart-home").seed
             return ReportSection(name, name, (Column("seed"),), ((value,),))
 
-        return Part(name, make, steps=2)
+        return StudyPart(name, make, steps=2)
 
     def draw(shared: object, picture: object) -> None:
         picture.add_subplot().plot([0, 1], [1, 0])  # type: ignore[attr-defined]

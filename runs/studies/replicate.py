@@ -8,7 +8,7 @@ from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import own_folder
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.resuming import way_on
-from hmesh.runs.studies.study_parts import Part, Progress, Study, run_study
+from hmesh.runs.studies.study_parts import Progress, Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import StudyReport
 
 # The folder of each study, in the order in which all of them are replicated.
@@ -49,7 +49,7 @@ def replicate(
     changes: Sequence[str] = (),
     out: Path | None = None,
     figures: bool = False,
-    begins: Callable[[Part], None] = lambda part: None,
+    begins: Callable[[StudyPart], None] = lambda part: None,
 ) -> list[StudyReport]:
     """Simulate published studies again.
 

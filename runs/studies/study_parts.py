@@ -25,7 +25,7 @@ FIGURES = "figures"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StudyPart:
     """A part of a study.
 
     Attributes
@@ -80,7 +80,7 @@ class Study:
         Its name, and what is compared with what.
     shared : callable
         Makes what its parts share, given a dataset of measured loads or None.
-    parts : tuple of Part
+    parts : tuple of StudyPart
         In the order of the report.
     figures : callable
         Returns the figures of its source that can be drawn.
@@ -91,11 +91,11 @@ class Study:
     name: str
     title: str
     shared: Callable[[Path | None], Any]
-    parts: tuple[Part, ...]
+    parts: tuple[StudyPart, ...]
     figures: Callable[[], tuple[SourceFigure, ...]] = field(default=tuple)
     takes_data: bool = False
 
-    def chosen(self, only: Sequence[str]) -> tuple[Part, ...]:
+    def chosen(self, only: Sequence[str]) -> tuple[StudyPart, ...]:
         """Return the parts of some names, all where none is named.
 
         Raises
@@ -127,7 +127,7 @@ def run_study(
     data: Path | None = None,
     folder: Path | None = None,
     figures: bool = False,
-    begins: Callable[[Part], None] = lambda part: None,
+    begins: Callable[[StudyPart], None] = lambda part: None,
 ) -> StudyReport:
     """Run parts of a study, one after another.
 

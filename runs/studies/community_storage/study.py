@@ -40,7 +40,7 @@ from hmesh.runs.studies.community_storage.openings import (
 )
 from hmesh.runs.studies.community_storage.options import options_section
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.study_parts import Part, Study, run_study
+from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.verdicts import Ours, verdict_sections
 from hmesh.runs.world.setting import Setting, make_setting
@@ -239,20 +239,20 @@ STUDY = Study(
     TITLE,
     StorageStudy,
     (
-        Part("figures", _judged, 2, 15),
-        Part("tables-3-4", _tables, 2, 10),
-        Part("table-2", _table_2, EPOCHS + 1),
-        Part("bounds", lambda s, tick: bounds_section(s.cases()), seconds=5),
-        Part("options", lambda s, tick: options_section(s.figures, s.cases()), seconds=10),
-        Part(
+        StudyPart("figures", _judged, 2, 15),
+        StudyPart("tables-3-4", _tables, 2, 10),
+        StudyPart("table-2", _table_2, EPOCHS + 1),
+        StudyPart("bounds", lambda s, tick: bounds_section(s.cases()), seconds=5),
+        StudyPart("options", lambda s, tick: options_section(s.figures, s.cases()), seconds=10),
+        StudyPart(
             "openings",
             lambda s, tick: openings_section(s.figures, s.cases(), s.case_of, SEEDS, tick),
             len(OPENINGS),
             45,
         ),
-        Part("forecasts", lambda s, tick: forecast_sections(), seconds=60),
-        Part("network", with_network, seconds=90),
-        Part("run-time", lambda s, tick: run_time(s.figures, s.cases()[0])),
+        StudyPart("forecasts", lambda s, tick: forecast_sections(), seconds=60),
+        StudyPart("network", with_network, seconds=90),
+        StudyPart("run-time", lambda s, tick: run_time(s.figures, s.cases()[0])),
     ),
     community_storage_figures,
     takes_data=True,
