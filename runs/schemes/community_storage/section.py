@@ -232,6 +232,11 @@ class CommunityStorage(SchemeSection):
         default="priority",
         description="where the energy is short: the first are served first, or all alike",
     )
+    serve_while_charging: bool = Field(
+        default=False,
+        description="whether households are served while the plant charges the storage, from the "
+        "plant first",
+    )
     record_households: bool = Field(
         default=True, description="whether every household is written down in every step"
     )

@@ -67,6 +67,7 @@ class CommunityStorageSharing(Scheme):
             self.households,
             self.shared.names,
             self.rules.sharing,
+            serves_while_charging=self.rules.serve_while_charging,
         )
         # What was read of late, the reading of a step at its number modulo the length.
         self._demand = self.shared.demand_history_kwh.copy()
@@ -235,7 +236,7 @@ class CommunityStorageSharing(Scheme):
         controllers, shared = self.controllers, self.shared
         there = controllers.served >= 0
         short = there & (controllers.done.discharge_kwh < controllers.allowed_kwh - AT_BOUND)
-        serving = controllers.done.charge_kwh == 0.0
+        serving = (controllers.done.charge_kwh == 0.0) | self.rules.serve_while_charging
         demand = self.households.population["demand_kwh"]
         return {
             "storage_messages_unheard": controllers.fallbacks,
