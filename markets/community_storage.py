@@ -249,6 +249,36 @@ def exchange(
     return SlotExchange(charge, generation_kwh - charge, discharge)
 
 
+def bounds_at_a_price(
+    exchange_kwh: NDArray[np.float64],
+    stored_kwh: NDArray[np.float64],
+    ratings: StorageRatings,
+    step_h: float,
+    *,
+    grid_charging: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return between what storages may exchange in a slot in all, where the price decides the rest.
+
+    Parameters
+    ----------
+    exchange_kwh : array, shape (...)
+        What passes each store for plant and households [kWh], above 0 when charging.
+    stored_kwh : array, shape (...)
+        What each holds [kWh].
+    ratings : StorageRatings
+        What the storages are able to do.
+    step_h : float
+        Length of the slot [h].
+    grid_charging : bool
+        Whether they may charge from the grid. Else they charge from their plant alone, and answer
+        a price by what they deliver to their community.
+    """
+    most_out, most_in = ratings.bounds(stored_kwh, step_h)
+    if not grid_charging:
+        most_in = np.minimum(np.maximum(exchange_kwh, 0.0), most_in)
+    return 0.0 - most_out, most_in
+
+
 def dealt_kwh(
     wanted_kwh: NDArray[np.float64], available_kwh: NDArray[np.float64], sharing: Sharing
 ) -> NDArray[np.float64]:

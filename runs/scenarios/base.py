@@ -66,6 +66,11 @@ class SchemeSection(Section):
         return ()
 
     @property
+    def answers_of_stores(self) -> bool:
+        """Whether it has stores that answer to prices with what their own rule leaves."""
+        return False
+
+    @property
     def decided_above(self) -> str:
         """Why its agents are not asked what they want, so that none can have a behaviour."""
         return ""

@@ -131,7 +131,7 @@ def answering_nodes(setting: "Setting", groups: Sequence[NDArray[np.intp]]) -> N
     setting : Setting
         The grid and what prices keep of it.
     groups : sequence of array of int, shape (communities,)
-        Node of each group in each community.
+        Node of each group in each community, -1 where it has none.
 
     Returns
     -------
@@ -145,10 +145,10 @@ def answering_nodes(setting: "Setting", groups: Sequence[NDArray[np.intp]]) -> N
         prices at which of them it is drawn.
     """
     parents, loss = setting.grid.parents, setting.grid.loss_rate
-    together, problems = groups[0].copy(), []
+    together, problems = setting.community_nodes.copy(), []
     for m, nodes in enumerate(zip(*(each.tolist() for each in groups), strict=True)):
-        paths = [_upward(parents, node) for node in dict.fromkeys(nodes)]
-        if len(paths) == 1:
+        paths = [_upward(parents, node) for node in dict.fromkeys(nodes) if node >= 0]
+        if not paths:
             continue
         common = next(node for node in paths[0] if all(node in path for path in paths[1:]))
         together[m] = common
