@@ -68,15 +68,11 @@ class StoreAnswers:
     def answer_nodes(self) -> NDArray[np.intp]:
         """Node of the grid at which those of each community are drawn together."""
         setting = self.simulation.setting
-        each = [np.unique(self.nodes[self.community == m]) for m in range(len(setting.communities))]
-        most = max((len(nodes) for nodes in each), default=0)
-        groups = [
-            np.array([
-                nodes[min(k, len(nodes) - 1)] if len(nodes) else -1 for nodes in each
-            ])
-            for k in range(max(most, 1))
-        ]  # fmt: skip
-        return answering_nodes(setting, groups)
+        count = len(setting.communities)
+        nodes = [np.unique(self.nodes[self.community == m]).tolist() for m in range(count)]
+        together = answering_nodes(setting, nodes)
+        together[[not some for some in nodes]] = -1
+        return together
 
     def begin_step(self) -> None:
         """Forget the price of the step before, and what was to be held ahead."""
