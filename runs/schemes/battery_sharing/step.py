@@ -15,15 +15,11 @@ from hmesh.environment.population import Population
 from hmesh.markets.battery_exchange import Orders, own_load_first
 from hmesh.markets.load_levelling import Windows, level_load
 from hmesh.markets.store_remainder import left_of_schedule
-from hmesh.runs.schemes.battery_sharing.records import (
-    recorded_buildings,
-    write_batteries,
-    write_exchanges,
-    write_step,
-)
+from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.schemes.store_answers import StoreAnswers
 from hmesh.runs.strategy_names import strategy_within
 
@@ -323,7 +319,7 @@ class BatterySharingScheme(Scheme):
         write_step(writer, self)
         if self.answers is not None:
             wanted = self.setting.scenario.record.buildings
-            self.answers.record(writer, recorded_buildings(wanted, len(self.batteries)))
+            self.answers.record(writer, first_recorded(wanted, len(self.batteries)))
         if self.ends_day:
             write_exchanges(writer, self, *self._exchanged.total())
 

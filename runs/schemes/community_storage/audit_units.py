@@ -40,19 +40,22 @@ class StorageChecks:
         Whether the community of each is supplied, likewise.
     step_h
         Length of a step [h].
+    response
+        What each exchanges at prices beside plant and households [kWh], likewise.
     """
 
     rules: CommunityStorage
     storages: Columns
     supplied: NDArray[np.bool_]
     step_h: float
+    response: NDArray[np.float64] | float = 0.0
 
     def _each(self, name: str) -> NDArray[np.float64]:
         return np.array([getattr(storage, name) for storage in self.rules.storages], np.float64)
 
     def _after(self) -> NDArray[np.float64]:
         """Return what each holds after every step, of the shape of the columns."""
-        exchange = self.storages["charge_kwh"] - self.storages["delivered_kwh"]
+        exchange = self.storages["charge_kwh"] - self.storages["delivered_kwh"] + self.response
         into, out_of = self._each("charge_efficiency"), self._each("discharge_efficiency")
         return charged(self.storages["stored_kwh"], exchange, into, out_of)
 
@@ -97,7 +100,8 @@ class StorageChecks:
             tally.add(np.minimum(charge, delivered), label)
         rated = np.array([s.power_kw or np.inf for s in self.rules.storages]) * self.step_h
         # One of them is 0, or their difference alone passes the store.
-        tally.add(np.maximum(np.abs(charge - delivered) - rated, 0.0), label)
+        through = charge - delivered + self.response
+        tally.add(np.maximum(np.abs(through) - rated, 0.0), label)
         tally.add(np.where(self.supplied, 0.0, np.maximum(charge, delivered)), label)
         return tally.check()
 
@@ -126,6 +130,9 @@ class StorageChecks:
             Names of the strategies that use storages.
         """
         tally = Tally("storages: none delivers more than is possible", 0.0, "kWh")
+        if self.rules.grid_charging:
+            tally.tell("the grid may charge them, too")
+            return tally.check()
         storage_of = shared.households["storage"]
         reached = dict.fromkeys(names, (0.0, 0.0))
         over: list[float] = []
