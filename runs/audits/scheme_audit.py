@@ -137,7 +137,10 @@ class SchemeAudit:
         return {}
 
     def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community's agents that answer to a price, if there are any."""
+        """Return the node of each community's agents that answer to a price, if there are any.
+
+        -1 for a community without any.
+        """
         return None
 
     def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -10,6 +10,7 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments
+from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
@@ -180,6 +181,18 @@ class StoreAnswerAudit:
         return AnsweringStores(lam, theta, usable, lower, upper, into, out_of)  # type: ignore[arg-type]
 
 
+    def others(self, step: int, strategy: int) -> StoresStep:
+        """Return those that answer to the price of a step."""
+        at = {name: self.at[name][step, strategy] for name in ENERGIES}
+        there = at["lower_kwh"] < at["upper_kwh"]
+        return StoresStep(
+            self.who,
+            len(self.inputs.communities),
+            np.where(there, self.community, -1),
+            self._stores(np.s_[step, strategy]),
+            at["exchange_kwh"],
+        )
+
     def figures(self) -> Figures:
         """Return their figures of the summary, by step."""
         exchange, price = self.exchange_kwh, self.hours["community_price"]
@@ -189,6 +202,25 @@ class StoreAnswerAudit:
             f"{self.scheme}_response_discharged_kwh": np.maximum(-exchange, 0.0).sum(axis=2),
             f"{self.scheme}_response_bill": bill.sum(axis=2),
         }
+
+
+def nodes_of(
+    inputs: RunInputs, community: NDArray[np.intp], nodes: NDArray[np.intp]
+) -> NDArray[np.intp] | None:
+    """Return the node of each community above all stores of it, -1 where it has none."""
+    setting = inputs.setting
+    if setting is None:
+        return None
+    parents, together = setting.grid.parents.tolist(), np.full(len(inputs.communities), -1)
+    for m in range(len(together)):
+        paths = []
+        for node in np.unique(nodes[community == m]).tolist():
+            paths.append([node])
+            while paths[-1][-1] != 0:
+                paths[-1].append(parents[paths[-1][-1]])
+        if paths:
+            together[m] = next(n for n in paths[0] if all(n in path for path in paths))
+    return together
 
 
 def response_payments(

@@ -11,6 +11,7 @@ from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.price_response_section import PriceResponse
@@ -22,6 +23,7 @@ from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.schemes.store_answer_audit import (
     StoreAnswerAudit,
     answered_kwh,
+    nodes_of,
     response_payments,
 )
 from hmesh.runs.strategy_names import strategies_within
@@ -58,7 +60,8 @@ class BatteryAudit(SchemeAudit):
         self.by_step: Figures = {}
         self.of_run: Figures = {}
         self.at: Columns | None = None
-        self.answers: StoreAnswerAudit | None = None
+        self.answers_of: StoreAnswerAudit | None = None
+        self.answers_beside = given.price_response is not None
         self.response = np.zeros(shape)
         self._used = [s for s, name in enumerate(self.strategies) if name != "no_battery"]
         setting = inputs.of_scheme("battery_sharing")
@@ -107,6 +110,21 @@ class BatteryAudit(SchemeAudit):
             found |= {(name, group): here for group in groups}
         return found
 
+    def others(self, step: int, strategy: int) -> StoresStep | None:
+        """Return its batteries that answer to the price of a step; None where they are not known."""
+        return None if self.answers_of is None else self.answers_of.others(step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community's batteries, where they answer to prices."""
+        answers = self.answers_of
+        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
+
+    def _nodes(self) -> NDArray[np.intp]:
+        """Return the node of the grid of every battery."""
+        setting = self.inputs.setting
+        assert setting is not None
+        return setting.members.nodes[Building]
+
     def payments(self) -> Sequence[Payments]:
         """Return what batteries pay for charging, and what covering loads is worth."""
         price = np.nan_to_num(self.hours["community_price"])
@@ -141,8 +159,8 @@ class BatteryAudit(SchemeAudit):
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
         bill = (price * (self.charged - self.covered)).sum(axis=2)
         charged = self.charged.sum(axis=2)
-        answered = {} if self.answers is None else self.answers.figures()
-        if self.answers is not None:
+        answered = {} if self.answers_of is None else self.answers_of.figures()
+        if self.answers_of is not None:
             answered["battery_sharing_response_loss_kwh"] = self._lost_kwh(answered)
         return (
             answered | {"battery_charged_kwh": charged, "battery_bill": bill, **self.by_step},
@@ -152,8 +170,8 @@ class BatteryAudit(SchemeAudit):
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
         yield from self.tallies.checks()
-        if self.answers is not None:
-            yield from self.answers.checks()
+        if self.answers_of is not None:
+            yield from self.answers_of.checks()
         prices = "priced_battery" in self.strategies
         checks = ["answer of each of them to the prices of the day"] if prices else []
         yield from by_design(self.behaving, "batteries", checks)
@@ -173,7 +191,7 @@ class BatteryAudit(SchemeAudit):
         community = np.zeros(count, dtype=np.intp)
         for m, rows in enumerate(self.setting.communities):
             community[rows] = m
-        self.answers = StoreAnswerAudit(
+        self.answers_of = StoreAnswerAudit(
             run, self.inputs, self.hours, "battery_sharing", "batteries", community,
             (np.full(count, response.lam), np.full(count, response.theta)),
             (
@@ -182,11 +200,11 @@ class BatteryAudit(SchemeAudit):
             ),
             self._used,
         )  # fmt: skip
-        self.response = self.answers.of_communities()
+        self.response = self.answers_of.of_communities()
 
     def _response_of(self, at: Columns) -> NDArray[np.float64]:
         """Return what every battery exchanges at prices [kWh], of the shape of the columns."""
-        return np.zeros_like(at["load_kwh"]) if self.answers is None else self.answers.exchange_kwh
+        return np.zeros_like(at["load_kwh"]) if self.answers_of is None else self.answers_of.exchange_kwh
 
     def _deviations(self) -> Figures:
         """Return the standard deviations of the demand of all communities."""
@@ -280,9 +298,9 @@ class BatteryAudit(SchemeAudit):
             np.concatenate(rows) if rows else np.empty(0, dtype=np.intp),
         )  # fmt: skip
         self.tallies.days += clipped.tallies
-        if self.answers is not None:
+        if self.answers_of is not None:
             check_answers(
-                self.inputs, self.setting, self.strategies, at, capacity, self.answers
+                self.inputs, self.setting, self.strategies, at, capacity, self.answers_of
             )  # fmt: skip
         if clipped.known:
             self.by_step["battery_unfollowed_kwh"] = clipped.unfollowed_kwh

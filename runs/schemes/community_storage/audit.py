@@ -16,6 +16,7 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.price_response_section import PriceResponse
@@ -26,7 +27,7 @@ from hmesh.runs.schemes.community_storage.audit_units import StorageChecks
 from hmesh.runs.schemes.community_storage.section import CONNECTION, CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.schemes.community_storage.step import UNUSED
-from hmesh.runs.schemes.store_answer_audit import StoreAnswerAudit, response_payments
+from hmesh.runs.schemes.store_answer_audit import StoreAnswerAudit, nodes_of, response_payments
 from hmesh.runs.strategy_names import strategies_within
 
 
@@ -60,7 +61,8 @@ class CommunityStorageAudit(SchemeAudit):
         # What the checks of households count; figures are asked for after checks.
         self._counted: Figures = {}
         self.tables: StorageTables = read_storage_tables(run, inputs, rules, self.used)
-        self.answers: StoreAnswerAudit | None = None
+        self.answers_of: StoreAnswerAudit | None = None
+        self.answers_beside = rules.price_response is not None
         self.response = np.zeros(hours["net_kwh"].shape)
         if rules.price_response is not None:
             self._read_answers(rules.price_response)
@@ -70,16 +72,16 @@ class CommunityStorageAudit(SchemeAudit):
         storages = self.rules.storages
         into = np.array([storage.charge_efficiency for storage in storages])
         out_of = np.array([storage.discharge_efficiency for storage in storages])
-        self.answers = StoreAnswerAudit(
+        self.answers_of = StoreAnswerAudit(
             self.run, self.inputs, self.hours, "community_storage", "storages", self.community,
             (np.full(len(storages), response.lam), np.full(len(storages), response.theta)),
             (into, out_of), self.used,
         )  # fmt: skip
-        self.response = self.answers.of_communities()
+        self.response = self.answers_of.of_communities()
 
     def _check_answers(self) -> Iterator[Check]:
         """Hold what storages had left in every step against their rule, and their answers."""
-        if self.answers is None:
+        if self.answers_of is None:
             return
         storages, told = self.rules.storages, self.tables.storages
         size = np.array([storage.capacity_kwh for storage in storages])
@@ -91,12 +93,12 @@ class CommunityStorageAudit(SchemeAudit):
         for k, s in enumerate(self.used):
             done = told["charge_kwh"][:, k] - told["delivered_kwh"][:, k]
             usable, give, take = left_over(
-                told["stored_kwh"][:, k], done, least, most, rated, self.answers.efficiencies
+                told["stored_kwh"][:, k], done, least, most, rated, self.answers_of.efficiencies
             )
             if not self.rules.grid_charging:
                 take = np.zeros_like(take)
-            self.answers.hold(slice(0, self.inputs.steps), s, usable, give, take)
-        yield from self.answers.checks()
+            self.answers_of.hold(slice(0, self.inputs.steps), s, usable, give, take)
+        yield from self.answers_of.checks()
 
     def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what storages come to in each community, of the shape of the hours."""
@@ -121,6 +123,20 @@ class CommunityStorageAudit(SchemeAudit):
             if m in self.community
         }
 
+    def others(self, step: int, strategy: int) -> StoresStep | None:
+        """Return its storages that answer to the price of a step; None where they are not known."""
+        return None if self.answers_of is None else self.answers_of.others(step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community's storages, where they answer to prices."""
+        answers = self.answers_of
+        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
+
+    def _nodes(self) -> NDArray[np.intp]:
+        """Return the node of the grid of every storage."""
+        shared: CommunityStorageSetting = self.inputs.of_scheme("community_storage")
+        return shared.nodes
+
     def payments(self) -> Sequence[Payments]:
         """Return what aggregators credit their members for what storages deliver."""
         delivered = self._of_communities(self.tables.storages["delivered_kwh"])
@@ -128,7 +144,7 @@ class CommunityStorageAudit(SchemeAudit):
         there &= np.isin(np.arange(delivered.shape[1]), self.used)[:, None]
         price = np.nan_to_num(self.hours["community_price"])
         answered = []
-        if self.answers is not None:
+        if self.answers_of is not None:
             answered.append(
                 response_payments(
                     self.hours, "community_storage", "storages", self.response, self.community,
@@ -156,7 +172,7 @@ class CommunityStorageAudit(SchemeAudit):
         delivered = self._of_communities(storages["delivered_kwh"])
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
         figures: Figures = {
-            **({} if self.answers is None else self.answers.figures()),
+            **({} if self.answers_of is None else self.answers_of.figures()),
             "plant_generation_kwh": spread(storages["generation_kwh"].sum(axis=2)),
             "plant_stored_kwh": spread(storages["charge_kwh"].sum(axis=2)),
             "plant_spilled_kwh": spread(storages["spilled_kwh"].sum(axis=2)),
@@ -230,7 +246,7 @@ class CommunityStorageAudit(SchemeAudit):
     def _checks(self) -> StorageChecks:
         return StorageChecks(
             self.rules, self.tables.storages, self._supplied_storages(), self.inputs.step_h,
-            0.0 if self.answers is None else self.answers.exchange_kwh[:, self.used],
+            0.0 if self.answers_of is None else self.answers_of.exchange_kwh[:, self.used],
         )  # fmt: skip
 
     def _supplied_storages(self) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
@@ -27,6 +28,7 @@ from hmesh.runs.schemes.store_answer_audit import (
     StoreAnswerAudit,
     answered_kwh,
     answering_schemes,
+    nodes_of,
     response_payments,
 )
 from hmesh.runs.strategy_names import is_own, strategies_within
@@ -49,9 +51,10 @@ class SchoolAudit(SchemeAudit):
         self.charged, self.sold, self.income, self.replaced = np.zeros((4, *shape))
         # What lines lose is checked line by line beside this.
         self.losses_kwh = read_lines(run, inputs)["losses_kwh"].sum(axis=2)
-        self.answers: StoreAnswerAudit | None = None
+        self.answers_of: StoreAnswerAudit | None = None
         others = [name for name in answering_schemes(inputs) if name != "school_buses"]
         self.answered = answered_kwh(run, inputs, others)
+        self.answers_beside = rules.price_response is not None
         self.response = np.zeros(shape)
         self.figures_by_step: Figures = {}
         self.figures_of_run: Figures = {}
@@ -91,6 +94,20 @@ class SchoolAudit(SchemeAudit):
         sold: NDArray[np.float64] = np.negative(self.sold)
         return sold
 
+    def others(self, step: int, strategy: int) -> StoresStep | None:
+        """Return its buses that answer to the price of a step; None where they are not known."""
+        return None if self.answers_of is None else self.answers_of.others(step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community's buses, where they answer to prices."""
+        answers = self.answers_of
+        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
+
+    def _nodes(self) -> NDArray[np.intp]:
+        """Return the node of the grid of every bus."""
+        setting: SchoolSetting = self.inputs.of_scheme("school_buses")
+        return setting.nodes[setting.buses["school"].astype(np.intp)]
+
     def payments(self) -> Sequence[Payments]:
         """Return what schools pay for charging, and what the utility pays them."""
         price = np.nan_to_num(self.hours["community_price"])
@@ -127,8 +144,8 @@ class SchoolAudit(SchemeAudit):
             "school_income": income,
             "school_bill": bill - income,
         }
-        if self.answers is not None:
-            by_step |= self.answers.figures()
+        if self.answers_of is not None:
+            by_step |= self.answers_of.figures()
         if self.complete:
             by_step |= self.figures_by_step | {
                 "school_replaced_kwh": self.replaced.sum(axis=2),
@@ -141,8 +158,8 @@ class SchoolAudit(SchemeAudit):
         follow_price = (self.tallies.best, self.tallies.price)
         names = [tally.name for tally in follow_price] if self.behaving else []
         yield from (check for check in self.tallies.checks() if check.name not in names)
-        if self.answers is not None:
-            yield from self.answers.checks()
+        if self.answers_of is not None:
+            yield from self.answers_of.checks()
         priced = "optimal_energy_price" in self.strategies
         checks = ["best response of schools", "incentive price that costs the utility least"]
         yield from by_design(self.behaving, "schools", checks if priced else [])
@@ -166,13 +183,13 @@ class SchoolAudit(SchemeAudit):
             lam = np.full(len(school), response.lam)
         if response.theta is not None:
             theta = np.full(len(school), response.theta)
-        self.answers = StoreAnswerAudit(
+        self.answers_of = StoreAnswerAudit(
             run, self.inputs, self.hours, "school_buses", "buses",
             schools["community"].astype(np.intp)[school], (lam, theta),
             (buses["charge_efficiency"], buses["discharge_efficiency"]),
             list(range(len(self.strategies))),
         )  # fmt: skip
-        self.response = self.answers.of_communities()
+        self.response = self.answers_of.of_communities()
 
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where schools tell not all of them."""

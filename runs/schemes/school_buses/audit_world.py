@@ -163,7 +163,7 @@ class SchoolWorld:
         self, step: int, charge: NDArray[np.float64], deliver: NDArray[np.float64]
     ) -> NDArray[np.float64] | float:
         """Return what buses exchange at the price, and hold what they had left against the rest."""
-        answers = self.audit.answers
+        answers = self.audit.answers_of
         if answers is None:
             return 0.0
         if not self.reliable or self.own:
