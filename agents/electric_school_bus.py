@@ -43,16 +43,24 @@ class ElectricSchoolBus(DrivenBattery):
         self.owed_kwh = max(self.owed_kwh + sold / per_sold - float(replaced), 0.0)
         exchange = charge - sold
         if "price" in self.population.heard:
-            bounds = exchange_bounds(
-                self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
-                self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
-                float(self.heard("rounds_kwh")), self.plugged,
-            )  # fmt: skip
-            exchange += answer_beside(self, exchange, bounds)
-        left = charged(
-            self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
-        )
+            exchange += self.answer(exchange)
+        left = charged(self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
         self.energy_kwh = max(float(left) - used, 0.0)
+
+    def answer(self, exchange_kwh: float) -> float:
+        """Return what it exchanges at the price it heard beside its school's order [kWh].
+
+        Parameters
+        ----------
+        exchange_kwh : float
+            What its school has it charge, below 0 sell [kWh].
+        """
+        bounds = exchange_bounds(
+            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
+            self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
+            float(self.heard("rounds_kwh")), self.plugged,
+        )  # fmt: skip
+        return answer_beside(self, float(exchange_kwh), bounds)
 
     @property
     def can_exchange(self) -> bool:

@@ -179,9 +179,7 @@ class SchoolDistrict(AgentGroup[School]):
         """
         left = np.maximum(self.needs_kwh() - charge_kwh, 0.0)
         of_school = self.by_school(left)
-        share = np.divide(
-            planned_kwh, of_school, out=np.zeros_like(of_school), where=of_school > 0
-        )
+        share = np.divide(planned_kwh, of_school, out=np.zeros_like(of_school), where=of_school > 0)
         room = left * (1.0 - np.minimum(share, 1.0))[self.school_of]
         stored: NDArray[np.float64] = room * self.each("charge_efficiency")
         return stored

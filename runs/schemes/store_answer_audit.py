@@ -180,7 +180,6 @@ class StoreAnswerAudit:
         into, out_of = self.efficiencies
         return AnsweringStores(lam, theta, usable, lower, upper, into, out_of)  # type: ignore[arg-type]
 
-
     def others(self, step: int, strategy: int) -> StoresStep:
         """Return those that answer to the price of a step."""
         at = {name: self.at[name][step, strategy] for name in ENERGIES}

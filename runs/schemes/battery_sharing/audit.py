@@ -204,7 +204,11 @@ class BatteryAudit(SchemeAudit):
 
     def _response_of(self, at: Columns) -> NDArray[np.float64]:
         """Return what every battery exchanges at prices [kWh], of the shape of the columns."""
-        return np.zeros_like(at["load_kwh"]) if self.answers_of is None else self.answers_of.exchange_kwh
+        return (
+            np.zeros_like(at["load_kwh"])
+            if self.answers_of is None
+            else self.answers_of.exchange_kwh
+        )
 
     def _deviations(self) -> Figures:
         """Return the standard deviations of the demand of all communities."""
