@@ -170,15 +170,13 @@ class StoreAnswerAudit:
         if rule == RETAIL:
             return np.abs(exchange)  # Nobody asks a price.
         price = self.hours["community_price"][:, s][:, self.community]
-        stores = self._stores(np.s_[:, s])
+        stores = self._stores(slice(None), s)
         off = stores.wrong_by(np.nan_to_num(price), exchange)
         return np.where(np.isnan(price), np.abs(exchange), off)
 
-    def _stores(self, at: object) -> AnsweringStores:
-        lam, theta = self.preferences
-        usable, lower, upper = (self.at[name][at] for name in ENERGIES[:3])  # type: ignore[index]
-        into, out_of = self.efficiencies
-        return AnsweringStores(lam, theta, usable, lower, upper, into, out_of)  # type: ignore[arg-type]
+    def _stores(self, step: int | slice, strategy: int) -> AnsweringStores:
+        usable, lower, upper = (self.at[name][step, strategy] for name in ENERGIES[:3])
+        return AnsweringStores(*self.preferences, usable, lower, upper, *self.efficiencies)
 
     def others(self, step: int, strategy: int) -> StoresStep:
         """Return those that answer to the price of a step."""
@@ -188,7 +186,7 @@ class StoreAnswerAudit:
             self.who,
             len(self.inputs.communities),
             np.where(there, self.community, -1),
-            self._stores(np.s_[step, strategy]),
+            self._stores(step, strategy),
             at["exchange_kwh"],
         )
 

@@ -111,7 +111,7 @@ class BatteryAudit(SchemeAudit):
         return found
 
     def others(self, step: int, strategy: int) -> StoresStep | None:
-        """Return its batteries that answer to the price of a step; None where they are not known."""
+        """Return its batteries that answer to a price; None where they are not known."""
         return None if self.answers_of is None else self.answers_of.others(step, strategy)
 
     def answer_nodes(self) -> NDArray[np.intp] | None:

@@ -65,8 +65,8 @@ class BatterySharing(SchemeSection):
 
     price_response: PriceResponse | None = Field(
         default=None,
-        description="what batteries value energy at where what their schedule leaves of them answers to "
-        "the price of the step, or null where it does not",
+        description="what batteries value energy at where what their schedule leaves of them "
+        "answers to the price of the step, or null where it does not",
     )
 
     @property

@@ -175,7 +175,7 @@ class SchoolAudit(SchemeAudit):
         """Read what buses answer to prices."""
         buses, schools = setting.buses, setting.schools
         school = buses["school"].astype(np.intp)
-        owned = np.bincount(school, minlength=len(schools))
+        owned = np.bincount(school, minlength=len(schools)).astype(np.float64)
         lam, theta = schools["lam"][school], (schools["theta"] * owned)[school]
         response = self.rules.price_response
         assert response is not None
