@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
 from hmesh.agents.row_agent import Column
-from hmesh.agents.settlement import Settlement
+from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.battery import charged, usable_kwh
 from hmesh.markets.learned_demand import learn_demand
 from hmesh.markets.told_curves import COLUMNS, told_curve
@@ -99,7 +99,7 @@ class ElectricVehicle(DrivenBattery):
         )  # fmt: skip
         return energy
 
-    def learn(self, settlement: Settlement[float]) -> None:
+    def learn(self, settlement: StepPayment[float]) -> None:
         """Take in what it paid in a step in which it was asked a price.
 
         It is called once a step, before batteries move, of vehicles that are plugged in and have a
@@ -108,7 +108,7 @@ class ElectricVehicle(DrivenBattery):
 
     @classmethod
     def learn_rows(
-        cls, vehicles: "VehicleRows", settlement: Settlement[NDArray[np.float64]]
+        cls, vehicles: "VehicleRows", settlement: StepPayment[NDArray[np.float64]]
     ) -> None:
         """Take in what many vehicles paid; override it in place of `learn`."""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.row_agent import AgentGroup
-from hmesh.agents.settlement import Settlement
+from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.battery import exchange_bounds, usable_kwh
 from hmesh.environment.curve_messages import CurveRequest
@@ -181,10 +181,10 @@ class ParkedVehicles(AnsweringStores):
         for kind, places, vehicles in self.behaving:
             energy = exchange_kwh[places]
             if kind.by_rows("learn"):
-                kind.learn_rows(vehicles, Settlement(price, energy, mean_paid))
+                kind.learn_rows(vehicles, StepPayment(price, energy, mean_paid))
                 continue
             for row, own in zip(vehicles.rows.tolist(), energy.tolist(), strict=True):
-                self.fleet[row].learn(Settlement(price, own, mean_paid))
+                self.fleet[row].learn(StepPayment(price, own, mean_paid))
 
     def _self_willed(self) -> list[int]:
         """Return the numbers of those with a behaviour."""

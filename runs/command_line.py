@@ -287,13 +287,18 @@ def replicate(
     from rich.console import Console
 
     from hmesh.runs.studies.replicate import replicate as replicate_studies
+    from hmesh.runs.studies.study_parts import LONG_S, StudyPart
     from hmesh.runs.terminal import progress_bar
+
+    def begins(part: StudyPart) -> None:
+        if part.seconds >= LONG_S and not no_progress:
+            typer.echo(f"{part.name}: about {part.seconds} s on an idle core", err=True)
 
     raise_from_now_on()
     with progress_bar(shown=not no_progress, what="steps") as progress:
         reports = replicate_studies(
-            studies or [], progress, data,
-            only=only or [], changes=changes or [], out=out, figures=figures,
+            studies or [], progress, data, only=only or [], changes=changes or [], out=out,
+            figures=figures, begins=begins,
         )  # fmt: skip
     for report in reports:
         Console().print(report)

@@ -21,7 +21,7 @@ from hmesh.runs import interruptions, load_scenario, read_run, resume_run, start
 from hmesh.runs.command_line import app
 from hmesh.runs.results.folder_lock import LOCK
 from hmesh.runs.results.recorder import Recorder
-from hmesh.runs.studies.study_parts import Part, Study, run_study
+from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import ReportSection
 from hmesh.runs.world.simulation import Simulation
 
@@ -366,7 +366,7 @@ def test_a_replication_that_is_interrupted_goes_on_where_it_stopped(
 ) -> None:
     made: list[str] = []
 
-    def part(name: str) -> Part:
+    def part(name: str) -> StudyPart:
         def make(shared: object, tick: object) -> ReportSection:
             if name == "second" and not made.count("second"):
                 made.append("second")
@@ -374,7 +374,7 @@ def test_a_replication_that_is_interrupted_goes_on_where_it_stopped(
             made.append(name)
             return ReportSection(name, name.title(), text=(name,))
 
-        return Part(name, make)
+        return StudyPart(name, make)
 
     study = Study("vehicles", "A study", lambda data: None, (part("first"), part("second")))
     monkeypatch.setattr("hmesh.runs.studies.vehicles.study.STUDY", study)

@@ -15,7 +15,7 @@ from hmesh.runs.studies.battery_sharing.building_year import (
     synthetic_year,
 )
 from hmesh.runs.studies.battery_sharing.curves import curve, representative, searches
-from hmesh.runs.studies.battery_sharing.readings import READINGS, found_by, readings
+from hmesh.runs.studies.battery_sharing.readings_of_the_source import READINGS, found_by, readings
 from hmesh.runs.studies.battery_sharing.spread import (
     capacities,
     closing_days,

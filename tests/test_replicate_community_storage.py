@@ -32,6 +32,7 @@ from hmesh.runs.studies.community_storage.study import (
     run_time,
     scaled_case,
     study_setting,
+    with_network,
 )
 from hmesh.runs.studies.published_figures import published_figures
 from hmesh.runs.studies.replicate import STUDIES, replicate
@@ -114,6 +115,15 @@ def test_a_cell_is_judged_by_the_range_of_the_seeds(cases: list[StorageCase]) ->
         strict=True,
     ):  # fmt: skip
         assert grid + storage == pytest.approx(11.81)
+
+
+def test_without_the_extra_the_network_is_said_not_to_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hmesh.runs.studies.community_storage.study.find_spec", lambda name: None)
+    section = with_network(StorageStudy(None), lambda: None)
+    assert section.rows == ()
+    assert "hmesh[forecast] is not installed" in section.text[0]
 
 
 @pytest.mark.slow

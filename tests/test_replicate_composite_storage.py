@@ -219,7 +219,8 @@ def test_the_study_is_replicated() -> None:
     missed = report.section("feed_in_regimes").column("missed at most")
     assert max(float(cell or 0.0) for cell in missed) <= 1e-6
     for who in ("", " by rules"):
-        cells = feed_in.column(f"2 BESS{who} [a]")
-        paybacks = [float(cell) for cell in cells[3:-1] if cell is not None]
-        # Payback lengthens as the tariff falls, as published, while the sun outbids the night.
+        both = zip(feed_in.column("feed-in [JPY]"), feed_in.column(f"2 BESS{who} [a]"), strict=True)
+        paybacks = [float(cell or 0) for price, cell in both if float(price or 0) > 23.31]
+        # Payback lengthens as the tariff falls, while the sun sells above a spring day's price.
         assert paybacks == sorted(paybacks)
+        assert len(paybacks) == 11

@@ -7,20 +7,20 @@ import pytest
 from hmesh.environment.errors import InputError
 from hmesh.runs.studies.changes import changed, study_scenario, with_changes
 from hmesh.runs.studies.replicate import STUDIES, replicate
-from hmesh.runs.studies.study_parts import Part, SourceFigure, Study, run_study
+from hmesh.runs.studies.study_parts import SourceFigure, Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Column, ReportSection
 
 
 def small(made: list[str]) -> Study:
     """Return a study that notes which of its parts are made."""
 
-    def part(name: str) -> Part:
+    def part(name: str) -> StudyPart:
         def make(shared: object, tick: object) -> ReportSection:
             made.append(name)
             value = study_scenario("smart-home").seed
             return ReportSection(name, name, (Column("seed"),), ((value,),))
 
-        return Part(name, make, steps=2)
+        return StudyPart(name, make, steps=2)
 
     def draw(shared: object, picture: object) -> None:
         picture.add_subplot().plot([0, 1], [1, 0])  # type: ignore[attr-defined]
@@ -52,8 +52,10 @@ def test_parts_that_lie_there_are_read_back(tmp_path: Path) -> None:
     made: list[str] = []
     study = small(made)
     first = run_study(study, only=["one"], folder=tmp_path)
-    again = run_study(study, folder=tmp_path)
+    begun: list[str] = []
+    again = run_study(study, folder=tmp_path, begins=lambda part: begun.append(part.name))
     assert made == ["one", "two"]
+    assert begun == ["two"]
     assert again.sections[0] == first.sections[0]
 
 

@@ -1,6 +1,6 @@
 """Published studies, simulated again and compared with their figures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import own_folder
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.resuming import way_on
-from hmesh.runs.studies.study_parts import Progress, Study, run_study
+from hmesh.runs.studies.study_parts import Progress, Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import StudyReport
 
 # The folder of each study, in the order in which all of them are replicated.
@@ -49,6 +49,7 @@ def replicate(
     changes: Sequence[str] = (),
     out: Path | None = None,
     figures: bool = False,
+    begins: Callable[[StudyPart], None] = lambda part: None,
 ) -> list[StudyReport]:
     """Simulate published studies again.
 
@@ -69,6 +70,8 @@ def replicate(
         Parts that lie there already are read back, so that an interrupted replication goes on.
     figures
         Whether the figures of the sources are drawn, into the folder.
+    begins
+        Called with every part that is made, before it is.
 
     Returns
     -------
@@ -116,6 +119,7 @@ def replicate(
             data=Path(data) if data is not None and study.takes_data else None,
             folder=folder,
             figures=figures,
+            begins=begins,
         )
         if folder is not None:
             report.save(folder)

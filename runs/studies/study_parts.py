@@ -18,12 +18,14 @@ type Tick = Callable[[], None]
 type Progress = Callable[[int, int], None]
 type Sections = ReportSection | Sequence[ReportSection]
 
+# From here on a part says how long it takes [s].
+LONG_S = 60
 KEPT = "parts"
 FIGURES = "figures"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StudyPart:
     """A part of a study.
 
     Attributes
@@ -78,7 +80,7 @@ class Study:
         Its name, and what is compared with what.
     shared : callable
         Makes what its parts share, given a dataset of measured loads or None.
-    parts : tuple of Part
+    parts : tuple of StudyPart
         In the order of the report.
     figures : callable
         Returns the figures of its source that can be drawn.
@@ -89,11 +91,11 @@ class Study:
     name: str
     title: str
     shared: Callable[[Path | None], Any]
-    parts: tuple[Part, ...]
+    parts: tuple[StudyPart, ...]
     figures: Callable[[], tuple[SourceFigure, ...]] = field(default=tuple)
     takes_data: bool = False
 
-    def chosen(self, only: Sequence[str]) -> tuple[Part, ...]:
+    def chosen(self, only: Sequence[str]) -> tuple[StudyPart, ...]:
         """Return the parts of some names, all where none is named.
 
         Raises
@@ -125,6 +127,7 @@ def run_study(
     data: Path | None = None,
     folder: Path | None = None,
     figures: bool = False,
+    begins: Callable[[StudyPart], None] = lambda part: None,
 ) -> StudyReport:
     """Run parts of a study, one after another.
 
@@ -140,6 +143,8 @@ def run_study(
         Where each part is written as soon as it is found, and read from if it is there already.
     figures : bool
         Whether the figures of the source are drawn into the folder.
+    begins
+        Called with every part that is made, before it is.
 
     Raises
     ------
@@ -164,6 +169,7 @@ def run_study(
             before = done
             found = kept.read(part.name) if kept else None
             if found is None:
+                begins(part)
                 made = part.make(shared, tick)
                 found = [made] if isinstance(made, ReportSection) else list(made)
                 if kept:

@@ -115,11 +115,22 @@ class Tree:
         whole += sum(r for r in (self.rating_kwh[line] for line in own) if r < float("inf"))
         least, most = -4.0 * whole - 1.0, 4.0 * whole + 1.0
 
+        # Beyond its lines nothing changes with its demand but what the line before sends.
+        path = self.path(community)
+        without, _ = self.arriving([0.0] * len(self.place))
+        beside = [
+            without[line] - (self._sent(before, without[before]) if before >= 0 else 0.0)
+            for before, line in zip([-1, *path], path, strict=False)
+        ]
+
         def over(demand: float, sign: float) -> bool:
-            demands = [0.0] * len(self.place)
-            demands[community] = demand
-            arriving, _ = self.arriving(demands)
-            return any(sign * arriving[line] > self.rating_kwh[line] for line in own)
+            arriving = demand
+            for line, else_taken in zip(path, beside, strict=True):
+                arriving += else_taken
+                if line in own and sign * arriving > self.rating_kwh[line]:
+                    return True
+                arriving = self._sent(line, arriving)
+            return False
 
         while not over(most, 1.0):
             most *= 2
@@ -129,6 +140,9 @@ class Tree:
             last_kept(lambda demand: over(demand, -1.0), most, least),
             last_kept(lambda demand: over(demand, 1.0), least, most),
         )
+
+    def _sent(self, line: int, arriving_kwh: float) -> float:
+        return arriving_kwh + self.loss_rate[line] * abs(arriving_kwh)
 
     def _owner(self, line: int) -> int:
         return self.owner[line] if self.owner else -1

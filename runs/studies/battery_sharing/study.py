@@ -32,7 +32,7 @@ from hmesh.runs.studies.battery_sharing.curves import (
     worth,
 )
 from hmesh.runs.studies.battery_sharing.figures import battery_sharing_figures
-from hmesh.runs.studies.battery_sharing.readings import readings
+from hmesh.runs.studies.battery_sharing.readings_of_the_source import readings
 from hmesh.runs.studies.battery_sharing.spread import (
     capacities,
     closing_days,
@@ -42,7 +42,7 @@ from hmesh.runs.studies.battery_sharing.spread import (
 )
 from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.study_parts import Part, Study, run_study
+from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Column, ReportSection, StudyReport
 from hmesh.runs.studies.verdicts import verdict_sections
 
@@ -115,18 +115,18 @@ STUDY = Study(
     TITLE,
     SharingStudy,
     (
-        Part("figures", lambda s, tick: judged(s.figures, s.study), 2, 30),
-        Part("readings", lambda s, tick: readings(s.figures, s.study.year), seconds=5),
-        Part("conclusions", _conclusions_part, seconds=10),
-        Part("curve", lambda s, tick: curve(s.study), seconds=5),
-        Part("representative-days", lambda s, tick: representative(s.study), seconds=5),
-        Part("searches", lambda s, tick: searches(s.study), seconds=10),
-        Part("scenarios", lambda s, tick: scenarios(s.study), seconds=20),
-        Part("capacities", lambda s, tick: capacities(s.study)),
-        Part("closing-days", lambda s, tick: closing_days(s.study)),
-        Part("emergent", lambda s, tick: emergent(s.study)),
-        Part("worth", lambda s, tick: worth(s.study)),
-        Part("sensitivity", lambda s, tick: sensitivity(), seconds=15),
+        StudyPart("figures", lambda s, tick: judged(s.figures, s.study), 2, 30),
+        StudyPart("readings", lambda s, tick: readings(s.figures, s.study.year), seconds=5),
+        StudyPart("conclusions", _conclusions_part, seconds=10),
+        StudyPart("curve", lambda s, tick: curve(s.study), seconds=5),
+        StudyPart("representative-days", lambda s, tick: representative(s.study), seconds=5),
+        StudyPart("searches", lambda s, tick: searches(s.study), seconds=10),
+        StudyPart("scenarios", lambda s, tick: scenarios(s.study), seconds=20),
+        StudyPart("capacities", lambda s, tick: capacities(s.study)),
+        StudyPart("closing-days", lambda s, tick: closing_days(s.study)),
+        StudyPart("emergent", lambda s, tick: emergent(s.study)),
+        StudyPart("worth", lambda s, tick: worth(s.study)),
+        StudyPart("sensitivity", lambda s, tick: sensitivity(), seconds=15),
     ),
     battery_sharing_figures,
     takes_data=True,

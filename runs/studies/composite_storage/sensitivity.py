@@ -73,10 +73,11 @@ def feed_in_by_year(
         Column("source of the tariff"),
     )
     text = (
-        "Paybacks with foresight, and by rules; '-' never comes. With a battery payback lengthens "
-        "as the tariff falls, as published, as long as the sun sells for more than the night "
-        "costs; after ten years, where it sells for less, storage pays back soonest. The next "
-        "table tells why.",
+        "Paybacks with foresight, and by rules; '-' never comes. The purchase prices stay, where "
+        "Figure 17 varies them too. With a battery payback lengthens as the tariff falls as long "
+        "as storage lowers self-consumption, which is while the sun sells for more than it costs "
+        "by day in spring; after ten years, where it sells for less than the night costs, storage "
+        "pays back soonest. The next table shows why.",
     )
     bars = Bars("year", tuple(f"{item} [a]" for item in STORAGES), "payback with foresight [a]")
     title = "Payback by the year of the feed-in tariff"

@@ -52,7 +52,7 @@ from hmesh.runs.studies.composite_storage.years_lived import (
     worth_of,
 )
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.study_parts import Part, Study, run_study
+from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.verdicts import verdict_sections
 from hmesh.runs.world.setting import make_setting
@@ -184,10 +184,10 @@ STUDY = Study(
     TITLE,
     lambda data: HouseStudy(),
     (
-        Part("figures", _judged, 3, 40),
-        Part("money", lambda s, tick: money(s.setting, s.low, s.rules)),
-        Part("foresight", lambda s, tick: foresight_gap(s.low, s.rules)),
-        Part(
+        StudyPart("figures", _judged, 3, 40),
+        StudyPart("money", lambda s, tick: money(s.setting, s.low, s.rules)),
+        StudyPart("foresight", lambda s, tick: foresight_gap(s.low, s.rules)),
+        StudyPart(
             "statements",
             lambda s, tick: (
                 exclusions(s.figures),
@@ -195,20 +195,20 @@ STUDY = Study(
                 investments_implied(s.figures, s.setting.settings.interest_rate),
             ),
         ),
-        Part("identities", _identities),
-        Part("tank-units", _units, 2, 10),
-        Part(
+        StudyPart("identities", _identities),
+        StudyPart("tank-units", _units, 2, 10),
+        StudyPart(
             "figure-17",
             lambda s, tick: feed_in_by_year(s.setting, s.known, tick),
             len(tariffs()),
             170,
         ),
-        Part("both-prices", lambda s, tick: both_prices(s.setting), seconds=30),
-        Part("figure-19", _taxes, seconds=40),
-        Part("typical-days", lambda s, tick: typical_days(s.setting, s.low, LOW)),
-        Part("table-4", lambda s, tick: table_4(s.figures, s.january), seconds=2),
-        Part("sizes", lambda s, tick: sizes(s.setting, LOW), seconds=30),
-        Part("assumptions", lambda s, tick: assumptions(s.setting)),
+        StudyPart("both-prices", lambda s, tick: both_prices(s.setting), seconds=30),
+        StudyPart("figure-19", _taxes, seconds=40),
+        StudyPart("typical-days", lambda s, tick: typical_days(s.setting, s.low, LOW)),
+        StudyPart("table-4", lambda s, tick: table_4(s.figures, s.january), seconds=2),
+        StudyPart("sizes", lambda s, tick: sizes(s.setting, LOW), seconds=30),
+        StudyPart("assumptions", lambda s, tick: assumptions(s.setting)),
     ),
     composite_storage_figures,
 )

@@ -36,7 +36,7 @@ from hmesh.runs.studies.school_buses.school_day import (
     season_load,
 )
 from hmesh.runs.studies.school_buses.sensitivity import best_battery, sensitivity
-from hmesh.runs.studies.study_parts import Part, Study, run_study
+from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.verdicts import verdict_sections
 
@@ -122,13 +122,13 @@ STUDY = Study(
     TITLE,
     lambda data: BusStudy(),
     (
-        Part("table-4.1", _judged, 2, 20),
-        Part("accounting", lambda s, tick: (accounting(s.days), bills(s.days))),
-        Part("by-agents", lambda s, tick: lived(s.weeks), seconds=20),
-        Part("required-demand", lambda s, tick: required_demand_section()),
-        Part("solvers", lambda s, tick: solvers()),
-        Part("figures-4.5-4.14", lambda s, tick: sensitivity(), seconds=5),
-        Part("inputs", lambda s, tick: inputs(s.days)),
+        StudyPart("table-4.1", _judged, 2, 20),
+        StudyPart("accounting", lambda s, tick: (accounting(s.days), bills(s.days))),
+        StudyPart("by-agents", lambda s, tick: lived(s.weeks), seconds=20),
+        StudyPart("required-demand", lambda s, tick: required_demand_section()),
+        StudyPart("solvers", lambda s, tick: solvers()),
+        StudyPart("figures-4.5-4.14", lambda s, tick: sensitivity(), seconds=5),
+        StudyPart("inputs", lambda s, tick: inputs(s.days)),
     ),
     school_bus_figures,
 )

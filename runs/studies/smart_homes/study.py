@@ -26,7 +26,7 @@ from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
 from hmesh.runs.studies.smart_homes.claims import baselines, claimed, claims
 from hmesh.runs.studies.smart_homes.figures import smart_home_figures
-from hmesh.runs.studies.study_parts import Part, Study, run_study
+from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.verdicts import agrees, verdict_sections
 from hmesh.runs.world.setting import make_setting
@@ -166,17 +166,17 @@ STUDY = Study(
     TITLE,
     lambda data: HomeStudy(),
     (
-        Part("figures", _judged, 2),
-        Part("tables-3.2-3.3", lambda s, tick: _losses(s.figures, s.days, s.from_05)),
-        Part("table-3.4", lambda s, tick: _capacities(s.figures, s.days, s.from_05)),
-        Part("hour-by-hour", lambda s, tick: _honest(s.days)),
-        Part("shifting", lambda s, tick: _hours(s.days)),
-        Part(
+        StudyPart("figures", _judged, 2),
+        StudyPart("tables-3.2-3.3", lambda s, tick: _losses(s.figures, s.days, s.from_05)),
+        StudyPart("table-3.4", lambda s, tick: _capacities(s.figures, s.days, s.from_05)),
+        StudyPart("hour-by-hour", lambda s, tick: _honest(s.days)),
+        StudyPart("shifting", lambda s, tick: _hours(s.days)),
+        StudyPart(
             "statements",
             lambda s, tick: (claims(s.figures, _value(s.days)), baselines(s.figures)),
         ),
-        Part("readings", lambda s, tick: _sensitivity(s.figures, s.days, s.from_05)),
-        Part("model", lambda s, tick: _open_points(s.days)),
+        StudyPart("readings", lambda s, tick: _sensitivity(s.figures, s.days, s.from_05)),
+        StudyPart("model", lambda s, tick: _open_points(s.days)),
     ),
     smart_home_figures,
 )

@@ -14,7 +14,7 @@ import numpy as np
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.days import Reductions, case_study, live_day, par_of, reduction, reductions
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.study_parts import Part, Study, run_study
+from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.vehicles.figures import vehicle_figures
 from hmesh.runs.studies.vehicles.inputs import fixed_inputs
@@ -95,17 +95,17 @@ STUDY = Study(
     TITLE,
     lambda data: VehicleStudy(),
     (
-        Part("figures", _judged, seconds=3),
-        Part("energy", lambda shared, tick: _energy(shared.exact)),
-        Part("tariff", lambda shared, tick: _other_tariff(shared.figures, shared.formulas)),
-        Part("contradictions", lambda shared, tick: contradictions(shared.figures)),
-        Part("inputs", lambda shared, tick: fixed_inputs(shared.exact["typical"].setting)),
-        Part("sensitivity", lambda shared, tick: sensitivity(tick), len(VARIATIONS), 20),
-        Part("price-bound", lambda shared, tick: price_bound()),
-        Part("equal-energy", lambda shared, tick: equal_energy(), seconds=5),
-        Part("enumeration", lambda shared, tick: enumeration()),
-        Part("negotiation", lambda shared, tick: negotiation()),
-        Part("price-levels", lambda shared, tick: price_levels()),
+        StudyPart("figures", _judged, seconds=3),
+        StudyPart("energy", lambda shared, tick: _energy(shared.exact)),
+        StudyPart("tariff", lambda shared, tick: _other_tariff(shared.figures, shared.formulas)),
+        StudyPart("contradictions", lambda shared, tick: contradictions(shared.figures)),
+        StudyPart("inputs", lambda shared, tick: fixed_inputs(shared.exact["typical"].setting)),
+        StudyPart("sensitivity", lambda shared, tick: sensitivity(tick), len(VARIATIONS), 20),
+        StudyPart("price-bound", lambda shared, tick: price_bound()),
+        StudyPart("equal-energy", lambda shared, tick: equal_energy(), seconds=5),
+        StudyPart("enumeration", lambda shared, tick: enumeration()),
+        StudyPart("negotiation", lambda shared, tick: negotiation()),
+        StudyPart("price-levels", lambda shared, tick: price_levels()),
     ),
     vehicle_figures,
 )

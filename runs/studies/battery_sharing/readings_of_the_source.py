@@ -34,7 +34,7 @@ WINDOW = (8.0, 22.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceReading:
     """A way to read what batteries are sized for.
 
     Attributes
@@ -63,17 +63,17 @@ class Reading:
 
 
 READINGS = (
-    Reading("all days", "full", "annual"),
-    Reading("all days", "free", "annual"),
-    Reading("all days", "free", "daily_rms"),
-    Reading("weekdays", "free", "daily_rms", PRINTED_WINDOW),
-    Reading("June to August", "free", "daily_rms"),
-    Reading("June to August", "free", "daily_rms", equipment=LOSSLESS),
-    Reading("June to August", "free", "daily_rms", PRINTED_WINDOW),
-    Reading("weekdays June to August", "free", "daily_rms"),
-    Reading("weekdays June to August", "free", "daily_rms", PRINTED_WINDOW),
-    Reading("weekdays June to August", "full", "daily_rms", PRINTED_WINDOW),
-    Reading("hottest day", "free", "daily_rms", PRINTED_WINDOW),
+    SourceReading("all days", "full", "annual"),
+    SourceReading("all days", "free", "annual"),
+    SourceReading("all days", "free", "daily_rms"),
+    SourceReading("weekdays", "free", "daily_rms", PRINTED_WINDOW),
+    SourceReading("June to August", "free", "daily_rms"),
+    SourceReading("June to August", "free", "daily_rms", equipment=LOSSLESS),
+    SourceReading("June to August", "free", "daily_rms", PRINTED_WINDOW),
+    SourceReading("weekdays June to August", "free", "daily_rms"),
+    SourceReading("weekdays June to August", "free", "daily_rms", PRINTED_WINDOW),
+    SourceReading("weekdays June to August", "full", "daily_rms", PRINTED_WINDOW),
+    SourceReading("hottest day", "free", "daily_rms", PRINTED_WINDOW),
 )
 
 
@@ -90,7 +90,9 @@ def chosen_days(year: BuildingYear, name: str) -> NDArray[np.bool_]:
     }[name]
 
 
-def found_by(reading: Reading, year: BuildingYear) -> tuple[float, dict[tuple[str, str], float]]:
+def found_by(
+    reading: SourceReading, year: BuildingYear
+) -> tuple[float, dict[tuple[str, str], float]]:
     """Return the deviation without batteries [kWh], and what a reading comes to by figure."""
     clock = np.arange(float(HOURS))
     windows = Windows.of_clock(clock, (0.0, 8.0), reading.window)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement[E: (float, NDArray[np.float64])]:
+class StepPayment[E: (float, NDArray[np.float64])]:
     """What an agent paid in a step, and what others of its kind paid.
 
     Attributes
