@@ -66,6 +66,11 @@ class SchemeSection(Section):
         return ()
 
     @property
+    def expects_prices(self) -> bool:
+        """Whether its agents plan on the price that they expect of their community."""
+        return False
+
+    @property
     def decided_above(self) -> str:
         """Why its agents are not asked what they want, so that none can have a behaviour."""
         return ""

@@ -23,6 +23,7 @@ from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
+from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.setting import Setting
@@ -76,6 +77,8 @@ class Simulation(World):
         What the limits of the lines did in the step; None where prices keep none.
     welfare : StepWelfare or None
         The welfare of the step, None where it is not recorded.
+    expected_price : ExpectedPrice or None
+        What members expect communities to ask; None where nobody plans on it.
     metrics : MetricTotals
         The metrics of plugins.
     supplied_communities : list of int
@@ -117,6 +120,8 @@ class Simulation(World):
             for name in setting.communities
         ]
         self.market = Market(self)
+        expects = setting.scenario.expects_prices
+        self.expected_price = ExpectedPrice(setting.scenario) if expects else None
         self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
         self.schemes: dict[str, Scheme] = {
@@ -153,6 +158,8 @@ class Simulation(World):
         self.settle()
         self.write_record(self)
         self.move_batteries()
+        if self.expected_price is not None:
+            self.expected_price.observe(self.market.decision.community_price)
         self.step_index += 1
         self.running = self.step_index < self.setting.scenario.steps
 
@@ -375,6 +382,7 @@ class Simulation(World):
             "totals": self.totals.state(),
             "calendar_totals": self.calendar_totals.state(),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
+            **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
         }
@@ -392,6 +400,8 @@ class Simulation(World):
         self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
+        if self.expected_price is not None:
+            self.expected_price.restore(state["expected"])
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price
