@@ -71,6 +71,9 @@ class Simulation(World):
         What of it its drawer settles with the utility, not with the aggregator [kWh].
     direct_income : float
         What the utility receives for that in the step, what it pays subtracted [money].
+    aggregator_margin : float
+        What aggregators receive in the step beyond the prices of their communities, from those
+        who pay another one, what they pay subtracted [money].
     supplied : array of bool, shape (communities,)
         Whether the feeder of each community works in the step.
     limits : StepLimits or None
@@ -179,6 +182,7 @@ class Simulation(World):
         self.net_kwh = self.meters.passive_kwh
         self.direct_kwh = np.zeros(places)
         self.direct_income = 0.0
+        self.aggregator_margin = 0.0
 
     def draw(
         self,
@@ -332,7 +336,8 @@ class Simulation(World):
             "losses_kwh": float(self.flows.losses_kwh.sum()),
             "fixed_load_bill": float((price * meters.fixed_kwh).sum()),
             "generation_income": float((price * -meters.generation_kwh).sum()),
-            "aggregator_profit": float(((price - utility_price) * bought).sum()),
+            "aggregator_profit": float(((price - utility_price) * bought).sum())
+            + self.aggregator_margin,
             "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
             "generation_cost": cost,
             **({} if self.limits is None else self.limits.sums()),
