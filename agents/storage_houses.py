@@ -29,6 +29,7 @@ from hmesh.markets.home_energy_rules import (
     manage_step,
     targets_of,
 )
+from hmesh.markets.store_room import pump_room, room_left
 
 type Each = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -328,6 +329,57 @@ class StorageHouses:
             surplus_kwh=nothing,
             lack_heat_kwh=nothing,
             surplus_heat_kwh=nothing,
+        )
+
+    def room_left(self, decided: HouseStep) -> tuple[Each, Each, Each]:
+        """Return what batteries and tanks hold, and what they can exchange beside what was decided.
+
+        A tank is what its heat pump makes of it: its energies are those of the electricity that
+        fills it.
+
+        Parameters
+        ----------
+        decided : HouseStep
+            What houses do.
+
+        Returns
+        -------
+        usable_kwh, lower_kwh, upper_kwh : array, shape (2 houses,)
+            Energies as of `hmesh.markets.best_response`, of all batteries and then of all tanks
+            [kWh].
+        """
+        state, battery = self.device_state(), decided.battery_kwh
+        filled, drawn = np.maximum(decided.tank_kwh, 0.0), np.maximum(0.0 - decided.tank_kwh, 0.0)
+        left = room_left(
+            state.battery_low_kwh, state.battery_high_kwh,
+            np.maximum(battery, 0.0), np.maximum(0.0 - battery, 0.0),
+        )  # fmt: skip
+        pump_left = pump_room(
+            state.tank_low_kwh, state.tank_high_kwh, filled, drawn, decided.heat_pump_kwh,
+            state.pump_kwh, state.cop,
+        )  # fmt: skip
+        eta, eta_tank = state.battery_efficiency, state.tank_efficiency
+        held = charged(state.battery_held_kwh, battery, eta, eta)
+        heat = charged(state.tank_held_kwh, decided.tank_kwh, eta_tank, eta_tank)
+        lower, upper = (np.concatenate(both) for both in zip(left, pump_left, strict=True))
+        return np.concatenate([held, heat / state.cop]), lower, upper
+
+    def with_response(self, decided: HouseStep, exchange_kwh: Each) -> HouseStep:
+        """Return what devices do in all, of what was decided and what answers to the price.
+
+        Parameters
+        ----------
+        decided : HouseStep
+            What houses do by their own rules.
+        exchange_kwh : array, shape (2 houses,)
+            What all batteries and then all tanks exchange besides [kWh].
+        """
+        battery, pump = np.split(exchange_kwh, 2)
+        return replace(
+            decided,
+            battery_kwh=decided.battery_kwh + battery,
+            heat_pump_kwh=decided.heat_pump_kwh + pump,
+            tank_kwh=decided.tank_kwh + self.columns.heat_pumps["cop"] * pump,
         )
 
     def move(self, decided: HouseStep) -> None:

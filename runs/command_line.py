@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
+from hmesh.runs import browser_commands
+from hmesh.runs.command_options import Changes, NoProgress, Plugins, RunFolder, ScenarioName, Seed
 from hmesh.runs.exit_status import DONE, FAILED, Commands, end_interrupted, resumable
 from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
 
@@ -19,21 +21,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="Name of a built-in scenario, or a YAML file.")
-]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as vehicles.count=500."),
-]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed in place of the scenario's.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
-Plugins = Annotated[
-    list[str] | None,
-    typer.Option("--plugin", metavar="FILE|MODULE", help="Load a plugin too; may be repeated."),
-]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -57,7 +44,7 @@ def hmesh(
 @app.command()
 def scenarios() -> None:
     """List the built-in scenarios."""
-    from hmesh.runs.scenarios.scenario import builtin_scenarios
+    from hmesh.runs.scenarios.scenario_files import builtin_scenarios
 
     found = builtin_scenarios()
     width = max(len(name) for name, _ in found)
@@ -368,75 +355,8 @@ def sweep(
     raise typer.Exit(FAILED if done.failures else DONE)
 
 
-@app.command()
-def report(
-    directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, side by side.")
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="The page. [default: DIR/report.html, or report.html]"
-        ),
-    ] = None,
-    export: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--export",
-            metavar="FORMAT",
-            help="Write the trips into each DIR too: geojson, kepler, deckgl, gif or mp4.",
-        ),
-    ] = None,
-    no_audit: Annotated[bool, typer.Option("--no-audit", help="Leave the audit out.")] = False,
-    no_progress: NoProgress = False,
-) -> None:
-    """Write one web page about runs: figures, charts, the moving map; needs no network."""
-    from hmesh.runs import export_trips, write_report
-    from hmesh.runs.report.exports import refuse_unknown
-    from hmesh.runs.terminal import progress_bar
-
-    refuse_unknown(export or ())
-    raise_from_now_on()
-    page = out or (directories[0] if len(directories) == 1 else Path()) / "report.html"
-    with progress_bar(shown=not no_progress, what="steps audited") as progress:
-        told = write_report(directories, page, audit=not no_audit, progress=progress)
-    for line in told:
-        typer.echo(line)
-    for directory in directories if export else ():
-        for path in export_trips(directory, export or ()):
-            typer.echo(f"trips: {path}")
-    typer.echo(f"page: {page}")
-
-
-@app.command()
-def live(
-    scenario: ScenarioName,
-    changes: Changes = None,
-    seed: Seed = None,
-    plugins: Plugins = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option("--strategy", help="Strategy to watch first. [default: the last compared]"),
-    ] = None,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0 for any free one.")
-    ] = 0,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only tell where the page is.")
-    ] = False,
-) -> None:
-    """Watch a scenario step by step in the browser."""
-    from hmesh.runs.live.server import refuse_without_extra, watch
-    from hmesh.runs.live.source import make_source
-
-    refuse_without_extra()
-    raise_from_now_on()
-    watch(
-        make_source(scenario, changes or (), seed, strategy, plugins or ()),
-        port,
-        open_browser=not no_browser,
-        tell=typer.echo,
-    )
+app.command()(browser_commands.report)
+app.command()(browser_commands.live)
 
 
 def _next_folder(parent: Path, name: str) -> Path:

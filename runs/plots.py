@@ -18,10 +18,11 @@ from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.schemes.registry import scheme
 
 if TYPE_CHECKING:
+    from hmesh.runs.pictures.chart import Chart
     from hmesh.runs.pictures.figure_layout import Drawing
     from hmesh.runs.pictures.run_data import RunData
 
-    type _Picture = tuple[str, Callable[[RunData], Drawing]]
+    type _Picture = tuple[str, Callable[[RunData], Drawing | Chart]]
 
 FOLDER = "plots"
 # Pictures are drawn here first, so that `plots` is whole or not there.
@@ -80,6 +81,7 @@ def draw_plots(
         figure has no room in the size asked for, or the folder cannot be written. No figure is
         changed then.
     """
+    from hmesh.runs.pictures.chart_figure import picture_of
     from hmesh.runs.pictures.figure_size import drawn_at
     from hmesh.runs.pictures.run_data import RunData
 
@@ -104,7 +106,7 @@ def draw_plots(
         for name, draw, path in wanted:
             try:
                 with drawn_at(form.size_in):
-                    drawing = draw(data)
+                    drawing = picture_of(draw(data))
             except InputError as error:
                 problems += [
                     Problem(f"{p.place}: {name}", p.message, p.allowed) for p in error.problems
@@ -171,12 +173,12 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
     from hmesh.runs.pictures.city import EVERYBODY, draw_whole_and_parts
     from hmesh.runs.pictures.line_loading import draw_line_loading
     from hmesh.runs.pictures.load import draw_load, draw_peak_to_average
-    from hmesh.runs.pictures.prices_and_charging import draw_prices
+    from hmesh.runs.pictures.prices_and_charging import prices
 
     pictures: list[_Picture] = [
         ("load", draw_load),
         ("peak_to_average", draw_peak_to_average),
-        ("prices", draw_prices),
+        ("prices", prices),
     ]
     if EVERYBODY in data.strategies:
         pictures.insert(0, ("whole_and_parts", draw_whole_and_parts))

@@ -17,7 +17,7 @@ from hmesh.runs import builtin_scenarios, load_scenario, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.live import grid_tree, map_and_grid, time_charts
 from hmesh.runs.live.chart_style import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
-from hmesh.runs.live.figures import figures_now, now_html, so_far_html
+from hmesh.runs.live.figure_boxes import figures_now, now_html, so_far_html
 from hmesh.runs.live.parameters import Parameter, parameters_of, round_step
 from hmesh.runs.live.readings import stores_of
 from hmesh.runs.live.server import refuse_used
@@ -374,7 +374,7 @@ def test_values_that_do_not_go_together_are_told_and_not_run() -> None:
 def test_names_in_a_page_are_text_and_no_markup() -> None:
     world = begin(source("three-communities"))
     world.problems = ["<script>"]
-    from hmesh.runs.live.figures import problems_html
+    from hmesh.runs.live.figure_boxes import problems_html
 
     assert "<script>" not in problems_html(world.problems)
 

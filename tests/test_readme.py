@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from hmesh.runs import load_scenario
 from hmesh.runs.command_line import app
-from hmesh.runs.scenarios.scenario import builtin_scenarios
+from hmesh.runs.scenarios.scenario_files import builtin_scenarios
 
 ROOT = Path(__file__).parents[1]
 PAGES = (

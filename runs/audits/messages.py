@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.three_level_game import Game, response_maps
-from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.reference.aggregator import best_prices
+from hmesh.runs.audits.reference.demand import Demand
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -120,7 +121,7 @@ class MessageAudit:
         step: int,
         strategy: int,
         rows: Columns,
-        found: tuple[GameStep, Game] | None,
+        found: tuple[GameStep, PriceGame] | None,
     ) -> None:
         """Check the messages of a step and a strategy.
 
@@ -206,14 +207,14 @@ class MessageAudit:
                 self._said.add(addressed[None, None], label, step)
 
     def _leaders_answers(
-        self, rows: Columns, prices: NDArray[np.float64], game: Game
+        self, rows: Columns, prices: NDArray[np.float64], game: PriceGame
     ) -> Iterator[NDArray[np.float64]]:
         """Compare what each aggregator tells the utility with the best it could do."""
-        maps, bounds = response_maps(game), game.bounds
-        pairs = [_pairs(rows, self._utility, m) for m in range(len(maps))]
+        bounds = game.prices
+        pairs = [_pairs(rows, self._utility, m) for m in range(len(game.demands))]
         # Communities without supply are not asked.
         asked = rows["value"][max((offers for offers, _ in pairs), key=len)]
-        for m, answer in enumerate(maps):
+        for m, demand in enumerate(game.demands):
             offers, bids = pairs[m]
             if np.isnan(prices[m]) and len(offers) == len(bids) == 0:
                 continue
@@ -224,10 +225,16 @@ class MessageAudit:
             ):
                 yield np.array([np.inf])
                 continue
-            if answer is None:
-                expected = np.full(len(price), game.kinks[m].saturated_kwh)
-            else:
-                expected = answer.demand_kwh(price)
+            if len(offers) != len(bids):
+                yield np.array([np.inf])
+                continue
+            said = rows["value"][bids]
+            expected = np.array(
+                [
+                    demand if isinstance(demand, float) else _nearest_best(demand, *pair)
+                    for pair in zip(price.tolist(), said.tolist(), strict=True)
+                ]
+            )
             yield _compared(rows, offers, bids, expected)
 
     def _vehicles_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
@@ -239,30 +246,30 @@ class MessageAudit:
             if not _within(price, bounds.aggregator_lower, bounds.aggregator_upper):
                 yield np.array([np.inf])
                 continue
-            here = seen.of(mine)
-            energy = best_response(
-                price[:, None], here.lam, here.theta, here.usable_kwh, here.lower_kwh,
-                here.upper_kwh, here.charge_efficiency, here.discharge_efficiency,
-            )  # fmt: skip
+            energy = seen.stores.rows(mine).best_exchange(price[:, None])
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
 
-    def _curves(self, rows: Columns, seen: GameStep, game: Game) -> Iterator[NDArray[np.float64]]:
+    def _curves(
+        self, rows: Columns, seen: GameStep, game: PriceGame
+    ) -> Iterator[NDArray[np.float64]]:
         """Compare what is said of whole answers with what they are where the price is lowest."""
-        maps, lowest = response_maps(game), self.inputs.bounds.utility_lower
+        lowest = self.inputs.bounds.utility_lower
         for kind, leader_of in ((CURVES, 0), (COMMUNITY_CURVE, self._utility)):
-            for m, answer in enumerate(maps):
+            for m, demand in enumerate(game.demands):
                 follower = m + self._aggregators if kind == CURVES else m
                 leader = m if kind == CURVES else leader_of
                 told = (rows["kind"] == kind) & (rows["sender"] == follower)
                 asked = (rows["kind"] == REQUEST) & (rows["receiver"] == follower)
                 asked &= rows["sender"] == leader
+                count = 1
                 if kind == CURVES:
                     mine = seen.where == m
-                    expected, count = float(seen.upper_kwh[mine].sum()), int(mine.sum())
-                elif answer is None:
-                    expected, count = game.kinks[m].saturated_kwh, 1
+                    expected = float(np.sum(seen.stores.rows(mine).upper_kwh))
+                    count = int(mine.sum())
+                elif isinstance(demand, float):
+                    expected = demand
                 else:
-                    expected, count = float(answer.demand_kwh(lowest)), 1
+                    expected = float(best_prices(demand, lowest).demand_kwh[0])
                 requests, bids = np.flatnonzero(asked), np.flatnonzero(told)
                 yield _compared(rows, requests, bids, np.full(len(bids), expected), count)
 
@@ -297,6 +304,15 @@ def _compared(
     together = (rows["round"][offers] == rows["round"][bids]) & (bids > offers)
     together &= (rows["count"][offers] == count) & (rows["count"][bids] == count)
     return np.where(together, relative(rows["value"][bids], expected_kwh), np.inf)
+
+
+def _nearest_best(demand: Demand, utility_price: float, said_kwh: float) -> float:
+    """Return what a community draws at the best price of its aggregator [kWh].
+
+    Where several prices are equally good, what is nearest to the answer given.
+    """
+    best = best_prices(demand, utility_price).demand_kwh
+    return float(best[np.argmin(np.abs(best - said_kwh))])
 
 
 def _within(price: NDArray[np.float64], lowest: float, highest: float) -> bool:

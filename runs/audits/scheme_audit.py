@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.three_level_game import Game
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.table_reader import Columns
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class SchemeAudit:
     def block(self, first: int, last: int) -> None:
         """Read and check some steps of such tables, from the first to before the last."""
 
-    def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
+    def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return who answers to the price of a step of the last block, None where nobody does."""
         return None
 

@@ -24,6 +24,7 @@ from hmesh.runs.schemes.descriptor import PLANNER, RETAIL, THREE_LEVEL, TWO_LEVE
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.congestion import planned_prices, unlimited_prices
+from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
 from hmesh.runs.world.priced_grid import PricedGrid, answering_nodes, priced_grid
 
 if TYPE_CHECKING:
@@ -237,9 +238,10 @@ class Market:
         sources = self._sources()
         if self._grid is None or self._grid[0] != tuple(sources):
             setting = self.simulation.setting
-            nodes = [each.answer_nodes for each in sources.values()]
+            nodes = [each.answer_nodes for each in sources.values()] or [None]
             found = [setting.community_nodes if each is None else each for each in nodes]
-            together = answering_nodes(setting, found or [setting.community_nodes])
+            of_each = [list(each) for each in zip(*(each.tolist() for each in found), strict=True)]
+            together = answering_nodes(setting, of_each)
             priced = priced_grid(setting.scenario, setting.grid, together, self.simulation.step_h)
             self._grid = tuple(sources), priced
         return self._grid[1]
@@ -249,9 +251,10 @@ class Market:
         return {name: each.unpriced_kwh() for name, each in self._sources().items()}
 
     def _sources(self) -> dict[str, Scheme]:
-        """Return the schemes whose agents answer to a price, by name."""
-        schemes = self.simulation.schemes.items()
-        return {name: each for name, each in schemes if each.answering is not None}
+        """Return the elastic loads and the schemes whose agents answer to a price, by name."""
+        loads = self.simulation.elastic_loads
+        everybody = {ELASTIC_LOADS: loads, **self.simulation.schemes}
+        return {name: each for name, each in everybody.items() if each.answering is not None}
 
 
 def time_of_use_price(simulation: "Simulation") -> float:

@@ -123,15 +123,15 @@ def priced_grid(
     return PricedGrid(whole, seen, plain, limit_kwh, keeps)
 
 
-def answering_nodes(setting: "Setting", groups: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+def answering_nodes(setting: "Setting", nodes: Sequence[Sequence[int]]) -> NDArray[np.intp]:
     """Return where all that answer to the price of each community are drawn together.
 
     Parameters
     ----------
     setting : Setting
         The grid and what prices keep of it.
-    groups : sequence of array of int, shape (communities,)
-        Node of each group in each community.
+    nodes : sequence of sequence of int
+        The nodes at which those of each community are connected.
 
     Returns
     -------
@@ -145,9 +145,9 @@ def answering_nodes(setting: "Setting", groups: Sequence[NDArray[np.intp]]) -> N
         prices at which of them it is drawn.
     """
     parents, loss = setting.grid.parents, setting.grid.loss_rate
-    together, problems = groups[0].copy(), []
-    for m, nodes in enumerate(zip(*(each.tolist() for each in groups), strict=True)):
-        paths = [_upward(parents, node) for node in dict.fromkeys(nodes)]
+    together, problems = np.array([some[0] for some in nodes], dtype=np.intp), []
+    for m, some in enumerate(nodes):
+        paths = [_upward(parents, node) for node in dict.fromkeys(some)]
         if len(paths) == 1:
             continue
         common = next(node for node in paths[0] if all(node in path for path in paths[1:]))

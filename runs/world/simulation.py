@@ -23,6 +23,7 @@ from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
+from hmesh.runs.world.elastic_loads import ElasticLoads
 from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
@@ -63,6 +64,8 @@ class Simulation(World):
         The energies of the step by the names they have in the results [kWh].
     net_kwh : array, shape (communities,)
         What every community draws from the utility in the step, as far as decided [kWh].
+    elastic_loads : ElasticLoads
+        The members whose load answers to prices.
     market : Market
         Who sets the prices, and what was decided in the step.
     schemes : dict
@@ -122,6 +125,7 @@ class Simulation(World):
             )
             for name in setting.communities
         ]
+        self.elastic_loads = ElasticLoads(self)
         self.market = Market(self)
         expects = setting.scenario.expects_prices
         self.expected_price = ExpectedPrice(setting.scenario) if expects else None
@@ -238,6 +242,7 @@ class Simulation(World):
 
     def set_prices(self) -> None:
         """Price all that communities draw, asking those that answer to a price."""
+        self.elastic_loads.look_around()
         for each in self.schemes.values():
             each.look_around()
         self.market.set_prices()
@@ -262,6 +267,7 @@ class Simulation(World):
         self.limits = step_limits(self, shed) if settings.limits == "keep" else None
         self._pay()
         sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
+        sums |= self.elastic_loads.sums()
         for each in self.schemes.values():
             sums |= each.sums()
             counts.update(each.counts())

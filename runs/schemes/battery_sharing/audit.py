@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Building
-from hmesh.markets.load_deviation import load_deviation
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
@@ -15,9 +14,9 @@ from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_days import check_days
-from hmesh.runs.schemes.battery_sharing.records import recorded_buildings
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.strategy_names import strategies_within
 
 ENERGIES = (
@@ -54,7 +53,7 @@ class BatteryAudit(SchemeAudit):
         self.at: Columns | None = None
         setting = inputs.of_scheme("battery_sharing")
         count = len(setting.names) if setting else 0
-        recorded = recorded_buildings(inputs.scenario.record.buildings, count)
+        recorded = first_recorded(inputs.scenario.record.buildings, count)
         if setting is None or recorded < count:
             told = f"only {recorded:,} of {count:,} buildings are written down"
             self.tallies.tell(FILE_GONE if setting is None else told)
@@ -134,9 +133,7 @@ class BatteryAudit(SchemeAudit):
         each = [total[days == day] for day in np.unique(days)]
         within = np.array([load.var(axis=0) for load in each])
         return {
-            "load_deviation_kwh": np.array(
-                [load_deviation(load[None]).annual_kwh for load in total.T]
-            ),
+            "load_deviation_kwh": np.sqrt(((total - total.mean(axis=0)) ** 2).mean(axis=0)),
             "load_deviation_daily_mean_kwh": np.sqrt(within).mean(axis=0),
             "load_deviation_daily_rms_kwh": np.sqrt(within.mean(axis=0)),
         }

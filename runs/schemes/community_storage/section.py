@@ -8,15 +8,14 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.plugins.registered import FORECASTERS, REGISTER, unnamed_plugin
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
-    Efficiency,
     Name,
     NotNegative,
     Positive,
     SchemeSection,
     Section,
-    Share,
     above_lowest,
     existing_dataset,
     names_given_twice,
@@ -137,26 +136,18 @@ class SharedStorage(Section):
         default=2, description="members that it serves at once, at most"
     )
     capacity_kwh: Positive = Field(default=10.0, description="size of the storage [kWh]")
-    soc_min: Share = Field(default=0.1, description="lowest state of charge [1]")
-    soc_max: Share = Field(default=0.95, description="highest state of charge [1]")
-    soc_start: Share = Field(default=0.5, description="state of charge at the start [1]")
+    soc_min: keys.SocMin = 0.1
+    soc_max: keys.SocMax = 0.95
+    soc_start: keys.SocStart = 0.5
     power_kw: Positive | None = Field(
         default=None, description="rating in each direction, or null for none [kW]"
     )
-    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
-    discharge_efficiency: Efficiency = Field(
-        default=1.0, description="delivered per energy taken out [1]"
-    )
+    charge_efficiency: keys.ChargeEfficiency = 1.0
+    discharge_efficiency: keys.DischargeEfficiency = 1.0
     pv_kw: NotNegative = Field(default=3.0, description="peak power of the plant [kW]")
-    pv_tilt: Annotated[float, Field(ge=0, le=90)] = Field(
-        default=30.0, description="tilt of the modules from the horizontal [deg]"
-    )
-    pv_azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
-        default=180.0, description="where the modules face, clockwise from north [deg]"
-    )
-    pv_performance_ratio: Efficiency = Field(
-        default=0.86, description="energy delivered per energy that the peak power promises [1]"
-    )
+    pv_tilt: keys.Tilt = 30.0
+    pv_azimuth: keys.Azimuth = 180.0
+    pv_performance_ratio: keys.PerformanceRatio = 0.86
     pv_dataset: str | None = Field(
         default=None,
         description="folder of a dataset that measured the plant, in place of pv_kw and the sky, "

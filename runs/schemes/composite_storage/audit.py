@@ -20,10 +20,10 @@ from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
-from hmesh.runs.schemes.composite_storage.records import recorded_houses
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.composite_storage.step import ENERGIES, STATE
+from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.strategy_names import strategies_within
 
 STORED = ("stored_kwh", "tank_kwh")
@@ -153,7 +153,7 @@ class CompositeStorageAudit(SchemeAudit):
         setting = self.setting
         if setting is None:
             return None
-        recorded = recorded_houses(self.inputs.scenario.record.houses, setting.houses)
+        recorded = first_recorded(self.inputs.scenario.record.houses, setting.houses)
         return HouseReplay(self.run, self.inputs, setting, self.strategies, recorded)
 
     def checks(self) -> Iterator[Check]:

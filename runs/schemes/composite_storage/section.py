@@ -9,6 +9,7 @@ from pydantic import field_validator as check
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.exchange_rates import converted
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
@@ -89,15 +90,9 @@ class HousePhotovoltaics(_Measured):
     """What generates on the roof of a house."""
 
     pv_kw: NotNegative | None = Field(default=None, description="peak power of the modules [kW]")
-    tilt: Annotated[float, Field(ge=0, le=90)] = Field(
-        default=25.0, description="tilt of the modules from the horizontal [deg]"
-    )
-    azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
-        default=180.0, description="where the modules face, clockwise from north [deg]"
-    )
-    performance_ratio: Efficiency = Field(
-        default=0.86, description="energy delivered per energy that the peak power promises [1]"
-    )
+    tilt: keys.Tilt = 25.0
+    azimuth: keys.Azimuth = 180.0
+    performance_ratio: keys.PerformanceRatio = 0.86
     clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.56, description="mean share of the clear sky's sunshine in a day [1]"
     )
@@ -182,7 +177,7 @@ class HouseDeviceSettings(Section):
         default=0.95, description="of charging, and of discharging the battery [1]"
     )
     soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [1]")
-    soc_max: Share = Field(default=0.9, description="highest state of charge [1]")
+    soc_max: keys.SocMax = 0.9
     tank_power_per_kwh: Positive = Field(
         default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"
     )
@@ -360,6 +355,11 @@ class CompositeStorage(SchemeSection):
     def expects_prices(self) -> bool:
         """Whether houses plan on the price that they expect of their community."""
         return self.tariff.community
+
+    @property
+    def stores_answer(self) -> bool:
+        """Whether storages answer to the price of the step."""
+        return self.price_response is not None
 
     @model_validator(mode="after")
     def _no_foresight_of_communities(self) -> Self:

@@ -12,6 +12,7 @@ from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
 from hmesh.runs.schemes.composite_storage.records import write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.store_responses import StoreResponses
 from hmesh.runs.strategy_names import strategy_within
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class CompositeStorageHouses(Scheme):
         self.houses = StorageHouses(
             simulation, setting.populations(self.strategy), setting.settings.memory
         )
+        self.responses = self._responses()
         self._plans: tuple[Each, Each] | None = None
         if setting.settings.manager == "foresight":
             self._plans = setting.plans(self.strategy)
@@ -70,6 +72,29 @@ class CompositeStorageHouses(Scheme):
         self._community = setting.community[self._first]
         self._inhabited = setting.inhabited
         self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
+
+    def _responses(self) -> StoreResponses | None:
+        """Return what answers to the price of the step: batteries and tanks of all houses."""
+        settings = self.setting.settings.price_response
+        if settings is None:
+            return None
+        batteries, tanks = self.houses.columns.batteries, self.houses.columns.tanks
+        eta = np.concatenate([batteries["charge_efficiency"], tanks["efficiency"]])
+        place, node = (np.tile(each, 2) for each in (self.setting.community, self.setting.node))
+        return StoreResponses(
+            self.simulation, "composite_storage", "houses", settings, place, node, eta, eta
+        )
+
+    def look_around(self) -> None:
+        """See what batteries and tanks could exchange beside what houses decided."""
+        if self.responses is not None:
+            self.answer_nodes = self.responses.answer_nodes
+            self.answering = self.responses.see(*self.houses.room_left(self.decided))
+
+    def take_response(self, exchange_kwh: list[Each]) -> None:
+        """Draw what batteries and tanks exchange at the price of the step."""
+        assert self.responses is not None
+        self.responses.take(exchange_kwh)
 
     @property
     def deciding(self) -> AgentGroup[HomeEnergyManager]:
@@ -176,6 +201,8 @@ class CompositeStorageHouses(Scheme):
     def pay(self) -> None:
         """Let houses pay for what they draw and the tax, and be paid for what they deliver."""
         simulation = self.simulation
+        if self.responses is not None:
+            self.responses.pay("house_response")
         if self.setting.local:
             # The price of communities is set after houses have decided.
             self._payments = self.payments()
@@ -207,6 +234,8 @@ class CompositeStorageHouses(Scheme):
             prices.battery_wear * sums["house_discharge_kwh"]
             + prices.tank_wear * sums["house_tank_discharge_kwh"]
         )
+        if self.responses is not None:
+            sums |= self.responses.sums("house")
         return sums | {
             "house_unserved_kwh": self.unserved_kwh,
             "house_co2_kg": prices.emission_factor * sums["house_import_kwh"],
@@ -234,7 +263,10 @@ class CompositeStorageHouses(Scheme):
 
     def move(self) -> None:
         """Let the storages do what was decided."""
-        self.houses.move(self.decided)
+        decided = self.decided
+        if self.responses is not None:
+            decided = self.houses.with_response(decided, self.responses.exchange_kwh)
+        self.houses.move(decided)
 
     def summary(self) -> dict[str, Any]:
         """Return what storages hold more than at first, and what they cost."""

@@ -19,8 +19,8 @@ SCHEME = SchemeDescriptor(
     tables=".tables:TABLES",
     audit=".audit:SchoolAudit",
     pictures=(
-        ("school_buses", ".pictures:draw_bus_power"),
-        ("incentive_prices", ".pictures:draw_incentives"),
+        ("school_buses", ".charts:bus_power"),
+        ("incentive_prices", ".charts:draw_incentives"),
     ),
     charts=".charts:school_bus_charts",
     sentence=".sentences:sentence",

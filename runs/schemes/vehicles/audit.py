@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.battery import charged, exchange_bounds
-from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.audit_report import Check, Label, Tally, off_balance
+from hmesh.runs.audits.reference.batteries import (
+    held_after,
+    most_charge,
+    most_discharge,
+    plugged_rating,
+)
+from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
@@ -165,7 +170,7 @@ class VehicleAudit:
         wanted = rows["driven_km"] * vehicles.consumption_kwh_per_km
         used = np.minimum(wanted, stored)
         self._unmet.add(np.abs(rows["unmet_kwh"] - (wanted - used)), label, first)
-        after = charged(
+        after = held_after(
             stored, rows["energy_kwh"], vehicles.charge_efficiency, vehicles.discharge_efficiency
         )
         after -= used
@@ -191,24 +196,18 @@ class VehicleAudit:
         """
         vehicles: Vehicles = self.inputs.scenario.vehicles
         plugged = rows["plugged"] == 1
-        lower, upper = exchange_bounds(
-            rows["soc"] * vehicles.capacity_kwh,
-            vehicles.capacity_kwh,
-            vehicles.soc_min,
-            vehicles.soc_max,
-            vehicles.power_kw,
-            self.inputs.step_h,
-            vehicles.charge_efficiency,
-            vehicles.discharge_efficiency,
-            0.0 if travel is None else travel.reserve_kwh[:, None],
-            plugged,
-        )
+        rated = plugged_rating(vehicles.power_kw, self.inputs.step_h, plugged)
+        stored, capacity = rows["soc"] * vehicles.capacity_kwh, vehicles.capacity_kwh
+        reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
+        kept = vehicles.soc_min * capacity + reserve
+        lower = -most_discharge(stored, kept, rated, vehicles.discharge_efficiency)
+        highest = vehicles.soc_max * capacity
+        upper = most_charge(stored, highest, rated, vehicles.charge_efficiency)
         if travel is not None or not vehicles.trip_reserve:
             off = np.abs(rows["min_kwh"] - lower) / vehicles.capacity_kwh
             self._bounds.add(off, label, first)
         self._bounds.add(np.abs(rows["max_kwh"] - upper) / vehicles.capacity_kwh, label, first)
         energy = rows["energy_kwh"]
-        rated = vehicles.power_kw * self.inputs.step_h
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
         beyond = np.maximum(np.maximum(beyond, np.abs(energy) - rated), 0.0)
         self._within.add(beyond, label, first)
@@ -227,12 +226,11 @@ class VehicleAudit:
             if strategy != "typical":
                 # Who is not plugged in has bounds of 0, whatever the price.
                 price = np.where(mine["plugged"] == 1, mine["price"], 0.0)
-                best = best_response(
-                    price, mine["lam"], mine["theta"], mine["usable_kwh"],
-                    mine["min_kwh"], mine["max_kwh"],
-                    vehicles.charge_efficiency, vehicles.discharge_efficiency,
+                stores = AnsweringStores(
+                    mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"],
+                    mine["max_kwh"], vehicles.charge_efficiency, vehicles.discharge_efficiency,
                 )  # fmt: skip
-                off = np.abs(energy - best)
+                off = stores.wrong_by(price, energy)
                 if len(self._best_responders) < energy.shape[2]:
                     energy, off = (each[:, :, self._best_responders] for each in (energy, off))
                 if not self.inputs.reliable:

@@ -5,16 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.battery import charged
-from hmesh.markets.planner import solve_planner
-from hmesh.markets.three_level_game import Game
-from hmesh.markets.welfare import satisfaction
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.member_energies import feeders_out
+from hmesh.runs.audits.reference.planner import welfare
+from hmesh.runs.audits.reference.stores import AnsweringStores
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
@@ -58,7 +57,6 @@ class VehicleSchemeAudit(SchemeAudit):
         self._first = 0
         shape = (2, inputs.steps, len(inputs.strategies))
         self._welfare = np.zeros(shape) if inputs.scenario.welfare_recorded else None
-        self._connections = self.answer_nodes()
 
     def opening(self) -> Iterator[Check]:
         """Open the tables, and check who the vehicles are."""
@@ -87,24 +85,20 @@ class VehicleSchemeAudit(SchemeAudit):
         self.vehicles.add(first, rows, where, km, travel)
         self._rows, self._first = rows, first
 
-    def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
+    def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
-        named = self.inputs.vehicle_strategies[strategy]
-        bargains = named != "typical" and not self.inputs.own_rule(strategy)
-        bargains &= not self._behaving
-        grid = self.grid
-        if grid is None or not self.inputs.all_recorded:
+        bargains = self.inputs.vehicle_strategies[strategy] != "typical"
+        bargains &= not self.inputs.own_rule(strategy) and not self._behaving
+        if self.grid is None or not self.inputs.all_recorded:
             return None
-        vehicles: Vehicles = self.inputs.scenario.vehicles
-        seen = _seen(
-            vehicles, self._rows, self._hours, self._first, step, strategy, grid, self._connections
-        )
+        if not bargains and self._welfare is None:
+            return None
+        seen = self._seen(step, strategy, self.grid)
         if self._welfare is not None:
-            planned = seen.game(self.inputs, grid.grid, planned=True)
-            self._welfare[:, step, strategy] = _welfare(self.inputs, seen, planned)
+            self._welfare[:, step, strategy] = _welfare(self.inputs, seen)
         if not bargains:
             return None
-        game = seen.game(self.inputs, grid.grid, planned=named == "planner")
+        game = seen.game(self.inputs)
         self.equilibrium.add(seen, game)
         return seen, game
 
@@ -118,6 +112,27 @@ class VehicleSchemeAudit(SchemeAudit):
         if self._welfare is None or self.grid is None or not self.inputs.all_recorded:
             return None
         return self._welfare[0], self._welfare[1]
+
+    def _seen(self, step: int, strategy: int, grid: AuditedGrid) -> GameStep:
+        """Return what the vehicles of a step have to decide, and what is decided."""
+        rows, first, hours = self._rows, self._first, self._hours
+        mine = {name: values[step - first, strategy] for name, values in rows.items()}
+        here = {name: values[step, strategy] for name, values in hours.items()}
+        vehicles: Vehicles = self.inputs.scenario.vehicles
+        return GameStep(
+            step=step,
+            strategy=strategy,
+            where=np.where(mine["plugged"] == 1, mine["community"], -1),
+            stores=AnsweringStores(
+                mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"], mine["max_kwh"],
+                vehicles.charge_efficiency, vehicles.discharge_efficiency,
+            ),
+            energy_kwh=mine["energy_kwh"],
+            utility_price=float(here["utility_price"][0]),
+            community_price=here["community_price"],
+            passive_kwh=here["net_kwh"] - here["ev_kwh"],
+            grid=grid,
+        )  # fmt: skip
 
     def rest(self) -> Iterator[tuple[str, Columns]]:
         """Return the rows after the last step."""
@@ -239,55 +254,14 @@ def _of_vehicles(inputs: VehicleRunInputs, vehicles: VehicleAudit) -> tuple[Figu
     return by_step, of_run
 
 
-def _welfare(inputs: VehicleRunInputs, seen: GameStep, game: Game) -> tuple[float, float]:
+def _welfare(inputs: VehicleRunInputs, seen: GameStep) -> tuple[float, float]:
     """Return the welfare of a step, and the planner's from the same state."""
-    vehicles: Vehicles = inputs.scenario.vehicles
-    there, feed = seen.where >= 0, game.feed
-    assert feed is not None
+    there, tree = seen.where >= 0, seen.tree()
 
     def worth(energy: NDArray[np.float64]) -> float:
-        exchanged = np.bincount(seen.where[there], energy[there], len(seen.passive_kwh))
-        generated = feed.generation_kwh((seen.passive_kwh + exchanged)[:, None])
-        held = charged(
-            seen.usable_kwh, energy, vehicles.charge_efficiency, vehicles.discharge_efficiency
-        )
-        return float(satisfaction(seen.lam, seen.theta, held)[there].sum()) - inputs.cost.total(
-            float(generated[0])
-        )
+        drawn = (seen.passive_kwh + seen.exchanged_kwh(energy)).tolist()
+        cost = inputs.cost.total(tree.generated(drawn))
+        return welfare(seen.stores.satisfaction(energy)[there], cost)
 
-    price = solve_planner(game).community_price
-    return worth(seen.energy_kwh), worth(seen.answers_kwh(price))
-
-
-def _seen(
-    vehicles: Vehicles,
-    rows: Columns,
-    hours: Columns,
-    first: int,
-    step: int,
-    strategy: int,
-    grid: AuditedGrid,
-    connections: NDArray[np.intp] | None,
-) -> GameStep:
-    node_kwh = grid.node_kwh(step, strategy)
-    if connections is not None:
-        np.subtract.at(node_kwh, connections, hours["ev_kwh"][step, strategy])
-    mine = {name: values[step - first, strategy] for name, values in rows.items()}
-    here = {name: values[step, strategy] for name, values in hours.items()}
-    return GameStep(
-        step=step,
-        strategy=strategy,
-        where=np.where(mine["plugged"] == 1, mine["community"], -1),
-        lam=mine["lam"],
-        theta=mine["theta"],
-        usable_kwh=mine["usable_kwh"],
-        lower_kwh=mine["min_kwh"],
-        upper_kwh=mine["max_kwh"],
-        energy_kwh=mine["energy_kwh"],
-        utility_price=float(here["utility_price"][0]),
-        community_price=here["community_price"],
-        passive_kwh=here["net_kwh"] - here["ev_kwh"],
-        node_kwh=node_kwh,
-        charge_efficiency=vehicles.charge_efficiency,
-        discharge_efficiency=vehicles.discharge_efficiency,
-    )
+    prices = np.array(seen.planned(inputs).best().price)
+    return worth(seen.energy_kwh), worth(seen.answers_kwh(prices))

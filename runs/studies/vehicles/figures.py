@@ -36,11 +36,10 @@ def _summary(shared: "VehicleStudy", figure: "Figure") -> None:
     from hmesh.runs.studies.school_buses.study import BusStudy, found_by_accounting
     from hmesh.runs.studies.smart_homes.study import HomeStudy
     from hmesh.runs.studies.smart_homes.study import found_of as found_of_homes
-    from hmesh.runs.studies.vehicles.study import found_of
 
     school = published_figures("school_buses")
     found = {
-        **found_of(shared.exact),
+        **shared.found,
         **found_of_homes(HomeStudy().days),
         **found_by_accounting(school, BusStudy().days),
     }

@@ -68,6 +68,11 @@ class VehicleStudy:
         """In the equilibrium with all limits, which runs find unless told otherwise."""
         return simulated_days("exact")
 
+    @property
+    def found(self) -> dict[tuple[str, str], float]:
+        """What the exact days come to, by item and metric of the published figures."""
+        return found_of(self.exact)
+
 
 def found_of(days: Days) -> dict[tuple[str, str], float]:
     """Return what some days come to, by item and metric of the published figures."""
