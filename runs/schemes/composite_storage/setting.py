@@ -114,6 +114,17 @@ class CompositeStorageSetting:
         return places
 
     @property
+    def tellers(self) -> list[str]:
+        """The communities that tell houses of their prices, where houses pay these."""
+        return [self.names[m] for m in self.inhabited] if self.local else []
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many houses each of the tellers tells."""
+        there = zip(self.tellers, self.inhabited, strict=False)
+        return {teller: int(np.count_nonzero(self.community == m)) for teller, m in there}
+
+    @property
     def houses(self) -> int:
         """Number of houses."""
         return len(self.community)
@@ -169,8 +180,8 @@ class CompositeStorageSetting:
                 cheapest=float(cheapest[passed]),
                 cheap_steps=int(left[passed]),
             )
-            teller = f"aggregator@{self.names[m]}"
-            told.append(LocalTariff(teller, np.flatnonzero(self.community == m), signal))
+            rows = np.flatnonzero(self.community == m)
+            told.append(LocalTariff(self.names[m], rows, signal))
         return told
 
     def sizes(self, strategy: str) -> StorageSizes:
