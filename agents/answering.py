@@ -37,6 +37,11 @@ class Answering(Protocol):
         """From the store to the plug, as each states it [-]."""
         ...
 
+    @property
+    def lower_kwh(self) -> NDArray[np.float64]:
+        """What each can exchange in this step at least, below 0 delivered [kWh]."""
+        ...
+
     def __len__(self) -> int: ...
 
     def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:

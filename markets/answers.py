@@ -193,7 +193,7 @@ def elastic_load(
     reference_price: FloatOrArray,
     least_share: FloatOrArray,
     most_share: FloatOrArray,
-) -> tuple[FloatOrArray, FloatOrArray, FloatOrArray, FloatOrArray]:
+) -> tuple[FloatOrArray, FloatOrArray, NDArray[np.float64], NDArray[np.float64]]:
     """Return what more or less than its load is worth to a load that falls as the price rises.
 
     Parameters
@@ -217,13 +217,10 @@ def elastic_load(
     under that line. Source: Schweppe et al., Spot Pricing of Electricity (1988), where the benefit
     of a load is the area under its demand curve.
     """
-    theta = reference_price / (np.multiply(elasticity, load_kwh))
-    return (
-        reference_price,
-        theta,
-        (np.asarray(least_share) - 1.0) * load_kwh,
-        (np.asarray(most_share) - 1.0) * load_kwh,
-    )
+    theta = np.divide(reference_price, np.multiply(elasticity, load_kwh))
+    lower_kwh = np.multiply(np.subtract(least_share, 1.0), load_kwh)
+    upper_kwh = np.multiply(np.subtract(most_share, 1.0), load_kwh)
+    return reference_price, theta, np.asarray(lower_kwh), np.asarray(upper_kwh)
 
 
 def threshold_answers(

@@ -46,11 +46,14 @@ class GroupEnergy:
         Likewise, those left out that feed in, shape (steps,).
     generated
         What their photovoltaics deliver, at least 0, shape (steps,).
+    users
+        How many of them use energy, shape (steps,).
     """
 
     load: NDArray[np.float64]
     consumed: NDArray[np.float64]
     generated: NDArray[np.float64]
+    users: NDArray[np.intp]
 
 
 type Energies = Mapping[tuple[str, str], GroupEnergy | None]
@@ -107,7 +110,9 @@ def member_energies(inputs: RunInputs) -> Energies:
             continue
         load, consumed = _varied(inputs, key, group.kind, each_kwh, count)
         sun = count * _sunshine(inputs, group) * clear[key[0]]
-        energies[key] = GroupEnergy(load, consumed, sun + followed)
+        alike = count if each_kwh.shape[1] == 1 else 1
+        users = alike * (each_kwh > 0).sum(axis=1)
+        energies[key] = GroupEnergy(load, consumed, sun + followed, users)
     return energies
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.others_answers import OthersAudit, OthersStep
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.table_reader import Columns
 
@@ -97,6 +98,10 @@ class SchemeAudit:
         Whether its agents answer to the price of the step.
     grid
         The grid with what its nodes took, set once lines.parquet has been read.
+    beside
+        What knows those who answer beside its agents, set likewise.
+    answers_beside
+        Whether some of its agents answer beside vehicles, whom `others` knows.
     unknown_answers
         Why it is not known how, "" where it is.
     answers_by_design
@@ -110,6 +115,8 @@ class SchemeAudit:
     step_by_step = False
     answers = False
     grid: "AuditedGrid | None" = None
+    beside: Sequence[OthersAudit] = ()
+    answers_beside = False
     unknown_answers = ""
     answers_by_design = False
     added_figures: Sequence[str] = ()
@@ -191,6 +198,13 @@ class SchemeAudit:
 
     def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return who answers to the price of a step of the last block, None where nobody does."""
+        return None
+
+    def others(self, step: int, strategy: int) -> OthersStep | None:
+        """Return its agents that answer beside vehicles in a step; None where they are not known.
+
+        Asked of those with `answers_beside`, for steps of the last block.
+        """
         return None
 
     def rest(self) -> Iterator[tuple[str, Columns]]:

@@ -189,9 +189,10 @@ class VehicleSharing(Scheme):
                 for parked, energy in zip(self.parked, self.response_kwh, strict=True)
             ]
         )
-        captive = self.simulation.market.passive_kwh + [
-            parked.lower_kwh.sum() for parked in self.parked
-        ]
+        market = self.simulation.market
+        captive = market.passive_kwh.copy()
+        for groups in market.answering.values():
+            captive += [each.lower_kwh.sum() for each in groups]
         below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
