@@ -12,6 +12,7 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments
+from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.price_response_section import PriceResponse
@@ -40,6 +41,12 @@ class ResponseTables:
         What the stores of each exchange together [kWh].
     stores : sequence of tuple
         Number of the home or house of each store that is written down, and which storage it is.
+    where : array of int, shape (stores,)
+        Community of each.
+    charge_efficiency, discharge_efficiency : array, shape (stores,)
+        Losses of each [-].
+    complete : bool
+        Whether all stores are written down.
     of_stores : dict of array, shape (steps, strategies, stores)
         Their columns of responses.parquet.
     """
@@ -52,7 +59,29 @@ class ResponseTables:
     charged_kwh: Energies
     discharged_kwh: Energies
     stores: Sequence[tuple[int, str]]
+    where: NDArray[np.intp]
+    charge_efficiency: Energies
+    discharge_efficiency: Energies
+    complete: bool
     of_stores: Columns
+
+    def of_step(self, name: str, step: int, strategy: int) -> StoresStep | None:
+        """Return the stores that answer in a step; None where not all are written down."""
+        if not self.complete or not self.inputs.reliable:
+            return None
+        found = {column: values[step, strategy] for column, values in self.of_stores.items()}
+        communities = len(self.inputs.communities)
+        stores = self._stores(found)
+        return StoresStep(name, communities, self.where, stores, found["exchange_kwh"])
+
+    def _stores(self, columns: Columns) -> AnsweringStores:
+        """Return what stores could do by columns whose last axis is theirs."""
+        one = np.ones(columns["exchange_kwh"].shape)
+        return AnsweringStores(
+            self.settings.lam * one, self.settings.theta * one, columns["usable_kwh"],
+            columns["lower_kwh"], columns["upper_kwh"], self.charge_efficiency,
+            self.discharge_efficiency,
+        )  # fmt: skip
 
     @property
     def net_kwh(self) -> Energies:
@@ -117,23 +146,13 @@ class ResponseTables:
                 tally.add(off[:, :, None], label)
         return tally.check()
 
-    def check_answers(
-        self,
-        name: str,
-        community: NDArray[np.intp],
-        charge_efficiency: Energies,
-        discharge_efficiency: Energies,
-    ) -> Check:
+    def check_answers(self, name: str) -> Check:
         """Find what suits every store best at the price of its community, and compare.
 
         Parameters
         ----------
         name : str
             What the check is called.
-        community : array of int, shape (stores,)
-            Where each stands.
-        charge_efficiency, discharge_efficiency : array, shape (stores,)
-            Losses of each [-].
         """
         tally = Tally(name, EXACT, "of the energy")
         if not self.inputs.reliable:
@@ -149,13 +168,8 @@ class ResponseTables:
                 continue
             found = {name: values[:, s] for name, values in columns.items()}
             exchange = found["exchange_kwh"]
-            price = self.hours["community_price"][:, s][:, community]
-            one = np.ones(exchange.shape)
-            stores = AnsweringStores(
-                self.settings.lam * one, self.settings.theta * one, found["usable_kwh"],
-                found["lower_kwh"], found["upper_kwh"], charge_efficiency, discharge_efficiency,  # type: ignore[arg-type]
-            )  # fmt: skip
-            off = stores.wrong_by(np.nan_to_num(price), exchange)
+            price = self.hours["community_price"][:, s][:, self.where]
+            off = self._stores(found).wrong_by(np.nan_to_num(price), exchange)
             # Nobody answers where nobody asks, for want of supply or by the retail rule.
             idle = np.isnan(price) | (pricing == RETAIL)
             off = np.where(idle, np.abs(exchange), off)
@@ -192,6 +206,11 @@ def read_responses(
     scheme: str,
     groups: Sequence[tuple[str, str, int]],
     stores: Sequence[tuple[int, str]],
+    where: NDArray[np.intp],
+    charge_efficiency: Energies,
+    discharge_efficiency: Energies,
+    *,
+    complete: bool,
 ) -> ResponseTables:
     """Return what the tables say of the stores of a scheme.
 
@@ -207,6 +226,10 @@ def read_responses(
         Name of each group and of one of its storages, and their community.
     stores
         Number of the home or house of each store that is written down, and which storage it is.
+    where, charge_efficiency, discharge_efficiency
+        Community and losses of each.
+    complete
+        Whether all stores are written down.
 
     Raises
     ------
@@ -225,7 +248,7 @@ def read_responses(
     community = np.array([m for _, _, m in groups], dtype=np.intp)
     return ResponseTables(
         inputs, hours, settings, pairs, community, sums["charged_kwh"], sums["discharged_kwh"],
-        stores, held,
+        stores, where, charge_efficiency, discharge_efficiency, complete, held,
     )  # fmt: skip
 
 

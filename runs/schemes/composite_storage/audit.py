@@ -14,6 +14,7 @@ from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.store_responses import ResponseTables, read_responses
@@ -64,11 +65,14 @@ class CompositeStorageAudit(SchemeAudit):
         if self.setting is not None:
             self.recorded = first_recorded(inputs.scenario.record.houses, self.setting.houses)
         self.responses = self._read_responses()
+        if settings.price_response is not None:
+            self.answers_beside = True
+            self.parties = [*PARTIES, *(f"houses@{name}" for name in inputs.communities)]
 
     def _read_responses(self) -> ResponseTables | None:
         """Return what batteries and tanks exchanged at the price of the step, if they answer."""
         settings = self.settings.price_response
-        if settings is None:
+        if settings is None or self.setting is None:
             return None
         pairs = [
             (group, storage, m)
@@ -76,9 +80,23 @@ class CompositeStorageAudit(SchemeAudit):
             for storage in RESPONDING
         ]
         stores = [(house, storage) for storage in RESPONDING for house in range(self.recorded)]
+        where = np.tile(self.setting.community[: self.recorded], 2)
+        own = self.settings.devices
+        eta = np.repeat([own.battery_efficiency, own.tank_efficiency], self.recorded)
         return read_responses(
-            self.run, self.inputs, self.hours, settings, "composite_storage", pairs, stores
-        )
+            self.run, self.inputs, self.hours, settings, "composite_storage", pairs, stores,
+            where, eta, eta, complete=self.recorded == self.setting.houses,
+        )  # fmt: skip
+
+    def others(self, step: int, strategy: int) -> OthersStep | None:
+        """Return the batteries and tanks that answer to the price of a step."""
+        answers = self.responses
+        return None if answers is None else answers.of_step("houses", step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community, which feeds all houses that answer."""
+        inhabited = self.responses is not None and self.inputs.setting is not None
+        return self.inputs.setting.community_nodes if inhabited else None
 
     def _answered(self, storage: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what groups charge and discharge of a storage at the price of the step [kWh]."""

@@ -30,11 +30,8 @@ def check_house_answers(
         Columns of house_steps, of shape (steps, strategies, houses written down).
     """
     recorded = len(responses.stores) // 2
-    community = np.tile(setting.community[:recorded], 2)
-    own = setting.settings.devices
-    eta = np.repeat([own.battery_efficiency, own.tank_efficiency], recorded)
     yield responses.check_answers(
-        "houses with storages: batteries and tanks answer as suits them best", community, eta, eta
+        "houses with storages: batteries and tanks answer as suits them best"
     )
     if recorded:
         rooms = [_room(setting, name, s, rows) for s, name in enumerate(strategies)]

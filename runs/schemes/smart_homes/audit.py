@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.store_responses import ResponseTables
@@ -57,6 +58,9 @@ class HomeAudit(SchemeAudit):
             for group in settings.groups
             for name in ("controller", "storages", *(device.name for device in group.devices))
         ]
+        if settings.price_response is not None:
+            self.answers_beside = True
+            self.parties = [*self.parties, *(f"homes@{name}" for name in inputs.communities)]
         self.totals = read_groups(run, inputs, [group.name for group in self.groups])
         self.responses: ResponseTables | None = None
         self.note = FILE_GONE if inputs.setting is None else ""
@@ -70,6 +74,16 @@ class HomeAudit(SchemeAudit):
             if not self.tables.complete:
                 there = sum(group.homes for group in setting.groups)
                 self.note = f"only {sum(recorded):,} of {there:,} homes are written down"
+
+    def others(self, step: int, strategy: int) -> OthersStep | None:
+        """Return the storages that answer to the price of a step."""
+        answers = self.responses
+        return None if answers is None else answers.of_step("homes", step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community, which feeds all homes that answer."""
+        there = self.responses is not None and self.inputs.setting is not None
+        return self.inputs.setting.community_nodes if there else None
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what connected homes use, generate and store, of the shape of the hours [kWh]."""

@@ -33,13 +33,23 @@ def read_answers(
     if settings.price_response is None:
         return None
     pairs, stores = [], []
+    community, into, out_of = [], [], []
     for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True):
         if group.node < 0:
             continue
         names = [storage.name for storage in group.settings.storages]
         pairs += [(group.settings.name, name, group.community) for name in names]
         stores += [(first + home, name) for home in range(homes) for name in names]
-    return read_responses(run, inputs, hours, settings.price_response, "smart_homes", pairs, stores)
+        count = homes * len(names)
+        community.append(np.full(count, group.community))
+        into.append(group.storages["charge_efficiency"][:count])
+        out_of.append(group.storages["discharge_efficiency"][:count])
+    where = np.concatenate(community)
+    return read_responses(
+        run, inputs, hours, settings.price_response, "smart_homes", pairs, stores,
+        where, np.concatenate(into), np.concatenate(out_of),
+        complete=recorded == [group.homes for group in setting.groups],
+    )  # fmt: skip
 
 
 def check_home_answers(
@@ -48,7 +58,10 @@ def check_home_answers(
     """Check what storages answered against what suits them, and what they could do."""
     step_h = responses.inputs.step_h
     groups = [held for held in tables.groups if held.group.node >= 0]
-    rooms, community, into, out_of = [], [], [], []
+    yield responses.check_answers("smart homes: storages answer to the price as suits them best")
+    if not responses.stores:
+        return
+    rooms = []
     for held in groups:
         bank, s = bank_of(held), held.storages
         room = room_beside(
@@ -58,13 +71,6 @@ def check_home_answers(
         )  # fmt: skip
         shape = (*s["energy_kwh"].shape[:2], -1)
         rooms.append([each.reshape(shape) for each in room])
-        community.append(np.full(bank.capacity_kwh.size, held.group.community))
-        into.append(bank.charge_efficiency.ravel())
-        out_of.append(bank.discharge_efficiency.ravel())
-    yield responses.check_answers(
-        "smart homes: storages answer to the price as suits them best",
-        np.concatenate(community), np.concatenate(into), np.concatenate(out_of),
-    )  # fmt: skip
     yield responses.check_room(
         "smart homes: storages answer with what their homes leave of them",
         *(np.concatenate(column, axis=2) for column in zip(*rooms, strict=True)),
