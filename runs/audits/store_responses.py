@@ -252,6 +252,26 @@ def read_responses(
     )  # fmt: skip
 
 
+def answered_kwh(run: Run, inputs: RunInputs) -> Energies:
+    """Return what all stores of homes and houses exchange, shape (steps, strategies) [kWh].
+
+    Zeros where none answer to the price of the step.
+    """
+    drawn = np.zeros((inputs.steps, len(inputs.strategies)))
+    if not inputs.scenario.stores_answer:
+        return drawn
+    found = run.table("response_sums", ["step", "strategy", "charged_kwh", "discharged_kwh"])
+    place = {name: k for k, name in enumerate(inputs.strategies)}
+    step, charged, discharged = (
+        np.asarray(found.column(name).to_pylist())
+        for name in ("step", "charged_kwh", "discharged_kwh")
+    )
+    strategy = np.array([place.get(name, -1) for name in found.column("strategy").to_pylist()])
+    known = (strategy >= 0) & (step >= 0) & (step < inputs.steps)
+    np.add.at(drawn, (step[known], strategy[known]), (charged - discharged)[known])
+    return drawn
+
+
 def _rows(
     run: Run, table: str, inputs: RunInputs, scheme: str, names: tuple[str, str]
 ) -> dict[str, NDArray[Any]]:

@@ -16,6 +16,7 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.store_responses import answered_kwh
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
@@ -41,6 +42,8 @@ class SchoolAudit(SchemeAudit):
         self.strategies = strategies_within("school_buses", inputs.strategies)
         shape = hours["net_kwh"].shape
         self.charged, self.sold, self.income, self.replaced = np.zeros((4, *shape))
+        # Stores of homes and houses answer to the price after schools have decided.
+        self.answered_kwh = answered_kwh(run, inputs)
         # What lines lose is checked line by line beside this.
         self.losses_kwh = read_lines(run, inputs)["losses_kwh"].sum(axis=2)
         self.figures_by_step: Figures = {}

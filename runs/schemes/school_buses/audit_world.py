@@ -285,6 +285,7 @@ class SchoolWorld:
                 - hours["ev_kwh"][step, self.s]
                 + hours["school_bus_kwh"][step, self.s]
             ).sum()
+            - self.audit.answered_kwh[step, self.s]
         )
 
     def _trade(
