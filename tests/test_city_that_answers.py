@@ -300,6 +300,7 @@ def test_the_audit_of_answers_passes(finished: Path) -> None:
         assert name in made
 
 
+QUICK = ("exchange_kwh", "charged_kwh")
 FAULTS = {
     ("responses", "exchange_kwh"): "as suits them best",
     ("responses", "usable_kwh"): "leave of them",
@@ -310,13 +311,25 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("table", "column"), FAULTS)
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of a few hours."""
+    path = tmp_path_factory.mktemp("brief")
+    keys = ANSWERING | {"hours": 5, "strategies": ["everybody_shares"]}
+    start_run(scenario(path, keys), path / "run")
+    return path / "run"
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [pytest.param(*place, marks=() if place[1] in QUICK else pytest.mark.slow) for place in FAULTS],
+)
 @pytest.mark.parametrize("scheme", ["smart_homes", "composite_storage"])
 def test_the_audit_finds_a_fault(
-    finished: Path, tmp_path: Path, table: str, column: str, scheme: str
+    brief: Path, tmp_path: Path, table: str, column: str, scheme: str
 ) -> None:
     run = tmp_path / "run"
-    shutil.copytree(finished, run)
+    shutil.copytree(brief, run)
     schemes = pq.read_table(run / f"{table}.parquet").column("scheme").to_pylist()
     rows = [row for row, name in enumerate(schemes) if name == scheme]
     edit(run, table, column, lambda row, value: value + 0.01 * (row == rows[len(rows) // 2]))
