@@ -101,6 +101,7 @@ class MessageAudit:
         self.kinds = kinds_with(schemes)
         self.inputs = inputs
         self._answered = any(each.answers for each in schemes)
+        self._vehicles = any(each.answers and not each.answers_beside for each in schemes)
         # Places of those who answer beside the vehicles, after utility and vehicles.
         others = list(dict.fromkeys(party for each in schemes for party in each.parties))
         self._others: dict[tuple[str, int], int] = {}
@@ -201,7 +202,7 @@ class MessageAudit:
             return  # A rule of a plugin may say whatever it wants.
         if self.inputs.pricing[strategy] == RETAIL:
             plugged = rows["value"][rows["kind"] == PLUG_IN]
-            if everything or len(plugged):
+            if (everything and self._vehicles) or len(plugged):
                 self._said.add(_one(plugged, hours["ev_kwh"].sum())[None, None], label, step)
             return
         announced = rows["kind"] == ANNOUNCEMENT

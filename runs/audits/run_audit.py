@@ -8,7 +8,7 @@ import numpy as np
 from hmesh.environment.errors import InputError
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
-from hmesh.runs.audits.elastic_loads import ElasticAudit
+from hmesh.runs.audits.elastic_members import ElasticAudit
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
 from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
@@ -126,11 +126,12 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     hours, limits = read_hours(run, inputs), read_limits(run, inputs)
     shed = None if limits is None else limits["shed_kwh"]
     decided = before_shedding(hours, shed)
+    elastic = ElasticAudit(inputs, decided, energies, out)
+    decided = decided | elastic.hours()
     schemes: list[SchemeAudit] = [
         scheme(name).part("audit")(run, inputs, decided) for name in inputs.scenario.schemes
     ]
     schemes.sort(key=lambda each: not each.step_by_step)
-    elastic = ElasticAudit(inputs, decided, energies, out)
     # Members with an elasticity belong to no scheme, but use energy and talk as its agents do.
     everybody = [*schemes, elastic] if elastic.there else schemes
     flows = read_lines(run, inputs)

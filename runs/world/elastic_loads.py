@@ -1,6 +1,6 @@
 """Households and buildings whose load answers to the price of their community."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.consumer import Consumer
+from hmesh.environment.ask_and_answer import Who
+from hmesh.environment.population import Population
 from hmesh.markets.answers import elastic_load
 from hmesh.runs.schemes.scheme_step import Scheme
-from hmesh.runs.world.members import Members
+from hmesh.runs.world.members import ELASTICITY
 from hmesh.runs.world.priced_grid import answering_nodes
 
 if TYPE_CHECKING:
-    from hmesh.runs.scenarios.scenario import Scenario
     from hmesh.runs.world.simulation import Simulation
 
 ELASTIC_LOADS = "elastic_loads"
@@ -22,56 +23,37 @@ CONSUMERS = "consumers"
 
 
 @dataclass(frozen=True, slots=True)
-class ElasticRows:
-    """The members of one type whose load answers to prices.
+class ElasticMembers(AnsweringStores):
+    """The members of a community whose load answers to its price.
+
+    They answer as stores do that hold nothing, with what they use more than their load.
 
     Attributes
     ----------
-    rows : array of int, shape (n,)
-        Their rows in the population of their type.
-    elasticity, reference_price, least_share, most_share : array, shape (n,)
-        As in `hmesh.markets.answers.elastic_answers`.
+    types : tuple of (Population, array of int)
+        The members of each type, one after another: their population and their rows in it.
     """
 
-    rows: NDArray[np.intp]
-    elasticity: NDArray[np.float64]
-    reference_price: NDArray[np.float64]
-    least_share: NDArray[np.float64]
-    most_share: NDArray[np.float64]
+    types: tuple[tuple[Population, NDArray[np.intp]], ...] = field(kw_only=True)
 
+    def remember(self, price: float, who: Who) -> None:
+        """Keep the price that some of them heard."""
+        heard = np.full(len(self), price)
+        if who is not True:
+            heard[~who] = np.nan
+        for (population, rows), prices in zip(self.types, self.split(heard), strict=True):
+            population.heard["price"][rows] = prices
 
-def elastic_rows(scenario: "Scenario", members: Members) -> dict[type[Consumer], ElasticRows]:
-    """Return the members whose load answers to prices, by type; nothing where there are none."""
-    given = {
-        f"{name}/{group.name}": group.elasticity
-        for name, community in scenario.communities.items()
-        for group in community.members
-    }
-    found: dict[type[Consumer], ElasticRows] = {}
-    for kind, groups in members.groups.items():
-        rows, numbers = [], []
-        for group in groups:
-            elasticity = given[group.name]
-            if elasticity is None:
-                continue
-            mine = np.arange(group.rows.start, group.rows.stop)
-            rows.append(mine)
-            row = (
-                elasticity.value, elasticity.reference_price,
-                elasticity.lower_share, elasticity.upper_share,
-            )  # fmt: skip
-            numbers.append(np.broadcast_to(np.array(row), (len(mine), 4)))
-        if rows:
-            found[kind] = ElasticRows(np.concatenate(rows), *np.concatenate(numbers).T)
-    return found
+    def split(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Return the values of the members of each type."""
+        return np.split(values, np.cumsum([len(rows) for _, rows in self.types])[:-1])
 
 
 class ElasticLoads(Scheme):
     """The members of a world whose load answers to the price of the step.
 
-    They belong to no scheme, and answer whatever schemes take part. What they answer is how much
-    more than their load they use, below 0 less; where nobody asks a price, or they do not hear it,
-    they use their load.
+    They belong to no scheme, and answer whatever schemes take part. Where nobody asks a price, or
+    they do not hear it, they use their load.
 
     Parameters
     ----------
@@ -79,71 +61,65 @@ class ElasticLoads(Scheme):
         The world of one strategy.
     """
 
+    answering: list[ElasticMembers] | None
+
     def __init__(self, simulation: "Simulation") -> None:
         self.simulation = simulation
-        setting = simulation.setting
-        self._rows = elastic_rows(setting.scenario, setting.members)
-        self._groups: list[list[tuple[type[Consumer], NDArray[np.intp]]]] = []
-        if self._rows:
-            self._find_nodes()
+        self._elastic: dict[type[Consumer], NDArray[np.intp]] = {}
+        for kind, group in simulation.consumers.items():
+            rows = np.flatnonzero(group.population["elasticity"] > 0)
+            if len(rows):
+                self._elastic[kind] = rows
+        if self._elastic:
+            self.answer_nodes = self._nodes()
 
-    @property
-    def there(self) -> bool:
-        """Whether the load of anybody answers to prices."""
-        return bool(self._rows)
-
-    def _find_nodes(self) -> None:
-        """Find where those of each community are drawn together."""
+    def _nodes(self) -> NDArray[np.intp]:
+        """Return where those of each community are drawn together."""
         setting = self.simulation.setting
-        nodes = []
-        for m, own in enumerate(setting.community_nodes.tolist()):
-            there: list[int] = []
-            for kind, elastic in self._rows.items():
-                where = setting.members.populations[kind]["community"][elastic.rows]
-                at = setting.members.nodes[kind][elastic.rows]
+        nodes: list[list[int]] = [[] for _ in setting.communities]
+        for kind, rows in self._elastic.items():
+            where = setting.members.populations[kind]["community"][rows]
+            at = setting.members.nodes[kind][rows]
+            for m, there in enumerate(nodes):
                 there += np.unique(at[where == m]).tolist()
-            nodes.append(there or [own])
-        self.answer_nodes = answering_nodes(setting, nodes)
+        own = setting.community_nodes.tolist()
+        return answering_nodes(
+            setting, [there or [node] for there, node in zip(nodes, own, strict=True)]
+        )
 
     def look_around(self) -> None:
         """See what everybody would use whatever the price, and could use more or less."""
-        if not self._rows:
-            return
-        places = range(len(self.simulation.setting.communities))
-        found = [self._in(m) for m in places]
-        self._groups = [groups for groups, _ in found]
-        self.answering = [stores for _, stores in found]
+        if self._elastic:
+            for kind in self._elastic:
+                population = self.simulation.consumers[kind].population
+                population.heard["price"] = np.full(len(population), np.nan)
+            places = range(len(self.simulation.setting.communities))
+            self.answering = [self._members(m) for m in places]
 
-    def _in(
-        self, community: int
-    ) -> tuple[list[tuple[type[Consumer], NDArray[np.intp]]], AnsweringStores]:
-        """Return whose load answers in a community in this step, by type, and how."""
-        groups, columns = [], []
-        for kind, elastic in self._rows.items():
+    def _members(self, community: int) -> ElasticMembers:
+        """Return whose load answers in a community in this step, and how."""
+        types, columns = [], []
+        for kind, rows in self._elastic.items():
             population = self.simulation.consumers[kind].population
-            load = population["load_kwh"][elastic.rows]
+            load = population["load_kwh"][rows]
             # Nobody answers who uses nothing, or feeds in.
-            mine = np.flatnonzero((population["community"][elastic.rows] == community) & (load > 0))
-            lam, theta, lower, upper = elastic_load(
-                load[mine], elastic.elasticity[mine], elastic.reference_price[mine],
-                elastic.least_share[mine], elastic.most_share[mine],
-            )  # fmt: skip
-            groups.append((kind, elastic.rows[mine]))
-            columns.append((elastic.rows[mine], np.zeros(len(mine)), lower, upper, lam, theta))
-        joined = [np.concatenate(column) for column in zip(*columns, strict=True)]
-        return groups, AnsweringStores(CONSUMERS, *joined)
+            mine = (population["community"][rows] == community) & (load > 0)
+            rows, load = rows[mine], load[mine]
+            given = (population[name][rows] for name in ELASTICITY)
+            lam, theta, lower, upper = elastic_load(load, *given)
+            types.append((population, rows))
+            columns.append((rows, np.zeros(len(rows)), lower, upper, lam, theta))
+        joined = (np.concatenate(column) for column in zip(*columns, strict=True))
+        return ElasticMembers(CONSUMERS, *joined, types=tuple(types))
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Let everybody use what suits them at the price of the step."""
-        simulation = self.simulation
-        for m, (groups, energy) in enumerate(zip(self._groups, exchange_kwh, strict=True)):
-            start = 0
-            for kind, rows in groups:
-                more = energy[start : start + len(rows)]
-                start += len(rows)
-                simulation.consumers[kind].population["load_kwh"][rows] += more
-                at = simulation.setting.members.nodes[kind][rows]
-                simulation.draw("fixed_load_kwh", np.full(len(rows), m), at, more)
+        simulation, nodes = self.simulation, self.simulation.setting.members.nodes
+        for m, (members, energy) in enumerate(zip(self.answering or (), exchange_kwh, strict=True)):
+            parts = zip(self._elastic, members.types, members.split(energy), strict=True)
+            for kind, (population, rows), more in parts:
+                population["load_kwh"][rows] += more
+                simulation.draw("fixed_load_kwh", np.full(len(rows), m), nodes[kind][rows], more)
             simulation.meters.fixed_kwh[m] += float(energy.sum())
 
     def sums(self) -> dict[str, float]:
@@ -151,5 +127,4 @@ class ElasticLoads(Scheme):
         answered = self.simulation.market.decision.exchange_kwh.get(ELASTIC_LOADS)
         if answered is None:
             return {}
-        energies = np.concatenate(answered)
-        return {"elastic_response_kwh": float(energies.sum())}
+        return {"elastic_response_kwh": float(sum(energy.sum() for energy in answered))}

@@ -272,6 +272,11 @@ class Simulation(World):
             sums |= each.sums()
             counts.update(each.counts())
             worst |= each.worst()
+        if self.market.answering:
+            # Known without vehicles too, whose scheme counts them else.
+            decision = self.market.decision
+            counts.update({k: n for k, n in decision.counts.items() if k not in counts})
+            worst = decision.worst | worst
         if self.step_index == 0:
             self._check_figures(sums)
         overloaded = [

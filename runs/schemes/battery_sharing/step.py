@@ -90,7 +90,8 @@ class BatterySharingScheme(Scheme):
     def act(self) -> None:
         """Plan the day where one begins, and let every battery do its part of the step."""
         simulation, step = self.simulation, self.simulation.step_index
-        self.load_kwh = self.buildings["load_kwh"]
+        # What they answer to the price by an elasticity comes after their batteries have acted.
+        self.load_kwh = self.buildings["load_kwh"].copy()
         count = len(self.batteries)
         (
             self.charged_kwh, self.own_kwh, self.sent_kwh,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.elastic_members import UNMOVED
 from hmesh.runs.audits.reference.school_yard import SchoolYard
 from hmesh.runs.audits.reference.schools import (
     Purchase,
@@ -277,8 +278,8 @@ class SchoolWorld:
         return self.setting.is_critical(step) and self.setting.rounds.share[step] == 0
 
     def _metered(self, step: int) -> float:
-        """Return what all drew before schools and vehicles did [kWh]."""
-        hours = self.audit.hours
+        """Return what all drew before schools and vehicles did, and prices were set [kWh]."""
+        hours = self.audit.hours | {"net_kwh": self.audit.hours[UNMOVED]}
         return float(
             (
                 hours["net_kwh"][step, self.s]

@@ -17,6 +17,7 @@ from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.scenarios.member_groups import Elasticity
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 
+UNMOVED = "unmoved_kwh"
 _UNHEARD = "messages may be lost or late"
 
 
@@ -124,6 +125,13 @@ class ElasticAudit(SchemeAudit):
     def there(self) -> bool:
         """Whether anybody has an elasticity."""
         return bool(self._given)
+
+    def hours(self) -> Columns:
+        """Return a column of the hours: what each community draws, its members using their load.
+
+        That is what those meter who act before prices are set.
+        """
+        return {UNMOVED: self._hours["net_kwh"] - self._more}
 
     def _of_hours(self, energies: Energies) -> NDArray[np.float64]:
         """Return what members used more than their load by hours.parquet, of their shape."""
