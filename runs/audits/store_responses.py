@@ -67,7 +67,7 @@ class ResponseTables:
 
     def of_step(self, name: str, step: int, strategy: int) -> StoresStep | None:
         """Return the stores that answer in a step; None where not all are written down."""
-        if not self.complete or not self.inputs.reliable:
+        if not self.complete:
             return None
         found = {column: values[step, strategy] for column, values in self.of_stores.items()}
         communities = len(self.inputs.communities)
