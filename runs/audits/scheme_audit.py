@@ -154,6 +154,13 @@ class SchemeAudit:
         """Return what it settles with the utility [kWh], of the shape of the hours."""
         return np.zeros(1)
 
+    def aggregator_margin(self) -> NDArray[np.float64]:
+        """Return what aggregators receive beyond the prices of their communities [money].
+
+        Of the shape of the hours; what they pay is subtracted.
+        """
+        return np.zeros(1)
+
     def payments(self) -> Sequence[Payments]:
         """Return what should stand in the ledger because of it."""
         return ()

@@ -71,6 +71,16 @@ class SchemeSection(Section):
         return False
 
     @property
+    def expects_prices(self) -> bool:
+        """Whether its agents plan on the price that they expect of their community."""
+        return False
+
+    @property
+    def stores_answer(self) -> bool:
+        """Whether stores of its homes answer to the price of the step."""
+        return False
+
+    @property
     def decided_above(self) -> str:
         """Why its agents are not asked what they want, so that none can have a behaviour."""
         return ""

@@ -18,7 +18,7 @@ from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 ENERGIES = ("usable_kwh", "lower_kwh", "upper_kwh", "exchange_kwh")
 
 
-def answered_kwh(run: Run, inputs: RunInputs, schemes: Sequence[str]) -> NDArray[np.float64]:
+def paid_answers_kwh(run: Run, inputs: RunInputs, schemes: Sequence[str]) -> NDArray[np.float64]:
     """Return what the stores of some schemes exchange at prices, as they pay for it [kWh].
 
     Returns

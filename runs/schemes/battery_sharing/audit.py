@@ -22,8 +22,8 @@ from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.schemes.store_answer_audit import (
     StoreAnswerAudit,
-    answered_kwh,
     nodes_of,
+    paid_answers_kwh,
     response_payments,
 )
 from hmesh.runs.strategy_names import strategies_within
@@ -72,7 +72,7 @@ class BatteryAudit(SchemeAudit):
             self.tallies.tell(FILE_GONE if setting is None else told)
             self._from_ledger(run)
             if given.price_response is not None:
-                self.response = answered_kwh(run, inputs, ["battery_sharing"])
+                self.response = paid_answers_kwh(run, inputs, ["battery_sharing"])
         else:
             self.setting = setting
             self.at = self._read(run, count)

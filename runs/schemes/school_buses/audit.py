@@ -16,6 +16,7 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.store_responses import answered_kwh
 from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
@@ -26,9 +27,9 @@ from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.store_answer_audit import (
     StoreAnswerAudit,
-    answered_kwh,
     answering_schemes,
     nodes_of,
+    paid_answers_kwh,
     response_payments,
 )
 from hmesh.runs.strategy_names import is_own, strategies_within
@@ -49,11 +50,13 @@ class SchoolAudit(SchemeAudit):
         self.strategies = strategies_within("school_buses", inputs.strategies)
         shape = hours["net_kwh"].shape
         self.charged, self.sold, self.income, self.replaced = np.zeros((4, *shape))
+        # Stores of homes and houses answer to the price after schools have decided.
+        self.answered_kwh = answered_kwh(run, inputs)
         # What lines lose is checked line by line beside this.
         self.losses_kwh = read_lines(run, inputs)["losses_kwh"].sum(axis=2)
         self.answers_of: StoreAnswerAudit | None = None
         others = [name for name in answering_schemes(inputs) if name != "school_buses"]
-        self.answered = answered_kwh(run, inputs, others)
+        self.answered = paid_answers_kwh(run, inputs, others)
         self.answers_beside = rules.price_response is not None
         self.response = np.zeros(shape)
         self.figures_by_step: Figures = {}
@@ -69,7 +72,7 @@ class SchoolAudit(SchemeAudit):
             self.complete = False
             self._from_ledger(run)
             if rules.price_response is not None:
-                self.response = answered_kwh(run, inputs, ["school_buses"])
+                self.response = paid_answers_kwh(run, inputs, ["school_buses"])
         else:
             self.complete = True
             if rules.price_response is not None:

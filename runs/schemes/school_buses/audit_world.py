@@ -307,6 +307,7 @@ class SchoolWorld:
                 + hours["school_bus_kwh"][step, self.s]
                 - self.audit.answered[step, self.s]
             ).sum()
+            - self.audit.answered_kwh[step, self.s]
         )
 
     def _trade(
