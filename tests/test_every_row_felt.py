@@ -37,7 +37,9 @@ CITY: dict[str, Any] = {
     "communities.offices.members.0.elasticity": ELASTICITY,
     "communities.district.members.0.elasticity": ELASTICITY,
     "smart_homes.groups.0.count": 3,
+    "smart_homes.price_response": {"lam": 40.0, "theta": 4.0},
     "composite_storage.groups.0.count": 2,
+    "composite_storage.price_response": {"lam": 40.0, "theta": 6.0},
     "battery_sharing.capacity_kwh": 200,
     "school_buses.groups.0.schools": 1,
 }
@@ -60,10 +62,30 @@ def of_members(kind: type) -> Callable[[Simulation], NDArray[np.float64]]:
     return lambda city: city.consumers[kind].population["load_kwh"].copy()
 
 
-# What the agents of each kind exchange in a step, of one shape in all cities.
+def of_homes(city: Simulation) -> NDArray[np.float64]:
+    """Return what storages of smart homes hold."""
+    groups = city.schemes["smart_homes"].groups  # type: ignore[attr-defined]
+    return np.concatenate([group.energy_kwh.ravel() for group in groups])
+
+
+def of_houses(storages: str, column: str) -> Callable[[Simulation], NDArray[np.float64]]:
+    """Return what reads what batteries or tanks of houses hold."""
+
+    def read(city: Simulation) -> NDArray[np.float64]:
+        columns = city.schemes["composite_storage"].houses.columns  # type: ignore[attr-defined]
+        held: NDArray[np.float64] = getattr(columns, storages)[column].copy()
+        return held
+
+    return read
+
+
+# What the agents of each kind exchange or hold in a step, of one shape in all cities.
 ROWS: dict[str, Callable[[Simulation], NDArray[np.float64]]] = {
     "households": of_members(Household),
     "buildings": of_members(Building),
+    "smart homes": of_homes,
+    "batteries of houses": of_houses("batteries", "energy_kwh"),
+    "tanks of houses": of_houses("tanks", "heat_kwh"),
 }
 
 
@@ -102,7 +124,7 @@ def test_every_row_feels_a_change(change: str, as_it_is: dict[str, NDArray[np.fl
 
 
 def test_no_row_feels_anything_where_no_answer_is_on() -> None:
-    off = {name: None for name in CITY if name.endswith("elasticity")}
+    off = {name: None for name in CITY if name.endswith(("elasticity", "price_response"))}
     quiet = energies(city(**off))
     for change in ("prices tripled", "generation ten times dearer", "no vehicles"):
         changed = energies(city(**off, **CHANGES[change]))
@@ -113,7 +135,8 @@ def test_no_row_feels_anything_where_no_answer_is_on() -> None:
 def test_all_of_a_community_are_priced_together() -> None:
     simulation = Simulation(make_setting(city()), "everybody_shares")
     simulation.step()
-    assert list(simulation.market.answering) == [ELASTIC_LOADS, "vehicles"]
+    answering = [ELASTIC_LOADS, "smart_homes", "composite_storage", "vehicles"]
+    assert list(simulation.market.answering) == answering
     together = [
         {group.name for group in simulation.market.groups_in(m) if len(group)}
         for m in range(len(PLACES))

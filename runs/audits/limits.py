@@ -102,7 +102,12 @@ def audited_grid(
     found = found or [setting.community_nodes]
     parents = setting.grid.parents.tolist()
     answering = np.array(
-        [_together(parents, of_each) for of_each in zip(*(n.tolist() for n in found), strict=True)]
+        [
+            _together(parents, [node for node in of_each if node >= 0] or [own])
+            for own, *of_each in zip(
+                setting.community_nodes.tolist(), *(n.tolist() for n in found), strict=True
+            )
+        ]
     )
     lines = lines_of(inputs)
     rating = np.array([line.rating_kw for line in lines]) * inputs.step_h

@@ -137,7 +137,10 @@ class SchemeAudit:
         return {}
 
     def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community's agents that answer to a price, if there are any."""
+        """Return the node of each community's agents that answer to a price, if there are any.
+
+        -1 for a community without any.
+        """
         return None
 
     def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -149,6 +152,13 @@ class SchemeAudit:
 
     def direct_kwh(self) -> NDArray[np.float64]:
         """Return what it settles with the utility [kWh], of the shape of the hours."""
+        return np.zeros(1)
+
+    def aggregator_margin(self) -> NDArray[np.float64]:
+        """Return what aggregators receive beyond the prices of their communities [money].
+
+        Of the shape of the hours; what they pay is subtracted.
+        """
         return np.zeros(1)
 
     def payments(self) -> Sequence[Payments]:

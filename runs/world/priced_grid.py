@@ -131,7 +131,7 @@ def answering_nodes(setting: "Setting", nodes: Sequence[Sequence[int]]) -> NDArr
     setting : Setting
         The grid and what prices keep of it.
     nodes : sequence of sequence of int
-        The nodes at which those of each community are connected.
+        The nodes at which those of each community are connected, -1 for none.
 
     Returns
     -------
@@ -145,10 +145,10 @@ def answering_nodes(setting: "Setting", nodes: Sequence[Sequence[int]]) -> NDArr
         prices at which of them it is drawn.
     """
     parents, loss = setting.grid.parents, setting.grid.loss_rate
-    together, problems = np.array([some[0] for some in nodes], dtype=np.intp), []
+    together, problems = setting.community_nodes.copy(), []
     for m, some in enumerate(nodes):
-        paths = [_upward(parents, node) for node in dict.fromkeys(some)]
-        if len(paths) == 1:
+        paths = [_upward(parents, node) for node in dict.fromkeys(some) if node >= 0]
+        if not paths:
             continue
         common = next(node for node in paths[0] if all(node in path for path in paths[1:]))
         together[m] = common

@@ -24,6 +24,7 @@ from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.elastic_loads import ElasticLoads
+from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.setting import Setting
@@ -73,12 +74,17 @@ class Simulation(World):
         What of it its drawer settles with the utility, not with the aggregator [kWh].
     direct_income : float
         What the utility receives for that in the step, what it pays subtracted [money].
+    aggregator_margin : float
+        What aggregators receive in the step beyond the prices of their communities, from those
+        who pay another one, what they pay subtracted [money].
     supplied : array of bool, shape (communities,)
         Whether the feeder of each community works in the step.
     limits : StepLimits or None
         What the limits of the lines did in the step; None where prices keep none.
     welfare : StepWelfare or None
         The welfare of the step, None where it is not recorded.
+    expected_price : ExpectedPrice or None
+        What members expect communities to ask; None where nobody plans on it.
     metrics : MetricTotals
         The metrics of plugins.
     supplied_communities : list of int
@@ -121,6 +127,8 @@ class Simulation(World):
         ]
         self.elastic_loads = ElasticLoads(self)
         self.market = Market(self)
+        expects = setting.scenario.expects_prices
+        self.expected_price = ExpectedPrice(setting.scenario) if expects else None
         self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
         self.schemes: dict[str, Scheme] = {
@@ -157,6 +165,8 @@ class Simulation(World):
         self.settle()
         self.write_record(self)
         self.move_batteries()
+        if self.expected_price is not None:
+            self.expected_price.observe(self.market.decision.community_price)
         self.step_index += 1
         self.running = self.step_index < self.setting.scenario.steps
 
@@ -176,6 +186,7 @@ class Simulation(World):
         self.net_kwh = self.meters.passive_kwh
         self.direct_kwh = np.zeros(places)
         self.direct_income = 0.0
+        self.aggregator_margin = 0.0
 
     def draw(
         self,
@@ -336,7 +347,8 @@ class Simulation(World):
             "losses_kwh": float(self.flows.losses_kwh.sum()),
             "fixed_load_bill": float((price * meters.fixed_kwh).sum()),
             "generation_income": float((price * -meters.generation_kwh).sum()),
-            "aggregator_profit": float(((price - utility_price) * bought).sum()),
+            "aggregator_profit": float(((price - utility_price) * bought).sum())
+            + self.aggregator_margin,
             "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
             "generation_cost": cost,
             **({} if self.limits is None else self.limits.sums()),
@@ -386,6 +398,7 @@ class Simulation(World):
             "totals": self.totals.state(),
             "calendar_totals": self.calendar_totals.state(),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
+            **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
         }
@@ -403,6 +416,8 @@ class Simulation(World):
         self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
+        if self.expected_price is not None:
+            self.expected_price.restore(state["expected"])
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price

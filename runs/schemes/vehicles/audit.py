@@ -61,6 +61,8 @@ class VehicleAudit:
         beside: Sequence[OthersAudit] = (),
     ) -> None:
         self.inputs, self.beside = inputs, beside
+        # Whether all are written down who answer beside the vehicles.
+        self.others_known = True
         responds = np.ones(inputs.recorded, dtype=np.bool_)
         for rows in behaving:
             responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
@@ -270,6 +272,8 @@ class VehicleAudit:
                 others = each.others(first + step, strategy)
                 if others is not None:
                     captive[step, strategy] += others.least_kwh - others.exchanged_kwh
+                else:
+                    self.others_known = False
         counted = {
             "counts.vehicles_at_bound": saturated,
             "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
@@ -280,6 +284,8 @@ class VehicleAudit:
             "driven_km": rows["driven_km"],
             "unmet_trip_kwh": rows["unmet_kwh"],
         }
+        if not self.others_known:
+            del counted["counts.communities_with_captive_load"]
         if travel is not None:
             counted["plugged_in"] = travel.finished[:, None] & plugged
             for name, values in travel.counts.items():

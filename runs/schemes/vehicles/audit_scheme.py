@@ -97,6 +97,7 @@ class VehicleSchemeAudit(SchemeAudit):
         others = [each.others(step, strategy) for each in self.beside]
         known = [each for each in others if each is not None]
         if len(known) < len(others):
+            self.unknown_answers = "not all who answer beside the vehicles are written down"
             return None
         seen = self._seen(step, strategy, self.grid, known)
         if self._welfare is not None:
@@ -114,7 +115,7 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Return the welfare of every step, and the planner's, where every vehicle is recorded."""
-        if self._welfare is None or self.grid is None or not self.inputs.all_recorded:
+        if self._welfare is None or self.grid is None or self.unknown_answers:
             return None
         return self._welfare[0], self._welfare[1]
 
