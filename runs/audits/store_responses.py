@@ -237,7 +237,9 @@ def read_responses(
         If rows are missing, stand there twice or belong nowhere.
     """
     pairs = [(group, storage) for group, storage, _ in groups]
-    steps = {"step": range(inputs.steps), "strategy": inputs.strategies}
+    steps: dict[str, range | Sequence[str]] = {
+        "step": range(inputs.steps), "strategy": inputs.strategies,
+    }  # fmt: skip
     rows = _rows(run, "response_sums", inputs, scheme, ("group", "storage"))
     rows["pair"] = _codes(rows, ("group", "storage"), pairs)
     names = [" ".join(pair) for pair in pairs]

@@ -165,8 +165,6 @@ class Simulation(World):
         self.settle()
         self.write_record(self)
         self.move_batteries()
-        if self.expected_price is not None:
-            self.expected_price.observe(self.market.decision.community_price)
         self.step_index += 1
         self.running = self.step_index < self.setting.scenario.steps
 
@@ -287,6 +285,8 @@ class Simulation(World):
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
         self.metrics.observe(self)
+        if self.expected_price is not None:
+            self.expected_price.observe(self.market.decision.community_price)
 
     def _overloaded(self) -> NDArray[np.bool_]:
         """Return which lines carry more than their rating, at the far end where prices keep it."""

@@ -95,8 +95,8 @@ class CompositeStorageAudit(SchemeAudit):
 
     def answer_nodes(self) -> NDArray[np.intp] | None:
         """Return the node of each community, which feeds all houses that answer."""
-        inhabited = self.responses is not None and self.inputs.setting is not None
-        return self.inputs.setting.community_nodes if inhabited else None
+        setting = self.inputs.setting
+        return None if self.responses is None or setting is None else setting.community_nodes
 
     def _answered(self, storage: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what groups charge and discharge of a storage at the price of the step [kWh]."""

@@ -324,7 +324,8 @@ class CompositeStorage(SchemeSection):
         default=HouseDeviceSettings(), description="the devices of every house"
     )
     tariff: HouseTariff = Field(
-        default=HouseTariff(feed_in=AFTER_TEN_YEARS), description="what houses pay and are paid"
+        default=HouseTariff(feed_in=AFTER_TEN_YEARS),
+        description="what houses pay and are paid; `community` for the price of theirs",
     )
     emission_factor: NotNegative = Field(
         default=0.347, description="emissions of what is bought [kg/kWh]"

@@ -82,8 +82,8 @@ class HomeAudit(SchemeAudit):
 
     def answer_nodes(self) -> NDArray[np.intp] | None:
         """Return the node of each community, which feeds all homes that answer."""
-        there = self.responses is not None and self.inputs.setting is not None
-        return self.inputs.setting.community_nodes if there else None
+        setting = self.inputs.setting
+        return None if self.responses is None or setting is None else setting.community_nodes
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what connected homes use, generate and store, of the shape of the hours [kWh]."""
