@@ -127,6 +127,22 @@ OF_WELFARE: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run that keeps accounts of all members.
+OF_ACCOUNTS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "accounts": (
+        whole("year", "year that it is the account of"),
+        STRATEGY,
+        name("kind", "households, buildings, homes, houses, schools or vehicles"),
+        whole("member", "number of the member within its kind, from 0"),
+        name("community", "where it is at home, of a vehicle where it starts", optional=True),
+        kwh("bought_kwh", "energy it paid for"),
+        kwh("sold_kwh", "energy it was paid for"),
+        ResultColumn("paid", "number", "money", "money it paid"),
+        ResultColumn("received", "number", "money", "money it was paid"),
+        kwh("stored_change_kwh", "energy in its batteries at the end less at the start"),
+    ),
+}  # fmt: skip
+
 # Tables that only a scheme fills, by its name.
 TABLES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
     lambda: {name: tuple(each.part("tables")) for name, each in schemes().items()}
@@ -138,6 +154,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_VOLTAGES,
         **OF_LIMITS,
         **OF_WELFARE,
+        **OF_ACCOUNTS,
         **{
             table: columns
             for each in schemes().values()
@@ -148,10 +165,20 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
 
 
 def tables_with(
-    names: Collection[str], *, metrics: bool = False, limits: bool = False, welfare: bool = False
+    names: Collection[str],
+    *,
+    metrics: bool = False,
+    limits: bool = False,
+    welfare: bool = False,
+    accounts: bool = False,
 ) -> tuple[str, ...]:
     """Return the tables of a run in which some schemes take part, with or without those asked."""
-    asked = ((metrics, OF_METRICS), (limits, OF_LIMITS), (welfare, OF_WELFARE))
+    asked = (
+        (metrics, OF_METRICS),
+        (limits, OF_LIMITS),
+        (welfare, OF_WELFARE),
+        (accounts, OF_ACCOUNTS),
+    )
     more = (table for wanted, tables in asked if wanted for table in tables)
     return (*OF_EVERY_RUN, *more, *(t for name in names for t in TABLES_OF[name]))
 
@@ -163,6 +190,7 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         metrics=bool(scenario.metrics),
         limits=scenario.grid.limits == "keep",
         welfare=scenario.welfare_recorded,
+        accounts=scenario.record.accounts == "all",
     )
 
 

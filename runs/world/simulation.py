@@ -20,6 +20,7 @@ from hmesh.runs.plugins.metrics import MetricTotals
 from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.schemes.scheme_step import Scheme
+from hmesh.runs.world.accounts import Accounts
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
@@ -76,6 +77,8 @@ class Simulation(World):
         The welfare of the step, None where it is not recorded.
     metrics : MetricTotals
         The metrics of plugins.
+    accounts : Accounts or None
+        What members have paid and received, None where it is not kept.
     supplied_communities : list of int
         The communities that take part in the step: all whose feeders work.
     """
@@ -121,10 +124,14 @@ class Simulation(World):
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
+        kept = setting.scenario.record.accounts
+        self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
         self.turn()
+        if self.accounts is not None:
+            self.accounts.begin_step()
         self.chance.turn(self.step_index)
         self.read_meters()
         self.begin_step()
@@ -232,6 +239,8 @@ class Simulation(World):
         self.loading = self.grid.loading(self.flows, self.step_h)
         self.limits = step_limits(self, shed) if settings.limits == "keep" else None
         self._pay()
+        if self.accounts is not None:
+            self.accounts.settle()
         sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
         for each in self.schemes.values():
             sums |= each.sums()
@@ -357,6 +366,7 @@ class Simulation(World):
             "totals": self.totals.state(),
             "calendar_totals": self.calendar_totals.state(),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
+            **({} if self.accounts is None else {"accounts": self.accounts.state()}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
         }
@@ -374,6 +384,8 @@ class Simulation(World):
         self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
+        if self.accounts is not None:
+            self.accounts.restore(state["accounts"])
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price
