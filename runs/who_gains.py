@@ -30,7 +30,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
 _LEADERS = ("state", "aggregators", "utility", "generators")
 # With more communities than this, only kinds of parties have rows.
 MOST_COMMUNITIES = 12
-# A sentence names so many parties, those whose money moves most.
+# A sentence names so many kinds of parties, those with the largest changes.
 MOST_NAMED = 4
 # With more strategies than this, per cents stand below their amounts and not beside them.
 _MOST_BESIDE = 3
@@ -75,7 +75,7 @@ class Course:
 
 
 def compared(summary: Mapping[str, Totals], names: Sequence[str]) -> bool:
-    """Return whether a run has several strategies whose money was kept and is more than none."""
+    """Return whether a run has several strategies with accounts, in which anything is paid."""
     accounts = [summary[name].get("accounts") for name in names]
     return (
         len(names) > 1 and all(accounts) and any(anything(c.amounts) for c in kinds(summary, names))
@@ -83,7 +83,7 @@ def compared(summary: Mapping[str, Totals], names: Sequence[str]) -> bool:
 
 
 def kinds(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Course]:
-    """Return the amount of every kind of party, what batteries hold more than at first counted.
+    """Return the amount of every kind of party, the change of stored energy valued in it.
 
     Parameters
     ----------
@@ -108,12 +108,12 @@ def kinds(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Course]:
 
 
 def _result(figures: Mapping[str, float]) -> float:
-    """Return what a kind has more at the end than at the start: money, and energy valued."""
+    """Return the balance of a kind plus the value of the change of its stored energy."""
     return float(settled(figures.get("balance", 0.0) + figures.get("stored_value", 0.0)))
 
 
 def communities(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Course]:
-    """Return what members of all communities pay, those of each, and what is subtracted of it."""
+    """Return what members of all communities pay, those of each, and the value of stored energy."""
     held = [summary[name]["accounts"] for name in names]
     places = list(held[0]["communities"])
     paid = [
@@ -133,7 +133,9 @@ def communities(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Cou
             Course(f"  in {place}", "", own) for place, own in zip(places, paid, strict=True)
         ]
         if anything(stored):
-            courses.append(Course("  energy left in batteries", "", [-value for value in stored]))
+            courses.append(
+                Course("  less change of stored energy", "", [-value for value in stored])
+            )
     return courses
 
 
@@ -190,14 +192,14 @@ def _spread(summary: Mapping[str, Totals], names: Sequence[str]) -> list[tuple[s
     if not all(held):
         return []
 
-    def told(key: str, factor: float, digits: int) -> list[str]:
+    def reported(key: str, factor: float, digits: int) -> list[str]:
         values = [each[key] for each in held]
         return ["-" if value is None else fixed(factor * value, digits) for value in values]
 
     return [
-        ("Gini of bills [-]", told("gini_bills", 1.0, 3)),
-        ("Gini of savings [-]", told("gini_savings", 1.0, 3)),
-        ("members worse off [%]", told("worse_off", 100.0, 1)),
+        ("Gini of bills [-]", reported("gini_bills", 1.0, 3)),
+        ("Gini of savings [-]", reported("gini_savings", 1.0, 3)),
+        ("members worse off [%]", reported("worse_off", 100.0, 1)),
     ]
 
 
@@ -209,7 +211,7 @@ def gains_note(summary: Mapping[str, Totals], currency: str, strategies: Sequenc
     if anything(values):
         price = fixed(accounts[0]["stored_price"], 2)
         text += (
-            " What batteries hold more at the end than at the start is subtracted from bills at "
+            " The change of stored energy over the run is subtracted from bills at "
             f"{price} {currency}/kWh, the mean price of the utility under the first strategy."
         )
     return text
@@ -226,7 +228,7 @@ def gains_sentence(summary: Mapping[str, Totals], currency: str, strategies: Seq
     Returns
     -------
     str
-        A sentence; those whose money moves most are named.
+        A sentence; the kinds of parties with the largest changes are named.
     """
     first, last = strategy_name(strategies[0]), strategy_name(strategies[-1])
     courses = kinds(summary, [strategies[0], strategies[-1]])
@@ -234,12 +236,12 @@ def gains_sentence(summary: Mapping[str, Totals], currency: str, strategies: Seq
     moving = [course for course in courses if course.does != COST and course.moves]
     moving.sort(key=lambda course: -abs(float(settled(course.gain[-1]))))
     named = moving[:MOST_NAMED]
-    told = [_moved(c, currency) for does in (PAY, EARN) for c in named if c.does == does]
+    reported = [_moved(c, currency) for does in (PAY, EARN) for c in named if c.does == does]
     beginning = f"Between {first} and {last}"
     cheaper = _moved(cost[0], currency) if cost else ""
-    if not told:
-        return f"{beginning} nobody's money moves."
-    *others, end = told
+    if not reported:
+        return f"{beginning} no bill and no profit changes."
+    *others, end = reported
     listed = f"{', '.join(others)} and {end}" if others else end
     return f"{beginning}, {listed}{f', while {cheaper}' if cheaper else ''}."
 

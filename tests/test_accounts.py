@@ -51,10 +51,10 @@ def test_parties_are_what_the_ledger_has(strategy: str) -> None:
         if row["strategy"] == strategy:
             due[row["payee"]].append(row["amount"])
             due[row["payer"]].append(-row["amount"])
-    told = accounts(city(), strategy)["parties"]
-    assert told.keys() == due.keys()
+    reported = accounts(city(), strategy)["parties"]
+    assert reported.keys() == due.keys()
     for party, terms in due.items():
-        assert told[party] == pytest.approx(math.fsum(terms), rel=EXACT, abs=EXACT)
+        assert reported[party] == pytest.approx(math.fsum(terms), rel=EXACT, abs=EXACT)
 
 
 @pytest.mark.parametrize("strategy", ["nobody_shares", "everybody_shares"])
@@ -105,9 +105,9 @@ def test_a_first_strategy_saves_nothing_and_others_are_compared_with_it() -> Non
         members = accounts(city(), strategy)["members"]
         assert members["count"] == sum(each["count"] for each in members["kinds"].values())
     ordered = list(read_run(city().directory).info["scenario"]["strategies"])
-    told = accounts(city(), ordered[0])["members"]
-    assert told["gini_savings"] is None
-    assert told["worse_off"] == 0.0
+    reported = accounts(city(), ordered[0])["members"]
+    assert reported["gini_savings"] is None
+    assert reported["worse_off"] == 0.0
     assert 0.0 < accounts(city(), "everybody_shares")["members"]["worse_off"] <= 1.0
     assert {first, *others} == set(ordered)
 
@@ -180,16 +180,18 @@ def test_fewer_accounts_change_no_other_figure() -> None:
         fewer = city(f"record.accounts={kept}")
         assert not (fewer.directory / "accounts.parquet").exists()
         for strategy, figures in every.summary.items():
-            told = fewer.summary[strategy]
-            assert {**told, "accounts": 0} == {**figures, "accounts": 0}
+            reported = fewer.summary[strategy]
+            assert {**reported, "accounts": 0} == {**figures, "accounts": 0}
             if kept == "none":
-                assert "accounts" not in told
+                assert "accounts" not in reported
                 continue
             for part in ("parties", "stored_price"):
-                assert told["accounts"][part] == figures["accounts"][part]
-            assert "members" not in told["accounts"]
+                assert reported["accounts"][part] == figures["accounts"][part]
+            assert "members" not in reported["accounts"]
             for kind, due in figures["accounts"]["kinds"].items():
-                assert told["accounts"]["kinds"][kind] == pytest.approx(due, rel=EXACT, abs=1e-6)
+                assert reported["accounts"]["kinds"][kind] == pytest.approx(
+                    due, rel=EXACT, abs=1e-6
+                )
         report = audit_run(fewer.directory)
         assert report.passed, report.failed
 
@@ -207,7 +209,7 @@ def test_fewer_accounts_change_no_other_figure() -> None:
             "paid",
             "received",
             "stored_change_kwh",
-        ],  # fmt: skip
+        ],
     ),
 )
 def test_a_changed_account_fails_the_audit(tmp_path: Path, column: str) -> None:

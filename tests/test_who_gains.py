@@ -84,7 +84,7 @@ def test_the_sentence_says_who_pays_and_what_generation_costs() -> None:
         "generation costs 7.5 % less."
     )
     same = {"nobody_shares": BEFORE, "everybody_shares": BEFORE}
-    assert gains_sentence(same, "JPY", NAMES).endswith("nobody's money moves.")
+    assert gains_sentence(same, "JPY", NAMES).endswith("no bill and no profit changes.")
 
 
 def test_energy_in_batteries_is_subtracted_from_bills() -> None:
@@ -95,7 +95,7 @@ def test_energy_in_batteries_is_subtracted_from_bills() -> None:
     assert row(lines, "vehicles") == "vehicles pay [JPY] 50.00 -20.00 -40.0 %"
     assert row(lines, "all members") == "all members pay [JPY] 50.00 -20.00 -40.0 %"
     assert "at 20.00 JPY/kWh" in gains_note(run, "JPY", NAMES)
-    assert "batteries" not in gains_note(RUN, "JPY", NAMES)
+    assert "stored" not in gains_note(RUN, "JPY", NAMES)
 
 
 def test_one_strategy_and_runs_without_accounts_have_no_table() -> None:
@@ -125,12 +125,14 @@ def test_gains_of_a_run_add_up_to_what_generation_and_batteries_save() -> None:
 
 def test_the_page_says_it_first_and_draws_it() -> None:
     data = RunData(city())
-    told = gains(data)
-    text = re.sub(r"<[^>]+>", "", told.split("</style>")[1].split("</p>")[0]).replace("&nbsp;", " ")
+    reported = gains(data)
+    text = re.sub(r"<[^>]+>", "", reported.split("</style>")[1].split("</p>")[0]).replace(
+        "&nbsp;", " "
+    )
     assert text == gains_sentence(data.summary, data.currency, data.strategies)
-    shown = re.findall(r'<th scope="row">([^<]+)</th><td class="bar">', told)
+    shown = re.findall(r'<th scope="row">([^<]+)</th><td class="bar">', reported)
     assert shown[-1] == "all together"
     moving = [c for c in kinds(data.summary, list(data.strategies)) if c.does != COST and c.moves]
     assert shown[:-1] == [course.who.removeprefix("the ") for course in moving]
-    widths = [float(width) for width in re.findall(r"left:([0-9.]+)%;width", told)]
+    widths = [float(width) for width in re.findall(r"left:([0-9.]+)%;width", reported)]
     assert all(0.0 <= width <= 100.0 for width in widths)

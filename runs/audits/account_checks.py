@@ -25,7 +25,7 @@ type Table = dict[str, NDArray[Any]]
 
 _KINDS = ("households", "buildings", "homes", "houses", "schools", "vehicles")
 _FLOWS = ("bought_kwh", "sold_kwh", "paid", "received", "stored_change_kwh")
-# The figure of the summary that tells what batteries of a kind hold more than at first.
+# The figure of the summary that is the change of stored energy of a kind of members.
 _STORED = {
     "vehicles": "stored_change_kwh",
     "schools": "school_stored_change_kwh",
@@ -82,7 +82,7 @@ def _money(run: Run, inputs: RunInputs) -> list[dict[str, float]]:
 def _figures_of_parties(
     run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]], price: float
 ) -> Figures:
-    """Return the figures that payments alone settle, and the value of what is stored."""
+    """Return the figures that payments and the changes of stored energy settle."""
     parties = sorted({party for each in money for party in each})
     figures: Figures = {
         f"accounts.parties.{party}": np.array([each.get(party, 0.0) for each in money])
@@ -100,9 +100,9 @@ def _figures_of_parties(
             figures[f"accounts.communities.{community}.{kind}"] = balance
     figures |= {f"accounts.kinds.{kind}.balance": balance for kind, balance in kinds.items()}
     for kind, name in _STORED.items():
-        told = [run.summary[strategy].get(name) for strategy in inputs.strategies]
-        if None not in told:
-            change = np.array(told, dtype=np.float64)
+        reported = [run.summary[strategy].get(name) for strategy in inputs.strategies]
+        if None not in reported:
+            change = np.array(reported, dtype=np.float64)
             figures[f"accounts.kinds.{kind}.stored_change_kwh"] = change
             figures[f"accounts.kinds.{kind}.stored_value"] = price * change
     figures["accounts.kinds.storages.balance"] = np.zeros(len(inputs.strategies))
@@ -131,9 +131,9 @@ def _consumers(run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]]
     """Check that households and buildings of a community have paid what its consumers have."""
     tally = Tally("accounts: households and buildings have paid it all", EXACT, "of the amount")
     for s, strategy in enumerate(inputs.strategies):
-        told = run.summary[strategy].get("accounts", {}).get("communities", {})
+        reported = run.summary[strategy].get("accounts", {}).get("communities", {})
         for name in inputs.communities:
-            held = told.get(name, {})
+            held = reported.get(name, {})
             split = held.get("households", 0.0) + held.get("buildings", 0.0)
             due = sum(money[s].get(f"{party}@{name}", 0.0) for party in _OF_CONSUMERS)
             off = abs(split - due) / max(abs(due), 1.0)
@@ -183,25 +183,27 @@ def _sums(
     for s, strategy in enumerate(inputs.strategies):
         of_kinds, paid = accounts[s], money[s]
         due: dict[str, float] = {}
-        told: dict[str, float] = {}
+        reported: dict[str, float] = {}
         for kind, table in of_kinds.items():
             balance = table["received"] - table["paid"]
             change = run.summary[strategy].get(_STORED.get(kind, ""), 0.0)
             due[f"{kind}, stored"] = change
-            told[f"{kind}, stored"] = math.fsum(table["stored_change_kwh"])
+            reported[f"{kind}, stored"] = math.fsum(table["stored_change_kwh"])
             if kind == "vehicles":
                 named = [party for party in paid if party.startswith("vehicles@")]
                 due[kind] = math.fsum(paid[party] for party in named)
-                told[kind] = math.fsum(balance)
+                reported[kind] = math.fsum(balance)
                 continue
             for m, name in enumerate(inputs.communities):
                 key = "consumers" if kind in _KINDS[:2] else kind
                 place = f"{key}, {name}"
                 parties = _OF_CONSUMERS if key == "consumers" else (kind,)
                 due[place] = math.fsum(paid.get(f"{p}@{name}", 0.0) for p in parties)
-                told[place] = told.get(place, 0.0) + math.fsum(balance[table["community"] == m])
+                reported[place] = reported.get(place, 0.0) + math.fsum(
+                    balance[table["community"] == m]
+                )
         places = list(due)
-        off = [abs(told[place] - due[place]) / max(abs(due[place]), 1.0) for place in places]
+        off = [abs(reported[place] - due[place]) / max(abs(due[place]), 1.0) for place in places]
         where = [f"{strategy}, {place}" for place in places]
         tally.add(np.array(off), _named(where), None)
     return tally.check()
@@ -214,7 +216,7 @@ def _members(
     energies: Energies,
     accounts: Sequence[Mapping[str, Table]],
 ) -> Iterator[Check]:
-    """Check the account of every member whose energies the tables or the scenario tell."""
+    """Check the account of every member whose energies follow from the scenario or the tables."""
     tally = Tally("accounts: each member pays for its own energy", EXACT, "of the amount")
     bills: dict[str, MemberBills] = {}
     vehicles = len(accounts[0].get("vehicles", {}).get("paid", ()))

@@ -1,4 +1,4 @@
-"""What single members pay, worked out anew from what each uses by scenario and tables."""
+"""What single members pay, computed again from the energies of each by scenario and tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

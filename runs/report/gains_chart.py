@@ -58,7 +58,8 @@ def gains(data: RunData) -> str:
 def _chart(data: RunData) -> str:
     """Return bars of what each kind of party gains under the last strategy, and of their sum.
 
-    What all parties gain together is what generation costs less and what batteries hold more.
+    The sum of all is the decrease of the cost of generation, plus the value of the change of
+    stored energy.
     """
     first, last = data.strategies[0], data.strategies[-1]
     courses = [c for c in kinds(data.summary, [first, last]) if c.does != COST]
@@ -75,11 +76,12 @@ def _chart(data: RunData) -> str:
     )
     rows += _row("all together", total, (low, high), size, "", ' class="sum"')
     heading = (
-        f"What each gains (right) or pays more (left) under {strategy_name(last)} than under "
-        f"{strategy_name(first)} [{unit}]"
+        f"Gain (right) or loss (left) of each kind of party under {strategy_name(last)}, compared "
+        f"with {strategy_name(first)} [{unit}]"
     )
     note = (
-        "Together they gain what generation costs less and what batteries hold more at the end."
+        "The sum is the decrease of the cost of generation, plus the change of the value of "
+        "stored energy."
         if any(c.does == COST for c in kinds(data.summary, [first, last]))
         else ""
     )
@@ -109,12 +111,12 @@ def _row(
     left, width = 100.0 * (min(gain, 0.0) - low) / span, 100.0 * abs(gain) / span
     side = "gain" if gain > 0 else "loss"
     amount = fixed(gain / size, money(max(abs(low), abs(high)) / size)).replace("-", "\u2212")
-    told = f"+{amount}" if gain > 0 else amount
+    shown = f"+{amount}" if gain > 0 else amount
     small = f" <small>{escape(share.replace('-', '\u2212'))}</small>" if share else ""
     return (
         f'<tr{look}><th scope="row">{escape(who)}</th><td class="bar"><div>'
         f'<i class="{side}" style="left:{left:.2f}%;width:{width:.2f}%"></i>'
-        f'<b style="left:{zero:.2f}%"></b></div></td><td>{told}{small}</td></tr>'
+        f'<b style="left:{zero:.2f}%"></b></div></td><td>{shown}{small}</td></tr>'
     )
 
 

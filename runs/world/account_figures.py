@@ -40,7 +40,7 @@ def account_figures(simulations: Sequence["Simulation"]) -> dict[str, dict[str, 
     -------
     dict
         By strategy: ``parties``, the balance of each party of the ledger; ``kinds``, that of each
-        kind with the value of what its batteries hold more than at first; ``communities``, that of
+        kind with its change of stored energy and the value of that; ``communities``, that of
         each kind there; ``stored_price``; and with accounts of members ``members``.
     """
     first = simulations[0]
@@ -72,7 +72,7 @@ def kind_of(party: str) -> str:
 def _by_kind(
     simulation: "Simulation", balances: Mapping[str, float], price: float
 ) -> dict[str, dict[str, float]]:
-    """Return the balance of every kind, and what its batteries hold more than at first."""
+    """Return the balance of every kind, and its change of stored energy with the value of that."""
     accounts = simulation.accounts
     assert accounts is not None
     money: dict[str, float] = {
@@ -112,7 +112,7 @@ def _by_community(
 
 
 def _bills(simulation: "Simulation", price: float) -> dict[str, Each]:
-    """Return the bill of every member by kind, what its batteries hold more counted [money]."""
+    """Return the bill of every member by kind, the change of its stored energy valued [money]."""
     accounts = simulation.accounts
     if accounts is None or not accounts.by_member:
         return {}
@@ -140,5 +140,5 @@ def _spread(bill: Each, first: Each) -> dict[str, float | None]:
         "gini_savings": gini(saved),
         "worse_off": share_worse_off(saved),
     }
-    told = {name: None if isnan(value) else value for name, value in figures.items()}
-    return {"count": len(bill), **told}
+    known = {name: None if isnan(value) else value for name, value in figures.items()}
+    return {"count": len(bill), **known}

@@ -92,7 +92,7 @@ class Accounts:
         Its world, before its first step.
     by_member : bool
         Whether each member has an account; else households and buildings of each community have
-        one together, and the ledger tells all others.
+        one together, and all others follow from the ledger.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Accounts:
         return {kind: values.copy() for of_scheme in held for kind, values in of_scheme.items()}
 
     def begin_step(self) -> None:
-        """Begin the sums of a year anew with its first step, once the year before was written."""
+        """Start the sums of a year with its first step, when those before it are written."""
         year = self.simulation.calendar.date_of(self.simulation.step_index).year
         if self._year not in (None, year):
             for accounts in self.kinds.values():
