@@ -130,8 +130,6 @@ class Simulation(World):
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
         self.turn()
-        if self.accounts is not None:
-            self.accounts.begin_step()
         self.chance.turn(self.step_index)
         self.read_meters()
         self.begin_step()
@@ -199,6 +197,8 @@ class Simulation(World):
 
     def begin_step(self) -> None:
         """Let chance do to the agents of all schemes what it does in this step."""
+        if self.accounts is not None:
+            self.accounts.begin_step()
         for each in self.schemes.values():
             each.begin_step()
 
