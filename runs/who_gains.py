@@ -134,7 +134,7 @@ def communities(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Cou
         ]
         if anything(stored):
             courses.append(
-                Course("  less change of stored energy", "", [-value for value in stored])
+                Course("  less stored value", "", [-value for value in stored])
             )
     return courses
 
