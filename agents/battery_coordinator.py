@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.building_battery import BatteryBank
+from hmesh.environment.ask_and_answer import Conversation, Heard, Who
 from hmesh.environment.battery_messages import (
     BatteryState,
     Forecast,
@@ -17,7 +18,7 @@ from hmesh.environment.battery_messages import (
     Surplus,
     TransferOrder,
 )
-from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.message_bus import Delivery, MessageBus
 from hmesh.markets.battery_exchange import Orders, OwnLoadFirst, match_exchange
 from hmesh.markets.capacity_allocation import SharedDischarge, least_exchange
 from hmesh.markets.load_levelling import Cycle, Equipment, Levelling, Windows, level_load
@@ -72,6 +73,19 @@ class BatteryCoordinator(mesa.Agent[Any]):
         self.bank = bank
         self.rules = rules
         self.fallbacks = 0
+        self.schedule_kwh: NDArray[np.float64] | None = None
+        self.orders: Orders | None = None
+        self._day: tuple[int, NDArray[np.float64], Windows, bool] | None = None
+        self._left: OwnLoadFirst | None = None
+
+    def step(self) -> None:
+        """Hear and plan where a day begins, then hear who has energy left, and order."""
+        step = self.model.step_index
+        if self._day is not None and self._day[0] == step:
+            _, forecast, windows, by_prices = self._day
+            (self.send_prices if by_prices else self.send_schedule)(step, forecast, windows)
+        if self._left is not None:
+            self.exchange(step, self._left)
 
     @property
     def bus(self) -> MessageBus:
@@ -100,24 +114,30 @@ class BatteryCoordinator(mesa.Agent[Any]):
         heard : array of bool, shape (batteries,)
             Which were.
         """
-        self.fallbacks = 0
-        bank, count = self.bank, len(self.bank)
-        to_me: dict[str, Any] = {
-            "step": step, "round": 0, "sender": self.batteries, "receiver": self.name,
-            "count": count,
-        }  # fmt: skip
-        expected = self.bus.send(Forecast(energy_kwh=forecast_kwh, **to_me))
-        state = BatteryState(
-            energy_kwh=bank["energy_kwh"], capacity_kwh=bank["capacity_kwh"],
-            power_kw=bank["power_kw"], **to_me,
-        )  # fmt: skip
-        heard = np.broadcast_to(expected & np.asarray(self.bus.send(state)), count)
+        told, state = self._hear_buildings(step, forecast_kwh)
+        return self._level(told, state, windows)
+
+    def _hear_buildings(
+        self, step: int, forecast_kwh: NDArray[np.float64]
+    ) -> tuple[Delivery[Forecast], Delivery[BatteryState]]:
+        """Let buildings tell what they expect, and their batteries what they are."""
+        self._talk = Conversation(self.bus, self.name, step, keeps_waits=0, first_round=1)
+        about = self._to_me(step, len(self.bank))
+        told = self.bus.deliver(Forecast(energy_kwh=forecast_kwh, **about))
+        state = self.bus.deliver(self.bank.report(about))
         self.bus.wait()
-        self.fallbacks += count - int(np.count_nonzero(heard))
-        if not heard.any():
-            forecast_kwh = np.zeros_like(forecast_kwh)
-        load = forecast_kwh[heard].sum(axis=0) * (count / max(int(np.count_nonzero(heard)), 1))
-        capacity = float(bank["capacity_kwh"][heard].sum())
+        return told, state
+
+    def _level(
+        self, told: Delivery[Forecast], state: Delivery[BatteryState], windows: Windows
+    ) -> tuple[Levelling, NDArray[np.bool_]]:
+        """Level the day that was told, of those that told it all."""
+        heard = told.rows & state.rows
+        count, there = len(heard), int(np.count_nonzero(heard))
+        self.fallbacks = count - there
+        forecast = np.asarray(told.message.energy_kwh)
+        load = forecast[heard].sum(axis=0) * (count / max(there, 1))
+        capacity = float(state.message.capacity_kwh[heard].sum())
         rules = self.rules
         return level_load(load[None], capacity, rules.equipment, windows, rules.cycle), heard
 
@@ -131,43 +151,58 @@ class BatteryCoordinator(mesa.Agent[Any]):
         array, shape (batteries, steps)
             What each is going to exchange [kWh]; nothing where it heard no schedule.
         """
-        levelling, heard = self.plan(step, forecast_kwh, windows)
-        capacity = np.where(heard, self.bank["capacity_kwh"], 0.0)
+        self._day = (step, forecast_kwh, windows, False)
+        told, state = self._hear_buildings(step, forecast_kwh)
+        levelling, heard = self._level(told, state, windows)
+        capacity = np.where(heard, state.message.capacity_kwh, 0.0)
         total = float(capacity.sum())
         share = capacity / total if total else capacity
         schedule = share[:, None] * levelling.exchange_kwh
         if self.rules.least_exchange and total and levelling.discharge_kwh.any():
             inside = windows.discharge
             shared = SharedDischarge(
-                np.maximum(forecast_kwh[:, None, inside], 0.0),
+                np.maximum(np.asarray(told.message.energy_kwh)[:, None, inside], 0.0),
                 levelling.discharge_kwh[:, inside],
                 self.rules.equipment,
                 windows.step_h,
             )
             schedule[:, inside] = -least_exchange(shared, capacity)[:, 0]
-        message = Schedule(
-            step=step, round=1, sender=self.name, receiver=self.batteries, count=len(heard),
-            energy_kwh=schedule,
-        )  # fmt: skip
-        told = self.bus.send(message)
+        due = np.zeros_like(schedule)
+
+        def follow(said: Heard[Schedule]) -> None:
+            said.write(due, np.asarray(said.message.energy_kwh))
+
+        reached = self._talk.announce(
+            self.batteries,
+            len(heard),
+            lambda about, _: Schedule(energy_kwh=schedule, **about),
+            follow,
+        )
         self.bus.wait()
-        idle = heard & ~np.asarray(told)
-        self.fallbacks += int(np.count_nonzero(idle))
-        schedule[idle] = 0.0
-        return schedule
+        self.fallbacks += int(
+            np.count_nonzero(heard if reached is None else heard & ~np.asarray(reached))
+        )
+        due[~heard] = 0.0
+        self.schedule_kwh = due
+        return due
 
     def send_prices(self, step: int, forecast_kwh: NDArray[np.float64], windows: Windows) -> None:
         """Plan the day, and tell the batteries two prices only."""
+        self._day = (step, forecast_kwh, windows, True)
         levelling, _ = self.plan(step, forecast_kwh, windows)
-        signal = PeakSignal(
-            step=step, round=1, sender=self.name, receiver=self.batteries, count=len(self.bank),
-            valley_kwh=float(levelling.valley_kwh[0]), peak_kwh=float(levelling.peak_kwh[0]),
-        )  # fmt: skip
-        heard = self.bus.send(signal)
+        self.bank.forget_prices()
+        self._talk.announce(
+            self.batteries,
+            len(self.bank),
+            lambda about, _: PeakSignal(
+                valley_kwh=float(levelling.valley_kwh[0]),
+                peak_kwh=float(levelling.peak_kwh[0]),
+                **about,
+            ),
+            self.bank.hear_prices,
+        )
+        self.fallbacks += self._talk.unreached
         self.bus.wait()
-        count = len(self.bank)
-        self.fallbacks += count - int(np.count_nonzero(np.broadcast_to(heard, count)))
-        self.bank.hear_prices(signal.valley_kwh, signal.peak_kwh, heard)
 
     def exchange(self, step: int, left: OwnLoadFirst) -> Orders:
         """Hear who has energy left and who lacks some, and order who gives how much to whom.
@@ -175,23 +210,33 @@ class BatteryCoordinator(mesa.Agent[Any]):
         What is not heard is neither given nor received; an order that is not heard is not carried
         out.
         """
+        self._left = left
+        self.orders = self._match(step, left)
+        return self.orders
+
+    def _match(self, step: int, left: OwnLoadFirst) -> Orders:
+        """Hear surplus and need, and order what meets."""
+        self._talk = Conversation(self.bus, self.name, step, keeps_waits=0, first_round=1)
         surplus = self._hear(step, Surplus, left.surplus_kwh)
         need = self._hear(step, Need, left.need_kwh) if surplus.any() else surplus
-        orders = match_exchange(surplus, need, self.rules.line_loss_rate)
+        rate = self.rules.line_loss_rate
+        orders = match_exchange(surplus, need, rate)
         if not orders.giver.size:
             return orders
-        message = TransferOrder(
-            step=step, round=1, sender=self.name, receiver=self.batteries,
-            count=orders.giver.size, energy_kwh=orders.sent_kwh,
-            giver=orders.giver, taker=orders.taker,
-        )  # fmt: skip
-        told = np.broadcast_to(self.bus.send(message), orders.giver.size)
+        done: list[Orders] = []
+
+        def order(about: dict[str, Any], _: Who) -> TransferOrder:
+            return TransferOrder(
+                energy_kwh=orders.sent_kwh, giver=orders.giver, taker=orders.taker, **about
+            )
+
+        def follow(said: Heard[TransferOrder]) -> None:
+            done.append(self.bank.carry_out(said, left, rate))
+
+        self._talk.announce(self.batteries, orders.giver.size, order, follow)
         self.bus.wait()
-        self.fallbacks += int(np.count_nonzero(~told))
-        return Orders(
-            orders.giver[told], orders.taker[told], orders.sent_kwh[told],
-            orders.received_kwh[told],
-        )  # fmt: skip
+        self.fallbacks += self._talk.unreached
+        return done[0] if done else match_exchange(np.zeros(0), np.zeros(0), rate)
 
     def _hear(
         self, step: int, kind: type[Surplus] | type[Need], energy_kwh: NDArray[np.float64]
@@ -200,12 +245,17 @@ class BatteryCoordinator(mesa.Agent[Any]):
         tell = np.flatnonzero(energy_kwh > 0.0)
         heard = np.zeros(len(energy_kwh))
         if tell.size:
-            message = kind(
-                step=step, round=0, sender=self.batteries, receiver=self.name, count=tell.size,
-                energy_kwh=energy_kwh[tell],
-            )  # fmt: skip
-            arrived = np.broadcast_to(self.bus.send(message), tell.size)
+            told = self.bus.deliver(
+                kind(energy_kwh=energy_kwh[tell], **self._to_me(step, tell.size))
+            )
             self.bus.wait()
-            self.fallbacks += int(np.count_nonzero(~arrived))
-            heard[tell] = np.where(arrived, energy_kwh[tell], 0.0)
+            self.fallbacks += int(np.count_nonzero(~told.rows))
+            heard[tell] = np.where(told.rows, told.message.energy_kwh, 0.0)
         return heard
+
+    def _to_me(self, step: int, count: int) -> dict[str, Any]:
+        """Return the envelope of what buildings or batteries tell the coordinator."""
+        return {
+            "step": step, "round": 0, "sender": self.batteries, "receiver": self.name,
+            "count": count,
+        }  # fmt: skip

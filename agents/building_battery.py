@@ -6,29 +6,50 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
+from hmesh.agents.battery import Battery
+from hmesh.agents.row_agent import AgentGroup, Column
+from hmesh.environment.ask_and_answer import Heard, Who
 from hmesh.environment.battery import charged, exchange_bounds
+from hmesh.environment.battery_messages import (
+    BatteryState,
+    MeterReading,
+    PeakSignal,
+    TransferOrder,
+)
 from hmesh.environment.population import Population
+from hmesh.markets.battery_exchange import Orders, OwnLoadFirst
 from hmesh.markets.load_levelling import answer_to_prices
 
+ROUNDING = 1e-9
 
-class BuildingBattery(RowAgent):
+
+class BuildingBattery(Battery):
     """The battery of one building."""
+
+    decisions = ("answer",)
 
     building = Column(np.int32, "-", 0, "row of the building it belongs to")
     community = Column(np.int16, "-", 0, "where it stands")
-    capacity_kwh = Column(np.float64, "kWh", 0.0, "how much it can hold")
-    power_kw = Column(np.float64, "kW", 0.0, "rating at the plug, both ways")
     share = Column(np.float64, "-", 0.0, "its part of what all batteries of its community do")
-    soc_min = Column(np.float64, "-", 0.1, "lowest state of charge")
-    soc_max = Column(np.float64, "-", 1.0, "highest state of charge")
-    charge_efficiency = Column(np.float64, "-", 0.9, "stored energy per energy drawn")
-    discharge_efficiency = Column(
-        np.float64, "-", 0.9, "delivered energy per energy from the store"
-    )
-    energy_kwh = Column(np.float64, "kWh", 0.0, "stored energy", state=True)
+    soc_max = Battery.soc_max.otherwise(1.0)
+    charge_efficiency = Battery.charge_efficiency.otherwise(0.9)
+    discharge_efficiency = Battery.discharge_efficiency.otherwise(0.9)
     valley_kwh = Column(np.float64, "kWh", np.nan, "load up to which charging pays", state=True)
     peak_kwh = Column(np.float64, "kWh", np.nan, "load down to which discharging pays", state=True)
+
+    def step(self) -> None:
+        """Hear its schedule or the load and its orders; charge, serve its building, and give."""
+        heard = self.population.heard
+        load, wanted = float(self.heard("community_kwh")), float(self.heard("planned_kwh"))
+        if not np.isnan(load):
+            wanted = self.answer(load, heard["charging"], heard["discharging"])
+        lower, upper = self.exchange_bounds()
+        exchange = min(max(wanted, lower), upper)
+        own = min(max(-exchange, 0.0), max(float(self.heard("building_kwh")), 0.0))
+        exchange = max(exchange, 0.0) - own - float(self.heard("sent_kwh"))
+        self.energy_kwh = float(
+            charged(self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
+        )
 
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
@@ -109,12 +130,48 @@ class BatteryBank:
         lower, upper = self.exchange_bounds()
         return np.clip(wanted_kwh, lower, upper)
 
-    def hear_prices(
-        self, valley_kwh: float, peak_kwh: float, heard: NDArray[np.bool_] | bool
-    ) -> None:
-        """Keep the prices of the day where they were heard; the others stay idle."""
-        self["valley_kwh"][:] = np.where(heard, valley_kwh, np.nan)
-        self["peak_kwh"][:] = np.where(heard, peak_kwh, np.nan)
+    def report(self, about: dict[str, Any]) -> BatteryState:
+        """Tell what each holds, how much it can hold and how fast."""
+        return BatteryState(
+            energy_kwh=self["energy_kwh"], capacity_kwh=self["capacity_kwh"],
+            power_kw=self["power_kw"], **about,
+        )  # fmt: skip
+
+    def carry_out(
+        self, said: Heard[TransferOrder], left: OwnLoadFirst, line_loss_rate: float
+    ) -> Orders:
+        """Return what batteries give of the orders that they hear: no more than they have left."""
+        message, rows = said.message, np.broadcast_to(said.rows, said.message.count)
+        giver, taker = message.giver[rows], message.taker[rows]
+        sent = np.asarray(message.energy_kwh)[rows]
+        ordered = np.bincount(giver, sent, len(self))
+        share = np.ones(len(self))
+        # Orders are made of what was offered, and may exceed it by rounding.
+        beyond = ordered > left.surplus_kwh * (1.0 + ROUNDING)
+        share[beyond] = left.surplus_kwh[beyond] / ordered[beyond]
+        sent = sent * share[giver]
+        return Orders(giver, taker, sent, sent * (1.0 - line_loss_rate))
+
+    def forget_prices(self) -> None:
+        """Forget the prices of the day before."""
+        self["valley_kwh"][:] = self["peak_kwh"][:] = np.nan
+
+    def hear_prices(self, said: Heard[PeakSignal]) -> None:
+        """Keep the prices of the day where they are heard; the others stay idle."""
+        who = ... if said.who is True else said.who
+        self["valley_kwh"][who] = said.message.valley_kwh
+        self["peak_kwh"][who] = said.message.peak_kwh
+
+    def hear_meter(
+        self, reading: MeterReading, who: Who, charging: bool, discharging: bool
+    ) -> NDArray[np.float64]:
+        """Return what each exchanges at the load it hears of [kWh]; nothing where it hears none."""
+        load = float(reading.energy_kwh)
+        heard = self.population.heard
+        heard["community_kwh"][self.rows] = np.where(who, load, np.nan)
+        heard |= {"charging": charging, "discharging": discharging}
+        answers = self.answer(load, charging, discharging)
+        return answers if who is True else np.where(who, answers, 0.0)
 
     def answer(self, load_kwh: float, charging: bool, discharging: bool) -> NDArray[np.float64]:
         """Return what each exchanges at the prices it last heard [kWh], shape (batteries,)."""

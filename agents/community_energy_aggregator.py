@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.fleet import ParkedVehicles
+from hmesh.environment.ask_and_answer import Conversation, Heard, Party, Who, reply_to
+from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
@@ -15,8 +17,10 @@ from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
 from hmesh.markets.price_limits import price_limits
 from hmesh.markets.three_level_game import PriceBounds
+from hmesh.markets.told_curves import COLUMNS, SATURATED, sum_of_curves
 
-MOST_ATTEMPTS = 8
+type Bids = Literal["prices", "curves"]
+
 MOST_REVISIONS = 10
 
 
@@ -36,6 +40,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         What it may ask.
     without_vehicles : {"pass_through", "profit_max"}
         How it prices a community that cannot answer.
+    bids : {"prices", "curves"}
+        Whether it asks its vehicles about prices, or for their answers to every price.
     """
 
     def __init__(
@@ -44,17 +50,19 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         name: str,
         bounds: PriceBounds,
         without_vehicles: Literal["pass_through", "profit_max"],
+        bids: Bids = "prices",
     ) -> None:
         super().__init__(model)
         self.name = name
         self.bounds = bounds
         self.without_vehicles = without_vehicles
+        self.bids = bids
         self.heard_price = bounds.utility_lower
         self.unexplained = 0
         self.fallbacks = 0
         self.questions = 0
-        self._step = 0
-        self._round = 0
+        self.price = float("nan")
+        self.exchange_kwh = np.zeros(0)
         self._parked: ParkedVehicles
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
@@ -81,20 +89,55 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         it asks no price at which they are left.
         """
         self._limits_kwh = limits_kwh
-        self._step, self._round = step, 0
-        self._parked, self._fixed_kwh = parked, fixed_kwh
+        self._open(step, parked)
+        self._fixed_kwh = fixed_kwh
         self._learned = self._answers = None
-        self.unexplained = self.fallbacks = self.questions = 0
         if len(parked):
-            bounds = self.bounds
-            learned = learn_demand(
-                self._ask_vehicles, fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper,
-                charge_efficiency=parked.charge_efficiency,
-                discharge_efficiency=parked.discharge_efficiency,
-            )  # fmt: skip
+            learned = self._hear_curves() if self.bids == "curves" else self._probe()
             self.unexplained = int(learned.unexplained.sum())
             self.questions = learned.probes
             self._understand(learned)
+
+    def _open(self, step: int, parked: ParkedVehicles) -> None:
+        # Asking leaves time for the utility to ask, and for both to announce.
+        self._talk = Conversation(self.bus, self.name, step, keeps_waits=6)
+        self._parked = parked
+        self.unexplained = self.fallbacks = self.questions = 0
+
+    def _probe(self) -> LearnedDemand:
+        """Learn what vehicles want from what they answer to some prices."""
+        bounds, parked = self.bounds, self._parked
+        return learn_demand(
+            self._ask_vehicles, self._fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper,
+            charge_efficiency=parked.charge_efficiency,
+            discharge_efficiency=parked.discharge_efficiency,
+        )  # fmt: skip
+
+    def _hear_curves(self) -> LearnedDemand:
+        """Let vehicles tell what they would take at every price.
+
+        Those that are not heard, or cannot tell it so, are asked what they take at one price.
+        """
+        bounds, count = self.bounds, len(self._parked)
+        lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
+        curves = np.full((count, len(COLUMNS)), np.nan)
+
+        def hear(answer: Heard[CurveBid]) -> None:
+            answer.write(curves, answer.message.curves)
+
+        self._talk.ask(
+            [Party(f"vehicles@{self.name}", count, self._parked.hear_curves)],
+            lambda about: CurveRequest(lowest_price=lowest, highest_price=highest, **about),
+            hear,
+        )
+        unexplained = np.isnan(curves[:, SATURATED])
+        inelastic = np.zeros(count)
+        if unexplained.any():
+            taken = np.nan_to_num(self._ask_vehicles(0.5 * (lowest + highest)))
+            inelastic = np.where(unexplained, taken, 0.0)
+        fixed = self._fixed_kwh + float(inelastic.sum())
+        answers = sum_of_curves(fixed, curves[~unexplained])
+        return LearnedDemand(answers, unexplained, inelastic, 1 + int(unexplained.any()))
 
     def _understand(self, learned: LearnedDemand) -> None:
         bounds = self.bounds
@@ -108,65 +151,61 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
                 curve = demand_curve(learned.kinks, floor, ceiling)
         self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
 
+    def step(self) -> None:
+        """Ask its vehicles, choose the best price for that of the utility, and announce it.
+
+        It does so in a step in which it has negotiated; where prices are computed it has no part.
+        """
+        if not np.isnan(self.price):
+            self.begin_step(self.model.step_index, self._parked, self._fixed_kwh)
+            self.announce(self.heard_price)
+
+    @property
+    def vehicles(self) -> Party[PriceOffer, EnergyBid]:
+        """The vehicles of its community, as it addresses them."""
+        return Party(f"vehicles@{self.name}", len(self._parked), self._parked.hear)
+
+    @property
+    def party(self) -> Party[PriceOffer, EnergyBid]:
+        """Itself, as the utility addresses it."""
+        return Party(self.name, 1, self.hear)
+
     def _ask_vehicles(self, price: float) -> NDArray[np.float64]:
         """Ask every vehicle until it has answered; NaN for those that stay silent."""
-        count = len(self._parked)
-        if not self._room():
-            return np.full(count, np.nan)
-        energy, answered = self._ask_once(price, None)
-        if answered is True:
-            return energy
-        silent = ~np.broadcast_to(answered, count)
-        heard = np.where(silent, np.nan, energy)
-        for _ in range(MOST_ATTEMPTS - 1):
-            if not silent.any() or not self._room():
-                break
-            energy, answered = self._ask_once(price, silent)
-            those = silent.copy()
-            those[silent] = answered
-            heard[those] = energy[those]
-            silent &= ~those
+        heard = np.full(len(self._parked), np.nan)
+
+        def hear(answer: Heard[EnergyBid]) -> None:
+            answer.write(heard, np.asarray(answer.message.energy_kwh))
+
+        self._talk.ask([self.vehicles], lambda about: PriceOffer(price=price, **about), hear)
         return heard
 
-    def _ask_once(
-        self, price: float, asked: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
-        """Ask some vehicles, or all; return what all would answer, and whose answers came."""
-        vehicles = f"vehicles@{self.name}"
-        energy = self._parked.respond(price)
-        told = energy if asked is None else energy[asked]
-        step, round_, count = self._step, self._round, len(told)
-        self._round += 1
-        reached = self.bus.send(
-            PriceOffer(
-                step=step, round=round_, sender=self.name, receiver=vehicles,
-                count=count, price=price,
-            )
-        )  # fmt: skip
-        self.bus.wait()
-        returned = self.bus.send(
-            EnergyBid(
-                step=step, round=round_, sender=vehicles, receiver=self.name,
-                count=count, energy_kwh=told,
-            )
-        )  # fmt: skip
-        self.bus.wait()
-        if reached is True and returned is True:
-            return energy, True
-        return energy, np.asarray(reached) & np.asarray(returned)
-
-    def _room(self) -> bool:
-        """Whether asking leaves time for the utility to ask, and for both to announce."""
-        return self.bus.now_h + 6 * self.bus.patience_h <= self.bus.deadline_h
-
-    def hear(self, offer: PriceOffer) -> EnergyBid:
+    def hear(self, offer: PriceOffer, who: Who = True) -> EnergyBid:
         """Answer the utility's offer with the energy the community would take."""
         self.heard_price = offer.price
         energy = float(self._demand_kwh(offer.price))
-        return EnergyBid(
-            step=offer.step, round=offer.round, sender=self.name, receiver=offer.sender,
-            energy_kwh=energy,
-        )  # fmt: skip
+        return EnergyBid(energy_kwh=energy, **reply_to(offer, 1))
+
+    @property
+    def curve_party(self) -> Party[CurveRequest, CommunityCurve]:
+        """Itself, as the utility addresses it to hear its curve."""
+        return Party(self.name, 1, self.hear_curves)
+
+    def hear_curves(self, request: CurveRequest, who: Who = True) -> CommunityCurve:
+        """Tell the utility what the community would take at every price."""
+        answers = self._answers
+        if answers is None:
+            start = np.array([request.lowest_price])
+            offset, gain = np.array([self._fixed_kwh]), np.zeros(1)
+        else:
+            start, offset, gain = answers.starts, answers.demand_offset, answers.demand_gain
+        return CommunityCurve(
+            start_price=start, offset_kwh=offset, gain=gain, **reply_to(request, 1)
+        )
+
+    def follow(self, announcement: Heard[PriceAnnouncement]) -> None:
+        """Take over the utility's price of the step."""
+        self.heard_price = announcement.message.price
 
     def _demand_kwh(self, utility_price: float) -> float:
         if self._answers is None:
@@ -222,13 +261,12 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             if revised == price:
                 break
             price = revised
-        return price, self._settle(price)
+        self.price, self.exchange_kwh = price, self._settle(price)
+        return self.price, self.exchange_kwh
 
     def impose(self, step: int, parked: ParkedVehicles, price: float) -> NDArray[np.float64]:
         """Set a price that was found without asking; return what every vehicle exchanges [kWh]."""
-        self._step, self._round = step, 0
-        self._parked = parked
-        self.unexplained = self.fallbacks = self.questions = 0
+        self._open(step, parked)
         return self._settle(price)
 
     def _revise(self, energy: NDArray[np.float64]) -> None:
@@ -241,16 +279,19 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
 
     def _settle(self, price: float) -> NDArray[np.float64]:
-        count = len(self._parked)
-        if count == 0:
-            return np.empty(0)
-        energy = self._parked.respond(price)
-        announcement = PriceAnnouncement(
-            step=self._step, round=self._round, sender=self.name,
-            receiver=f"vehicles@{self.name}", count=count, price=price,
-        )  # fmt: skip
-        idle = ~np.broadcast_to(self.bus.send(announcement), count)
-        if idle.any():
-            energy[idle] = 0.0
-            self.fallbacks += int(np.count_nonzero(idle))
+        energy = np.zeros(len(self._parked))
+        if len(energy) == 0:
+            return energy
+
+        def follow(announcement: Heard[PriceAnnouncement]) -> None:
+            energy[:] = self._parked.follow(announcement)
+
+        vehicles, talk = self.vehicles, self._talk
+        talk.announce(
+            vehicles.name,
+            vehicles.count,
+            lambda about, _: PriceAnnouncement(price=price, **about),
+            follow,
+        )
+        self.fallbacks += talk.unreached
         return energy

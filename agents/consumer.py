@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from hmesh.agents.row_agent import Column, RowAgent
+from hmesh.environment.chance import noise_factor
 
 
 class Consumer(RowAgent):
@@ -19,6 +20,16 @@ class Consumer(RowAgent):
     orientation = Column(np.int32, "-", 0, "how its photovoltaics stand")
 
     scenario_name: ClassVar[str] = ""
+
+    def step(self) -> None:
+        """Use what its meter's source says, grown and noisy; nothing where there is no supply."""
+        heard = self.population.heard
+        load = self.scale * heard["sources_kwh"][self.source]
+        if heard["growth"]:
+            load *= heard["growth"]
+        if heard["sigma"] is not None:
+            load *= float(noise_factor(np.array([self.noise]), heard["sigma"])[0])
+        self.load_kwh = 0.0 if heard["feeder_out"][self.community] else float(load)
 
 
 class Household(Consumer):

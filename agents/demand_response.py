@@ -3,14 +3,25 @@
 It knows of the schools only what they answer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.community_energy_aggregator import MOST_ATTEMPTS
+from hmesh.agents.community_energy_aggregator import Bids
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.ask_and_answer import (
+    MOST_ATTEMPTS,
+    Conversation,
+    Heard,
+    Party,
+    Who,
+    rows_of,
+)
+from hmesh.environment.curve_messages import SupplyCurveBid, SupplyCurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import (
     EnergyRequest,
@@ -21,6 +32,7 @@ from hmesh.environment.messages import (
     ValleyAnnouncement,
 )
 from hmesh.markets.incentive_game import IncentiveTerms, ration, search_incentive
+from hmesh.markets.told_curves import SUPPLY_COLUMNS, supply_kwh
 from hmesh.markets.valley_filling import fill_valley
 
 SCHOOLS = "schools"
@@ -65,16 +77,22 @@ class DemandResponse:
         With whom.
     tolerance : float
         Distance between prices that need not be told apart, as a share of the price range.
+    bids : {"prices", "curves"}
+        Whether it asks schools about prices, or for their answers to every price.
     """
 
-    def __init__(self, utility: UtilityCompany, schools: SchoolDistrict, tolerance: float) -> None:
+    def __init__(
+        self,
+        utility: UtilityCompany,
+        schools: SchoolDistrict,
+        tolerance: float,
+        bids: Bids = "prices",
+    ) -> None:
         self.utility = utility
         self.schools = schools
         self.tolerance = tolerance
-        self._step = 0
-        self._round = 0
-        self._heard: dict[float, NDArray[np.float64]] = {}
-        self._last = np.zeros(len(schools))
+        self.bids = bids
+        self._begin(0)
 
     @property
     def bus(self) -> MessageBus:
@@ -88,10 +106,17 @@ class DemandResponse:
         silent counts with what it offered last in this step, and with nothing before.
         """
         self._begin(step)
-        if not self._room() or len(self.schools) == 0:
+        if not self._talk.room or len(self.schools) == 0:
             return self._nothing()
+        by_curves = self.bids == "curves"
+        asked: Callable[[float], NDArray[np.float64]] = self._ask
+        if by_curves:
+            asked = self._read(self._hear_curves(terms))
         found = search_incentive(
-            lambda price: float(self._ask(price).sum()), terms, self.tolerance, self._room
+            lambda price: float(asked(price).sum()),
+            terms,
+            self.tolerance,
+            lambda: by_curves or self._talk.room,
         )
         offered = self._heard[found.price]
         total = float(offered.sum())
@@ -104,7 +129,7 @@ class DemandResponse:
         energy = ration(offered, wanted, 0.0 if firm is None else firm)
         return self.order(
             step, found.price, energy, rationed=wanted < total * (1 - 1e-12), gap=found.gap,
-            questions=found.probes,
+            questions=1 if by_curves else found.probes,
         )  # fmt: skip
 
     def order(
@@ -118,21 +143,22 @@ class DemandResponse:
         questions: int = 0,
     ) -> IncentiveTrade:
         """Take energy at a price; a school that the order does not reach stays idle."""
-        if step != self._step or questions == 0:
+        if step != self._talk.step or questions == 0:
             self._begin(step)
         wanted = energy_kwh > 0
         sold, missed = np.zeros(len(self.schools)), 0
         if wanted.any():
-            count = int(np.count_nonzero(wanted))
-            order = ExchangeOrder(
-                step=step, round=self._round, sender=self.utility.name, receiver=SCHOOLS,
-                count=count, energy_kwh=energy_kwh[wanted],
-                price=price if isinstance(price, float) else price[wanted],
-            )  # fmt: skip
-            reached = np.broadcast_to(self.bus.send(order), count)
+
+            def order(about: dict[str, Any], who: Who) -> ExchangeOrder:
+                asked = price if isinstance(price, float) else rows_of(price, who)
+                return ExchangeOrder(energy_kwh=rows_of(energy_kwh, who), price=asked, **about)
+
+            def follow(heard: Heard[ExchangeOrder]) -> None:
+                sold[:] = self.schools.follow(heard)
+
+            self._talk.announce(SCHOOLS, len(self.schools), order, follow, among=wanted)
             self.bus.wait()
-            sold[wanted] = np.where(reached, energy_kwh[wanted], 0.0)
-            missed = count - int(np.count_nonzero(reached))
+            missed = self._talk.unreached
         return IncentiveTrade(price, sold, rationed, gap, questions, missed)
 
     def fill_valley(
@@ -160,61 +186,37 @@ class DemandResponse:
         agreed = np.zeros(count, dtype=np.bool_)
         if slots == 0 or count == 0:
             return schedule, ~agreed
-        within = self.schools.within(self.schools.needs_kwh(), slots)
-        heard = self._hear_requests(load_kwh, within)
-        schedule[heard] = fill_valley(load_kwh, within[heard])
-        waiting = heard.copy()
-        for _ in range(MOST_ATTEMPTS):
-            if not waiting.any() or not self.bus.open:
-                break
-            proposal = ScheduleProposal(
-                step=step, round=self._round, sender=self.utility.name, receiver=SCHOOLS,
-                count=int(waiting.sum()), energy_kwh=schedule[waiting].sum(axis=1),
-                schedule_kwh=schedule[waiting],
-            )  # fmt: skip
-            reached = np.zeros(count, dtype=np.bool_)
-            reached[waiting] = self.bus.send(proposal)
-            self.bus.wait()
-            self._round += 1
-            agreed |= reached
-            waiting &= ~reached
-        schedule[~agreed] = 0.0
+        within = np.zeros((count, slots + 1))
+
+        def hear(answer: Heard[EnergyRequest]) -> None:
+            answer.write(within, answer.message.within_kwh)
+
+        asked = Party(SCHOOLS, count, self.schools.hear_valley)
+        answered = self._talk.ask(
+            [asked], lambda about: ValleyAnnouncement(load_kwh=load_kwh, **about), hear
+        )
+        if answered[0] is None:
+            return schedule, agreed
+        heard = np.broadcast_to(answered[0], count).copy()
+        due = np.zeros((count, slots))
+        due[heard] = fill_valley(load_kwh, within[heard])
+
+        def propose(about: dict[str, Any], who: Who) -> ScheduleProposal:
+            of_each = rows_of(due, who)
+            return ScheduleProposal(energy_kwh=of_each.sum(axis=1), schedule_kwh=of_each, **about)
+
+        def follow(proposal: Heard[ScheduleProposal]) -> None:
+            agreed[:] |= proposal.who
+            proposal.write(schedule, proposal.message.schedule_kwh)
+
+        self._talk.announce(SCHOOLS, count, propose, follow, among=heard, attempts=MOST_ATTEMPTS)
         return schedule, agreed
 
-    def _hear_requests(
-        self, load_kwh: NDArray[np.float64], within_kwh: NDArray[np.float64]
-    ) -> NDArray[np.bool_]:
-        """Announce the valley until every school has asked for its energy; return who has."""
-        count = len(self.schools)
-        heard = np.zeros(count, dtype=np.bool_)
-        for _ in range(MOST_ATTEMPTS):
-            silent = ~heard
-            if not silent.any() or not self._room():
-                break
-            about = {"step": self._step, "round": self._round, "count": int(silent.sum())}
-            valley = ValleyAnnouncement(
-                sender=self.utility.name, receiver=SCHOOLS, load_kwh=load_kwh, **about
-            )
-            reached = self.bus.send(valley)
-            self.bus.wait()
-            request = EnergyRequest(
-                sender=SCHOOLS, receiver=self.utility.name, energy_kwh=within_kwh[silent, -1],
-                within_kwh=within_kwh[silent], **about,
-            )  # fmt: skip
-            returned = self.bus.send(request)
-            self.bus.wait()
-            self._round += 1
-            heard[silent] = np.asarray(reached) & np.asarray(returned)
-        return heard
-
     def _begin(self, step: int) -> None:
-        self._step, self._round = step, 0
-        self._heard = {}
+        # A question and its answer leave time for the order that follows.
+        self._talk = Conversation(self.bus, self.utility.name, step, keeps_waits=3)
+        self._heard: dict[float, NDArray[np.float64]] = {}
         self._last = np.zeros(len(self.schools))
-
-    def _room(self) -> bool:
-        """Whether a question and its answer leave time for the order that follows."""
-        return self.bus.now_h + 3 * self.bus.patience_h <= self.bus.deadline_h
 
     def _nothing(self) -> IncentiveTrade:
         count = len(self.schools)
@@ -226,27 +228,49 @@ class DemandResponse:
         lower = [asked for asked in self._heard if price - near <= asked < price]
         return np.minimum(self._heard[max(lower)], self._heard[price]) if lower else None
 
+    def _hear_curves(self, terms: IncentiveTerms) -> NDArray[np.float64]:
+        """Let schools tell what they would sell at every price; nothing of those that are silent.
+
+        Returns
+        -------
+        array, shape (schools, 5)
+            As of `hmesh.markets.told_curves.school_curves`.
+        """
+        curves = np.zeros((len(self.schools), len(SUPPLY_COLUMNS)))
+        lowest, highest = terms.lowest_price, terms.highest_price
+
+        def hear(answer: Heard[SupplyCurveBid]) -> None:
+            answer.write(curves, answer.message.curves)
+
+        self._talk.ask(
+            [Party(SCHOOLS, len(self.schools), self.schools.hear_curves)],
+            lambda about: SupplyCurveRequest(lowest_price=lowest, highest_price=highest, **about),
+            hear,
+        )
+        return curves
+
+    def _read(self, curves: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
+        """Return what reads from the curves what schools offer, and asks those that told none."""
+        untold = np.isnan(curves[:, 0])
+        told = np.nan_to_num(curves)
+
+        def offered(price: float) -> NDArray[np.float64]:
+            offers = supply_kwh(told, price)
+            if untold.any() and self._talk.room:
+                offers = np.where(untold, self._ask(price), offers)
+            self._heard[price] = offers
+            return offers
+
+        return offered
+
     def _ask(self, price: float) -> NDArray[np.float64]:
         """Ask every school until it has answered; return what each offers [kWh]."""
-        count = len(self.schools)
-        silent = np.ones(count, dtype=np.bool_)
-        for _ in range(MOST_ATTEMPTS):
-            about = {"step": self._step, "round": self._round, "count": int(silent.sum())}
-            offer = IncentiveOffer(sender=self.utility.name, receiver=SCHOOLS, price=price, **about)
-            reached = self.bus.send(offer)
-            self.bus.wait()
-            energy = self.schools.respond(price)
-            bid = SupplyOffer(
-                sender=SCHOOLS, receiver=self.utility.name, energy_kwh=energy[silent], **about
-            )
-            returned = self.bus.send(bid)
-            self.bus.wait()
-            self._round += 1
-            answered = np.zeros(count, dtype=np.bool_)
-            answered[silent] = np.asarray(reached) & np.asarray(returned)
-            self._last = np.where(answered, energy, self._last)
-            silent &= ~answered
-            if not silent.any() or not self._room():
-                break
-        self._heard[price] = self._last
-        return self._last
+        last = self._last = self._last.copy()
+
+        def hear(answer: Heard[SupplyOffer]) -> None:
+            answer.write(last, np.asarray(answer.message.energy_kwh))
+
+        schools = Party(SCHOOLS, len(self.schools), self.schools.hear)
+        self._talk.ask([schools], lambda about: IncentiveOffer(price=price, **about), hear)
+        self._heard[price] = last
+        return last

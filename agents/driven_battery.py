@@ -1,22 +1,25 @@
 """Batteries on wheels: what electric vehicles and school buses have in common."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-from hmesh.agents.row_agent import Column, RowAgent
+from hmesh.agents.agent_rows import AgentRows
+from hmesh.agents.battery import Battery
+from hmesh.agents.row_agent import Column
 from hmesh.environment.battery import exchange_bounds
+from hmesh.environment.population import Population
 
 
-class DrivenBattery(RowAgent):
+class DrivenBattery(Battery):
     """A battery that drives, and exchanges energy where it is plugged in."""
 
-    capacity_kwh = Column(np.float64, "kWh", 40.0, "size of the battery")
-    power_kw = Column(np.float64, "kW", 7.0, "rating at the plug, both ways")
-    soc_min = Column(np.float64, "-", 0.2, "state of charge below which it does not discharge")
-    soc_max = Column(np.float64, "-", 0.9, "state of charge above which it does not charge")
-    charge_efficiency = Column(np.float64, "-", 1.0, "stored energy per energy drawn")
-    discharge_efficiency = Column(np.float64, "-", 1.0, "delivered energy per energy taken out")
+    capacity_kwh = Battery.capacity_kwh.otherwise(40.0)
+    power_kw = Battery.power_kw.otherwise(7.0)
+    soc_min = Battery.soc_min.otherwise(0.2)
+    energy_kwh = Battery.energy_kwh.otherwise(20.0)
     consumption_kwh_per_km = Column(np.float64, "kWh/km", 0.16, "energy used by driving")
-    energy_kwh = Column(np.float64, "kWh", 20.0, "stored energy", state=True)
     driven_km = Column(np.float64, "km", 0.0, "distance driven in this step", state=True)
     reserve_kwh = Column(np.float64, "kWh", 0.0, "kept back for driving ahead", state=True)
 
@@ -25,8 +28,38 @@ class DrivenBattery(RowAgent):
         """Whether it is plugged in where there is supply."""
         raise NotImplementedError
 
-    def exchange_bounds(self) -> tuple[float, float]:
-        """Return the least and the greatest energy it can exchange in this step [kWh]."""
+    @property
+    def held_back_kwh(self) -> float:
+        """Energy above the lowest state of charge that it keeps for driving ahead [kWh]."""
+        return self.reserve_kwh
+
+
+class DrivenBatteryRows(AgentRows):
+    """Many driven batteries at once."""
+
+    __slots__ = ("_bounds",)
+
+    _bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+
+    def __init__(
+        self,
+        model: Any,
+        population: Population,
+        rows: NDArray[np.intp],
+        bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    ) -> None:
+        super().__init__(model, population, rows)
+        object.__setattr__(self, "_bounds", bounds)
+
+    @property
+    def can_exchange(self) -> NDArray[np.bool_]:
+        """Whether each is plugged in where there is supply."""
+        raise NotImplementedError
+
+    def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the least and the greatest energy each can exchange in this step [kWh]."""
+        if self._bounds is not None:
+            return self._bounds
         lower, upper = exchange_bounds(
             self.energy_kwh,
             self.capacity_kwh,
@@ -39,4 +72,4 @@ class DrivenBattery(RowAgent):
             self.reserve_kwh,
             self.can_exchange,
         )
-        return float(lower), float(upper)
+        return lower, upper

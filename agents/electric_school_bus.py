@@ -4,22 +4,42 @@ import numpy as np
 
 from hmesh.agents.driven_battery import DrivenBattery
 from hmesh.agents.row_agent import Column
+from hmesh.environment.battery import charged, exchange_bounds
 
 
 class ElectricSchoolBus(DrivenBattery):
     """A bus of a school, with a battery and a route of its own."""
 
     school = Column(np.int32, "-", 0, "school it belongs to")
-    capacity_kwh = Column(np.float64, "kWh", 200.0, "size of the battery")
-    power_kw = Column(np.float64, "kW", 60.0, "rating at the plug, both ways")
-    consumption_kwh_per_km = Column(np.float64, "kWh/km", 1.0, "energy used by driving")
+    capacity_kwh = DrivenBattery.capacity_kwh.otherwise(200.0)
+    power_kw = DrivenBattery.power_kw.otherwise(60.0)
+    consumption_kwh_per_km = DrivenBattery.consumption_kwh_per_km.otherwise(1.0)
     round_km = Column(np.float64, "km", 70.0, "length of its round; 0 for one that stays parked")
-    energy_kwh = Column(np.float64, "kWh", 180.0, "stored energy", state=True)
+    energy_kwh = DrivenBattery.energy_kwh.otherwise(180.0)
     plugged = Column(np.bool_, "-", True, "whether it can exchange energy", state=True)
     owed_kwh = Column(
         np.float64, "kWh", 0.0, "charging that would replace what it sold", state=True
     )
     fell_short = Column(np.bool_, "-", False, "could not finish the round under way", state=True)
+
+    def step(self) -> None:
+        """Hear what its school deals out to it, charge or sell it, and drive."""
+        charge, sold = float(self.heard("charge_kwh")), float(self.heard("sold_kwh"))
+        used = min(self.driven_km * self.consumption_kwh_per_km, self.energy_kwh)
+        replaced = 0.0
+        if charge > 0:
+            _, needs = exchange_bounds(
+                self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, np.inf,
+                self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
+                self.reserve_kwh, self.plugged,
+            )  # fmt: skip
+            replaced = min(self.owed_kwh / needs if needs > 0 else 0.0, 1.0) * charge
+        per_sold = self.discharge_efficiency * self.charge_efficiency
+        self.owed_kwh = max(self.owed_kwh + sold / per_sold - float(replaced), 0.0)
+        left = charged(
+            self.energy_kwh, charge - sold, self.charge_efficiency, self.discharge_efficiency
+        )
+        self.energy_kwh = max(float(left) - used, 0.0)
 
     @property
     def can_exchange(self) -> bool:

@@ -1,15 +1,21 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hmesh.agents.driven_battery import DrivenBattery
+from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
 from hmesh.agents.row_agent import Column
-from hmesh.environment.battery import usable_kwh
+from hmesh.agents.step_payment import StepPayment
+from hmesh.environment.battery import charged, usable_kwh
+from hmesh.markets.learned_demand import learn_demand
+from hmesh.markets.told_curves import COLUMNS, told_curve
 from hmesh.markets.vehicle_response import best_response
 
 
 class ElectricVehicle(DrivenBattery):
     """A battery on wheels that weighs the energy it holds against its price."""
+
+    decisions = ("respond",)
 
     lam = Column(np.float64, "money/kWh", 60.0, "value of the first kWh held")
     theta = Column(np.float64, "money/kWh^2", 2.0, "fall of that value with every kWh held")
@@ -25,12 +31,37 @@ class ElectricVehicle(DrivenBattery):
         """Whether it is parked, and no outage keeps its plug idle."""
         return self.community >= 0 and not self.cut_off
 
+    def step(self) -> None:
+        """Hear the price of the step, exchange what suits it best, or drive.
+
+        Where nobody names a price it charges until full, once its night at home has begun.
+        """
+        if self.community >= 0:
+            exchange = self._exchange()
+            self.energy_kwh = float(
+                charged(
+                    self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
+                )
+            )
+        else:
+            wanted = self.driven_km * self.consumption_kwh_per_km
+            self.energy_kwh -= min(wanted, self.energy_kwh)
+
+    def _exchange(self) -> float:
+        """Return what it exchanges in the step, by what it has heard [kWh]."""
+        if self.population.heard["unpriced"]:
+            return self.exchange_bounds()[1] if self.day_finished else 0.0
+        price = float(self.heard("price"))
+        return 0.0 if np.isnan(price) else self.respond(price)
+
     def respond(self, price: float) -> float:
         """Return the energy it exchanges at ``price`` [kWh], above 0 when charging.
 
         Override it to give a vehicle a will of its own; what lies outside its
-        :meth:`exchange_bounds` is refused.
+        :meth:`exchange_bounds` is refused. It must change nothing: it is asked at many prices.
         """
+        if type(self) is not ElectricVehicle and self.by_rows("respond"):
+            return float(type(self).respond_rows(self.as_rows(), price)[0])
         lower, upper = self.exchange_bounds()
         usable = usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min)
         energy = best_response(
@@ -38,3 +69,61 @@ class ElectricVehicle(DrivenBattery):
             self.charge_efficiency, self.discharge_efficiency,
         )  # fmt: skip
         return float(energy)
+
+    def curve(self, lowest_price: float, highest_price: float) -> NDArray[np.float64]:
+        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (9,).
+
+        It follows from what it responds to some prices of the range. NaN where no clipped line and
+        no battery explains that: then it is asked about prices.
+        """
+        learned = learn_demand(
+            lambda price: np.array([self.respond(price)]), 0.0, lowest_price, highest_price,
+            charge_efficiency=self.charge_efficiency,
+            discharge_efficiency=self.discharge_efficiency,
+        )  # fmt: skip
+        if learned.unexplained[0]:
+            return np.full(len(COLUMNS), np.nan)
+        return told_curve(learned.kinks)
+
+    @classmethod
+    def respond_rows(cls, vehicles: "VehicleRows", price: float) -> NDArray[np.float64]:
+        """Return the energies that many vehicles exchange at ``price`` [kWh], shape (n,).
+
+        Override it in place of `respond`, so that vehicles of a behaviour decide at once.
+        """
+        lower, upper = vehicles.exchange_bounds()
+        usable = usable_kwh(vehicles.energy_kwh, vehicles.capacity_kwh, vehicles.soc_min)
+        energy: NDArray[np.float64] = best_response(
+            price, vehicles.lam, vehicles.theta, usable, lower, upper,
+            vehicles.charge_efficiency, vehicles.discharge_efficiency,
+        )  # fmt: skip
+        return energy
+
+    def learn(self, settlement: StepPayment[float]) -> None:
+        """Take in what it paid in a step in which it was asked a price.
+
+        It is called once a step, before batteries move, of vehicles that are plugged in and have a
+        behaviour. Here, and only here, a behaviour changes its columns.
+        """
+
+    @classmethod
+    def learn_rows(
+        cls, vehicles: "VehicleRows", settlement: StepPayment[NDArray[np.float64]]
+    ) -> None:
+        """Take in what many vehicles paid; override it in place of `learn`."""
+
+    def as_rows(self) -> "VehicleRows":
+        """Return it as rows, of which there is one."""
+        return VehicleRows(self.model, self.population, np.array([self.row]))
+
+
+class VehicleRows(DrivenBatteryRows):
+    """Many vehicles at once: what a behaviour decides for, and lets learn."""
+
+    __slots__ = ()
+
+    @property
+    def can_exchange(self) -> NDArray[np.bool_]:
+        """Whether each is parked, and no outage keeps its plug idle."""
+        can: NDArray[np.bool_] = (self.community >= 0) & ~self.cut_off
+        return can

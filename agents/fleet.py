@@ -6,14 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.step_payment import StepPayment
+from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.curve_messages import CurveBid, CurveRequest
+from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.environment.population import Population
 from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.told_curves import battery_curves
 from hmesh.markets.vehicle_response import best_response
 
 type PerVehicle = float | NDArray[np.float64]
+# Vehicles of one behaviour among some: its class, their places there, and their rows.
+type Behaving = tuple[type[ElectricVehicle], NDArray[np.intp], VehicleRows]
 
 
 class Fleet(AgentGroup[ElectricVehicle]):
@@ -30,6 +37,18 @@ class Fleet(AgentGroup[ElectricVehicle]):
         super().__init__(model, ElectricVehicle, population)
         self.keeps_reserve = keeps_reserve
         self.outages = outages
+
+    @property
+    def heard_price(self) -> NDArray[np.float64]:
+        """The price that each heard in this step; NaN where it heard none [money/kWh]."""
+        heard = self.population.heard
+        price: NDArray[np.float64] = heard.setdefault("price", np.full(len(self), np.nan))
+        return price
+
+    def begin_step(self) -> None:
+        """Forget the prices of the step before."""
+        self.heard_price[:] = np.nan
+        self.population.heard["unpriced"] = False
 
     @property
     def plugged(self) -> NDArray[np.bool_]:
@@ -75,8 +94,14 @@ class Fleet(AgentGroup[ElectricVehicle]):
         lower, upper = self.exchange_bounds(rows, energy)
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
-        known = [self.each(name, rows) for name in names]
-        return ParkedVehicles(self, rows, energy, usable, lower, upper, *known)
+        lam, theta, into, out_of = (self.each(name, rows) for name in names)
+        behaving = tuple(
+            (kind, k, VehicleRows(self.model, self.population, rows[k], (lower[k], upper[k])))
+            for kind, k in self.replaced(rows)
+        )
+        return ParkedVehicles(
+            self, rows, energy, usable, lower, upper, lam, theta, into, out_of, behaving
+        )
 
     def driving_kwh(
         self, rows: NDArray[np.intp]
@@ -109,6 +134,8 @@ class ParkedVehicles:
         What each values energy at [money/kWh, money/kWh^2].
     charge_efficiency, discharge_efficiency : float or array, shape (n,)
         Losses of the plug of each, which it states when it is plugged in [-].
+    behaving : tuple of Behaving
+        Those of them that have a behaviour.
     """
 
     fleet: Fleet
@@ -121,9 +148,40 @@ class ParkedVehicles:
     theta: PerVehicle
     charge_efficiency: PerVehicle = 1.0
     discharge_efficiency: PerVehicle = 1.0
+    behaving: tuple[Behaving, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
+        """Answer an offer with the energies of those that hear it."""
+        energy = rows_of(self.respond(offer.price), who)
+        return EnergyBid(energy_kwh=energy, **reply_to(offer, len(energy)))
+
+    def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
+        """Tell the answers to every price of those that hear the request."""
+        curves = battery_curves(
+            self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
+        for k in self._self_willed():
+            vehicle = self.fleet[int(self.rows[k])]
+            curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
+        told = rows_of(curves, who)
+        return CurveBid(curves=told, **reply_to(request, len(told)))
+
+    def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:
+        """Return what every vehicle exchanges at the price announced [kWh].
+
+        Those that do not hear it stay idle.
+        """
+        price, who = announcement.message.price, announcement.who
+        heard = self.fleet.heard_price
+        heard[self.rows] = price if who is True else np.where(who, price, np.nan)
+        energy = self.respond(price)
+        if who is not True:
+            energy[~who] = 0.0
+        return energy
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""
@@ -147,18 +205,40 @@ class ParkedVehicles:
 
     def _decide_alone(self, price: float, energy_kwh: NDArray[np.float64]) -> None:
         """Replace the answers of vehicles with a will of their own by what they want."""
-        if len(self.fleet.self_willed) == 0:
-            return
-        alone: list[int] = np.flatnonzero(np.isin(self.rows, self.fleet.self_willed)).tolist()
-        for k in alone:
-            vehicle = self.fleet[int(self.rows[k])]
-            answer = vehicle.respond(price)
-            if not self.lower_kwh[k] - 1e-9 <= answer <= self.upper_kwh[k] + 1e-9:
+        for kind, places, vehicles in self.behaving:
+            if kind.by_rows("respond"):
+                answers = np.asarray(kind.respond_rows(vehicles, price), dtype=np.float64)
+                if answers.shape != places.shape:
+                    raise ValueError(
+                        f"{kind.__name__}.respond_rows returns an array of shape {answers.shape} "
+                        f"for {len(places)} vehicles"
+                    )
+            else:
+                each = (self.fleet[row].respond(price) for row in vehicles.rows.tolist())
+                answers = np.fromiter(each, np.float64, len(places))
+            lower, upper = vehicles.exchange_bounds()
+            within = (answers >= lower - 1e-9) & (answers <= upper + 1e-9)
+            if not within.all():
+                k = int(np.argmin(within))
                 raise ValueError(
-                    f"{type(vehicle).__name__} {vehicle.row} answers {answer} kWh, outside its "
-                    f"bounds from {self.lower_kwh[k]} to {self.upper_kwh[k]} kWh"
+                    f"{kind.__name__} {vehicles.rows[k]} answers {answers[k]} kWh, outside its "
+                    f"bounds from {lower[k]} to {upper[k]} kWh"
                 )
-            energy_kwh[k] = answer
+            energy_kwh[places] = answers
+
+    def learn(self, price: float, exchange_kwh: NDArray[np.float64], mean_paid: float) -> None:
+        """Let those with a behaviour learn from what they exchanged at a price."""
+        for kind, places, vehicles in self.behaving:
+            energy = exchange_kwh[places]
+            if kind.by_rows("learn"):
+                kind.learn_rows(vehicles, StepPayment(price, energy, mean_paid))
+                continue
+            for row, own in zip(vehicles.rows.tolist(), energy.tolist(), strict=True):
+                self.fleet[row].learn(StepPayment(price, own, mean_paid))
+
+    def _self_willed(self) -> list[int]:
+        """Return the numbers of those with a behaviour."""
+        return [k for _, places, _ in self.behaving for k in places.tolist()]
 
     def at_bound(self, exchange_kwh: NDArray[np.float64]) -> int:
         """Return how many vehicles would exchange more if their bounds allowed it."""

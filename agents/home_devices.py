@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.battery import Battery
 from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
+from hmesh.environment.battery import charged
 from hmesh.environment.home_messages import (
     SlotAnswer,
     SlotCommitment,
@@ -25,17 +27,24 @@ type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
-class HomeStorage(RowAgent):
+class HomeStorage(Battery):
     """A battery that stays in its home."""
 
+    def step(self) -> None:
+        """Hear what its controller settled, and charge or discharge it."""
+        exchange = float(self.heard("charge_kwh")) - float(self.heard("discharge_kwh"))
+        self.energy_kwh = float(
+            charged(self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
+        )
+
     home = Column(np.int32, "-", 0, "home it stands in")
-    capacity_kwh = Column(np.float64, "kWh", 10.0, "size")
-    power_kw = Column(np.float64, "kW", np.inf, "rating at the plug, in each direction")
-    soc_min = Column(np.float64, "-", 0.2, "state of charge below which it does not discharge")
-    soc_max = Column(np.float64, "-", 0.94, "state of charge above which it does not charge")
-    charge_efficiency = Column(np.float64, "-", 0.92, "stored energy per energy taken")
-    discharge_efficiency = Column(np.float64, "-", 0.92, "delivered energy per energy taken out")
-    energy_kwh = Column(np.float64, "kWh", 2.0, "stored energy", state=True)
+    capacity_kwh = Battery.capacity_kwh.otherwise(10.0)
+    power_kw = Battery.power_kw.otherwise(np.inf)
+    soc_min = Battery.soc_min.otherwise(0.2)
+    soc_max = Battery.soc_max.otherwise(0.94)
+    charge_efficiency = Battery.charge_efficiency.otherwise(0.92)
+    discharge_efficiency = Battery.discharge_efficiency.otherwise(0.92)
+    energy_kwh = Battery.energy_kwh.otherwise(2.0)
 
 
 class DevicesOfADay(Population):
@@ -51,17 +60,21 @@ class DevicesOfADay(Population):
         Steps that each accepts when it is offered them.
     committed_kwh : array, shape (steps, homes)
         What each holds for settled: its slots as last heard of [kWh].
+    delivered_kwh : array, shape (homes,)
+        What each generates in the step [kWh].
     """
 
     steps_kwh: Energies = np.empty((0, 0))
     window: Mask = np.empty((0, 0), dtype=np.bool_)
     accepted: Mask = np.empty((0, 0), dtype=np.bool_)
     committed_kwh: Energies = np.empty((0, 0))
+    delivered_kwh: NDArray[np.float64] = np.empty(0)
 
     def begin_day(self, steps_kwh: Energies, window: Mask, accepted: Mask) -> None:
         """Take over what is known of the day ahead, and forget the day before."""
         self.steps_kwh, self.window, self.accepted = steps_kwh, window, accepted
         self.committed_kwh = np.zeros(steps_kwh.shape)
+        self.delivered_kwh = np.zeros(steps_kwh.shape[1])
 
 
 class HomeDevice(RowAgent):
@@ -86,6 +99,11 @@ class HomeDevice(RowAgent):
 class HomeGenerator(HomeDevice):
     """Anything that generates."""
 
+    def step(self) -> None:
+        """Generate what it expected of the step, dimmed by clouds."""
+        day = self.population
+        day.delivered_kwh[self.row] = self.steps_kwh[day.heard["t"]] * day.heard["clear"]
+
 
 class Photovoltaics(HomeGenerator):
     """Modules that generate as the sun shines."""
@@ -97,6 +115,16 @@ class FuelCell(HomeGenerator):
 
 class Appliance(HomeDevice):
     """Anything that uses energy."""
+
+    def step(self) -> None:
+        """Count on the final slots, or where it has not heard them on those of the schedule."""
+        heard, row = self.population.heard, self.row
+        committed = self.population.committed_kwh
+        committed[:, row] = 0.0
+        for word in ("schedule", "commitment"):
+            steps_kwh, there = heard[word]
+            if there[row]:
+                committed[:, row] = steps_kwh[:, row]
 
     def refuses(self, take: Mask) -> Mask:
         """Return which of the slots it is offered it refuses, shape (steps,).
@@ -184,6 +212,7 @@ class Appliances(DeviceGroup[Appliance]):
 
     def hear_schedule(self, schedule: SlotSchedule, heard: Mask) -> None:
         """Count on the slots granted, where the schedule was heard."""
+        self.population.heard["schedule"] = (schedule.granted_kwh, heard)
         self.population.committed_kwh = np.where(heard, schedule.granted_kwh, 0.0)
 
     def answer(self, offer: SlotOffer) -> SlotAnswer:
@@ -197,6 +226,7 @@ class Appliances(DeviceGroup[Appliance]):
     def hear_commitment(self, commitment: SlotCommitment, heard: Mask) -> None:
         """Count on the final slots, where they were heard; elsewhere on the schedule."""
         day = self.population
+        day.heard["commitment"] = (commitment.committed_kwh, heard)
         day.committed_kwh = np.where(heard, commitment.committed_kwh, day.committed_kwh)
 
 

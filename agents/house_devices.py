@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from hmesh.agents.battery import Battery
 from hmesh.agents.row_agent import Column, RowAgent
-from hmesh.environment.battery import exchange_bounds
-from hmesh.environment.thermal_tank import heat_bounds
+from hmesh.environment.battery import charged, exchange_bounds
+from hmesh.environment.thermal_tank import heat_after, heat_bounds
 
 
 class RooftopPhotovoltaics(RowAgent):
@@ -14,6 +15,13 @@ class RooftopPhotovoltaics(RowAgent):
     scale = Column(np.float64, "-", 1.0, "their generation per generation of the series")
     generation_kwh = Column(np.float64, "kWh", 0.0, "generation of this step", state=True)
 
+    def step(self) -> None:
+        """Deliver what its series says, where there is supply."""
+        heard = self.population.heard
+        there = bool(heard["there"][self.row])
+        series = heard["sources_kwh"]
+        self.generation_kwh = float(series[self.source] * self.scale) if there else 0.0
+
 
 class HeatPump(RowAgent):
     """A heat pump that makes heat of electricity."""
@@ -21,23 +29,35 @@ class HeatPump(RowAgent):
     power_kw = Column(np.float64, "kW", 1.5, "most electricity it takes")
     cop = Column(np.float64, "-", 3.0, "coefficient of performance, heat per electricity")
 
+    def step(self) -> None:
+        """Hear how much electricity to take, and take it as far as it can."""
+        wanted, most = float(self.heard("set_point_kwh")), self.power_kw * self.model.step_h
+        self.population.heard["taken_kwh"][self.row] = min(max(wanted, 0.0), most)
 
-class HouseBattery(RowAgent):
+
+class HouseBattery(Battery):
     """A battery of a house."""
 
-    capacity_kwh = Column(np.float64, "kWh", 0.0, "size; 0 for none")
-    power_kw = Column(np.float64, "kW", 0.0, "rating at the plug, both ways")
-    soc_min = Column(np.float64, "-", 0.1, "least state of charge")
-    soc_max = Column(np.float64, "-", 0.9, "greatest state of charge")
-    efficiency = Column(np.float64, "-", 0.95, "of charging and of discharging each")
+    charge_efficiency = Battery.charge_efficiency.otherwise(0.95)
+    discharge_efficiency = Battery.discharge_efficiency.otherwise(0.95)
     wear = Column(np.float64, "money/kWh", 0.0, "upkeep per energy discharged")
-    energy_kwh = Column(np.float64, "kWh", 0.0, "energy stored", state=True)
+
+    def step(self) -> None:
+        """Hear what to exchange, and exchange it as far as it can."""
+        low, high = self.bounds()
+        exchange = min(max(float(self.heard("set_point_kwh")), low), high)
+        after = charged(
+            self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
+        )
+        # Rounding leaves it within the limits that bound its exchange.
+        least, most = self.soc_min * self.capacity_kwh, self.soc_max * self.capacity_kwh
+        self.energy_kwh = min(max(float(after), least), most)
 
     def bounds(self) -> tuple[float, float]:
         """Return what it can exchange in this step at least and at most [kWh]."""
         low, high = exchange_bounds(
             self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
-            self.model.step_h, self.efficiency, self.efficiency,
+            self.model.step_h, self.charge_efficiency, self.discharge_efficiency,
         )  # fmt: skip
         return low, high
 
@@ -51,6 +71,15 @@ class ThermalTank(RowAgent):
     loss_per_h = Column(np.float64, "1/h", 0.01, "share of the heat lost in an hour")
     wear = Column(np.float64, "money/kWh", 0.0, "upkeep per heat drawn")
     heat_kwh = Column(np.float64, "kWh heat", 0.0, "heat stored", state=True)
+
+    def step(self) -> None:
+        """Hear what heat to take or give, and do so as far as it can."""
+        low, high = self.bounds()
+        exchange = min(max(float(self.heard("set_point_kwh")), low), high)
+        left = heat_after(
+            self.heat_kwh, exchange, self.model.step_h, self.efficiency, self.loss_per_h
+        )
+        self.heat_kwh = min(max(float(left), 0.0), self.capacity_kwh)
 
     def bounds(self) -> tuple[float, float]:
         """Return the heat it can exchange in this step at least and at most [kWh]."""

@@ -4,10 +4,14 @@ import numpy as np
 
 from hmesh.agents.row_agent import Column, RowAgent
 from hmesh.markets.school_response import school_response
+from hmesh.markets.stored_energy_price import average_price_after
+from hmesh.markets.valley_filling import deal_out
 
 
 class School(RowAgent):
     """A school that weighs the energy in its buses against an incentive price."""
+
+    decisions = ("respond",)
 
     community = Column(np.int16, "-", 0, "where it stands")
     first_bus = Column(np.int32, "-", 0, "row of the first of its buses, which lie side by side")
@@ -28,6 +32,28 @@ class School(RowAgent):
     def bus_rows(self) -> range:
         """Rows of its buses."""
         return range(self.first_bus, self.first_bus + self.buses)
+
+    def step(self) -> None:
+        """Hear schedule and order, deal them out to its buses, and remember what it pays."""
+        heard, district = self.population.heard, self.group
+        fleet = district.buses.population
+        rows = slice(self.first_bus, self.first_bus + self.buses)
+        limit, alone = district.limit_kwh()[rows], np.zeros(self.buses, dtype=np.intp)
+        if heard["at_once"][self.row]:
+            charge = district.charge_kwh[rows]
+        else:
+            planned = heard["planned_kwh"][self.row : self.row + 1]
+            charge = deal_out(planned, district.needs_kwh()[rows], limit, alone)
+        spare = np.where(charge > 0, 0.0, district.spare_kwh()[rows])
+        order = heard["order_kwh"][self.row : self.row + 1]
+        fleet.heard["charge_kwh"][rows] = charge
+        fleet.heard["sold_kwh"][rows] = deal_out(order, spare, limit, alone)
+        drawn = float(np.bincount(alone, charge, 1)[0])
+        stored = float(np.bincount(alone, charge * fleet["charge_efficiency"][rows], 1)[0])
+        held = float(np.bincount(alone, fleet["energy_kwh"][rows], 1)[0])
+        # Energy lost in charging is paid for too.
+        price = float(heard["price"][self.row]) * (drawn / stored if stored > 0 else 1.0)
+        self.average_price = float(average_price_after(self.average_price, held, price, stored))
 
     def respond(self, price: float) -> float:
         """Return the energy it sells at an incentive price [kWh], at least 0.

@@ -8,11 +8,23 @@ from numpy.typing import NDArray
 from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.school import School
+from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.curve_messages import SupplyCurveBid, SupplyCurveRequest
+from hmesh.environment.messages import (
+    EnergyRequest,
+    ExchangeOrder,
+    IncentiveOffer,
+    SupplyOffer,
+    ValleyAnnouncement,
+)
 from hmesh.environment.population import Population
 from hmesh.markets.school_response import school_response
 from hmesh.markets.stored_energy_price import average_price_after
+from hmesh.markets.told_curves import school_curves
 from hmesh.markets.valley_filling import deal_out, within_steps
+
+ROUNDING = 1e-9
 
 
 class SchoolDistrict(AgentGroup[School]):
@@ -85,7 +97,13 @@ class SchoolDistrict(AgentGroup[School]):
         supplied : array of bool, shape (schools,)
             Whether each school is supplied by the grid.
         """
-        fleet = self.buses.population
+        fleet, schools = self.buses.population, len(self)
+        self.population.heard |= {
+            "order_kwh": np.zeros(schools),
+            "planned_kwh": np.zeros(schools),
+            "at_once": np.zeros(schools, dtype=np.bool_),
+        }
+        fleet.heard |= {"charge_kwh": np.zeros(len(fleet)), "sold_kwh": np.zeros(len(fleet))}
         away = (fleet["round_km"] > 0) & (share_of_round > 0)
         fleet["driven_km"][:] = share_of_round * fleet["round_km"]
         fleet["plugged"][:] = supplied[self.school_of] & ~away
@@ -169,6 +187,43 @@ class SchoolDistrict(AgentGroup[School]):
         """
         return deal_out(energy_kwh, of_kwh, self.limit_kwh(), self.school_of)
 
+    def hear(self, offer: IncentiveOffer, who: Who) -> SupplyOffer:
+        """Answer an incentive price with what those that hear it would sell."""
+        energy = rows_of(self.respond(offer.price), who)
+        return SupplyOffer(energy_kwh=energy, **reply_to(offer, len(energy)))
+
+    def hear_curves(self, request: SupplyCurveRequest, who: Who) -> SupplyCurveBid:
+        """Tell what those that hear it would sell at every incentive price."""
+        own = self.population
+        curves = school_curves(
+            own["lam"], own["theta"], own["average_price"], own["stored_kwh"], own["upper_kwh"],
+            saturates=own["saturates"], discharge_efficiency=own["discharge_efficiency"],
+        )  # fmt: skip
+        # Whoever has a will of its own is asked about prices.
+        curves[self.self_willed] = np.nan
+        told = rows_of(curves, who)
+        return SupplyCurveBid(curves=told, **reply_to(request, len(told)))
+
+    def hear_valley(self, valley: ValleyAnnouncement, who: Who) -> EnergyRequest:
+        """Ask for what can be charged in the steps of a valley."""
+        within = rows_of(self.within(self.needs_kwh(), len(valley.load_kwh)), who)
+        return EnergyRequest(
+            energy_kwh=within[:, -1], within_kwh=within, **reply_to(valley, len(within))
+        )
+
+    def follow(self, order: Heard[ExchangeOrder]) -> NDArray[np.float64]:
+        """Return what each sells of what was ordered: no more than it can [kWh].
+
+        Those that do not hear it stay idle.
+        """
+        sold = np.zeros(len(self))
+        order.write(sold, np.asarray(order.message.energy_kwh))
+        most = self.population["upper_kwh"]
+        # An order is made of offers, and may exceed them by rounding.
+        sold = np.where(sold > most + ROUNDING * (1.0 + most), most, sold)
+        self.population.heard["order_kwh"] = sold
+        return sold
+
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every school sells at an incentive price [kWh], shape (schools,)."""
         own = self.population
@@ -236,6 +291,7 @@ class SchoolDistrict(AgentGroup[School]):
             What each bus charges at its plug [kWh].
         """
         fleet, own = self.buses.population, self.population
+        own.heard["price"] = price
         stored = charge_kwh * fleet["charge_efficiency"]
         own["average_price"][:] = average_price_after(
             own["average_price"],

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hmesh.agents.community_storage import ServedHousehold
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment.population import Population
+from hmesh.environment.storage_messages import DemandStatus
 from hmesh.markets.community_storage import average_left
 
 ROUNDING = 1e-9
@@ -73,9 +74,14 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
             return average_left(own["forecast_kwh"], np.zeros(len(self)), float(static_slots))
         return average_left(own["forecast_kwh"], own["used_kwh"], float(slots_left))
 
+    def status(self, rows: slice, average_kwh: NDArray[np.float64], **about: Any) -> DemandStatus:
+        """Tell what some households demand in the step, and what they expect of the day."""
+        demand = self.population["demand_kwh"][rows]
+        return DemandStatus(energy_kwh=demand, average_kwh=average_kwh, **about)
+
     def draws(self, granted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what each draws from its storage of what it may [kWh]."""
-        drawn = granted_kwh.copy()
+        """Return what each draws from its storage of what it may [kWh]: as far as it needs it."""
+        drawn: NDArray[np.float64] = np.minimum(granted_kwh, self.population["demand_kwh"])
         for row in self.self_willed.tolist():
             household, most = self[row], float(granted_kwh[row])
             wish = household.draw(most)
@@ -86,6 +92,11 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
                 )
             drawn[row] = wish
         return drawn
+
+    def bought_kwh(self, drawn_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each draws from the grid beside what it draws from its storage [kWh]."""
+        bought: NDArray[np.float64] = self.population["demand_kwh"] - drawn_kwh
+        return bought
 
     def end_step(self) -> None:
         """Remember what was used."""

@@ -4,8 +4,8 @@ All homes of a group have the same devices. Their controllers decide at once, an
 nevertheless a Mesa agent with devices of its own.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import mesa
@@ -20,6 +20,7 @@ from hmesh.agents.home_devices import (
     HomeStorage,
     Storages,
 )
+from hmesh.agents.row_agent import MOST_OBJECTS
 from hmesh.environment.home_messages import (
     Registration,
     SlotCommitment,
@@ -27,6 +28,7 @@ from hmesh.environment.home_messages import (
     SlotSchedule,
 )
 from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.messages import Message
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.admission_control import DayPlan, Offer, negotiate_slots, schedule_day
 from hmesh.markets.home_day import Homes
@@ -69,15 +71,25 @@ class HomeController(mesa.Agent[Any]):
         The group its home belongs to.
     home : int
         Number of its home.
+    registered : bool
+        Whether the model keeps it; one made on access is not kept.
+
+    Attributes
+    ----------
+    flows : StepFlows or None
+        The power flow of its home, as it settled it last in `step`.
     """
 
-    def __init__(self, homes: "SmartHomes", home: int) -> None:
-        # Made on access, and not kept by the model: there may be many.
-        self.model = homes.model
-        self.unique_id = None
-        self.pos = None
+    def __init__(self, homes: "SmartHomes", home: int, *, registered: bool = False) -> None:
+        if registered:
+            super().__init__(homes.model)
+        else:
+            self.model = homes.model
+            self.unique_id = None
+            self.pos = None
         self.homes = homes
         self.home = home
+        self.flows: StepFlows | None = None
 
     @property
     def generators(self) -> dict[str, HomeGenerator]:
@@ -94,6 +106,17 @@ class HomeController(mesa.Agent[Any]):
         """The storages of its home."""
         first = self.home * self.homes.layout.storages
         return self.homes.storages[first : first + self.homes.layout.storages]
+
+    def step(self) -> None:
+        """Hear its devices, settle the power flow of its home, and tell the storages."""
+        homes, home = self.homes, self.home
+        generation = [group.population.delivered_kwh[home] for group in homes.generators]
+        demand = [group.population.committed_kwh[homes.t, home] for group in homes.appliances]
+        self.flows = self.settle(np.array(generation), np.array(demand))
+        rows = slice(home * homes.layout.storages, (home + 1) * homes.layout.storages)
+        heard = homes.storages.population.heard
+        heard["charge_kwh"][rows] = self.flows.charge_kwh[0]
+        heard["discharge_kwh"][rows] = self.flows.discharge_kwh[0]
 
     def schedule(self) -> Energies:
         """Return what its home can serve of what its appliances want (F2).
@@ -175,6 +198,13 @@ class SmartHomes:
         )
         self.fallbacks = 0
         self.plan: DayPlan | None = None
+        self.t = 0
+        # Up to as many as devices are kept as objects, the model knows the controllers, too.
+        self._controllers = (
+            [HomeController(self, home, registered=True) for home in range(len(self))]
+            if len(self) <= MOST_OBJECTS
+            else []
+        )
 
     def __len__(self) -> int:
         return self.bank.homes
@@ -182,7 +212,12 @@ class SmartHomes:
     def __getitem__(self, home: int) -> HomeController:
         if not 0 <= home < len(self):
             raise IndexError(f"there is no home {home}: there are {len(self)}")
+        if self._controllers:
+            return self._controllers[home]
         return HomeController(self, home)
+
+    def __iter__(self) -> Iterator[HomeController]:
+        return (self[home] for home in range(len(self)))
 
     @property
     def bus(self) -> MessageBus:
@@ -214,14 +249,17 @@ class SmartHomes:
         generation = np.stack(given, axis=2) if given else np.zeros((*demand.shape[:2], 0))
         return generation, demand
 
-    def day(self, generation_kwh: Energies) -> Homes:
-        """Return what the power flow of the day ahead depends on, but for the demand."""
+    def day(self, generation_kwh: Energies, energy_kwh: Energies | None = None) -> Homes:
+        """Return what the power flow of the day ahead depends on, but for the demand.
+
+        With ``energy_kwh``, what storages are believed to hold [kWh], instead of what they hold.
+        """
         return Homes(
             self.control.assignment,
             self.layout,
             self.bank,
             generation_kwh,
-            self.energy_kwh,
+            self.energy_kwh if energy_kwh is None else energy_kwh,
             self.model.step_h,
         )
 
@@ -233,27 +271,30 @@ class SmartHomes:
         word keeps to the word before.
         """
         self.fallbacks = 0
-        heard_supply = [self._heard(group.forecast(step)) for group in self.generators]
-        requests = [group.request(step) for group in self.appliances]
-        heard = np.stack([self._heard(request) for request in requests], axis=1)
-        generation, demand = self.known()
-        for g, there in enumerate(heard_supply):
-            generation[:, ~there, g] = 0.0
+        supply = [self._deliver(group.forecast(step)) for group in self.generators]
+        requests = [self._deliver(group.request(step)) for group in self.appliances]
+        heard = np.stack([there for _, there in requests], axis=1)
+        wanted = np.stack([request.wanted_kwh for request, _ in requests], axis=2)
+        generation = (
+            np.stack([np.where(there, told.steps_kwh, 0.0) for told, there in supply], axis=2)
+            if supply
+            else np.zeros((*wanted.shape[:2], 0))
+        )
         stored = self._hear_storages(step)
-        demand = np.where(heard, demand, 0.0)
-        window = np.stack([request.window for request in requests], axis=2) & heard
+        demand = np.where(heard, wanted, 0.0)
+        window = np.stack([request.window for request, _ in requests], axis=2) & heard
         yield
-        for group, request in zip(self.appliances, requests, strict=True):
+        for group, (request, _) in zip(self.appliances, requests, strict=True):
             self._say(Registration, group, step, 0, priority=request.priority)
         yield
-        homes = replace(self.day(generation), energy_kwh=stored)
+        homes = self.day(generation, stored)
         granted = schedule_day(homes, demand)
         for k, group in enumerate(self.appliances):
             schedule, there = self._say(
                 SlotSchedule, group, step, 0,
                 energy_kwh=granted[:, :, k].sum(axis=0), granted_kwh=granted[:, :, k],
             )  # fmt: skip
-            group.hear_schedule(cast(SlotSchedule, schedule), there)
+            group.hear_schedule(schedule, there)
         yield
         self.plan = yield from self._negotiate(step, homes, demand, granted, window)
         for k, group in enumerate(self.appliances):
@@ -263,7 +304,7 @@ class SmartHomes:
                 energy_kwh=committed.sum(axis=0), committed_kwh=committed,
                 rescheduled=self.plan.rescheduled[:, k],
             )  # fmt: skip
-            group.hear_commitment(cast(SlotCommitment, commitment), there)
+            group.hear_commitment(commitment, there)
 
     def settle(self, generation_kwh: Energies, demand_kwh: Energies) -> StepFlows:
         """Return the power flow of one step, without letting it happen.
@@ -287,6 +328,10 @@ class SmartHomes:
 
     def move(self, flows: StepFlows) -> None:
         """Let the storages do what was settled."""
+        self.storages.population.heard |= {
+            "charge_kwh": flows.charge_kwh.ravel(),
+            "discharge_kwh": flows.discharge_kwh.ravel(),
+        }
         self.storages.population["energy_kwh"][:] = flows.energy_kwh.ravel()
 
     def _negotiate(
@@ -321,28 +366,27 @@ class SmartHomes:
             energy_kwh=np.where(concerned, offer.saved_kwh, 0.0),
             leave=offer.leave[:, :, k], take=offer.take[:, :, k],
         )  # fmt: skip
-        return cast(SlotOffer, said), there
+        return said, there
 
     def _refused(self, k: int, offer: Offer, said: SlotOffer | None, there: Mask) -> Mask:
         """Return which slots an appliance refuses; all of them where it was not heard."""
         take = offer.take[:, :, k]
         if said is None:
             return np.zeros_like(take)
-        answer = self.appliances[k].answer(said)
-        answered = there & self._heard(answer)
+        answer, heard = self._deliver(self.appliances[k].answer(said))
+        answered = there & heard
         return np.where(answered, answer.refused, take)
 
     def _hear_storages(self, step: int) -> Energies:
         """Return what storages hold; those not heard count as empty."""
-        report = self.storages.report(step)
+        report, heard = self._deliver(self.storages.report(step))
         empty = self.bank.soc_min * self.bank.capacity_kwh
-        heard = self._heard(report)
         return np.asfortranarray(np.where(heard[:, None], report.stored_kwh, empty))
 
-    def _say(
-        self, kind: type[Any], group: Appliances, step: int, round_: int, **content: Any
-    ) -> tuple[Any, Mask]:
-        """Send a message to an appliance in all homes; return it and where it was heard."""
+    def _say[M: Message](
+        self, kind: type[M], group: Appliances, step: int, round_: int, **content: Any
+    ) -> tuple[M, Mask]:
+        """Send a message to an appliance in all homes; return it as heard, and where it is."""
         message = kind(
             step=step,
             round=round_,
@@ -351,10 +395,11 @@ class SmartHomes:
             count=len(self),
             **content,
         )
-        return message, self._heard(message)
+        return self._deliver(message)
 
-    def _heard(self, message: Any) -> Mask:
-        """Send a message and return in which homes it was heard."""
-        heard = np.broadcast_to(np.asarray(self.bus.send(message)), len(self))
+    def _deliver[M: Message](self, message: M) -> tuple[M, Mask]:
+        """Send a message; return it as it is heard, and in which homes it is."""
+        told = self.bus.deliver(message)
+        heard = told.rows
         self.fallbacks += len(self) - int(np.count_nonzero(heard))
-        return heard
+        return told.message, heard

@@ -1,6 +1,6 @@
 """The controllers of all storages of a world: what they hear, grant and move."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.served_households import ServedHouseholds
 from hmesh.environment.battery import charged
 from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.messages import Message
 from hmesh.environment.population import Population
 from hmesh.environment.storage_messages import (
     DemandForecast,
@@ -93,7 +94,9 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         """Forget what was counted in the step before."""
         self.fallbacks = self.unheard = 0
 
-    def tell_forecasts(self, step: int, left_kwh: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def tell_forecasts(
+        self, step: int, left_kwh: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Let the forecasters tell households what is left of the day.
 
         Parameters
@@ -105,10 +108,13 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
         Returns
         -------
-        array of bool, shape (households,)
-            Who hears it.
+        left_kwh : array, shape (steps, households)
+            The forecasts as they are heard [kWh].
+        heard : array of bool, shape (households,)
+            Who hears one.
         """
-        return self._sent_by_storage(
+        told = left_kwh.copy()
+        heard = self._sent_by_storage(
             lambda at, rows, count: DemandForecast(
                 step=step,
                 round=0,
@@ -117,8 +123,10 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                 count=count,
                 energy_kwh=_known(left_kwh[:, rows]),
                 steps_kwh=left_kwh[:, rows],
-            )
+            ),
+            lambda rows, message: np.copyto(told[:, rows], message.steps_kwh),
         )
+        return told, heard
 
     def hear_outlooks(
         self, step: int, demand_kwh: NDArray[np.float64], generation_kwh: NDArray[np.float64]
@@ -139,6 +147,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         demand_kwh, generation_kwh : array
             What the controllers count on: nothing of those not heard or not known [kWh].
         """
+        demand, generation = demand_kwh.copy(), generation_kwh.copy()
         heard = self._sent_by_storage(
             lambda at, rows, count: DemandOutlook(
                 step=step,
@@ -148,12 +157,13 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                 count=count,
                 energy_kwh=_known(demand_kwh[:, rows]),
                 steps_kwh=demand_kwh[:, rows],
-            )
+            ),
+            lambda rows, message: np.copyto(demand[:, rows], message.steps_kwh),
         )
         plants = np.ones(len(self), dtype=np.bool_)
         for at, name in enumerate(self.names):
             expected = generation_kwh[:, at : at + 1]
-            plants[at] = self.bus.send(
+            told = self.bus.deliver(
                 DemandOutlook(
                     step=step,
                     round=1,
@@ -163,11 +173,13 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                     steps_kwh=expected,
                 )
             )
+            plants[at] = told.heard
+            generation[:, at : at + 1] = told.message.steps_kwh
         self.fallbacks += int(np.count_nonzero(~plants))
         self.bus.wait()
         return (
-            np.where(heard, np.nan_to_num(demand_kwh), 0.0),
-            np.where(plants, np.nan_to_num(generation_kwh), 0.0),
+            np.where(heard, np.nan_to_num(demand), 0.0),
+            np.where(plants, np.nan_to_num(generation), 0.0),
         )
 
     def act(
@@ -192,9 +204,12 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             Whether the grid supplies the community of each storage; nothing moves where not.
         """
         own = self.population
+        self._seen = (least_kwh, most_kwh, supplied)
         generation = self._hear_plants(step)
+        own.heard["generation_kwh"] = generation
         demand, average = self._hear_households(step, average_kwh)
         self.average_kwh, self.heard_kwh = average_kwh, demand
+        self._told = demand, average
         average = np.where(supplied[self.households.storage_of], average, np.nan)
         self.served = served_by_storage(average, self.households.storage_of, self._most)
         there = self.served >= 0
@@ -205,13 +220,49 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         offered = self._exchange(generation, bright, self.allowed_kwh)
         granted = np.zeros(len(self.households))
         granted[self.served[there]] = offered.discharge_kwh[there]
-        heard = self._tell_grants(step, granted)
-        self.granted_kwh = np.where(heard, granted, 0.0)
-        self.drawn_kwh = self.households.draws(self.granted_kwh)
+        self.granted_kwh = self._tell_grants(step, granted)
+        self.households.population.heard["granted_kwh"] = self.granted_kwh
+        # A storage gives no more than it granted, whatever was heard of that.
+        self.drawn_kwh = np.minimum(self.households.draws(self.granted_kwh), granted)
         drawn = np.where(there, self.drawn_kwh[self.served], 0.0)
-        spilled = own["generation_kwh"] - offered.charge_kwh
-        self.done = SlotExchange(offered.charge_kwh, spilled, drawn)
+        # Nor does it charge more than its plant generates, whatever was heard of that.
+        charge = np.minimum(offered.charge_kwh, own["generation_kwh"])
+        self.done = SlotExchange(charge, own["generation_kwh"] - charge, drawn)
+        self.households.population.heard["drawn_kwh"] = self.drawn_kwh.copy()
         self._tell_draws(step)
+
+    def step_of(self, row: int) -> None:
+        """Let one storage decide by what its controller heard, and move: as `act` and `move` do.
+
+        What its households draw, they have told.
+        """
+        own, here = self.population, self.households.of_storage[row]
+        least, most, supplied = self._seen
+        demand, average = (told[here] for told in self._told)
+        if not supplied[row]:
+            average = np.full_like(average, np.nan)
+        one = np.zeros(len(average), dtype=np.intp)
+        served = served_by_storage(average, one, self._most[row : row + 1])
+        weight = 1.0 / own["alpha"][row]
+        allowed = allowance_kwh(np.nan_to_num(demand), least[here], most[here], weight)
+        generation = own.heard["generation_kwh"][row : row + 1]
+        bright = generation >= own["charge_above_kw"][row] * self.model.step_h
+        offered = exchange(
+            own["energy_kwh"][row : row + 1], generation, bright & supplied[row],
+            np.where(served >= 0, allowed[served], 0.0) if served.size else np.zeros((1, 0)),
+            ratings_of(own, row), self.model.step_h, self.sharing,
+        )  # fmt: skip
+        granted = np.zeros(len(average))
+        granted[served[served >= 0]] = offered.discharge_kwh[served >= 0]
+        drawn = np.minimum(self.households.population.heard["drawn_kwh"][here], granted)
+        charge = min(float(offered.charge_kwh[0]), float(own["generation_kwh"][row]))
+        given = float(np.where(served >= 0, drawn[served], 0.0).sum()) if served.size else 0.0
+        own["energy_kwh"][row] = charged(
+            float(own["energy_kwh"][row]),
+            charge - given,
+            float(own["charge_efficiency"][row]),
+            float(own["discharge_efficiency"][row]),
+        )
 
     def move(self) -> None:
         """Let the storages take in and give what was decided."""
@@ -246,33 +297,44 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                 receiver=name,
                 energy_kwh=float(generation[at]),
             )
-            if not self.bus.send(report):
-                generation[at] = 0.0
-                self.fallbacks += 1
+            told = self.bus.deliver(report)
+            generation[at] = told.message.energy_kwh if told.heard else 0.0
+            self.fallbacks += not told.heard
         return generation
 
     def _hear_households(
         self, step: int, average_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return demands and averages that controllers hear of; NaN where they hear nothing."""
-        demand = self.households.population["demand_kwh"]
+        demand, average = np.full((2, len(self.households)), np.nan)
+
+        def hear(rows: slice, message: DemandStatus) -> None:
+            demand[rows], average[rows] = message.energy_kwh, message.average_kwh
+
         heard = self._sent_by_storage(
-            lambda at, rows, count: DemandStatus(
+            lambda at, rows, count: self.households.status(
+                rows,
+                average_kwh[rows],
                 step=step,
                 round=2,
                 sender=f"households@{self.names[at]}",
                 receiver=self.names[at],
                 count=count,
-                energy_kwh=demand[rows],
-                average_kwh=average_kwh[rows],
-            )
+            ),
+            hear,
         )
         self.bus.wait()
-        told = np.where(heard, average_kwh, np.nan)
-        self.unheard += int(np.count_nonzero(np.isnan(told)))
-        return np.where(heard, demand, np.nan), told
+        average = np.where(heard, average, np.nan)
+        self.unheard += int(np.count_nonzero(np.isnan(average)))
+        return np.where(heard, demand, np.nan), average
 
-    def _tell_grants(self, step: int, granted_kwh: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _tell_grants(self, step: int, granted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what households hear that they may draw [kWh]; 0 where they hear nothing."""
+        told = np.zeros_like(granted_kwh)
+
+        def hear(rows: slice, message: DischargeGrant) -> None:
+            told[rows] = message.energy_kwh
+
         heard = self._sent_by_storage(
             lambda at, rows, count: DischargeGrant(
                 step=step,
@@ -281,14 +343,15 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                 receiver=f"households@{self.names[at]}",
                 count=count,
                 energy_kwh=granted_kwh[rows],
-            )
+            ),
+            hear,
         )
         self.bus.wait()
-        return heard
+        return np.where(heard, told, 0.0)
 
     def _tell_draws(self, step: int) -> None:
         """Let households tell what they draw; what flows does not hang on these messages."""
-        bought = self.households.population["demand_kwh"] - self.drawn_kwh
+        bought = self.households.bought_kwh(self.drawn_kwh)
         for at, name in enumerate(self.names):
             rows = self.households.of_storage[at]
             count = rows.stop - rows.start
@@ -307,13 +370,23 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             self.bus.send(purchase)
         self.bus.wait()
 
-    def _sent_by_storage(self, message: Any) -> NDArray[np.bool_]:
-        """Send a message to or from the households of every storage; whom of them it reaches."""
+    def _sent_by_storage[M: Message](
+        self,
+        message: Callable[[int, slice, int], M],
+        hear: Callable[[slice, M], None],
+    ) -> NDArray[np.bool_]:
+        """Send a message to or from the households of every storage; whom of them it reaches.
+
+        ``hear`` takes the rows of the households and the message as it is heard; what is in it of
+        those whom it does not reach is not to be used.
+        """
         heard = np.ones(len(self.households), dtype=np.bool_)
         for at, rows in enumerate(self.households.of_storage):
             count = rows.stop - rows.start
             if count:
-                heard[rows] = self.bus.send(message(at, rows, count))
+                told = self.bus.deliver(message(at, rows, count))
+                heard[rows] = told.heard
+                hear(rows, told.message)
         self.fallbacks += int(np.count_nonzero(~heard))
         return heard
 

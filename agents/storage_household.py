@@ -23,12 +23,22 @@ class StorageHousehold(RowAgent):
     load_kwh = Column(np.float64, "kWh", 0.0, "electricity of its appliances", state=True)
     heat_kwh = Column(np.float64, "kWh heat", 0.0, "heat it needs in this step", state=True)
 
+    def step(self) -> None:
+        """Need what its series say, where there is supply."""
+        heard = self.population.heard
+        there = bool(heard["there"][self.row])
+        load, heat = (heard[name] for name in ("loads_kwh", "heats_kwh"))
+        self.load_kwh = float(load[self.load_source] * self.load_scale) if there else 0.0
+        self.heat_kwh = float(heat[self.heat_source] * self.heat_scale) if there else 0.0
+
 
 class HomeEnergyManager(RowAgent):
     """The manager of a house's energy: it knows the tariff, its devices and the days before.
 
     What it expects of a day is a mean of past days, the last weighing most.
     """
+
+    decisions = ("decide",)
 
     expected_lack_kwh = Column(
         np.float64, "kWh", 0.0, "electricity that dear hours lack in a day", state=True
@@ -46,6 +56,10 @@ class HomeEnergyManager(RowAgent):
     surplus_kwh = Column(np.float64, "kWh", 0.0, "the same of today so far", state=True)
     lack_heat_kwh = Column(np.float64, "kWh heat", 0.0, "the same of today so far", state=True)
     surplus_heat_kwh = Column(np.float64, "kWh heat", 0.0, "the same of today so far", state=True)
+
+    def step(self) -> None:
+        """Hear tariff and storages, decide, tell the devices, and remember the day."""
+        self.population.heard["houses"].step_of(self)
 
     def decide(
         self,

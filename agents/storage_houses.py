@@ -36,6 +36,7 @@ HOUSES, BATTERIES, TANKS, PUMPS, RETAILER = (
     "home energy managers", "house batteries", "thermal tanks", "heat pumps", "retailer",
 )  # fmt: skip
 # Of what a day came to, and what is expected of one.
+BOUNDS = ("battery_low_kwh", "battery_high_kwh", "tank_low_kwh", "tank_high_kwh")
 OF_A_DAY = ("lack_kwh", "surplus_kwh", "lack_heat_kwh", "surplus_heat_kwh")
 KINDS = {
     "households": StorageHousehold,
@@ -117,6 +118,12 @@ class StorageHouses:
         self.batteries = AgentGroup(model, HouseBattery, columns.batteries)
         self.tanks = AgentGroup(model, ThermalTank, columns.tanks)
         self.unheard = 0
+        columns.managers.heard["houses"] = self
+        for each in (columns.batteries, columns.tanks, columns.heat_pumps):
+            each.heard |= {"set_point_kwh": np.zeros(len(each)), "taken_kwh": np.zeros(len(each))}
+        self._tariff: TariffSignal | None = None
+        self._state: HouseState | None = None
+        self._reached: Mask = np.zeros(len(columns.managers), dtype=np.bool_)
 
     def __len__(self) -> int:
         return len(self.households)
@@ -140,8 +147,8 @@ class StorageHouses:
         step_h = self.model.step_h
         low, high = exchange_bounds(
             battery["energy_kwh"], battery["capacity_kwh"], battery["soc_min"],
-            battery["soc_max"], battery["power_kw"], step_h, battery["efficiency"],
-            battery["efficiency"],
+            battery["soc_max"], battery["power_kw"], step_h,
+            battery["charge_efficiency"], battery["discharge_efficiency"],
         )  # fmt: skip
         tank_low, tank_high = heat_bounds(
             tank["heat_kwh"], tank["capacity_kwh"], tank["power_kw"], step_h, tank["efficiency"],
@@ -158,7 +165,8 @@ class StorageHouses:
             tank_held_kwh=tank["heat_kwh"] * kept_share(tank["loss_per_h"], step_h),
             pump_kwh=pump["power_kw"] * step_h,
             cop=pump["cop"],
-            battery_efficiency=battery["efficiency"],
+            # The rules know one efficiency, which is that of both ways.
+            battery_efficiency=battery["charge_efficiency"],
             tank_efficiency=tank["efficiency"],
             battery_wear=battery["wear"],
             tank_wear=tank["wear"],
@@ -172,7 +180,7 @@ class StorageHouses:
             own["expected_surplus_kwh"],
             own["expected_lack_heat_kwh"],
             own["expected_surplus_heat_kwh"],
-            self.columns.batteries["efficiency"],
+            self.columns.batteries["charge_efficiency"],
             self.columns.tanks["efficiency"],
         )
 
@@ -188,12 +196,15 @@ class StorageHouses:
         there : array of bool, shape (houses,)
             Houses that take part; the storages of the others stay idle.
         """
-        state = self.device_state()
-        heard = self._hear(step, tariff, state) & there
-        decided = self._manage(heard, state, tariff)
-        reached = self._order(step, decided) & heard
+        told, state, heard = self._hear(step, tariff, self.device_state())
+        heard &= there
+        decided = self._manage(heard, state, told)
+        orders, reached = self._order(step, decided)
+        reached &= heard
         if (heard & ~reached).any():
-            decided = self._manage(reached, state, tariff)
+            decided = self._manage(reached, state, told)
+        decided = self._carried_out(decided, orders, reached)
+        self._tariff, self._state, self._reached = told, state, reached
         self._buy(step, decided)
         self.unheard = int(np.count_nonzero(there & ~reached))
         own = self.columns.managers
@@ -201,12 +212,34 @@ class StorageHouses:
             own[name][:] += getattr(decided, name)
         return decided
 
+    def step_of(self, manager: HomeEnergyManager) -> None:
+        """Let one manager decide by what it has heard, and tell its devices: as `decide` does."""
+        if self._tariff is None or self._state is None:
+            return
+        row, columns = manager.row, self.columns
+        state, targets = _row(self._state, row), _row(self.targets(), row)
+        if not self._reached[row]:
+            state = replace(state, **dict.fromkeys(BOUNDS, np.zeros(1)))
+        needs = (
+            float(columns.households["load_kwh"][row]),
+            float(columns.households["heat_kwh"][row]),
+            float(columns.photovoltaics["generation_kwh"][row]),
+        )
+        decided = manager.decide(*needs, state, self._tariff, targets)
+        for name in OF_A_DAY:
+            columns.managers[name][row] += getattr(decided, name)[0]
+        for devices, energy in (
+            (columns.batteries, decided.battery_kwh),
+            (columns.tanks, decided.tank_kwh),
+            (columns.heat_pumps, decided.heat_pump_kwh),
+        ):
+            devices.heard["set_point_kwh"][row] = energy[0]
+
     def _manage(self, heard: Mask, state: HouseState, tariff: TariffSignal) -> HouseStep:
         """Return what houses do; the storages of those that did not hear stay idle."""
         if not heard.all():
-            bounds = ("battery_low_kwh", "battery_high_kwh", "tank_low_kwh", "tank_high_kwh")
             state = replace(
-                state, **{name: np.where(heard, getattr(state, name), 0.0) for name in bounds}
+                state, **{name: np.where(heard, getattr(state, name), 0.0) for name in BOUNDS}
             )
         needs = (
             self.columns.households["load_kwh"],
@@ -237,9 +270,11 @@ class StorageHouses:
         """
         state = self.device_state()
         decided = self._planned(battery_kwh, tank_kwh, there, state)
-        reached = self._order(step, decided) & there
+        orders, reached = self._order(step, decided)
+        reached &= there
         if (there & ~reached).any():
             decided = self._planned(battery_kwh, tank_kwh, reached, state)
+        decided = self._carried_out(decided, orders, reached)
         self._buy(step, decided)
         self.unheard = int(np.count_nonzero(there & ~reached))
         return decided
@@ -272,9 +307,13 @@ class StorageHouses:
 
     def move(self, decided: HouseStep) -> None:
         """Let the storages do what was decided."""
+        self.columns.batteries.heard["set_point_kwh"] = decided.battery_kwh.copy()
+        self.columns.tanks.heard["set_point_kwh"] = decided.tank_kwh.copy()
+        self.columns.heat_pumps.heard["set_point_kwh"] = decided.heat_pump_kwh.copy()
+        self.columns.heat_pumps.heard["taken_kwh"] = decided.heat_pump_kwh.copy()
         battery, tank = self.columns.batteries, self.columns.tanks
-        efficiency = battery["efficiency"]
-        after = charged(battery["energy_kwh"], decided.battery_kwh, efficiency, efficiency)
+        ways = battery["charge_efficiency"], battery["discharge_efficiency"]
+        after = charged(battery["energy_kwh"], decided.battery_kwh, *ways)
         # Rounding leaves no battery beyond the limits that bound its exchange.
         size = battery["capacity_kwh"]
         battery["energy_kwh"][:] = np.clip(
@@ -286,55 +325,110 @@ class StorageHouses:
         )  # fmt: skip
         tank["heat_kwh"][:] = np.clip(left, 0.0, tank["capacity_kwh"])
 
-    def _hear(self, step: int, tariff: TariffSignal, state: HouseState) -> Mask:
-        """Let managers hear the tariff and their storages; return who heard all."""
+    def _hear(
+        self, step: int, tariff: TariffSignal, state: HouseState
+    ) -> tuple[TariffSignal, HouseState, Mask]:
+        """Let managers hear the tariff and their storages; return both, and who heard all."""
         bus, count = self.model.bus, len(self)
         about: dict[str, Any] = {"step": step, "round": 0, "count": count}
-        heard = np.ones(count, dtype=np.bool_)
-        heard &= bus.send(
-            TariffNotice(
-                sender=RETAILER,
-                receiver=HOUSES,
-                price=tariff.purchase,
-                feed_in=tariff.feed_in,
-                **about,
-            )
+        of_tariff = {field.name: getattr(tariff, field.name) for field in fields(tariff)}
+        price = of_tariff.pop("purchase")
+        told = bus.deliver(
+            TariffNotice(sender=RETAILER, receiver=HOUSES, price=price, **of_tariff, **about)
         )
-        for sender, held, low, high in (
-            (
-                BATTERIES, self.columns.batteries["energy_kwh"], state.battery_low_kwh,
-                state.battery_high_kwh,
-            ),
-            (TANKS, self.columns.tanks["heat_kwh"], state.tank_low_kwh, state.tank_high_kwh),
-        ):  # fmt: skip
-            heard &= bus.send(
+        heard = told.rows.copy()
+        notice = told.message
+        signal = TariffSignal(
+            purchase=notice.price, **{name: getattr(notice, name) for name in of_tariff}
+        )
+        reports: dict[str, Each] = {}
+        for name, sender, held in (
+            ("battery", BATTERIES, self.columns.batteries["energy_kwh"]),
+            ("tank", TANKS, self.columns.tanks["heat_kwh"]),
+        ):
+            report = bus.deliver(
                 HouseStorageReport(
                     sender=sender,
                     receiver=HOUSES,
                     energy_kwh=held,
-                    lowest_kwh=low,
-                    highest_kwh=high,
+                    usable_kwh=getattr(state, f"{name}_held_kwh"),
+                    lowest_kwh=getattr(state, f"{name}_low_kwh"),
+                    highest_kwh=getattr(state, f"{name}_high_kwh"),
                     **about,
                 )
             )
+            heard &= report.heard
+            reports |= {
+                f"{name}_held_kwh": report.message.usable_kwh,
+                f"{name}_low_kwh": report.message.lowest_kwh,
+                f"{name}_high_kwh": report.message.highest_kwh,
+            }
         bus.wait()
-        return heard
+        return signal, replace(state, **reports), heard
 
-    def _order(self, step: int, decided: HouseStep) -> Mask:
-        """Tell devices what to do; return the houses all of whose devices heard it."""
+    def _order(self, step: int, decided: HouseStep) -> tuple[tuple[Each, Each, Each], Mask]:
+        """Tell devices what to do.
+
+        Returns
+        -------
+        orders : tuple of array, shape (houses,)
+            What batteries, tanks and heat pumps hear [kWh, kWh of heat, kWh].
+        reached : array of bool, shape (houses,)
+            The houses all of whose devices hear it.
+        """
         bus, count = self.model.bus, len(self)
         about: dict[str, Any] = {"step": step, "round": 1, "count": count}
         reached = np.ones(count, dtype=np.bool_)
+        orders = []
         for receiver, energy in (
             (BATTERIES, decided.battery_kwh),
             (TANKS, decided.tank_kwh),
             (PUMPS, decided.heat_pump_kwh),
         ):
-            reached &= bus.send(
+            told = bus.deliver(
                 DeviceSetPoint(sender=HOUSES, receiver=receiver, energy_kwh=energy, **about)
             )
+            reached &= told.heard
+            orders.append(told.message.energy_kwh)
         bus.wait()
-        return reached
+        battery, tank, pump = orders
+        return (battery, tank, pump), reached
+
+    def _carried_out(
+        self, decided: HouseStep, orders: tuple[Each, Each, Each], reached: Mask
+    ) -> HouseStep:
+        """Return what houses do where devices heard something else than was decided.
+
+        A device does what it hears, as far as it can; what is bought or delivered follows.
+        """
+        due = (decided.battery_kwh, decided.tank_kwh, decided.heat_pump_kwh)
+        other = np.zeros(len(self), dtype=np.bool_)
+        for heard, meant in zip(orders, due, strict=True):
+            other |= reached & (heard != meant)
+        if not other.any():
+            return decided
+        state = self.device_state()
+        battery = np.clip(orders[0], state.battery_low_kwh, state.battery_high_kwh)
+        tank = np.clip(orders[1], state.tank_low_kwh, state.tank_high_kwh)
+        pump = np.clip(orders[2], 0.0, state.pump_kwh)
+        own = self.columns
+        # Heat that is neither needed nor stored is not made.
+        wanted = np.maximum(own.households["heat_kwh"] + tank, 0.0) / state.cop
+        pump = np.minimum(pump, wanted)
+        net = own.households["load_kwh"] + pump + battery
+        net = without_dust(net - own.photovoltaics["generation_kwh"])
+        done = {
+            "battery_kwh": battery,
+            "tank_kwh": tank,
+            "heat_pump_kwh": pump,
+            "unmet_heat_kwh": np.maximum(wanted - pump, 0.0) * state.cop,
+            "import_kwh": np.maximum(net, 0.0),
+            "export_kwh": np.maximum(0.0 - net, 0.0),
+        }
+        done = {
+            name: np.where(other, values, getattr(decided, name)) for name, values in done.items()
+        }
+        return replace(decided, **done)
 
     def _buy(self, step: int, decided: HouseStep) -> None:
         """Tell the retailer what is bought; its meters know it also where this is lost."""

@@ -1,14 +1,16 @@
 """The utility: generates what its communities use and looks for its best price."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.community_energy_aggregator import MOST_ATTEMPTS, CommunityEnergyAggregator
+from hmesh.agents.community_energy_aggregator import Bids, CommunityEnergyAggregator
+from hmesh.environment.ask_and_answer import Conversation, Heard, Party
+from hmesh.environment.curve_messages import CommunityCurve, CurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.generation_cost import GenerationCost
@@ -58,21 +60,30 @@ class UtilityCompany(mesa.Agent[Any]):
         What it may ask.
     tolerance : float
         Distance between prices it need not tell apart, as a share of the price range.
+    bids : {"prices", "curves"}
+        Whether it asks aggregators about prices, or for their answers to every price.
     """
 
     name = "utility"
 
     def __init__(
-        self, model: Any, cost: GenerationCost, bounds: PriceBounds, tolerance: float
+        self,
+        model: Any,
+        cost: GenerationCost,
+        bounds: PriceBounds,
+        tolerance: float,
+        bids: Bids = "prices",
     ) -> None:
         super().__init__(model)
         self.cost = cost
         self.bounds = bounds
         self.tolerance = tolerance
+        self.bids = bids
         self.price = bounds.utility_lower
         self.fallbacks = 0
-        self._step = 0
-        self._round = 0
+        self._aggregators: Sequence[CommunityEnergyAggregator] = ()
+        self._lines: KnownLines | None = None
+        self._parties: list[Party[PriceOffer, EnergyBid]] = []
         self._last_heard: dict[str, float] = {}
 
     @property
@@ -83,7 +94,16 @@ class UtilityCompany(mesa.Agent[Any]):
 
     def begin_step(self, step: int) -> None:
         """Start the rounds of a step."""
-        self._step, self._round, self.fallbacks = step, 0, 0
+        # A question and its answer leave time for the announcements of both levels that follow.
+        self._talk = Conversation(self.bus, self.name, step, keeps_waits=4, first_round=1)
+        self.fallbacks = 0
+        self._curves: dict[str, CommunityCurve] = {}
+
+    def step(self) -> None:
+        """Ask the aggregators that take part, choose the best price, and announce it."""
+        self.begin_step(self.model.step_index)
+        self.negotiate(self._aggregators, self._lines)
+        self.announce(self.price, self._aggregators)
 
     def negotiate(
         self,
@@ -105,17 +125,25 @@ class UtilityCompany(mesa.Agent[Any]):
             None where the deadline has passed before anyone answered; then the price of the step
             before stands.
         """
-        if not self._room():
+        self._aggregators, self._lines = aggregators, lines
+        self._parties = [aggregator.party for aggregator in aggregators]
+        if not self._talk.room:
             self.fallbacks += 1
             return None
+        if self.bids == "curves":
+            self._hear_curves(aggregators)
         bounds = self.bounds.utility_lower, self.bounds.utility_upper
+
+        def go_on() -> bool:
+            return self.bids == "curves" or self._talk.room
+
         if lines is None:
             found = search_price(
                 lambda price: self._ask(aggregators, price),
                 self.cost,
                 *bounds,
                 self.tolerance,
-                go_on=self._room,
+                go_on=go_on,
             )
         else:
             known = lines
@@ -125,58 +153,56 @@ class UtilityCompany(mesa.Agent[Any]):
                 return known.demand_kwh([self._last_heard.get(a.name, 0.0) for a in aggregators])
 
             found = search_price_on_lines(
-                ask, self.cost, *bounds, known.feed, self.tolerance, go_on=self._room
+                ask, self.cost, *bounds, known.feed, self.tolerance, go_on=go_on
             )
         self.price = found.price
-        return found
+        # Of a curve that it has it asks nobody.
+        return replace(found, probes=1) if self.bids == "curves" else found
 
-    def _room(self) -> bool:
-        """Whether a question and its answer leave time for the announcements that follow."""
-        return self.bus.now_h + 4 * self.bus.patience_h <= self.bus.deadline_h
+    def _hear_curves(self, aggregators: Sequence[CommunityEnergyAggregator]) -> None:
+        """Let aggregators tell what they would take at every price."""
+        lowest, highest = self.bounds.utility_lower, self.bounds.utility_upper
+
+        def hear(answer: Heard[CommunityCurve]) -> None:
+            self._curves[answer.message.sender] = answer.message
+
+        self._talk.ask(
+            [aggregator.curve_party for aggregator in aggregators],
+            lambda about: CurveRequest(lowest_price=lowest, highest_price=highest, **about),
+            hear,
+        )
 
     def _ask(self, aggregators: Sequence[CommunityEnergyAggregator], price: float) -> float:
         """Ask all aggregators, and count on what each said last where it stays silent."""
-        silent = list(aggregators)
-        for _ in range(MOST_ATTEMPTS):
-            self._round += 1
-            offers = [self._offer(aggregator, price) for aggregator in silent]
-            reached = [bool(self.bus.send(offer)) for offer in offers]
-            self.bus.wait()
-            silent = [
-                aggregator
-                for aggregator, offer, arrived in zip(silent, offers, reached, strict=True)
-                if not (arrived and self._hear(aggregator.hear(offer)))
-            ]
-            self.bus.wait()
-            if not silent or not self._room():
-                break
+        for name, curve in self._curves.items():
+            self._last_heard[name] = curve.demand_kwh(price)
+        if self.bids == "prices":
+            self._talk.ask(
+                self._parties,
+                lambda about: PriceOffer(price=price, **about),
+                self._hear,
+            )
         return sum(self._last_heard.get(aggregator.name, 0.0) for aggregator in aggregators)
 
-    def _offer(self, aggregator: CommunityEnergyAggregator, price: float) -> PriceOffer:
-        return PriceOffer(
-            step=self._step, round=self._round, sender=self.name, receiver=aggregator.name,
-            price=price,
-        )  # fmt: skip
-
-    def _hear(self, bid: EnergyBid) -> bool:
-        """Let an aggregator answer; whether its answer arrives in time."""
-        heard = bool(self.bus.send(bid))
-        if heard:
-            self._last_heard[bid.sender] = float(bid.energy_kwh)
-        return heard
+    def _hear(self, answer: Heard[EnergyBid]) -> None:
+        """Remember what an aggregator would take."""
+        self._last_heard[answer.message.sender] = float(answer.message.energy_kwh)
 
     def announce(self, price: float, aggregators: Sequence[CommunityEnergyAggregator]) -> None:
         """Set the price of the step; an aggregator it does not reach keeps the last it heard."""
         self.price = price
+        talk = self._talk
+        # It belongs to the last round in which somebody was asked.
+        talk.round -= 1
         for aggregator in aggregators:
-            announcement = PriceAnnouncement(
-                step=self._step, round=self._round, sender=self.name, receiver=aggregator.name,
-                price=price,
-            )  # fmt: skip
-            if self.bus.send(announcement):
-                aggregator.heard_price = price
-            else:
-                self.fallbacks += 1
+            talk.announce(
+                aggregator.name,
+                1,
+                lambda about, _: PriceAnnouncement(price=price, **about),
+                aggregator.follow,
+            )
+        talk.round += 1
+        self.fallbacks += talk.unreached
         self.bus.wait()
 
     def state(self) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 from .ac_power_flow import AcFlows as AcFlows
 from .ac_power_flow import solve_ac as solve_ac
+from .ask_and_answer import Conversation as Conversation
+from .ask_and_answer import Heard as Heard
+from .ask_and_answer import Party as Party
 from .battery import charged as charged
 from .battery import exchange_bounds as exchange_bounds
 from .battery import usable_kwh as usable_kwh
@@ -23,6 +26,11 @@ from .clock import PendingEvent as PendingEvent
 from .cloudiness import clearness as clearness
 from .commercial_buildings import CommercialBuildings as CommercialBuildings
 from .commercial_buildings import District as District
+from .curve_messages import CommunityCurve as CommunityCurve
+from .curve_messages import CurveBid as CurveBid
+from .curve_messages import CurveRequest as CurveRequest
+from .curve_messages import SupplyCurveBid as SupplyCurveBid
+from .curve_messages import SupplyCurveRequest as SupplyCurveRequest
 from .day_plans import DayPlans as DayPlans
 from .day_plans import read_day_plans as read_day_plans
 from .day_slots import slot_by_clock as slot_by_clock
@@ -59,6 +67,7 @@ from .home_messages import SlotSchedule as SlotSchedule
 from .home_messages import StorageReport as StorageReport
 from .home_messages import SupplyForecast as SupplyForecast
 from .ledger import Ledger as Ledger
+from .message_bus import Delivery as Delivery
 from .message_bus import MessageBus as MessageBus
 from .messages import BusPlugIn as BusPlugIn
 from .messages import EnergyBid as EnergyBid

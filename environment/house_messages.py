@@ -10,15 +10,27 @@ from hmesh.environment.messages import EnergyMessage, PriceMessage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffNotice(PriceMessage):
-    """A retailer tells what it asks in a step, and what it pays.
+    """A retailer tells what it asks in a step, what it pays, and what of its day matters.
 
     Attributes
     ----------
     feed_in
         Price paid for what is delivered [money/kWh].
+    cheap
+        Whether this is the cheapest price of its day, and the day has a dearer one.
+    dear
+        Highest price of the time until energy is cheap again [money/kWh].
+    cheapest
+        Lowest price of the day [money/kWh]; infinite where all its hours cost the same.
+    cheap_steps
+        Steps until energy is dear, this one counted; 0 where it is dear.
     """
 
     feed_in: float
+    cheap: bool
+    dear: float
+    cheapest: float
+    cheap_steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +39,13 @@ class HouseStorageReport(EnergyMessage):
 
     Attributes
     ----------
+    usable_kwh
+        What of it can be drawn in the end, array of shape (count,) [kWh].
     lowest_kwh, highest_kwh
         Exchange of the step at least and at most, arrays of shape (count,) [kWh].
     """
 
+    usable_kwh: NDArray[np.float64]
     lowest_kwh: NDArray[np.float64]
     highest_kwh: NDArray[np.float64]
 

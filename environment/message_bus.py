@@ -31,6 +31,28 @@ class Count:
     late: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery[M: Message]:
+    """A message as it arrives, and who hears it.
+
+    Attributes
+    ----------
+    message : Message
+        The message that is heard; whoever hears it computes from what this one holds.
+    heard : bool or array of bool, shape (count,)
+        Whether it is heard before the deadline. For a population True if it is by, or from,
+        everyone, else a mask with a row for each agent.
+    """
+
+    message: M
+    heard: NDArray[np.bool_] | bool
+
+    @property
+    def rows(self) -> NDArray[np.bool_]:
+        """Which agents hear it, or are heard, shape (count,)."""
+        return np.broadcast_to(self.heard, self.message.count)
+
+
 class MessageBus:
     """Carries messages between agents within a step.
 
@@ -126,8 +148,21 @@ class MessageBus:
         """Whether the deadline of the step is still ahead."""
         return self.now_h <= self.deadline_h
 
+    def deliver[M: Message](self, message: M) -> Delivery[M]:
+        """Send a message; return it as it is heard, and who hears it."""
+        heard = self.send(message)
+        return Delivery(self.in_flight(message), heard)
+
+    def in_flight[M: Message](self, message: M) -> M:
+        """Return what becomes of a message on its way: nothing.
+
+        Override it for a channel that changes what it carries. All that is said is delivered by
+        `deliver`, and those who hear it know nothing but what the message holds then.
+        """
+        return message
+
     def send(self, message: Message) -> NDArray[np.bool_] | bool:
-        """Send a message.
+        """Send a message of which nobody needs to hear more than that it was sent.
 
         Parameters
         ----------

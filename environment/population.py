@@ -52,6 +52,14 @@ class Population:
         The columns.
     size : int
         Number of agents.
+
+    Attributes
+    ----------
+    group : AgentGroup or None
+        The agents.
+    heard : dict
+        What the agents last heard or saw, by its name: an array with a row for each, or something
+        that is the same for all. It belongs to no state.
     """
 
     def __init__(self, attributes: Sequence[AgentAttribute], size: int) -> None:
@@ -59,6 +67,8 @@ class Population:
         if len(self.attributes) < len(attributes):
             raise ValueError(f"attributes need names of their own: {[a.name for a in attributes]}")
         self.size = size
+        self.group: Any = None
+        self.heard: dict[str, Any] = {}
         self._common: dict[str, float | None] = {}
         self._columns: dict[str, NDArray[Any]] = {
             attribute.name: np.full(size, attribute.default, dtype=attribute.dtype)
@@ -167,6 +177,7 @@ class Population:
         """Return a second population in the same state, sharing what does not change in a run."""
         fork = copy.copy(self)
         fork._columns, fork._common = {}, {}
+        fork.group, fork.heard = None, {}
         for name, column in self._columns.items():
             if self.attributes[name].state:
                 fork._columns[name] = column.copy()

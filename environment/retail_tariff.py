@@ -4,6 +4,9 @@ The tables stand in `data/time_of_use_tariffs.csv` and `data/feed_in_tariffs.csv
 tax, each feed-in tariff with its source. `kyushu` is the time-of-use tariff of Kyushu Electric
 Power (https://www.kyuden.co.jp/english_user_menu_time-of-use.html, night from 22 to 8 h), whose
 base charge of 1,650 JPY a month is the one of Scientific Reports 14 (2024) 6279 at 111 JPY/USD.
+`kitakyushu_2024` is Table 3 of that study: 0.21 USD/kWh in spring and autumn and 0.24 in summer and
+winter from 8 to 22 h, 0.12 by night, every day alike; which months belong to which season it does
+not print, so they are those of the utility.
 """
 
 import csv

@@ -35,6 +35,8 @@ class World(mesa.Model[Any, Any]):
         Events between the steps.
     ledger : Ledger
         Who paid whom.
+    agent_groups : list
+        Groups of agents that are rows of a population, in the order in which they were made.
     step_index : int
         The step that is now; steps are counted from the start of the run, resumed or not.
     """
@@ -47,6 +49,7 @@ class World(mesa.Model[Any, Any]):
         streams: Streams,
         bus: MessageBus,
     ) -> None:
+        self.agent_groups: list[Any] = []
         super().__init__(rng=streams.seed)
         self.calendar = calendar
         self.grid = grid

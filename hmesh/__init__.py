@@ -1,9 +1,9 @@
 """hMESH: an agent-based discrete-event simulator of energy-sharing communities.
 
 Ten names are all that most scripts need: `load_scenario`, `check`, `run`, `resume`, `read_run`,
-`audit`, `sweep`, `report`, `Simulation` and `plugins`. Below them lie four packages, whose imports
-run one way: `hmesh.runs` imports `hmesh.agents`, agents import `hmesh.markets`, and all of them may
-import `hmesh.environment`.
+`audit`, `sweep`, `report`, `Simulation` and `plugins`; `make_model` makes a simulation for Mesa.
+Below them lie four packages, whose imports run one way: `hmesh.runs` imports `hmesh.agents`, agents
+import `hmesh.markets`, and all of them may import `hmesh.environment`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hmesh.runs.scenarios.overrides import Changes
     from hmesh.runs.scenarios.scenario import Scenario
     from hmesh.runs.sweeps.sweep import Sweep
+    from hmesh.runs.world.batch_model import make_model as make_model
     from hmesh.runs.world.simulation import Simulation as Simulation
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "audit",
     "check",
     "load_scenario",
+    "make_model",
     "plugins",
     "read_run",
     "report",
@@ -44,6 +46,10 @@ def __getattr__(name: str) -> Any:
         from hmesh.runs.world.simulation import Simulation
 
         return Simulation
+    if name == "make_model":
+        from hmesh.runs.world.batch_model import make_model
+
+        return make_model
     if name == "plugins":
         import importlib
 

@@ -105,7 +105,7 @@ def battery_answers(
     charge_efficiency: FloatOrArray = 1.0,
     discharge_efficiency: FloatOrArray = 1.0,
 ) -> Answers:
-    """Return the answers of batteries, and of a load beside them that does not answer.
+    """Return what batteries exchange at every price, with a load beside them that does not answer.
 
     Parameters
     ----------

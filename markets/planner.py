@@ -100,7 +100,9 @@ class Steps:
         # Where neither is demanded the price lies between what both directions would ask. At prices
         # below 0 both would do; then it is drawn as long as that is wanted.
         last_draw = self.floor(0.0) / (1.0 + loss_rate)
-        first_deliver = max(self.ceiling(0.0) / (1.0 - loss_rate), last_draw)
+        first_deliver = self.ceiling(0.0) / (1.0 - loss_rate)
+        if draws.any():
+            first_deliver = max(first_deliver, last_draw)
         price, energy = [], []
         if draws.any():
             price.append(self.price[draws] / (1.0 + loss_rate))
@@ -113,8 +115,15 @@ class Steps:
                 price.append(np.array([first_deliver]))
                 energy.append(np.zeros(1))
             delivered = self.price[delivers] / (1.0 - loss_rate)
-            price.append(np.maximum(delivered, first_deliver) if draws.any() else delivered)
-            energy.append(self.energy_kwh[delivers] * (1.0 - loss_rate))
+            later = np.ones(len(delivered), dtype=bool)
+            if draws.any():
+                # Where drawing ends at a price at which some would be delivered, it jumps to that.
+                start = self.energy_at(first_deliver * (1.0 - loss_rate))
+                price.append(np.array([first_deliver]))
+                energy.append(np.array([min(start, 0.0) * (1.0 - loss_rate)]))
+                later = delivered > first_deliver
+            price.append(delivered[later])
+            energy.append(self.energy_kwh[delivers][later] * (1.0 - loss_rate))
         return Steps(np.concatenate(price), np.concatenate(energy))
 
 
@@ -259,7 +268,8 @@ def _demand(game: Game, community: int) -> Steps:
     kinks = game.kinks[community]
     if not kinks.answering:
         return Steps(np.zeros(1), np.array([kinks.saturated_kwh]))
-    low, high = float(kinks.full_price.min()), float(kinks.empty_price.max())
+    bends = np.concatenate((kinks.full_price, kinks.empty_price, kinks.jump_price))
+    low, high = float(bends.min()), float(bends.max())
     margin = 1.0 + 1e-6 * (abs(low) + abs(high))
     return steps_of(demand_curve(kinks, low - margin, high + margin))
 

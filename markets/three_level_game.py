@@ -116,10 +116,9 @@ class Game:
         if self.limits_kwh is None or not kinks.answering:
             return lower, upper
         least, most = (float(limit[community]) for limit in self.limits_kwh)
-        cheapest, dearest = (
-            float(demand_curve(kinks, price, price).demand_kwh(price)) for price in (lower, upper)
-        )
-        if cheapest <= most and dearest >= least:
+        # No price makes a community draw more than all its vehicles charging.
+        below = kinks.saturated_kwh <= most or _demand_at(kinks, lower) <= most
+        if below and _demand_at(kinks, upper) >= least:
             return lower, upper
         return price_limits(demand_curve(kinks, lower, upper), least, most)
 
@@ -129,6 +128,11 @@ class Game:
             return self.bounds.aggregator_upper
         lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
         return min(max(utility_price, lower), upper)
+
+
+def _demand_at(kinks: Answers, price: float) -> float:
+    """Return the demand of a community at a price [kWh]."""
+    return float(demand_curve(kinks, price, price).demand_kwh(price))
 
 
 @dataclass(frozen=True, slots=True)

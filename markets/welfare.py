@@ -7,7 +7,7 @@ type Numbers = float | NDArray[np.float64]
 
 
 def satisfaction(lam: Numbers, theta: Numbers, held_kwh: Numbers) -> NDArray[np.float64]:
-    """Return what holding energy is worth, ``lam * e - theta / 2 * e**2`` [money].
+    """Return the satisfaction of holding energy, ``lam * e - theta / 2 * e**2`` [money].
 
     Parameters
     ----------

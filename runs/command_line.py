@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
+from hmesh.runs import browser_commands
+from hmesh.runs.command_options import Changes, NoProgress, Plugins, RunFolder, ScenarioName, Seed
 from hmesh.runs.exit_status import DONE, FAILED, Commands, end_interrupted, resumable
 from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
 
@@ -19,21 +21,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="Name of a built-in scenario, or a YAML file.")
-]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as vehicles.count=500."),
-]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed in place of the scenario's.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
-Plugins = Annotated[
-    list[str] | None,
-    typer.Option("--plugin", metavar="FILE|MODULE", help="Load a plugin too; may be repeated."),
-]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -57,7 +44,7 @@ def hmesh(
 @app.command()
 def scenarios() -> None:
     """List the built-in scenarios."""
-    from hmesh.runs.scenarios.scenario import builtin_scenarios
+    from hmesh.runs.scenarios.scenario_files import builtin_scenarios
 
     found = builtin_scenarios()
     width = max(len(name) for name, _ in found)
@@ -110,7 +97,12 @@ def check(
 
 @app.command(name="import")
 def import_data(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}, grid.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help=f"One of {', '.join(KINDS)}, grid, or one of a plugin."
+        ),
+    ],
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The file or folder.")],
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="New folder; of a grid a CSV file.")
@@ -127,9 +119,11 @@ def import_data(
         typer.Option(help="Of a grid: loading that gives loss rates, or loads. [default: 0.5]"),
     ] = None,
     bus: Annotated[str | None, typer.Option(help="Of a grid: bus that the utility feeds.")] = None,
+    plugins: Plugins = None,
 ) -> None:
     """Turn files of others into a dataset or a grid, and check it."""
     from hmesh.environment.datasets.readers import Wishes
+    from hmesh.runs.plugins.loading import load_plugins
     from hmesh.runs.world.dataset_files import dataset_report, import_dataset
 
     raise_from_now_on()
@@ -139,6 +133,7 @@ def import_data(
         for line in import_grid(source, out, loss_at or "0.5", bus):
             typer.echo(line)
         return
+    load_plugins((), Path.cwd(), plugins or ())
     wishes = Wishes(time_zone, start, clock, currency, licence)
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)
@@ -273,34 +268,40 @@ def replicate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="New folder for tables and figures."),
+        typer.Option("--out", metavar="DIR", help="Folder for tables and figures, or to go on."),
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="PART", help="A part of the study.")
+    ] = None,
+    changes: Changes = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Draw the figures of the source into --out.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="FOLDER", help="Dataset of measured buildings to compare."),
     ] = None,
     no_progress: NoProgress = False,
 ) -> None:
-    """Set published figures beside simulated ones, cell by cell."""
+    """Compare published figures with simulated ones, cell by cell."""
     from rich.console import Console
 
-    from hmesh.runs.results.new_folder import refuse_used
-    from hmesh.runs.results.resuming import way_on
-    from hmesh.runs.results.whole_folder import whole_folder
     from hmesh.runs.studies.replicate import replicate as replicate_studies
+    from hmesh.runs.studies.study_parts import LONG_S, StudyPart
     from hmesh.runs.terminal import progress_bar
 
-    if out is not None:
-        refuse_used(out, way_on)
+    def begins(part: StudyPart) -> None:
+        if part.seconds >= LONG_S and not no_progress:
+            typer.echo(f"{part.name}: about {part.seconds} s on an idle core", err=True)
+
     raise_from_now_on()
-    with progress_bar(shown=not no_progress, what="parts") as progress:
-        reports = replicate_studies(studies or [], progress, data)
+    with progress_bar(shown=not no_progress, what="steps") as progress:
+        reports = replicate_studies(
+            studies or [], progress, data, only=only or [], changes=changes or [], out=out,
+            figures=figures, begins=begins,
+        )  # fmt: skip
     for report in reports:
         Console().print(report)
-    if out is not None:
-        with whole_folder(out) as folder:
-            for report in reports:
-                report.save(folder / report.name)
     raise typer.Exit(DONE if all(report.passed for report in reports) else FAILED)
 
 
@@ -359,75 +360,8 @@ def sweep(
     raise typer.Exit(FAILED if done.failures else DONE)
 
 
-@app.command()
-def report(
-    directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, side by side.")
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="The page. [default: DIR/report.html, or report.html]"
-        ),
-    ] = None,
-    export: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--export",
-            metavar="FORMAT",
-            help="Write the trips into each DIR too: geojson, kepler, deckgl, gif or mp4.",
-        ),
-    ] = None,
-    no_audit: Annotated[bool, typer.Option("--no-audit", help="Leave the audit out.")] = False,
-    no_progress: NoProgress = False,
-) -> None:
-    """Write one web page about runs: figures, charts, the moving map; needs no network."""
-    from hmesh.runs import export_trips, write_report
-    from hmesh.runs.report.exports import refuse_unknown
-    from hmesh.runs.terminal import progress_bar
-
-    refuse_unknown(export or ())
-    raise_from_now_on()
-    page = out or (directories[0] if len(directories) == 1 else Path()) / "report.html"
-    with progress_bar(shown=not no_progress, what="steps audited") as progress:
-        told = write_report(directories, page, audit=not no_audit, progress=progress)
-    for line in told:
-        typer.echo(line)
-    for directory in directories if export else ():
-        for path in export_trips(directory, export or ()):
-            typer.echo(f"trips: {path}")
-    typer.echo(f"page: {page}")
-
-
-@app.command()
-def live(
-    scenario: ScenarioName,
-    changes: Changes = None,
-    seed: Seed = None,
-    plugins: Plugins = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option("--strategy", help="Strategy to watch first. [default: the last compared]"),
-    ] = None,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0 for any free one.")
-    ] = 0,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only tell where the page is.")
-    ] = False,
-) -> None:
-    """Watch a scenario step by step in the browser."""
-    from hmesh.runs.live.server import refuse_without_extra, watch
-    from hmesh.runs.live.source import make_source
-
-    refuse_without_extra()
-    raise_from_now_on()
-    watch(
-        make_source(scenario, changes or (), seed, strategy, plugins or ()),
-        port,
-        open_browser=not no_browser,
-        tell=typer.echo,
-    )
+app.command()(browser_commands.report)
+app.command()(browser_commands.live)
 
 
 def _next_folder(parent: Path, name: str) -> Path:

@@ -15,8 +15,13 @@ def fixed(value: float, digits: int) -> str:
     """Return a number with so many decimal places, fewer where it is large; never -0."""
     if abs(value) >= _POWER_FROM:
         return f"{value:.3e}"
+    return f"{rounded(value, digits):,.{0 if abs(value) >= _WHOLE_FROM else digits}f}"
+
+
+def rounded(value: float, digits: int) -> float:
+    """Return a number rounded to so many decimal places; never -0.0, which reads as less than 0."""
     # Adding zero takes the sign from a zero.
-    return f"{round(value, digits) + 0.0:,.{0 if abs(value) >= _WHOLE_FROM else digits}f}"
+    return round(value, digits) + 0.0
 
 
 def change(value: float | None, first: float | None) -> str:
@@ -64,7 +69,7 @@ def texts_apart(values: Sequence[float], digits: int, tolerance: float = SAME) -
     room = tolerance * max(map(abs, values), default=0.0)
     apart = 1 + sum(other - one > room for one, other in pairwise(sorted(values)))
     for places in range(digits, MOST_DIGITS + 1):
-        texts = [f"{round(value, places) + 0.0:,.{places}f}" for value in values]
+        texts = [f"{rounded(value, places):,.{places}f}" for value in values]
         if len(set(texts)) >= apart:
             return texts
     return [f"{value:.10g}" for value in values]

@@ -1,7 +1,6 @@
 """The figures of a complete run, each with a title that says what it shows."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +10,19 @@ from typing import TYPE_CHECKING
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.last_digits import anything
 from hmesh.environment.safe_files import beside, own_folder, remove_own, sync, unwritable
-from hmesh.runs.pictures.picture_form import STYLE, PictureForm
+from hmesh.runs.pictures.picture_form import PictureForm, styled
+from hmesh.runs.pictures.plugin_pictures import pictures_of_plugins
 from hmesh.runs.results.folder_lock import locked
 from hmesh.runs.results.names import PICTURE_FILES
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.schemes.registry import scheme
 
 if TYPE_CHECKING:
+    from hmesh.runs.pictures.chart import Chart
     from hmesh.runs.pictures.figure_layout import Drawing
     from hmesh.runs.pictures.run_data import RunData
 
-    type _Picture = tuple[str, Callable[[RunData], Drawing]]
+    type _Picture = tuple[str, Callable[[RunData], Drawing | Chart]]
 
 FOLDER = "plots"
 # Pictures are drawn here first, so that `plots` is whole or not there.
@@ -80,6 +81,7 @@ def draw_plots(
         figure has no room in the size asked for, or the folder cannot be written. No figure is
         changed then.
     """
+    from hmesh.runs.pictures.chart_figure import picture_of
     from hmesh.runs.pictures.figure_size import drawn_at
     from hmesh.runs.pictures.run_data import RunData
 
@@ -100,11 +102,11 @@ def draw_plots(
             return []
     plots: list[Plot] = []
     problems: list[Problem] = []
-    with locked(data.run.directory), _put_in_place(folder) as new_folder, _styled():
+    with locked(data.run.directory), _put_in_place(folder) as new_folder, styled():
         for name, draw, path in wanted:
             try:
                 with drawn_at(form.size_in):
-                    drawing = draw(data)
+                    drawing = picture_of(draw(data))
             except InputError as error:
                 problems += [
                     Problem(f"{p.place}: {name}", p.message, p.allowed) for p in error.problems
@@ -129,18 +131,6 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
     ]
     if problems:
         raise InputError(problems)
-
-
-@contextmanager
-def _styled() -> Iterator[None]:
-    from matplotlib import style as matplotlib_style
-
-    from hmesh.runs.pictures.figure_layout import style
-
-    with matplotlib_style.context(["default", style() | STYLE]), warnings.catch_warnings():
-        # A name may be in a script that no installed font can write; its boxes say so.
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        yield
 
 
 @contextmanager
@@ -183,18 +173,19 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
     from hmesh.runs.pictures.city import EVERYBODY, draw_whole_and_parts
     from hmesh.runs.pictures.line_loading import draw_line_loading
     from hmesh.runs.pictures.load import draw_load, draw_peak_to_average
-    from hmesh.runs.pictures.prices_and_charging import draw_prices
+    from hmesh.runs.pictures.prices_and_charging import prices
 
     pictures: list[_Picture] = [
         ("load", draw_load),
         ("peak_to_average", draw_peak_to_average),
-        ("prices", draw_prices),
+        ("prices", prices),
     ]
     if EVERYBODY in data.strategies:
         pictures.insert(0, ("whole_and_parts", draw_whole_and_parts))
     taking_part = [scheme(name) for name in data.schemes]
     of_schemes = [picture for each in taking_part for picture in each.all_pictures()]
+    of_plugins = pictures_of_plugins(data)
     if not drawn and any(each.without_grid for each in taking_part):
         # Homes without a grid: there is no load of the grid and nothing has a price.
-        return of_schemes
-    return [*pictures, *of_schemes, ("line_loading", draw_line_loading)]
+        return [*of_schemes, *of_plugins]
+    return [*pictures, *of_schemes, ("line_loading", draw_line_loading), *of_plugins]

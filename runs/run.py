@@ -20,6 +20,7 @@ from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 from hmesh.runs.world.account_figures import summaries
+from hmesh.runs.world.behaving_rows import check_behaviours
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -168,6 +169,7 @@ class _Run:
         self.clock = clock
         self.began = self.saved_at = clock()
         setting = make_setting(scenario)
+        check_behaviours(setting)
         self.scenario = scenario
         self.writer = open_writer()
         self.recorder = Recorder(self.writer, setting)

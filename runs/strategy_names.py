@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL, StrategyDescriptor
+from hmesh.runs.schemes.descriptor import RETAIL, StrategyDescriptor
 from hmesh.runs.schemes.registry import FromSchemes, schemes, sections_first
 
 # Strategies of a whole city: what every scheme does at once.
@@ -20,7 +20,7 @@ STRATEGIES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
 
 
 def _where_everybody_shares(strategies: Sequence[StrategyDescriptor]) -> str:
-    built_in = [each for each in strategies if each.pricing != OWN_RULE]
+    built_in = [each for each in strategies if not each.own]
     return next((each for each in built_in if each.everybody), built_in[-1]).name
 
 
@@ -50,7 +50,12 @@ def default_strategies() -> tuple[str, ...]:
     named = (strategy for name in always for strategy in STRATEGIES_OF[name])
     # A strategy of a plugin is compared only where a scenario names it, and so is a benchmark.
     found = (STRATEGIES[name] for name in named)
-    return tuple(s.name for s in found if s.pricing != OWN_RULE and not s.on_request)
+    return tuple(s.name for s in found if not s.own and not s.on_request)
+
+
+def is_own(strategy: str) -> bool:
+    """Return whether a plugin added a strategy by a rule of its own."""
+    return strategy in STRATEGIES and STRATEGIES[strategy].own
 
 
 def scheme_of(strategy: str) -> str | None:

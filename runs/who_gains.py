@@ -118,7 +118,9 @@ def communities(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Cou
     places = list(held[0]["communities"])
     paid = [
         [
-            -sum(b for kind, b in each["communities"][place].items() if kind not in _LEADERS)
+            -sum(
+                b for kind, b in each["communities"].get(place, {}).items() if kind not in _LEADERS
+            )
             for each in held
         ]
         for place in places
@@ -133,9 +135,7 @@ def communities(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Cou
             Course(f"  in {place}", "", own) for place, own in zip(places, paid, strict=True)
         ]
         if anything(stored):
-            courses.append(
-                Course("  less stored value", "", [-value for value in stored])
-            )
+            courses.append(Course("  less stored value", "", [-value for value in stored]))
     return courses
 
 

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -37,6 +38,14 @@ def plugins_withdrawn() -> Iterator[None]:
         for name in loaded():
             unload(name)
         withdraw(withdrawals)
+
+
+@pytest.fixture
+def start_method_kept() -> Iterator[None]:
+    """Restore how processes are started, which `mesa.batch_run` changes for the whole program."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
 
 
 @pytest.hookimpl(trylast=True)

@@ -63,7 +63,7 @@ def texts_of(folder: Path, *, drawn: bool) -> dict[str, Any]:
             for name in data.strategies
         },
         "charts": {
-            chart.name: [chart.heading, dict(chart.findings), chart.note, sorted(chart.traces)]
+            chart.name: [chart.heading, dict(chart.findings), chart.note, sorted(chart.series)]
             for chart in charts(data)
         },
     }

@@ -9,6 +9,9 @@ from rich.console import Console
 from hmesh.environment.errors import InputError
 from hmesh.runs import Run, audit_run, load_scenario, start_run
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.limits import AuditedGrid
+from hmesh.runs.audits.reference.lines import Tree
+from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import run_inputs_of
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
@@ -145,20 +148,24 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
     audit = EquilibriumAudit(
         VehicleRunInputs.of(run_inputs_of(run)), {"theta": np.array([2.0, 2.0])}
     )
+    tree = Tree.star([0.0] * 3, [np.inf] * 3)
     # Two vehicles, and a price of the utility at which two prices earn the aggregator the same.
     seen = GameStep(
         step=0,
         strategy=0,
         where=np.array([0, 0]),
-        lam=np.array([40.0, 70.0]),
-        theta=np.array([2.0, 2.0]),
-        usable_kwh=np.zeros(2),
-        lower_kwh=np.zeros(2),
-        upper_kwh=np.array([30.0, 1.0]),
+        stores=AnsweringStores(
+            lam=np.array([40.0, 70.0]),
+            theta=np.array([2.0, 2.0]),
+            usable_kwh=np.zeros(2),
+            lower_kwh=np.zeros(2),
+            upper_kwh=np.array([30.0, 1.0]),
+        ),
         energy_kwh=np.zeros(2),
         utility_price=38.0 - 4.0 * np.sqrt(14.0),
         community_price=np.zeros(3),
         passive_kwh=np.zeros(3),
+        grid=AuditedGrid(tree, np.ones(3), True, False, np.zeros((1, 1, 3)), None),
     )
     low, high = (seen.utility_price + 42.0) / 2, 68.0
     for price, good in ((low, True), (high, True), (67.0, False)):

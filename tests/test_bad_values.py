@@ -20,7 +20,7 @@ from hmesh.runs import (
 from hmesh.runs.scenarios.base import LONGEST_NAME
 from hmesh.runs.scenarios.check import check_setting
 from hmesh.runs.scenarios.problems import problems_of
-from hmesh.runs.scenarios.scenario import BUILT_IN
+from hmesh.runs.scenarios.scenario_files import BUILT_IN
 from hmesh.runs.scenarios.yaml_reader import DEEPEST, MOST_VALUES, place
 from hmesh.runs.world.dataset_files import is_dataset
 

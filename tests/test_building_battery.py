@@ -7,6 +7,8 @@ import pytest
 from hmesh.agents.battery_coordinator import BatteryCoordinator, SharingRules
 from hmesh.agents.building_battery import BatteryBank, BuildingBattery
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.ask_and_answer import Heard, Who
+from hmesh.environment.battery_messages import PeakSignal
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.population import Population
@@ -16,6 +18,15 @@ from hmesh.markets.load_levelling import Equipment, Windows, level_load
 
 WINDOWS = Windows.of_clock(np.arange(24.0))
 RULES = SharingRules(Equipment(), "full", False, 0.08)
+
+
+def prices(who: Who) -> Heard[PeakSignal]:
+    """Return two prices that some batteries hear."""
+    signal = PeakSignal(
+        step=0, round=1, sender="coordinator", receiver="batteries", count=12,
+        valley_kwh=40.0, peak_kwh=60.0,
+    )  # fmt: skip
+    return Heard(signal, who, who)
 
 
 class World(mesa.Model):  # type: ignore[misc,type-arg]
@@ -46,7 +57,7 @@ def loads_of(count: int, seed: int = 2) -> np.ndarray:
 def test_one_battery_answers_as_the_population_does() -> None:
     world = World()
     bank = bank_of(world, 12)
-    bank.hear_prices(40.0, 60.0, np.arange(12) != 5)
+    bank.hear_prices(prices(np.arange(12) != 5))
     for load, charging, discharging in ((30.0, True, False), (80.0, False, True), (50.0, 0, 0)):
         together = bank.answer(load, bool(charging), bool(discharging))
         alone = [agent.answer(load, bool(charging), bool(discharging)) for agent in bank.group]
@@ -61,7 +72,7 @@ def test_a_battery_with_a_will_of_its_own_stays_within_its_bounds() -> None:
             return 1e9
 
     bank = bank_of(World(), 6)
-    bank.hear_prices(40.0, 60.0, True)
+    bank.hear_prices(prices(True))
     before = bank.answer(80.0, False, True)
     bank.group.replace([3], Hoarder)
     after = bank.answer(80.0, False, True)

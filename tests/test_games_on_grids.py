@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.markets import price_windows
 from hmesh.markets.grid_losses import Feed
+from hmesh.markets.search_on_lines import search_price_on_lines
 from hmesh.markets.three_level_game import (
     Game,
     Outcome,
@@ -94,6 +95,46 @@ def test_the_grid_finds_what_the_exact_solution_finds(grid: OnGrid) -> None:
     exact, found = solve_exact(game), solve_grid(game, step=0.5, zooms=5)
     assert grid.earned(found) == pytest.approx(grid.earned(exact), rel=1e-3, abs=1.0)
     assert grid.earned(found) <= grid.earned(exact) + 1e-8 * (1 + abs(grid.earned(exact)))
+
+
+@settings(max_examples=60)
+@given(on_grids(limits="all"))
+def test_asking_finds_what_the_exact_solution_finds(grid: OnGrid) -> None:
+    """The utility hears demands, and knows its lines."""
+    game = grid.game()
+    exact = solve_exact(game)
+    bounds, feed = game.bounds, game.feed
+    assert feed is not None
+    maps = response_maps(game)
+
+    def ask(price: float) -> NDArray[np.float64]:
+        asked = np.array([price])
+        return np.array(
+            [
+                community.fixed_kwh if held is None else float(held.demand_kwh(asked)[0])
+                for community, held in zip(grid.players.communities, maps, strict=True)
+            ]
+        )
+
+    ends = bounds.utility_lower, bounds.utility_upper
+    found = search_price_on_lines(ask, game.cost, *ends, feed)
+    if found.gap > 0:
+        return
+    width = bounds.utility_upper - bounds.utility_lower
+    demand = ask(found.price)
+    shared = grid.places.own < 0
+    profit = found.price * float(demand.sum())
+    profit -= game.cost.total(grid.generated_kwh(demand))
+    earned = grid.earned(exact)
+    # At most what lies between two prices that need not be told apart.
+    steepest = max((float(k.slope.sum()) for k in game.kinks), default=0.0)
+    near = 1e-6 * width * (1 + np.abs(demand).sum() + steepest * 400)
+    if not shared.any() or grid.over_kwh(exact.demand_kwh)[shared].max() <= 1e-8:
+        over = grid.over_kwh(demand)[shared]
+        assert over.max(initial=0.0) <= 1e-8
+        assert profit >= earned - near
+        if exact.attained_lowest:
+            assert profit <= earned + 1e-8 * (1 + abs(earned))
 
 
 @given(on_grids(losses=False))

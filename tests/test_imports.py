@@ -18,7 +18,7 @@ ROLES = {
         "setting.py", "size.py", "sources.py", "step.py", "strategies.py", "tables.py",
         "warnings.py", "words.py",
     },
-    "studies": {"claims.py", "inputs.py", "sensitivity.py", "study.py"},
+    "studies": {"claims.py", "figures.py", "inputs.py", "sensitivity.py", "study.py"},
 }  # fmt: skip
 # The setting of the world is to the world what that of a scheme is to the scheme.
 ROLES_OF_THE_WORLD = {"setting.py"}

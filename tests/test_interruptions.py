@@ -21,6 +21,8 @@ from hmesh.runs import interruptions, load_scenario, read_run, resume_run, start
 from hmesh.runs.command_line import app
 from hmesh.runs.results.folder_lock import LOCK
 from hmesh.runs.results.recorder import Recorder
+from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
+from hmesh.runs.studies.study_report import ReportSection
 from hmesh.runs.world.simulation import Simulation
 
 ROOT = Path(__file__).parents[1]
@@ -359,21 +361,32 @@ def test_a_report_that_is_interrupted_leaves_no_page(
     assert digests(tmp_path / "run") == before
 
 
-def test_a_replication_that_is_interrupted_leaves_no_folder(
+def test_a_replication_that_is_interrupted_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: None
 ) -> None:
-    class Report:
-        name, passed = "study", True
+    made: list[str] = []
 
-        def save(self, directory: Path) -> None:
-            directory.mkdir(parents=True)
-            (directory / "report.json").write_text("{")
-            signal.raise_signal(signal.SIGTERM)
+    def part(name: str) -> StudyPart:
+        def make(shared: object, tick: object) -> ReportSection:
+            if name == "second" and not made.count("second"):
+                made.append("second")
+                signal.raise_signal(signal.SIGTERM)
+            made.append(name)
+            return ReportSection(name, name.title(), text=(name,))
 
-    monkeypatch.setattr("hmesh.runs.studies.replicate.replicate", lambda *_: [Report()])
-    result = hmesh("replicate", "--out", str(tmp_path / "out"))
+        return StudyPart(name, make)
+
+    study = Study("vehicles", "A study", lambda data: None, (part("first"), part("second")))
+    monkeypatch.setattr("hmesh.runs.studies.vehicles.study.STUDY", study)
+    order = ("replicate", "vehicles", "--out", str(tmp_path / "out"))
+    result = hmesh(*order)
     assert (result.exit_code, result.stderr) == (143, "interrupted\n")
-    assert not list(tmp_path.iterdir())
+    kept = tmp_path / "out" / "vehicles" / "parts"
+    assert sorted(path.name for path in kept.iterdir()) == ["first.json", "study.json"]
+    assert [section.name for section in run_study(study, folder=kept.parent).sections] == [
+        "first", "second",
+    ]  # fmt: skip
+    assert made == ["first", "second", "second"]
 
 
 @pytest.fixture(scope="module")

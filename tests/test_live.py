@@ -17,7 +17,7 @@ from hmesh.runs import builtin_scenarios, load_scenario, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.live import grid_tree, map_and_grid, time_charts
 from hmesh.runs.live.chart_style import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
-from hmesh.runs.live.figures import figures_now, now_html, so_far_html
+from hmesh.runs.live.figure_boxes import figures_now, now_html, so_far_html
 from hmesh.runs.live.parameters import Parameter, parameters_of, round_step
 from hmesh.runs.live.readings import stores_of
 from hmesh.runs.live.server import refuse_used
@@ -376,7 +376,7 @@ def test_values_that_do_not_go_together_are_told_and_not_run() -> None:
 def test_names_in_a_page_are_text_and_no_markup() -> None:
     world = begin(source("three-communities"))
     world.problems = ["<script>"]
-    from hmesh.runs.live.figures import problems_html
+    from hmesh.runs.live.figure_boxes import problems_html
 
     assert "<script>" not in problems_html(world.problems)
 
@@ -459,3 +459,42 @@ def test_all_energies_have_a_name_and_a_colour() -> None:
     from hmesh.runs.live.chart_style import ENERGY_COLOURS, ENERGY_NAMES
 
     assert set(ENERGIES) == set(ENERGY_COLOURS) == set(ENERGY_NAMES)
+
+
+PLUGIN = """
+import numpy as np
+from hmesh.agents import ElectricVehicle
+from hmesh.plugins import Decision, behaviour, strategy
+
+
+@behaviour("idle")
+class Idle(ElectricVehicle):
+    def respond(self, price):
+        return 0.0
+
+
+@strategy("flat", scheme="vehicles", label="a flat tariff", colour="#123456")
+class FlatTariff:
+    def decide(self, simulation):
+        price = np.where(simulation.supplied, 33.0, np.nan)
+        return Decision(30.0, price, [parked.respond(33.0) for parked in simulation.market.parked])
+"""
+
+
+@pytest.mark.usefixtures("plugins_withdrawn")
+def test_what_plugins_add_is_watched_too(tmp_path: Path) -> None:
+    (tmp_path / "flat.py").write_text(PLUGIN)
+    changes = (
+        "vehicles.count=6", "strategies=[typical, flat]",
+        "behaviours=[{behaviour: idle, share: 1.0}]",
+    )  # fmt: skip
+    given = make_source("three-communities", changes, plugins=[str(tmp_path / "flat.py")])
+    assert given.strategy == "flat"
+    world = begin(given)
+    for _ in range(2):
+        world.step()
+    assert world.problems == []
+    assert figures(world)["utility_price"].startswith("30")
+    assert not world.watched.schemes["vehicles"].vehicle_kwh.any()
+    for draw in CHARTS:
+        assert draw(world, Look())["series"]

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from hmesh.runs.live.chart_style import Look
-from hmesh.runs.live.figures import figures_now
+from hmesh.runs.live.figure_boxes import figures_now
 from hmesh.runs.live.source import Source, make_source
 from hmesh.runs.live.world import LiveWorld
 from hmesh.runs.strategy_names import strategy_label

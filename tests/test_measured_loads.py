@@ -78,6 +78,7 @@ def measured(shared: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_week_of_measured_loads_runs_and_audits(measured: Path, tmp_path: Path) -> None:
     scenario = load_scenario(str(measured))
     summary = start_run(scenario, tmp_path / "run")

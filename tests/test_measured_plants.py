@@ -13,7 +13,8 @@ from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.live.parameters import parameters_of
 from hmesh.runs.live.source import make_source
 from hmesh.runs.scenarios.check import check_scenario
-from hmesh.runs.scenarios.scenario import BUILT_IN, Scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_files import BUILT_IN
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.shared_datasets import SHARED

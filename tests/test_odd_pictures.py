@@ -11,6 +11,7 @@ from matplotlib import style as matplotlib_style
 
 import hmesh.runs.plots
 from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.pictures.chart_figure import picture_of
 from hmesh.runs.pictures.figure_layout import style
 from hmesh.runs.pictures.run_data import RunData
 
@@ -103,7 +104,10 @@ def test_a_picture_shows_something_or_says_why_not(odd: str, tmp_path: Path) -> 
     start_run(load_scenario(scenario, [*changes, "plots=false"]), tmp_path / "run")
     data = RunData(read_run(tmp_path / "run"))
     with matplotlib_style.context(["default", style()]):
-        drawings = {name: draw(data) for name, draw in hmesh.runs.plots._pictures(data, drawn=True)}
+        drawings = {
+            name: picture_of(draw(data))
+            for name, draw in hmesh.runs.plots._pictures(data, drawn=True)
+        }
     assert drawings
     for name, drawing in drawings.items():
         told = drawing.finding

@@ -23,7 +23,7 @@ from hmesh.runs.live.source import make_source
 from hmesh.runs.plugins import loading
 from hmesh.runs.plugins.registered import METRICS
 from hmesh.runs.schemes.registry import schemes
-from hmesh.runs.strategy_names import STRATEGIES
+from hmesh.runs.strategy_names import STRATEGIES, STRATEGIES_OF_ALL
 from hmesh.runs.world.market import RULES
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -169,6 +169,41 @@ def test_plugins_of_installed_packages_are_plugins_of_every_scenario(
     assert scenario.plugins == ("installed_agents",)
 
 
+SCHOOLS = """
+import numpy as np
+from hmesh.plugins import strategy
+from hmesh.runs.schemes.school_buses.strategies import SchoolDecision
+
+
+@strategy("slow_charging", scheme="school_buses", label="slow charging")
+class SlowCharging:
+    def decide(self, sharing):
+        district = sharing.district
+        nobody = np.full(len(district), np.nan)
+        return SchoolDecision(0.5 * district.charge_kwh, np.zeros(len(district.buses)), nobody)
+"""
+
+
+def test_a_strategy_of_school_buses(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SCHOOLS)
+    given = {
+        "hours": 14, "strategies": ["charge_after_use", "slow_charging"], "plots": False,
+        "messages.keep": "all",
+    }  # fmt: skip
+    scenario = load_scenario("school-buses", given, None, [str(tmp_path / "slow.py")])
+    summary = start_run(scenario, tmp_path / "run")
+    at_once, slow = (summary[name]["school_charged_kwh"] for name in scenario.strategies)
+    assert 0 < slow < at_once
+    report = audit_run(tmp_path / "run")
+    assert report.passed, report.failed
+    (by_design,) = (check for check in report.checks if check.by_design)
+    assert by_design.name == "rule: slow_charging sets what schools charge and sell"
+    assert "5 checks do not apply" in by_design.note
+    assert STRATEGIES_OF_ALL["everybody_shares"]["school_buses"] != "slow_charging"
+    with pytest.raises(InputError, match=r"register it with @strategy in a file named in"):
+        load_scenario("school-buses", ["strategies=[slow_chargin]"])
+
+
 WRONG = {
     "there is no file": None,
     "line 3: cannot be loaded: ZeroDivisionError: division by zero": "\n\n1 / 0\n",
@@ -180,7 +215,7 @@ WRONG = {
         "from hmesh.plugins import metric\n"
         "@metric('one')\ndef first(world): ...\n@metric('one')\ndef second(world): ...\n"
     ),
-    "there is no scheme 'vehicle' (allowed: vehicles; did you mean 'vehicles'?)": (
+    "there is no scheme 'vehicle' (allowed: school_buses, vehicles; did you mean 'vehicles'?)": (
         "from hmesh.plugins import strategy\n"
         "@strategy('one', scheme='vehicle')\nclass One:\n    def decide(self, world): ...\n"
     ),

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from hmesh.runs import load_scenario
 from hmesh.runs.command_line import app
-from hmesh.runs.scenarios.scenario import builtin_scenarios
+from hmesh.runs.scenarios.scenario_files import builtin_scenarios
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -25,6 +25,7 @@ PAGES = (
     "docs/report.md",
     "docs/results.md",
     "docs/extending.md",
+    "docs/messages.md",
     "docs/reproducibility.md",
     "docs/models/three-level-price-game.md",
     "docs/models/school-buses.md",
@@ -99,7 +100,7 @@ def check(page: list[Block], capsys: pytest.CaptureFixture[str]) -> None:
 LONG_PAGES = ("docs/gallery.md",)
 
 
-@pytest.mark.usefixtures("plugins_withdrawn")
+@pytest.mark.usefixtures("plugins_withdrawn", "start_method_kept")
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, marks=pytest.mark.slow if page in LONG_PAGES else ()) for page in PAGES],

@@ -229,7 +229,7 @@ def test_a_part_that_is_left_out_is_named_with_where_it_belongs(part: str, folde
     ("file", "part"),
     [
         ("section", "section"), ("step", "step"), ("tables", "tables"), ("audit", "audit"),
-        ("pictures", "pictures"), ("charts", "charts"), ("sentences", "sentence"),
+        ("charts", "pictures"), ("charts", "charts"), ("sentences", "sentence"),
         ("words", "rows"), ("words", "notes"),
     ],
 )  # fmt: skip

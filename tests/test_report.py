@@ -11,11 +11,11 @@ import pytest
 
 from hmesh.environment import InputError
 from hmesh.runs import read_run, write_report
+from hmesh.runs.pictures.chart import limits
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import energy_paths as energy_paths_module
 from hmesh.runs.report import map_selection as window_module
 from hmesh.runs.report import step_charts as close_view_module
-from hmesh.runs.report.chart import limits
 from hmesh.runs.report.energy_paths import energy_paths
 from hmesh.runs.report.flows import flows
 from hmesh.runs.report.grid_lines import grid_lines

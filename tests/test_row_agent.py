@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import mesa
@@ -5,8 +6,14 @@ import numpy as np
 import pytest
 
 from hmesh.agents import row_agent
+from hmesh.agents.battery import Battery
+from hmesh.agents.building_battery import BuildingBattery
+from hmesh.agents.community_storage import CommunityStorage
 from hmesh.agents.consumer import Building, Consumer, Household
+from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.agents.home_devices import HomeStorage
+from hmesh.agents.house_devices import HouseBattery
 from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
 from hmesh.environment.population import Population
 from hmesh.runs.scenarios.scenario import load_scenario
@@ -135,3 +142,23 @@ def test_an_unregistered_agent_belongs_to_its_model() -> None:
     agent = Household(model, Population(Household.attributes(), 1), 0, registered=False)
     assert agent.model is model
     assert agent.unique_id is None
+
+
+BATTERIES: list[type[Battery]] = [
+    ElectricVehicle, ElectricSchoolBus, BuildingBattery, HomeStorage, HouseBattery,
+    CommunityStorage,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BATTERIES)
+def test_all_batteries_are_declared_once(kind: type[Battery]) -> None:
+    common = {attribute.name: attribute for attribute in Battery.attributes()}
+    held = {attribute.name: attribute for attribute in kind.attributes()}
+    for name, attribute in common.items():
+        assert replace(held[name], default=attribute.default) == attribute
+    model = SimpleNamespace(calendar=SimpleNamespace(step_h=0.5))
+    battery = kind(model, Population(kind.attributes(), 1), 0, registered=False)
+    battery.capacity_kwh, battery.power_kw, battery.energy_kwh = 10.0, 4.0, 6.0
+    battery.soc_min, battery.soc_max = 0.5, 0.7
+    battery.charge_efficiency, battery.discharge_efficiency = 0.8, 0.9
+    assert battery.exchange_bounds() == (pytest.approx(-0.9), pytest.approx(1.25))

@@ -68,8 +68,8 @@ def test_the_shipped_scenario_holds_the_recommended_defaults() -> None:
 
 def test_the_shipped_scenario_spells_every_key_out() -> None:
     given = read_yaml(FILE.read_text(), FILE.name)
-    # Plugins are those of a user; a built-in scenario has none.
-    assert set(given) == set(Scenario.model_fields) - {"plugins"}
+    # Plugins and their behaviours are those of a user; a built-in scenario has none.
+    assert set(given) == set(Scenario.model_fields) - {"plugins", "behaviours"}
     for key, value in given.items():
         if isinstance(value, dict) and key != "communities":
             model = type(getattr(load_scenario(NAME), key))

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hmesh.runs.pictures.chart import ALL, Chart
+from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import strategy_colour
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.step_sums import StepSums
-from hmesh.runs.report.chart import ALL, Chart
 from hmesh.runs.report.headlines import headline
 from hmesh.runs.report.scheme_charts import charts
 from hmesh.runs.report.sentence import Figure
+from hmesh.runs.report.traces import Trace, traces_of
 from hmesh.runs.schemes import registry
+from hmesh.runs.strategy_names import strategy_label
 from tests.scheme_runs import SHORT, run_of
 
 UNITS = {"W": 1e-3, "kW": 1.0, "MW": 1e3, "kWh": 1.0, "MWh": 1e3}
@@ -23,9 +26,14 @@ def drawn(data: RunData) -> dict[str, Chart]:
     return {chart.name: chart for chart in charts(data)}
 
 
+def traces(chart: Chart) -> dict[str, list[Trace]]:
+    """Return what the page shows of a chart."""
+    return traces_of(chart, chart.data.timeline)
+
+
 def values(chart: Chart, strategy: str, name: str) -> NDArray[np.float64]:
     """Return what a chart shows under a name, layers above and below zero together [kW or kWh]."""
-    found = [t for t in chart.traces[strategy] if t.get("name") == name and "meta" in t]
+    found = [t for t in traces(chart)[strategy] if t.get("name") == name and "meta" in t]
     return np.asarray(sum(t["y"][:-1] * UNITS.get(t["meta"], 1.0) for t in found))
 
 
@@ -36,11 +44,11 @@ def test_every_chart_tells_its_finding_its_unit_and_its_values(scenario: str) ->
     assert len({chart.name for chart in found}) == len(found) > 3
     assert len({chart.heading for chart in found}) == len(found)
     for chart in found:
-        keys = {ALL} if ALL in chart.traces else set(data.strategies)
-        assert set(chart.traces) == keys <= set(chart.findings)
+        keys = {ALL} if ALL in traces(chart) else set(data.strategies)
+        assert set(traces(chart)) == keys <= set(chart.findings)
         assert all(chart.findings[key] for key in keys)
-        assert any(chart.traces.values())
-        for trace in (trace for held in chart.traces.values() for trace in held):
+        assert any(traces(chart).values())
+        for trace in (trace for held in traces(chart).values() for trace in held):
             if trace.get("type") == "heatmap":
                 assert trace["z"].shape == (len(trace["y"]), len(trace["x"]) - 1)
                 continue
@@ -49,6 +57,19 @@ def test_every_chart_tells_its_finding_its_unit_and_its_values(scenario: str) ->
             known = trace["y"][np.isfinite(trace["y"])]
             assert known.min(initial=np.inf) >= chart.limits[0] - 1e-9
             assert known.max(initial=-np.inf) <= chart.limits[1] + 1e-9
+
+
+def test_a_picture_shows_what_the_page_shows() -> None:
+    data = run_of("school-buses")
+    chart = drawn(data)["school_load"]
+    axes = draw_charts([chart]).axes
+    assert [each.get_title() for each in axes] == [strategy_label(name) for name in data.strategies]
+    for panel, strategy in zip(axes, data.strategies, strict=True):
+        assert panel.get_ylim() == chart.limits
+        assert panel.get_ylabel() == chart.axis
+        (line,) = (t for t in traces(chart)[strategy] if t.get("name") == "with school buses")
+        np.testing.assert_array_equal(panel.lines[0].get_ydata(), line["y"])
+        np.testing.assert_array_equal(panel.lines[0].get_xdata(), line["x"])
 
 
 def test_every_scheme_has_charts_of_its_own() -> None:
@@ -89,7 +110,7 @@ def test_school_buses_charge_and_sell_what_the_summary_says() -> None:
         assert above == pytest.approx(totals["required_kwh"])
         load = values(found["school_load"], strategy, "with school buses")
         np.testing.assert_allclose(load, data.power_kw("net_kwh")[s].sum(axis=0))
-    paid = [t for t in found["school_prices"].traces["optimal_energy_price"] if "mode" in t][-1]
+    paid = [t for t in traces(found["school_prices"])["optimal_energy_price"] if "mode" in t][-1]
     assert paid["mode"] == "markers"
     rows = data.run.table("schools").to_pandas()
     rows = rows[(rows["strategy"] == "optimal_energy_price") & (rows["sold_kwh"] > 0)]
@@ -110,7 +131,7 @@ def test_smart_homes_are_served_as_the_summary_says() -> None:
                 for name in ("served straight from generators", "served from storages")
             )
             assert served == pytest.approx(totals["served_kwh"])
-            (flows,) = found[f"home_flows_{group}"].traces[strategy]
+            (flows,) = traces(found[f"home_flows_{group}"])[strategy]
             sources = [name.split(" to ")[0] for name in flows["y"]]
             made = sum(
                 flows["z"][row].sum()
@@ -140,17 +161,17 @@ def test_buildings_draw_what_they_give_each_other() -> None:
     found = drawn(data)
     rows = data.run.table("exchanges").to_pandas()
     assert len(rows)
-    for strategy, traces in found["battery_exchange"].traces.items():
+    for strategy, held in traces(found["battery_exchange"]).items():
         sent = rows[rows["strategy"] == strategy]["sent_kwh"]
-        shown = sum(float(trace["z"].sum()) for trace in traces)
+        shown = sum(float(trace["z"].sum()) for trace in held)
         assert shown <= sent.sum() * (1 + 1e-9)
-        assert bool(traces) == bool(len(sent))
+        assert bool(held) == bool(len(sent))
 
 
 def test_storages_deliver_to_households_what_they_give() -> None:
     data = run_of("community-storage")
     found = drawn(data)
-    assert found["storage_power"].traces["no_community_storage"] == []
+    assert traces(found["storage_power"])["no_community_storage"] == []
     for strategy in ("community_storage_normal", "community_storage_optimal"):
         given = values(found["storage_power"], strategy, "delivered to households")
         drawn_by = sum(
@@ -169,7 +190,7 @@ def test_electricity_and_heat_of_houses_come_from_somewhere() -> None:
     pumps = StepSums(data, "house_sums", ["heat_pump_kwh"]).of("heat_pump_kwh") / data.step_h
     for s, strategy in enumerate(data.strategies):
         for name in ("house_electricity", "house_heat"):
-            total = sum(trace["y"] for trace in found[name].traces[strategy])
+            total = sum(trace["y"] for trace in traces(found[name])[strategy])
             np.testing.assert_allclose(total, 0.0, atol=1e-9)
         made = values(found["house_heat"], strategy, "made by heat pumps")
         np.testing.assert_allclose(made, cop * pumps[s], atol=1e-9)

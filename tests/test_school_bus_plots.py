@@ -6,16 +6,17 @@ import pytest
 from rich.console import Console
 
 from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.pictures.chart_figure import picture_of
 from hmesh.runs.pictures.figure_layout import Drawing, energy_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.plots import draw_plots
 from hmesh.runs.run_notes import notes
 from hmesh.runs.run_summary import summary_table
-from hmesh.runs.schemes.school_buses.pictures import (
+from hmesh.runs.schemes.school_buses.charts import (
     base_kw,
+    bus_power,
     covered_kwh,
     demand_kw,
-    draw_bus_power,
     draw_incentives,
 )
 
@@ -30,7 +31,7 @@ def drawn(folder: Path, *changes: str) -> tuple[Drawing, Drawing]:
     """Return the pictures of a small run, not yet written to files."""
     start_run(load_scenario("school-buses", [*SMALL, *changes]), folder)
     data = RunData(read_run(folder))
-    return draw_bus_power(data), draw_incentives(data)
+    return picture_of(bus_power(data)), draw_incentives(data)
 
 
 @pytest.mark.parametrize(("hours", "strategies"), [(30, STRATEGIES), (804, STRATEGIES[-1:])])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hmesh.agents import smart_homes
 from hmesh.agents.home_devices import (
     AirConditioner,
     Appliance,
@@ -292,9 +293,14 @@ def test_negotiation_of_a_single_power_flow_ends_at_once() -> None:
     np.testing.assert_array_equal(end.value.value.committed_kwh, granted)
 
 
-def test_an_agent_made_on_access_belongs_to_its_model() -> None:
+def test_a_model_knows_its_controllers_up_to_many(monkeypatch: pytest.MonkeyPatch) -> None:
     homes, demand = study_home("spfa_gs", "winter")
     model = world()
     group = agents_of(homes, demand, study_window(demand), model)
     assert group[0].model is model
-    assert group[0].unique_id is None
+    assert group[0] is group[0]
+    assert group[0] in model.agents
+    monkeypatch.setattr(smart_homes, "MOST_OBJECTS", 0)
+    many = agents_of(homes, demand, study_window(demand), model)
+    assert many[0].model is model
+    assert many[0].unique_id is None

@@ -100,6 +100,52 @@ def test_a_cluster_leaves_the_same_bytes_also_when_a_worker_dies(
     assert content(tmp_path / "cluster") == content(tmp_path / "here")
 
 
+PLUGIN = """
+from hmesh.agents import ElectricVehicle
+from hmesh.plugins import behaviour, metric
+
+
+@behaviour("idle")
+class Idle(ElectricVehicle):
+    def respond(self, price):
+        return 0.0
+
+
+@metric("demand")
+def demand(world):
+    return world.net_kwh.sum()
+"""
+
+
+def plugin_sweep(plugin: Path, directory: Path, **options: Any) -> Sweep:
+    changes = ("vehicles.count=20", "hours=3", "strategies=[two_level]", "plots=false")
+    given = (*changes, "behaviours=[{behaviour: idle, share: 0.5}]")
+    vary = ["behaviours.0.share=0,1"]
+    plugins = [str(plugin)]
+    return run_sweep(NAME, vary, directory, changes=given, plugins=plugins, **options)
+
+
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("plugins_withdrawn")
+def test_workers_of_a_cluster_load_plugins(processes: bool, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    plugin = tmp_path / "idle.py"
+    plugin.write_text(PLUGIN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=processes, dashboard_address=":0"
+        ) as cluster:
+            # A scheduler within this process is reached by an address of its own kind.
+            address = cluster.scheduler_address
+            done = plugin_sweep(plugin, tmp_path / "cluster", scheduler=address)
+    assert done.failures == ()
+    plugin_sweep(plugin, tmp_path / "here", workers=1)
+    assert content(tmp_path / "cluster") == content(tmp_path / "here")
+    assert "metrics.demand.mean" in (tmp_path / "cluster" / "runs.csv").read_text()
+
+
 def command(directory: Path) -> list[str]:
     code = "from hmesh.runs.command_line import main; main()"
     changes = [word for change in CHANGES for word in ("--set", change)]

@@ -12,7 +12,9 @@ SUFFIXES = (".csv", ".json", ".nc", ".h5")
 ALLOWED = "a CSV file of lines, pandapower's JSON, or PyPSA's netCDF or folder of CSV files"
 
 
-def read_grid(path: Path, loss_at: float | str = 0.5, source: str | None = None) -> GridReading:
+def read_grid(
+    path: str | Path, loss_at: float | str = 0.5, source: str | None = None
+) -> GridReading:
     """Read a grid.
 
     Parameters
@@ -29,6 +31,7 @@ def read_grid(path: Path, loss_at: float | str = 0.5, source: str | None = None)
     InputError
         If it cannot be used, with everything that is wrong with it.
     """
+    path = Path(path)
     if path.is_dir():
         if not is_pypsa_folder(path):
             raise InputError([Problem(str(path), "holds no buses.csv", ALLOWED)])

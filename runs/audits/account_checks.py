@@ -100,7 +100,7 @@ def _figures_of_parties(
             figures[f"accounts.communities.{community}.{kind}"] = balance
     figures |= {f"accounts.kinds.{kind}.balance": balance for kind, balance in kinds.items()}
     for kind, name in _STORED.items():
-        reported = [run.summary[strategy].get(name) for strategy in inputs.strategies]
+        reported = [_change(run, strategy, name) for strategy in inputs.strategies]
         if None not in reported:
             change = np.array(reported, dtype=np.float64)
             figures[f"accounts.kinds.{kind}.stored_change_kwh"] = change
@@ -108,6 +108,12 @@ def _figures_of_parties(
     figures["accounts.kinds.storages.balance"] = np.zeros(len(inputs.strategies))
     figures["accounts.stored_price"] = np.full(len(inputs.strategies), price)
     return figures
+
+
+def _change(run: Run, strategy: str, name: str) -> float | None:
+    """Return a change of stored energy that the summary reports [kWh], None where it has none."""
+    change = run.summary[strategy].get(name)
+    return float(change) if isinstance(change, int | float) else None
 
 
 def _unmixed(inputs: RunInputs, money: Sequence[Mapping[str, float]]) -> Figures:
@@ -131,7 +137,7 @@ def _consumers(run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]]
     """Check that households and buildings of a community have paid what its consumers have."""
     tally = Tally("accounts: households and buildings have paid it all", EXACT, "of the amount")
     for s, strategy in enumerate(inputs.strategies):
-        reported = run.summary[strategy].get("accounts", {}).get("communities", {})
+        reported = (run.summary[strategy].get("accounts") or {}).get("communities", {})
         for name in inputs.communities:
             held = reported.get(name, {})
             split = held.get("households", 0.0) + held.get("buildings", 0.0)
@@ -186,8 +192,7 @@ def _sums(
         reported: dict[str, float] = {}
         for kind, table in of_kinds.items():
             balance = table["received"] - table["paid"]
-            change = run.summary[strategy].get(_STORED.get(kind, ""), 0.0)
-            due[f"{kind}, stored"] = change
+            due[f"{kind}, stored"] = _change(run, strategy, _STORED.get(kind, "")) or 0.0
             reported[f"{kind}, stored"] = math.fsum(table["stored_change_kwh"])
             if kind == "vehicles":
                 named = [party for party in paid if party.startswith("vehicles@")]

@@ -1,15 +1,20 @@
 """Who answers to the price of a step and what was decided: its game as an audit sees it."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.answers import battery_answers
-from hmesh.markets.three_level_game import Game
-from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.audits.reference.demand import Demand, demand_of
+from hmesh.runs.audits.reference.lines import Tree
+from hmesh.runs.audits.reference.planner import PlannedStep
+from hmesh.runs.audits.reference.stores import Answer, AnsweringStores
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
-from hmesh.runs.world.priced_grid import PricedGrid
+
+if TYPE_CHECKING:
+    from hmesh.runs.audits.limits import AuditedGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,93 +27,94 @@ class GameStep:
         Where it belongs, by number.
     where
         Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
-    lam, theta, usable_kwh, lower_kwh, upper_kwh
-        As `hmesh.markets.best_response` takes them, shape (vehicles,).
-    charge_efficiency, discharge_efficiency
-        Likewise; one number for all or of shape (vehicles,).
+    stores
+        What each could do, columns of shape (vehicles,).
     energy_kwh
         What each exchanges [kWh], shape (vehicles,).
     utility_price, community_price
         Prices [money/kWh], the latter of shape (communities,) and NaN where there is no supply.
     passive_kwh
         What answers to no price, generation subtracted [kWh], shape (communities,).
-    node_kwh
-        What of it each node of the grid takes [kWh], shape (nodes,).
+    grid
+        The grid with what its nodes took.
     """
 
     step: int
     strategy: int
     where: NDArray[np.int64]
-    lam: NDArray[np.float64]
-    theta: NDArray[np.float64]
-    usable_kwh: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
+    stores: AnsweringStores
     energy_kwh: NDArray[np.float64]
     utility_price: float
     community_price: NDArray[np.float64]
     passive_kwh: NDArray[np.float64]
-    node_kwh: NDArray[np.float64]
-    charge_efficiency: float | NDArray[np.float64] = 1.0
-    discharge_efficiency: float | NDArray[np.float64] = 1.0
+    grid: "AuditedGrid"
 
-    def wanted_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what every vehicle wants at some prices, unbounded; 0 where not plugged in."""
-        price = np.append(community_price, 0.0)[self.where]
-        wanted = best_response(
-            price, self.lam, self.theta, self.usable_kwh, -np.inf, np.inf,
-            self.charge_efficiency, self.discharge_efficiency,
-        )  # fmt: skip
-        return np.where(self.where >= 0, wanted, 0.0)
+    def price_of_each(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the price that every vehicle meets [money/kWh], 0 where not plugged in."""
+        return np.append(community_price, 0.0)[self.where]
 
     def answers_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at some prices, 0 where not plugged in."""
-        price = np.append(community_price, 0.0)[self.where]
-        energy = best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
-            self.charge_efficiency, self.discharge_efficiency,
-        )  # fmt: skip
+        energy = self.stores.best_exchange(self.price_of_each(community_price))
         return np.where(self.where >= 0, energy, 0.0)
 
     def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every community draws at some prices, shape (communities,)."""
-        parked = self.where >= 0
-        answers = self.answers_kwh(community_price)[parked]
-        return self.passive_kwh + np.bincount(self.where[parked], answers, len(self.passive_kwh))
+        return self.passive_kwh + self.exchanged_kwh(self.answers_kwh(community_price))
 
-    def of(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "GameStep":
-        """Return what some of the vehicles have to decide."""
-        efficiencies = (self.charge_efficiency, self.discharge_efficiency)
-        into, out_of = (each if isinstance(each, float) else each[rows] for each in efficiencies)
-        return replace(
-            self,
-            where=self.where[rows],
-            lam=self.lam[rows],
-            theta=self.theta[rows],
-            usable_kwh=self.usable_kwh[rows],
-            lower_kwh=self.lower_kwh[rows],
-            upper_kwh=self.upper_kwh[rows],
-            energy_kwh=self.energy_kwh[rows],
-            charge_efficiency=into,
-            discharge_efficiency=out_of,
-        )
+    def exchanged_kwh(self, energy_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the vehicles of every community exchange [kWh], shape (communities,)."""
+        there = self.where >= 0
+        count = len(self.passive_kwh)
+        return np.bincount(self.where[there], energy_kwh[there], count).astype(np.float64)
 
-    def game(self, inputs: RunInputs, grid: PricedGrid, *, planned: bool = False) -> Game:
-        """Return the game of the step, or as a planner sees it."""
-        order = np.argsort(self.where, kind="stable")
-        cuts = np.searchsorted(self.where[order], np.arange(len(self.passive_kwh) + 1))
-        kinks = []
-        for m, passive in enumerate(self.passive_kwh.tolist()):
-            rows = order[cuts[m] : cuts[m + 1]]
-            one = self.of(rows)
-            kinks.append(
-                battery_answers(
-                    passive, one.lam, one.theta, one.usable_kwh, one.lower_kwh, one.upper_kwh,
-                    one.charge_efficiency, one.discharge_efficiency,
-                )
-            )  # fmt: skip
-        drawn = self.node_kwh, self.passive_kwh
-        feed = grid.planned_feed(*drawn) if planned else grid.feed(*drawn)
+    def tree(self) -> Tree:
+        """Return the lines of the step, of which the demands of communities alone are open."""
+        answered = self.exchanged_kwh(self.energy_kwh)
+        return self.grid.of_step(self.step, self.strategy, answered, self.passive_kwh)
+
+    def game(self, inputs: RunInputs, *, limited: bool = True) -> PriceGame:
+        """Return the game of the step, or what it would be if no line had a limit."""
+        bounds, tree = inputs.bounds, self.tree()
+        if not limited:
+            tree = replace(tree, rating_kwh=[np.inf] * len(tree.parent))
+        demands = self._demands(bounds.aggregator_lower, bounds.aggregator_upper)
+        if self.grid.keeps and limited:
+            demands = [
+                demand if isinstance(demand, float) else demand.within(*tree.kept_by(m))
+                for m, demand in enumerate(demands)
+            ]
+        if not self.grid.losses_known:
+            tree = replace(tree, loss_rate=[0.0] * len(tree.parent))
         rule = inputs.scenario.prices.without_vehicles
-        limits = grid.limits(*drawn)
-        return Game(tuple(kinks), inputs.cost, inputs.bounds, rule, feed, limits)
+        return PriceGame(demands, inputs.cost, bounds, tree, rule)
+
+    def planned(self, inputs: RunInputs) -> PlannedStep:
+        """Return what a planner decides on, limits kept as far as aggregators' prices could."""
+        tree, bounds = self.tree(), inputs.bounds
+        cuts = self.stores.rows(self.where >= 0).answer().cuts
+        low, high = float(cuts.min(initial=0.0)) - 1.0, float(cuts.max(initial=0.0)) + 1.0
+        low, high = min(low, bounds.aggregator_lower), max(high, bounds.aggregator_upper)
+        demands = self._demands(low, high)
+        if not self.grid.keeps:
+            return PlannedStep(demands, inputs.cost, tree)
+        limits = []
+        for m, demand in enumerate(demands):
+            least, most = tree.kept_by(m)
+            if isinstance(demand, Demand):
+                least = min(least, demand.at(bounds.aggregator_lower)[1])
+                most = max(most, demand.at(bounds.aggregator_upper)[1])
+            limits.append((least, most))
+        ratings = zip(tree.rating_kwh, tree.owner, strict=True)
+        shared = [rating if owner < 0 else np.inf for rating, owner in ratings]
+        return PlannedStep(demands, inputs.cost, replace(tree, rating_kwh=shared), limits)
+
+    def _demands(self, lowest: float, highest: float) -> list[Demand | float]:
+        """Return what every community draws between two prices."""
+        demands: list[Demand | float] = []
+        for m, passive in enumerate(self.passive_kwh.tolist()):
+            mine = self.where == m
+            answers: list[Answer] = [self.stores.rows(mine).answer()] if mine.any() else []
+            demand = demand_of(passive, answers, lowest, highest) if answers else passive
+            demands.append(demand)
+        return demands

@@ -1,22 +1,21 @@
 """Whether limits of lines are kept as far as prices can, and what they brought is as written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH
-from hmesh.markets.grid_losses import shed_kwh
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import Line, lines_of
 from hmesh.runs.audits.member_energies import Energies
+from hmesh.runs.audits.reference.lines import Tree, owners, shed_kwh
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit, direct_kwh
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.world.priced_grid import PricedGrid, priced_grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +24,14 @@ class AuditedGrid:
 
     Attributes
     ----------
-    grid
-        The lines.
-    nodes
-        Node of the grid at the far end of each line of the results, shape (lines,).
+    tree
+        The lines, in the order of the results, with the ratings that prices keep.
+    rating_kwh
+        What may arrive at the far end of each, kept or not [kWh], shape (lines,).
+    losses_known
+        Whether the utility's price counts losses.
+    keeps
+        Whether prices keep ratings.
     taken_kwh
         What each connection took, before anything was shed, shape (steps, strategies, lines); 0
         for lines that go on.
@@ -36,16 +39,40 @@ class AuditedGrid:
         What of it should be shed, of the same shape; None where that is not known.
     """
 
-    grid: PricedGrid
-    nodes: NDArray[np.intp]
+    tree: Tree
+    rating_kwh: NDArray[np.float64]
+    losses_known: bool
+    keeps: bool
     taken_kwh: NDArray[np.float64]
     shed_kwh: NDArray[np.float64] | None
 
-    def node_kwh(self, step: int, strategy: int) -> NDArray[np.float64]:
-        """Return what every node took in a step before anything was shed, shape (nodes,)."""
-        node_kwh = np.zeros(len(self.grid.limit_kwh) + 1)
-        node_kwh[self.nodes] += self.taken_kwh[step, strategy]
-        return node_kwh
+    def of_step(
+        self,
+        step: int,
+        strategy: int,
+        answered_kwh: NDArray[np.float64],
+        passive_kwh: NDArray[np.float64],
+    ) -> Tree:
+        """Return the lines of a step, of which the demands of communities alone are open.
+
+        Parameters
+        ----------
+        step, strategy
+            Where it belongs, by number.
+        answered_kwh
+            What those take who answer to the price [kWh], shape (communities,).
+        passive_kwh
+            What each community takes whatever the price [kWh], shape (communities,).
+        """
+        fixed, at_utility = self.taken_kwh[step, strategy].tolist(), 0.0
+        for place, answered, passive in zip(
+            self.tree.place, answered_kwh.tolist(), passive_kwh.tolist(), strict=True
+        ):
+            if place < 0:
+                at_utility -= answered + passive
+            else:
+                fixed[place] -= answered + passive
+        return replace(self.tree, fixed_kwh=fixed, fixed_at_utility_kwh=at_utility)
 
 
 def audited_grid(
@@ -74,26 +101,49 @@ def audited_grid(
     answering = next((n for each in schemes if (n := each.answer_nodes()) is not None), None)
     if answering is None:
         answering = setting.community_nodes
-    grid = priced_grid(inputs.scenario, setting.grid, answering, inputs.step_h)
     lines = lines_of(inputs)
-    nodes = np.array([setting.grid.node_index[line.node] for line in lines], dtype=np.intp)
+    rating = np.array([line.rating_kw for line in lines]) * inputs.step_h
+    keeps = inputs.scenario.grid.limits == "keep"
+    tree = _tree(inputs, lines, answering, rating if keeps else np.full(len(lines), np.inf))
+    known = inputs.scenario.game.losses == "known"
     ends = np.array([bool(line.group) for line in lines])
     taken = np.where(ends, flows["received_kwh"], 0.0)
     shed: NDArray[np.float64] | None = np.zeros_like(taken)
     if inputs.scenario.grid.shed:
-        shed = _shed(lines, nodes, taken, energies, out, grid)
+        shed = _shed(lines, taken, energies, out, tree)
         if shed is not None:
             taken = taken + shed
-    return AuditedGrid(grid, nodes, taken, shed)
+    return AuditedGrid(tree, rating, known, keeps, taken, shed)
+
+
+def _tree(
+    inputs: RunInputs,
+    lines: list[Line],
+    answering: NDArray[np.intp],
+    rating_kwh: NDArray[np.float64],
+) -> Tree:
+    """Return the lines as a tree, with the places at which communities answer to prices."""
+    line_to = {line.node: k for k, line in enumerate(lines)}
+    communities = {name: m for m, name in enumerate(inputs.communities)}
+    setting = inputs.setting
+    assert setting is not None
+    place = [line_to.get(setting.grid.nodes[node], -1) for node in answering.tolist()]
+    drawn_by = [communities[line.community] if line.group else -1 for line in lines]
+    for m, line_number in enumerate(place):
+        if line_number >= 0:
+            drawn_by[line_number] = m
+    parent = [line_to.get(line.parent, -1) for line in lines]
+    rates = [line.loss_rate for line in lines]
+    owner = owners(parent, drawn_by)
+    return Tree(parent, rates, rating_kwh.tolist(), place, owner=owner)
 
 
 def _shed(
     lines: list[Line],
-    nodes: NDArray[np.intp],
     left: NDArray[np.float64],
     energies: Energies,
     out: NDArray[np.bool_],
-    grid: PricedGrid,
+    tree: Tree,
 ) -> NDArray[np.float64] | None:
     """Return what every connection should do without; None where members are not known.
 
@@ -114,14 +164,9 @@ def _shed(
             loads[:, :, k] = np.where(dark, 0.0, energy.consumed)[:, None]
             due[:, :, k] = np.where(dark, 0.0, energy.load - energy.generated)[:, None]
     shed = np.zeros_like(left)
-    tree = grid.whole.tree
     for step, strategy in np.ndindex(left.shape[:2]):
-        node_kwh, inelastic = np.zeros((2, len(tree.parents) + 1))
-        node_kwh[nodes] += due[step, strategy]
-        inelastic[nodes] += loads[step, strategy]
-        shed[step, strategy] = shed_kwh(tree, node_kwh, inelastic)[nodes] * (
-            loads[step, strategy] > 0
-        )
+        inelastic = loads[step, strategy].tolist()
+        shed[step, strategy] = shed_kwh(tree, due[step, strategy].tolist(), inelastic)
     return shed
 
 
@@ -186,8 +231,8 @@ def check_limits(
             tally.tell("a file of the grid is gone or has changed")
         return [over.check(), shed.check(), rent.check()], figures
     lines, count = lines_of(inputs), len(inputs.communities)
-    excess = np.abs(flows["received_kwh"]) - audited.grid.limit_kwh[audited.nodes - 1]
-    own = audited.grid.whole.own[audited.nodes - 1]
+    excess = np.abs(flows["received_kwh"]) - audited.rating_kwh
+    own = np.asarray(audited.tree.owner)
     shared = np.maximum(excess[:, :, own < 0], 0.0).sum(axis=2)
     figures["shared_overload_kwh"] = shared
     for m in range(count):

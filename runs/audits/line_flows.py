@@ -1,6 +1,6 @@
 """Whether the lines of the grid carry what the communities take, and lose what they must."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,9 +96,17 @@ def _lines_of_plan(scenario: Scenario, plan: GridPlan) -> list[Line]:
         Line(line.start, line.end, "", "", line.rating_kw, line.loss_rate) for line in plan.lines
     ]
     rating = {line.end: line.rating_kw for line in plan.lines}
+    by_end = {line.node: line for line in lines}
+    lines.sort(key=lambda line: _depth(line, by_end))
     for (name, group), node in connected(scenario, plan.nodes).connections.items():
         lines.append(Line(node, f"{name}/{group}", name, group, rating[node]))
     return lines
+
+
+def _depth(line: Line, by_end: Mapping[str, Line]) -> int:
+    """Return how many lines lie between a line and the utility."""
+    above = by_end.get(line.parent)
+    return 0 if above is None else 1 + _depth(above, by_end)
 
 
 def read_lines(run: Run, inputs: RunInputs) -> Columns:

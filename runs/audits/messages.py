@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.three_level_game import Game, response_maps
-from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.reference.aggregator import best_prices
+from hmesh.runs.audits.reference.demand import Demand
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -16,8 +17,12 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.sections import MessageSettings
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 
-KINDS = ("PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn")
-OFFER, BID, ANNOUNCEMENT, PLUG_IN = range(len(KINDS))
+KINDS = (
+    "PriceOffer", "EnergyBid", "PriceAnnouncement", "PlugIn", "CurveRequest", "CurveBid",
+    "CommunityCurve",
+)  # fmt: skip
+OFFER, BID, ANNOUNCEMENT, PLUG_IN, REQUEST, CURVES, COMMUNITY_CURVE = range(len(KINDS))
+ANSWERS = (BID, CURVES, COMMUNITY_CURVE)
 
 
 def message_reader(run: Run, inputs: RunInputs, schemes: Sequence[SchemeAudit] = ()) -> TableReader:
@@ -96,6 +101,7 @@ class MessageAudit:
         self.kinds = kinds_with(schemes)
         self.inputs = inputs
         self._answered = any(each.answers for each in schemes)
+        self._by_design = any(each.answers_by_design for each in schemes)
         self._hours = hours
         self._aggregators = len(inputs.communities)
         self._utility = 2 * self._aggregators
@@ -115,7 +121,7 @@ class MessageAudit:
         step: int,
         strategy: int,
         rows: Columns,
-        found: tuple[GameStep, Game] | None,
+        found: tuple[GameStep, PriceGame] | None,
     ) -> None:
         """Check the messages of a step and a strategy.
 
@@ -146,6 +152,7 @@ class MessageAudit:
             off = [
                 *self._leaders_answers(rows, seen.community_price, game),
                 *self._vehicles_answers(rows, seen),
+                *self._curves(rows, seen, game),
             ]
             values = np.concatenate([np.zeros(0), *off])
             self._answers.add(values[None, None, :], _line(label), step)
@@ -155,14 +162,17 @@ class MessageAudit:
         if self.inputs.scenario.messages.keep == "none":
             self._said.tell("no message was kept")
             return [self._said.check()]
-        return [tally.check() for tally in (self._sent_by, self._said, self._answers)]
+        tallies = [self._sent_by, self._said]
+        tallies += [] if self._by_design else [self._answers]
+        return [tally.check() for tally in tallies]
 
     def _misplaced(self, rows: Columns) -> NDArray[np.float64]:
         """Return 1 for messages of a sender, receiver or time that cannot be, else 0."""
         count, utility = self._aggregators, self._utility
         kind, sender, receiver = rows["kind"], rows["sender"], rows["receiver"]
-        leader = np.where(kind == BID, receiver, sender)
-        follower = np.where(kind == BID, sender, receiver)
+        answer = np.isin(kind, ANSWERS)
+        leader = np.where(answer, receiver, sender)
+        follower = np.where(answer, sender, receiver)
         from_utility = (leader == utility) & (follower < count)
         from_aggregator = (leader < count) & (follower == leader + count)
         plug_in = (sender == utility + 1) & (receiver == utility)
@@ -197,14 +207,14 @@ class MessageAudit:
                 self._said.add(addressed[None, None], label, step)
 
     def _leaders_answers(
-        self, rows: Columns, prices: NDArray[np.float64], game: Game
+        self, rows: Columns, prices: NDArray[np.float64], game: PriceGame
     ) -> Iterator[NDArray[np.float64]]:
         """Compare what each aggregator tells the utility with the best it could do."""
-        maps, bounds = response_maps(game), game.bounds
-        pairs = [_pairs(rows, self._utility, m) for m in range(len(maps))]
+        bounds = game.prices
+        pairs = [_pairs(rows, self._utility, m) for m in range(len(game.demands))]
         # Communities without supply are not asked.
         asked = rows["value"][max((offers for offers, _ in pairs), key=len)]
-        for m, answer in enumerate(maps):
+        for m, demand in enumerate(game.demands):
             offers, bids = pairs[m]
             if np.isnan(prices[m]) and len(offers) == len(bids) == 0:
                 continue
@@ -215,10 +225,16 @@ class MessageAudit:
             ):
                 yield np.array([np.inf])
                 continue
-            if answer is None:
-                expected = np.full(len(price), game.kinks[m].saturated_kwh)
-            else:
-                expected = answer.demand_kwh(price)
+            if len(offers) != len(bids):
+                yield np.array([np.inf])
+                continue
+            said = rows["value"][bids]
+            expected = np.array(
+                [
+                    demand if isinstance(demand, float) else _nearest_best(demand, *pair)
+                    for pair in zip(price.tolist(), said.tolist(), strict=True)
+                ]
+            )
             yield _compared(rows, offers, bids, expected)
 
     def _vehicles_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
@@ -230,12 +246,32 @@ class MessageAudit:
             if not _within(price, bounds.aggregator_lower, bounds.aggregator_upper):
                 yield np.array([np.inf])
                 continue
-            here = seen.of(mine)
-            energy = best_response(
-                price[:, None], here.lam, here.theta, here.usable_kwh, here.lower_kwh,
-                here.upper_kwh, here.charge_efficiency, here.discharge_efficiency,
-            )  # fmt: skip
+            energy = seen.stores.rows(mine).best_exchange(price[:, None])
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
+
+    def _curves(
+        self, rows: Columns, seen: GameStep, game: PriceGame
+    ) -> Iterator[NDArray[np.float64]]:
+        """Compare what is said of whole answers with what they are where the price is lowest."""
+        lowest = self.inputs.bounds.utility_lower
+        for kind, leader_of in ((CURVES, 0), (COMMUNITY_CURVE, self._utility)):
+            for m, demand in enumerate(game.demands):
+                follower = m + self._aggregators if kind == CURVES else m
+                leader = m if kind == CURVES else leader_of
+                told = (rows["kind"] == kind) & (rows["sender"] == follower)
+                asked = (rows["kind"] == REQUEST) & (rows["receiver"] == follower)
+                asked &= rows["sender"] == leader
+                count = 1
+                if kind == CURVES:
+                    mine = seen.where == m
+                    expected = float(np.sum(seen.stores.rows(mine).upper_kwh))
+                    count = int(mine.sum())
+                elif isinstance(demand, float):
+                    expected = demand
+                else:
+                    expected = float(best_prices(demand, lowest).demand_kwh[0])
+                requests, bids = np.flatnonzero(asked), np.flatnonzero(told)
+                yield _compared(rows, requests, bids, np.full(len(bids), expected), count)
 
 
 def sent_when_possible(time_h: NDArray[np.float64], messages: MessageSettings) -> NDArray[np.bool_]:
@@ -268,6 +304,15 @@ def _compared(
     together = (rows["round"][offers] == rows["round"][bids]) & (bids > offers)
     together &= (rows["count"][offers] == count) & (rows["count"][bids] == count)
     return np.where(together, relative(rows["value"][bids], expected_kwh), np.inf)
+
+
+def _nearest_best(demand: Demand, utility_price: float, said_kwh: float) -> float:
+    """Return what a community draws at the best price of its aggregator [kWh].
+
+    Where several prices are equally good, what is nearest to the answer given.
+    """
+    best = best_prices(demand, utility_price).demand_kwh
+    return float(best[np.argmin(np.abs(best - said_kwh))])
 
 
 def _within(price: NDArray[np.float64], lowest: float, highest: float) -> bool:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
-from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.three_level_game import PriceBounds
 from hmesh.runs.audits.audit_report import Places
+from hmesh.runs.audits.reference.generation import Generation, PriceRange
+from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
@@ -42,8 +42,8 @@ class RunInputs:
 
     scenario: Scenario
     calendar: Calendar
-    cost: GenerationCost
-    bounds: PriceBounds
+    cost: Generation
+    bounds: PriceRange
     files: frozenset[str]
     setting: Setting | None
 
@@ -65,6 +65,15 @@ class RunInputs:
     def of_scheme(self, name: str) -> Any:
         """Return what all strategies share of a scheme; None where a file of it has changed."""
         return None if self.setting is None else self.setting.schemes.get(name)
+
+    @property
+    def tree(self) -> Tree:
+        """The lines between the utility and the communities."""
+        feeders = [community.feeder for community in self.scenario.communities.values()]
+        return Tree.star(
+            [feeder.loss_rate for feeder in feeders],
+            [feeder.rating_kw * self.step_h for feeder in feeders],
+        )
 
     @property
     def steps(self) -> int:
@@ -129,8 +138,8 @@ def run_inputs_of(run: Run) -> RunInputs:
         scenario=scenario,
         calendar=calendar,
         # In h hours the mean power e / h costs h (a (e/h)^2 + b e/h + c).
-        cost=GenerationCost(cost.quadratic / step_h, cost.linear, cost.fixed * step_h),
-        bounds=PriceBounds(*scenario.prices.utility, *scenario.prices.aggregator),
+        cost=Generation(cost.quadratic / step_h, cost.linear, cost.fixed * step_h),
+        bounds=PriceRange(*scenario.prices.utility, *scenario.prices.aggregator),
         files=files,
         setting=make_setting(scenario) if all_files else None,
     )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.three_level_game import Game
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.table_reader import Columns
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class SchemeAudit:
         The grid with what its nodes took, set once lines.parquet has been read.
     unknown_answers
         Why it is not known how, "" where it is.
+    answers_by_design
+        Whether some of them answer by behaviours of plugins, so that no answer can be checked.
     added_figures
         Names of its figures that runs of earlier versions lack.
     """
@@ -109,6 +111,7 @@ class SchemeAudit:
     answers = False
     grid: "AuditedGrid | None" = None
     unknown_answers = ""
+    answers_by_design = False
     added_figures: Sequence[str] = ()
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
@@ -179,7 +182,7 @@ class SchemeAudit:
     def block(self, first: int, last: int) -> None:
         """Read and check some steps of such tables, from the first to before the last."""
 
-    def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
+    def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return who answers to the price of a step of the last block, None where nobody does."""
         return None
 

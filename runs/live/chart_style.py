@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from hmesh.runs.number_text import rounded
+
 type Option = dict[str, Any]
 
 # From empty to full: cividis, which looks alike for every kind of colour vision.
@@ -120,8 +122,7 @@ class Look:
 def amount(value: float, places: int) -> str:
     """Return an amount with so many decimal places; with two more where it is a small one."""
     places += 2 if 0 < abs(value) < 10 else 0
-    # Adding nothing takes the sign from zero.
-    return f"{round(value, places) + 0.0:,.{places}f}"
+    return f"{rounded(value, places):,.{places}f}"
 
 
 def line_colour(loading: float) -> str:

@@ -8,7 +8,7 @@ import solara
 from mesa.visualization import Slider, SolaraViz
 from mesa.visualization.utils import update_counter
 
-from hmesh.runs.live import figures, map_and_grid, time_charts
+from hmesh.runs.live import figure_boxes, map_and_grid, time_charts
 from hmesh.runs.live.chart_style import Look, Option
 from hmesh.runs.live.source import Source
 from hmesh.runs.live.world import LiveWorld
@@ -118,20 +118,20 @@ def model_params(source: Source, strategy: str) -> dict[str, Any]:
 def Now(world: LiveWorld) -> None:
     """Show the figures of the last step, or why nothing can be run."""
     update_counter.get()
-    refused = figures.problems_html(
+    refused = figure_boxes.problems_html(
         _refused.value, "This was refused; the value before stays in force."
     ) if _refused.value else ""  # fmt: skip
     if world.problems:
-        _card("This cannot be run", refused + figures.problems_html(world.problems))
+        _card("This cannot be run", refused + figure_boxes.problems_html(world.problems))
     else:
-        _card(world.given.description, refused + figures.now_html(world))
+        _card(world.given.description, refused + figure_boxes.now_html(world))
 
 
 @solara.component  # type: ignore[untyped-decorator]
 def SoFar(world: LiveWorld) -> None:
     """Show what it came to so far."""
     update_counter.get()
-    _card("So far", "" if world.problems else figures.so_far_html(world))
+    _card("So far", "" if world.problems else figure_boxes.so_far_html(world))
 
 
 def _card(title: str, content: str) -> None:

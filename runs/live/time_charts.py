@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
-from typing import Any
 
+import numpy as np
+
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything
-from hmesh.runs.live.chart_style import (
-    ENERGY_COLOURS,
-    ENERGY_NAMES,
-    Look,
-    Option,
-)
+from hmesh.runs.live.chart_style import ENERGY_COLOURS, ENERGY_NAMES, Look, Option
 from hmesh.runs.live.readings import Reading
 from hmesh.runs.live.world import STEPS_SHOWN, LiveWorld
+from hmesh.runs.pictures.chart import Series
 from hmesh.runs.pictures.figure_layout import group_colour, strategy_colour
 from hmesh.runs.schemes.registry import scheme as descriptor
 from hmesh.runs.strategy_names import strategy_label
@@ -30,14 +28,14 @@ def load_chart(world: LiveWorld, look: Look) -> Option:
     for name, readings in world.history.items():
         watched = name == world.strategy
         colour = strategy_colour(world.given.strategies, name) if watched else "#8c8c8c"
-        loads = [float(reading.net_kwh.sum()) / step_h for reading in readings]
-        kind = "solid" if watched else "dashed"
-        series.append(_line(strategy_label(name), loads, colour, width=2.5, kind=kind))
+        loads = _of(float(reading.net_kwh.sum()) / step_h for reading in readings)
+        label = strategy_label(name)
+        series.append(Series(label, loads, colour, width=2.5, dashed=not watched))
     names = world.setting.communities
     if 1 < len(names) <= MOST_COMMUNITIES:
         for m, name in enumerate(names):
-            loads = [float(reading.net_kwh[m]) / step_h for reading in _watched(world)]
-            series.append(_line(name, loads, group_colour(m), width=1.2))
+            loads = _of(float(reading.net_kwh[m]) / step_h for reading in _watched(world))
+            series.append(Series(name, loads, group_colour(m), width=1.2))
     return _course(world, look, "Load", "kW", series, _off_grid(world))
 
 
@@ -45,14 +43,19 @@ def price_chart(world: LiveWorld, look: Look) -> Option:
     """Return what the utility asks and what every community pays."""
     readings, names = _watched(world), world.setting.communities
     series = [
-        _line(name, [reading.price(m) for reading in readings], group_colour(m))
+        Series(
+            name,
+            _of(reading.community_price[m] for reading in readings),
+            group_colour(m),
+            width=1.5,
+        )
         for m, name in enumerate(names[:MOST_COMMUNITIES])
     ]
-    asked = [reading.utility_price for reading in readings]
-    series.append(_line("utility", asked, "#8c8c8c", kind="dashed"))
+    asked = _of(reading.utility_price for reading in readings)
+    series.append(Series("utility", asked, "#8c8c8c", width=1.5, dashed=True))
     for name in readings[-1].paid if readings else ():
-        paid = [reading.paid[name] for reading in readings]
-        series.append(_dots(name, paid, "#d55e00"))
+        paid = _of(reading.paid[name] for reading in readings)
+        series.append(Series(name, paid, "#d55e00", "points"))
     unit = f"{world.given.currency}/kWh"
     chart = _course(world, look, "Price", unit, series, _off_grid(world))
     chart["yAxis"]["scale"] = True
@@ -67,22 +70,22 @@ def energy_chart(world: LiveWorld, look: Look) -> Option:
         return _homes_chart(world, look, homes)
     series = []
     for name, sign in ENERGIES.items():
-        values = [sign * float(reading.hour_kwh[name].sum()) for reading in readings]
-        if any(values):
-            series.append(_bar(ENERGY_NAMES[name], values, ENERGY_COLOURS[name]))
+        values = _of(sign * float(reading.hour_kwh[name].sum()) for reading in readings)
+        if values.any():
+            series.append(Series(ENERGY_NAMES[name], values, ENERGY_COLOURS[name], "layer"))
     return _course(world, look, "Who draws, who delivers", "kWh", series)
 
 
 def _homes_chart(world: LiveWorld, look: Look, homes: Sequence[Mapping[str, float]]) -> Option:
     series = []
     for number, text in enumerate(homes[-1]):
-        values = [energies[text] for energies in homes]
+        values = _of(energies[text] for energies in homes)
         if text == "wanted":
-            series.append(_line("wanted by appliances", values, look.ink, width=2.0))
-        elif any(values):
+            series.append(Series("wanted by appliances", values, look.ink))
+        elif values.any():
             away = text in ("into storages", "to the grid", "curtailed")
-            signed = [-value if away else value for value in values]
-            series.append(_bar(text, signed, group_colour(number)))
+            colour = group_colour(number)
+            series.append(Series(text, -values if away else values, colour, "layer"))
     return _course(world, look, "Within the homes", "kWh", series)
 
 
@@ -91,11 +94,10 @@ def soc_chart(world: LiveWorld, look: Look) -> Option:
     readings = _watched(world)
     schemes = dict.fromkeys(scheme for reading in readings for scheme in reading.soc)
     series = [
-        _line(
+        Series(
             descriptor(scheme).title or scheme.replace("_", " "),
-            [100 * reading.soc.get(scheme, float("nan")) for reading in readings],
+            _of(100 * reading.soc.get(scheme, float("nan")) for reading in readings),
             group_colour(number),
-            width=2.0,
         )
         for number, scheme in enumerate(schemes)
     ]
@@ -108,6 +110,10 @@ def _watched(world: LiveWorld) -> Sequence[Reading]:
     return list(world.history[world.strategy])
 
 
+def _of(values: Iterable[float]) -> FloatArray:
+    return np.fromiter(values, dtype=np.float64)
+
+
 def _off_grid(world: LiveWorld) -> str:
     """Return a remark where nobody has drawn anything from the utility so far."""
     readings = _watched(world)
@@ -116,7 +122,7 @@ def _off_grid(world: LiveWorld) -> str:
 
 
 def _course(
-    world: LiveWorld, look: Look, title: str, unit: str, series: list[Option], remark: str = ""
+    world: LiveWorld, look: Look, title: str, unit: str, series: list[Series], remark: str = ""
 ) -> Option:
     step_h, done, steps = world.setting.calendar.step_h, world.steps_done, world.given.steps
     first = max(done - STEPS_SHOWN, 0)
@@ -130,45 +136,25 @@ def _course(
         "tooltip": look.tooltip(trigger="axis"),
         "xAxis": look.axis("category", data=times),
         "yAxis": look.axis("value", name=unit),
-        "series": [one | {"color": look.tone(one["color"])} for one in series],
+        "series": [_option(one, look) for one in series],
     }
 
 
-def _line(
-    name: str,
-    values: Iterable[float | None],
-    colour: str,
-    *,
-    width: float = 1.5,
-    kind: str = "solid",
-) -> dict[str, Any]:
-    data = [_rounded(value) for value in values]
-    return {
-        "name": name,
-        "type": "line",
-        # A value holds for its step, as a bar does.
-        "step": "middle",
-        "showSymbol": len(data) == 1,
-        "data": data,
-        "lineStyle": {"width": width, "type": kind},
-        "color": colour,
+def _option(series: Series, look: Look) -> Option:
+    """Return a series as the library of the page takes it."""
+    data = [_rounded(value) for value in series.values.tolist()]
+    common: Option = {"name": series.name, "data": data, "color": look.tone(series.colour)}
+    if series.kind == "layer":
+        return common | {"type": "bar", "stack": "all", "barCategoryGap": "10%"}
+    points = series.kind == "points"
+    line = {
+        "width": 0.0 if points else series.width,
+        "type": "dashed" if series.dashed else "solid",
     }
-
-
-def _dots(name: str, values: Iterable[float | None], colour: str) -> dict[str, Any]:
-    look = {"type": "line", "step": False, "showSymbol": True, "showAllSymbol": True}
-    return _line(name, values, colour, width=0.0) | look | {"symbolSize": 7}
-
-
-def _bar(name: str, values: Iterable[float], colour: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": "bar",
-        "stack": "all",
-        "barCategoryGap": "10%",
-        "data": [_rounded(value) for value in values],
-        "color": colour,
-    }
+    # A value holds for its step, as a bar does.
+    common |= {"type": "line", "step": "middle", "showSymbol": len(data) == 1, "lineStyle": line}
+    dots = {"step": False, "showSymbol": True, "showAllSymbol": True, "symbolSize": 7}
+    return common | (dots if points else {})
 
 
 def _rounded(value: float | None) -> float | None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.number_text import rounded
 from hmesh.runs.pictures.figure_layout import (
     FIXED_AREA,
     INK,
     Drawing,
+    draw_bars,
     panel_title,
     sheet,
     strategy_colour,
@@ -95,25 +97,13 @@ def draw_whole_and_parts(data: RunData) -> Drawing:
         strict=True,
     ):  # fmt: skip
         values = 100.0 * np.insert(change, -1, change[:-1].sum())
-        axes.barh(range(rows), values, height=0.62, color=colours)
+        shown = [rounded(value, 1) for value in values.tolist()]
+        texts = [f"{v:+.1f} %".replace("-", "\u2212") if v else "0.0 %" for v in shown]
+        draw_bars(axes, labels, values.tolist(), colours, texts, 0.45)
+        for text in axes.texts[-2:]:
+            text.set_fontweight("bold")
         axes.axvline(0.0, color=INK, lw=0.8)
-        reach = max(1.0, float(np.abs(values).max()))
-        for row, value in enumerate(values):
-            # What rounds to nothing has no sign.
-            shown = round(value, 1) + 0.0
-            text = f"{shown:+.1f} %".replace("-", "\u2212") if shown else "0.0 %"
-            side = "left" if value >= 0 else "right"
-            bold = "bold" if row >= rows - 2 else "normal"
-            axes.text(
-                value + np.copysign(0.02 * reach, value), row, text, va="center", ha=side,
-                fontweight=bold, fontsize=9,
-            )  # fmt: skip
         axes.axhline(rows - 2.5, color="#9A9A9A", lw=0.8, ls=(0, (4, 3)))
-        axes.set_xlim(min(0.0, values.min()) - 0.45 * reach, max(0.0, values.max()) + 0.45 * reach)
-        axes.set_ylim(rows - 0.5, -0.6)
-        axes.set_yticks(range(rows), labels)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
         axes.grid(visible=True, axis="x")
         axes.set_xlabel("change [%]")
         panel_title(axes, title)

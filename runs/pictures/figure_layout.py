@@ -38,7 +38,7 @@ _MORE_STRATEGY_COLOURS = (
 )  # fmt: skip
 _GROUP_COLOURS = ("#332288", "#44AA99", "#CC6677", "#999933", "#88CCEE", "#AA4499")
 FIXED = "#8C8C8C"
-FIXED_AREA = BAND = "#DEDEDE"
+FIXED_AREA = "#DEDEDE"
 ROAD = "#D9D9D9"
 INK = "#222222"
 ALARM = "#D55E00"
@@ -88,6 +88,11 @@ class Drawing:
 
     finding: str
     figure: "Figure | None" = None
+
+    @property
+    def axes(self) -> "list[Axes]":
+        """Its panels."""
+        return [] if self.figure is None else list(self.figure.axes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,26 +359,46 @@ def draw_course(
         draw_area(axes, edges, lowest, highest, color=colour, alpha=0.13)
 
 
-def stack(
+def draw_bars(
     axes: "Axes",
-    edges_h: NDArray[np.float64],
-    layers: NDArray[np.float64],
+    labels: Sequence[str],
+    values: Sequence[float],
     colours: Sequence[str],
+    texts: Sequence[str],
+    room: float = 0.25,
+    **look: Any,
 ) -> None:
-    """Draw layers on top of each other, or below each other where they are negative.
+    """Draw horizontal bars below each other, each with a text at its end.
 
     Parameters
     ----------
     axes
         Where to draw them.
-    edges_h
-        Where steps begin and the last one ends, shape (steps + 1,) [h].
-    layers
-        Shape (layers, steps).
-    colours
-        One for each layer.
+    labels, colours
+        Label and colour of each.
+    values
+        Lengths; NaN where there is no bar.
+    texts
+        What stands at their ends.
+    room
+        Room for these texts, as a share of the span of all bars.
+    **look
+        What else the texts take.
     """
-    base = np.zeros(layers.shape[1])
-    for layer, colour in zip(layers, colours, strict=True):
-        draw_area(axes, edges_h, base, base + layer, facecolor=colour)
-        base = base + layer
+    places = list(range(len(labels)))
+    axes.barh(places, values, height=0.62, color=colours)
+    axes.set_yticks(places, labels)
+    axes.set_ylim(len(places) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False)
+    ends = np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0)
+    low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
+    span = (high - low) or 1.0
+    for place, end, text in zip(places, ends.tolist(), texts, strict=True):
+        # Beyond the bar's end, on the paper.
+        axes.text(
+            end + (-0.02 if end < 0 else 0.02) * span, place, text, va="center",
+            ha="right" if end < 0 else "left", **({"fontsize": 9} | look),
+        )  # fmt: skip
+    high = high if high > low else 1.0
+    axes.set_xlim(low - room * span * (low < 0), high + room * span * (high > 0))

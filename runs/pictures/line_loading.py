@@ -3,16 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import descending, first_highest
-from hmesh.runs.pictures.figure_layout import (
-    ALARM,
-    Drawing,
-    legend_area,
-    panel_title,
-    sheet,
-)
+from hmesh.runs.number_text import counted
+from hmesh.runs.pictures.chart import ALL, Chart, Series, of_strategies
+from hmesh.runs.pictures.figure_layout import ALARM, Drawing, legend_area, panel_title, sheet
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 
@@ -24,45 +20,61 @@ MOST_LINES = 14
 OVERLOAD = 1.0 + 1e-9
 
 
+def loading_chart(data: RunData) -> Chart | Drawing:
+    """Return the loading of the most heavily loaded lines as a chart of line and time."""
+    names, loading = data.loading()
+    if not loading.any():
+        return Drawing("No loading of lines to draw: no line carries any energy")
+    shown = np.sort(descending(loading.max(axis=(0, 2)))[:MOST_LINES])
+    rows = tuple(names[line] for line in shown)
+    whole = loading_finding(data, names, loading)
+
+    def of(s: int, _: str) -> tuple[str, list[Series]]:
+        over = int((loading[s].max(axis=1) > OVERLOAD).sum())
+        finding = (
+            f"{over} of {counted(len(names), 'line')} {'is' if over == 1 else 'are'} overloaded, "
+            if over
+            else "no line is overloaded, "
+        ) + f"the highest loading is {loading_text(float(loading[s].max()))}"
+        return finding, [Series("", loading[s, shown], kind="heat", rows=rows, loading=True)]
+
+    made = of_strategies(data, of)
+    made["findings"] |= {ALL: whole}
+    some = f"the {len(shown)} most heavily loaded of {len(names)} lines"
+    note = some if len(shown) < len(names) else ""
+    return Chart(data, "lines", "Loading of the lines", note=note, finding=whole, **made)
+
+
 def draw_line_loading(data: RunData) -> Drawing:
     """Draw the loading of the most heavily loaded lines over time, overloads in another colour."""
     from matplotlib import colormaps
     from matplotlib.colors import Normalize
 
-    names, loading = data.loading()
-    if not loading.any():
-        return Drawing("No loading of lines to draw: no line carries any energy")
-    highest = loading.max(axis=(0, 2))
-    shown = np.sort(descending(highest)[:MOST_LINES])
+    chart = loading_chart(data)
+    if isinstance(chart, Drawing):
+        return chart
     colours = colormaps["Blues"].with_extremes(over=ALARM)
-    which = f"the {len(shown)} most heavily loaded of {len(names)} lines"
-    notes = [
-        f"highest loading of every {data.timeline.block}" if data.timeline.block else "",
-        which if len(shown) < len(names) else "",
-        "at the right the highest loading of each line",
-    ]
-    finding = loading_finding(data, names, loading)
+    names = chart.all_series[0].rows
+    notes = [chart.notes(data.timeline), "at the right the highest loading of each line"]
+    finding, count = chart.finding, len(names)
     entries = [legend_area("overloaded: above the rating", ALARM)]
-    longest = max(len(names[line]) for line in shown)
-    left_in = min(0.35 + 0.078 * longest, 4.0)
+    left_in = min(0.35 + 0.078 * max(map(len, names)), 4.0)
     figure, panels = sheet(
-        finding, (len(data.strategies), 1), 0.25 + 0.19 * len(shown), entries,
+        finding, (len(data.strategies), 1), 0.25 + 0.19 * count, entries,
         left_in=left_in, right_in=0.75, note="; ".join(filter(None, notes)),
     )  # fmt: skip
-    for row, strategy in enumerate(data.strategies):
+    for row, (strategy, (series,)) in enumerate(chart.series.items()):
         axes = panels[row, 0]
-        values = data.timeline.highest(loading[row, shown])
         picture = axes.pcolorfast(
-            data.timeline.edges_h, np.arange(len(shown) + 1.0), values, cmap=colours,
-            norm=Normalize(0.0, OVERLOAD),
+            data.timeline.edges_h, np.arange(count + 1.0), data.timeline.highest(series.values),
+            cmap=colours, norm=Normalize(0.0, OVERLOAD),
         )  # fmt: skip
-        axes.set_ylim(len(shown), 0)
-        axes.set_yticks(np.arange(len(shown)) + 0.5, [_short(names[line]) for line in shown])
+        axes.set_ylim(count, 0)
+        axes.set_yticks(np.arange(count) + 0.5, [_short(name) for name in names])
         axes.tick_params(axis="y", length=0, labelsize=8.5)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        for place, line in enumerate(shown):
-            peak = loading[row, line].max()
+        for place, peak in enumerate(series.values.max(axis=1)):
             over = peak > OVERLOAD
             axes.text(
                 1.008, place + 0.5, loading_text(float(peak)), va="center", fontsize=8.5,
@@ -100,7 +112,7 @@ def loading_text(share: float) -> str:
     return f"{percent:,.1f} %" if near else f"{percent:,.0f} %"
 
 
-def loading_finding(data: RunData, names: list[str], loading: NDArray[np.float64]) -> str:
+def loading_finding(data: RunData, names: list[str], loading: FloatArray) -> str:
     """Tell which strategies overload lines, and how far."""
     over = (loading > OVERLOAD).any(axis=(1, 2))
     peaks = loading.max(axis=(1, 2))

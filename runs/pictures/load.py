@@ -1,21 +1,21 @@
 """Load of communities and of the system, and how far its peak stands above its mean."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything, highest, lowest, settled
+from hmesh.runs.pictures.chart import ALL, QUIET, Chart, Series, limits, lines
+from hmesh.runs.pictures.chart_figure import draw_chart
 from hmesh.runs.pictures.figure_layout import (
     FIXED,
     FIXED_AREA,
     Drawing,
     change,
-    draw_area,
-    draw_course,
+    draw_bars,
     legend_area,
     legend_line,
-    panel_title,
     power_text,
     power_texts,
     power_unit,
@@ -25,17 +25,22 @@ from hmesh.runs.pictures.figure_layout import (
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 MOST_COLUMNS = 3
 NOTICEABLE = 0.005
 
 
+def system_chart(data: RunData) -> Chart | None:
+    """Return the chart of the load of the system; None where nothing is drawn from the grid."""
+    fixed, net = _loads(data)
+    if not anything(net.sum(axis=1)):
+        return None
+    finding = load_finding(data)
+    return _chart(data, "system", fixed.sum(axis=0), net.sum(axis=1), "kW", finding)
+
+
 def draw_load(data: RunData) -> Drawing:
     """Draw the load of the system and of every community, with what no price moves behind it."""
-    fixed = data.grouped(data.power_kw("fixed_load_kwh"))[0]
-    net = data.grouped(data.power_kw("net_kwh"))
+    fixed, net = _loads(data)
     if not (net.any() or fixed.any()):
         return Drawing("No load to draw: nobody draws or delivers any energy")
     size, unit = power_unit(net.sum(axis=1))
@@ -58,43 +63,45 @@ def draw_load(data: RunData) -> Drawing:
         finding, (rows + 1, columns), 2.0, entries, height_ratios=[1.4] + [1.0] * rows,
         note=data.timeline.note_with_range, gap_in=0.7,
     )  # fmt: skip
-    system = figure.add_subplot(panels[0, 0].get_gridspec()[0, :])
+    whole = figure.add_subplot(panels[0, 0].get_gridspec()[0, :])
     for axes in (*panels[0], *panels[1:].flat[len(shown) :]):
         axes.remove()
-    _draw_loads(system, data, fixed.sum(axis=0), net.sum(axis=1))
-    panel_title(system, "System")
-    system.set_ylim(bottom=min(float(net.sum(axis=1).min()) * 1.05, 0.0))
-    system.set_ylabel(f"load [{unit}]")
-    data.timeline.dress(system, 13)
-    system.set_xlabel("")
-    lowest = min(float(net.min()), 0.0)
-    highest = max(float(net.max()), float(fixed.max()), 1e-9)
-    margin = 0.05 * (highest - lowest)
-    limits = (lowest - margin * (lowest < 0), highest + margin)
-    for number, group in enumerate(shown):
-        axes = panels[1 + number // columns, number % columns]
-        _draw_loads(axes, data, fixed[number], net[:, number])
-        panel_title(axes, group.name)
-        axes.set_ylim(*limits)
-        data.timeline.dress(axes, 15 // columns)
+    system = _chart(data, "System", fixed.sum(axis=0), net.sum(axis=1), unit, finding)
+    parts = [
+        _chart(data, group.name, fixed[n], net[:, n], unit, finding, range=limits([fixed, net]))
+        for n, group in enumerate(shown)
+    ]
+    for axes, chart in zip((whole, *panels[1:].flat), (system, *parts), strict=False):
+        draw_chart(axes, chart)
+        data.timeline.dress(axes, 13 if axes is whole else 15 // columns)
         axes.set_xlabel("")
-        if number % columns == 0:
-            axes.set_ylabel(f"load [{unit}]")
+    for axes in (whole, *panels[1:, 0]):
+        axes.set_ylabel(system.axis)
     figure.supxlabel(data.timeline.title(), fontsize=10, y=0.14 / figure.get_figheight())
     return Drawing(finding, figure)
 
 
-def _draw_loads(
-    axes: "Axes", data: RunData, fixed: NDArray[np.float64], net: NDArray[np.float64]
-) -> None:
-    """Draw the loads of all strategies, shape (strategies, steps), before the fixed load."""
-    edges = data.timeline.edges_h
-    draw_area(axes, edges, np.zeros(len(edges) - 1), data.timeline.mean(fixed), color=FIXED_AREA)
-    for strategy, values in zip(data.strategies, net, strict=True):
-        colour = strategy_colour(data.strategies, strategy)
-        draw_course(axes, data.timeline, values, colour)
-    if net.min() < 0:
-        axes.axhline(0.0, color="#9A9A9A", lw=0.8)
+def _loads(data: RunData) -> tuple[FloatArray, FloatArray]:
+    """Return fixed and net load [kW], shapes (groups, steps) and (strategies, groups, steps)."""
+    return (
+        data.grouped(data.power_kw("fixed_load_kwh"))[0],
+        data.grouped(data.power_kw("net_kwh")),
+    )
+
+
+def _chart(
+    data: RunData, name: str, fixed: FloatArray, net: FloatArray, unit: str, finding: str,
+    **more: Any,
+) -> Chart:  # fmt: skip
+    """Return loads of all strategies, shape (strategies, steps), before the fixed load."""
+    series = [
+        Series("fixed load", fixed, QUIET, "area", lower=np.zeros_like(fixed)),
+        *lines(data, dict(zip(data.strategies, net, strict=True))),
+    ]
+    return Chart(
+        data, name, "Load of the system", {ALL: finding}, {ALL: series}, "load", unit,
+        part=name, **more,
+    )  # fmt: skip
 
 
 def draw_peak_to_average(data: RunData) -> Drawing:
@@ -117,23 +124,21 @@ def draw_peak_to_average(data: RunData) -> Drawing:
     )
     axes = panels[0, 0]
     first = known.get(data.strategies[0])
-    for row, (_, ratio, colour) in enumerate(bars):
-        if ratio is None:
-            axes.text(0.02, row, "undefined: the mean load is not above zero", va="center")
-            continue
-        axes.barh(row, ratio, height=0.62, color=colour)
-        compared = first is not None and 0 < row < len(data.strategies)
-        text = f"  {ratio:.3f}"
-        if compared and first:
+    texts = []
+    for row, (_, ratio, _) in enumerate(bars):
+        text = "undefined: the mean load is not above zero" if ratio is None else f"{ratio:.3f}"
+        if ratio is not None and first and 0 < row < len(data.strategies):
             text += f"   {ratio / first - 1:+.1%}".replace("%", " %").replace("-", "\u2212")
-        axes.text(ratio, row, text, va="center", fontweight="bold" if compared else "normal")
+        texts.append(text)
+    labels, ratios_or_none, colours = zip(*bars, strict=True)
+    lengths = [np.nan if ratio is None else ratio for ratio in ratios_or_none]
+    draw_bars(axes, labels, lengths, colours, texts, 0.22, fontsize=10)
+    if first:
+        for shown in axes.texts[1 : len(data.strategies)]:
+            shown.set_fontweight("bold")
     axes.axvline(1.0, color="#555555", lw=1, ls=(0, (4, 3)), zorder=3)
     axes.text(1.0, -0.62, " load that never changes", color="#555555", va="bottom", fontsize=9)
-    axes.set_yticks(range(len(bars)), [label for label, _, _ in bars])
     axes.set_ylim(len(bars) - 0.5, -0.95)
-    axes.set_xlim(0, 1.22 * max(ratio for _, ratio, _ in bars if ratio is not None))
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.set_xlabel("peak-to-average ratio of the system's load [-]")
     return Drawing(finding, figure)

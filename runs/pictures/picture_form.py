@@ -1,8 +1,11 @@
 """The form in which pictures are written: their format, size and resolution."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 
@@ -64,7 +67,7 @@ class PictureForm:
         if problems:
             raise InputError(problems)
 
-    def save(self, figure: "Figure", path: Path | str, name: str, finding: str) -> None:
+    def save(self, figure: "Figure", path: Path | str | IO[bytes], name: str, finding: str) -> None:
         """Write a figure, with its name and finding as metadata where the format has any."""
         more: dict[str, Any] = {}
         about: dict[str, Any] = {"Title": name, "Description": finding}
@@ -76,6 +79,19 @@ class PictureForm:
             about = {"Title": name, "Subject": finding, "CreationDate": None}
         dpi = "figure" if self.dpi is None else self.dpi
         figure.savefig(path, format=self.format, dpi=dpi, metadata=about, **more)
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the style of hMESH."""
+    from matplotlib import style as matplotlib_style
+
+    from hmesh.runs.pictures.figure_layout import style
+
+    with matplotlib_style.context(["default", style() | STYLE]), warnings.catch_warnings():
+        # A name may be in a script that no installed font can write; its boxes say so.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        yield
 
 
 def picture_form(format: str, size: str | None, dpi: int | None) -> PictureForm:

@@ -197,3 +197,49 @@ class Timeline:
             if day.day == 1 and (day.year * 12 + day.month - 1) % every == 0:
                 year = f"\n{day.year}" if several_years and day.month == 1 else ""
                 yield self.calendar.elapsed_h(day, 0.0), f"{day:%b}{year}"
+
+
+class SinglePoints(Timeline):
+    """A time axis on which nothing is gathered.
+
+    Parameters
+    ----------
+    whole : Timeline
+        The time axis of the run.
+    edges_h : array, shape (points + 1,)
+        Where points begin and the last one ends [h].
+    """
+
+    def __init__(self, whole: Timeline, edges_h: NDArray[np.float64]) -> None:
+        super().__init__(whole.calendar, whole.steps)
+        self.block, self.edges_h = "", edges_h
+
+    def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of the points, which are their means and extremes too."""
+        return values
+
+    def lowest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of the points."""
+        return self.mean(values)
+
+    def highest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of the points."""
+        return self.mean(values)
+
+
+class MeanDay(SinglePoints):
+    """The clock hours of a mean day, on which values are those of `Timeline.mean_day`."""
+
+    def __init__(self, whole: Timeline) -> None:
+        super().__init__(whole, np.arange(25.0))
+
+    @property
+    def note(self) -> str:
+        """What a reader must know of the points."""
+        return "mean of all days"
+
+    def dress(self, axes: "Axes", room: int, *, lowest: bool = True) -> None:
+        """Give an axes its time axis."""
+        axes.set_xlim(0, 24)
+        axes.set_xticks(range(0, 25, 3), [f"{hour:02d}:00" for hour in range(0, 25, 3)])
+        axes.set_xlabel(f"clock hour ({self.calendar.zone.key})")

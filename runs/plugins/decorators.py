@@ -5,9 +5,12 @@ from typing import Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.plugins.registered import (
+    BEHAVIOURS,
     METRICS,
+    Behaviour,
     Metric,
     check_name,
+    deciding,
     on_withdrawal,
     own,
     place_of,
@@ -58,7 +61,7 @@ def metric[F: Callable[[Any], Any]](name: str) -> Callable[[F], F]:
 def strategy[C: type](
     name: str, *, scheme: str, label: str = "", colour: str = ""
 ) -> Callable[[C], C]:
-    """Register a strategy: a pricing rule with a method ``decide(simulation)``.
+    """Register a strategy: a rule with a method ``decide``.
 
     Parameters
     ----------
@@ -74,8 +77,9 @@ def strategy[C: type](
     Returns
     -------
     callable
-        A decorator of the class, whose ``decide`` takes a `Simulation`, changes nothing in it, and
-        returns a `Decision`.
+        A decorator of the class. A rule of the vehicles is one of the market: its ``decide`` takes
+        a `Simulation`, changes nothing in it, and returns a `Decision`. A rule of the school buses
+        takes a `SchoolBusSharing` and returns a `SchoolDecision`.
 
     Raises
     ------
@@ -95,7 +99,7 @@ def strategy[C: type](
             near = "" if known else nearest(str(scheme), open_schemes)
             raise InputError([Problem(place, message, ", ".join(open_schemes), near)])
         if not isinstance(rule, type) or not callable(getattr(rule, "decide", None)):
-            allowed = "a class with a method decide(self, simulation) that returns a Decision"
+            allowed = "a class with a method decide that returns a decision, as the scheme's have"
             raise InputError([Problem(place, "has no method decide", allowed)])
         taken = _strategy_names()
         if name in taken:
@@ -107,7 +111,9 @@ def strategy[C: type](
             name,
             label or name.replace("_", " "),
             colour or _free_colour(),
-            pricing=OWN_RULE,
+            # Where the strategies of a scheme set prices, its rule is one of the market.
+            pricing=OWN_RULE if any(each.pricing for each in held) else "",
+            own=True,
         )
         rules = descriptor.part("rules")
         rules[name] = rule
@@ -123,6 +129,63 @@ def strategy[C: type](
         return rule
 
     return add
+
+
+def behaviour[C: type](name: str) -> Callable[[C], C]:
+    """Register a behaviour: a subclass of a type of agents that overrides how they decide.
+
+    Parameters
+    ----------
+    name : str
+        What `behaviours` of a scenario calls it.
+
+    Returns
+    -------
+    callable
+        A decorator of the class. Of vehicles, a subclass of `hmesh.agents.ElectricVehicle`, it has
+        ``respond(self, price)`` or ``respond_rows(cls, vehicles, price)``, and may have
+        ``learn(self, settlement)`` or ``learn_rows(cls, vehicles, settlement)``.
+
+    Raises
+    ------
+    InputError
+        When the name is not valid or taken, or the class is of no agents that take behaviours, or
+        overrides none of their decisions.
+    """
+
+    def add(agent_class: C) -> C:
+        place = place_of("behaviour", name, agent_class)
+        check_name("behaviour", name, place)
+        kinds = deciding()
+        base = next((kind for kind in getattr(agent_class, "__mro__", ()) if kind in kinds), None)
+        if base is None or base is agent_class:
+            allowed = ", ".join(f"{kind.__name__} ({of})" for kind, of in kinds.items())
+            message = "is not a subclass of a type of agents that takes behaviours"
+            raise InputError([Problem(place, message, allowed)])
+        decisions = _ways_to_decide(base)
+        if all(_method(agent_class, way) is _method(base, way) for way in decisions):
+            allowed = f"a method {' or '.join(decisions)} as {base.__name__} has it"
+            raise InputError([Problem(place, "overrides no decision", allowed)])
+        if name in BEHAVIOURS:
+            taken = f"another behaviour has this name: {BEHAVIOURS[name].place}"
+            raise InputError([Problem(place, taken, "another name")])
+        BEHAVIOURS[name] = Behaviour(name, agent_class, kinds[base], registering_plugin(), place)
+        on_withdrawal(lambda: BEHAVIOURS.__delitem__(name))
+        return agent_class
+
+    return add
+
+
+def _method(kind: type[Any], name: str) -> Any:
+    """Return a method of a class as a function, bound to no class."""
+    held = getattr(kind, name)
+    return getattr(held, "__func__", held)
+
+
+def _ways_to_decide(base: type[Any]) -> list[str]:
+    """Return the methods by which agents of a type decide, for one and for many at once."""
+    ways = (way for one in base.decisions for way in (one, f"{one}_rows"))
+    return [way for way in ways if hasattr(base, way)]
 
 
 def scheme[C: type](name: str, **parts: Any) -> Callable[[C], C]:

@@ -1,12 +1,13 @@
 """What plugins have registered, by whom, and how it is withdrawn."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.schemes.registry import schemes
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -33,13 +34,95 @@ class Metric:
     place: str
 
 
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How some agents of a type decide, in place of how all of them do.
+
+    Attributes
+    ----------
+    name : str
+        What a scenario calls it.
+    agent_class : type
+        A subclass of the type of agents.
+    scheme : str
+        The scheme whose agents these are.
+    plugin : str
+        The plugin that registered it, "" for a program.
+    place : str
+        Where its class is defined, for messages.
+    """
+
+    name: str
+    agent_class: type[Any]
+    scheme: str
+    plugin: str
+    place: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that its class declares beyond those of all agents of the type."""
+        declared = {each.name for each in self.agent_class.attributes()}
+        base = next(kind for kind in self.agent_class.__mro__ if kind in deciding())
+        return tuple(sorted(declared - {each.name for each in base.attributes()}))
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A function of a plugin by its name: a forecaster, a reader or a picture.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    function : callable
+        The function.
+    plugin : str
+        The plugin that registered it, "" for a program.
+    place : str
+        Where it is defined, for messages.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    plugin: str
+    place: str
+
+
+FORECASTERS: dict[str, Registered] = {}
+PICTURES: dict[str, Registered] = {}
+READERS: dict[str, Registered] = {}
+
 METRICS: dict[str, Metric] = {}
+BEHAVIOURS: dict[str, Behaviour] = {}
+
+# What a message says of a name that nobody has registered.
+REGISTER = "register it with @{decorator} in a file named in `plugins:`"
 
 # Which plugin a strategy or a scheme belongs to, by name.
 OWNERS: dict[str, str] = {}
 
 # The plugin that is being loaded, and what withdraws what it has registered so far.
 _loading: list[tuple[str, list[Callable[[], None]]]] = []
+
+
+def deciding() -> dict[type[Any], str]:
+    """Return the types of agents that may have a behaviour, each with its scheme."""
+    return {
+        each.found("deciding", each.deciding): each.name
+        for each in schemes().values()
+        if each.deciding
+    }
+
+
+def unnamed_plugin(
+    place: str, kind: str, registered: "Registered | Behaviour", scenario: Mapping[str, Any]
+) -> list[Problem]:
+    """Return the problem of a scenario that uses a name of a plugin which it does not name."""
+    if registered.plugin in ("", *scenario.get("plugins", ())):
+        return []
+    message = f"{registered.name!r} is a {kind} of the plugin {registered.plugin}"
+    allowed = f"plugins: [{registered.plugin}] in the scenario, or --plugin"
+    return [Problem(place, message, allowed)]
 
 
 @contextmanager

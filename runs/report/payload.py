@@ -16,6 +16,7 @@ from hmesh.runs.report.payments import payments
 from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph, routes
 from hmesh.runs.report.scheme_charts import charts
 from hmesh.runs.report.step_charts import close_view
+from hmesh.runs.report.traces import plain_chart
 from hmesh.runs.report.vehicle_traces import vehicle_traces
 from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.strategy_names import strategy_label
@@ -63,7 +64,7 @@ def payload(data: RunData, name: str, window: Window, share: float = 1.0) -> dic
         "flows": flows(data, window, paths),
         "paths": None if paths is None else _paths(paths),
         "grid": grid_lines(data, window),
-        "charts": [chart.plain() for chart in drawn],
+        "charts": [plain_chart(chart) for chart in drawn],
         "close": close_view(data, window, drawn, share),
         "payments": {
             "rows": {strategy: [asdict(row) for row in rows] for strategy, rows in paid.items()},

@@ -1,7 +1,7 @@
 """The charts of a run: those that every run has, and those that schemes add."""
 
+from hmesh.runs.pictures.chart import Chart
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.report.chart import Chart
 from hmesh.runs.report.general_charts import general_charts
 from hmesh.runs.schemes.registry import scheme
 

@@ -1,41 +1,31 @@
 """The charts of a long run step by step, for those who look closer than its whole length."""
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+from hmesh.runs.pictures.chart import Chart
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.pictures.timeline import Timeline
-from hmesh.runs.report.chart import Chart, Trace
+from hmesh.runs.pictures.timeline import SinglePoints, Timeline
 from hmesh.runs.report.map_selection import Window
-from hmesh.runs.report.scheme_charts import charts
+from hmesh.runs.report.traces import Trace, traces_of
 
 # So many keep a page below ten megabytes.
 MOST_VALUES = 1_200_000
 _UNKNOWN = 65_535
 
 
-class Excerpt(Timeline):
+class Excerpt(SinglePoints):
     """The time axis of some steps of a run, each a point of its own."""
 
     def __init__(self, whole: Timeline, first: int, last: int) -> None:
-        super().__init__(whole.calendar, whole.steps)
-        self.block = ""
+        steps = np.arange(first, last + 1, dtype=np.float64)
+        super().__init__(whole, steps * whole.calendar.step_h)
         self._steps = slice(first, last)
-        self.edges_h = np.arange(first, last + 1, dtype=np.float64) * whole.calendar.step_h
 
-    def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the values of the steps."""
-        return values[..., self._steps]
-
-    def lowest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the values of the steps."""
-        return values[..., self._steps]
-
-    def highest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean(self, values: FloatArray) -> FloatArray:
         """Return the values of the steps."""
         return values[..., self._steps]
 
@@ -68,16 +58,16 @@ def close_view(
     steps = min(max(int(MOST_VALUES * share / rows), 1), window.steps)
     middle = (window.first + window.last) // 2
     first = min(max(middle - steps // 2, window.first), window.last - steps)
-    near = copy(data)
-    near.timeline = Excerpt(data.timeline, first, first + steps)
+    near = Excerpt(data.timeline, first, first + steps)
     return {
         "first": first,
         "last": first + steps,
         "charts": {
             chart.name: {
-                key: [_compact(trace) for trace in traces] for key, traces in chart.traces.items()
+                key: [_compact(trace) for trace in traces]
+                for key, traces in traces_of(chart, near).items()
             }
-            for chart in charts(near)
+            for chart in drawn
         },
     }
 
@@ -90,7 +80,7 @@ def _compact(trace: Trace) -> Trace:
     return held | {"y": _whole(trace["y"][:-1])}
 
 
-def _whole(values: NDArray[np.float64]) -> dict[str, Any]:
+def _whole(values: FloatArray) -> dict[str, Any]:
     """Return values as whole numbers of a unit above the lowest."""
     known = np.isfinite(values)
     low, high = (float(end(values[known])) if known.any() else 0.0 for end in (np.min, np.max))

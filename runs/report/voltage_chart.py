@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from hmesh.runs.pictures.figure_layout import strategy_colour
+from hmesh.runs.pictures.chart import ALL, Chart, lines
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.report.chart import ALL, Chart, Trace, course, limits
-from hmesh.runs.strategy_names import capital, strategy_label, strategy_name
+from hmesh.runs.strategy_names import capital, strategy_name
 
 
 def voltage_chart(data: RunData) -> Chart | None:
@@ -18,19 +17,15 @@ def voltage_chart(data: RunData) -> Chart | None:
     if np.isnan(voltage).all():
         return None
     lowest = np.fmin.reduce(voltage, axis=2).T
-    traces: list[Trace] = []
-    for strategy, values in zip(data.strategies, lowest, strict=True):
-        colour = strategy_colour(data.strategies, strategy)
-        traces += course(data, strategy_label(strategy), values, colour, meta="")
     step, s, node = np.unravel_index(np.nanargmin(voltage), voltage.shape)
     finding = (
         f"{strategy_name(data.strategies[int(s)])} lowers the voltage at {nodes[int(node)]} to "
         f"{100 * float(voltage[step, s, node]):.1f} % of the nominal one, "
         f"{data.timeline.clock(int(step))}"
     )
-    notes = (data.timeline.note_with_range, "alternating current, solved after the run")
+    courses = dict(zip(data.strategies, lowest, strict=True))
     return Chart(
-        "voltages", "Lowest voltage", {ALL: capital(finding)}, {ALL: traces},
-        "voltage over the nominal one [-]", limits([lowest], zero=False),
-        "; ".join(filter(None, notes)),
+        data, "voltages", "Lowest voltage", {ALL: capital(finding)}, {ALL: lines(data, courses)},
+        "voltage over the nominal one [-]", note="alternating current, solved after the run",
+        zero=False,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import beside
 from hmesh.runs.audits.audit_report import AuditReport
 from hmesh.runs.audits.run_audit import audit_run, no_progress
+from hmesh.runs.pictures.plugin_pictures import embedded
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
 from hmesh.runs.report.gains_chart import gains
@@ -85,6 +86,7 @@ def write_report(
         gains=_cells("gains", blocks, len(runs) > 1),
         headlines=_cells("headlines", blocks, len(runs) > 1),
         remarks=_cells("remarks", blocks, len(runs) > 1),
+        pictures=_pictures(blocks),
         comparison=markup.comparison(list(zip(names, datas, strict=True))),
         figures=_cells("figures", blocks, len(runs) > 1),
         verdict=_cells("verdict", blocks, len(runs) > 1),
@@ -149,10 +151,20 @@ def _block(
         "gains": gains(data),
         "headlines": markup.headlines(data),
         "remarks": markup.remarks(data, thinned),
+        "pictures": embedded(data) if data.run.complete else "",
         "figures": markup.all_figures(data),
         "verdict": markup.verdict(report, why_not),
         "origin": markup.origin(data),
     }
+
+
+def _pictures(blocks: Sequence[dict[str, str]]) -> str:
+    """Return the pictures of plugins for each run; nothing where there are none."""
+    if not any(block["pictures"] for block in blocks):
+        return ""
+    cells = _cells("pictures", blocks, len(blocks) > 1)
+    head = "<details open><summary>Pictures of plugins</summary>"
+    return f'{head}<div class="cells">{cells}</div></details>'
 
 
 def _cells(part: str, blocks: Sequence[dict[str, str]], named: bool) -> str:

@@ -66,6 +66,11 @@ class SchemeSection(Section):
         return ()
 
     @property
+    def decided_above(self) -> str:
+        """Why its agents are not asked what they want, so that none can have a behaviour."""
+        return ""
+
+    @property
     def files(self) -> list[str]:
         """Single files that it names."""
         return []

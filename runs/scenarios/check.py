@@ -46,10 +46,11 @@ def check_setting(scenario: Scenario) -> None:
     InputError
         When it cannot: every problem of all files the scenario names.
     """
+    from hmesh.runs.world.behaving_rows import check_behaviours
     from hmesh.runs.world.setting import make_setting
 
     try:
-        make_setting(scenario)
+        check_behaviours(make_setting(scenario))
     except InputError as first:
         # Making the setting stops at the first file; the others may have mistakes too.
         found = dict.fromkeys((*_file_problems(scenario), *first.problems))

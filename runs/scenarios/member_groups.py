@@ -7,10 +7,10 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import nearest
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
-    Efficiency,
     Name,
     NotNegative,
     Positive,
@@ -28,15 +28,9 @@ class _Members(Section):
     pv_kw: NotNegative = Field(
         default=0.0, description="peak power of the photovoltaics of each member [kW]"
     )
-    pv_tilt: Annotated[float, Field(ge=0, le=90)] = Field(
-        default=30.0, description="tilt of the modules from the horizontal [deg]"
-    )
-    pv_azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
-        default=180.0, description="where the modules face, clockwise from north [deg]"
-    )
-    pv_performance_ratio: Efficiency = Field(
-        default=0.86, description="energy delivered per energy that the peak power promises [1]"
-    )
+    pv_tilt: keys.Tilt = 30.0
+    pv_azimuth: keys.Azimuth = 180.0
+    pv_performance_ratio: keys.PerformanceRatio = 0.86
 
     _not_taken = check("name")(of_no_other_part)
 

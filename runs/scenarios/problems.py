@@ -121,7 +121,10 @@ def _spot(model: type[BaseModel], location: Sequence[str | int]) -> _Spot:
 
 
 def _of_field(keys: tuple[str | int, ...], field: FieldInfo) -> _Spot:
-    return _Spot(keys, field.annotation, tuple(field.metadata), field.description or "")
+    extra = field.json_schema_extra
+    hint = extra.get("hint", "") if isinstance(extra, dict) else ""
+    told = "; ".join(str(part) for part in (field.description, hint) if part)
+    return _Spot(keys, field.annotation, tuple(field.metadata), told)
 
 
 def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -19,12 +18,13 @@ from pydantic import (
 )
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_files.read_grid import grid_files
-from hmesh.runs.plugins.loading import Plugin, load_plugins, load_recorded
+from hmesh.runs.plugins.loading import Plugin, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
-from hmesh.runs.plugins.registered import OWNERS, Metric
+from hmesh.runs.plugins.registered import Metric
 from hmesh.runs.scenarios.base import Name
+from hmesh.runs.scenarios.behaviour_section import BehaviourChoice, behaviour_problems
 from hmesh.runs.scenarios.chance_section import (
     Chances,
     GrowthSettings,
@@ -36,7 +36,13 @@ from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, gr
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
-from hmesh.runs.scenarios.scheme_sections import add_schemes, always_there
+from hmesh.runs.scenarios.scenario_files import (
+    content_of,
+    find_scenario,
+    plugins_named,
+    sha256_of,
+)
+from hmesh.runs.scenarios.scheme_sections import add_schemes
 from hmesh.runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
 from hmesh.runs.scenarios.section_consistency import (
     each_once,
@@ -58,6 +64,7 @@ from hmesh.runs.scenarios.sections import (
     between_communities,
     names_of_places,
 )
+from hmesh.runs.scenarios.strategies_there import of_plugins_named, of_schemes_there
 from hmesh.runs.scenarios.time_span import (
     SHORTEST_STEP_H,
     existing_time,
@@ -66,13 +73,11 @@ from hmesh.runs.scenarios.time_span import (
     whole_steps,
 )
 from hmesh.runs.scenarios.travel_section import PlannedTravel, Travel, between
-from hmesh.runs.scenarios.yaml_reader import place, read_yaml
+from hmesh.runs.scenarios.yaml_reader import place
 from hmesh.runs.schemes.descriptor import RETAIL
 from hmesh.runs.schemes.registry import on_change, schemes, sections_first
-from hmesh.runs.strategy_names import scheme_of
 from hmesh.runs.world.dataset_files import dataset_files
 
-BUILT_IN = Path(__file__).parent / "built_in"
 # What runs did that were written before these keys existed.
 _BEFORE_THESE_KEYS: Mapping[str, Mapping[str, Any]] = {
     "game": {"losses": "ignored"},
@@ -139,6 +144,9 @@ class Scenario(Section):
     travel: Travel = Field(default=PlannedTravel(), description="how vehicles travel")
     chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
     growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
+    behaviours: Annotated[tuple[BehaviourChoice, ...], Field(strict=False)] = Field(
+        default=(), description="agents that decide by a behaviour of a plugin"
+    )
     messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
     record: Record = Field(default=Record(), description="what is written beside the hours")
     checkpoint_every_h: Positive | None = Field(
@@ -265,6 +273,8 @@ class Scenario(Section):
         """
         resolved = self.model_dump(mode="json")
         del resolved["plugins"]
+        if not self.behaviours:
+            del resolved["behaviours"]
         if self._plugins:
             resolved["plugins"] = {
                 plugin.name: {"path": plugin.path, "sha256": plugin.sha256}
@@ -272,7 +282,7 @@ class Scenario(Section):
             }
         files = self.files()
         if files:
-            digests = {file: _sha256(self.path_of(file)) for file in files}
+            digests = {file: sha256_of(self.path_of(file)) for file in files}
             resolved["files"] = {"folder": str(self._folder), "sha256": digests}
         if self._converted:
             resolved["converted_money"] = [asdict(amount) for amount in self._converted]
@@ -320,42 +330,21 @@ class Scenario(Section):
         return scenario
 
     @model_validator(mode="after")
-    def _strategies_of_plugins_named(self) -> Self:
-        problems = [
-            Problem(
-                f"strategies.{index}",
-                f"{strategy!r} is a strategy of the plugin {OWNERS[strategy]}",
-                f"plugins: [{OWNERS[strategy]}] in the scenario, or --plugin",
-            )
-            for index, strategy in enumerate(self.strategies)
-            if OWNERS.get(strategy, "") not in ("", *self.plugins)
-        ]
-        if problems:
-            raise InputError(problems)
-        return self
-
-    @model_validator(mode="after")
-    def _strategies_of_schemes_there(self) -> Self:
-        there = ", ".join(self.schemes) or always_there()
-        problems = [
-            Problem(
-                f"strategies.{index}",
-                f"{strategy!r} is a strategy of {scheme}, which the scenario leaves out",
-                f"a section {scheme}, or strategies of {there}",
-            )
-            for index, strategy in enumerate(self.strategies)
-            if (scheme := scheme_of(strategy)) is not None and scheme not in self.schemes
-        ]
-        if problems:
-            raise InputError(problems)
-        return self
-
-    @model_validator(mode="after")
     def _grid_to_everybody(self) -> Self:
         if problems := grid_problems(self):
             raise InputError(problems)
         return self
 
+    @model_validator(mode="after")
+    def _behaviours_of_agents_there(self) -> Self:
+        sections = {name: self.section(name) for name in self.schemes}
+        places = sections, self.plugins, self.communities
+        if problems := list(behaviour_problems(self.behaviours, *places)):
+            raise InputError(problems)
+        return self
+
+    _of_plugins_named = model_validator(mode="after")(of_plugins_named)
+    _of_schemes_there = model_validator(mode="after")(of_schemes_there)
     _known_zone = check("time_zone")(known_zone)
     _existing_time = check("start")(existing_time)
     _step = check("step_h")(part_or_multiple_of_an_hour)
@@ -416,12 +405,12 @@ def load_scenario(
     InputError
         When it cannot be read or is wrong: every problem at once, each with its file and key.
     """
-    path = _find(str(name_or_path))
+    path = find_scenario(str(name_or_path))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError([Problem(path.name, f"cannot be read: {error}")]) from None
-    given = deepcopy(_content(text, path.name))
+    given = deepcopy(content_of(text, path.name))
     if not isinstance(given, dict):
         sections = ", ".join(Scenario.model_fields)
         raise InputError([Problem(path.name, "is not a scenario", f"the keys {sections}")])
@@ -429,7 +418,7 @@ def load_scenario(
     if seed is not None:
         given["seed"] = seed
 
-    loaded = _load_plugins(given, path, plugins)
+    loaded = plugins_named(given, path, plugins)
 
     def name_place(keys: Keys) -> str:
         if seed is not None and keys == ("seed",):
@@ -446,31 +435,6 @@ def load_scenario(
         raise InputError(problems)
     scenario._plugins = loaded
     return scenario
-
-
-def _load_plugins(given: dict[str, Any], path: Path, by_hand: Sequence[str]) -> tuple[Plugin, ...]:
-    """Load the plugins of a scenario before the rest of it is checked, which may name their parts.
-
-    All of them are then among the plugins that the scenario names.
-    """
-    named = given.get("plugins", ())
-    if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
-        allowed = "a list such as [my_agents.py, package.module]"
-        message = f"{named!r} is not a list of plugins"
-        raise InputError([Problem(place(path.name, ("plugins",)), message, allowed)])
-    loaded = load_plugins(named, path.parent, by_hand)
-    if loaded:
-        given["plugins"] = [plugin.name for plugin in loaded]
-    return loaded
-
-
-def builtin_scenarios() -> list[tuple[str, str]]:
-    """Return the name and the description of every scenario that comes with hMESH."""
-    found = []
-    for path in sorted(BUILT_IN.glob("*.yaml")):
-        given = read_yaml(path.read_text(encoding="utf-8"), path.name)
-        found.append((path.stem, str(given["description"])))
-    return found
 
 
 def scenario_hash(resolved: Mapping[str, Any]) -> str:
@@ -493,37 +457,3 @@ def scenario_hash(resolved: Mapping[str, Any]) -> str:
         counted["plugins"] = {name: held["sha256"] for name, held in counted["plugins"].items()}
     text = json.dumps(counted, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _content(text: str, name: str) -> Any:
-    """Return what a file says, read once for all the changes that are made to it."""
-    return read_yaml(text, name)
-
-
-def _find(name_or_path: str) -> Path:
-    built_in = BUILT_IN / f"{name_or_path}.yaml"
-    if built_in in BUILT_IN.glob("*.yaml"):
-        return built_in
-    path = Path(name_or_path)
-    if reason := impossible_path(path):
-        raise InputError([Problem(name_or_path, f"cannot be opened: {reason}", "a YAML file")])
-    if path.is_file():
-        return path
-    names = [name for name, _ in builtin_scenarios()]
-    suggestion = nearest(name_or_path, names)
-    if path.suffix in (".yaml", ".yml") and path.parent.is_dir():
-        beside = {entry.name for entry in path.parent.glob(f"*{path.suffix}")}
-        near = nearest(path.name, beside)
-        suggestion = str(path.parent / near) if near else suggestion
-    allowed = f"a YAML file or one of {', '.join(names)}"
-    message = "is a folder" if path.is_dir() else "there is no such scenario or file"
-    raise InputError([Problem(name_or_path, message, allowed, suggestion)])
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError([Problem(str(path), f"cannot be read: {error.strerror}")]) from None

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic.fields import FieldInfo
 
+from hmesh.runs.plugins.registered import REGISTER
 from hmesh.runs.scenarios.section_consistency import there_if_compared
 from hmesh.runs.schemes.descriptor import SchemeDescriptor
 from hmesh.runs.schemes.registry import sections_first
@@ -44,7 +45,10 @@ def _strategies_field(description: str) -> FieldInfo:
     # What is allowed is known only now, and so no type that a checker could read.
     named: Any = tuple[Literal[*STRATEGIES], ...]  # type: ignore[valid-type]
     strategies: Any = Annotated[named, Field(strict=False)]
-    given: Any = Field(default=default_strategies(), description=description)
+    hint = f"one of your own: {REGISTER.format(decorator='strategy')}"
+    given: Any = Field(
+        default=default_strategies(), description=description, json_schema_extra={"hint": hint}
+    )
     return FieldInfo.from_annotated_attribute(strategies, given)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Money,
@@ -156,6 +157,10 @@ class GameSettings(Section):
     solver: Literal["negotiate", "grid", "closed_form", "exact"] = Field(
         default="negotiate", description="how leaders find their price"
     )
+    bids: Literal["prices", "curves"] = Field(
+        default="prices",
+        description="whether those who negotiate answer to prices, or tell their whole curves",
+    )
     losses: Literal["known", "ignored"] = Field(
         default="known", description="whether the utility's price counts losses of the lines"
     )
@@ -271,24 +276,24 @@ class MessageSettings(Section):
 class Record(Section):
     """What is written to the results beside the hours of the communities."""
 
-    vehicles: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+    vehicles: keys.Recorded = Field(
         default="all",
         description="which vehicles are written at every step: all, none or the first N",
     )
-    buildings: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+    buildings: keys.Recorded = Field(
         default="all",
         description="which buildings with batteries are written at every step: all, none or the "
         "first N",
     )
-    schools: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+    schools: keys.Recorded = Field(
         default="all",
         description="which schools are written at every step: all, none or the first N",
     )
-    homes: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+    homes: keys.Recorded = Field(
         default="all",
         description="which smart homes are written at every step: all, none or the first N",
     )
-    houses: Literal["all", "none"] | Annotated[int, Field(ge=0)] = Field(
+    houses: keys.Recorded = Field(
         default="all",
         description="which houses with storages are written at every step: all, none or the "
         "first N",

@@ -71,6 +71,8 @@ class StrategyDescriptor:
         Whether its title is plural: "batteries lower the peak".
     on_request
         Whether only a scenario that names it compares it.
+    own
+        Whether a plugin added it by a rule of its own.
     """
 
     name: str
@@ -80,6 +82,7 @@ class StrategyDescriptor:
     pricing: str = ""
     plural: bool = False
     on_request: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,9 @@ class SchemeDescriptor:
         A line where its tables get very long, a function of the scenario.
     rules
         The table to which a strategy of a plugin adds its rule, where the scheme takes any.
+    deciding
+        The type of its agents whose decisions a behaviour of a plugin may override; `deciding` of
+        its step is the group of them.
     """
 
     name: str
@@ -204,6 +210,7 @@ class SchemeDescriptor:
     searches_price: Part = ()
     size_note: Part = ()
     rules: Part = ()
+    deciding: Part = ()
 
     @property
     def place(self) -> str:

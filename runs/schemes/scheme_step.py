@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.fleet import ParkedVehicles
+from hmesh.agents.row_agent import AgentGroup
 from hmesh.runs.world.member_payments import MemberPayments
 
 
@@ -31,10 +32,17 @@ class Scheme:
         Those of its agents that answer to the price of the step, by community.
     answer_nodes : array of int, shape (communities,), or None
         Node of the grid at which those of each community are connected.
+    deciding : AgentGroup, or None
+        Its agents to which a scenario may give behaviours, where there are any.
     """
 
     parked: list[ParkedVehicles] | None = None
     answer_nodes: NDArray[np.intp] | None = None
+
+    @property
+    def deciding(self) -> AgentGroup[Any] | None:
+        """Its agents to which a scenario may give behaviours, where there are any."""
+        return None
 
     def begin_step(self) -> None:
         """Let chance do to its agents what it does in this step."""

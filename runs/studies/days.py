@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.scenarios.scenario import load_scenario
 from hmesh.runs.scenarios.sections import ProfileMembers
 from hmesh.runs.schemes.vehicles.step import vehicles_of
+from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.world.members import LoadSources
 from hmesh.runs.world.setting import Setting, make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -26,7 +26,7 @@ def case_study(
     seed: int | None = None,
 ) -> Setting:
     """Return the setting of the published case study with some keys changed."""
-    return make_setting(load_scenario(SCENARIO, (f"game.solver={solver}", *changes), seed))
+    return make_setting(study_scenario(SCENARIO, f"game.solver={solver}", *changes, seed=seed))
 
 
 def live_day(
@@ -132,7 +132,7 @@ def repeating_day(
 
 def scaled_loads(factor: float) -> tuple[str, ...]:
     """Return the changes that multiply every load of the case study."""
-    communities = load_scenario(SCENARIO).communities
+    communities = study_scenario(SCENARIO).communities
     return tuple(
         f"communities.{name}.members.{at}.annual_kwh={group.annual_kwh * factor}"
         for name, community in communities.items()

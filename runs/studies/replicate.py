@@ -1,67 +1,55 @@
-"""Published studies, simulated again and set beside their figures."""
+"""Published studies, simulated again and compared with their figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.safe_files import own_folder
+from hmesh.runs.results.new_folder import refuse_used
+from hmesh.runs.results.resuming import way_on
+from hmesh.runs.studies.study_parts import Progress, Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import StudyReport
 
-type Progress = Callable[[int, int], None]
-
-
-def _vehicles(progress: Progress) -> StudyReport:
-    from hmesh.runs.studies.vehicles.study import replicate_vehicles
-
-    return replicate_vehicles(progress)
-
-
-def _smart_home(progress: Progress) -> StudyReport:
-    from hmesh.runs.studies.smart_homes.study import replicate_smart_home
-
-    return replicate_smart_home(progress)
-
-
-def _battery_sharing(progress: Progress, data: Path | None = None) -> StudyReport:
-    from hmesh.runs.studies.battery_sharing.study import replicate_battery_sharing
-
-    return replicate_battery_sharing(progress, data)
-
-
-def _school_buses(progress: Progress) -> StudyReport:
-    from hmesh.runs.studies.school_buses.study import replicate_school_buses
-
-    return replicate_school_buses(progress)
-
-
-def _composite_storage(progress: Progress) -> StudyReport:
-    from hmesh.runs.studies.composite_storage.study import replicate_composite_storage
-
-    return replicate_composite_storage(progress)
-
-
-def _community_storage(progress: Progress, data: Path | None = None) -> StudyReport:
-    from hmesh.runs.studies.community_storage.study import replicate_community_storage
-
-    return replicate_community_storage(progress, data)
-
-
-STUDIES: dict[str, Callable[[Progress], StudyReport]] = {
-    "vehicles": _vehicles,
-    "smart_home": _smart_home,
-    "battery_sharing": _battery_sharing,
-    "school_buses": _school_buses,
-    "community_storage": _community_storage,
-    "composite_storage": _composite_storage,
+# The folder of each study, in the order in which all of them are replicated.
+_FOLDERS = {
+    "vehicles": "vehicles",
+    "smart_home": "smart_homes",
+    "battery_sharing": "battery_sharing",
+    "school_buses": "school_buses",
+    "community_storage": "community_storage",
+    "composite_storage": "composite_storage",
 }
 
-# Studies whose conclusions are drawn again for measured loads, where a person has them.
-TAKE_DATA = {"battery_sharing": _battery_sharing, "community_storage": _community_storage}
+
+class _Studies(Mapping[str, Study]):
+    """The studies by name, each imported when it is first asked for."""
+
+    def __getitem__(self, name: str) -> Study:
+        module = import_module(f"hmesh.runs.studies.{_FOLDERS[name]}.study")
+        study: Study = module.STUDY
+        return study
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FOLDERS)
+
+    def __len__(self) -> int:
+        return len(_FOLDERS)
+
+
+STUDIES: Mapping[str, Study] = _Studies()
 
 
 def replicate(
     studies: Sequence[str] = (),
     progress: Progress = lambda done, total: None,
     data: Path | str | None = None,
+    *,
+    only: Sequence[str] = (),
+    changes: Sequence[str] = (),
+    out: Path | None = None,
+    figures: bool = False,
+    begins: Callable[[StudyPart], None] = lambda part: None,
 ) -> list[StudyReport]:
     """Simulate published studies again.
 
@@ -70,9 +58,20 @@ def replicate(
     studies
         Names in `STUDIES`; all of them where none is named.
     progress
-        Told the parts done and the parts there are.
+        Called with the steps done and the steps there are.
     data
-        Dataset of measured loads for the studies in `TAKE_DATA`, or None.
+        Dataset of measured loads for the studies that take one, or None.
+    only
+        Names of the parts of the one study named; all of them where none is named.
+    changes
+        Keys of the scenario of the one study named that are changed, ``key=value``.
+    out
+        Folder into which every part is written as soon as it is found, a folder for each study.
+        Parts that lie there already are read back, so that an interrupted replication goes on.
+    figures
+        Whether the figures of the sources are drawn, into the folder.
+    begins
+        Called with every part that is made, before it is.
 
     Returns
     -------
@@ -82,9 +81,61 @@ def replicate(
     Raises
     ------
     InputError
-        If a study is unknown, before any is begun, or none of them takes measured loads.
+        If a study or part is unknown, before any is begun, none of them takes measured loads, or
+        parts or keys are named for several studies.
     """
-    unknown = [name for name in studies if name not in STUDIES]
+    wanted = _wanted(studies)
+    problems = []
+    if data is not None and not any(STUDIES[name].takes_data for name in wanted):
+        takers = ", ".join(name for name in STUDIES if STUDIES[name].takes_data)
+        message = "none of these studies takes measured loads"
+        problems.append(Problem("--data", message, f"one of {takers}"))
+    for option, given in (("--only", only), ("--set", changes)):
+        if given and len(wanted) > 1:
+            problems.append(Problem(option, "belongs to one study", "one study by its name"))
+    if figures and out is None:
+        problems.append(Problem("--figures", "has nowhere to be drawn", "--out DIR beside it"))
+    if problems:
+        raise InputError(problems)
+    for name in wanted:
+        STUDIES[name].chosen(only)
+
+    if out is not None:
+        _refuse_foreign(out)
+
+    def part(before: int) -> Progress:
+        # The share that is done stays right, whatever number of steps a study has.
+        return lambda done, total: progress(before * total + done, len(wanted) * total)
+
+    reports = []
+    for before, name in enumerate(wanted):
+        study = STUDIES[name]
+        folder = None if out is None else own_folder(out, name, make=True)
+        report = run_study(
+            study,
+            part(before),
+            only=only,
+            changes=changes,
+            data=Path(data) if data is not None and study.takes_data else None,
+            folder=folder,
+            figures=figures,
+            begins=begins,
+        )
+        if folder is not None:
+            report.save(folder)
+        reports.append(report)
+    return reports
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Refuse a folder that holds anything but studies."""
+    there = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+    if not there or there - _FOLDERS.keys():
+        refuse_used(out, way_on)
+
+
+def _wanted(studies: Sequence[str]) -> list[str]:
+    unknown = [name for name in studies if name not in _FOLDERS]
     if unknown:
         raise InputError(
             [
@@ -92,18 +143,4 @@ def replicate(
                 for name in unknown
             ]
         )
-    wanted = list(dict.fromkeys(studies)) or list(STUDIES)
-    if data is not None and not TAKE_DATA.keys() & set(wanted):
-        message = "none of these studies takes measured loads"
-        raise InputError([Problem("--data", message, f"one of {', '.join(TAKE_DATA)}")])
-
-    def part(before: int) -> Progress:
-        # The share that is done stays right, whatever number of parts a study has.
-        return lambda done, total: progress(before * total + done, len(wanted) * total)
-
-    return [
-        STUDIES[name](part(before))
-        if data is None or name not in TAKE_DATA
-        else TAKE_DATA[name](part(before), Path(data))
-        for before, name in enumerate(wanted)
-    ]
+    return list(dict.fromkeys(studies)) or list(STUDIES)

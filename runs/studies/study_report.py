@@ -216,7 +216,7 @@ class StudyReport:
         plain = json.loads(text)
         if plain.pop("schema", None) != SCHEMA:
             raise ValueError(f"not a report of schema {SCHEMA}")
-        sections = tuple(_section(section) for section in plain.pop("sections"))
+        sections = tuple(section_of(section) for section in plain.pop("sections"))
         return cls(**plain, sections=sections)
 
     def save(self, directory: Path | str) -> list[Path]:
@@ -261,7 +261,8 @@ def shown(cell: Cell, form: str) -> str:
     return cell if isinstance(cell, str) else format(cell, form)
 
 
-def _section(plain: dict[str, Any]) -> ReportSection:
+def section_of(plain: dict[str, Any]) -> ReportSection:
+    """Return the section that `dataclasses.asdict` made plain."""
     bars = plain["bars"]
     return ReportSection(
         name=plain["name"],

@@ -91,8 +91,13 @@ class Chance:
     def vary(self, kind: type[Consumer], load_kwh: NDArray[np.float64], step: int) -> None:
         """Let the loads of a type of consumers have grown, and be noisy, in place."""
         growth, noise = self._growth[kind], self._noise[kind]
-        if growth:
-            load_kwh *= chance.growth_factor(growth, step * self.step_h)
+        factor = chance.growth_factor(growth, step * self.step_h) if growth else None
+        self.consumers[kind].population.heard |= {
+            "growth": factor,
+            "sigma": None if noise is None else noise.sigma,
+        }
+        if factor is not None:
+            load_kwh *= factor
         if noise is not None:
             load_kwh *= chance.noise_factor(self.consumers[kind].population["noise"], noise.sigma)
 

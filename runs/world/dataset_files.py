@@ -1,6 +1,6 @@
 """A dataset's folder: its description read, its tables checked and told about."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,12 @@ from hmesh.environment.datasets.description import Description
 from hmesh.environment.datasets.schema import TABLES
 from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
 from hmesh.environment.local_times import shown
+from hmesh.runs.plugins.registered import READERS, REGISTER, Registered
 from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml
 
 if TYPE_CHECKING:
-    from hmesh.environment.datasets.readers.foreign import Wishes
+    from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
 
 DESCRIPTION = "dataset.yaml"
 # Where the loads of members may stand.
@@ -121,10 +122,32 @@ def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Data
     """
     from hmesh.environment.datasets.readers import read_foreign, write_dataset
 
-    foreign = read_foreign(kind, source, wishes)
+    more = {name: _checked(each) for name, each in READERS.items()}
+    hint = REGISTER.format(decorator="reader").replace("in `plugins:`", "by --plugin")
+    foreign = read_foreign(kind, source, wishes, more, hint)
     write_dataset(foreign, out)
     dataset = check_dataset(out)
     return replace(dataset, warnings=(*foreign.warnings, *dataset.warnings))
+
+
+def _checked(reader: Registered) -> "Callable[[Path, Wishes], Foreign]":
+    """Return the reader of a plugin, held to what a reader returns."""
+    from hmesh.environment.datasets.readers import Foreign
+
+    def read(source: Path, wishes: "Wishes") -> Foreign:
+        try:
+            foreign = reader.function(source, wishes)
+        except InputError:
+            raise
+        except Exception as error:
+            message = f"cannot read {source}: {type(error).__name__}: {error}"
+            raise InputError([Problem(reader.place, message)]) from error
+        if not isinstance(foreign, Foreign):
+            message = f"returns {type(foreign).__name__}"
+            raise InputError([Problem(reader.place, message, "a Foreign of hmesh.plugins")])
+        return foreign
+
+    return read
 
 
 def dataset_files(folder: Path, tables: Collection[str]) -> list[str]:

@@ -78,6 +78,7 @@ def read_meters(
         load = columns["load_kwh"]
         np.multiply(columns["scale"], sources[columns["source"]], out=load)
         chance.vary(kind, load, step)
+        columns.heard |= {"sources_kwh": sources, "feeder_out": chance.feeder_out}
         dark = chance.feeder_out[where] if chance.feeder_out.any() else None
         if dark is not None:
             lost = np.where(dark, np.maximum(load, 0.0), 0.0)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.agent_selection import AgentSelection
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
@@ -21,6 +22,7 @@ from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.accounts import Accounts
+from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
@@ -105,16 +107,15 @@ class Simulation(World):
         self.totals = Totals()
         self.calendar_totals = CalendarTotals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
-        self.utility = UtilityCompany(
-            self, setting.cost, setting.bounds, setting.scenario.game.tolerance
-        )
+        game = setting.scenario.game
+        self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
         self.consumers: dict[type[Consumer], AgentGroup[Consumer]] = {
             kind: AgentGroup(self, kind, population.fork())
             for kind, population in setting.members.populations.items()
         }
         self.aggregators = [
             CommunityEnergyAggregator(
-                self, name, setting.bounds, setting.scenario.prices.without_vehicles
+                self, name, setting.bounds, setting.scenario.prices.without_vehicles, game.bids
             )
             for name in setting.communities
         ]
@@ -124,8 +125,24 @@ class Simulation(World):
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
+        if setting.scenario.behaviours:
+            give_behaviours(self)
         kept = setting.scenario.record.accounts
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
+
+    @property
+    def agents_by_type(self) -> dict[type[Any], Any]:
+        """The agents of each type: an `AgentSet`, or an `AgentSelection` of very many.
+
+        Both are asked the same. Of a type with more agents than are kept as objects, `agents` holds
+        only those that are asked one by one; a selection holds all of them.
+        """
+        found: dict[type[Any], Any] = dict(super().agents_by_type)
+        for group in self.agent_groups:
+            if not group.all_kept:
+                for kind in group.classes:
+                    found[kind] = AgentSelection.of_type(self.agent_groups, kind, self.random)
+        return found
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
@@ -142,6 +159,7 @@ class Simulation(World):
         self.write_record(self)
         self.move_batteries()
         self.step_index += 1
+        self.running = self.step_index < self.setting.scenario.steps
 
     def read_meters(self) -> None:
         """Read what members use and generate in this step."""

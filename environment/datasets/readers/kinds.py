@@ -1,6 +1,8 @@
 """The kinds of files that can be turned into a dataset."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
 from hmesh.environment.errors import InputError, Problem, nearest
@@ -15,7 +17,13 @@ KINDS: dict[str, str] = {
 }
 
 
-def read_foreign(kind: str, source: Path, wishes: Wishes) -> Foreign:
+def read_foreign(
+    kind: str,
+    source: Path,
+    wishes: Wishes,
+    more: Mapping[str, Callable[[Path, Wishes], Foreign]] = MappingProxyType({}),
+    hint: str = "",
+) -> Foreign:
     """Read a file or folder of others.
 
     Parameters
@@ -26,6 +34,10 @@ def read_foreign(kind: str, source: Path, wishes: Wishes) -> Foreign:
         The file or folder.
     wishes
         What the person tells about it.
+    more
+        Further readers by name.
+    hint
+        How one registers a reader of a name that there is not.
 
     Raises
     ------
@@ -45,7 +57,11 @@ def read_foreign(kind: str, source: Path, wishes: Wishes) -> Foreign:
             from hmesh.environment.datasets.readers.weather import read_tmy3 as read
         case "simbench":
             from hmesh.environment.datasets.readers.simbench import read_simbench as read
+        case _ if kind in more:
+            return more[kind](source, wishes)
         case _:
+            known = (*KINDS, *more)
+            allowed = "; ".join(filter(None, (", ".join(known), hint)))
             message = f"no reader is called {kind!r}"
-            raise InputError([Problem("KIND", message, ", ".join(KINDS), nearest(kind, KINDS))])
+            raise InputError([Problem("KIND", message, allowed, nearest(kind, known))])
     return read(source, wishes)

@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Building
-from hmesh.markets.load_deviation import load_deviation
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_days import check_days
-from hmesh.runs.schemes.battery_sharing.records import recorded_buildings
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.strategy_names import strategies_within
 
 ENERGIES = (
@@ -45,6 +45,7 @@ class BatteryAudit(SchemeAudit):
         ]  # fmt: skip
         self.strategies = strategies_within("battery_sharing", inputs.strategies)
         self.tallies = _Tallies()
+        self.behaving = behaviours_of(inputs, "battery_sharing")
         shape = hours["net_kwh"].shape
         self.charged, self.covered, self.received = np.zeros((3, *shape))
         self.by_step: Figures = {}
@@ -52,7 +53,7 @@ class BatteryAudit(SchemeAudit):
         self.at: Columns | None = None
         setting = inputs.of_scheme("battery_sharing")
         count = len(setting.names) if setting else 0
-        recorded = recorded_buildings(inputs.scenario.record.buildings, count)
+        recorded = first_recorded(inputs.scenario.record.buildings, count)
         if setting is None or recorded < count:
             told = f"only {recorded:,} of {count:,} buildings are written down"
             self.tallies.tell(FILE_GONE if setting is None else told)
@@ -120,7 +121,10 @@ class BatteryAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        return iter(self.tallies.checks())
+        yield from self.tallies.checks()
+        prices = "priced_battery" in self.strategies
+        checks = ["answer of each of them to the prices of the day"] if prices else []
+        yield from by_design(self.behaving, "batteries", checks)
 
     def _deviations(self) -> Figures:
         """Return the standard deviations of the demand of all communities."""
@@ -129,9 +133,7 @@ class BatteryAudit(SchemeAudit):
         each = [total[days == day] for day in np.unique(days)]
         within = np.array([load.var(axis=0) for load in each])
         return {
-            "load_deviation_kwh": np.array(
-                [load_deviation(load[None]).annual_kwh for load in total.T]
-            ),
+            "load_deviation_kwh": np.sqrt(((total - total.mean(axis=0)) ** 2).mean(axis=0)),
             "load_deviation_daily_mean_kwh": np.sqrt(within).mean(axis=0),
             "load_deviation_daily_rms_kwh": np.sqrt(within.mean(axis=0)),
         }
@@ -210,7 +212,11 @@ class BatteryAudit(SchemeAudit):
         self._check_loads(at)
         self._check_physics(at, capacity)
         self._check_exchanges(run, at)
-        clipped = check_days(self.inputs, self.setting, self.strategies, at, capacity, self.hours)
+        rows = [rows for rows in self.behaving.values() if rows is not None]
+        clipped = check_days(
+            self.inputs, self.setting, self.strategies, at, capacity, self.hours,
+            np.concatenate(rows) if rows else np.empty(0, dtype=np.intp),
+        )  # fmt: skip
         self.tallies.days += clipped.tallies
         if clipped.known:
             self.by_step["battery_unfollowed_kwh"] = clipped.unfollowed_kwh

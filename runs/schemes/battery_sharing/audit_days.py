@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.battery import exchange_bounds
 from hmesh.markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
-from hmesh.markets.load_levelling import Levelling, Windows, answer_to_prices, level_load
+from hmesh.markets.load_levelling import Windows
 from hmesh.runs.audits.audit_report import Label, Tally
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.reference.batteries import most_charge, most_discharge
+from hmesh.runs.audits.reference.levelling import DayPlan, Store, answer_to_prices, day_plan
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
@@ -46,6 +47,7 @@ def check_days(
     at: Columns,
     capacity_kwh: NDArray[np.float64],
     hours: Columns,
+    behaving: NDArray[np.intp],
 ) -> Clipped:
     """Plan every day again from the forecasts, and hold what batteries did against it.
 
@@ -63,12 +65,15 @@ def check_days(
         Capacity of each, shape (strategies, buildings).
     hours
         The columns of hours.parquet.
+    behaving
+        Batteries that answer prices by a behaviour of a plugin, whose wishes are not known.
     """
+    own_way = np.isin(np.arange(len(setting.names)), behaving)
     plan = Tally("batteries: as the closed form of the day has it", EXACT, "of the capacity")
     least = Tally("batteries: no schedules exchange less", NEAR, "of the discharge")
     result = Clipped(
         [plan, least],
-        inputs.reliable and not setting.rules.least_exchange,
+        inputs.reliable and not setting.rules.least_exchange and not own_way.any(),
         np.zeros(at["load_kwh"].shape[:2]),
         np.zeros(at["load_kwh"].shape[:2], dtype=np.int64),
     )
@@ -83,7 +88,10 @@ def check_days(
         for s, strategy in enumerate(strategies):
             if strategy == "no_battery":
                 continue
-            one = _Day(inputs, setting, strategy, s, day, windows, forecast, capacity_kwh[s])
+            skipped = own_way & (strategy == "priced_battery")
+            one = _Day(
+                inputs, setting, strategy, s, day, windows, forecast, capacity_kwh[s], skipped
+            )
             one.check(at, there, result, plan, least)
     return result
 
@@ -100,6 +108,7 @@ class _Day:
     windows: Windows
     forecast_kwh: NDArray[np.float64]
     capacity_kwh: NDArray[np.float64]
+    skipped: NDArray[np.bool_]
 
     def check(
         self, at: Columns, there: NDArray[np.bool_], result: Clipped, plan: Tally, least: Tally
@@ -119,6 +128,7 @@ class _Day:
                 continue
             lower, upper = self._bounds(rows, mine["stored_kwh"])
             followed = np.where(up, np.clip(wanted, lower, upper), 0.0)
+            followed = np.where(self.skipped[rows, None], done, followed)
             scale = np.maximum(self.capacity_kwh[rows], 1.0)[:, None]
             plan.add((np.abs(done - followed) / scale).T[:, None], label, self.day.start)
             left_out = np.where(up, np.abs(wanted - followed), 0.0)
@@ -134,34 +144,47 @@ class _Day:
         self, rows: slice, stored_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         given, capacity = self.setting.given, self.capacity_kwh[rows, None]
-        return exchange_bounds(
-            stored_kwh, capacity, given.soc_min, given.soc_max,
-            given.power_per_capacity * capacity, self.setting.step_h,
-            given.charge_efficiency, given.discharge_efficiency,
-        )  # fmt: skip
+        rated = given.power_per_capacity * capacity * self.setting.step_h
+        least, greatest = given.soc_min * capacity, given.soc_max * capacity
+        return (
+            -most_discharge(stored_kwh, least, rated, given.discharge_efficiency),
+            most_charge(stored_kwh, greatest, rated, given.charge_efficiency),
+        )
 
-    def _wanted(self, rows: slice, mine: Columns) -> tuple[NDArray[np.float64], Levelling]:
+    def _wanted(self, rows: slice, mine: Columns) -> tuple[NDArray[np.float64], DayPlan]:
         """Return what each battery is to exchange, shape (buildings, steps) [kWh]."""
         rules, capacity = self.setting.rules, self.capacity_kwh[rows]
         load = self.forecast_kwh[rows]
         total = float(capacity.sum())
+        windows = self.windows.charge, self.windows.discharge
+        full = rules.cycle == "full"
         if self.strategy == "own_battery":
-            alone = level_load(load, capacity, rules.equipment, self.windows, rules.cycle, load)
+            alone = day_plan(load, self._store(capacity), *windows, load, full=full)
             return alone.exchange_kwh, alone
-        levelling = level_load(load.sum(axis=0), total, rules.equipment, self.windows, rules.cycle)
+        all_kwh = load.sum(axis=0)[None]
+        levelling = day_plan(all_kwh, self._store(np.array([total])), *windows, full=full)
         share = capacity / total if total else capacity
         if self.strategy == "shared_battery":
             return share[:, None] * levelling.exchange_kwh, levelling
-        rated = rules.equipment.power_per_capacity * self.setting.step_h * capacity
-        answers = [
-            answer_to_prices(
-                float(mine["load_kwh"][:, t].sum()),
-                float(levelling.valley_kwh[0]), float(levelling.peak_kwh[0]), share, rated,
-                bool(self.windows.charge[t]), bool(self.windows.discharge[t]),
-            )
-            for t in range(len(self.day))
-        ]  # fmt: skip
-        return np.stack(answers, axis=1), levelling
+        rated = self._store(capacity).rated_kwh
+        wanted = np.zeros(load.shape)
+        for t in range(len(self.day)):
+            if (charges := bool(windows[0][t])) or windows[1][t]:
+                metered = float(mine["load_kwh"][:, t].sum())
+                answers = answer_to_prices(metered, levelling, share, rated, charges=charges)
+                # Without a window to charge in or one to discharge in there are no prices.
+                wanted[:, t] = np.nan_to_num(answers)
+        return wanted, levelling
+
+    def _store(self, capacity_kwh: NDArray[np.float64]) -> Store:
+        """Return what batteries of some capacity may do."""
+        equipment = self.setting.rules.equipment
+        return Store(
+            equipment.depth_of_discharge * capacity_kwh,
+            equipment.power_per_capacity * self.setting.step_h * capacity_kwh,
+            equipment.charge_efficiency,
+            equipment.discharge_efficiency,
+        )
 
     def _check_least(
         self,
@@ -169,7 +192,7 @@ class _Day:
         mine: Columns,
         done: NDArray[np.float64],
         up: NDArray[np.bool_],
-        levelling: Levelling,
+        levelling: DayPlan,
         plan: Tally,
         least: Tally,
     ) -> None:
@@ -180,7 +203,8 @@ class _Day:
         free = (done > lower + EXACT * total).all(axis=0) & (done < upper - EXACT * total).all(0)
         known = up & (free | ~self.windows.discharge)
         expected = np.where(self.windows.discharge, levelling.exchange_kwh[0], 0.0)
-        charge = levelling.charge_kwh[0]
+        charge = np.maximum(levelling.exchange_kwh[0], 0.0)
+        discharge = np.maximum(-levelling.exchange_kwh, 0.0)
         if total:
             wanted = capacity[:, None] / total * charge
             charge = np.minimum(wanted, upper).sum(axis=0)
@@ -189,12 +213,12 @@ class _Day:
         # The programme keeps its sums less exactly than the closed form does.
         off = np.where(off <= NEAR, 0.0, off)
         plan.add(off[:, None, None], self._label(rows), self.day.start)
-        if not up.all() or not levelling.discharge_kwh.any():
+        if not up.all() or not discharge.any():
             return
         inside = self.windows.discharge
         problem = SharedDischarge(
             np.maximum(self.forecast_kwh[rows][:, None, inside], 0.0),
-            levelling.discharge_kwh[:, inside],
+            discharge[:, inside],
             self.setting.rules.equipment,
             self.setting.step_h,
         )

@@ -3,30 +3,14 @@
 from itertools import takewhile
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything, descending, first_highest
 from hmesh.runs.number_text import counted
-from hmesh.runs.pictures.figure_layout import (
-    Part,
-    energy_text,
-    power_text,
-    power_unit,
-    strategy_colour,
-)
+from hmesh.runs.pictures.chart import QUIET, Chart, Series, balance, compared, heat, of_strategies
+from hmesh.runs.pictures.figure_layout import Part, energy_text, power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.step_sums import StepSums
-from hmesh.runs.report.chart import (
-    QUIET,
-    Chart,
-    Trace,
-    balance,
-    band,
-    compared,
-    course,
-    heat,
-    limits,
-)
 from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData
 from hmesh.runs.schemes.battery_sharing.picture_exchange import NOTICEABLE, pairs_text
 from hmesh.runs.strategy_names import strategy_name
@@ -60,33 +44,28 @@ def _left_out(data: RunData) -> str:
     return f"the first {recorded:,} of {count:,} buildings" if few else ""
 
 
-def _load(data: RunData, power: dict[str, NDArray[np.float64]], note: str) -> Chart:
+def _load(data: RunData, power: dict[str, FloatArray], note: str) -> Chart:
     without = power["load_kwh"]
     # What lines lose of it is drawn from the grid.
     served = without + power["charged_kwh"] - power["own_kwh"] - power["received_kwh"]
-    size, unit = power_unit(without)
-    nothing = np.zeros(len(data.timeline.edges_h) - 1)
-    traces: dict[str, list[Trace]] = {}
-    findings = {}
-    for s, strategy in enumerate(data.strategies):
-        used = data.timeline.mean(without[s] / size)
-        colour = strategy_colour(data.strategies, strategy)
-        traces[strategy] = [
-            *band(data, "without batteries", nothing, used, QUIET, 1.0, meta=unit),
-            *course(data, "with batteries", served[s] / size, colour, meta=unit),
-        ]
-        findings[strategy] = (
+
+    def of(s: int, colour: str) -> tuple[str, list[Series]]:
+        finding = (
             f"buildings draw at most {power_text(served[s].max())}, without batteries "
             f"{power_text(without[s].max())}"
         )
-    notes = "; ".join(filter(None, (data.timeline.note_with_range, note)))
+        return finding, [
+            Series("without batteries", without[s], QUIET, "area"),
+            Series("with batteries", served[s], colour),
+        ]
+
     return Chart(
-        "battery_load", "Load of the buildings with and without batteries", findings, traces,
-        f"load [{unit}]", limits([without / size, served / size]), notes,
+        data, "battery_load", "Load of the buildings with and without batteries", what="load",
+        unit="kW", note=note, **of_strategies(data, of),
     )  # fmt: skip
 
 
-def _power(data: RunData, power: dict[str, NDArray[np.float64]], note: str) -> Chart | None:
+def _power(data: RunData, power: dict[str, FloatArray], note: str) -> Chart | None:
     findings = {}
     for s, strategy in enumerate(data.strategies):
         own, sent = (float(power[name][s].sum()) * data.step_h for name in ("own_kwh", "sent_kwh"))
@@ -103,7 +82,7 @@ def _power(data: RunData, power: dict[str, NDArray[np.float64]], note: str) -> C
             Part("given to the own building", power["own_kwh"], OWN),
             Part("given to other buildings", power["sent_kwh"], SENT),
         ],
-        note,
+        note=note,
     )  # fmt: skip
 
 
@@ -141,7 +120,7 @@ def _exchange(data: RunData) -> Chart | None:
         notes.append(f"all buildings belong to {shared}")
     return heat(
         data, "battery_exchange", "Which buildings give to which others", findings, shown,
-        power[:, :, day], "kW", "; ".join(filter(None, notes)),
+        power[:, :, day], "kW", note="; ".join(filter(None, notes)),
     )  # fmt: skip
 
 
@@ -152,11 +131,10 @@ def _shortened(names: list[str]) -> tuple[str, list[str]]:
     return shared.rstrip("/"), [name.removeprefix(shared) for name in names]
 
 
-def _stored(data: RunData, stored: NDArray[np.float64], note: str) -> Chart:
-    size, unit = power_unit(stored)
+def _stored(data: RunData, stored: FloatArray, note: str) -> Chart:
     most = first_highest(stored.max(axis=1))
     held = {
-        name: values / size
+        name: values
         for name, values in zip(data.strategies, stored, strict=True)
         if anything(values)
     }
@@ -164,5 +142,5 @@ def _stored(data: RunData, stored: NDArray[np.float64], note: str) -> Chart:
         data, "battery_stored", "Energy in the batteries",
         f"batteries hold at most {energy_text(stored[most].max())}, under "
         f"{strategy_name(data.strategies[most])}",
-        held, f"{unit}h", note=note,
+        held, "kWh", note=note,
     )  # fmt: skip

@@ -7,19 +7,13 @@ from numpy.typing import NDArray
 
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
+from hmesh.runs.schemes.step_rows import first_recorded, write_rows
 from hmesh.runs.strategy_names import strategies_within
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.battery_sharing.step import BatterySharingScheme
 
 SHARING = {"shared_battery", "priced_battery"}
-
-
-def recorded_buildings(wanted: str | int, buildings: int) -> int:
-    """Return how many buildings, counted from the first, are written down."""
-    if isinstance(wanted, int):
-        return min(wanted, buildings)
-    return buildings if wanted == "all" else 0
 
 
 def write_batteries(writer: RowWriter, sharing: "BatterySharingScheme") -> None:
@@ -42,11 +36,11 @@ def write_batteries(writer: RowWriter, sharing: "BatterySharingScheme") -> None:
 def write_step(writer: RowWriter, sharing: "BatterySharingScheme") -> None:
     """Write what the recorded buildings and their batteries did in a step."""
     wanted = sharing.setting.scenario.record.buildings
-    recorded = recorded_buildings(wanted, len(sharing.batteries))
+    recorded = first_recorded(wanted, len(sharing.batteries))
     if recorded == 0:
         return
-    rows = slice(recorded)
     columns = {
+        "building": np.arange(len(sharing.batteries)),
         "load_kwh": sharing.load_kwh,
         "stored_kwh": sharing.batteries["energy_kwh"],
         "charged_kwh": sharing.charged_kwh,
@@ -55,15 +49,7 @@ def write_step(writer: RowWriter, sharing: "BatterySharingScheme") -> None:
         "received_kwh": sharing.received_kwh,
         "unplaced_kwh": sharing.unplaced_kwh,
     }
-    writer.add(
-        "buildings",
-        {
-            "step": sharing.simulation.step_index,
-            "strategy": sharing.simulation.strategy,
-            "building": np.arange(recorded),
-            **{name: values[rows] for name, values in columns.items()},
-        },
-    )
+    write_rows(writer, sharing, "buildings", columns, recorded)
 
 
 def write_exchanges(
@@ -76,14 +62,5 @@ def write_exchanges(
 ) -> None:
     """Write who gave how much to whom in a day that ends."""
     if giver.size:
-        writer.add(
-            "exchanges",
-            {
-                "step": sharing.simulation.step_index,
-                "strategy": sharing.simulation.strategy,
-                "giver": giver,
-                "taker": taker,
-                "sent_kwh": sent_kwh,
-                "received_kwh": received_kwh,
-            },
-        )
+        sent = {"giver": giver, "taker": taker, "sent_kwh": sent_kwh}
+        write_rows(writer, sharing, "exchanges", sent | {"received_kwh": received_kwh})

@@ -39,4 +39,5 @@ SCHEME = SchemeDescriptor(
         ("battery_sharing.line_loss_rate", "lost between two buildings"),
     ),
     live=".live:BatterySharingLive",
+    deciding="hmesh.agents.building_battery:BuildingBattery",
 )

@@ -5,13 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
-    Efficiency,
     LossRate,
     NotNegative,
     SchemeSection,
-    Share,
     above_lowest,
     refuse,
 )
@@ -49,12 +48,10 @@ class BatterySharing(SchemeSection):
     power_per_capacity: NotNegative = Field(
         default=0.16, description="highest power at the plug, both ways, per capacity [kW/kWh]"
     )
-    soc_min: Share = Field(default=0.1, description="lowest state of charge [1]")
-    soc_max: Share = Field(default=1.0, description="highest state of charge [1]")
-    charge_efficiency: Efficiency = Field(default=0.9, description="stored per energy charged [1]")
-    discharge_efficiency: Efficiency = Field(
-        default=0.9, description="delivered per energy taken out [1]"
-    )
+    soc_min: keys.SocMin = 0.1
+    soc_max: keys.SocMax = 1.0
+    charge_efficiency: keys.ChargeEfficiency = 0.9
+    discharge_efficiency: keys.DischargeEfficiency = 0.9
     line_loss_rate: LossRate = Field(
         default=0.08, description="share of the energy lost between two buildings [1]"
     )

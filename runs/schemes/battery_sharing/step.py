@@ -60,8 +60,8 @@ class BatterySharingScheme(Scheme):
         self.shared: BatterySetting = setting.schemes["battery_sharing"]
         self.strategy = strategy_within("battery_sharing", simulation.strategy)
         self.batteries = self._batteries()
-        group = AgentGroup(simulation, BuildingBattery, self.batteries)
-        self.banks = [BatteryBank(group, rows) for rows in self.shared.communities]
+        self._group = AgentGroup(simulation, BuildingBattery, self.batteries)
+        self.banks = [BatteryBank(self._group, rows) for rows in self.shared.communities]
         self.coordinators = [
             BatteryCoordinator(simulation, name, bank, self.shared.rules)
             for name, bank in zip(setting.communities, self.banks, strict=True)
@@ -86,6 +86,11 @@ class BatterySharingScheme(Scheme):
             capacity = self.shared.shared_kwh
         return self.shared.batteries(capacity)
 
+    @property
+    def deciding(self) -> AgentGroup[BuildingBattery]:
+        """The batteries of all buildings."""
+        return self._group
+
     def act(self) -> None:
         """Plan the day where one begins, and let every battery do its part of the step."""
         simulation, step = self.simulation, self.simulation.step_index
@@ -96,6 +101,12 @@ class BatterySharingScheme(Scheme):
             self.received_kwh, self.given_kwh, self.unplaced_kwh, self.unfollowed_kwh,
         ) = np.zeros((7, count))  # fmt: skip
         self.fallbacks = 0
+        self.batteries.heard |= {
+            "building_kwh": self.load_kwh,
+            "planned_kwh": np.zeros(count),
+            "community_kwh": np.full(count, np.nan),
+            "sent_kwh": np.zeros(count),
+        }
         if self.strategy != "no_battery":
             if self._day is None or step not in self._day:
                 self._begin_day(step)
@@ -147,7 +158,7 @@ class BatterySharingScheme(Scheme):
             orders = coordinator.exchange(simulation.step_index, left)
             self.fallbacks += coordinator.fallbacks
             sent = orders.sent_by(len(bank))
-            self.sent_kwh[rows] = sent
+            self.sent_kwh[rows] = self.batteries.heard["sent_kwh"][rows] = sent
             self.received_kwh[rows] = orders.received_by(len(bank))
             self.given_kwh[rows] = orders.given_by(len(bank))
             unplaced = np.maximum(unplaced - sent, 0.0)
@@ -161,6 +172,7 @@ class BatterySharingScheme(Scheme):
         at = simulation.step_index - self._day.start
         if self.strategy != "priced_battery":
             planned: NDArray[np.float64] = self._plan_kwh[rows, at]
+            self.batteries.heard["planned_kwh"][rows] = planned
             return planned
         windows, bank = self._windows, self.banks[place]
         load = float(self.load_kwh[rows].sum())
@@ -168,11 +180,11 @@ class BatterySharingScheme(Scheme):
             step=simulation.step_index, round=0, sender=METER,
             receiver=self.coordinators[place].batteries, count=len(bank), energy_kwh=load,
         )  # fmt: skip
-        heard = np.broadcast_to(simulation.bus.send(reading), len(bank))
+        told = simulation.bus.deliver(reading)
         simulation.bus.wait()
-        self.fallbacks += len(bank) - int(np.count_nonzero(heard))
-        answers = bank.answer(load, bool(windows.charge[at]), bool(windows.discharge[at]))
-        return np.where(heard, answers, 0.0)
+        self.fallbacks += len(bank) - int(np.count_nonzero(told.rows))
+        inside = bool(windows.charge[at]), bool(windows.discharge[at])
+        return bank.hear_meter(told.message, told.rows, *inside)
 
     @property
     def exchange_kwh(self) -> NDArray[np.float64]:

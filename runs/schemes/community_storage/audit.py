@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -133,6 +134,11 @@ class CommunityStorageAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Check the storages, their households and their plans."""
+        self._behaving = behaviours_of(self.inputs, "community_storage")
+        yield from self._checks_of_tables()
+        yield from by_design(self._behaving, "households", ["draw of all that each may"])
+
+    def _checks_of_tables(self) -> Iterator[Check]:
         if not self.used:
             idle = Tally("storages: used by no strategy", 0.0)
             yield idle.check()
@@ -158,11 +164,16 @@ class CommunityStorageAudit(SchemeAudit):
         yield units.bounds(shared, demand, [self.inputs.strategies[s] for s in self.used])
         households = HouseholdChecks(
             self.inputs, self.rules, shared, self.tables, demand,
-            self._supplied_storages(), self.used, self.follows,
+            self._supplied_storages(), self.used, self.follows, self._own_way(),
         )  # fmt: skip
         yield from households.checks()
         self._counted = households.counts
         yield check_messages(self.run, self.inputs, self.tables, shared, self.used, households)
+
+    def _own_way(self) -> NDArray[np.intp]:
+        """Return which households draw by a behaviour of a plugin, by row."""
+        rows = [rows for rows in self._behaving.values() if rows is not None]
+        return np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
 
     def _checks(self) -> StorageChecks:
         return StorageChecks(

@@ -42,6 +42,8 @@ class HouseholdChecks:
         Numbers of the strategies that use storages.
     follows : list of str
         What each of them does.
+    own_way : array of int
+        Households that draw by a behaviour of a plugin, by row.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class HouseholdChecks:
         supplied: NDArray[np.bool_],
         used: list[int],
         follows: list[str],
+        own_way: NDArray[np.intp],
     ) -> None:
         self.inputs, self.rules, self.shared, self.tables = inputs, rules, shared, tables
         self.demand = demand_kwh
         self.supplied = supplied
         self.follows = follows
+        self.own_way = own_way
         self.names = [inputs.strategies[s] for s in used]
         self.storage_of = shared.households["storage"].astype(np.intp)
         self.read = np.concatenate([shared.demand_history_kwh, demand_kwh])
@@ -183,7 +187,8 @@ class HouseholdChecks:
                 *found, short[step, s] = self._slot(step, s)
                 place[step, s], granted[step, s], charge[step, s] = found
         if self.inputs.reliable:
-            self.counts["counts.households_served_less_than_allowed"] = short
+            if not len(self.own_way):
+                self.counts["counts.households_served_less_than_allowed"] = short
             unknown = np.isnan(rows["average_kwh"]).sum(axis=2)
             self.counts["counts.households_not_ranked"] = unknown
             tally.add(np.abs(rows["place"] - place).astype(np.float64), label)
@@ -191,7 +196,9 @@ class HouseholdChecks:
             tally.add(relative(self.tables.storages["charge_kwh"], charge), units)
         over = rows["drawn_kwh"] - np.minimum(rows["granted_kwh"], rows["demand_kwh"])
         tally.add(np.maximum(over, -rows["drawn_kwh"]).clip(0.0), label)
-        tally.add(relative(rows["drawn_kwh"], rows["granted_kwh"]), label)
+        left = relative(rows["drawn_kwh"], rows["granted_kwh"])
+        left[:, :, self.own_way] = 0.0
+        tally.add(left, label)
         drawn = np.stack(
             [
                 rows["drawn_kwh"][:, :, self.storage_of == row].sum(axis=2)

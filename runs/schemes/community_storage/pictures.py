@@ -3,117 +3,77 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.number_text import counted, texts_apart
+from hmesh.runs.pictures.chart import ALL, Chart, Series, limits
+from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import (
     ALIKE,
     FIXED_AREA,
     INK,
     Drawing,
-    draw_area,
     draw_course,
     group_colour,
     legend_area,
     legend_line,
     panel_title,
     percents,
-    power_unit,
     sheet,
     strategy_colour,
 )
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.step_sums import StepSums
+from hmesh.runs.schemes.community_storage.charts import (
+    COLUMNS,
+    DELIVERED,
+    STORED,
+    soc_percent,
+    storage_power,
+)
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SUN, STORED, DELIVERED = "#F0C75E", "#0072B2", "#009E73"
 MOST_HOUSEHOLDS = 6
 MOST_GROUPS = 12
 MOST_COURSES = 6
 NOTHING = "No community storage to draw: no strategy uses one"
 
 
-class _Storages:
-    """What the figures need of storages.parquet, added up over all storages."""
-
-    def __init__(self, data: RunData) -> None:
-        names = [
-            "strategy", "stored_kwh", "generation_kwh", "charge_kwh", "spilled_kwh",
-            "delivered_kwh",
-        ]  # fmt: skip
-        rows = data.run.table("storages", names).to_pandas()
-        self.strategies = [name for name in data.strategies if (rows.strategy == name).any()]
-        settings = data.scenario["community_storage"]["storages"]
-        self.capacity_kwh = sum(float(storage["capacity_kwh"]) for storage in settings)
-        self._rows = {
-            strategy: rows[rows.strategy == strategy].drop(columns="strategy")
-            for strategy in self.strategies
-        }
-        self._shape = (data.steps, len(settings))
-
-    def of(self, strategy: str, column: str) -> NDArray[np.float64]:
-        """Return a column of a strategy, shape (steps,)."""
-        values: NDArray[np.float64] = self._rows[strategy][column].to_numpy().reshape(self._shape)
-        return values.sum(axis=1)
-
-
 def draw_charging(data: RunData) -> Drawing:
     """Draw what plants generate and storages take of it, and how full these are."""
-    storages = _Storages(data)
-    if not storages.strategies:
+    sums = StepSums(data, "storages", [*COLUMNS, "generation_kwh"])
+    if not sums.strategies:
         return Drawing(NOTHING)
-    sun = np.stack([storages.of(name, "generation_kwh") for name in storages.strategies])
-    stored = np.stack([storages.of(name, "stored_kwh") for name in storages.strategies])
-    if not (sun.any() or stored.any()):
+    power, stored = storage_power(data, sums), soc_percent(data, sums)
+    if power is None and not any(share.any() for share in stored.values()):
         return Drawing("No charging of storages to draw: there is no sun, and nothing is stored")
-    size, unit = power_unit(sun / data.step_h)
-    entries = [
-        legend_area("generated and spilled", SUN),
-        legend_area("generated and stored", STORED),
-        legend_area("delivered to households", DELIVERED),
-        legend_line("stored", INK, lw=1.4),
-    ]
-    finding = _charging_finding(storages)
-    figure, panels = sheet(
-        finding, (len(storages.strategies), 1), 2.0, entries, sharey=True, right_in=0.95,
-        note=data.timeline.note,
-    )  # fmt: skip
-    for row, strategy in enumerate(storages.strategies):
-        axes, edges = panels[row, 0], data.timeline.edges_h
-        nothing = np.zeros(len(edges) - 1)
-        power = {
-            name: data.timeline.mean(storages.of(strategy, name)) / data.step_h / size
-            for name in ("generation_kwh", "charge_kwh", "delivered_kwh")
-        }
-        draw_area(axes, edges, nothing, power["generation_kwh"], facecolor=SUN)
-        draw_area(axes, edges, nothing, power["charge_kwh"], facecolor=STORED)
-        draw_area(axes, edges, -power["delivered_kwh"], nothing, facecolor=DELIVERED)
-        axes.axhline(0.0, color=INK, lw=0.8)
-        panel_title(axes, strategy_label(strategy), strategy_colour(data.strategies, strategy))
-        axes.set_ylabel(f"power [{unit}]")
+    nothing = [Series("", np.zeros(data.steps), width=0.0)]
+    series = {name: power.series[name] if power else nothing for name in stored}
+    chart = Chart(data, "storage_power", "", {}, series, "power", "kW")
+    finding = _charging_finding(data, sums)
+    drawing = draw_charts([chart], finding, (legend_line("stored", INK, lw=1.4),), right_in=0.95)
+    # What is stored has an axis of its own.
+    for axes, share in zip(drawing.axes, stored.values(), strict=True):
         beside = axes.twinx()
-        share = 100 * storages.of(strategy, "stored_kwh") / storages.capacity_kwh
         draw_course(beside, data.timeline, share, INK, lw=1.4)
         beside.set_ylim(0, 100)
         beside.set_ylabel("state of charge [%]")
         beside.grid(visible=False)
-        data.timeline.dress(axes, 13, lowest=row == len(storages.strategies) - 1)
-    return Drawing(finding, figure)
+    return drawing
 
 
-def _charging_finding(storages: _Storages) -> str:
-    sun, stored = (
-        [float(storages.of(strategy, column).sum()) for strategy in storages.strategies]
-        for column in ("generation_kwh", "charge_kwh")
-    )
-    if not all(sun):
+def _charging_finding(data: RunData, sums: StepSums) -> str:
+    rows = [data.strategies.index(name) for name in sums.strategies]
+    taken, sun = (sums.of(name).sum(axis=1)[rows] for name in ("charge_kwh", "generation_kwh"))
+    if not sun.all():
         return "Plants generate nothing, so that storages only deliver what they began with"
-    shares = percents([part / whole for part, whole in zip(stored, sun, strict=True)])
+    shares = percents((taken / sun).tolist())
     told = [
         f"{share} under {strategy_name(strategy)}"
-        for share, strategy in zip(shares, storages.strategies, strict=True)
+        for share, strategy in zip(shares, sums.strategies, strict=True)
     ]
     return f"Of what plants generate, storages take in {' and '.join(told)}"
 
@@ -131,11 +91,6 @@ def draw_households(data: RunData) -> Drawing:
         for column in ("demand_kwh", "drawn_kwh")
     )
     groups = mine["group"].astype(str).to_numpy()[:count]
-    size, unit = power_unit(demand)
-    entries = [
-        legend_area("demand", FIXED_AREA),
-        legend_area("of it from the storage", DELIVERED),
-    ]
     if not demand.any():
         return Drawing("No demand of households to draw: the recorded ones use no energy")
     share = drawn.sum(axis=1) / np.maximum(demand.sum(axis=1), 1e-12)
@@ -145,19 +100,22 @@ def draw_households(data: RunData) -> Drawing:
         f"Under {strategy_name(strategy)} the storage serves {served} of a household's demand"
         + (f" (the first {count} are drawn)" if int(rows.household.max()) + 1 > count else "")
     )
-    figure, panels = sheet(finding, (count, 1), 1.25, entries, sharey=True, note=data.timeline.note)
-    for row in range(count):
-        axes, edges = panels[row, 0], data.timeline.edges_h
-        nothing = np.zeros(len(edges) - 1)
-        draw_area(
-            axes, edges, nothing, data.timeline.mean(demand[row]) / size, facecolor=FIXED_AREA
+    charts = [
+        Chart(
+            data, "household_demand", "", {},
+            {
+                ALL: [
+                    Series("demand", demand[row], FIXED_AREA, "area"),
+                    Series("of it from the storage", drawn[row], DELIVERED, "area"),
+                ]
+            },
+            unit="kW", range=limits([demand]), panel_in=1.25,
+            part=f"{groups[row]}: served in {np.count_nonzero(drawn[row]):,} of "
+            f"{counted(data.steps, 'step')}",
         )
-        draw_area(axes, edges, nothing, data.timeline.mean(drawn[row]) / size, facecolor=DELIVERED)
-        slots = np.count_nonzero(drawn[row])
-        panel_title(axes, f"{groups[row]}: served in {slots:,} of {counted(data.steps, 'step')}")
-        axes.set_ylabel(f"[{unit}]")
-        data.timeline.dress(axes, 13, lowest=row == count - 1)
-    return Drawing(finding, figure)
+        for row in range(count)
+    ]  # fmt: skip
+    return draw_charts(charts, finding)
 
 
 def draw_iterations(data: RunData) -> Drawing:
@@ -270,7 +228,7 @@ def draw_shares(data: RunData) -> Drawing:
     return Drawing(finding, figure)
 
 
-def _bars(axes: "Axes", groups: list[str], share: NDArray[np.float64]) -> None:
+def _bars(axes: "Axes", groups: list[str], share: FloatArray) -> None:
     """Draw a bar of 100 % for each group, the share of the storage first."""
     places = np.arange(len(groups))
     axes.barh(places, share, height=0.62, color=DELIVERED)

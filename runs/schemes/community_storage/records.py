@@ -6,6 +6,7 @@ import numpy as np
 
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
+from hmesh.runs.schemes.step_rows import write_rows
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.community_storage.step import CommunityStorageSharing
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
 
 def write_storages(writer: RowWriter, storage: "CommunityStorageSharing") -> None:
     """Write what every storage holds before the step and does in it."""
-    controllers, simulation = storage.controllers, storage.simulation
+    controllers = storage.controllers
     done, own = controllers.done, controllers.population
-    writer.add(
+    write_rows(
+        writer,
+        storage,
         "storages",
         {
-            "step": simulation.step_index,
-            "strategy": simulation.strategy,
             "storage": Coded(np.arange(len(controllers)), controllers.names),
             "stored_kwh": own["energy_kwh"],
             "generation_kwh": own["generation_kwh"],
@@ -33,8 +34,7 @@ def write_storages(writer: RowWriter, storage: "CommunityStorageSharing") -> Non
 
 def write_households(writer: RowWriter, storage: "CommunityStorageSharing") -> None:
     """Write what every household uses and expects, and what it is granted and draws."""
-    controllers, simulation = storage.controllers, storage.simulation
-    households = storage.households
+    controllers, households = storage.controllers, storage.households
     own = households.population
     place = np.zeros(len(households), dtype=np.int64)
     there = controllers.served >= 0
@@ -42,11 +42,11 @@ def write_households(writer: RowWriter, storage: "CommunityStorageSharing") -> N
     names = list(dict.fromkeys(storage.shared.groups))
     position = {name: code for code, name in enumerate(names)}
     group = np.array([position[name] for name in storage.shared.groups], dtype=np.int64)
-    writer.add(
+    write_rows(
+        writer,
+        storage,
         "storage_households",
         {
-            "step": simulation.step_index,
-            "strategy": simulation.strategy,
             "household": np.arange(len(households)),
             "group": Coded(group, names),
             "storage": Coded(households.storage_of, controllers.names),
@@ -65,15 +65,12 @@ def write_plans(writer: RowWriter, storage: "CommunityStorageSharing") -> None:
     """Write what came of every alpha where a plan was made, and the courses of the first plan."""
     simulation, names = storage.simulation, storage.controllers.names
     for row, plan in enumerate(storage.plans):
-        about = {
-            "strategy": simulation.strategy,
-            "storage": names[row],
-        }
-        writer.add(
+        write_rows(
+            writer,
+            storage,
             "storage_plans",
             {
-                "step": simulation.step_index,
-                **about,
+                "storage": names[row],
                 "alpha": plan.alpha,
                 "delivered_kwh": plan.delivered_kwh,
                 "final_kwh": plan.final_kwh,
@@ -86,7 +83,8 @@ def write_plans(writer: RowWriter, storage: "CommunityStorageSharing") -> None:
                 "storage_courses",
                 {
                     "step": np.tile(np.arange(slots), count),
-                    **about,
+                    "strategy": simulation.strategy,
+                    "storage": names[row],
                     "alpha": np.repeat(plan.alpha, slots),
                     "stored_kwh": plan.stored_kwh.T.ravel(),
                 },

@@ -41,4 +41,5 @@ SCHEME = SchemeDescriptor(
     ),
     live=".live:CommunityStorageLive",
     file_problems=".plants:plant_problems",
+    deciding="hmesh.agents.community_storage:ServedHousehold",
 )

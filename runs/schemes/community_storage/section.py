@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, ValidationInfo
+from pydantic import Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.plugins.registered import FORECASTERS, REGISTER, unnamed_plugin
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
-    Efficiency,
     Name,
     NotNegative,
     Positive,
     SchemeSection,
     Section,
-    Share,
     above_lowest,
     existing_dataset,
     names_given_twice,
@@ -79,9 +79,46 @@ class LstmForecaster(Section):
     )
 
 
+class PluginForecaster(Section):
+    """A forecaster that a plugin registered."""
+
+    kind: str = Field(description="name with which a plugin registered it")
+    options: dict[str, float | bool | str] = Field(
+        default={}, description="values of its arguments, by name"
+    )
+
+    @check("kind")
+    @classmethod
+    def _registered(cls, kind: str) -> str:
+        if kind not in FORECASTERS:
+            known = (*KINDS, *FORECASTERS)
+            hint = REGISTER.format(decorator="forecaster")
+            raise refuse(
+                f"there is no forecaster {kind!r}",
+                allowed=f"{', '.join(known)}; {hint}",
+                suggestion=nearest(kind, known),
+            )
+        return kind
+
+
+KINDS = ("persistence", "seasonal_naive", "noise", "ridge", "lstm")
+
+
+def _kind_of(value: object) -> str:
+    """Return which kind of forecaster is given; one of a plugin is known by its name alone."""
+    given = value.get("kind") if isinstance(value, Mapping) else value
+    kind = getattr(given, "kind", given)
+    return str(kind) if kind in KINDS else "of a plugin"
+
+
 Forecasters = Annotated[
-    PersistenceForecaster | SeasonalForecaster | NoisyForecaster | RidgeForecaster | LstmForecaster,
-    Discriminator("kind"),
+    Annotated[PersistenceForecaster, Tag("persistence")]
+    | Annotated[SeasonalForecaster, Tag("seasonal_naive")]
+    | Annotated[NoisyForecaster, Tag("noise")]
+    | Annotated[RidgeForecaster, Tag("ridge")]
+    | Annotated[LstmForecaster, Tag("lstm")]
+    | Annotated[PluginForecaster, Tag("of a plugin")],
+    Discriminator(_kind_of),
 ]
 
 
@@ -99,26 +136,18 @@ class SharedStorage(Section):
         default=2, description="members that it serves at once, at most"
     )
     capacity_kwh: Positive = Field(default=10.0, description="size of the storage [kWh]")
-    soc_min: Share = Field(default=0.1, description="lowest state of charge [1]")
-    soc_max: Share = Field(default=0.95, description="highest state of charge [1]")
-    soc_start: Share = Field(default=0.5, description="state of charge at the start [1]")
+    soc_min: keys.SocMin = 0.1
+    soc_max: keys.SocMax = 0.95
+    soc_start: keys.SocStart = 0.5
     power_kw: Positive | None = Field(
         default=None, description="rating in each direction, or null for none [kW]"
     )
-    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
-    discharge_efficiency: Efficiency = Field(
-        default=1.0, description="delivered per energy taken out [1]"
-    )
+    charge_efficiency: keys.ChargeEfficiency = 1.0
+    discharge_efficiency: keys.DischargeEfficiency = 1.0
     pv_kw: NotNegative = Field(default=3.0, description="peak power of the plant [kW]")
-    pv_tilt: Annotated[float, Field(ge=0, le=90)] = Field(
-        default=30.0, description="tilt of the modules from the horizontal [deg]"
-    )
-    pv_azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
-        default=180.0, description="where the modules face, clockwise from north [deg]"
-    )
-    pv_performance_ratio: Efficiency = Field(
-        default=0.86, description="energy delivered per energy that the peak power promises [1]"
-    )
+    pv_tilt: keys.Tilt = 30.0
+    pv_azimuth: keys.Azimuth = 180.0
+    pv_performance_ratio: keys.PerformanceRatio = 0.86
     pv_dataset: str | None = Field(
         default=None,
         description="folder of a dataset that measured the plant, in place of pv_kw and the sky, "
@@ -224,6 +253,9 @@ class CommunityStorage(SchemeSection):
             for name, community in communities.items()
         }
         problems = section.problems(members)
+        if isinstance(section.forecaster, PluginForecaster):
+            registered = FORECASTERS[section.forecaster.kind]
+            problems += unnamed_plugin("forecaster.kind", "forecaster", registered, info.data)
         if problems:
             raise InputError(problems)
         return section

@@ -18,7 +18,7 @@ from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.community_storage.forecasters import check_forecaster, make_forecaster
 from hmesh.runs.schemes.community_storage.pilot_world import PilotWorld, Watched
 from hmesh.runs.schemes.community_storage.plants import StoragePlants, calendar_of_history
-from hmesh.runs.schemes.community_storage.section import CONNECTION
+from hmesh.runs.schemes.community_storage.section import CONNECTION, PluginForecaster
 from hmesh.runs.schemes.community_storage.section import CommunityStorage as Rules
 from hmesh.runs.world.members import make_members
 from hmesh.runs.world.setting import Setting
@@ -106,6 +106,9 @@ class CommunityStorageSetting:
         )
         self.least_kwh = _least(calendar, slots, self.demand_history_kwh)
         self.most_kwh = self.demand_history_kwh.max(axis=0, initial=0.0)
+        if isinstance(rules.forecaster, PluginForecaster):
+            # It fails before anything is written, if it does.
+            _ = self.demand_forecaster, self.generation_forecaster
 
     @cached_property
     def pilot(self) -> PilotWorld:

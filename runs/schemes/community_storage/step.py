@@ -92,6 +92,11 @@ class CommunityStorageSharing(Scheme):
         """Whether the allowance is planned, and alpha does not stay 1."""
         return self.strategy == OPTIMAL or self.static
 
+    @property
+    def deciding(self) -> ServedHouseholds:
+        """The households."""
+        return self.households
+
     def act(self) -> None:
         """Forecast and plan where a day begins, then charge or serve."""
         self.plans = []
@@ -136,9 +141,9 @@ class CommunityStorageSharing(Scheme):
         forecast = self.shared.demand_forecaster.forecast(past, ahead, step)
         used = past[len(past) - (step - self._day.start) :].sum(axis=0)
         today = forecast[: len(days[0])]
-        heard = self.controllers.tell_forecasts(step, today)
+        told, heard = self.controllers.tell_forecasts(step, today)
         self.simulation.bus.wait()
-        self.households.begin_day(used, today, heard)
+        self.households.begin_day(used, told, heard)
         if plans:
             self._plan(step, days, used, forecast)
 

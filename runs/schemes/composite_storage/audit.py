@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -19,10 +20,10 @@ from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
-from hmesh.runs.schemes.composite_storage.records import recorded_houses
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.composite_storage.step import ENERGIES, STATE
+from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.strategy_names import strategies_within
 
 STORED = ("stored_kwh", "tank_kwh")
@@ -152,7 +153,7 @@ class CompositeStorageAudit(SchemeAudit):
         setting = self.setting
         if setting is None:
             return None
-        recorded = recorded_houses(self.inputs.scenario.record.houses, setting.houses)
+        recorded = first_recorded(self.inputs.scenario.record.houses, setting.houses)
         return HouseReplay(self.run, self.inputs, setting, self.strategies, recorded)
 
     def checks(self) -> Iterator[Check]:
@@ -164,7 +165,9 @@ class CompositeStorageAudit(SchemeAudit):
             return
         yield self._needs(setting)
         assert self.replay is not None
-        yield from self.replay.checks(supplied(self.hours), self.sums)
+        behaving = behaviours_of(self.inputs, "composite_storage")
+        yield from self.replay.checks(supplied(self.hours), self.sums, by_rules=not behaving)
+        yield from by_design(behaving, "managers", ["managers decide by their rules"])
         yield check_house_messages(self.run, self.inputs, setting, self.strategies, self.sums)
 
     def _placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

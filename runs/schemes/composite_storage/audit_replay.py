@@ -106,7 +106,9 @@ class HouseReplay:
         }
         self.rows: Columns = framed("house_steps", rows, keys) if recorded else {}
 
-    def checks(self, there: NDArray[np.bool_], sums: Columns) -> Iterator[Check]:
+    def checks(
+        self, there: NDArray[np.bool_], sums: Columns, *, by_rules: bool = True
+    ) -> Iterator[Check]:
         """Return what was found.
 
         Parameters
@@ -115,6 +117,8 @@ class HouseReplay:
             Where there is supply, of the shape of the hours.
         sums
             What groups do together, arrays of shape (steps, strategies, groups).
+        by_rules
+            Whether all managers decide by their rules, and none by a behaviour of a plugin.
         """
         yield self._who()
         if not self.recorded:
@@ -124,7 +128,8 @@ class HouseReplay:
         yield self._sums(sums)
         there = there[:, :, self.setting.community]
         yield self._at_once()
-        yield self._decided(there)
+        if by_rules:
+            yield self._decided(there)
         yield self._foresight(there)
 
     def _who(self) -> Check:

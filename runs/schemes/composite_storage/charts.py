@@ -1,13 +1,13 @@
 """The charts of houses with storages: their electricity, their heat, and what they hold."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything
-from hmesh.runs.pictures.figure_layout import Part, energy_text, power_unit
+from hmesh.runs.pictures.chart import QUIET, Chart, Series, balance, of_strategies
+from hmesh.runs.pictures.figure_layout import Part, energy_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.step_sums import StepSums
-from hmesh.runs.report.chart import QUIET, Chart, Trace, balance, course, limits
 
 SUN, BOUGHT, SOLD = "#E69F00", "#D55E00", "#56B4E9"
 BATTERY, TANK, HEAT_PUMP = "#009E73", "#CC79A7", "#0072B2"
@@ -27,7 +27,7 @@ def house_charts(data: RunData) -> list[Chart]:
     return [chart for chart in found if chart is not None]
 
 
-def _electricity(data: RunData, power: dict[str, NDArray[np.float64]]) -> Chart | None:
+def _electricity(data: RunData, power: dict[str, FloatArray]) -> Chart | None:
     findings = {}
     for s, strategy in enumerate(data.strategies):
         bought, sold = (
@@ -50,7 +50,7 @@ def _electricity(data: RunData, power: dict[str, NDArray[np.float64]]) -> Chart 
     )  # fmt: skip
 
 
-def _heat(data: RunData, power: dict[str, NDArray[np.float64]]) -> Chart | None:
+def _heat(data: RunData, power: dict[str, FloatArray]) -> Chart | None:
     drawn, unmet = power["tank_discharge_kwh"], power["unmet_heat_kwh"]
     # What is needed and filled into tanks, and comes neither from them nor stays unmet.
     pumped = power["heat_kwh"] + power["tank_charge_kwh"] - drawn - unmet
@@ -75,25 +75,24 @@ def _heat(data: RunData, power: dict[str, NDArray[np.float64]]) -> Chart | None:
     )  # fmt: skip
 
 
-def _stores(data: RunData, energy: dict[str, NDArray[np.float64]]) -> Chart | None:
+def _stores(data: RunData, energy: dict[str, FloatArray]) -> Chart | None:
     stores = {
         "in batteries": (energy["stored_kwh"], BATTERY),
         "of heat in tanks": (energy["tank_kwh"], TANK),
     }
-    held = np.stack([values for values, _ in stores.values()])
-    if not anything(held):
+    if not any(anything(values) for values, _ in stores.values()):
         return None
-    size, unit = power_unit(held)
-    traces: dict[str, list[Trace]] = {}
-    findings = {}
-    for s, strategy in enumerate(data.strategies):
-        traces[strategy], told = [], []
-        for name, (values, colour) in stores.items():
-            if anything(values[s]):
-                traces[strategy] += course(data, name, values[s] / size, colour, meta=f"{unit}h")
-                told.append(f"{energy_text(float(values[s].max()))} {name}")
-        findings[strategy] = f"at most {' and '.join(told)}" if told else "nothing is stored"
+
+    def of(s: int, _: str) -> tuple[str, list[Series]]:
+        there = {name: held for name, held in stores.items() if anything(held[0][s])}
+        told = [
+            f"{energy_text(float(values[s].max()))} {name}" for name, (values, _) in there.items()
+        ]
+        return f"at most {' and '.join(told)}" if told else "nothing is stored", [
+            Series(name, values[s], colour) for name, (values, colour) in there.items()
+        ]
+
     return Chart(
-        "house_stored", "Energy stored in the houses", findings, traces, f"stored [{unit}h]",
-        limits([held / size]), data.timeline.note_with_range,
+        data, "house_stored", "Energy stored in the houses", what="stored", unit="kWh",
+        **of_strategies(data, of),
     )  # fmt: skip

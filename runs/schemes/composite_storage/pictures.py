@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.last_digits import lowest
 from hmesh.markets.payback import discounted_payback
@@ -12,6 +12,7 @@ from hmesh.runs.number_text import fixed, same
 from hmesh.runs.pictures.figure_layout import (
     INK,
     Drawing,
+    draw_bars,
     energy_text,
     legend_line,
     panel_title,
@@ -44,7 +45,7 @@ YEAR_H = 8760.0
 SCHEME = "composite_storage"
 NO_STORAGE = STRATEGIES_OF[SCHEME][0]
 
-type Sums = dict[str, dict[str, NDArray[np.float64]]]
+type Sums = dict[str, dict[str, FloatArray]]
 
 
 def draw_typical_days(data: RunData) -> Drawing:
@@ -152,7 +153,7 @@ def draw_house_money(data: RunData) -> Drawing:
     _bars(panels[0, 0], data, cases, costs, names=True)
     panel_title(panels[0, 0], f"running cost [{data.currency}]")
     # In line with the bars of the same cases beside it.
-    _bars(panels[0, 1], data, cases, paid, names=False, first=1)
+    _bars(panels[0, 1], data, cases, [np.nan, *paid[1:]], names=False)
     panel_title(panels[0, 1], "payback [years]")
     return Drawing(finding, figure)
 
@@ -192,37 +193,18 @@ def _sums(data: RunData) -> Sums:
 
 
 def _bars(
-    axes: "Axes",
-    data: RunData,
-    cases: list[str],
-    values: list[float],
-    *,
-    names: bool,
-    first: int = 0,
+    axes: "Axes", data: RunData, cases: list[str], values: list[float], *, names: bool
 ) -> None:
-    """Draw a bar for each case from the first on, with its value."""
+    """Draw a bar for each case with its value; none where it is NaN."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-    shown = [value if np.isfinite(value) else 0.0 for value in values[first:]]
-    places = np.arange(first, len(cases))
-    colours = [strategy_colour(data.strategies, case) for case in cases[first:]]
-    axes.barh(places, shown, height=0.62, color=colours)
-    low, high = min(0.0, *shown), max(0.0, *shown)
-    if low == high:
-        high = 1.0
-    room = 0.02 * (high - low)
-    for place, value, end in zip(places.tolist(), values[first:], shown, strict=True):
-        text = figure_text(value) if np.isfinite(value) else "never"
-        # Beyond the bar's end, on the paper.
-        side = -room if end < 0 else room
-        axes.text(
-            end + side, place, text, va="center", ha="right" if end < 0 else "left", fontsize=9
-        )
-    axes.set_xlim(low - (14 * room if low < 0 else 0.0), high + (14 * room if high > 0 else 0.0))
+    labels = [strategy_label(case).replace(" of houses", "") if names else "" for case in cases]
+    colours = [strategy_colour(data.strategies, case) for case in cases]
+    texts = [
+        "" if np.isnan(value) else figure_text(value) if np.isfinite(value) else "never"
+        for value in values
+    ]
+    bars = [value if np.isfinite(value) else np.nan for value in values]
+    draw_bars(axes, labels, bars, colours, texts, 0.28)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
-    labels = [strategy_label(case).replace(" of houses", "") for case in cases]
-    axes.set_yticks(range(len(cases)), labels if names else [""] * len(cases))
-    axes.set_ylim(len(cases) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False)

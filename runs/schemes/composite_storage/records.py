@@ -1,21 +1,15 @@
 """What a simulation writes down of its houses with storages."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
+from hmesh.runs.schemes.step_rows import first_recorded, write_rows
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.composite_storage.step import CompositeStorageHouses
-
-
-def recorded_houses(wanted: str | int, houses: int) -> int:
-    """Return how many houses, counted from the first, are written down."""
-    if isinstance(wanted, int):
-        return min(wanted, houses)
-    return houses if wanted == "all" else 0
 
 
 def write_houses(writer: RowWriter, scheme: "CompositeStorageHouses") -> None:
@@ -39,27 +33,20 @@ def write_houses(writer: RowWriter, scheme: "CompositeStorageHouses") -> None:
 
 def write_step(writer: RowWriter, scheme: "CompositeStorageHouses") -> None:
     """Write what houses do in a step: all of a group added up, and the recorded ones each."""
-    simulation = scheme.simulation
     columns = scheme.houses.columns
-    about: dict[str, Any] = {"step": simulation.step_index, "strategy": simulation.strategy}
     stored = {
         "stored_kwh": columns.batteries["energy_kwh"],
         "tank_kwh": columns.tanks["heat_kwh"],
     }
     in_groups = {name: scheme.in_groups(values) for name, values in stored.items()}
     names = [group.name for group in scheme.setting.settings.groups]
-    writer.add("house_sums", about | {"group": names} | scheme.by_group | in_groups)
+    write_rows(writer, scheme, "house_sums", {"group": names} | scheme.by_group | in_groups)
     count = _recorded(scheme)
-    if count == 0:
-        return
-    writer.add(
-        "house_steps",
-        about
-        | {"house": np.arange(count)}
-        | {name: values[:count] for name, values in (scheme.energies_kwh | stored).items()},
-    )
+    if count:
+        rows = {"house": np.arange(count)} | scheme.energies_kwh | stored
+        write_rows(writer, scheme, "house_steps", rows, count)
 
 
 def _recorded(scheme: "CompositeStorageHouses") -> int:
     wanted = scheme.simulation.setting.scenario.record.houses
-    return recorded_houses(wanted, scheme.setting.houses)
+    return first_recorded(wanted, scheme.setting.houses)

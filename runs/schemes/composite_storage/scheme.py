@@ -49,4 +49,5 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     price_tables=".money:price_tables",
     size_note=".size:size_note",
+    deciding="hmesh.agents.storage_household:HomeEnergyManager",
 )

@@ -8,6 +8,7 @@ from pydantic import field_validator as check
 from hmesh.environment.errors import InputError, nearest
 from hmesh.environment.exchange_rates import converted
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
@@ -87,15 +88,9 @@ class HousePhotovoltaics(_Measured):
     """What generates on the roof of a house."""
 
     pv_kw: NotNegative | None = Field(default=None, description="peak power of the modules [kW]")
-    tilt: Annotated[float, Field(ge=0, le=90)] = Field(
-        default=25.0, description="tilt of the modules from the horizontal [deg]"
-    )
-    azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
-        default=180.0, description="where the modules face, clockwise from north [deg]"
-    )
-    performance_ratio: Efficiency = Field(
-        default=0.86, description="energy delivered per energy that the peak power promises [1]"
-    )
+    tilt: keys.Tilt = 25.0
+    azimuth: keys.Azimuth = 180.0
+    performance_ratio: keys.PerformanceRatio = 0.86
     clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.56, description="mean share of the clear sky's sunshine in a day [1]"
     )
@@ -180,7 +175,7 @@ class HouseDeviceSettings(Section):
         default=0.95, description="of charging, and of discharging the battery [1]"
     )
     soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [1]")
-    soc_max: Share = Field(default=0.9, description="highest state of charge [1]")
+    soc_max: keys.SocMax = 0.9
     tank_power_per_kwh: Positive = Field(
         default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"
     )
@@ -310,6 +305,11 @@ class CompositeStorage(SchemeSection):
     def tank_heat_kwh(self, tank_kwh: float) -> float:
         """Return the heat that a tank of a size in the scenario's unit holds [kWh]."""
         return tank_kwh * self.devices.cop if self.tank_unit == "electric" else tank_kwh
+
+    @property
+    def decided_above(self) -> str:
+        """Why its managers are not asked: plans with foresight are made for them."""
+        return "manager: foresight plans for all houses" if self.manager == "foresight" else ""
 
     @property
     def files(self) -> list[str]:

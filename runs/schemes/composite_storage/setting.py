@@ -169,7 +169,8 @@ class CompositeStorageSetting:
             ("power_kw", devices.battery_power_per_kwh * devices.battery_kwh),
             ("soc_min", devices.soc_min),
             ("soc_max", devices.soc_max),
-            ("efficiency", devices.battery_efficiency),
+            ("charge_efficiency", devices.battery_efficiency),
+            ("discharge_efficiency", devices.battery_efficiency),
             ("wear", self.prices.battery_wear),
             ("energy_kwh", devices.soc_min * devices.battery_kwh),
         ):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep
 from hmesh.runs.schemes.composite_storage.records import write_houses, write_step
@@ -68,13 +70,24 @@ class CompositeStorageHouses(Scheme):
         self._inhabited: list[int] = np.unique(self._community).tolist()
         self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
 
+    @property
+    def deciding(self) -> AgentGroup[HomeEnergyManager]:
+        """The managers of all houses."""
+        return self.houses.managers
+
     def act(self) -> None:
         """Let every house see its needs, decide, and draw what it lacks."""
         simulation, setting, step = self.simulation, self.setting, self.simulation.step_index
         if step and setting.day[step] != setting.day[step - 1]:
             self.houses.begin_day()
         there = simulation.supplied[setting.community]
-        needs = setting.series.of_step(step)
+        needs, series, columns = setting.series.of_step(step), setting.series, self.houses.columns
+        columns.households.heard |= {
+            "there": there, "loads_kwh": series.load_kwh[step], "heats_kwh": series.heat_kwh[step]
+        }  # fmt: skip
+        columns.photovoltaics.heard |= {
+            "there": there, "sources_kwh": series.generation_kwh[step]
+        }  # fmt: skip
         self.unserved_kwh = float(needs[0][~there].sum())
         load, heat, generation = (np.where(there, need, 0.0) for need in needs)
         self.houses.begin_step(load, heat, generation)

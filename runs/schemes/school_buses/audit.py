@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
 from hmesh.runs.audits.audit_report import Check
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
@@ -22,7 +23,7 @@ from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWor
 from hmesh.runs.schemes.school_buses.records import recorded_schools
 from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
-from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.strategy_names import is_own, strategies_within
 
 
 class SchoolAudit(SchemeAudit):
@@ -45,6 +46,7 @@ class SchoolAudit(SchemeAudit):
         self.figures_by_step: Figures = {}
         self.figures_of_run: Figures = {}
         self.tallies = SchoolTallies()
+        self.behaving = behaviours_of(inputs, "school_buses")
         count = rules.school_count
         recorded = recorded_schools(inputs.scenario.record.schools, count)
         setting = inputs.of_scheme("school_buses")
@@ -109,7 +111,19 @@ class SchoolAudit(SchemeAudit):
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        return iter(self.tallies.checks())
+        follow_price = (self.tallies.best, self.tallies.price)
+        names = [tally.name for tally in follow_price] if self.behaving else []
+        yield from (check for check in self.tallies.checks() if check.name not in names)
+        priced = "optimal_energy_price" in self.strategies
+        checks = ["best response of schools", "incentive price that costs the utility least"]
+        yield from by_design(self.behaving, "schools", checks if priced else [])
+        for strategy in filter(is_own, self.strategies):
+            note = (
+                "does not best-respond by design: 5 checks do not apply (schedule of the night, "
+                "prices outside critical hours, incentive price, best response, messages)"
+            )
+            name = f"rule: {strategy} sets what schools charge and sell"
+            yield Check(name, None, np.nan, 0.0, "", note=note, by_design=True)
 
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where schools tell not all of them."""

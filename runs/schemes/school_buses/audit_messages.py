@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
-from hmesh.markets.incentive_game import IncentiveGame
 from hmesh.runs.audits.audit_report import Tally, relative
 from hmesh.runs.audits.messages import sent_when_possible
+from hmesh.runs.audits.reference.schools import Purchase, Schools
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.results.run_reader import Run
 
 KINDS = (
     "ValleyAnnouncement", "EnergyRequest", "ScheduleProposal", "IncentiveOffer", "SupplyOffer",
-    "ExchangeOrder", "BusPlugIn",
+    "ExchangeOrder", "BusPlugIn", "SupplyCurveRequest", "SupplyCurveBid",
 )  # fmt: skip
 UTILITY = "utility"
 _COLUMNS = ("step", "round", "kind", "sender", "receiver", "count", "value", "time")
@@ -104,9 +104,7 @@ class SchoolMessages:
         self._tally.add(off[None], lambda at: f"{place}, {due[at[1]].kind}", step)
 
 
-def planned(
-    schools: int, load_kwh: NDArray[np.float64], within_kwh: NDArray[np.float64]
-) -> list[Said]:
+def planned(schools: int, load_kwh: NDArray[np.float64], wanted: float) -> list[Said]:
     """Return the messages that settle a charging window: the valley, the wish, the schedule.
 
     Parameters
@@ -115,10 +113,9 @@ def planned(
         How many schools there are.
     load_kwh
         Demand expected in each step of the window, shape (slots,).
-    within_kwh
-        What each school can charge within 0, 1, 2, ... steps, shape (schools, slots + 1).
+    wanted
+        What all schools charge in it [kWh].
     """
-    wanted = float(within_kwh[:, -1].sum())
     return [
         Said(0, "ValleyAnnouncement", schools, float(load_kwh.min())),
         Said(0, "EnergyRequest", schools, wanted, from_schools=True),
@@ -126,23 +123,39 @@ def planned(
     ]
 
 
-def asked(prices: list[float], game: IncentiveGame, schools: int) -> list[Said]:
+def told_as_curves(schools: Schools, purchase: Purchase) -> list[Said]:
+    """Return the messages in which schools tell what they would sell at every price.
+
+    Parameters
+    ----------
+    schools
+        What every school knows of itself.
+    purchase
+        What the utility knows.
+    """
+    most = float(np.sum(schools.upper_kwh))
+    return [
+        Said(0, "SupplyCurveRequest", len(schools.upper_kwh), purchase.highest_price),
+        Said(0, "SupplyCurveBid", len(schools.upper_kwh), most, from_schools=True),
+    ]
+
+
+def asked(prices: list[float], schools: Schools, purchase: Purchase) -> list[Said]:
     """Return the messages in which schools are asked about prices, and answer as suits them.
 
     Parameters
     ----------
     prices
         The incentive prices asked about, in their order [money/kWh].
-    game
-        What every school knows of itself.
     schools
-        How many there are.
+        What every school knows of itself.
+    purchase
+        What the utility knows.
     """
-    lowest, highest = game.terms.lowest_price, game.terms.highest_price
-    due = []
+    count, due = len(schools.lam), []
     for round_, price in enumerate(prices):
-        allowed = min(max(price, lowest), highest)
-        offered = float(game.offers(price).sum())
-        due.append(Said(round_, "IncentiveOffer", schools, allowed))
-        due.append(Said(round_, "SupplyOffer", schools, offered, from_schools=True))
+        allowed = min(max(price, purchase.lowest_price), purchase.highest_price)
+        offered = float(schools.offers(price).sum())
+        due.append(Said(round_, "IncentiveOffer", count, allowed))
+        due.append(Said(round_, "SupplyOffer", count, offered, from_schools=True))
     return due

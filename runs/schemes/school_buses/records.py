@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmesh.runs.schemes.scheme_step import RowWriter
+from hmesh.runs.schemes.step_rows import first_recorded, write_rows
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.school_buses.step import SchoolBusSharing
@@ -12,9 +13,7 @@ if TYPE_CHECKING:
 
 def recorded_schools(wanted: str | int, schools: int) -> int:
     """Return how many schools, counted from the first, are written down."""
-    if isinstance(wanted, int):
-        return min(wanted, schools)
-    return schools if wanted == "all" else 0
+    return first_recorded(wanted, schools)
 
 
 def write_step(writer: RowWriter, sharing: "SchoolBusSharing") -> None:
@@ -23,11 +22,12 @@ def write_step(writer: RowWriter, sharing: "SchoolBusSharing") -> None:
     recorded = recorded_schools(wanted, len(sharing.district))
     if recorded == 0:
         return
-    rows, district = slice(recorded), sharing.district
+    district = sharing.district
     own, fleet, by_school = district.population, district.buses.population, district.by_school
     least = np.ones(len(district))
     np.minimum.at(least, district.school_of, fleet["energy_kwh"] / fleet["capacity_kwh"])
     columns = {
+        "school": np.arange(len(district)),
         "usable_kwh": sharing.usable_kwh(),
         "energy_kwh": sharing.sold_kwh - sharing.charged_kwh,
         "min_kwh": 0.0 - by_school(district.charge_kwh),
@@ -45,12 +45,4 @@ def write_step(writer: RowWriter, sharing: "SchoolBusSharing") -> None:
         "unmet_kwh": by_school(sharing.unmet_kwh),
         "least_soc": least,
     }
-    writer.add(
-        "schools",
-        {
-            "step": sharing.simulation.step_index,
-            "strategy": sharing.simulation.strategy,
-            "school": np.arange(recorded),
-            **{name: values[rows] for name, values in columns.items()},
-        },
-    )
+    write_rows(writer, sharing, "schools", columns, recorded)

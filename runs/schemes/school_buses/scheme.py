@@ -19,8 +19,8 @@ SCHEME = SchemeDescriptor(
     tables=".tables:TABLES",
     audit=".audit:SchoolAudit",
     pictures=(
-        ("school_buses", ".pictures:draw_bus_power"),
-        ("incentive_prices", ".pictures:draw_incentives"),
+        ("school_buses", ".charts:bus_power"),
+        ("incentive_prices", ".charts:draw_incentives"),
     ),
     charts=".charts:school_bus_charts",
     sentence=".sentences:sentence",
@@ -43,4 +43,6 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:school_warnings",
     money=".money:MONEY",
     searches_price=".money:buys_from_buses",
+    rules=".strategies:STRATEGIES",
+    deciding="hmesh.agents.school:School",
 )

@@ -10,9 +10,9 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.school_rounds import DAY_H
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
-    Efficiency,
     Interval,
     Money,
     Name,
@@ -83,18 +83,14 @@ class SchoolBuses(SchemeSection):
     round_km: PositivePreference = Field(
         default=70.0, description="length of a bus's round; two bounds are drawn between [km]"
     )
-    capacity_kwh: Positive = Field(default=200.0, description="capacity of a battery [kWh]")
-    power_kw: Positive = Field(default=60.0, description="highest power at the plug [kW]")
-    consumption_kwh_per_km: NotNegative = Field(
-        default=1.0, description="consumption driving [kWh/km]"
-    )
-    soc_min: Share = Field(default=0.2, description="lowest state of charge for discharging [1]")
-    soc_max: Share = Field(default=0.9, description="highest state of charge for charging [1]")
-    soc_start: Share = Field(default=0.9, description="state of charge at the start [1]")
-    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
-    discharge_efficiency: Efficiency = Field(
-        default=1.0, description="delivered per energy taken out [1]"
-    )
+    capacity_kwh: keys.Capacity = 200.0
+    power_kw: keys.PlugPower = 60.0
+    consumption_kwh_per_km: keys.Consumption = 1.0
+    soc_min: keys.DischargeSocMin = 0.2
+    soc_max: keys.ChargeSocMax = 0.9
+    soc_start: keys.SocStart = 0.9
+    charge_efficiency: keys.ChargeEfficiency = 1.0
+    discharge_efficiency: keys.DischargeEfficiency = 1.0
     lam: Preference = money(
         MONEY["school_buses.lam"],
         "satisfaction of a school's first kWh; two bounds are drawn between",

@@ -66,14 +66,18 @@ class SchoolBusSharing(Scheme):
             keeps_reserve=rules.reserve,
             from_empty=rules.origin == "empty",
         )
-        self.desk = DemandResponse(
-            simulation.utility, self.district, setting.scenario.game.tolerance
-        )
+        game = setting.scenario.game
+        self.desk = DemandResponse(simulation.utility, self.district, game.tolerance, game.bids)
         self.community = self.district.population["community"].astype(np.intp)
         self.critical = False
         self.agreed = np.ones(len(self.district), dtype=np.bool_)
         self._slots = np.empty(0, dtype=np.intp)
         self._schedule_kwh = np.zeros((len(self.district), 0))
+
+    @property
+    def deciding(self) -> SchoolDistrict:
+        """The schools."""
+        return self.district
 
     def act(self) -> None:
         """Drive, plan the night where its window opens, charge and sell."""

@@ -57,6 +57,7 @@ class ChargeAfterUse:
     def decide(self, sharing: "SchoolBusSharing") -> SchoolDecision:
         """Charge all that are plugged in."""
         decision = _idle(sharing)
+        sharing.district.population.heard["at_once"][:] = True
         decision.charge_kwh = sharing.district.charge_kwh
         charging = int(np.count_nonzero(decision.charge_kwh))
         if charging:
@@ -83,6 +84,7 @@ class ValleyCharging:
         scheduled = np.zeros(len(district.buses))
         if planned.any():
             scheduled = district.deal_out(planned, district.needs_kwh())
+        district.population.heard |= {"planned_kwh": planned, "at_once": ~sharing.agreed}
         at_once = ~sharing.agreed[district.school_of]
         decision.charge_kwh = np.where(at_once, district.charge_kwh, scheduled)
         # An outage may keep buses from what was planned; what they lack then is for another night.

@@ -1,16 +1,15 @@
 """The charts of smart homes: what serves them and goes where, who feeds whom, what is stored."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything, descending, first_highest
-from hmesh.runs.pictures.figure_layout import Part, group_colour
+from hmesh.runs.pictures.chart import Chart, Series, heat, of_strategies
+from hmesh.runs.pictures.figure_layout import group_colour
 from hmesh.runs.pictures.run_data import RunData, codes_of
-from hmesh.runs.report.chart import QUIET, Chart, Trace, balance, course, heat, limits
-from hmesh.runs.schemes.smart_homes.pictures import UNMET, groups_of, home_energy, stored_kwh
+from hmesh.runs.schemes.smart_homes.pictures import groups_of, home_energy_chart, stored_kwh
 
 MOST_PAIRS = 24
 
@@ -18,34 +17,11 @@ MOST_PAIRS = 24
 def smart_home_charts(data: RunData) -> list[Chart]:
     """Return the charts of smart homes, as far as the run recorded them."""
     groups = groups_of(data)
-    found = [_energy(data, g, name, groups.note) for g, name in enumerate(groups.shown)]
+    found = [home_energy_chart(data, g) for g in range(len(groups.shown))]
     homes = data.run.table("homes", ["home", "group"]).to_pylist()
     first = {home["group"]: home["home"] for home in reversed(homes)}
     found += [_flows(data, name, first[name]) for name in groups.shown if name in first]
     return [chart for chart in (*found, _stored(data, groups.shown)) if chart is not None]
-
-
-def _energy(data: RunData, group: int, name: str, note: str) -> Chart | None:
-    above, below = (
-        [
-            Part(share.name, share.power_kw[:, group], QUIET if share.colour == UNMET else
-                 share.colour)
-            for share in side
-        ]
-        for side in home_energy(data)
-    )  # fmt: skip
-    findings = {}
-    for strategy in data.strategies:
-        totals = data.total(strategy, "homes")[name]
-        served, wanted = totals["served_kwh"], totals["wanted_kwh"]
-        findings[strategy] = (
-            f"homes serve {100 * served / wanted:.1f} % of what they want and lose "
-            f"{totals['losses_kwh']:,.2f} kWh in storages"
-            if wanted > 0
-            else "homes want nothing"
-        )
-    heading = f"What serves homes and where their energy goes: {name}"
-    return balance(data, f"home_energy_{group}", heading, findings, above, below, note)
 
 
 def _flows(data: RunData, group: str, home: int) -> Chart | None:
@@ -78,7 +54,7 @@ def _flows(data: RunData, group: str, home: int) -> Chart | None:
     )  # fmt: skip
 
 
-def _largest(names: Sequence[str], flows: NDArray[np.float64], step_h: float) -> str:
+def _largest(names: Sequence[str], flows: FloatArray, step_h: float) -> str:
     energy = flows.sum(axis=1) * step_h
     most = first_highest(energy)
     return f"most goes from {names[most]}, {energy[most]:,.2f} kWh in all"
@@ -88,17 +64,15 @@ def _stored(data: RunData, groups: Sequence[str]) -> Chart | None:
     stored = stored_kwh(data)
     if stored is None or not anything(stored):
         return None
-    traces: dict[str, list[Trace]] = {}
-    findings: dict[str, Any] = {}
-    for s, strategy in enumerate(data.strategies):
-        traces[strategy] = []
-        for g, name in enumerate(groups):
-            traces[strategy] += course(data, name, stored[s, g], group_colour(g), meta="kWh")
+
+    def of(s: int, _: str) -> tuple[str, list[Series]]:
         most = first_highest(stored[s, : len(groups)].max(axis=1))
-        findings[strategy] = (
-            f"a home of {groups[most]} has up to {stored[s, most].max():,.2f} kWh in store"
-        )
+        finding = f"a home of {groups[most]} has up to {stored[s, most].max():,.2f} kWh in store"
+        return finding, [
+            Series(name, stored[s, g], group_colour(g)) for g, name in enumerate(groups)
+        ]
+
     return Chart(
-        "home_stored", "Energy stored in a home", findings, traces, "usable energy [kWh]",
-        limits([stored[:, : len(groups)]]), data.timeline.note_with_range,
+        data, "home_stored", "Energy stored in a home", what="usable energy", unit="kWh",
+        **of_strategies(data, of),
     )  # fmt: skip

@@ -1,27 +1,24 @@
 """Smart homes: what serves them hour by hour, what is lost and what is stored."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hmesh.environment.last_digits import anything, first_highest, first_lowest, highest, lowest
+from hmesh.environment.arrays import FloatArray
+from hmesh.environment.last_digits import first_highest, first_lowest, highest, lowest
 from hmesh.runs.number_text import counted, same, texts_apart
+from hmesh.runs.pictures.chart import ALL, QUIET, Chart, balance, lines
+from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import (
     ALIKE,
-    INK,
     Drawing,
     Part,
     change,
-    draw_course,
-    legend_area,
-    legend_line,
+    draw_bars,
     panel_title,
     percents,
     sheet,
-    stack,
     strategy_colour,
 )
 from hmesh.runs.pictures.run_data import RunData, codes_of
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_GROUPS = 3
-DIRECT, STORED, IMPORTED, UNMET = "#E69F00", "#0072B2", "#CC79A7", "#E3E3E3"
+DIRECT, STORED, IMPORTED = "#E69F00", "#0072B2", "#CC79A7"
 CHARGED, EXPORTED, LOST = "#56B4E9", "#999933", "#D55E00"
 
 
@@ -55,79 +52,60 @@ def groups_of(data: RunData) -> _Groups:
     return _Groups(tuple(names[:MOST_GROUPS]), len(names))
 
 
-def group_energy(data: RunData, column: str) -> NDArray[np.float64]:
+def group_energy(data: RunData, column: str) -> FloatArray:
     """Return a column of home_groups, shape (strategies, groups, steps) [kWh]."""
     count = len(data.scenario["smart_homes"]["groups"])
     rows = data.run.table("home_groups", [column]).column(column).to_numpy()
     shape = (data.steps, len(data.strategies), count)
-    energy: NDArray[np.float64] = rows.reshape(shape).transpose(1, 2, 0)
+    energy: FloatArray = rows.reshape(shape).transpose(1, 2, 0)
     return energy
 
 
-def home_energy(data: RunData) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-    """Return what serves homes, and where their generation goes, group by group."""
+def home_energy_chart(data: RunData, group: int) -> Chart | None:
+    """Return what serves homes of a group (up) and where their generation goes (down)."""
+    groups = groups_of(data)
+    name = groups.shown[group]
     power = {
-        name: group_energy(data, f"{name}_kwh") / data.step_h
-        for name in ("direct", "discharged", "imported", "wanted", "served", "charged", "exported",
-                     "curtailed")
+        column: group_energy(data, f"{column}_kwh")[:, group] / data.step_h
+        for column in ("direct", "discharged", "imported", "wanted", "served", "charged",
+                       "exported", "curtailed")
     }  # fmt: skip
     unmet = np.maximum(power["wanted"] - power["served"] - power["imported"], 0.0)
-    up = (
-        Part("served straight from generators", power["direct"], DIRECT),
-        Part("served from storages", power["discharged"], STORED),
-        Part("served by the grid", power["imported"], IMPORTED),
-        Part("wanted in this step, not served then", unmet, UNMET),
-    )
-    down = (
-        Part("charged into storages", power["charged"], CHARGED),
-        Part("fed into the grid", power["exported"], EXPORTED),
-        Part("curtailed", power["curtailed"], LOST),
-    )
-    return up, down
+    findings = {}
+    for strategy in data.strategies:
+        totals = data.total(strategy, "homes")[name]
+        served, wanted = totals["served_kwh"], totals["wanted_kwh"]
+        findings[strategy] = (
+            f"homes serve {100 * served / wanted:.1f} % of what they want and lose "
+            f"{totals['losses_kwh']:,.2f} kWh in storages"
+            if wanted > 0
+            else "homes want nothing"
+        )
+    heading = f"What serves homes and where their energy goes: {name}"
+    return balance(
+        data, f"home_energy_{group}", heading, findings,
+        [
+            Part("served straight from generators", power["direct"], DIRECT),
+            Part("served from storages", power["discharged"], STORED),
+            Part("served by the grid", power["imported"], IMPORTED),
+            Part("wanted in this step, not served then", unmet, QUIET),
+        ],
+        [
+            Part("charged into storages", power["charged"], CHARGED),
+            Part("fed into the grid", power["exported"], EXPORTED),
+            Part("curtailed", power["curtailed"], LOST),
+        ],
+        note=groups.note, part=name, panel_in=1.35,
+    )  # fmt: skip
 
 
 def draw_home_energy(data: RunData) -> Drawing:
     """Draw what serves homes (up) and where their generation goes (down), by assignment."""
-    groups = groups_of(data)
-    shares = home_energy(data)
-    if not any(share.power_kw.any() for side in shares for share in side):
+    shown = [home_energy_chart(data, group) for group in range(len(groups_of(data).shown))]
+    charts = [chart for chart in shown if chart is not None]
+    if not charts:
         return Drawing("No energy of homes to draw: they want, generate and store nothing")
-    up, down = (tuple(share.power_kw for share in side) for side in shares)
-    looks = [(share.name, share.colour) for side in shares for share in side]
-    there = [anything(values) for values in (*up, *down)]
-    entries = [legend_area(*look) for look, some in zip(looks, there, strict=True) if some]
-    colours = [colour for _, colour in looks]
-    finding = served_finding(data)
-    note = "; ".join(filter(None, (data.timeline.note, groups.note)))
-    figure, panels = sheet(
-        finding, (len(data.strategies), len(groups.shown)), 1.35, entries, note=note,
-    )  # fmt: skip
-    for row, strategy in enumerate(data.strategies):
-        for g, group in enumerate(groups.shown):
-            axes, edges = panels[row, g], data.timeline.edges_h
-            layers = [
-                data.timeline.mean(np.stack([v[row, g] for v in part])) for part in (up, down)
-            ]
-            stack(axes, edges, layers[0], colours[: len(up)])
-            stack(axes, edges, -layers[1], colours[len(up) :])
-            axes.axhline(0.0, color=INK, lw=0.8)
-            panel_title(
-                axes, f"{strategy_label(strategy)}, {group}",
-                strategy_colour(data.strategies, strategy),
-            )  # fmt: skip
-            if g == 0:
-                axes.set_ylabel("power [kW]")
-            data.timeline.dress(axes, 13 // len(groups.shown), lowest=row == len(panels) - 1)
-            highest = max(float(sum(v[:, g].max() for v in up)), 1e-9)
-            lowest = float(sum(v[:, g].max() for v in down))
-            axes.set_ylim(-1.07 * lowest, 1.07 * _stacked(up, g) if highest else 1.0)
-    return Drawing(finding, figure)
-
-
-def _stacked(layers: Sequence[NDArray[np.float64]], group: int) -> float:
-    """Return how high layers of a group reach under any strategy."""
-    total: NDArray[np.float64] = sum((values[:, group] for values in layers), np.zeros(1))
-    return max(float(total.max()), 1e-9)
+    return draw_charts(charts, served_finding(data))
 
 
 def served_finding(data: RunData) -> str:
@@ -188,26 +166,18 @@ def draw_home_storage(data: RunData) -> Drawing:
         return Drawing("No stored energy to draw: no home was recorded")
     if not stored.any():
         return Drawing("No stored energy to draw: no storage holds energy that can be used")
-    entries = [
-        legend_line(strategy_label(name), strategy_colour(data.strategies, name), lw=2.2)
-        for name in data.strategies
-    ]
-    finding = stored_finding(data, stored)
-    note = "; ".join(filter(None, (data.timeline.note_with_range, groups.note)))
-    figure, panels = sheet(finding, (len(groups.shown), 1), 2.1, entries, note=note)
-    for g, group in enumerate(groups.shown):
-        axes = panels[g, 0]
-        for row, strategy in enumerate(data.strategies):
-            colour = strategy_colour(data.strategies, strategy)
-            draw_course(axes, data.timeline, stored[row, g], colour)
-        panel_title(axes, group)
-        axes.set_ylabel("usable energy of a home [kWh]")
-        data.timeline.dress(axes, 13, lowest=g == len(groups.shown) - 1)
-        axes.set_ylim(0.0, 1.07 * max(float(stored[:, g].max()), 1e-9))
-    return Drawing(finding, figure)
+    charts = [
+        Chart(
+            data, "home_stored", "Energy stored in a home", {},
+            {ALL: lines(data, dict(zip(data.strategies, stored[:, g], strict=True)))},
+            "usable energy of a home", "kWh", note=groups.note, part=group, panel_in=2.1,
+        )
+        for g, group in enumerate(groups.shown)
+    ]  # fmt: skip
+    return draw_charts(charts, stored_finding(data, stored))
 
 
-def stored_kwh(data: RunData) -> NDArray[np.float64] | None:
+def stored_kwh(data: RunData) -> FloatArray | None:
     """Return the usable energy of a recorded home before each step.
 
     Returns
@@ -243,11 +213,11 @@ def stored_kwh(data: RunData) -> NDArray[np.float64] | None:
     count = np.maximum(
         np.bincount(group_of[homes.column("home").to_numpy()], minlength=len(names)), 1
     )
-    mean: NDArray[np.float64] = total / count[None, :, None]
+    mean: FloatArray = total / count[None, :, None]
     return mean
 
 
-def stored_finding(data: RunData, stored: NDArray[np.float64]) -> str:
+def stored_finding(data: RunData, stored: FloatArray) -> str:
     """Tell which strategy stores most."""
     peaks = stored.max(axis=(1, 2))
     most, fewest = first_highest(peaks), first_lowest(peaks)
@@ -287,7 +257,7 @@ def draw_home_capacity(data: RunData) -> Drawing:
     return Drawing(finding, figure)
 
 
-def capacity_finding(data: RunData, total: NDArray[np.float64]) -> str:
+def capacity_finding(data: RunData, total: FloatArray) -> str:
     """Tell the least capacity under any strategy, by both programmes."""
     published, dynamic = total.max(axis=2)
     least = first_lowest(published)
@@ -301,16 +271,10 @@ def capacity_finding(data: RunData, total: NDArray[np.float64]) -> str:
     return f"{text}; step by step at most {dynamic.max():,.1f} kWh suffice"
 
 
-def _bars(axes: "Axes", data: RunData, values: NDArray[np.float64], form: str, label: str) -> None:
+def _bars(axes: "Axes", data: RunData, values: FloatArray, form: str, label: str) -> None:
     """Draw a bar for each strategy, its value beside it."""
-    places = np.arange(len(data.strategies))
+    labels = [strategy_label(name) for name in data.strategies]
     colours = [strategy_colour(data.strategies, name) for name in data.strategies]
-    axes.barh(places, values, 0.66, color=colours)
-    axes.set_yticks(places, [strategy_label(name) for name in data.strategies])
-    axes.set_ylim(len(places) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False)
-    axes.set_xlim(0, 1.18 * max(float(values.max()), 1e-9))
-    for place, value in zip(places.tolist(), values.tolist(), strict=True):
-        axes.text(value, place, f" {form.format(value)}", va="center", fontsize=9)
+    texts = [form.format(value) for value in values.tolist()]
+    draw_bars(axes, labels, values.tolist(), colours, texts)
     axes.set_xlabel(label)

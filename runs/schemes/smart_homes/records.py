@@ -9,6 +9,7 @@ from hmesh.markets.power_flow_assignment import storage_edges
 from hmesh.markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
+from hmesh.runs.schemes.step_rows import write_rows
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.smart_homes.setting import SmartHomeSetting
@@ -52,16 +53,16 @@ def write_homes(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
 
 def write_day(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
     """Write what admission control came to, and on the first day the capacity it takes."""
-    about = _about(sharing)
     for group, first, homes in _groups(sharing):
         agents = sharing.groups[group]
         plan = agents.plan
         assert plan is not None
         wanted = np.stack([a.population.steps_kwh for a in agents.appliances], axis=2)
-        writer.add(
+        write_rows(
+            writer,
+            sharing,
             "home_days",
-            about
-            | {
+            {
                 "home": first + np.arange(homes),
                 "steps": sharing.steps,
                 "wanted_slots": _slots(wanted, homes),
@@ -110,19 +111,19 @@ def _write_capacity(writer: RowWriter, sharing: "SmartHomeSharing", group: int, 
 def write_step(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
     """Write the flows of the step: the totals of every group, and those of recorded homes."""
     for of_group, held in zip(sharing.of_step, sharing.setting.groups, strict=True):
-        writer.add(
-            "home_groups", _about(sharing) | {"group": held.settings.name} | of_group.totals_kwh
-        )
+        totals = {"group": held.settings.name} | of_group.totals_kwh
+        write_rows(writer, sharing, "home_groups", totals)
     for group, first, homes in _groups(sharing):
         of_group = sharing.of_step[group]
         settings = sharing.setting.groups[group].settings
         number = first + np.arange(homes)
         appliances = [device.name for device in settings.appliances]
         rows = slice(homes)
-        writer.add(
+        write_rows(
+            writer,
+            sharing,
             "home_appliances",
-            _about(sharing)
-            | _device_rows(number, "appliance", appliances)
+            _device_rows(number, "appliance", appliances)
             | {
                 "wanted_kwh": of_group.wanted_kwh[rows].ravel(),
                 "committed_kwh": of_group.demand_kwh[rows].ravel(),
@@ -132,10 +133,11 @@ def write_step(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
         )
         flows = of_group.flows
         storages = [device.name for device in settings.storages]
-        writer.add(
+        write_rows(
+            writer,
+            sharing,
             "home_storages",
-            _about(sharing)
-            | _device_rows(number, "storage", storages)
+            _device_rows(number, "storage", storages)
             | {
                 "energy_kwh": of_group.energy_kwh[rows].ravel(),
                 "charge_kwh": flows.charge_kwh[rows].ravel(),
@@ -180,10 +182,11 @@ def _write_flows(
         home, source, target, energy = (
             np.concatenate(column) for column in zip(*pieces, strict=True)
         )
-        writer.add(
+        write_rows(
+            writer,
+            sharing,
             "home_flows",
-            _about(sharing)
-            | {
+            {
                 "home": home,
                 "source": Coded(source, names),
                 "target": Coded(target, names),
@@ -201,10 +204,6 @@ def _groups(sharing: "SmartHomeSharing") -> list[tuple[int, int, int]]:
         for group, (first, homes) in enumerate(zip(first_homes(setting), recorded, strict=True))
         if homes
     ]
-
-
-def _about(sharing: "SmartHomeSharing") -> dict[str, Any]:
-    return {"step": sharing.simulation.step_index, "strategy": sharing.simulation.strategy}
 
 
 def _device_rows(number: NDArray[np.intp], kind: str, names: list[str]) -> dict[str, Any]:

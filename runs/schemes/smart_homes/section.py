@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
@@ -97,15 +98,9 @@ class HomeGeneratorSettings(_Device):
     pv_kw: Positive | None = Field(
         default=None, description="peak power of modules that follow the sun [kW]"
     )
-    tilt: Annotated[float, Field(ge=0, le=90)] = Field(
-        default=30.0, description="tilt of the modules from the horizontal [deg]"
-    )
-    azimuth: Annotated[float, Field(ge=0, le=360)] = Field(
-        default=180.0, description="where the modules face, clockwise from north [deg]"
-    )
-    performance_ratio: Efficiency = Field(
-        default=0.86, description="energy delivered per energy that the peak power promises [1]"
-    )
+    tilt: keys.Tilt = 30.0
+    azimuth: keys.Azimuth = 180.0
+    performance_ratio: keys.PerformanceRatio = 0.86
 
     def _sources(self) -> list[str]:
         return [*super()._sources(), *(["pv_kw"] if self.pv_kw else [])]
@@ -190,13 +185,11 @@ class HomeStorageSettings(Section):
     power_kw: Positive | None = Field(
         default=None, description="rating at the plug, in each direction [kW], or null for none"
     )
-    soc_min: Share = Field(default=0.2, description="lowest state of charge [1]")
-    soc_max: Share = Field(default=0.94, description="highest state of charge [1]")
-    soc_start: Share = Field(default=0.2, description="state of charge at the start [1]")
+    soc_min: keys.SocMin = 0.2
+    soc_max: keys.SocMax = 0.94
+    soc_start: keys.SocStart = 0.2
     charge_efficiency: Efficiency = Field(default=0.92, description="stored per energy taken [1]")
-    discharge_efficiency: Efficiency = Field(
-        default=0.92, description="delivered per energy taken out [1]"
-    )
+    discharge_efficiency: keys.DischargeEfficiency = 0.92
 
     _above_lowest = check("soc_max")(above_lowest)
     _within_limits = check("soc_start")(within_limits)

@@ -208,6 +208,7 @@ class SmartHomeSharing(Scheme):
         self, group: HomeGroup, homes: SmartHomes, refused: Mask, t: int, connected: bool
     ) -> GroupOfAStep:
         """Return what a group does in step t of the day."""
+        homes.t = t
         generation = self._generation(group, homes, t)
         wanted = np.stack([a.population.steps_kwh[t] for a in homes.appliances], axis=1)
         demand = np.stack([a.population.committed_kwh[t] for a in homes.appliances], axis=1)
@@ -230,10 +231,12 @@ class SmartHomeSharing(Scheme):
     def _generation(self, group: HomeGroup, homes: SmartHomes, t: int) -> Energies:
         """Return what generators deliver, dimmed by the clouds that chance drew."""
         clear = self.simulation.chance.clearness[group.community]
-        columns = [
-            generator.population.steps_kwh[t] * (clear if _is_clouded(source) else 1.0)
-            for generator, source in zip(homes.generators, group.generators, strict=True)
-        ]
+        columns = []
+        for generator, source in zip(homes.generators, group.generators, strict=True):
+            day = generator.population
+            day.heard |= {"t": t, "clear": clear if _is_clouded(source) else 1.0}
+            day.delivered_kwh = day.steps_kwh[t] * day.heard["clear"]
+            columns.append(day.delivered_kwh)
         return np.stack(columns, axis=1) if columns else np.zeros((group.homes, 0))
 
     def _draw(self, group: HomeGroup, of_group: GroupOfAStep) -> None:

@@ -1,13 +1,19 @@
 """Whether every vehicle keeps to physics and does what is best for it, step by step."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.battery import charged, exchange_bounds
-from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.audit_report import Check, Label, Tally, off_balance
+from hmesh.runs.audits.reference.batteries import (
+    held_after,
+    most_charge,
+    most_discharge,
+    plugged_rating,
+)
+from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
@@ -28,6 +34,8 @@ class VehicleAudit:
         The columns of hours.parquet and fleet.parquet.
     out
         Which communities are without supply, shape (steps, communities).
+    behaving
+        Rows of vehicles that decide by a behaviour of a plugin; None where they are not known.
 
     Attributes
     ----------
@@ -46,8 +54,13 @@ class VehicleAudit:
         hours: Columns,
         fleet: Columns,
         out: NDArray[np.bool_],
+        behaving: Iterable[NDArray[np.intp] | None] = (),
     ) -> None:
         self.inputs = inputs
+        responds = np.ones(inputs.recorded, dtype=np.bool_)
+        for rows in behaving:
+            responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
+        self._best_responders = np.flatnonzero(responds)
         self._hours, self._fleet = hours, fleet
         self._feeders_out = out
         self._chargers = ChargerOutages(inputs)
@@ -122,7 +135,7 @@ class VehicleAudit:
             self._worth, self._where, self._km, self._plugged, self._price, self._soc, self._store,
             self._unmet, self._bounds, self._within, self._road,
         ]  # fmt: skip
-        tallies += [self._best] if self._games else []
+        tallies += [self._best] if self._games and len(self._best_responders) else []
         tallies += [self._charge] if self._typical else []
         if not self.inputs.all_recorded:
             for tally in tallies:
@@ -157,7 +170,7 @@ class VehicleAudit:
         wanted = rows["driven_km"] * vehicles.consumption_kwh_per_km
         used = np.minimum(wanted, stored)
         self._unmet.add(np.abs(rows["unmet_kwh"] - (wanted - used)), label, first)
-        after = charged(
+        after = held_after(
             stored, rows["energy_kwh"], vehicles.charge_efficiency, vehicles.discharge_efficiency
         )
         after -= used
@@ -183,24 +196,18 @@ class VehicleAudit:
         """
         vehicles: Vehicles = self.inputs.scenario.vehicles
         plugged = rows["plugged"] == 1
-        lower, upper = exchange_bounds(
-            rows["soc"] * vehicles.capacity_kwh,
-            vehicles.capacity_kwh,
-            vehicles.soc_min,
-            vehicles.soc_max,
-            vehicles.power_kw,
-            self.inputs.step_h,
-            vehicles.charge_efficiency,
-            vehicles.discharge_efficiency,
-            0.0 if travel is None else travel.reserve_kwh[:, None],
-            plugged,
-        )
+        rated = plugged_rating(vehicles.power_kw, self.inputs.step_h, plugged)
+        stored, capacity = rows["soc"] * vehicles.capacity_kwh, vehicles.capacity_kwh
+        reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
+        kept = vehicles.soc_min * capacity + reserve
+        lower = -most_discharge(stored, kept, rated, vehicles.discharge_efficiency)
+        highest = vehicles.soc_max * capacity
+        upper = most_charge(stored, highest, rated, vehicles.charge_efficiency)
         if travel is not None or not vehicles.trip_reserve:
             off = np.abs(rows["min_kwh"] - lower) / vehicles.capacity_kwh
             self._bounds.add(off, label, first)
         self._bounds.add(np.abs(rows["max_kwh"] - upper) / vehicles.capacity_kwh, label, first)
         energy = rows["energy_kwh"]
-        rated = vehicles.power_kw * self.inputs.step_h
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
         beyond = np.maximum(np.maximum(beyond, np.abs(energy) - rated), 0.0)
         self._within.add(beyond, label, first)
@@ -219,21 +226,27 @@ class VehicleAudit:
             if strategy != "typical":
                 # Who is not plugged in has bounds of 0, whatever the price.
                 price = np.where(mine["plugged"] == 1, mine["price"], 0.0)
-                best = best_response(
-                    price, mine["lam"], mine["theta"], mine["usable_kwh"],
-                    mine["min_kwh"], mine["max_kwh"],
-                    vehicles.charge_efficiency, vehicles.discharge_efficiency,
+                stores = AnsweringStores(
+                    mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"],
+                    mine["max_kwh"], vehicles.charge_efficiency, vehicles.discharge_efficiency,
                 )  # fmt: skip
-                off = np.abs(energy - best)
+                off = stores.wrong_by(price, energy)
+                if len(self._best_responders) < energy.shape[2]:
+                    energy, off = (each[:, :, self._best_responders] for each in (energy, off))
                 if not self.inputs.reliable:
                     idle = (energy == 0.0) & (off > EXACT)
                     self._idle += int(idle.sum())
                     off[idle] = 0.0
-                self._best.add(off, label, first)
+                self._best.add(off, self._named(label), first)
             elif travel is not None:
                 charging = travel.finished[:, None] & (mine["plugged"] == 1)
                 off = np.abs(energy - np.where(charging, mine["max_kwh"], 0.0))
                 self._charge.add(off, label, first)
+
+    def _named(self, label: Label) -> Label:
+        """Return the label of numbers of best responders alone, by the numbers of all vehicles."""
+        rows = self._best_responders
+        return lambda at: label((*at[:2], int(rows[at[2]])))
 
     def _sum_up(self, first: int, rows: Columns, travel: Travel | None) -> None:
         """Add up what the vehicles of each community do, and what the summary counts."""

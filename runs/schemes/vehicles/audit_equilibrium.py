@@ -1,20 +1,23 @@
-"""Whether nobody could have done better: the exact equilibrium of every step, found anew."""
+"""Whether nobody could have done better: every step's prices judged by the second implementation.
+
+No price of an aggregator may earn it more, none of the utility may, and no vehicle may gain by
+another exchange. Prices are compared where they differ; two that earn the same to within rounding
+are equally good.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.planner import solve_planner
-from hmesh.markets.three_level_game import Game, Outcome, follow_exact, solve_exact
-from hmesh.markets.utility_profit import utility_profit
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.reference.aggregator import best_prices, earned
+from hmesh.runs.audits.reference.lines import DUST_KWH
+from hmesh.runs.audits.reference.utility import PriceGame, UtilityBest, best_utility_price
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
-
-_SAME = 1e-9
 
 
 class EquilibriumAudit:
@@ -46,11 +49,11 @@ class EquilibriumAudit:
             share = spacing = max(game.tolerance, EXACT)
         elif game.solver == "grid":
             spacing = game.grid_step / 10**game.grid_zooms / self._utility_range
-        # The steepest answer, that of charging, falls by this with every price.
-        into: float = inputs.scenario.vehicles.charge_efficiency
-        theta = float(fleet["theta"].min(initial=np.inf)) * into * into
-        utility_kwh = max(spacing * self._utility_range, share * self._aggregator_range) / theta
-        community_kwh = share * self._aggregator_range / theta
+        # An exchange moves by no more than this when its price does by 1.
+        steepest = 1 / float(fleet["theta"].min(initial=np.inf))
+        steepest /= inputs.scenario.vehicles.charge_efficiency**2
+        utility_kwh = max(spacing * self._utility_range, share * self._aggregator_range) * steepest
+        community_kwh = share * self._aggregator_range * steepest
         unit = "of the price range"
         self._utility = Tally("equilibrium: utility's price (three_level)", spacing, unit)
         self._communities = {
@@ -66,42 +69,50 @@ class EquilibriumAudit:
         self._as_good: dict[str, list[int]] = {}
         self._lost = 0.0
 
-    def add(self, seen: GameStep, game: Game) -> None:
-        """Check a step of a game, or of the planner."""
+    def add(self, seen: GameStep, game: PriceGame) -> None:
+        """Check a step of the two-level or the three-level game."""
         strategy = self.inputs.vehicle_strategies[seen.strategy]
         if strategy == "planner":
-            self._add_planned(seen, game)
+            self._add_planned(seen)
             return
         label = self._label(seen, strategy, self.inputs.communities)
-        followed = follow_exact(game, seen.utility_price)
-        if strategy == "three_level":
-            exact = solve_exact(game)
-            self.unattained[seen.step, seen.strategy] = not exact.attained_lowest
-            elsewhere = self._add_utility(seen, game, exact, followed)
-        else:
-            exact, elsewhere = followed, False
-        off, indifferent = self._community_prices(seen, followed)
+        off, indifferent = self._community_prices(seen, game)
         tally = self._communities[strategy]
         tally.add(off[None, None, :], label, seen.step)
+        utility_price, elsewhere = seen.utility_price, False
+        if strategy == "three_level":
+            best = best_utility_price(game, seen.utility_price)
+            utility_price = best.price
+            self.unattained[seen.step, seen.strategy] = not _attained_lowest(
+                game, best, self._utility_range
+            )
+            elsewhere = self._add_utility(seen, game, best)
+        exact = _nearest_best(game, utility_price, seen.community_price)
         energies = self._energies[strategy]
         if not (elsewhere or indifferent):
-            apart = np.abs(seen.energy_kwh - seen.answers_kwh(exact.community_price))
+            apart = seen.stores.wrong_by(seen.price_of_each(exact), seen.energy_kwh)
+            apart = np.where(seen.where >= 0, apart, np.abs(seen.energy_kwh))
             energies.add(apart[None, None, :], self._label(seen, strategy, "vehicle"), seen.step)
-        if self.inputs.scenario.game.solver == "closed_form" and self._binds(seen, exact):
-            self._bound[strategy].add(seen.step)
+        if self.inputs.scenario.game.solver == "closed_form":
+            prices = (seen.utility_price, utility_price)
+            if self._binds(seen, prices, (seen.community_price, exact)):
+                self._bound[strategy].add(seen.step)
         if indifferent:
             self._as_good.setdefault(tally.name, []).append(seen.step)
 
-    def _add_planned(self, seen: GameStep, game: Game) -> None:
-        """Check that prices are the marginal cost delivered, within limits."""
-        exact = solve_planner(game)
-        prices = np.append(seen.community_price, seen.utility_price)
-        off = np.abs(prices - np.append(exact.community_price, exact.utility_price))
-        scale = self._aggregator_range + np.abs(prices)
-        there = ~np.isnan(prices)
+    def _add_planned(self, seen: GameStep) -> None:
+        """Check that prices are what one more kWh costs where it is delivered."""
+        there = ~np.isnan(seen.community_price)
+        planned = seen.planned(self.inputs)
+        if seen.utility_price < 0 and planned.tree.loses:
+            self._planned.tell("not checked where a kWh costs less than nothing and lines lose")
+            return
+        prices = np.where(there, seen.community_price, 0.0).tolist()
+        utility, off = planned.wrong_by(seen.utility_price, prices)
+        scale = self._aggregator_range + np.abs([*prices, seen.utility_price])
+        apart = np.append(np.where(there, off, 0.0), utility) / scale
         items = [*self.inputs.communities, "the utility"]
-        label = self._label(seen, "planner", items)
-        self._planned.add(np.where(there, off / scale, 0.0)[None, None], label, seen.step)
+        self._planned.add(apart[None, None], self._label(seen, "planner", items), seen.step)
 
     def checks(self) -> list[Check]:
         """Return what was found."""
@@ -132,69 +143,74 @@ class EquilibriumAudit:
     def _label(self, seen: GameStep, strategy: str, items: list[str] | str) -> Label:
         return self.inputs.places.label(items, seen.step, [strategy])
 
-    def _add_utility(self, seen: GameStep, game: Game, exact: Outcome, followed: Outcome) -> bool:
+    def _add_utility(self, seen: GameStep, game: PriceGame, best: UtilityBest) -> bool:
         """Compare the utility's price; return whether another one is equally good."""
         tally = self._utility
-        off = abs(seen.utility_price - exact.utility_price) / self._utility_range
+        off = abs(seen.utility_price - best.price) / self._utility_range
         as_good = False
         if off > tally.tolerance:
-            earned, most = (
-                float(
-                    utility_profit(
-                        game.cost,
-                        np.array(o.utility_price),
-                        o.demand_kwh.sum(),
-                        np.squeeze(game.lost_kwh(o.demand_kwh[:, None])),
-                    )
-                )
-                for o in (followed, exact)
+            answers = game.answers(seen.utility_price)
+            allowed = max(*game.tree.over(best.demand_kwh, owner=-1), DUST_KWH)
+            earns = max(
+                game.profit(seen.utility_price, energies)
+                if max(game.tree.over(energies, owner=-1)) <= allowed
+                else -np.inf
+                for energies in (answers.least_kwh, answers.most_kwh)
             )
-            less = (most - earned) / max(abs(most), 1.0)
-            as_good = abs(less) <= _SAME
+            as_good = best.profit - earns <= best.rounding
             if as_good:
                 self._as_good.setdefault(tally.name, []).append(seen.step)
             else:
-                self._lost = max(self._lost, less)
+                less = best.profit - earns if np.isfinite(earns) else 0.0
+                self._lost = max(self._lost, less / max(abs(best.profit), 1.0))
         label = self._label(seen, "three_level", [])
         tally.add(np.array([[0.0 if as_good else off]]), label, seen.step)
         return as_good
 
     def _community_prices(
-        self, seen: GameStep, followed: Outcome
+        self, seen: GameStep, game: PriceGame
     ) -> tuple[NDArray[np.float64], bool]:
-        """Return how far the prices are from the best answers to the utility's price.
+        """Return how far the prices are from the nearest best answers to the utility's price.
 
         A price at which the aggregator earns as much counts as an answer as good; whether there is
         one is returned too.
         """
-        tolerance = self._communities["three_level"].tolerance
-        off = np.abs(seen.community_price - followed.community_price) / self._aggregator_range
+        nearest = _nearest_best(game, seen.utility_price, seen.community_price)
+        off = np.abs(seen.community_price - nearest) / self._aggregator_range
         off[np.isnan(seen.community_price)] = 0.0
-        if not (off > tolerance).any():
-            return off, False
-        earned, most = (
-            (price - seen.utility_price) * seen.demand_kwh(price)
-            for price in (seen.community_price, followed.community_price)
-        )
-        as_good = (off > tolerance) & (np.abs(most - earned) <= _SAME * np.maximum(np.abs(most), 1))
+        as_good = np.zeros(len(off), dtype=bool)
+        drawn = seen.demand_kwh(seen.community_price)
+        for m in np.flatnonzero(off > self._communities["three_level"].tolerance).tolist():
+            demand = game.demands[m]
+            if isinstance(demand, float):
+                continue
+            best = best_prices(demand, seen.utility_price)
+            price = float(seen.community_price[m])
+            # A price that overloads its line is none, whatever it earns.
+            allowed = demand.lowest <= price <= demand.highest
+            earns = earned(drawn[m], price, seen.utility_price)
+            as_good[m] = allowed and best.profit - earns <= best.rounding
         return np.where(as_good, 0.0, off), bool(as_good.any())
 
-    def _binds(self, seen: GameStep, exact: Outcome) -> bool:
+    def _binds(
+        self,
+        seen: GameStep,
+        utility_prices: tuple[float, float],
+        community_prices: tuple[NDArray[np.float64], NDArray[np.float64]],
+    ) -> bool:
         """Whether a bound of a vehicle or of a price is met, at these prices or the exact ones."""
-        bounds = self.inputs.bounds
+        bounds, stores = self.inputs.bounds, seen.stores
         answering = np.isin(np.arange(len(seen.passive_kwh)), seen.where)
-        for prices in (seen.community_price, exact.community_price):
-            wanted = seen.wanted_kwh(prices)
-            clipped = (wanted < seen.lower_kwh) | (wanted > seen.upper_kwh)
-            # A vehicle stays idle in a whole range of prices only because of its losses.
-            clipped |= (wanted == 0.0) & (seen.lower_kwh < seen.upper_kwh)
+        for prices in community_prices:
+            answers = stores.best_exchange(seen.price_of_each(prices))
+            clipped = (answers <= stores.lower_kwh) | (answers >= stores.upper_kwh)
+            # With losses a battery that is left as it is meets the end of a line too.
+            clipped |= answers == 0.0
             met = (prices <= bounds.aggregator_lower) | (prices >= bounds.aggregator_upper)
             if (clipped & (seen.where >= 0)).any() or (met & answering).any():
                 return True
-        return any(
-            price in (bounds.utility_lower, bounds.utility_upper)
-            for price in (seen.utility_price, exact.utility_price)
-        )
+        ends = (bounds.utility_lower, bounds.utility_upper)
+        return any(price in ends for price in utility_prices)
 
     def _explained(self, check: Check, strategy: str) -> Check:
         """Say why a check fails where the scenario's own choices are the reason."""
@@ -217,3 +233,38 @@ class EquilibriumAudit:
 
 def _joined(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
+
+
+def _nearest_best(
+    game: PriceGame, utility_price: float, community_price: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return each aggregator's best price, of several equally good ones the nearest to its own."""
+    nearest = np.empty(len(community_price))
+    for m, best in enumerate(game.answers(utility_price).best):
+        if best is None:
+            nearest[m] = game.captive_price(utility_price)
+        else:
+            apart = np.nan_to_num(np.abs(best.price - community_price[m]))
+            nearest[m] = best.price[np.argmin(apart)]
+    return nearest
+
+
+def _attained_lowest(game: PriceGame, best: UtilityBest, price_range: float) -> bool:
+    """Whether the utility earns its best where aggregators take the lowest of their best prices.
+
+    It does not where its best price is the one from which on an aggregator asks another price: just
+    below it the community draws more than its demand can fall in between.
+    """
+    below = EXACT * price_range
+    for demand, answer, drawn in zip(
+        game.demands,
+        game.answers(best.price - below).best,
+        best.demand_kwh,
+        strict=True,
+    ):
+        if answer is None or isinstance(demand, float):
+            continue
+        falls = below * float(np.abs(demand.gain).max()) + EXACT * max(abs(drawn), 1.0)
+        if answer.demand_kwh[0] - drawn > falls:
+            return False
+    return True

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.battery import charged
-from hmesh.markets.planner import solve_planner
-from hmesh.markets.three_level_game import Game
-from hmesh.markets.welfare import satisfaction
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.member_energies import feeders_out
+from hmesh.runs.audits.reference.planner import welfare
+from hmesh.runs.audits.reference.stores import AnsweringStores
+from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
@@ -49,12 +49,14 @@ class VehicleSchemeAudit(SchemeAudit):
     def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
         self.inputs = VehicleRunInputs.of(inputs)
         self.unknown_answers = "" if self.inputs.all_recorded else self.inputs.not_all_recorded
+        self._behaving = behaviours_of(inputs, "vehicles")
+        # Their answers to prices are their own, and so are those of their aggregators.
+        self.answers_by_design = bool(self._behaving)
         self._run, self._hours = run, hours
         self._rows: Columns = {}
         self._first = 0
         shape = (2, inputs.steps, len(inputs.strategies))
         self._welfare = np.zeros(shape) if inputs.scenario.welfare_recorded else None
-        self._connections = self.answer_nodes()
 
     def opening(self) -> Iterator[Check]:
         """Open the tables, and check who the vehicles are."""
@@ -63,7 +65,9 @@ class VehicleSchemeAudit(SchemeAudit):
         yield check_fleet(inputs, fleet)
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         self.traffic = TrafficAudit(inputs, TableReader(run, "trips", names, inputs.start_ms))
-        self.vehicles = VehicleAudit(inputs, self._hours, fleet, feeders_out(inputs))
+        self.vehicles = VehicleAudit(
+            inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values()
+        )
         self.equilibrium = EquilibriumAudit(inputs, fleet)
         self._reader = vehicle_reader(run, inputs)
         setting = inputs.of_scheme("vehicles")
@@ -81,23 +85,20 @@ class VehicleSchemeAudit(SchemeAudit):
         self.vehicles.add(first, rows, where, km, travel)
         self._rows, self._first = rows, first
 
-    def game(self, step: int, strategy: int) -> tuple[GameStep, Game] | None:
+    def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
-        named = self.inputs.vehicle_strategies[strategy]
-        bargains = named != "typical" and not self.inputs.own_rule(strategy)
-        grid = self.grid
-        if grid is None or not self.inputs.all_recorded:
+        bargains = self.inputs.vehicle_strategies[strategy] != "typical"
+        bargains &= not self.inputs.own_rule(strategy) and not self._behaving
+        if self.grid is None or not self.inputs.all_recorded:
             return None
-        vehicles: Vehicles = self.inputs.scenario.vehicles
-        seen = _seen(
-            vehicles, self._rows, self._hours, self._first, step, strategy, grid, self._connections
-        )
+        if not bargains and self._welfare is None:
+            return None
+        seen = self._seen(step, strategy, self.grid)
         if self._welfare is not None:
-            planned = seen.game(self.inputs, grid.grid, planned=True)
-            self._welfare[:, step, strategy] = _welfare(self.inputs, seen, planned)
+            self._welfare[:, step, strategy] = _welfare(self.inputs, seen)
         if not bargains:
             return None
-        game = seen.game(self.inputs, grid.grid, planned=named == "planner")
+        game = seen.game(self.inputs)
         self.equilibrium.add(seen, game)
         return seen, game
 
@@ -112,14 +113,49 @@ class VehicleSchemeAudit(SchemeAudit):
             return None
         return self._welfare[0], self._welfare[1]
 
+    def _seen(self, step: int, strategy: int, grid: AuditedGrid) -> GameStep:
+        """Return what the vehicles of a step have to decide, and what is decided."""
+        rows, first, hours = self._rows, self._first, self._hours
+        mine = {name: values[step - first, strategy] for name, values in rows.items()}
+        here = {name: values[step, strategy] for name, values in hours.items()}
+        vehicles: Vehicles = self.inputs.scenario.vehicles
+        return GameStep(
+            step=step,
+            strategy=strategy,
+            where=np.where(mine["plugged"] == 1, mine["community"], -1),
+            stores=AnsweringStores(
+                mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"], mine["max_kwh"],
+                vehicles.charge_efficiency, vehicles.discharge_efficiency,
+            ),
+            energy_kwh=mine["energy_kwh"],
+            utility_price=float(here["utility_price"][0]),
+            community_price=here["community_price"],
+            passive_kwh=here["net_kwh"] - here["ev_kwh"],
+            grid=grid,
+        )  # fmt: skip
+
     def rest(self) -> Iterator[tuple[str, Columns]]:
         """Return the rows after the last step."""
         yield "vehicles", self._reader.rest()
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
-        for audit in (self.traffic, self.vehicles, self.equilibrium):
-            yield from audit.checks()
+        yield from self.traffic.checks()
+        yield from self.vehicles.checks()
+        if not self._behaving:
+            yield from self.equilibrium.checks()
+        yield from by_design(self._behaving, "vehicles", self._inapplicable())
+
+    def _inapplicable(self) -> list[str]:
+        """Return the checks that do not apply where vehicles decide by behaviours, in words."""
+        games = {name for name in self.inputs.vehicle_strategies if name != "typical"}
+        if not games:
+            return []
+        checks = ["best response of each of them", "prices of communities in equilibrium"]
+        checks.append("energies in equilibrium")
+        checks += ["price of the utility in equilibrium"] if "three_level" in games else []
+        kept = self.inputs.scenario.messages.keep != "none"
+        return [*checks, *(["answers to offers"] if kept else [])]
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what vehicles draw where they are plugged in [kWh]."""
@@ -158,7 +194,9 @@ class VehicleSchemeAudit(SchemeAudit):
             **_counts(inputs, hours),
         }
         solver = inputs.scenario.game.solver
-        if solver == "exact" and inputs.all_recorded:
+        if solver == "exact" and self._behaving:
+            pass  # Only the equilibrium shows how often the utility's best price is unattained.
+        elif solver == "exact" and inputs.all_recorded:
             by_step["counts.unattained_optima"] = self.equilibrium.unattained
         elif solver in ("grid", "closed_form"):
             by_step["counts.unattained_optima"] = np.zeros_like(self.equilibrium.unattained)
@@ -216,55 +254,14 @@ def _of_vehicles(inputs: VehicleRunInputs, vehicles: VehicleAudit) -> tuple[Figu
     return by_step, of_run
 
 
-def _welfare(inputs: VehicleRunInputs, seen: GameStep, game: Game) -> tuple[float, float]:
+def _welfare(inputs: VehicleRunInputs, seen: GameStep) -> tuple[float, float]:
     """Return the welfare of a step, and the planner's from the same state."""
-    vehicles: Vehicles = inputs.scenario.vehicles
-    there, feed = seen.where >= 0, game.feed
-    assert feed is not None
+    there, tree = seen.where >= 0, seen.tree()
 
     def worth(energy: NDArray[np.float64]) -> float:
-        exchanged = np.bincount(seen.where[there], energy[there], len(seen.passive_kwh))
-        generated = feed.generation_kwh((seen.passive_kwh + exchanged)[:, None])
-        held = charged(
-            seen.usable_kwh, energy, vehicles.charge_efficiency, vehicles.discharge_efficiency
-        )
-        return float(satisfaction(seen.lam, seen.theta, held)[there].sum()) - inputs.cost.total(
-            float(generated[0])
-        )
+        drawn = (seen.passive_kwh + seen.exchanged_kwh(energy)).tolist()
+        cost = inputs.cost.total(tree.generated(drawn))
+        return welfare(seen.stores.satisfaction(energy)[there], cost)
 
-    price = solve_planner(game).community_price
-    return worth(seen.energy_kwh), worth(seen.answers_kwh(price))
-
-
-def _seen(
-    vehicles: Vehicles,
-    rows: Columns,
-    hours: Columns,
-    first: int,
-    step: int,
-    strategy: int,
-    grid: AuditedGrid,
-    connections: NDArray[np.intp] | None,
-) -> GameStep:
-    node_kwh = grid.node_kwh(step, strategy)
-    if connections is not None:
-        np.subtract.at(node_kwh, connections, hours["ev_kwh"][step, strategy])
-    mine = {name: values[step - first, strategy] for name, values in rows.items()}
-    here = {name: values[step, strategy] for name, values in hours.items()}
-    return GameStep(
-        step=step,
-        strategy=strategy,
-        where=np.where(mine["plugged"] == 1, mine["community"], -1),
-        lam=mine["lam"],
-        theta=mine["theta"],
-        usable_kwh=mine["usable_kwh"],
-        lower_kwh=mine["min_kwh"],
-        upper_kwh=mine["max_kwh"],
-        energy_kwh=mine["energy_kwh"],
-        utility_price=float(here["utility_price"][0]),
-        community_price=here["community_price"],
-        passive_kwh=here["net_kwh"] - here["ev_kwh"],
-        node_kwh=node_kwh,
-        charge_efficiency=vehicles.charge_efficiency,
-        discharge_efficiency=vehicles.discharge_efficiency,
-    )
+    prices = np.array(seen.planned(inputs).best().price)
+    return worth(seen.energy_kwh), worth(seen.answers_kwh(prices))

@@ -9,6 +9,7 @@ from hmesh.environment.battery import usable_kwh
 from hmesh.environment.trips import Whole
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
+from hmesh.runs.schemes.step_rows import first_recorded, write_rows
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 def recorded_vehicles(setting: "Setting") -> int:
     """Return how many vehicles, counted from the first, are written down."""
     wanted, size = setting.scenario.record.vehicles, len(setting.schemes["vehicles"].fleet)
-    if isinstance(wanted, int):
-        return min(wanted, size)
-    return size if wanted == "all" else 0
+    return first_recorded(wanted, size)
 
 
 def write_fleet(writer: RowWriter, setting: "Setting") -> None:
@@ -56,11 +55,11 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
     plugged = vehicles.fleet.plugged[rows]
     lower, upper = vehicles.fleet.exchange_bounds(rows, energy, plugged)
     _, unmet = vehicles.fleet.driving_kwh(np.arange(recorded))
-    writer.add(
+    write_rows(
+        writer,
+        vehicles,
         "vehicles",
         {
-            "step": simulation.step_index,
-            "strategy": simulation.strategy,
             "vehicle": np.arange(recorded),
             "community": Coded(where, setting.communities),
             "soc": energy / fleet["capacity_kwh"][rows],

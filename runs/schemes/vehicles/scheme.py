@@ -30,9 +30,9 @@ SCHEME = SchemeDescriptor(
     tables=".tables:TABLES",
     audit=".audit_scheme:VehicleSchemeAudit",
     pictures=(
-        ("charging", "hmesh.runs.pictures.prices_and_charging:draw_charging"),
-        ("state_of_charge", ".pictures:draw_state_of_charge"),
-        ("whereabouts", ".pictures:draw_whereabouts"),
+        ("charging", "hmesh.runs.pictures.prices_and_charging:charging"),
+        ("state_of_charge", ".charts:state_of_charge"),
+        ("whereabouts", ".charts:draw_whereabouts"),
     ),
     charts=".charts:vehicle_charts",
     sentence=".sentences:sentence",
@@ -64,4 +64,5 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     size_note=".size:size_note",
     rules="hmesh.runs.world.market:RULES",
+    deciding="hmesh.agents.electric_vehicle:ElectricVehicle",
 )

@@ -8,12 +8,9 @@ from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import Problem
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
-    Efficiency,
-    NotNegative,
-    Positive,
     SchemeSection,
-    Share,
     above_lowest,
     existing,
     within_limits,
@@ -35,18 +32,14 @@ class Vehicles(SchemeSection):
     day_plans: str | None = Field(
         default=None, description="CSV file of day plans, or null for the ten published ones"
     )
-    capacity_kwh: Positive = Field(default=40.0, description="capacity of a battery [kWh]")
-    power_kw: Positive = Field(default=7.0, description="highest power at the plug [kW]")
-    consumption_kwh_per_km: NotNegative = Field(
-        default=0.16, description="consumption driving [kWh/km]"
-    )
-    soc_min: Share = Field(default=0.2, description="lowest state of charge for discharging [1]")
-    soc_max: Share = Field(default=0.9, description="highest state of charge for charging [1]")
-    soc_start: Share = Field(default=0.5, description="state of charge at the start [1]")
-    charge_efficiency: Efficiency = Field(default=1.0, description="stored per energy charged [1]")
-    discharge_efficiency: Efficiency = Field(
-        default=1.0, description="delivered per energy taken out [1]"
-    )
+    capacity_kwh: keys.Capacity = 40.0
+    power_kw: keys.PlugPower = 7.0
+    consumption_kwh_per_km: keys.Consumption = 0.16
+    soc_min: keys.DischargeSocMin = 0.2
+    soc_max: keys.ChargeSocMax = 0.9
+    soc_start: keys.SocStart = 0.5
+    charge_efficiency: keys.ChargeEfficiency = 1.0
+    discharge_efficiency: keys.DischargeEfficiency = 1.0
     lam: Preference = money(
         MONEY["vehicles.lam"], "satisfaction of the first kWh; two bounds are drawn between"
     )

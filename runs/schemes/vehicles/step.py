@@ -70,6 +70,11 @@ class VehicleSharing(Scheme):
         self.traffic.begin()
         self.look_around()
 
+    @property
+    def deciding(self) -> Fleet:
+        """The vehicles."""
+        return self.fleet
+
     def begin_step(self) -> None:
         """Let chargers fail or be repaired, and cut off the vehicles behind them."""
         fleet, simulation = self.fleet.population, self.simulation
@@ -87,6 +92,7 @@ class VehicleSharing(Scheme):
 
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
+        self.fleet.begin_step()
         self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
         self.present = np.array([len(parked) for parked in self.parked])
         self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
@@ -99,6 +105,7 @@ class VehicleSharing(Scheme):
         workers it is by day. `hmesh.environment.night_at_home` defines which stay it is.
         """
         finished = self.fleet.population["day_finished"]
+        self.fleet.population.heard["unpriced"] = True
         exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in self.parked]
         self.simulation.bus.send(
             PlugIn(
@@ -232,12 +239,23 @@ class VehicleSharing(Scheme):
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
+        if self.strategy != "typical" and len(self.fleet.self_willed):
+            self._learn()
         for parked, energy in zip(
             self.parked, self.simulation.market.decision.exchange_kwh, strict=True
         ):
             parked.move(energy)
         self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
         self.traffic.end_step()
+
+    def _learn(self) -> None:
+        """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
+        decision = self.simulation.market.decision
+        paid = float((self.simulation.paid_price() * self.vehicle_kwh).sum())
+        mean_paid = paid / max(int(self.present.sum()), 1)
+        for m in self.simulation.supplied_communities:
+            price = float(decision.community_price[m])
+            self.parked[m].learn(price, decision.exchange_kwh[m], mean_paid)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""

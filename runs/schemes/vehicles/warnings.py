@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from math import inf
 
 from hmesh.environment.errors import Problem
+from hmesh.runs.plugins.registered import BEHAVIOURS
 from hmesh.runs.scenarios.money_defaults import Given
 from hmesh.runs.scenarios.plausibility import FAR_ABOVE, span, span_text
 from hmesh.runs.scenarios.scenario import Scenario
@@ -11,7 +12,8 @@ from hmesh.runs.schemes.vehicles.section import Vehicles
 
 
 def vehicle_warnings(scenario: Scenario) -> Iterator[Problem]:
-    """Yield a warning of preferences that no price of the scenario reaches."""
+    """Yield warnings of preferences that no price reaches, and of prices that know no behaviour."""
+    yield from _prices_without_behaviours(scenario)
     vehicles: Vehicles = scenario.vehicles
     if not (Given(scenario.model_dump()).bargains and vehicles.expected(scenario)):
         return
@@ -27,3 +29,15 @@ def vehicle_warnings(scenario: Scenario) -> Iterator[Problem]:
     elif lam[1] < prices[0]:
         message = f"{shown} lies below the lowest community price, {prices[0]:g}"
         yield Problem("vehicles.lam", f"{message}: no vehicle ever charges")
+
+
+def _prices_without_behaviours(scenario: Scenario) -> Iterator[Problem]:
+    """Yield a warning where prices are computed that vehicles do not answer as assumed."""
+    solver = scenario.game.solver
+    schemes = {BEHAVIOURS[choice.behaviour].scheme for choice in scenario.behaviours}
+    if solver == "negotiate" or "vehicles" not in schemes:
+        return
+    if Given(scenario.model_dump()).bargains:
+        message = f"{solver} computes prices from lam and theta of all vehicles"
+        more = "those that follow a behaviour answer otherwise; negotiate asks them"
+        yield Problem("game.solver", f"{message}: {more}")

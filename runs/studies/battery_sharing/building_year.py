@@ -1,6 +1,6 @@
 """A year of buildings and the batteries that level it: everything the study of sharing asks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,18 @@ class BuildingYear:
     def months(self, *wanted: int) -> NDArray[np.bool_]:
         """Return which days lie in some months, shape (days,)."""
         return np.array([day.month in wanted for day in self.dates])
+
+    def on(self, days: NDArray[np.bool_], name: str) -> "BuildingYear":
+        """Return some of its days under a name of their own."""
+        dates = tuple(day for day, chosen in zip(self.dates, days.tolist(), strict=True) if chosen)
+        return replace(self, name=name, load_kwh=self.load_kwh[:, days], dates=dates)
+
+    @property
+    def hottest(self) -> NDArray[np.bool_]:
+        """The one day with the highest hour, shape (days,)."""
+        chosen = np.zeros(len(self.dates), dtype=np.bool_)
+        chosen[int(self.total_kwh.max(axis=1).argmax())] = True
+        return chosen
 
     @property
     def open_days(self) -> NDArray[np.bool_]:

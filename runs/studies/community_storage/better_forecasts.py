@@ -14,9 +14,10 @@ from hmesh.environment.forecasters import (
     RidgeLastDay,
     SeasonalNaive,
 )
-from hmesh.runs.scenarios.scenario import load_scenario
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.community_storage.case import StorageCase, cases_of
+from hmesh.runs.studies.community_storage.openings import PRINTED_DAYS
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 from hmesh.runs.world.setting import Setting, make_setting
 
@@ -258,4 +259,4 @@ def _setting(seed: int, households: int, storages: int) -> Setting:
         f"community_storage.storages=[{', '.join(units)}]",
         "community_storage.plan_on=actual",
     )
-    return make_setting(load_scenario("community-storage", changes, seed))
+    return make_setting(study_scenario("community-storage", *changes, base=PRINTED_DAYS, seed=seed))

@@ -90,9 +90,9 @@ class StorageCase:
             self.most_kwh, self.step_h,
         )  # fmt: skip
 
-    def normal(self, sharing: Sharing = "priority") -> NDArray[np.float64]:
+    def normal(self, sharing: Sharing = "priority", *, static: bool = False) -> NDArray[np.float64]:
         """Return what each household gets with alpha = 1, shape (households,) [kWh]."""
-        return self._each(self.horizon(), np.ones(1), sharing)
+        return self._each(self.horizon(static=static), np.ones(1), sharing)
 
     def optimal(
         self,

@@ -1,4 +1,4 @@
-"""A week of the study of school buses as batteries live it: what its accounting leaves out."""
+"""A week of the study of school buses with every battery: what its accounting leaves out."""
 
 import tempfile
 from collections.abc import Callable
@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.school_buses.school_day import SEASONS, season_load
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 from hmesh.runs.world.setting import make_setting
@@ -15,6 +16,7 @@ from hmesh.runs.world.simulation import Simulation
 # A week of school in each season, Monday to the Saturday morning on which the last night ends.
 STARTS = {"winter": "2023-01-23", "spring": "2023-04-17", "fall": "2023-10-16"}
 HOURS = 126
+DAYS = len(range(0, HOURS - 24, 24)) + 1
 NAMES = {
     "valley_charging": "G2V",
     "centralised": "CEN",
@@ -22,14 +24,25 @@ NAMES = {
 }
 
 
-def lived(tick: Callable[[], None]) -> list[ReportSection]:
-    """Return what the weeks come to where nothing is forgotten, with and without a reserve."""
-    rows: list[tuple[Cell, ...]] = []
+type Weeks = dict[tuple[str, bool], dict[str, dict[str, Any]]]
+
+
+def weeks(tick: Callable[[], None] = lambda: None) -> Weeks:
+    """Return the summaries of every strategy by season and by whether a reserve is kept."""
+    found: Weeks = {}
     with tempfile.TemporaryDirectory() as folder:
         for reserve in (False, True):
             for season in SEASONS:
-                rows += _week(Path(folder), season, reserve=reserve)
+                found[season, reserve] = _week(Path(folder), season, reserve=reserve)
             tick()
+    return found
+
+
+def lived(found: Weeks) -> ReportSection:
+    """Return what the weeks come to where nothing is forgotten, with and without a reserve."""
+    rows = [
+        row for (season, reserve), week in found.items() for row in _rows(week, season, reserve)
+    ]
     columns = (
         Column("strategy and season"),
         Column("reserve kept"),
@@ -52,12 +65,12 @@ def lived(tick: Callable[[], None]) -> list[ReportSection]:
         "is sold in the morning is missing in the afternoon, and after the second round nothing "
         "is left for an evening peak.",
     )
-    title = "The same weeks lived through, with nothing forgotten"
-    return [ReportSection("lived", title, columns, tuple(rows), text)]
+    title = "The same weeks simulated with every battery, with nothing forgotten"
+    return ReportSection("lived", title, columns, tuple(rows), text)
 
 
-def _week(folder: Path, season: str, *, reserve: bool) -> list[tuple[Cell, ...]]:
-    """Return the rows of a season: reductions against charging after use."""
+def _week(folder: Path, season: str, *, reserve: bool) -> dict[str, dict[str, Any]]:
+    """Return the summary of a season's week under every strategy."""
     scenario = week_scenario(folder, season, reserve=reserve)
     setting = make_setting(scenario)
     summaries: dict[str, dict[str, Any]] = {}
@@ -66,27 +79,48 @@ def _week(folder: Path, season: str, *, reserve: bool) -> list[tuple[Cell, ...]]
         for _ in range(scenario.steps):
             simulation.step()
         summaries[strategy] = simulation.summary()
-    reference = summaries["charge_after_use"]
-    days = len(range(0, HOURS - 24, 24)) + 1
+    return summaries
 
-    def cut(value: float, name: str) -> float:
-        return 100.0 * (1.0 - value / float(reference[name]))
 
+def _rows(
+    summaries: dict[str, dict[str, Any]], season: str, reserve: bool
+) -> list[tuple[Cell, ...]]:
+    """Return the rows of a season: reductions against charging after use."""
     return [
         (
             f"{short} {season}",
             reserve,
-            cut(summary["generation_cost"], "generation_cost"),
-            cut(summary["generation_cost"] + summary["school_income"], "generation_cost"),
-            cut(summary["school_bill"], "school_bill"),
-            cut(summary["par"], "par"),
-            float(summary["school_sold_kwh"]) / 1e3 / days,
-            int(summary["counts"]["unmet_rounds"]),
-            float(summary["school_unmet_kwh"]) / 1e3 / days,
+            cut_of(summaries, strategy, "generation_cost"),
+            cut_of(summaries, strategy, "generation_cost", "school_income"),
+            cut_of(summaries, strategy, "school_bill"),
+            cut_of(summaries, strategy, "par"),
+            sold_mwh(summaries, strategy),
+            int(summaries[strategy]["counts"]["unmet_rounds"]),
+            float(summaries[strategy]["school_unmet_kwh"]) / 1e3 / DAYS,
         )
         for strategy, short in NAMES.items()
-        for summary in (summaries[strategy],)
     ]
+
+
+def cut_of(summaries: dict[str, dict[str, Any]], strategy: str, name: str, *more: str) -> float:
+    """Return by how much less a strategy has of something than charging after use has [%].
+
+    Parameters
+    ----------
+    summaries
+        Summaries of a week by strategy.
+    strategy, name
+        The strategy, and the figure of the summary.
+    more
+        Figures that are added to that of the strategy alone.
+    """
+    summary, reference = summaries[strategy], float(summaries["charge_after_use"][name])
+    return 100.0 * (1.0 - sum(float(summary[each]) for each in (name, *more)) / reference)
+
+
+def sold_mwh(summaries: dict[str, dict[str, Any]], strategy: str) -> float:
+    """Return what schools sell on a day of a week [MWh]."""
+    return float(summaries[strategy]["school_sold_kwh"]) / 1e3 / DAYS
 
 
 def week_scenario(folder: Path, season: str, *, reserve: bool) -> Scenario:
@@ -107,4 +141,4 @@ def week_scenario(folder: Path, season: str, *, reserve: bool) -> Scenario:
         f"school_buses.reserve={str(reserve).lower()}",
         f"communities.rochester.members=[{{kind: building, name: system, file: {file}}}]",
     ]
-    return load_scenario("school-buses", changes)
+    return study_scenario("school-buses", *changes)

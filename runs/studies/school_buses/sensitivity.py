@@ -16,37 +16,62 @@ BATTERIES_KWH = (120, 140, 160, 180, 200, 220, 240)
 FINE_BATTERIES_KWH = np.arange(120.0, 301.0)
 
 
+# What is varied: the input, its name and the head of its column, its values, and the figures.
+STUDIED = (
+    ("schools", "number of schools", "4.5 to 4.7"),
+    ("km", "length of a round", "4.8 to 4.10"),
+    ("battery_kwh", "size of a battery", "4.11 to 4.13"),
+)
+_HEADS = {
+    "schools": ("schools", COUNTS),
+    "km": ("round [km]", DISTANCES_KM),
+    "battery_kwh": ("battery [kWh]", BATTERIES_KWH),
+}
+
+
 def sensitivity() -> list[ReportSection]:
     """Return the studies of the number of schools, the distance and the battery."""
-    return [
-        *_studied("schools", "number of schools", "schools", COUNTS, "4.5 to 4.7"),
-        *_studied("km", "length of a round", "round [km]", DISTANCES_KM, "4.8 to 4.10"),
-        *_studied("battery_kwh", "battery", "battery [kWh]", BATTERIES_KWH, "4.11 to 4.13"),
-        _batteries(),
-    ]
+    sections = [section for each in STUDIED for section in _studied(*each)]
+    return [*sections, _batteries()]
 
 
-def _studied(
-    key: str, name: str, head: str, values: tuple[int, ...], figures: str
-) -> list[ReportSection]:
+def over_input(
+    key: str,
+) -> tuple[str, tuple[int, ...], dict[tuple[int, int], dict[str, float]]]:
+    """Return how an input is called, its values, and what comes of each required demand.
+
+    Returns
+    -------
+    head : str
+        The input with its unit.
+    values : tuple of int
+    found : dict
+        Price [USD/kWh], energy [MWh] and saving [%] by value and required demand [MWh].
+    """
+    head, values = _HEADS[key]
+    found = {}
+    for value in values:
+        for required in REQUIRED_MWH:
+            outcome, without = _hour(key, value, required)
+            found[value, required] = {
+                "price": outcome.price,
+                "energy": float(outcome.energy_kwh.sum()) / 1e3,
+                "saving": 100 * (1 - outcome.additional_cost / without),
+            }
+    return head, values, found
+
+
+def _studied(key: str, name: str, figures: str) -> list[ReportSection]:
     """Return price, energy and saving over one input, for every required demand."""
-    found = {
-        (value, required): _hour(key, value, required)
-        for value in values
-        for required in REQUIRED_MWH
-    }
+    head, values, found = over_input(key)
     sections = []
-    for quantity, unit, of in (
-        ("price", "USD/kWh", lambda f, g: f.price),
-        ("energy", "MWh", lambda f, g: float(f.energy_kwh.sum()) / 1e3),
-        ("saving", "%", lambda f, g: 100 * (1 - f.additional_cost / g)),
-    ):
+    for quantity, unit in (("price", "USD/kWh"), ("energy", "MWh"), ("saving", "%")):
         columns = (
             Column(head),
             *(Column(f"{quantity} at {r} MWh [{unit}]", ".3f") for r in REQUIRED_MWH),
         )
         rows: list[tuple[Cell, ...]] = [
-            (str(value), *(of(*found[value, required]) for required in REQUIRED_MWH))
+            (value, *(found[value, required][quantity] for required in REQUIRED_MWH))
             for value in values
         ]
         first, last = (float(str(row[1])) for row in (rows[0], rows[-1]))
@@ -54,9 +79,9 @@ def _studied(
             f"{quantity.capitalize()} by {name}: {_course(first, last)} {unit} at 1 MWh required"
         )
         text = (f"Figures {figures} of the source, whose values are not printed.",)
-        bars = Bars(head, tuple(c.name for c in columns[1:]), f"{quantity} [{unit}]")
+        lines = Bars(head, tuple(c.name for c in columns[1:]), f"{quantity} [{unit}]", curves=True)
         file = f"{quantity}_by_{key.removesuffix('_kwh')}"
-        sections.append(ReportSection(file, title, columns, tuple(rows), text, bars))
+        sections.append(ReportSection(file, title, columns, tuple(rows), text, lines))
     return sections
 
 

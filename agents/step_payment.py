@@ -1,0 +1,31 @@
+"""What agents hear of a step once everybody has paid: what a behaviour learns from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class StepPayment[E: (float, NDArray[np.float64])]:
+    """What an agent paid in a step, and what others of its kind paid.
+
+    Attributes
+    ----------
+    price : float
+        What its community pays in the step [money/kWh].
+    energy_kwh : float or array, shape (n,)
+        What it exchanges in the step, above 0 charging [kWh].
+    mean_paid : float
+        What those of its kind pay on average that could exchange energy in the step, negative
+        where they receive money [money].
+    """
+
+    price: float
+    energy_kwh: E
+    mean_paid: float
+
+    @property
+    def paid(self) -> E:
+        """What it pays, negative where it receives money [money]."""
+        return self.price * self.energy_kwh

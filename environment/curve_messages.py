@@ -1,0 +1,100 @@
+"""What leaders and followers say where followers tell their answers to every price at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.messages import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveRequest(Message):
+    """A leader asks its followers for their answers to every price of a range.
+
+    Attributes
+    ----------
+    lowest_price, highest_price
+        The range [money/kWh].
+    """
+
+    lowest_price: float
+    highest_price: float
+
+    @property
+    def value(self) -> float:
+        """The highest price [money/kWh]."""
+        return float(self.highest_price)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveBid(Message):
+    """Followers tell what they would take at every price.
+
+    Attributes
+    ----------
+    curves
+        A row for each, as of `hmesh.markets.told_curves.COLUMNS`, array of shape (count, 9); NaN
+        of a follower that cannot say it as a curve.
+    """
+
+    curves: NDArray[np.float64]
+
+    @property
+    def value(self) -> float:
+        """What they would take at a price that is low enough [kWh]."""
+        return float(np.nansum(self.curves[:, 0]))
+
+
+class SupplyCurveRequest(CurveRequest):
+    """A utility asks schools what they would sell at every incentive price of a range."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyCurveBid(Message):
+    """Schools tell what they would sell at every incentive price.
+
+    Attributes
+    ----------
+    curves
+        A row for each, as of `hmesh.markets.told_curves.SUPPLY_COLUMNS`, array of shape (count, 5);
+        NaN of a school that cannot say it as a curve.
+    """
+
+    curves: NDArray[np.float64]
+
+    @property
+    def value(self) -> float:
+        """What they would sell at a price that is high enough [kWh]."""
+        from_price, to_price, slope, _, jump = self.curves.T
+        return float(np.nansum(slope * (to_price - from_price) + jump))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommunityCurve(Message):
+    """An aggregator tells what its community would take at every price of the utility.
+
+    Attributes
+    ----------
+    start_price
+        Prices from which each piece holds, ascending, array of shape (pieces,) [money/kWh].
+    offset_kwh, gain
+        At a price p a piece comes to ``offset_kwh + gain p``, arrays of shape (pieces,)
+        [kWh, kWh^2/money].
+    """
+
+    start_price: NDArray[np.float64]
+    offset_kwh: NDArray[np.float64]
+    gain: NDArray[np.float64]
+
+    @property
+    def value(self) -> float:
+        """What the community would take at the lowest price [kWh]."""
+        return float(self.offset_kwh[0] + self.gain[0] * self.start_price[0])
+
+    def demand_kwh(self, price: float) -> float:
+        """Return what it would take at a price [kWh]."""
+        piece = max(int(self.start_price.searchsorted(price)) - 1, 0)
+        return float(self.offset_kwh[piece] + self.gain[piece] * price)

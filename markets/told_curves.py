@@ -1,0 +1,155 @@
+"""Answers to every price at once, as batteries tell them: a row of numbers for each battery."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.school_response import price_of_surplus, school_response
+from hmesh.markets.vehicle_response import FloatOrArray
+
+# What all together say of a battery: what it buys at the lowest price, its line or its charging
+# line, its discharging line, and its jump. A slope or an energy of 0 means that there is none.
+COLUMNS = (
+    "saturated_kwh",
+    "full_price", "empty_price", "slope",
+    "second_full_price", "second_empty_price", "second_slope",
+    "jump_price", "jump_kwh",
+)  # fmt: skip
+SUPPLY_COLUMNS = ("from_price", "to_price", "slope", "surplus_price", "surplus_kwh")
+SATURATED, FIRST, SECOND, JUMP = 0, slice(1, 4), slice(4, 7), slice(7, 9)
+
+
+def battery_curves(
+    lam: FloatOrArray,
+    theta: FloatOrArray,
+    usable_kwh: NDArray[np.float64],
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+    charge_efficiency: FloatOrArray = 1.0,
+    discharge_efficiency: FloatOrArray = 1.0,
+) -> NDArray[np.float64]:
+    """Return the answer of each battery to every price.
+
+    Parameters
+    ----------
+    lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
+        As in :func:`hmesh.markets.answers.battery_answers`.
+
+    Returns
+    -------
+    array, shape (n, 9)
+        The quantities of `COLUMNS` of each [kWh, money/kWh, kWh^2/money].
+    """
+    count = len(usable_kwh)
+    curves = np.zeros((count, len(COLUMNS)))
+    curves[:, SATURATED] = upper_kwh
+    columns = [
+        np.broadcast_to(column, count)
+        for column in (
+            lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
+        )
+    ]  # fmt: skip
+    lossless = (columns[5] == 1.0) & (columns[6] == 1.0)
+    for rows in (np.flatnonzero(lossless), np.flatnonzero(~lossless)):
+        if not len(rows):
+            continue
+        told = battery_answers(0.0, *(column[rows] for column in columns))
+        lines = np.stack((told.full_price, told.empty_price, told.slope), axis=1)
+        curves[rows, FIRST] = lines[: len(rows)]
+        if told.dead_bands:
+            curves[rows, SECOND] = lines[len(rows) :]
+        if len(told.jump_price):
+            # A battery that holds more than it values may jump from one line to the other.
+            unwanted = columns[0][rows] - columns[1][rows] * columns[2][rows] < 0.0
+            for row in rows[unwanted]:
+                one = battery_answers(0.0, *(column[row : row + 1] for column in columns))
+                curves[row] = told_curve(one)
+    return curves
+
+
+def told_curve(answers: Answers) -> NDArray[np.float64]:
+    """Return the answers of one battery as a row, shape (9,)."""
+    curve = np.zeros(len(COLUMNS))
+    curve[SATURATED] = answers.saturated_kwh
+    lines = np.stack((answers.full_price, answers.empty_price, answers.slope), axis=1)
+    for place, line in zip((FIRST, SECOND), lines, strict=False):
+        curve[place] = line
+    if len(answers.jump_price):
+        curve[JUMP] = answers.jump_price[0], answers.jump_kwh[0]
+    return curve
+
+
+def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
+    """Return what batteries buy together that told their curves, and a load beside them.
+
+    Parameters
+    ----------
+    fixed_kwh : float
+        Load that does not answer to prices [kWh].
+    curves : array, shape (n, 9)
+        As of `battery_curves`.
+    """
+    dead_band, jumps = curves[:, SECOND][:, 2] > 0.0, curves[:, JUMP][:, 1] > 0.0
+    banded = curves[dead_band]
+    lines = np.concatenate((banded[:, FIRST], banded[:, SECOND], curves[~dead_band, FIRST]))
+    full, empty, slope = np.ascontiguousarray(lines.T)
+    jump_price, jump_kwh = np.ascontiguousarray(curves[jumps, JUMP].T)
+    saturated = fixed_kwh + float(np.ascontiguousarray(curves[:, SATURATED]).sum())
+    return Answers(saturated, full, empty, slope, len(banded), jump_price, jump_kwh)
+
+
+def school_curves(
+    lam: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    average_price: NDArray[np.float64],
+    stored_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+    *,
+    saturates: bool | NDArray[np.bool_] = True,
+    discharge_efficiency: FloatOrArray = 1.0,
+) -> NDArray[np.float64]:
+    """Return what each school sells at every incentive price.
+
+    Parameters
+    ----------
+    lam, theta, average_price, stored_kwh, upper_kwh, saturates, discharge_efficiency
+        As in :func:`hmesh.markets.school_response.school_response`.
+
+    Returns
+    -------
+    array, shape (schools, 5)
+        The quantities of `SUPPLY_COLUMNS` of each: the prices between which it sells more with
+        the price, how much more, and what it sells at once from the price of its surplus on
+        [money/kWh, kWh^2/money, kWh].
+    """
+    columns = (lam, theta, average_price, stored_kwh, upper_kwh)
+    marginal = lam + average_price - theta * stored_kwh
+    begins = marginal / discharge_efficiency
+    slope = np.square(discharge_efficiency) / theta
+    ends = begins + upper_kwh / slope
+    surplus_price = price_of_surplus(average_price, discharge_efficiency)
+    at_once = np.where(
+        saturates,
+        school_response(
+            surplus_price, *columns, saturates=saturates, discharge_efficiency=discharge_efficiency
+        ),
+        0.0,
+    )
+    # What it would sell below the price of its surplus it sells at once when that is reached.
+    first = np.where(saturates, np.maximum(begins, surplus_price), begins)
+    return np.stack((np.minimum(first, ends), ends, slope, surplus_price, at_once), axis=1)
+
+
+def supply_kwh(curves: NDArray[np.float64], price: float) -> NDArray[np.float64]:
+    """Return what each school sells at a price by its curve [kWh], shape (schools,).
+
+    Parameters
+    ----------
+    curves : array, shape (schools, 5)
+        As of `school_curves`.
+    price : float
+        Incentive price [money/kWh].
+    """
+    first, ends, slope, surplus_price, at_once = curves.T
+    on_line = slope * (np.clip(price, first, ends) - first)
+    return np.asarray(on_line + np.where(price >= surplus_price, at_once, 0.0))

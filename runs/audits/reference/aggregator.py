@@ -1,0 +1,73 @@
+"""The price by which an aggregator earns most, by comparing all lines of its community's demand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.reference.demand import Demand
+from hmesh.runs.audits.reference.stores import Array
+
+# A sum of n numbers is off by at most n roundings of what is added up; a profit has a few more.
+ROUNDINGS = 16
+# Prices that differ by less, as a share, are where two lines meet.
+SAME_PRICE = 1e-15
+
+
+@dataclass(frozen=True, slots=True)
+class BestPrices:
+    """Prices at which an aggregator earns most, to within rounding.
+
+    Attributes
+    ----------
+    price, demand_kwh
+        The prices, ascending [money/kWh], and the demand there [kWh]; of prices that earn the same
+        on neighbouring lines of the demand the best one.
+    lines
+        The lines of the demand on which any of them lies.
+    profit
+        What it earns [money].
+    rounding
+        By how much a profit may be off for rounding [money].
+    """
+
+    price: Array
+    demand_kwh: Array
+    lines: NDArray[np.intp]
+    profit: float
+    rounding: float
+
+
+def best_prices(demand: Demand, utility_price: float) -> BestPrices:
+    """Return the prices that maximise ``(p - q) D(p)`` between the ends of a demand.
+
+    On a line the profit is a parabola in the price, so the ends of the line and the top of the
+    parabola are all that needs to be compared.
+    """
+    low, high = demand.cuts[:-1], demand.cuts[1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        top = (utility_price - demand.offset / demand.gain) / 2
+    top = np.where(demand.gain < 0, np.minimum(np.maximum(top, low), high), low)
+    price = np.stack((low, top, high))
+    energy = demand.offset + demand.gain * price
+    profit = (price - utility_price) * energy
+    most = float(profit.max())
+    margin = max(abs(demand.highest - utility_price), abs(demand.lowest - utility_price))
+    rounding = ROUNDINGS * float(np.finfo(np.float64).eps) * margin * demand.moved_kwh
+    tied = np.unique(np.nonzero(profit >= most - rounding)[1])
+    chosen_price, chosen_energy, lines = [], [], []
+    for together in np.split(tied, np.flatnonzero(np.diff(tied) > 1) + 1):
+        place = int(np.argmax(profit[:, together].T))
+        best = price[:, together].T.flat[place]
+        chosen_price.append(best)
+        chosen_energy.append(energy[:, together].T.flat[place])
+        same = np.abs(price[:, together] - best) <= SAME_PRICE * abs(best)
+        lines.append(together[same.any(axis=0)])
+    return BestPrices(
+        np.array(chosen_price), np.array(chosen_energy), np.concatenate(lines), most, rounding
+    )
+
+
+def earned(demand_kwh: float, price: float, utility_price: float) -> float:
+    """Return what an aggregator earns [money]."""
+    return (price - utility_price) * demand_kwh

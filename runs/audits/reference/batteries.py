@@ -1,0 +1,40 @@
+"""What a battery may exchange in a step, and what it holds afterwards."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.reference.stores import Array, Numbers
+
+
+def held_after(
+    held_kwh: Array, exchange_kwh: Array, charge_efficiency: Numbers, discharge_efficiency: Numbers
+) -> Array:
+    """Return the energy held after an exchange at the plug [kWh].
+
+    Of what is drawn ``charge_efficiency`` is stored; of what is taken from the store
+    ``discharge_efficiency`` is delivered.
+    """
+    drawn, delivered = np.maximum(exchange_kwh, 0.0), np.maximum(-exchange_kwh, 0.0)
+    after: Array = held_kwh + charge_efficiency * drawn - delivered / discharge_efficiency
+    return after
+
+
+def most_charge(
+    held_kwh: Array, highest_kwh: Numbers, rated_kwh: Numbers, charge_efficiency: Numbers
+) -> Array:
+    """Return the most that may be drawn [kWh]: until it is full, and no more than its rating."""
+    room = np.maximum(highest_kwh - held_kwh, 0.0)
+    return np.minimum(room / charge_efficiency, rated_kwh)
+
+
+def most_discharge(
+    held_kwh: Array, kept_kwh: Numbers, rated_kwh: Numbers, discharge_efficiency: Numbers
+) -> Array:
+    """Return the most that may be delivered [kWh]: what is not kept, no more than its rating."""
+    spare = np.maximum(held_kwh - kept_kwh, 0.0)
+    return np.minimum(spare * discharge_efficiency, rated_kwh)
+
+
+def plugged_rating(power_kw: Numbers, step_h: float, plugged: NDArray[np.bool_]) -> Array:
+    """Return what the plug lets pass in a step [kWh], nothing where it is not plugged in."""
+    return np.where(plugged, np.asarray(power_kw) * step_h, 0.0)

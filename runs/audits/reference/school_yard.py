@@ -1,0 +1,162 @@
+"""The buses of schools as their results have them move: driven, charged and discharged."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.reference.batteries import (
+    held_after,
+    most_charge,
+    most_discharge,
+    plugged_rating,
+)
+from hmesh.runs.audits.reference.stores import Array
+from hmesh.runs.audits.reference.valleys import dealt_out, within_steps
+
+
+class SchoolYard:
+    """The buses of all schools in one world.
+
+    Parameters
+    ----------
+    buses
+        Columns of the buses before anybody acts, shape (buses,).
+    average_price
+        What the energy of each school has cost at first [money/kWh], shape (schools,).
+    step_h
+        Length of a step [h].
+    keeps_reserve
+        Whether the energy of the rounds ahead is kept back.
+    from_empty
+        Whether satisfaction counts energy from an empty battery.
+
+    Attributes
+    ----------
+    held_kwh, owed_kwh, short
+        What each bus holds, what it sold and has not yet bought back, and whether it lacked energy
+        on its round so far, shape (buses,).
+    average_price
+        What the energy of each school has cost [money/kWh].
+    charge_kwh, sell_kwh
+        The most that each bus may charge and sell in the step [kWh].
+    counted_kwh
+        What the satisfaction of each school counts [kWh].
+    """
+
+    def __init__(
+        self,
+        buses: Mapping[str, NDArray[Any]],
+        average_price: Array,
+        step_h: float,
+        *,
+        keeps_reserve: bool,
+        from_empty: bool,
+    ) -> None:
+        self.school = buses["school"].astype(np.intp)
+        self.capacity_kwh = buses["capacity_kwh"].astype(np.float64)
+        self.least_kwh = buses["soc_min"] * self.capacity_kwh
+        self.greatest_kwh = buses["soc_max"] * self.capacity_kwh
+        self.power_kw = buses["power_kw"].astype(np.float64)
+        self.charge_efficiency = buses["charge_efficiency"].astype(np.float64)
+        self.discharge_efficiency = buses["discharge_efficiency"].astype(np.float64)
+        self.round_km = buses["round_km"].astype(np.float64)
+        self.kwh_per_km = buses["consumption_kwh_per_km"].astype(np.float64)
+        self.held_kwh = buses["energy_kwh"].astype(np.float64)
+        self.started_kwh = float(self.held_kwh.sum())
+        self.owed_kwh = np.zeros(len(self.school))
+        self.short = np.zeros(len(self.school), dtype=bool)
+        self.average_price = average_price.astype(np.float64)
+        self.step_h, self.keeps_reserve = step_h, keeps_reserve
+        self.counted_from_kwh = np.zeros(len(self.school)) if from_empty else self.least_kwh
+
+    def __len__(self) -> int:
+        return len(self.average_price)
+
+    def by_school(self, values: Array) -> Array:
+        """Return the sums of a quantity of buses over each school, shape (schools,)."""
+        return np.bincount(self.school, values, len(self)).astype(np.float64)
+
+    def begin_step(
+        self, share_of_round: float, rounds_ahead: int, supplied: NDArray[np.bool_]
+    ) -> None:
+        """Send the buses on their way, and work out what each may exchange.
+
+        Parameters
+        ----------
+        share_of_round
+            Share of its round that each bus drives in the step [1].
+        rounds_ahead
+            Rounds before buses can charge again.
+        supplied
+            Whether each school has supply, shape (schools,).
+        """
+        self._wanted_kwh = share_of_round * self.round_km * self.kwh_per_km
+        plugged = supplied[self.school] & ~((share_of_round > 0) & (self.round_km > 0))
+        kept = rounds_ahead * self.round_km * self.kwh_per_km if self.keeps_reserve else 0.0
+        self.limit_kwh = plugged_rating(self.power_kw, self.step_h, plugged)
+        no_end = np.where(plugged, np.inf, 0.0)
+        eta_c, eta_d = self.charge_efficiency, self.discharge_efficiency
+        self.needs_kwh = most_charge(self.held_kwh, self.greatest_kwh, no_end, eta_c)
+        self.spare_kwh = most_discharge(self.held_kwh, self.least_kwh + kept, no_end, eta_d)
+        self.charge_kwh = np.minimum(self.needs_kwh, self.limit_kwh)
+        self.sell_kwh = np.minimum(self.spare_kwh, self.limit_kwh)
+        self.counted_kwh = self.by_school(self.held_kwh - self.counted_from_kwh)
+
+    def driving_kwh(self) -> tuple[Array, Array]:
+        """Return what driving takes from each battery, and what it lacks for it [kWh]."""
+        used = np.minimum(self._wanted_kwh, self.held_kwh)
+        return used, self._wanted_kwh - used
+
+    def dealt_out(self, energy_kwh: Array, of_kwh: Array) -> Array:
+        """Return what each bus exchanges of the energy of its school [kWh]."""
+        return dealt_out(energy_kwh, of_kwh, self.limit_kwh, self.school)
+
+    def within(self, energy_kwh: Array, steps: int) -> Array:
+        """Return how much of energies of buses flows in 0, 1, ... steps at most [kWh]."""
+        return within_steps(energy_kwh, self.limit_kwh, steps)
+
+    def replaced_kwh(self, charge_kwh: Array) -> Array:
+        """Return what of the charging of each bus replaces energy that it sold before [kWh]."""
+        owed = np.minimum(self.owed_kwh, self.needs_kwh)
+        share = np.divide(owed, self.needs_kwh, out=np.zeros_like(owed), where=self.needs_kwh > 0)
+        replaced: Array = share * charge_kwh
+        return replaced
+
+    def end_step(
+        self, price: Array, charge_kwh: Array, sold_kwh: Array, *, round_ends: bool
+    ) -> int:
+        """Let buses charge, sell and drive; return how many lacked energy on a round that ends.
+
+        Parameters
+        ----------
+        price
+            What each school pays [money/kWh].
+        charge_kwh, sold_kwh
+            What each bus exchanges at its plug [kWh].
+        round_ends
+            Whether a round ends in the step.
+        """
+        used, lacked = self.driving_kwh()
+        short = self.short | (lacked > 1e-9)
+        self.short = np.zeros_like(short) if round_ends else short
+        self._remember(price, charge_kwh)
+        delivered_per_bought = self.discharge_efficiency * self.charge_efficiency
+        owed = self.owed_kwh + sold_kwh / delivered_per_bought - self.replaced_kwh(charge_kwh)
+        self.owed_kwh = np.maximum(owed, 0.0)
+        after = held_after(
+            self.held_kwh, charge_kwh - sold_kwh, self.charge_efficiency, self.discharge_efficiency
+        )
+        self.held_kwh = np.maximum(after - used, 0.0)
+        return int(short.sum()) if round_ends else 0
+
+    def _remember(self, price: Array, charge_kwh: Array) -> None:
+        """Let what is paid for charging enter what the energy of each school has cost."""
+        stored = self.by_school(charge_kwh * self.charge_efficiency)
+        held = self.by_school(self.held_kwh)
+        worth = self.average_price * held + price * self.by_school(charge_kwh)
+        all_kwh = held + stored
+        self.average_price = np.divide(
+            worth, all_kwh, out=self.average_price.copy(), where=all_kwh > 0
+        )

@@ -1,0 +1,195 @@
+"""What a battery exchanges at a price: by comparing the best charge, the best discharge and none.
+
+A battery that holds ``e`` kWh above its lowest state of charge values it at
+``lam e - theta e^2 / 2``. At price ``p`` it exchanges ``x`` at its plug, of which ``eta_c x`` is
+stored when ``x >= 0``, and pays ``p x``; ``x / eta_d`` leaves the store when ``x < 0``.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+type Numbers = float | Array
+
+# Halvings after which two neighbouring floating-point numbers bracket a price.
+_HALVINGS = 1100
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweringStores:
+    """Batteries that answer to the price of a step; arrays of shape (n,) or any common shape.
+
+    Attributes
+    ----------
+    lam, theta
+        Value of the first kWh [money/kWh], and its fall with each kWh held [money/kWh^2].
+    usable_kwh
+        Energy held above the lowest state of charge [kWh].
+    lower_kwh, upper_kwh
+        Bounds of the exchange at the plug [kWh], ``lower_kwh <= 0 <= upper_kwh``.
+    charge_efficiency, discharge_efficiency
+        Stored for each kWh drawn, and delivered for each kWh taken from the store [1].
+    """
+
+    lam: Array
+    theta: Array
+    usable_kwh: Array
+    lower_kwh: Array
+    upper_kwh: Array
+    charge_efficiency: float = 1.0
+    discharge_efficiency: float = 1.0
+
+    def rows(self, chosen: NDArray[np.bool_]) -> "AnsweringStores":
+        """Return some of them."""
+        return replace(
+            self,
+            lam=self.lam[chosen],
+            theta=self.theta[chosen],
+            usable_kwh=self.usable_kwh[chosen],
+            lower_kwh=self.lower_kwh[chosen],
+            upper_kwh=self.upper_kwh[chosen],
+        )
+
+    def stored(self, exchange_kwh: Numbers) -> Array:
+        """Return what an exchange adds to each store [kWh]."""
+        exchange = np.asarray(exchange_kwh)
+        return np.where(
+            exchange > 0,
+            self.charge_efficiency * exchange,
+            exchange / self.discharge_efficiency,
+        )
+
+    def satisfaction(self, exchange_kwh: Numbers) -> Array:
+        """Return what each values the energy at that it holds after an exchange [money]."""
+        held = self.usable_kwh + self.stored(exchange_kwh)
+        worth: Array = self.lam * held - self.theta * held**2 / 2
+        return worth
+
+    def gain(self, price: Numbers, exchange_kwh: Numbers) -> Array:
+        """Return what an exchange is worth beyond none, its payment subtracted [money]."""
+        stored, exchange = self.stored(exchange_kwh), np.asarray(exchange_kwh)
+        marginal = self.lam - self.theta * self.usable_kwh
+        worth: Array = stored * (marginal - self.theta * stored / 2)
+        return worth - price * exchange
+
+    def best_charge(self, price: Numbers) -> Array:
+        """Return the best exchange among those that charge, or 0 [kWh]."""
+        eta = self.charge_efficiency
+        wanted = (self.lam - self.theta * self.usable_kwh - price / eta) / (self.theta * eta)
+        return np.clip(wanted, 0.0, self.upper_kwh)
+
+    def best_discharge(self, price: Numbers) -> Array:
+        """Return the best exchange among those that discharge, or 0 [kWh]."""
+        eta = self.discharge_efficiency
+        wanted = -eta * (eta * price - self.lam + self.theta * self.usable_kwh) / self.theta
+        return np.clip(wanted, self.lower_kwh, 0.0)
+
+    def best_exchange(self, price: Numbers) -> Array:
+        """Return what suits each best at a price [kWh]; of two equally good, it charges."""
+        charge, discharge = self.best_charge(price), self.best_discharge(price)
+        better = self.gain(price, charge) >= self.gain(price, discharge)
+        return np.where(better, charge, discharge)
+
+    def wrong_by(self, price: Numbers, exchange_kwh: Array) -> Array:
+        """Return how far an exchange is from the nearest best one [kWh].
+
+        Two are best where charging and discharging earn the same to within rounding.
+        """
+        charge, discharge = self.best_charge(price), self.best_discharge(price)
+        charged, discharged = self.gain(price, charge), self.gain(price, discharge)
+        turned_over = np.abs(price * charge) + np.abs(price * discharge)
+        same = np.abs(charged - discharged) <= 16 * np.finfo(np.float64).eps * turned_over
+        off = np.abs(exchange_kwh - self.best_exchange(price))
+        both = (charge != 0) & (discharge != 0) & same
+        other = np.minimum(np.abs(exchange_kwh - charge), np.abs(exchange_kwh - discharge))
+        return np.where(both, np.minimum(off, other), off)
+
+    def answer(self) -> "Answer":
+        """Return the exchange at every price, as lines."""
+        eta_c, eta_d, theta = self.charge_efficiency, self.discharge_efficiency, self.theta
+        value = self.lam - theta * self.usable_kwh
+        empty_from = (value - theta * self.lower_kwh / eta_d) / eta_d
+        full_to = eta_c * (value - theta * eta_c * self.upper_kwh)
+        charge_to, discharge_from = eta_c * value, value / eta_d
+        # One that holds more than it values gains by charging and by discharging at some prices.
+        turn = np.where(value < 0, self._turn(discharge_from, charge_to), np.inf)
+        there = np.isfinite(turn)
+        cuts = np.stack(
+            (
+                np.minimum(full_to, turn),
+                np.minimum(charge_to, turn),
+                np.where(there, np.maximum(discharge_from, turn), discharge_from),
+                np.where(there, np.maximum(empty_from, turn), empty_from),
+            )
+        )
+        nothing = np.zeros_like(value)
+        charging, discharging = value / (theta * eta_c), eta_d * value / theta
+        offset = np.stack((self.upper_kwh, charging, nothing, discharging, self.lower_kwh))
+        per_charge, per_discharge = -1 / (theta * eta_c**2), -(eta_d**2) / theta
+        gain = np.stack((nothing, per_charge, nothing, per_discharge, nothing))
+        return Answer(cuts, offset, gain)
+
+    def _turn(self, low: Array, high: Array) -> Array:
+        """Return the highest price at which charging earns no less than discharging."""
+        low, high = np.minimum(low, high), np.maximum(low, high)
+        low, high = np.where(high < 0, low, 0.0), np.where(high < 0, high, 0.0)
+        charges = self.gain(high, self.best_charge(high))
+        at_high = charges >= self.gain(high, self.best_discharge(high))
+        for _ in range(_HALVINGS):
+            middle = low + (high - low) / 2
+            if ((middle == low) | (middle == high)).all():
+                break
+            charges = self.gain(middle, self.best_charge(middle))
+            at_least = charges >= self.gain(middle, self.best_discharge(middle))
+            low, high = np.where(at_least, middle, low), np.where(at_least, high, middle)
+        return np.where(at_high, high, low)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Lines between prices: what each of n answers at any price.
+
+    Attributes
+    ----------
+    cuts
+        Prices at which a line ends [money/kWh], ascending, shape (lines - 1, n).
+    offset, gain
+        Line ``k`` holds from ``cuts[k - 1]`` to ``cuts[k]``: ``offset + gain * price`` [kWh],
+        shape (lines, n).
+    """
+
+    cuts: Array
+    offset: Array
+    gain: Array
+
+
+def elastic_load(
+    load_kwh: Array, elasticity: Array, reference_price: Array, least: Array, most: Array
+) -> Answer:
+    """Return the answer of loads that fall as their price rises.
+
+    Parameters
+    ----------
+    load_kwh
+        Load at the reference price [kWh], at least 0, shape (n,).
+    elasticity
+        Fall of the load in shares of it, for a rise of the price in shares of the reference.
+    reference_price
+        Above 0 [money/kWh].
+    least, most
+        Shares of the load between which it stays.
+    """
+    fall = load_kwh * elasticity / reference_price
+    bends = fall > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        most_to = np.where(bends, reference_price * (1 - (most - 1) / elasticity), -np.inf)
+        least_from = np.where(bends, reference_price * (1 + (1 - least) / elasticity), np.inf)
+    steady = np.clip(1.0, least, most) * load_kwh
+    bent = np.where(bends, load_kwh * (1 + elasticity), steady)
+    offset = (most * load_kwh, bent, least * load_kwh)
+    nothing = np.zeros_like(fall)
+    return Answer(
+        np.stack((most_to, least_from)), np.stack(offset), np.stack((nothing, -fall, nothing))
+    )

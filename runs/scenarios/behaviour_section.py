@@ -1,0 +1,137 @@
+"""Which agents of a scenario decide by a behaviour that a plugin registered."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic import field_validator as check
+
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER, unnamed_plugin
+from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, refuse
+
+Row = Annotated[int, Field(ge=0, lt=10_000_000)]
+
+
+class BehaviourChoice(Section):
+    """Some agents of one type, which decide by a behaviour of a plugin."""
+
+    behaviour: str = Field(description="name with which a plugin registered it")
+    share: Share | None = Field(
+        default=None, description="probability with which each agent has it [1], or null"
+    )
+    count: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        default=None, description="how many agents have it, drawn from all, or null"
+    )
+    rows: Annotated[tuple[Row, Row], AS_TUPLE] | None = Field(
+        default=None, description="first and last agent that have it, counted from 0, or null"
+    )
+    community: str | None = Field(
+        default=None, description="only agents that are there at the start, or null for any"
+    )
+    columns: dict[str, float | bool] = Field(
+        default={}, description="values of columns that the behaviour declares, by name"
+    )
+
+    @check("behaviour")
+    @classmethod
+    def _registered(cls, name: str) -> str:
+        if name not in BEHAVIOURS:
+            known = ", ".join(BEHAVIOURS)
+            hint = REGISTER.format(decorator="behaviour")
+            raise refuse(
+                f"there is no behaviour {name!r}",
+                allowed=f"{known}; {hint}" if known else hint,
+                suggestion=nearest(name, BEHAVIOURS),
+            )
+        return name
+
+    @check("rows")
+    @classmethod
+    def _in_order(cls, rows: tuple[int, int] | None) -> tuple[int, int] | None:
+        if rows is not None and rows[0] > rows[1]:
+            raise refuse(f"row {rows[0]} stands after row {rows[1]}", allowed="[first, last]")
+        return rows
+
+    @check("columns")
+    @classmethod
+    def _declared(cls, columns: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "behaviour" not in info.data:
+            return columns
+        there = BEHAVIOURS[info.data["behaviour"]].columns
+        problems = [
+            Problem(
+                name,
+                f"the behaviour declares no column {name!r}",
+                ", ".join(there) or "none",
+                nearest(name, there),
+            )
+            for name in columns
+            if name not in there
+        ]
+        if problems:
+            raise InputError(problems)
+        return columns
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [name for name in ("share", "count", "rows") if getattr(self, name) is not None]
+        if len(given) != 1:
+            told = " and ".join(given) or "neither share, count nor rows"
+            verb = "are" if len(given) > 1 else "is"
+            raise refuse(f"{told} {verb} given", allowed="one of share, count and rows")
+        if self.rows is not None and self.community is not None:
+            raise refuse("rows and community are given", allowed="share or count in a community")
+        return self
+
+
+def behaviour_problems(
+    choices: Sequence[BehaviourChoice],
+    schemes: Mapping[str, Any],
+    plugins: Sequence[str],
+    communities: Mapping[str, Any],
+) -> Iterator[Problem]:
+    """Yield what is wrong with the behaviours of a scenario, seen beside the rest of it.
+
+    Parameters
+    ----------
+    choices
+        The behaviours, in their order.
+    schemes, plugins, communities
+        The sections of schemes that take part, the plugins that the scenario names, and its
+        communities.
+    """
+    shares: dict[tuple[str, str], float] = {}
+    for k, choice in enumerate(choices):
+        registered = BEHAVIOURS[choice.behaviour]
+        here = f"behaviours.{k}"
+        named = {"plugins": plugins}
+        yield from unnamed_plugin(f"{here}.behaviour", "behaviour", registered, named)
+        if registered.scheme not in schemes:
+            yield Problem(
+                f"{here}.behaviour",
+                f"{choice.behaviour!r} is a behaviour of agents of {registered.scheme}, "
+                "which do not take part",
+                f"a section {registered.scheme}",
+            )
+        elif why := schemes[registered.scheme].decided_above:
+            message = f"no agent of {registered.scheme} is asked, since {why}"
+            yield Problem(f"{here}.behaviour", message, "agents that decide")
+        if choice.community is not None and choice.community not in communities:
+            yield Problem(
+                f"{here}.community",
+                f"no community is called {choice.community!r}",
+                ", ".join(communities),
+                nearest(choice.community, communities),
+            )
+        if choice.share is None:
+            continue
+        for name in communities if choice.community is None else (choice.community,):
+            place = registered.scheme, name
+            before = shares.get(place, 0.0)
+            shares[place] = before + choice.share
+            if before <= 1.0 + 1e-12 < shares[place]:
+                message = f"shares of the agents of {registered.scheme} add up to more than 1"
+                left = f"at most {max(1.0 - before, 0.0):g}"
+                yield Problem(f"{here}.share", message, left)
+                break

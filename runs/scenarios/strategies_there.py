@@ -1,0 +1,44 @@
+"""Strategies of a scenario, whose plugins and schemes it must name."""
+
+from typing import TYPE_CHECKING
+
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.plugins.registered import OWNERS
+from hmesh.runs.scenarios.scheme_sections import always_there
+from hmesh.runs.strategy_names import scheme_of
+
+if TYPE_CHECKING:
+    from hmesh.runs.scenarios.scenario import Scenario
+
+
+def of_plugins_named(scenario: "Scenario") -> "Scenario":
+    """Refuse strategies of plugins that a scenario does not name."""
+    problems = [
+        Problem(
+            f"strategies.{index}",
+            f"{strategy!r} is a strategy of the plugin {OWNERS[strategy]}",
+            f"plugins: [{OWNERS[strategy]}] in the scenario, or --plugin",
+        )
+        for index, strategy in enumerate(scenario.strategies)
+        if OWNERS.get(strategy, "") not in ("", *scenario.plugins)
+    ]
+    if problems:
+        raise InputError(problems)
+    return scenario
+
+
+def of_schemes_there(scenario: "Scenario") -> "Scenario":
+    """Refuse strategies of schemes that a scenario leaves out."""
+    there = ", ".join(scenario.schemes) or always_there()
+    problems = [
+        Problem(
+            f"strategies.{index}",
+            f"{strategy!r} is a strategy of {scheme}, which the scenario leaves out",
+            f"a section {scheme}, or strategies of {there}",
+        )
+        for index, strategy in enumerate(scenario.strategies)
+        if (scheme := scheme_of(strategy)) is not None and scheme not in scenario.schemes
+    ]
+    if problems:
+        raise InputError(problems)
+    return scenario

@@ -1,0 +1,39 @@
+"""The agents that have behaviours in a scenario, known before it is run and after."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.plugins.registered import BEHAVIOURS
+from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.simulation import Simulation
+
+
+def behaving_rows(setting: Setting, scheme: str) -> dict[str, NDArray[np.intp]]:
+    """Return which agents of a scheme have each behaviour, by row; nothing where none has one.
+
+    Raises
+    ------
+    InputError
+        When there are fewer agents than shall have them.
+    """
+    choices = setting.scenario.behaviours
+    if all(BEHAVIOURS[choice.behaviour].scheme != scheme for choice in choices):
+        return {}
+    simulation = Simulation(setting, setting.scenario.strategies[0])
+    group = simulation.schemes[scheme].deciding
+    assert group is not None
+    everyone = np.arange(len(group))
+    names = {BEHAVIOURS[choice.behaviour].agent_class: choice.behaviour for choice in choices}
+    return {names[kind]: rows for kind, rows in group.replaced(everyone)}
+
+
+def check_behaviours(setting: Setting) -> None:
+    """Refuse a scenario with fewer agents than shall have behaviours, before anything is written.
+
+    Raises
+    ------
+    InputError
+        When there are.
+    """
+    if setting.scenario.behaviours:
+        Simulation(setting, setting.scenario.strategies[0])

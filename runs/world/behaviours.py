@@ -1,0 +1,87 @@
+"""Which agents of a world have which behaviour of a plugin."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.plugins.registered import BEHAVIOURS
+
+if TYPE_CHECKING:
+    from hmesh.agents.row_agent import AgentGroup
+    from hmesh.runs.world.simulation import Simulation
+
+
+def give_behaviours(simulation: "Simulation") -> None:
+    """Give agents of all schemes the behaviours that the scenario names.
+
+    Raises
+    ------
+    InputError
+        When there are fewer agents than shall have them.
+    """
+    choices = simulation.setting.scenario.behaviours
+    named = dict.fromkeys(BEHAVIOURS[choice.behaviour].scheme for choice in choices)
+    for scheme in named:
+        group = simulation.schemes[scheme].deciding
+        assert group is not None
+        for k, rows in _chosen(simulation, scheme, group).items():
+            kind = BEHAVIOURS[choices[k].behaviour].agent_class
+            group.replace(rows, kind)
+            for name, value in choices[k].columns.items():
+                group.population[name][rows] = value
+
+
+def _chosen(
+    simulation: "Simulation", scheme: str, group: "AgentGroup[Any]"
+) -> Mapping[int, NDArray[np.intp]]:
+    """Return the rows of each choice, by its place in the scenario; nobody is chosen twice.
+
+    Every row has one draw, from a stream of its own purpose: so more agents leave the draws of
+    others as they are, and further choices leave the rows of earlier ones.
+    """
+    setting, size = simulation.setting, len(group)
+    draw = setting.streams.generator("behaviour", scheme).random(size)
+    free = np.ones(size, dtype=np.bool_)
+    # Up to where the draws of a row are used up by the shares before.
+    used = np.zeros(size)
+    found: dict[int, NDArray[np.intp]] = {}
+    problems: list[Problem] = []
+    for k, choice in enumerate(setting.scenario.behaviours):
+        if BEHAVIOURS[choice.behaviour].scheme != scheme:
+            continue
+        here = np.ones(size, dtype=np.bool_)
+        if choice.community is not None:
+            place = setting.communities.index(choice.community)
+            if "community" not in group.population:
+                message = f"agents of {scheme} are not chosen by community"
+                problems.append(Problem(f"behaviours.{k}.community", message, "null"))
+                continue
+            here = group.population["community"] == place
+        wanted = 0
+        if choice.share is not None:
+            rows = np.flatnonzero(here & free & (draw >= used) & (draw < used + choice.share))
+            used[here] += choice.share
+        elif choice.count is not None:
+            wanted, there = choice.count, np.flatnonzero(here & free)
+            rows = np.sort(there[np.argsort(draw[there], kind="stable")[:wanted]])
+        else:
+            assert choice.rows is not None
+            first, last = choice.rows
+            wanted = last + 1 - first
+            rows = np.arange(first, min(last + 1, size))
+            rows = rows[free[rows]]
+        if len(rows) < wanted:
+            key = "count" if choice.count is not None else "rows"
+            where = "" if choice.community is None else f" in {choice.community}"
+            message = (
+                f"{wanted:,} agents of {scheme} shall have it{where}, and {len(rows):,} are left"
+            )
+            problems.append(Problem(f"behaviours.{k}.{key}", message, f"at most {len(rows):,}"))
+        free[rows] = False
+        found[k] = rows
+    if problems:
+        raise InputError(problems)
+    return found
