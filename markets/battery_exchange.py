@@ -85,6 +85,10 @@ class Orders:
         """Return what every building gives away [kWh], shape (buildings,)."""
         return np.bincount(self.giver, self.sent_kwh, buildings)
 
+    def given_by(self, buildings: int) -> NDArray[np.float64]:
+        """Return what arrives elsewhere of what every building sent [kWh], shape (buildings,)."""
+        return np.bincount(self.giver, self.received_kwh, buildings)
+
     def received_by(self, buildings: int) -> NDArray[np.float64]:
         """Return what arrives at every building [kWh], shape (buildings,)."""
         return np.bincount(self.taker, self.received_kwh, buildings)

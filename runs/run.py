@@ -19,6 +19,7 @@ from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.behaving_rows import check_behaviours
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -194,6 +195,7 @@ class _Run:
             while self.steps_done < self.scenario.steps:
                 for simulation in self.simulations:
                     simulation.step()
+                    self.recorder.end_step(simulation)
                 self.steps_done += 1
                 try:
                     progress(self.steps_done, self.scenario.steps)
@@ -225,7 +227,7 @@ class _Run:
 
     def summary(self) -> dict[str, Any]:
         """Return what every strategy comes to."""
-        return {simulation.strategy: simulation.summary() for simulation in self.simulations}
+        return summaries(self.simulations)
 
     def save(self) -> None:
         """Keep everything that `restore` needs."""

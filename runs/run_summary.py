@@ -9,14 +9,13 @@ from hmesh.runs.run_notes import notes as notes
 from hmesh.runs.run_notes import without_grid
 from hmesh.runs.schemes.registry import schemes
 from hmesh.runs.strategy_names import strategy_label
-from hmesh.runs.summary_rows import Row, Totals, money, power, three, whole
+from hmesh.runs.summary_rows import Row, Totals, money, power, three, unit_of_money, whole
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 # With more strategies than this, changes stand below their numbers and not beside them.
 MOST_BESIDE = 3
-_UNITS = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))
 
 
 def summary_table(
@@ -50,7 +49,7 @@ def summary_table(
     for label, value, places, compared in _rows([summary[name] for name in names]):
         values = [value(summary[name]) for name in names]
         largest = max((abs(number or 0.0) for number in values), default=0.0)
-        size, sign = _unit_of_money(largest) if places is money else (1.0, "")
+        size, sign = unit_of_money(largest) if places is money else (1.0, "")
         unit, digits = f"{sign} {currency}".strip(), places(largest / size)
         cells = [Text("-" if number is None else fixed(number / size, digits)) for number in values]
         for cell, number in zip(cells[1:], values[1:], strict=True):
@@ -61,11 +60,6 @@ def summary_table(
             cell.append(beside if len(names) <= MOST_BESIDE else below, style="dim")
         table.add_row(Text(label.format(currency=unit)), *cells)
     return table
-
-
-def _unit_of_money(largest: float) -> tuple[float, str]:
-    """Return the unit in which all amounts of a row are short: its size and its sign."""
-    return next(((size, sign) for size, sign in _UNITS if largest >= 10 * size), (1.0, ""))
 
 
 def _rows(every: Sequence[Totals]) -> list[Row]:

@@ -10,6 +10,13 @@ type Totals = Mapping[str, Any]
 # are shown.
 type Row = tuple[str, Callable[[Totals], float | None], Callable[[float], int], bool]
 
+_UNITS = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))
+
+
+def unit_of_money(largest: float) -> tuple[float, str]:
+    """Return the unit in which all amounts of a row are short: its size and its sign."""
+    return next(((size, sign) for size, sign in _UNITS if largest >= 10 * size), (1.0, ""))
+
 
 def whole(_: float) -> int:
     """Return the decimal places of a whole number."""

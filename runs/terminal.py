@@ -20,6 +20,7 @@ from hmesh.runs.progress_lines import lines_to_stderr
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.run_notes import notes
 from hmesh.runs.run_summary import summary_table
+from hmesh.runs.who_gains import compared, gains_note, gains_sentence, gains_table
 
 
 @contextmanager
@@ -71,7 +72,12 @@ def show_results(directory: Path, plots: Sequence[Plot]) -> None:
     """Print what a complete run amounts to, and what its pictures show."""
     run = read_run(directory)
     strategies = run.info["scenario"]["strategies"]
-    Console().print(summary_table(run.summary, run.info["currency"], strategies))
+    currency = run.info["currency"]
+    if compared(run.summary, strategies):
+        typer.echo(gains_sentence(run.summary, currency, strategies))
+        Console().print(gains_table(run.summary, currency, strategies))
+        typer.echo(gains_note(run.summary, currency, strategies))
+    Console().print(summary_table(run.summary, currency, strategies))
     for line in notes(run.summary, strategies):
         typer.echo(line)
     for plot in plots:

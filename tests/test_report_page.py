@@ -45,7 +45,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page_of_day(day: Path) -> Path:
     path = day.parent / "page.html"
     told = write_report([day], path)
-    assert told == ["three-communities: 45 of 45 checks hold, 1 could not be made"]
+    assert told == ["three-communities: 46 of 46 checks hold, 1 could not be made"]
     return path
 
 
@@ -341,7 +341,7 @@ def test_overloaded_lines_are_told_in_the_grid(visit: Visit, day: Path) -> None:
 
 
 def test_the_audit_and_the_scenario_are_told(visit: Visit) -> None:
-    assert visit.page.inner_text("#audit .verdict") == "✓ 45 of 45 checks hold, 1 could not be made"
+    assert visit.page.inner_text("#audit .verdict") == "✓ 46 of 46 checks hold, 1 could not be made"
     facts = visit.page.inner_text("#origin .facts")
     assert "seed\t1" in facts
     assert "Monday, 16 January 2023, 01:00 (Europe/Berlin)" in facts

@@ -132,6 +132,8 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "ac_lines": "step strategy line losses_kwh loading",
         "limits": "step strategy community overload_kwh shed_kwh unlimited_price congestion_rent",
         "welfare": "step strategy welfare planner_welfare welfare_loss price_of_anarchy",
+        "accounts": "year strategy kind member community bought_kwh sold_kwh paid received "
+        "stored_change_kwh",
         "messages": "step strategy time round kind sender receiver value count",
         "fleet": "vehicle day_plan capacity_kwh power_kw consumption_kwh_per_km lam theta",
         "lines": "step strategy line sent_kwh received_kwh losses_kwh loading",

@@ -3,7 +3,7 @@
 Every draw is made again from its own stream.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,80 @@ def member_energies(inputs: RunInputs) -> Energies:
         By community and name of the group; None where the loads stand in a file that is gone or
         has changed.
     """
+    steps = inputs.steps
+    clear = sky_clearness(inputs)
+    energies: dict[tuple[str, str], GroupEnergy | None] = {}
+    for key, group, meters in _meters(inputs):
+        if meters is None:
+            energies[key] = None
+            continue
+        load, consumed = _varied(inputs, key, group.kind, meters.each_kwh, meters.count)
+        sun = meters.count * _sunshine(inputs, group) * clear[key[0]]
+        followed = np.zeros(steps) if meters.generation_kwh is None else meters.generation_kwh
+        alike = meters.count if meters.each_kwh.shape[1] == 1 else 1
+        users = alike * (meters.each_kwh > 0).sum(axis=1)
+        energies[key] = GroupEnergy(load, consumed, sun + followed, users)
+    return energies
+
+
+def each_load(
+    inputs: RunInputs,
+) -> Iterator[tuple[tuple[str, str], str, int, Iterator[NDArray[np.float64]]]]:
+    """Yield every group of members with the loads of each of them.
+
+    Groups whose loads stand in a file that is gone or has changed are left out.
+
+    Yields
+    ------
+    key : tuple of str
+        Community and name of the group; those of one kind in the order of their members' numbers.
+    kind : str
+        "household" or "building".
+    count : int
+        How many members it has.
+    loads : iterator of array, shape (members,)
+        What each would use with supply in each step [kWh].
+    """
+    for key, group, meters in _meters(inputs):
+        if meters is not None:
+            yield key, group.kind, meters.count, _loads(inputs, key, group.kind, meters)
+
+
+def _loads(
+    inputs: RunInputs, key: tuple[str, str], kind: str, meters: "_Meters"
+) -> Iterator[NDArray[np.float64]]:
+    growth = getattr(inputs.scenario.growth.demand_per_year, kind)
+    noise = getattr(inputs.scenario.chance.demand_noise, kind)
+    normal = np.empty(0)
+    for step in range(inputs.steps):
+        load = meters.each_kwh[step] * growth_factor(growth, step * inputs.step_h)
+        if noise is not None:
+            normal = _next(inputs, key, kind, meters.count, step, normal)
+            load = load * noise_factor(normal, noise.sigma)
+        yield np.array(np.broadcast_to(load, meters.count))
+
+
+@dataclass(frozen=True, slots=True)
+class _Meters:
+    """What a group follows before growth and noise.
+
+    Attributes
+    ----------
+    each_kwh
+        Load of each member, or of all where they are alike, shape (steps, members or 1).
+    count
+        How many members there are.
+    generation_kwh
+        What is measured that they generate, shape (steps,); None where nothing is.
+    """
+
+    each_kwh: NDArray[np.float64]
+    count: int
+    generation_kwh: NDArray[np.float64] | None = None
+
+
+def _meters(inputs: RunInputs) -> Iterator[tuple[tuple[str, str], Group, _Meters | None]]:
+    """Yield every group with what it follows, None where that is gone or has changed."""
     scenario, steps = inputs.scenario, inputs.steps
     groups: dict[tuple[str, str], Group] = {
         (community, group.name): group
@@ -85,35 +159,25 @@ def member_energies(inputs: RunInputs) -> Energies:
         for group in {measured_in(group): group for group in measured}.values()
         if _readable(inputs, group)
     }
-    clear = sky_clearness(inputs)
-    energies: dict[tuple[str, str], GroupEnergy | None] = {}
     for key, group in groups.items():
         if isinstance(group, ProfileMembers):
             each_kwh = power_kw[:, [profiles.index(group.profile)]] * inputs.step_h
-            each_kwh = each_kwh * (group.annual_kwh / 1000.0)
-            count, followed = group.count, np.zeros(steps)
+            yield key, group, _Meters(each_kwh * (group.annual_kwh / 1000.0), group.count)
         elif isinstance(group, BusinessMembers):
             buildings = businesses_of(scenario, inputs.calendar, "/".join(key), group)
             each_kwh = np.array([buildings.load_kwh(step) for step in range(steps)])
-            count, followed = group.businesses, np.zeros(steps)
+            yield key, group, _Meters(each_kwh, group.businesses)
         elif measured_in(group) in tables:
             table = tables[measured_in(group)]
             chosen = table.members if group.members is None else group.members
             columns = [table.members.index(member) for member in chosen]
-            each_kwh, count = group.scale * table.load_kwh[:, columns], len(columns)
             generation = table.generation_kwh
-            followed = np.zeros(steps)
             if generation is not None:
-                followed = group.scale * generation[:, columns].sum(axis=1)
+                generation = group.scale * generation[:, columns].sum(axis=1)
+            loads = group.scale * table.load_kwh[:, columns]
+            yield key, group, _Meters(loads, len(columns), generation)
         else:
-            energies[key] = None
-            continue
-        load, consumed = _varied(inputs, key, group.kind, each_kwh, count)
-        sun = count * _sunshine(inputs, group) * clear[key[0]]
-        alike = count if each_kwh.shape[1] == 1 else 1
-        users = alike * (each_kwh > 0).sum(axis=1)
-        energies[key] = GroupEnergy(load, consumed, sun + followed, users)
-    return energies
+            yield key, group, None
 
 
 def _readable(inputs: RunInputs, group: FileMembers | DatasetMembers) -> bool:
@@ -173,17 +237,30 @@ def _varied(
         alike = count if each_kwh.shape[1] == 1 else 1
         total = each_kwh.sum(axis=1), np.maximum(each_kwh, 0.0).sum(axis=1)
         return grown * alike * total[0], grown * alike * total[1]
-    streams = Streams(scenario.seed)
-    correlation = correlation_over(inputs.step_h, noise.correlation_h)
     load, consumed = np.empty(inputs.steps), np.empty(inputs.steps)
     normal = np.empty(0)
     for step in range(inputs.steps):
-        stream = streams.generator("demand noise", f"{kind} {'/'.join(key)}", step)
-        draw = stream.standard_normal(count)
-        normal = next_normal(normal, draw, correlation) if step else draw
+        normal = _next(inputs, key, kind, count, step, normal)
         each = grown[step] * each_kwh[step] * noise_factor(normal, noise.sigma)
         load[step], consumed[step] = each.sum(), np.maximum(each, 0.0).sum()
     return load, consumed
+
+
+def _next(
+    inputs: RunInputs,
+    key: tuple[str, str],
+    kind: str,
+    count: int,
+    step: int,
+    normal: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the normal values behind the noise of a step, from those of the step before."""
+    noise = getattr(inputs.scenario.chance.demand_noise, kind)
+    correlation = correlation_over(inputs.step_h, noise.correlation_h)
+    name = f"{kind} {'/'.join(key)}"
+    stream = Streams(inputs.scenario.seed).generator("demand noise", name, step)
+    draw = stream.standard_normal(count)
+    return next_normal(normal, draw, correlation) if step else draw
 
 
 def _sunshine(inputs: RunInputs, group: Group) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from hmesh.environment.errors import InputError
 from hmesh.environment.safe_files import sha256
+from hmesh.runs.audits.account_checks import check_accounts
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.elastic_members import ElasticAudit
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
@@ -158,6 +159,9 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         checks, figures = check_limits(inputs, hours, flows, limits, audited, schemes)
         yield from checks
         by_step |= figures
+    accounts, account_figures = check_accounts(run, inputs, hours, energies)
+    yield from accounts
+    of_run |= account_figures
     if (welfare := read_welfare(run, inputs)) is not None:
         checks, figures = check_welfare(inputs, welfare, schemes)
         yield from checks

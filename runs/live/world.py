@@ -10,6 +10,7 @@ from hmesh.runs.live.parameters import Parameter, shown
 from hmesh.runs.live.readings import Reading, Roads, Stores, live_of, read, stores_of
 from hmesh.runs.live.roadmap import OnTheRoad, places
 from hmesh.runs.live.source import Source
+from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -112,7 +113,7 @@ class LiveWorld(mesa.Model[Any, Any]):
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Return what every strategy comes to so far, as a run would tell it."""
-        return {world.strategy: world.summary() for world in self.worlds}
+        return summaries(self.worlds)
 
     def _look(self, world: Simulation) -> None:
         self.history[world.strategy].append(read(world))

@@ -50,7 +50,7 @@ def comparison(runs: Sequence[tuple[str, RunData]]) -> str:
     for number, columns in enumerate(tables):
         for place, label in enumerate(columns[0].cells):
             row = rows.setdefault(str(label), [[] for _ in tables])
-            row[number] = [_cell(list(column.cells)[place]) for column in columns[1:]]
+            row[number] = [table_cell(list(column.cells)[place]) for column in columns[1:]]
     head = _run_names(runs) if len(runs) > 1 else ""
     strategies = "".join(
         f'<th scope="col">{escape(strategy_label(name))}</th>'
@@ -170,7 +170,7 @@ def _figure(strategy: str, figure: Figure) -> str:
     return f'<data data-key="{key}" value="{figure.value!r}">{escape(figure.text)}</data>'
 
 
-def _cell(cell: Any) -> str:
+def table_cell(cell: Any) -> str:
     """Return a cell of the terminal's table; what it tells dimly are changes."""
     dim = min((span.start for span in cell.spans), default=len(cell.plain))
     value, moved = cell.plain[:dim].strip(), cell.plain[dim:].strip()

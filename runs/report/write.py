@@ -14,6 +14,7 @@ from hmesh.runs.audits.run_audit import audit_run, no_progress
 from hmesh.runs.pictures.plugin_pictures import embedded
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
+from hmesh.runs.report.gains_chart import gains
 from hmesh.runs.report.map_selection import thinning, window_of
 from hmesh.runs.report.packing import Packer
 from hmesh.runs.report.payload import payload
@@ -82,6 +83,7 @@ def write_report(
         title=escape(" and ".join(dict.fromkeys(names))),
         description=escape(_description(datas)),
         arrangement="outcome" if len(runs) == 1 and few else "stacked",
+        gains=_cells("gains", blocks, len(runs) > 1),
         headlines=_cells("headlines", blocks, len(runs) > 1),
         remarks=_cells("remarks", blocks, len(runs) > 1),
         pictures=_pictures(blocks),
@@ -146,6 +148,7 @@ def _block(
 ) -> dict[str, str]:
     return {
         "name": escape(name),
+        "gains": gains(data),
         "headlines": markup.headlines(data),
         "remarks": markup.remarks(data, thinned),
         "pictures": embedded(data) if data.run.complete else "",

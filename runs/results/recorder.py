@@ -55,6 +55,16 @@ class Recorder:
         if log["step"]:
             self.writer.add("messages", log | about)
 
+    def end_step(self, simulation: "Simulation") -> None:
+        """Write the accounts of all members where a year or the run ends, batteries moved."""
+        accounts = simulation.accounts
+        if accounts is None or not accounts.by_member or not accounts.ends_year():
+            return
+        for kind, columns in accounts.rows():
+            community = Coded(columns["community"], self.setting.communities)
+            about = {"strategy": simulation.strategy, "kind": kind, "community": community}
+            self.writer.add("accounts", columns | about)
+
     def _write_hours(self, simulation: "Simulation") -> None:
         decision = simulation.market.decision
         self.writer.add(

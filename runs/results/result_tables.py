@@ -165,6 +165,22 @@ OF_RESPONSES: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run that keeps accounts of all members.
+OF_ACCOUNTS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "accounts": (
+        whole("year", "year that it is the account of"),
+        STRATEGY,
+        name("kind", "households, buildings, homes, houses, schools or vehicles"),
+        whole("member", "number of the member within its kind, from 0"),
+        name("community", "where it is at home, of a vehicle where it starts", optional=True),
+        kwh("bought_kwh", "energy it paid for"),
+        kwh("sold_kwh", "energy it was paid for"),
+        ResultColumn("paid", "number", "money", "money it paid"),
+        ResultColumn("received", "number", "money", "money it was paid"),
+        kwh("stored_change_kwh", "energy in its batteries at the end less at the start"),
+    ),
+}  # fmt: skip
+
 # Tables that only a scheme fills, by its name.
 TABLES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
     lambda: {name: tuple(each.part("tables")) for name, each in schemes().items()}
@@ -178,6 +194,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_WELFARE,
         **OF_STORE_ANSWERS,
         **OF_RESPONSES,
+        **OF_ACCOUNTS,
         **{
             table: columns
             for each in schemes().values()
@@ -193,15 +210,19 @@ def tables_with(
     metrics: bool = False,
     limits: bool = False,
     welfare: bool = False,
+    accounts: bool = False,
     store_answers: bool = False,
     responses: bool = False,
 ) -> tuple[str, ...]:
     """Return the tables of a run in which some schemes take part, with or without those asked."""
     asked = (
-        (metrics, OF_METRICS), (limits, OF_LIMITS), (welfare, OF_WELFARE),
+        (metrics, OF_METRICS),
+        (limits, OF_LIMITS),
+        (welfare, OF_WELFARE),
+        (accounts, OF_ACCOUNTS),
         (store_answers, OF_STORE_ANSWERS),
         (responses, OF_RESPONSES),
-    )  # fmt: skip
+    )
     more = (table for wanted, tables in asked if wanted for table in tables)
     return (*OF_EVERY_RUN, *more, *(t for name in names for t in TABLES_OF[name]))
 
@@ -215,6 +236,7 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         welfare=scenario.welfare_recorded,
         store_answers=any(each.answers_of_stores for each in scenario.sections.values()),
         responses=scenario.stores_answer,
+        accounts=scenario.record.accounts == "all",
     )
 
 

@@ -85,6 +85,33 @@ class _Messages(_Part):
     late: int
 
 
+class _Kind(_Part):
+    balance: float
+    stored_change_kwh: float = 0.0
+    stored_value: float = 0.0
+
+
+class _Spread(_Part):
+    count: int
+    gini_bills: float | None
+    gini_savings: float | None
+    worse_off: float | None
+
+
+class _Members(_Spread):
+    kinds: dict[str, _Spread]
+
+
+class _Accounts(_Part):
+    """Who gains and who pays."""
+
+    parties: dict[str, float]
+    kinds: dict[str, _Kind]
+    communities: dict[str, dict[str, float]]
+    stored_price: float
+    members: _Members | None = None
+
+
 class _Totals(_Part):
     """What every strategy comes to; each scheme adds numbers of its own."""
 
@@ -97,6 +124,7 @@ class _Totals(_Part):
     overloaded_steps: dict[str, int]
     messages: dict[str, _Messages]
     money_imbalance: float
+    accounts: _Accounts | None = None
     __pydantic_extra__: dict[str, _Figure] = Field(init=False)
 
 

@@ -43,17 +43,18 @@ class UnfinishedRun(Run):
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What the run comes to so far, strategy by strategy."""
+        from hmesh.runs.world.account_figures import summaries
         from hmesh.runs.world.setting import make_setting
         from hmesh.runs.world.simulation import Simulation
 
         setting = make_setting(self.writer.scenario)
-        summary: dict[str, Any] = {}
+        simulations = []
         steps, states = self.info["steps_total"], self.state["strategies"]
         for strategy in self.writer.scenario.strategies:
             simulation = Simulation(setting, strategy)
             restore_simulation(simulation, steps, states, self.writer.checkpoints)
-            summary[strategy] = simulation.summary()
-        return summary
+            simulations.append(simulation)
+        return summaries(simulations)
 
     def table(
         self, name: str, columns: Sequence[str] | None = None, filters: Any = None

@@ -303,3 +303,8 @@ class Record(Section):
         default=True,
         description="whether welfare and the planner's are written, where vehicles answer prices",
     )
+    accounts: Literal["none", "kinds", "all"] = Field(
+        default="kinds",
+        description="who has accounts: none; kinds, all parties of the ledger and households and "
+        "buildings of each community; all, every member too",
+    )

@@ -1,6 +1,6 @@
 """What every scheme of sharing does in a step, so that one simulation can hold any of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.runs.world.member_payments import MemberPayments
 
 
 class RowWriter(Protocol):
@@ -69,6 +70,22 @@ class Scheme:
 
     def pay(self) -> None:
         """Enter the payments of its agents."""
+
+    def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return where its agents with accounts are at home, by kind, each of shape (members,)."""
+        return {}
+
+    def member_payments(self) -> Iterable[MemberPayments]:
+        """Return what each of them pays and receives in the step, as `pay` enters it for all."""
+        return ()
+
+    def consumer_payments(self) -> Iterable[MemberPayments]:
+        """Return what households and buildings pay and receive because of it in the step."""
+        return ()
+
+    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what batteries hold [kWh], by kind of member, each of shape (members,)."""
+        return {}
 
     def sums(self) -> dict[str, float]:
         """Return the figures of the step that add up over a run, by name."""

@@ -1,7 +1,7 @@
 """What the members of all communities use and generate in a step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ class Meters:
         What outages of feeders kept members from using, and from generating [kWh].
     node_kwh : array, shape (nodes,)
         What every node of the grid took, generation subtracted [kWh].
+    generated_kwh : dict of array, shape (consumers,)
+        What consumers of each type generated, where any of them can [kWh].
     """
 
     fixed_kwh: NDArray[np.float64]
@@ -32,6 +34,7 @@ class Meters:
     unserved_kwh: NDArray[np.float64]
     curtailed_kwh: NDArray[np.float64]
     node_kwh: NDArray[np.float64]
+    generated_kwh: dict[type[Consumer], NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def passive_kwh(self) -> NDArray[np.float64]:
@@ -91,6 +94,7 @@ def read_meters(
                 generated[dark] = 0.0
             meters.generation_kwh[:] -= np.bincount(where, generated, places)
             meters.node_kwh[:] -= np.bincount(at, generated, nodes)
+            meters.generated_kwh[kind] = generated
     return meters
 
 

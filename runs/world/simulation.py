@@ -21,6 +21,7 @@ from hmesh.runs.plugins.metrics import MetricTotals
 from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.schemes.scheme_step import Scheme
+from hmesh.runs.world.accounts import Accounts
 from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.elastic_loads import ElasticLoads
@@ -87,6 +88,8 @@ class Simulation(World):
         What members expect communities to ask; None where nobody plans on it.
     metrics : MetricTotals
         The metrics of plugins.
+    accounts : Accounts or None
+        What members have paid and received, None where it is not kept.
     supplied_communities : list of int
         The communities that take part in the step: all whose feeders work.
     """
@@ -136,6 +139,8 @@ class Simulation(World):
         }
         if setting.scenario.behaviours:
             give_behaviours(self)
+        kept = setting.scenario.record.accounts
+        self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
 
     @property
     def agents_by_type(self) -> dict[type[Any], Any]:
@@ -223,6 +228,8 @@ class Simulation(World):
 
     def begin_step(self) -> None:
         """Let chance do to the agents of all schemes what it does in this step."""
+        if self.accounts is not None:
+            self.accounts.begin_step()
         for each in self.schemes.values():
             each.begin_step()
 
@@ -264,6 +271,8 @@ class Simulation(World):
         self.loading = self.grid.loading(self.flows, self.step_h)
         self.limits = step_limits(self, shed) if settings.limits == "keep" else None
         self._pay()
+        if self.accounts is not None:
+            self.accounts.settle()
         sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
         sums |= self.elastic_loads.sums()
         for each in self.schemes.values():
@@ -399,6 +408,7 @@ class Simulation(World):
             "calendar_totals": self.calendar_totals.state(),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
             **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
+            **({} if self.accounts is None else {"accounts": self.accounts.state()}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
         }
@@ -418,6 +428,8 @@ class Simulation(World):
             self.metrics.restore(state["metrics"])
         if self.expected_price is not None:
             self.expected_price.restore(state["expected"])
+        if self.accounts is not None:
+            self.accounts.restore(state["accounts"])
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price

@@ -1,5 +1,6 @@
 """Storage that stays: the batteries of buildings in one strategy's world, and who uses them."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.schemes.store_answers import StoreAnswers
 from hmesh.runs.strategy_names import strategy_within
+from hmesh.runs.world.member_payments import MemberPayments, at_price
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -49,6 +51,8 @@ class BatterySharingScheme(Scheme):
         Of the step: load of each building; what its battery draws, gives its own building and
         gives others; what arrives from others; and what its battery was to give and nobody needed
         or was told of [kWh].
+    given_kwh : array, shape (buildings,)
+        What arrives at others of what each battery sent [kWh].
     unfollowed_kwh : array, shape (buildings,)
         What rating or store did not allow of what was wanted in the step [kWh].
     """
@@ -106,8 +110,8 @@ class BatterySharingScheme(Scheme):
         count = len(self.batteries)
         (
             self.charged_kwh, self.own_kwh, self.sent_kwh,
-            self.received_kwh, self.unplaced_kwh, self.unfollowed_kwh,
-        ) = np.zeros((6, count))  # fmt: skip
+            self.received_kwh, self.given_kwh, self.unplaced_kwh, self.unfollowed_kwh,
+        ) = np.zeros((7, count))  # fmt: skip
         self.fallbacks = 0
         if self.answers is not None:
             self.answers.begin_step()
@@ -203,6 +207,7 @@ class BatterySharingScheme(Scheme):
             sent = orders.sent_by(len(bank))
             self.sent_kwh[rows] = self.batteries.heard["sent_kwh"][rows] = sent
             self.received_kwh[rows] = orders.received_by(len(bank))
+            self.given_kwh[rows] = orders.given_by(len(bank))
             unplaced = np.maximum(unplaced - sent, 0.0)
             self._exchanged.add(orders, rows.start)
         self.unplaced_kwh[rows] = unplaced
@@ -269,6 +274,24 @@ class BatterySharingScheme(Scheme):
                 pay(step, "battery_supply", aggregator, buildings, float(covered[m]), price)
             if received[m] > 0:
                 pay(step, "battery_exchange", buildings, batteries, float(received[m]), price)
+
+    def consumer_payments(self) -> Iterable[MemberPayments]:
+        """Yield what each building pays for its battery, and for what others' batteries give it.
+
+        A building and its battery are one account: it pays for what the battery charges and what
+        arrives from others, and is paid for what it gives them and for all that batteries cover of
+        the load it has paid for.
+        """
+        if self.strategy == "no_battery":
+            return
+        price = self.simulation.paid_price()[self.community]
+        covered = self.own_kwh + self.received_kwh
+        bought, sold = self.charged_kwh + self.received_kwh, covered + self.given_kwh
+        yield at_price("buildings", price, bought, sold)
+
+    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what the battery of each building holds [kWh]."""
+        return {"buildings": self.batteries["energy_kwh"]}
 
     def sums(self) -> dict[str, float]:
         """Return the energies, the losses and the bill of the step."""

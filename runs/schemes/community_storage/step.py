@@ -1,5 +1,6 @@
 """Storage that a community shares, in one strategy's world, scheduled on forecasts."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.store_answers import StoreAnswers
 from hmesh.runs.strategy_names import strategy_within
+from hmesh.runs.world.member_payments import MemberPayments, at_price
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -227,6 +229,26 @@ class CommunityStorageSharing(Scheme):
 
     def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(self.shared.community, values, len(self.setting.communities))
+
+    def consumer_payments(self) -> Iterable[MemberPayments]:
+        """Yield what each household is credited with that a storage delivered."""
+        if not self.used:
+            return
+        done, served = self.controllers.done, self.controllers.served
+        delivered = np.zeros(len(self.households))
+        delivered[served[served >= 0]] = done.discharge_kwh[served >= 0]
+        community = self.shared.community[self.households.storage_of]
+        credit, nothing = self.simulation.paid_price()[community], np.zeros(len(delivered))
+        first = 0
+        for kind, rows in self.shared.watched:
+            own = slice(first, first := first + rows.stop - rows.start)
+            yield at_price(
+                f"{kind.scenario_name}s", credit[own], nothing[own], delivered[own], rows
+            )
+
+    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what each storage holds [kWh]."""
+        return {"storages": self.controllers.population["energy_kwh"]}
 
     def sums(self) -> dict[str, float]:
         """Return the energies of the step, and what the aggregators credit."""

@@ -1,5 +1,6 @@
 """Houses with storages of one strategy's world: what their managers decide in a step."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.store_responses import StoreResponses
 from hmesh.runs.strategy_names import strategy_within
+from hmesh.runs.world.member_payments import MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -223,6 +225,23 @@ class CompositeStorageHouses(Scheme):
                     # What the aggregator gets beyond the price of its community.
                     gets = 1.0 if payee == "aggregator" else -1.0
                     simulation.aggregator_margin += gets * (amount - float(asked[m]) * energy)
+
+    def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return where each house is."""
+        return {"houses": self.setting.community}
+
+    def member_payments(self) -> Iterable[MemberPayments]:
+        """Yield what each house pays the utility and the state, and is paid for feeding in."""
+        prices, step = self.setting.prices, self.simulation.step_index
+        bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
+        per_kwh = float(prices.purchase[step]) + prices.carbon_tax * prices.emission_factor
+        paid = per_kwh * bought + self.setting.base_charge[step]
+        received = float(prices.feed_in[step]) * sold
+        yield MemberPayments("houses", bought, sold, paid, received)
+
+    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what the battery of each house holds [kWh]."""
+        return {"houses": self.houses.columns.batteries["energy_kwh"]}
 
     def sums(self) -> dict[str, float]:
         """Return the energies, the emissions and the money of the step."""

@@ -1,5 +1,6 @@
 """School buses of one strategy's world: what they charge, and what they sell in critical hours."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
 from hmesh.runs.schemes.store_answers import StoreAnswers
 from hmesh.runs.strategy_names import strategy_within
+from hmesh.runs.world.member_payments import MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -178,6 +180,19 @@ class SchoolBusSharing(Scheme):
                 paid, energy = float(income[m]), float(sold[m])
                 pay(step, "incentive", "utility", schools, energy, paid / energy, paid)
         self.simulation.direct_income -= float(income.sum())
+
+    def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return where each school is."""
+        return {"schools": self.community}
+
+    def member_payments(self) -> Iterable[MemberPayments]:
+        """Yield what each school pays for charging, and is paid for what it sells."""
+        paid = self.simulation.paid_price()[self.community] * self.charged_kwh
+        yield MemberPayments("schools", self.charged_kwh, self.sold_kwh, paid, self.income)
+
+    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what the buses of each school hold [kWh]."""
+        return {"schools": self.district.by_school(self.district.buses.population["energy_kwh"])}
 
     def sums(self) -> dict[str, float]:
         """Return the energies, the bill, and what replacing sold energy costs in the step."""

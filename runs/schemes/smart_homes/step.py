@@ -1,5 +1,6 @@
 """Smart homes of one strategy's world: admission of the day ahead, and the flows of a step."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource
 from hmesh.runs.schemes.smart_homes.strategies import control_of
 from hmesh.runs.schemes.store_responses import StoreResponses
 from hmesh.runs.strategy_names import strategy_within
+from hmesh.runs.world.member_payments import MemberPayments, at_price
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -322,6 +324,22 @@ class SmartHomeSharing(Scheme):
             imported[group.community] += of_group.totals_kwh["imported_kwh"]
             exported[group.community] += of_group.totals_kwh["exported_kwh"]
         return imported, exported
+
+    def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return where each home is."""
+        where = [np.full(group.homes, group.community) for group in self.setting.groups]
+        return {"homes": np.concatenate(where).astype(np.intp)}
+
+    def member_payments(self) -> Iterable[MemberPayments]:
+        """Yield what each home pays for what it draws, and is paid for what it feeds in."""
+        price = self.simulation.paid_price()[self.member_communities()["homes"]]
+        bought = np.concatenate([each.imported_kwh.sum(axis=1) for each in self.of_step])
+        sold = np.concatenate([each.exported_kwh.sum(axis=1) for each in self.of_step])
+        yield at_price("homes", price, bought, sold)
+
+    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what the storages of each home hold [kWh]."""
+        return {"homes": np.concatenate([homes.energy_kwh.sum(axis=1) for homes in self.groups])}
 
     def sums(self) -> dict[str, float]:
         """Return the energies and the bill of the step."""

@@ -1,5 +1,6 @@
 """Storage that moves: the vehicles of one strategy's world, and what they exchange in a step."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hmesh.runs.schemes.vehicles.records import write_fleet, write_step, write_t
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.chance import next_outages
+from hmesh.runs.world.member_payments import MemberPayments, at_price
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -153,6 +155,21 @@ class VehicleSharing(Scheme):
             charged, discharged = float(self.charged_kwh[m]), float(self.discharged_kwh[m])
             pay(step, "vehicle_charging", vehicles, aggregator, charged, price)
             pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
+
+    def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return where each vehicle starts, -1 for the road or where it joins later."""
+        return {"vehicles": np.maximum(self.vehicles.fleet["community"].astype(np.intp), -1)}
+
+    def member_payments(self) -> Iterable[MemberPayments]:
+        """Yield what each vehicle pays for charging and is paid for discharging."""
+        exchange = self.exchange_kwh()
+        price = np.append(self.simulation.paid_price(), 0.0)
+        own = price[np.maximum(self.fleet.population["community"], -1)]
+        yield at_price("vehicles", own, np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0))
+
+    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what the battery of each vehicle holds [kWh]."""
+        return {"vehicles": self.fleet.population["energy_kwh"]}
 
     def sums(self) -> dict[str, float]:
         """Return the energies of the step, and the bill with its two parts."""

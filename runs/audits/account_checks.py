@@ -1,0 +1,313 @@
+"""Whether the accounts of parties and members are what the payments and tables come to.
+
+They are added up again from ledger.parquet, row by row and without rounding, and the accounts of
+members from what each uses and exchanges by the other tables. No code of `hmesh.runs.world` that
+keeps them is used.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.member_accounts import MemberBills, consumer_bills, vehicle_bills
+from hmesh.runs.audits.member_energies import Energies
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
+from hmesh.runs.results.run_reader import Run
+
+type Table = dict[str, NDArray[Any]]
+
+_KINDS = ("households", "buildings", "homes", "houses", "schools", "vehicles")
+_FLOWS = ("bought_kwh", "sold_kwh", "paid", "received", "stored_change_kwh")
+# The figure of the summary that is the change of stored energy of a kind of members.
+_STORED = {
+    "vehicles": "stored_change_kwh",
+    "schools": "school_stored_change_kwh",
+    "homes": "home_stored_change_kwh",
+    "houses": "house_stored_change_kwh",
+    "buildings": "battery_stored_change_kwh",
+    "storages": "storage_change_kwh",
+}
+_OF_CONSUMERS = ("consumers", "batteries")
+
+
+def check_accounts(
+    run: Run, inputs: RunInputs, hours: Columns, energies: Energies
+) -> tuple[list[Check], Figures]:
+    """Check the accounts, and return the figures of the summary that they settle.
+
+    Parameters
+    ----------
+    run, inputs, hours, energies
+        The run, what its scenario settles, the columns of hours.parquet, and what members use.
+    """
+    kept = inputs.scenario.record.accounts
+    # Runs of earlier versions kept none.
+    if kept == "none" or "accounts" not in run.info["scenario"].get("record", {}):
+        return [], {}
+    money = _money(run, inputs)
+    price = math.fsum(hours["utility_price"][:, 0, 0]) / inputs.steps
+    figures = _figures_of_parties(run, inputs, money, price)
+    if kept != "all":
+        return [_consumers(run, inputs, money)], figures | _unmixed(inputs, money)
+    accounts = _read(run, inputs)
+    checks = [
+        _sums(run, inputs, accounts, money),
+        *_members(run, inputs, hours, energies, accounts),
+    ]
+    figures |= _of_consumers(inputs, accounts)
+    figures |= _spread(inputs, accounts, price)
+    return checks, figures
+
+
+def _money(run: Run, inputs: RunInputs) -> list[dict[str, float]]:
+    """Return what every party received less what it paid, for each strategy."""
+    rows = run.table("ledger", ["strategy", "payer", "payee", "amount"]).to_pydict()
+    terms: list[defaultdict[str, list[float]]] = [defaultdict(list) for _ in inputs.strategies]
+    place = {name: s for s, name in enumerate(inputs.strategies)}
+    for strategy, payer, payee, amount in zip(
+        rows["strategy"], rows["payer"], rows["payee"], rows["amount"], strict=True
+    ):
+        terms[place[strategy]][payer].append(-amount)
+        terms[place[strategy]][payee].append(amount)
+    return [{party: math.fsum(held) for party, held in each.items()} for each in terms]
+
+
+def _figures_of_parties(
+    run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]], price: float
+) -> Figures:
+    """Return the figures that payments and the changes of stored energy settle."""
+    parties = sorted({party for each in money for party in each})
+    figures: Figures = {
+        f"accounts.parties.{party}": np.array([each.get(party, 0.0) for each in money])
+        for party in parties
+    }
+    kinds: dict[str, NDArray[np.float64]] = {}
+    for party in parties:
+        name, _, community = party.partition("@")
+        if name in _OF_CONSUMERS:
+            continue
+        kind = "aggregators" if name == "aggregator" else name
+        balance = figures[f"accounts.parties.{party}"]
+        kinds[kind] = kinds.get(kind, 0.0) + balance
+        if community:
+            figures[f"accounts.communities.{community}.{kind}"] = balance
+    figures |= {f"accounts.kinds.{kind}.balance": balance for kind, balance in kinds.items()}
+    for kind, name in _STORED.items():
+        reported = [_change(run, strategy, name) for strategy in inputs.strategies]
+        if None not in reported:
+            change = np.array(reported, dtype=np.float64)
+            figures[f"accounts.kinds.{kind}.stored_change_kwh"] = change
+            figures[f"accounts.kinds.{kind}.stored_value"] = price * change
+    figures["accounts.kinds.storages.balance"] = np.zeros(len(inputs.strategies))
+    figures["accounts.stored_price"] = np.full(len(inputs.strategies), price)
+    return figures
+
+
+def _change(run: Run, strategy: str, name: str) -> float | None:
+    """Return a change of stored energy that the summary reports [kWh], None where it has none."""
+    change = run.summary[strategy].get(name)
+    return float(change) if isinstance(change, int | float) else None
+
+
+def _unmixed(inputs: RunInputs, money: Sequence[Mapping[str, float]]) -> Figures:
+    """Return the balances of households and buildings where no community has both."""
+    figures: Figures = {}
+    communities = inputs.scenario.communities
+    kinds = {name: {f"{g.kind}s" for g in held.members} for name, held in communities.items()}
+    for name, there in kinds.items():
+        if len(there) == 1:
+            paid = [sum(each.get(f"{p}@{name}", 0.0) for p in _OF_CONSUMERS) for each in money]
+            figures[f"accounts.communities.{name}.{next(iter(there))}"] = np.array(paid)
+    for kind in _KINDS[:2]:
+        places = [name for name, there in kinds.items() if kind in there]
+        if places and all(len(kinds[name]) == 1 for name in places):
+            own = [figures[f"accounts.communities.{name}.{kind}"] for name in places]
+            figures[f"accounts.kinds.{kind}.balance"] = np.sum(own, axis=0)
+    return figures
+
+
+def _consumers(run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]]) -> Check:
+    """Check that households and buildings of a community have paid what its consumers have."""
+    tally = Tally("accounts: households and buildings have paid it all", EXACT, "of the amount")
+    for s, strategy in enumerate(inputs.strategies):
+        reported = (run.summary[strategy].get("accounts") or {}).get("communities", {})
+        for name in inputs.communities:
+            held = reported.get(name, {})
+            split = held.get("households", 0.0) + held.get("buildings", 0.0)
+            due = sum(money[s].get(f"{party}@{name}", 0.0) for party in _OF_CONSUMERS)
+            off = abs(split - due) / max(abs(due), 1.0)
+            tally.add(np.array([off]), _named([f"{strategy}, {name}"]), None)
+    return tally.check()
+
+
+def _read(run: Run, inputs: RunInputs) -> list[dict[str, Table]]:
+    """Return the accounts of each strategy by kind, the years of a member added up."""
+    names = {
+        "strategy": inputs.strategies, "kind": _KINDS, "community": inputs.communities,
+    }  # fmt: skip
+    rows = TableReader(run, "accounts", names, inputs.start_ms).rest()
+    steps = [inputs.calendar.date_of(step).year for step in range(inputs.steps)]
+    years = sorted(set(steps))
+    found: list[dict[str, Table]] = []
+    for s in range(len(inputs.strategies)):
+        of_kinds: dict[str, Table] = {}
+        for k, kind in enumerate(_KINDS):
+            mine = (rows["strategy"] == s) & (rows["kind"] == k)
+            if not mine.any():
+                continue
+            table = {name: values[mine] for name, values in rows.items()}
+            count, left = divmod(int(mine.sum()), len(years))
+            due = np.tile(np.arange(count), len(years))
+            of_year = np.repeat(years, count)
+            if left or (table["member"] != due).any() or (table["year"] != of_year).any():
+                message = f"the {kind} of {inputs.strategies[s]} have not one row for each year"
+                raise DamagedTableError("accounts", message)
+            where = table["community"].reshape(len(years), count)
+            if (where != where[0]).any():
+                raise DamagedTableError("accounts", f"{kind} have moved")
+            sums = {n: table[n].reshape(len(years), count).sum(axis=0) for n in _FLOWS}
+            of_kinds[kind] = sums | {"community": where[0]}
+        found.append(of_kinds)
+    return found
+
+
+def _sums(
+    run: Run,
+    inputs: RunInputs,
+    accounts: Sequence[Mapping[str, Table]],
+    money: Sequence[Mapping[str, float]],
+) -> Check:
+    """Check that members together have what the ledger and the stores of their kind say."""
+    tally = Tally("accounts: members have paid what their parties have", EXACT, "of the amount")
+    for s, strategy in enumerate(inputs.strategies):
+        of_kinds, paid = accounts[s], money[s]
+        due: dict[str, float] = {}
+        reported: dict[str, float] = {}
+        for kind, table in of_kinds.items():
+            balance = table["received"] - table["paid"]
+            due[f"{kind}, stored"] = _change(run, strategy, _STORED.get(kind, "")) or 0.0
+            reported[f"{kind}, stored"] = math.fsum(table["stored_change_kwh"])
+            if kind == "vehicles":
+                named = [party for party in paid if party.startswith("vehicles@")]
+                due[kind] = math.fsum(paid[party] for party in named)
+                reported[kind] = math.fsum(balance)
+                continue
+            for m, name in enumerate(inputs.communities):
+                key = "consumers" if kind in _KINDS[:2] else kind
+                place = f"{key}, {name}"
+                parties = _OF_CONSUMERS if key == "consumers" else (kind,)
+                due[place] = math.fsum(paid.get(f"{p}@{name}", 0.0) for p in parties)
+                reported[place] = reported.get(place, 0.0) + math.fsum(
+                    balance[table["community"] == m]
+                )
+        places = list(due)
+        off = [abs(reported[place] - due[place]) / max(abs(due[place]), 1.0) for place in places]
+        where = [f"{strategy}, {place}" for place in places]
+        tally.add(np.array(off), _named(where), None)
+    return tally.check()
+
+
+def _members(
+    run: Run,
+    inputs: RunInputs,
+    hours: Columns,
+    energies: Energies,
+    accounts: Sequence[Mapping[str, Table]],
+) -> Iterator[Check]:
+    """Check the account of every member whose energies follow from the scenario or the tables."""
+    tally = Tally("accounts: each member pays for its own energy", EXACT, "of the amount")
+    bills: dict[str, MemberBills] = {}
+    vehicles = len(accounts[0].get("vehicles", {}).get("paid", ()))
+    for found in (
+        consumer_bills(run, inputs, hours, energies),
+        vehicle_bills(run, inputs, vehicles),
+    ):
+        if isinstance(found, str):
+            tally.tell(found)
+        else:
+            bills |= found
+    for kind, due in bills.items():
+        for s, strategy in enumerate(inputs.strategies):
+            table = accounts[s].get(kind)
+            if table is None or len(table["paid"]) != due.count:
+                raise DamagedTableError("accounts", f"not every one of the {kind} has an account")
+            for name, values in due.columns.items():
+                scale = np.maximum(np.maximum(np.abs(values[s]), np.abs(table[name])), 1.0)
+                off = np.abs(table[name] - values[s]) / scale
+                where = f"{strategy}, {kind}, {name}"
+                tally.add(off, _numbered(where), None)
+            if due.community is not None:
+                moved = (table["community"] != due.community).astype(np.float64)
+                tally.add(moved, _numbered(f"community of {kind}"), None)
+    yield tally.check()
+
+
+def _named(places: Sequence[str]) -> Label:
+    return lambda at: places[at[0]]
+
+
+def _numbered(what: str) -> Label:
+    return lambda at: f"{what}, {at[0]}"
+
+
+def _of_consumers(inputs: RunInputs, accounts: Sequence[Mapping[str, Table]]) -> Figures:
+    """Return the balances of households and buildings, in all and in each community."""
+    figures: Figures = {}
+    for kind in _KINDS[:2]:
+        if kind not in accounts[0]:
+            continue
+        balance = np.array([each[kind]["received"] - each[kind]["paid"] for each in accounts])
+        figures[f"accounts.kinds.{kind}.balance"] = balance.sum(axis=1)
+        for m, name in enumerate(inputs.communities):
+            here = accounts[0][kind]["community"] == m
+            if here.any():
+                own = balance[:, here].sum(axis=1)
+                figures[f"accounts.communities.{name}.{kind}"] = own
+    return figures
+
+
+def _spread(inputs: RunInputs, accounts: Sequence[Mapping[str, Table]], price: float) -> Figures:
+    """Return how bills and savings are spread over the members."""
+    bills = [
+        {
+            kind: t["paid"] - t["received"] - price * t["stored_change_kwh"]
+            for kind, t in each.items()
+        }
+        for each in accounts
+    ]
+    figures: Figures = {}
+    groups: dict[str, Sequence[str]] = {"": list(bills[0])}
+    groups |= {f"kinds.{kind}.": [kind] for kind in bills[0]}
+    for place, kinds in groups.items():
+        first = np.concatenate([bills[0][kind] for kind in kinds])
+        rows = []
+        for each in bills:
+            bill = np.concatenate([each[kind] for kind in kinds])
+            saved = [
+                a - b if abs(a - b) > EXACT * max(abs(a), abs(b)) else 0.0
+                for a, b in zip(first.tolist(), bill.tolist(), strict=True)
+            ]
+            worse = sum(one < 0 for one in saved) / len(saved)
+            rows.append((len(bill), _gini(bill.tolist()), _gini(saved), worse))
+        for n, name in enumerate(("count", "gini_bills", "gini_savings", "worse_off")):
+            figures[f"accounts.members.{place}{name}"] = np.array([row[n] for row in rows])
+    return figures
+
+
+def _gini(amounts: Sequence[float]) -> float:
+    """Return the Gini coefficient by the area below the Lorenz curve, NaN where all are 0."""
+    ordered, count = sorted(amounts), len(amounts)
+    size = math.fsum(map(abs, ordered))
+    if size == 0.0:
+        return math.nan
+    below = np.cumsum(ordered)
+    area = (count - 1) * below[-1] - 2.0 * math.fsum(below[:-1])
+    found = float(area) / (count * size)
+    return found if found > EXACT else 0.0

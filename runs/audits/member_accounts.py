@@ -1,0 +1,110 @@
+"""What single members pay, computed again from the energies of each by scenario and tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.member_energies import Energies, each_load
+from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.results.run_reader import Run
+
+
+@dataclass(frozen=True, slots=True)
+class MemberBills:
+    """What the members of a kind should have in their accounts.
+
+    Attributes
+    ----------
+    columns
+        By the names of the columns of accounts.parquet, each of shape (strategies, members).
+    community
+        Number of the community of each member; None where it is not known.
+    """
+
+    columns: Mapping[str, NDArray[np.float64]]
+    community: NDArray[np.intp] | None
+
+    @property
+    def count(self) -> int:
+        """How many members there are."""
+        return len(next(iter(self.columns.values()))[0])
+
+
+def consumer_bills(
+    run: Run, inputs: RunInputs, hours: Columns, energies: Energies
+) -> dict[str, MemberBills] | str:
+    """Return what households and buildings should have paid for their loads, or why it is unknown.
+
+    What buildings with batteries pay besides is read from buildings.parquet.
+    """
+    if any(energy is None for energy in energies.values()):
+        return "the loads of some members are in a file that is gone or has changed"
+    if inputs.scenario.grid.shed:
+        return "how much of each member's load was shed is not written down"
+    batteries = "battery_sharing" in inputs.scenario.schemes
+    if batteries and inputs.scenario.record.buildings != "all":
+        return "not every building with a battery is recorded"
+    price = np.where(supplied(hours), hours["community_price"], 0.0)
+    there = supplied(hours).astype(np.float64)
+    found: dict[str, list[tuple[int, NDArray[np.float64], NDArray[np.float64]]]] = {}
+    for (community, _), kind, count, loads in each_load(inputs):
+        m = inputs.communities.index(community)
+        bought, paid = np.zeros((2, len(inputs.strategies), count))
+        for step, load in enumerate(loads):
+            bought += there[step, :, m, None] * load
+            paid += price[step, :, m, None] * load
+        found.setdefault(f"{kind}s", []).append((m, bought, paid))
+    bills = {}
+    for kind, parts in found.items():
+        where = np.repeat([m for m, *_ in parts], [bought.shape[1] for _, bought, _ in parts])
+        bought, paid = (np.concatenate([part[n] for part in parts], axis=1) for n in (1, 2))
+        if kind == "buildings" and batteries:
+            more = _of_batteries(run, inputs, price, where)
+            bought, paid = bought + more[0], paid + more[1]
+        bills[kind] = MemberBills({"bought_kwh": bought, "paid": paid}, where)
+    return bills
+
+
+def _of_batteries(
+    run: Run, inputs: RunInputs, price: NDArray[np.float64], where: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return what buildings buy for batteries and of others', energy and money."""
+    rows = run.table("buildings", ["step", "strategy", "building", "charged_kwh", "received_kwh"])
+    strategies = {name: s for s, name in enumerate(inputs.strategies)}
+    more = np.zeros((2, len(inputs.strategies), len(where)))
+    held = rows.to_pydict()
+    s = np.array([strategies[name] for name in held["strategy"]])
+    step, building = np.array(held["step"]), np.array(held["building"])
+    energy = np.array(held["charged_kwh"]) + np.array(held["received_kwh"])
+    np.add.at(more[0], (s, building), energy)
+    np.add.at(more[1], (s, building), energy * price[step, s, where[building]])
+    return more
+
+
+def vehicle_bills(run: Run, inputs: RunInputs, count: int) -> dict[str, MemberBills] | str:
+    """Return what vehicles should have paid and received by their table, or why it is unknown."""
+    if "vehicles" not in inputs.scenario.schemes:
+        return {}
+    recorded = inputs.scenario.record.vehicles
+    if recorded == "none" or (isinstance(recorded, int) and recorded < count):
+        return "not every vehicle is recorded"
+    rows = run.table("vehicles", ["strategy", "vehicle", "energy_kwh", "price"])
+    shape = (len(inputs.strategies), count)
+    sums = {name: np.zeros(shape) for name in ("bought_kwh", "sold_kwh", "paid", "received")}
+    for batch in rows.to_batches():
+        strategies = {name: s for s, name in enumerate(inputs.strategies)}
+        coded = batch.column("strategy")
+        codes = np.array([strategies[name] for name in coded.dictionary.to_pylist()])
+        s = codes[coded.indices.to_numpy()]
+        vehicle = batch.column("vehicle").to_numpy()
+        energy = batch.column("energy_kwh").to_numpy()
+        price = np.nan_to_num(batch.column("price").to_numpy(zero_copy_only=False))
+        for sign, flow, money in ((1.0, "bought_kwh", "paid"), (-1.0, "sold_kwh", "received")):
+            side = np.where(sign * energy > 0, sign * energy, 0.0)
+            np.add.at(sums[flow], (s, vehicle), side)
+            np.add.at(sums[money], (s, vehicle), side * price)
+    return {"vehicles": MemberBills(sums, None)}

@@ -1,0 +1,210 @@
+"""Accounts of members: what each has bought, sold, paid and received, added up step by step."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.world.member_payments import Each, MemberPayments
+
+if TYPE_CHECKING:
+    from hmesh.runs.world.simulation import Simulation
+
+FLOWS = ("bought_kwh", "sold_kwh", "paid", "received")
+
+
+class KindAccounts:
+    """The accounts of the members of one kind.
+
+    Parameters
+    ----------
+    community : array of int, shape (members,)
+        Where each member is at home.
+    places : int
+        Communities of the run.
+    by_member : bool
+        Whether each member has an account, or each community one for all its members.
+
+    Attributes
+    ----------
+    account_of : array of int, shape (members,), or None
+        The account of each member; None where each has its own.
+    community : array of int, shape (accounts,)
+        Where the holders of each account are at home.
+    homes : array of int, shape (members,)
+        Where each member is.
+    year, before : dict of array, shape (accounts,)
+        Sums of this year, and of the years before, by the names of `FLOWS` [kWh, money].
+    """
+
+    def __init__(self, community: NDArray[np.intp], places: int, *, by_member: bool) -> None:
+        self.homes = community
+        self.account_of = None if by_member else community
+        self.community = community if by_member else np.arange(places)
+        self.year, self.before = self._nothing(), self._nothing()
+
+    def _nothing(self) -> dict[str, Each]:
+        return {name: np.zeros(len(self.community)) for name in FLOWS}
+
+    def add(self, payments: MemberPayments) -> None:
+        """Add what members pay and receive in a step."""
+        for name in FLOWS:
+            values = getattr(payments, name)
+            if self.account_of is None:
+                self.year[name][payments.rows] += values
+            else:
+                accounts = self.account_of[payments.rows]
+                self.year[name] += np.bincount(accounts, values, len(self.community))
+
+    def end_year(self) -> None:
+        """Put the sums of a year to those of the years before."""
+        for name in FLOWS:
+            self.before[name] += self.year[name]
+            self.year[name][:] = 0.0
+
+    def total(self, name: str) -> Each:
+        """Return a sum of the whole run so far, shape (accounts,)."""
+        return self.before[name] + self.year[name]
+
+    @property
+    def balance(self) -> Each:
+        """Money received less money paid over the run so far, shape (accounts,)."""
+        return self.total("received") - self.total("paid")
+
+    def state(self) -> dict[str, Any]:
+        """Return the sums, live."""
+        return {"year": dict(self.year), "before": dict(self.before)}
+
+    def restore(self, state: Mapping[str, Mapping[str, Each]]) -> None:
+        """Take over an earlier `state`."""
+        for name in FLOWS:
+            self.year[name][:] = state["year"][name]
+            self.before[name][:] = state["before"][name]
+
+
+class Accounts:
+    """The accounts of all members under one strategy.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        Its world, before its first step.
+    by_member : bool
+        Whether each member has an account; else households and buildings of each community have
+        one together, and all others follow from the ledger.
+
+    Attributes
+    ----------
+    kinds : dict of KindAccounts
+        By kind of member.
+    stored_first_kwh : dict of array, shape (members,)
+        What batteries held as the run began, by kind [kWh].
+    utility_price_sum : float
+        Sum of the utility's price over all steps [money/kWh].
+    """
+
+    def __init__(self, simulation: "Simulation", *, by_member: bool) -> None:
+        self.simulation, self.by_member = simulation, by_member
+        places = len(simulation.setting.communities)
+        found = {
+            f"{kind.scenario_name}s": group.population["community"].astype(np.intp)
+            for kind, group in simulation.consumers.items()
+            if len(group)
+        }
+        if by_member:
+            for each in simulation.schemes.values():
+                found |= each.member_communities()
+        self.kinds = {
+            kind: KindAccounts(community, places, by_member=by_member)
+            for kind, community in found.items()
+        }
+        self.stored_first_kwh = self.stored_kwh()
+        self._stored_before = {kind: each.copy() for kind, each in self.stored_first_kwh.items()}
+        self._year: int | None = None
+        self.utility_price_sum = 0.0
+
+    def stored_kwh(self) -> dict[str, Each]:
+        """Return what the batteries of members of each kind hold [kWh]."""
+        held = (each.stored_kwh() for each in self.simulation.schemes.values())
+        return {kind: values.copy() for of_scheme in held for kind, values in of_scheme.items()}
+
+    def begin_step(self) -> None:
+        """Start the sums of a year with its first step, when those before it are written."""
+        year = self.simulation.calendar.date_of(self.simulation.step_index).year
+        if self._year not in (None, year):
+            for accounts in self.kinds.values():
+                accounts.end_year()
+            self._stored_before = self.stored_kwh()
+        self._year = year
+
+    def settle(self) -> None:
+        """Add what everybody pays and receives in the step."""
+        self.utility_price_sum += float(self.simulation.market.decision.utility_price)
+        for payments in self._payments():
+            self.kinds[payments.kind].add(payments)
+
+    def _payments(self) -> Iterator[MemberPayments]:
+        simulation = self.simulation
+        price = simulation.paid_price()
+        paid_for_generation = simulation.setting.scenario.photovoltaics
+        for kind, group in simulation.consumers.items():
+            if not len(group):
+                continue
+            where, load = group.population["community"], group.population["load_kwh"]
+            generated = simulation.meters.generated_kwh.get(kind)
+            if generated is None or not paid_for_generation:
+                generated = np.zeros(len(load))
+            own = price[where]
+            yield MemberPayments(
+                f"{kind.scenario_name}s", load, generated, own * load, own * generated
+            )
+        for each in simulation.schemes.values():
+            yield from each.consumer_payments()
+            if self.by_member:
+                yield from each.member_payments()
+
+    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the kinds, and the columns of this year's accounts of all members of each."""
+        stored = self.stored_kwh()
+        for kind, accounts in self.kinds.items():
+            change = np.zeros(len(accounts.community))
+            if kind in stored:
+                change = stored[kind] - self._stored_before[kind]
+            yield (
+                kind,
+                {
+                    "year": self._year,
+                    "member": np.arange(len(change)),
+                    "community": accounts.community,
+                    **accounts.year,
+                    "stored_change_kwh": change,
+                },
+            )
+
+    def ends_year(self) -> bool:
+        """Return whether the step that was just made is the last of its year, or of the run."""
+        done, calendar = self.simulation.step_index, self.simulation.calendar
+        if done >= self.simulation.setting.scenario.steps:
+            return True
+        return calendar.date_of(done).year != self._year
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes during a run, live where it is an array."""
+        return {
+            "kinds": {kind: accounts.state() for kind, accounts in self.kinds.items()},
+            "stored_before": dict(self._stored_before),
+            "year": self._year,
+            "utility_price_sum": self.utility_price_sum,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        for kind, accounts in self.kinds.items():
+            accounts.restore(state["kinds"][kind])
+        self._stored_before = {kind: each.copy() for kind, each in state["stored_before"].items()}
+        year = state["year"]
+        if year is not None and type(year) is not int:
+            raise ValueError(f"the year of the accounts is {year!r}")
+        self._year = year
+        self.utility_price_sum = state["utility_price_sum"]
