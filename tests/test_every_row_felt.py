@@ -37,11 +37,15 @@ CITY: dict[str, Any] = {
     "communities.offices.members.0.elasticity": ELASTICITY,
     "communities.district.members.0.elasticity": ELASTICITY,
     "smart_homes.groups.0.count": 3,
-    "smart_homes.price_response": {"lam": 40.0, "theta": 4.0},
+    "smart_homes.price_response": {"lam": 25.0, "theta": 4.0},
     "composite_storage.groups.0.count": 2,
     "composite_storage.price_response": {"lam": 40.0, "theta": 6.0},
     "battery_sharing.capacity_kwh": 200,
+    "battery_sharing.price_response": {"lam": 40.0, "theta": 1.0},
+    "community_storage.price_response": {"lam": 60.0, "theta": 1.0},
+    "community_storage.grid_charging": True,
     "school_buses.groups.0.schools": 1,
+    "school_buses.price_response": {"lam": 40.0, "theta": 0.2},
 }
 PLACES = ("homes", "malls", "offices", "district", "street", "suburb")
 CHANGES: dict[str, dict[str, Any]] = {
@@ -79,6 +83,26 @@ def of_houses(storages: str, column: str) -> Callable[[Simulation], NDArray[np.f
     return read
 
 
+def of_shared(city: Simulation) -> NDArray[np.float64]:
+    """Return what batteries of buildings hold."""
+    held: NDArray[np.float64] = city.schemes["battery_sharing"].batteries["energy_kwh"].copy()  # type: ignore[attr-defined]
+    return held
+
+
+def of_storages(city: Simulation) -> NDArray[np.float64]:
+    """Return what storages of communities hold."""
+    storages = city.schemes["community_storage"].controllers  # type: ignore[attr-defined]
+    held: NDArray[np.float64] = storages.population["energy_kwh"].copy()
+    return held
+
+
+def of_buses(city: Simulation) -> NDArray[np.float64]:
+    """Return what school buses hold."""
+    buses = city.schemes["school_buses"].district.buses  # type: ignore[attr-defined]
+    held: NDArray[np.float64] = buses.population["energy_kwh"].copy()
+    return held
+
+
 # What the agents of each kind exchange or hold in a step, of one shape in all cities.
 ROWS: dict[str, Callable[[Simulation], NDArray[np.float64]]] = {
     "households": of_members(Household),
@@ -86,6 +110,9 @@ ROWS: dict[str, Callable[[Simulation], NDArray[np.float64]]] = {
     "smart homes": of_homes,
     "batteries of houses": of_houses("batteries", "energy_kwh"),
     "tanks of houses": of_houses("tanks", "heat_kwh"),
+    "batteries of buildings": of_shared,
+    "storages of communities": of_storages,
+    "school buses": of_buses,
 }
 
 
@@ -104,7 +131,7 @@ def energies(scenario: Scenario) -> dict[str, NDArray[np.float64]]:
     simulation = Simulation(make_setting(scenario), "everybody_shares", look)
     for _ in range(scenario.steps):
         simulation.step()
-        used = sum(simulation.hour_kwh.values())
+        used = sum(simulation.hour_kwh.values()) - 2.0 * simulation.hour_kwh["school_bus_kwh"]
         np.testing.assert_allclose(simulation.net_kwh, used, rtol=1e-9, atol=1e-9)
     assert simulation.ledger.imbalance() == 0
     return {name: np.array(steps) for name, steps in found.items()}
@@ -124,22 +151,28 @@ def test_every_row_feels_a_change(change: str, as_it_is: dict[str, NDArray[np.fl
 
 
 def test_no_row_feels_anything_where_no_answer_is_on() -> None:
-    off = {name: None for name in CITY if name.endswith(("elasticity", "price_response"))}
+    off: dict[str, Any] = {"community_storage.grid_charging": False}
+    off |= {name: None for name in CITY if name.endswith(("elasticity", "price_response"))}
     quiet = energies(city(**off))
     for change in ("prices tripled", "generation ten times dearer", "no vehicles"):
         changed = energies(city(**off, **CHANGES[change]))
         for name, before in quiet.items():
+            if name == "school buses" and "generation" in change:
+                continue  # In critical hours the incentive price knows what generation costs.
             np.testing.assert_array_equal(changed[name], before, err_msg=f"{name}: {change}")
 
 
 def test_all_of_a_community_are_priced_together() -> None:
     simulation = Simulation(make_setting(city()), "everybody_shares")
     simulation.step()
-    answering = [ELASTIC_LOADS, "smart_homes", "composite_storage", "vehicles"]
-    assert list(simulation.market.answering) == answering
+    answering = {
+        ELASTIC_LOADS, "smart_homes", "composite_storage", "battery_sharing", "community_storage",
+        "school_buses", "vehicles",
+    }  # fmt: skip
+    assert set(simulation.market.answering) == answering
     together = [
         {group.name for group in simulation.market.groups_in(m) if len(group)}
         for m in range(len(PLACES))
     ]
-    assert {"consumers", "vehicles"} in together
+    assert {"batteries", "consumers", "vehicles"} in together
     assert {"consumers"} in together
