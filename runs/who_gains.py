@@ -116,19 +116,9 @@ def communities(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Cou
     """Return what members of all communities pay, those of each, and the value of stored energy."""
     held = [summary[name]["accounts"] for name in names]
     places = list(held[0]["communities"])
-    paid = [
-        [
-            -sum(
-                b for kind, b in each["communities"].get(place, {}).items() if kind not in _LEADERS
-            )
-            for each in held
-        ]
-        for place in places
-    ]
+    paid = [[_paid(each["communities"].get(place, {})) for each in held] for place in places]
     stored = [sum(k.get("stored_value", 0.0) for k in each["kinds"].values()) for each in held]
-    every = [
-        sum(column) - less for column, less in zip(zip(*paid, strict=True), stored, strict=True)
-    ]
+    every = [sum(own[n] for own in paid) - less for n, less in enumerate(stored)]
     courses = [Course("all members", PAY, every)]
     if 1 < len(places) <= MOST_COMMUNITIES:
         courses += [
@@ -137,6 +127,11 @@ def communities(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Cou
         if anything(stored):
             courses.append(Course("  less stored value", "", [-value for value in stored]))
     return courses
+
+
+def _paid(balances: Mapping[str, float]) -> float:
+    """Return what members of a community pay in all, by the balances of kinds there."""
+    return -sum(balance for kind, balance in balances.items() if kind not in _LEADERS)
 
 
 def gains_table(

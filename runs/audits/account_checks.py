@@ -112,8 +112,19 @@ def _figures_of_parties(
 
 def _change(run: Run, strategy: str, name: str) -> float | None:
     """Return a change of stored energy that the summary reports [kWh], None where it has none."""
-    change = run.summary[strategy].get(name)
-    return float(change) if isinstance(change, int | float) else None
+    return _number(run.summary.get(strategy), name)
+
+
+def _part(held: Any, name: str) -> Mapping[str, Any]:
+    """Return a part of a summary, which may be damaged; nothing where there is none."""
+    part = held.get(name) if isinstance(held, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
+def _number(held: Any, name: str) -> float | None:
+    """Return a number of a summary, which may be damaged; None where there is none."""
+    number = held.get(name) if isinstance(held, Mapping) else None
+    return float(number) if isinstance(number, int | float) else None
 
 
 def _unmixed(inputs: RunInputs, money: Sequence[Mapping[str, float]]) -> Figures:
@@ -137,10 +148,10 @@ def _consumers(run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]]
     """Check that households and buildings of a community have paid what its consumers have."""
     tally = Tally("accounts: households and buildings have paid it all", EXACT, "of the amount")
     for s, strategy in enumerate(inputs.strategies):
-        reported = (run.summary[strategy].get("accounts") or {}).get("communities", {})
+        reported = _part(_part(run.summary.get(strategy), "accounts"), "communities")
         for name in inputs.communities:
-            held = reported.get(name, {})
-            split = held.get("households", 0.0) + held.get("buildings", 0.0)
+            held = _part(reported, name)
+            split = sum(_number(held, kind) or 0.0 for kind in _KINDS[:2])
             due = sum(money[s].get(f"{party}@{name}", 0.0) for party in _OF_CONSUMERS)
             off = abs(split - due) / max(abs(due), 1.0)
             tally.add(np.array([off]), _named([f"{strategy}, {name}"]), None)
