@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.member_energies import Energies, GroupEnergy
-from hmesh.runs.audits.reference.loads import ElasticLoads
+from hmesh.runs.audits.reference.loads import LoadsWithElasticity
 from hmesh.runs.audits.reference.stores import Answer, Array
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit
@@ -42,7 +42,7 @@ class ElasticStep:
     """
 
     where: NDArray[np.intp]
-    loads: ElasticLoads
+    loads: LoadsWithElasticity
     members: NDArray[np.intp]
     community_price: Array
     exchanged_kwh: Array
@@ -145,12 +145,12 @@ class ElasticAudit(SchemeAudit):
                 more[:, :, m] = used[:, :, m] - load[:, None]
         return more
 
-    def _loads(self, step: int) -> ElasticLoads:
+    def _loads(self, step: int) -> LoadsWithElasticity:
         """Return the load of each group in a step, 0 where there is no supply."""
         dark = self._out[step][self._where]
         load = np.array([energy.consumed[step] for energy in self._energies.values()])
         given = [self._given[key] for key in self._energies]
-        return ElasticLoads(
+        return LoadsWithElasticity(
             np.where(dark, 0.0, load),
             np.array([each.value for each in given]),
             np.array([each.reference_price for each in given]),

@@ -9,7 +9,7 @@ from hmesh.runs.audits.reference.stores import Answer, Array, Numbers, elastic_l
 
 
 @dataclass(frozen=True, slots=True)
-class ElasticLoads:
+class LoadsWithElasticity:
     """Loads that answer to the price of a step; arrays of shape (n,).
 
     Attributes
@@ -30,9 +30,9 @@ class ElasticLoads:
     least: Array
     most: Array
 
-    def rows(self, chosen: NDArray[np.bool_]) -> "ElasticLoads":
+    def rows(self, chosen: NDArray[np.bool_]) -> "LoadsWithElasticity":
         """Return some of them."""
-        return ElasticLoads(
+        return LoadsWithElasticity(
             self.load_kwh[chosen],
             self.elasticity[chosen],
             self.reference_price[chosen],

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
+from hmesh.runs.audits.answers_of_stores import ResponseTables, read_responses
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.store_responses import ResponseTables, read_responses
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.audit_answers import check_house_answers

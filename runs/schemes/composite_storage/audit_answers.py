@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from hmesh.runs.audits.answers_of_stores import ResponseTables, pairs_of, room_beside
 from hmesh.runs.audits.audit_report import Check
-from hmesh.runs.audits.store_responses import ResponseTables, pairs_of, room_beside
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 

@@ -11,9 +11,9 @@ from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.streams import Streams
 from hmesh.markets.home_energy_rules import TariffSignal
 from hmesh.markets.house_dispatch import HouseFlows, running_cost
+from hmesh.runs.audits.answers_of_stores import ResponseTables
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.audits.store_responses import ResponseTables
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import PLAN_GAP, CompositeStorageSetting

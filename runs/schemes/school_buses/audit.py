@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
+from hmesh.runs.audits.answers_of_stores import answered_kwh
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.store_responses import answered_kwh
 from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run

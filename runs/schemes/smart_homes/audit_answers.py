@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hmesh.runs.audits.audit_report import Check
-from hmesh.runs.audits.run_inputs import RunInputs
-from hmesh.runs.audits.store_responses import (
+from hmesh.runs.audits.answers_of_stores import (
     ResponseTables,
     pairs_of,
     read_responses,
     room_beside,
 )
+from hmesh.runs.audits.audit_report import Check
+from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_rules import bank_of
