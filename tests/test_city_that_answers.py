@@ -286,6 +286,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "composite_storage.tariff": tariff,
         "game.solver": "negotiate",
         "messages.keep": "all",
+        "record.accounts": "all",
         "hours": 27,
     }
     start_run(scenario(path, keys), path / "run")

@@ -15,7 +15,7 @@ from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.store_responses import StoreResponses
 from hmesh.runs.strategy_names import strategy_within
-from hmesh.runs.world.member_payments import MemberPayments
+from hmesh.runs.world.member_payments import MemberPayments, at_price
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -231,13 +231,22 @@ class CompositeStorageHouses(Scheme):
         return {"houses": self.setting.community}
 
     def member_payments(self) -> Iterable[MemberPayments]:
-        """Yield what each house pays the utility and the state, and is paid for feeding in."""
+        """Yield what each house pays for what it draws and the state, and is paid."""
         prices, step = self.setting.prices, self.simulation.step_index
         bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
-        per_kwh = float(prices.purchase[step]) + prices.carbon_tax * prices.emission_factor
-        paid = per_kwh * bought + self.setting.base_charge[step]
-        received = float(prices.feed_in[step]) * sold
+        asked = self.simulation.paid_price()[self.setting.community]
+        tax = prices.carbon_tax * prices.emission_factor
+        if (share := self.setting.settings.tariff.feed_in_share) is None:
+            paid = (float(prices.purchase[step]) + tax) * bought
+            received = float(prices.feed_in[step]) * sold
+        else:
+            paid, received = (asked + tax) * bought, share * asked * sold
+        paid = paid + self.setting.base_charge[step]
         yield MemberPayments("houses", bought, sold, paid, received)
+        if self.responses is not None:
+            exchange = self.responses.exchange_kwh.reshape(2, -1)
+            more, less = np.maximum(exchange, 0.0), np.maximum(0.0 - exchange, 0.0)
+            yield at_price("houses", asked, more.sum(axis=0), less.sum(axis=0))
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each house holds [kWh]."""

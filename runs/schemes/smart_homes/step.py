@@ -336,6 +336,23 @@ class SmartHomeSharing(Scheme):
         bought = np.concatenate([each.imported_kwh.sum(axis=1) for each in self.of_step])
         sold = np.concatenate([each.exported_kwh.sum(axis=1) for each in self.of_step])
         yield at_price("homes", price, bought, sold)
+        if self.responses is not None:
+            exchange = self.responses.exchange_kwh
+            homes = self._answering_homes()
+            bought, sold = (
+                np.bincount(homes, each, len(price))
+                for each in (np.maximum(exchange, 0.0), np.maximum(0.0 - exchange, 0.0))
+            )
+            yield at_price("homes", price, bought, sold)
+
+    def _answering_homes(self) -> NDArray[np.intp]:
+        """Return the number of the home of each storage that answers to prices."""
+        found, first = [], 0
+        for group in self.setting.groups:
+            if group.node >= 0:
+                found.append(np.repeat(first + np.arange(group.homes), group.layout.storages))
+            first += group.homes
+        return np.concatenate(found)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the storages of each home hold [kWh]."""
