@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.battery import Battery
+from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup, Column
 from hmesh.environment.ask_and_answer import Heard, Who
 from hmesh.environment.battery import charged, exchange_bounds
@@ -34,6 +35,10 @@ class BuildingBattery(Battery):
     soc_max = Battery.soc_max.otherwise(1.0)
     charge_efficiency = Battery.charge_efficiency.otherwise(0.9)
     discharge_efficiency = Battery.discharge_efficiency.otherwise(0.9)
+    lam = Column(np.float64, "money/kWh", 0.0, "what the first energy stored is worth to it")
+    theta = Column(
+        np.float64, "money/kWh^2", 1.0, "by how much that falls with each kWh that it holds"
+    )
     valley_kwh = Column(np.float64, "kWh", np.nan, "load up to which charging pays", state=True)
     peak_kwh = Column(np.float64, "kWh", np.nan, "load down to which discharging pays", state=True)
 
@@ -47,6 +52,8 @@ class BuildingBattery(Battery):
         exchange = min(max(wanted, lower), upper)
         own = min(max(-exchange, 0.0), max(float(self.heard("building_kwh")), 0.0))
         exchange = max(exchange, 0.0) - own - float(self.heard("sent_kwh"))
+        if "price" in heard:
+            exchange += answer_beside(self, exchange, (lower, upper))
         self.energy_kwh = float(
             charged(self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
         )

@@ -1,5 +1,6 @@
-"""The aggregator of a community: buys from the utility and sells to its vehicles, by messages."""
+"""The aggregator of a community: buys from the utility and sells to its members, by messages."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -7,7 +8,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.fleet import ParkedVehicles
+from hmesh.agents.answering import Answering, stated_efficiency
 from hmesh.environment.ask_and_answer import Conversation, Heard, Party, Who, reply_to
 from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequest
 from hmesh.environment.message_bus import MessageBus
@@ -27,8 +28,8 @@ MOST_REVISIONS = 10
 class CommunityEnergyAggregator(mesa.Agent[Any]):
     """Trades for a community and earns the difference between two prices.
 
-    It learns the demand of its vehicles by asking them, and the price of the utility by being
-    asked; it reads nobody's parameters.
+    It learns the demand of those that answer to its price by asking them, and the price of the
+    utility by being asked; it reads nobody's parameters.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     without_vehicles : {"pass_through", "profit_max"}
         How it prices a community that cannot answer.
     bids : {"prices", "curves"}
-        Whether it asks its vehicles about prices, or for their answers to every price.
+        Whether it asks those that answer about prices, or for their answers to every price.
     """
 
     def __init__(
@@ -62,8 +63,9 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self.fallbacks = 0
         self.questions = 0
         self.price = float("nan")
-        self.exchange_kwh = np.zeros(0)
-        self._parked: ParkedVehicles
+        self.exchange_kwh: dict[str, NDArray[np.float64]] = {}
+        self._groups: list[Answering]
+        self._parts: dict[str, slice]
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
         self._answers: ResponseMap | None = None
@@ -79,61 +81,65 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     def begin_step(
         self,
         step: int,
-        parked: ParkedVehicles,
+        answering: Sequence[Answering],
         fixed_kwh: float,
         limits_kwh: tuple[float, float] | None = None,
     ) -> None:
-        """Meter the fixed load of the step and learn what the parked vehicles want.
+        """Meter the fixed load of the step and learn what those want that answer to its price.
 
         With ``limits_kwh``, the least and the most that its own lines let the community draw [kWh],
         it asks no price at which they are left.
         """
         self._limits_kwh = limits_kwh
-        self._open(step, parked)
+        self._open(step, answering)
         self._fixed_kwh = fixed_kwh
         self._learned = self._answers = None
-        if len(parked):
+        if self._count:
             learned = self._hear_curves() if self.bids == "curves" else self._probe()
             self.unexplained = int(learned.unexplained.sum())
             self.questions = learned.probes
             self._understand(learned)
 
-    def _open(self, step: int, parked: ParkedVehicles) -> None:
+    def _open(self, step: int, answering: Sequence[Answering]) -> None:
         # Asking leaves time for the utility to ask, and for both to announce.
         self._talk = Conversation(self.bus, self.name, step, keeps_waits=6)
-        self._parked = parked
+        self._groups = [group for group in answering if len(group)]
+        self._parts, self._count = {}, 0
+        for group in self._groups:
+            self._parts[self._address(group)] = slice(self._count, self._count + len(group))
+            self._count += len(group)
         self.unexplained = self.fallbacks = self.questions = 0
 
     def _probe(self) -> LearnedDemand:
-        """Learn what vehicles want from what they answer to some prices."""
-        bounds, parked = self.bounds, self._parked
+        """Learn what everybody wants from what they answer to some prices."""
+        bounds, groups = self.bounds, self._groups
         return learn_demand(
-            self._ask_vehicles, self._fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper,
-            charge_efficiency=parked.charge_efficiency,
-            discharge_efficiency=parked.discharge_efficiency,
+            self._ask, self._fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper,
+            charge_efficiency=stated_efficiency(groups, "charge_efficiency"),
+            discharge_efficiency=stated_efficiency(groups, "discharge_efficiency"),
         )  # fmt: skip
 
     def _hear_curves(self) -> LearnedDemand:
-        """Let vehicles tell what they would take at every price.
+        """Let everybody tell what they would take at every price.
 
         Those that are not heard, or cannot tell it so, are asked what they take at one price.
         """
-        bounds, count = self.bounds, len(self._parked)
+        bounds, count = self.bounds, self._count
         lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
         curves = np.full((count, len(COLUMNS)), np.nan)
 
         def hear(answer: Heard[CurveBid]) -> None:
-            answer.write(curves, answer.message.curves)
+            answer.write(curves[self._parts[answer.message.sender]], answer.message.curves)
 
         self._talk.ask(
-            [Party(f"vehicles@{self.name}", count, self._parked.hear_curves)],
+            [Party(self._address(each), len(each), each.hear_curves) for each in self._groups],
             lambda about: CurveRequest(lowest_price=lowest, highest_price=highest, **about),
             hear,
         )
         unexplained = np.isnan(curves[:, SATURATED])
         inelastic = np.zeros(count)
         if unexplained.any():
-            taken = np.nan_to_num(self._ask_vehicles(0.5 * (lowest + highest)))
+            taken = np.nan_to_num(self._ask(0.5 * (lowest + highest)))
             inelastic = np.where(unexplained, taken, 0.0)
         fixed = self._fixed_kwh + float(inelastic.sum())
         answers = sum_of_curves(fixed, curves[~unexplained])
@@ -152,32 +158,36 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
 
     def step(self) -> None:
-        """Ask its vehicles, choose the best price for that of the utility, and announce it.
+        """Ask everybody, choose the best price for that of the utility, and announce it.
 
         It does so in a step in which it has negotiated; where prices are computed it has no part.
         """
         if not np.isnan(self.price):
-            self.begin_step(self.model.step_index, self._parked, self._fixed_kwh)
+            self.begin_step(self.model.step_index, self._groups, self._fixed_kwh)
             self.announce(self.heard_price)
 
     @property
-    def vehicles(self) -> Party[PriceOffer, EnergyBid]:
-        """The vehicles of its community, as it addresses them."""
-        return Party(f"vehicles@{self.name}", len(self._parked), self._parked.hear)
+    def parties(self) -> list[Party[PriceOffer, EnergyBid]]:
+        """Those of its community that answer to its price, as it addresses them."""
+        return [Party(self._address(each), len(each), each.hear) for each in self._groups]
+
+    def _address(self, group: Answering) -> str:
+        return f"{group.name}@{self.name}"
 
     @property
     def party(self) -> Party[PriceOffer, EnergyBid]:
         """Itself, as the utility addresses it."""
         return Party(self.name, 1, self.hear)
 
-    def _ask_vehicles(self, price: float) -> NDArray[np.float64]:
-        """Ask every vehicle until it has answered; NaN for those that stay silent."""
-        heard = np.full(len(self._parked), np.nan)
+    def _ask(self, price: float) -> NDArray[np.float64]:
+        """Ask everybody until they have answered; NaN for those that stay silent."""
+        heard = np.full(self._count, np.nan)
 
         def hear(answer: Heard[EnergyBid]) -> None:
-            answer.write(heard, np.asarray(answer.message.energy_kwh))
+            part = self._parts[answer.message.sender]
+            answer.write(heard[part], np.asarray(answer.message.energy_kwh))
 
-        self._talk.ask([self.vehicles], lambda about: PriceOffer(price=price, **about), hear)
+        self._talk.ask(self.parties, lambda about: PriceOffer(price=price, **about), hear)
         return heard
 
     def hear(self, offer: PriceOffer, who: Who = True) -> EnergyBid:
@@ -241,22 +251,23 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         curve = demand_curve(self._learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         return best_price(curve, asked)
 
-    def announce(self, utility_price: float) -> tuple[float, NDArray[np.float64]]:
-        """Set the price of the step and let the vehicles act on it.
+    def announce(self, utility_price: float) -> tuple[float, dict[str, NDArray[np.float64]]]:
+        """Set the price of the step and let everybody act on it.
 
-        Where vehicles were not understood, their answers to the price meant for them replace what
+        Where somebody was not understood, the answers to the price meant for them replace what
         was assumed of them, until the price does not move any more.
 
         Returns
         -------
         price : float
             Community price [money/kWh].
-        energy_kwh : array, shape (n,)
-            What every vehicle exchanges; one that the announcement does not reach stays idle.
+        energy_kwh : dict of array, shape (n,)
+            What everyone of each group exchanges, by its name; one that the announcement does not
+            reach stays idle.
         """
         price = self.best_price(utility_price)
         for _ in range(MOST_REVISIONS if self.unexplained else 0):
-            self._revise(self._ask_vehicles(price))
+            self._revise(self._ask(price))
             revised = self.best_price(utility_price)
             if revised == price:
                 break
@@ -264,9 +275,11 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self.price, self.exchange_kwh = price, self._settle(price)
         return self.price, self.exchange_kwh
 
-    def impose(self, step: int, parked: ParkedVehicles, price: float) -> NDArray[np.float64]:
-        """Set a price that was found without asking; return what every vehicle exchanges [kWh]."""
-        self._open(step, parked)
+    def impose(
+        self, step: int, answering: Sequence[Answering], price: float
+    ) -> dict[str, NDArray[np.float64]]:
+        """Set a price that was found without asking; return what everyone exchanges [kWh]."""
+        self._open(step, answering)
         return self._settle(price)
 
     def _revise(self, energy: NDArray[np.float64]) -> None:
@@ -278,20 +291,23 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         revised = replace(kinks, saturated_kwh=saturated)
         self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
 
-    def _settle(self, price: float) -> NDArray[np.float64]:
-        energy = np.zeros(len(self._parked))
-        if len(energy) == 0:
-            return energy
+    def _settle(self, price: float) -> dict[str, NDArray[np.float64]]:
+        talk, energies = self._talk, {}
+        for group in self._groups:
+            energies[group.name] = energy = np.zeros(len(group))
 
-        def follow(announcement: Heard[PriceAnnouncement]) -> None:
-            energy[:] = self._parked.follow(announcement)
+            def follow(
+                announcement: Heard[PriceAnnouncement],
+                group: Answering = group,
+                energy: NDArray[np.float64] = energy,
+            ) -> None:
+                energy[:] = group.follow(announcement)
 
-        vehicles, talk = self.vehicles, self._talk
-        talk.announce(
-            vehicles.name,
-            vehicles.count,
-            lambda about, _: PriceAnnouncement(price=price, **about),
-            follow,
-        )
+            talk.announce(
+                self._address(group),
+                len(group),
+                lambda about, _: PriceAnnouncement(price=price, **about),
+                follow,
+            )
         self.fallbacks += talk.unreached
-        return energy
+        return energies

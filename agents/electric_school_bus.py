@@ -3,6 +3,7 @@
 import numpy as np
 
 from hmesh.agents.driven_battery import DrivenBattery
+from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import Column
 from hmesh.environment.battery import charged, exchange_bounds
 
@@ -14,6 +15,10 @@ class ElectricSchoolBus(DrivenBattery):
     capacity_kwh = DrivenBattery.capacity_kwh.otherwise(200.0)
     power_kw = DrivenBattery.power_kw.otherwise(60.0)
     consumption_kwh_per_km = DrivenBattery.consumption_kwh_per_km.otherwise(1.0)
+    lam = Column(np.float64, "money/kWh", 0.0, "what the first energy stored is worth to it")
+    theta = Column(
+        np.float64, "money/kWh^2", 1.0, "by how much that falls with each kWh that it holds"
+    )
     round_km = Column(np.float64, "km", 70.0, "length of its round; 0 for one that stays parked")
     energy_kwh = DrivenBattery.energy_kwh.otherwise(180.0)
     plugged = Column(np.bool_, "-", True, "whether it can exchange energy", state=True)
@@ -36,10 +41,26 @@ class ElectricSchoolBus(DrivenBattery):
             replaced = min(self.owed_kwh / needs if needs > 0 else 0.0, 1.0) * charge
         per_sold = self.discharge_efficiency * self.charge_efficiency
         self.owed_kwh = max(self.owed_kwh + sold / per_sold - float(replaced), 0.0)
-        left = charged(
-            self.energy_kwh, charge - sold, self.charge_efficiency, self.discharge_efficiency
-        )
+        exchange = charge - sold
+        if "price" in self.population.heard:
+            exchange += self.answer(exchange)
+        left = charged(self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
         self.energy_kwh = max(float(left) - used, 0.0)
+
+    def answer(self, exchange_kwh: float) -> float:
+        """Return what it exchanges at the price it heard beside its school's order [kWh].
+
+        Parameters
+        ----------
+        exchange_kwh : float
+            What its school has it charge, below 0 sell [kWh].
+        """
+        bounds = exchange_bounds(
+            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
+            self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
+            float(self.heard("rounds_kwh")), self.plugged,
+        )  # fmt: skip
+        return answer_beside(self, float(exchange_kwh), bounds)
 
     @property
     def can_exchange(self) -> bool:

@@ -1,22 +1,21 @@
 """All vehicles of a world, and those parked in one community, deciding at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.step_payment import StepPayment
-from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
-from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
-from hmesh.environment.curve_messages import CurveBid, CurveRequest
-from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
+from hmesh.environment.ask_and_answer import Who
+from hmesh.environment.battery import exchange_bounds, usable_kwh
+from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.population import Population
-from hmesh.markets.answers import Answers, battery_answers
-from hmesh.markets.told_curves import battery_curves
-from hmesh.markets.vehicle_response import best_response
+
+VEHICLES = "vehicles"
 
 type PerVehicle = float | NDArray[np.float64]
 # Vehicles of one behaviour among some: its class, their places there, and their rows.
@@ -100,8 +99,9 @@ class Fleet(AgentGroup[ElectricVehicle]):
             for kind, k in self.replaced(rows)
         )
         return ParkedVehicles(
-            self, rows, energy, usable, lower, upper, lam, theta, into, out_of, behaving
-        )
+            VEHICLES, rows, usable, lower, upper, lam, theta, into, out_of, behaving,
+            fleet=self, energy_kwh=energy,
+        )  # fmt: skip
 
     def driving_kwh(
         self, rows: NDArray[np.intp]
@@ -117,91 +117,41 @@ class Fleet(AgentGroup[ElectricVehicle]):
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedVehicles:
+class ParkedVehicles(AnsweringStores):
     """What the vehicles of a community know of themselves, and nobody else.
-
-    A quantity that is the same for the whole fleet is one number instead of an array.
 
     Attributes
     ----------
-    rows : array of int, shape (n,)
-        Rows of the fleet, ascending.
-    energy_kwh, usable_kwh : array, shape (n,)
-        Stored energy, and what of it lies above the lowest state of charge [kWh].
-    lower_kwh, upper_kwh : array, shape (n,)
-        What each can exchange in this step at least and at most [kWh].
-    lam, theta : float or array, shape (n,)
-        What each values energy at [money/kWh, money/kWh^2].
-    charge_efficiency, discharge_efficiency : float or array, shape (n,)
-        Losses of the plug of each, which it states when it is plugged in [-].
+    fleet : Fleet
+        All vehicles.
+    energy_kwh : array, shape (n,)
+        Stored energy [kWh].
     behaving : tuple of Behaving
         Those of them that have a behaviour.
     """
 
-    fleet: Fleet
-    rows: NDArray[np.intp]
-    energy_kwh: NDArray[np.float64]
-    usable_kwh: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
-    lam: PerVehicle
-    theta: PerVehicle
-    charge_efficiency: PerVehicle = 1.0
-    discharge_efficiency: PerVehicle = 1.0
+    fleet: Fleet = field(kw_only=True)
+    energy_kwh: NDArray[np.float64] = field(kw_only=True)
     behaving: tuple[Behaving, ...] = ()
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
-        """Answer an offer with the energies of those that hear it."""
-        energy = rows_of(self.respond(offer.price), who)
-        return EnergyBid(energy_kwh=energy, **reply_to(offer, len(energy)))
-
-    def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
-        """Tell the answers to every price of those that hear the request."""
-        curves = battery_curves(
-            self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
-            self.charge_efficiency, self.discharge_efficiency,
-        )  # fmt: skip
+    def curves(self, request: CurveRequest) -> NDArray[np.float64]:
+        """Return the answers of each as a row; those with a behaviour tell their own."""
+        curves = AnsweringStores.curves(self, request)
         for k in self._self_willed():
             vehicle = self.fleet[int(self.rows[k])]
             curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
-        told = rows_of(curves, who)
-        return CurveBid(curves=told, **reply_to(request, len(told)))
+        return curves
 
-    def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:
-        """Return what every vehicle exchanges at the price announced [kWh].
-
-        Those that do not hear it stay idle.
-        """
-        price, who = announcement.message.price, announcement.who
+    def remember(self, price: float, who: Who) -> None:
+        """Keep the price that some of them heard."""
         heard = self.fleet.heard_price
         heard[self.rows] = price if who is True else np.where(who, price, np.nan)
-        energy = self.respond(price)
-        if who is not True:
-            energy[~who] = 0.0
-        return energy
-
-    def answers(self, fixed_kwh: float) -> Answers:
-        """Return what they would exchange at every price, and a load beside them [kWh]."""
-        return battery_answers(
-            fixed_kwh, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
-            self.charge_efficiency, self.discharge_efficiency,
-        )  # fmt: skip
 
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at ``price`` [kWh], above 0 when charging."""
         energy = self.best_kwh(price)
         self._decide_alone(price, energy)
         return energy
-
-    def best_kwh(self, price: float) -> NDArray[np.float64]:
-        """Return the exchange of every vehicle that it values most at ``price`` [kWh]."""
-        return best_response(
-            price, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
-            self.charge_efficiency, self.discharge_efficiency,
-        )  # fmt: skip
 
     def _decide_alone(self, price: float, energy_kwh: NDArray[np.float64]) -> None:
         """Replace the answers of vehicles with a will of their own by what they want."""
@@ -240,17 +190,7 @@ class ParkedVehicles:
         """Return the numbers of those with a behaviour."""
         return [k for _, places, _ in self.behaving for k in places.tolist()]
 
-    def at_bound(self, exchange_kwh: NDArray[np.float64]) -> int:
-        """Return how many vehicles would exchange more if their bounds allowed it."""
-        bounded = (exchange_kwh <= self.lower_kwh) | (exchange_kwh >= self.upper_kwh)
-        return int(np.count_nonzero(bounded & (self.lower_kwh < self.upper_kwh)))
-
     def move(self, exchange_kwh: NDArray[np.float64]) -> None:
         """Let the batteries exchange energy at their plugs, above 0 charging [kWh]."""
-        fleet = self.fleet
-        fleet.population["energy_kwh"][self.rows] = charged(
-            self.energy_kwh,
-            exchange_kwh,
-            fleet.each("charge_efficiency", self.rows),
-            fleet.each("discharge_efficiency", self.rows),
-        )
+        stored = self.stored_kwh(self.energy_kwh, exchange_kwh)
+        self.fleet.population["energy_kwh"][self.rows] = stored

@@ -36,6 +36,17 @@ class HomeStorage(Battery):
         self.energy_kwh = float(
             charged(self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
         )
+        if "response_kwh" in self.population.heard:
+            self.respond(float(self.heard("response_kwh")))
+
+    def respond(self, exchange_kwh: float) -> None:
+        """Exchange what it answered to the price of the step, above 0 charged [kWh]."""
+        ways = self.charge_efficiency, self.discharge_efficiency
+        after = charged(float(self.energy_kwh), exchange_kwh, *ways)
+        if exchange_kwh:
+            lowest, highest = (soc * self.capacity_kwh for soc in (self.soc_min, self.soc_max))
+            after = min(max(after, lowest), highest)
+        self.energy_kwh = float(after)
 
     home = Column(np.int32, "-", 0, "home it stands in")
     capacity_kwh = Battery.capacity_kwh.otherwise(10.0)

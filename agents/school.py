@@ -48,6 +48,11 @@ class School(RowAgent):
         order = heard["order_kwh"][self.row : self.row + 1]
         fleet.heard["charge_kwh"][rows] = charge
         fleet.heard["sold_kwh"][rows] = deal_out(order, spare, limit, alone)
+        if "price" in fleet.heard:
+            buses = district.buses[rows]
+            done = charge - fleet.heard["sold_kwh"][rows]
+            answers = (bus.answer(exchange) for bus, exchange in zip(buses, done, strict=True))
+            charge = charge + np.maximum(np.fromiter(answers, np.float64, self.buses), 0.0)
         drawn = float(np.bincount(alone, charge, 1)[0])
         stored = float(np.bincount(alone, charge * fleet["charge_efficiency"][rows], 1)[0])
         held = float(np.bincount(alone, fleet["energy_kwh"][rows], 1)[0])

@@ -108,6 +108,7 @@ class SchoolDistrict(AgentGroup[School]):
         fleet["driven_km"][:] = share_of_round * fleet["round_km"]
         fleet["plugged"][:] = supplied[self.school_of] & ~away
         kept = rounds_ahead * fleet["round_km"] * fleet["consumption_kwh_per_km"]
+        self.rounds_kwh = kept
         fleet["reserve_kwh"][:] = kept if self.keeps_reserve else 0.0
         lower, self.charge_kwh = self.exchange_bounds()
         self.sell_kwh = 0.0 - lower
@@ -133,7 +134,9 @@ class SchoolDistrict(AgentGroup[School]):
         return self._bounds(self.each("power_kw"))
 
     def _bounds(
-        self, power_kw: NDArray[np.float64] | float
+        self,
+        power_kw: NDArray[np.float64] | float,
+        reserve_kwh: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         fleet, each = self.buses.population, self.each
         lower, upper = exchange_bounds(
@@ -145,7 +148,7 @@ class SchoolDistrict(AgentGroup[School]):
             self.model.calendar.step_h,
             each("charge_efficiency"),
             each("discharge_efficiency"),
-            fleet["reserve_kwh"],
+            fleet["reserve_kwh"] if reserve_kwh is None else reserve_kwh,
             fleet["plugged"],
         )
         return lower, upper
@@ -157,6 +160,29 @@ class SchoolDistrict(AgentGroup[School]):
     def spare_kwh(self) -> NDArray[np.float64]:
         """Return what every bus could sell, however long it takes [kWh]."""
         return 0.0 - self._bounds(np.inf)[0]
+
+    def answer_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what every bus can exchange in this step that keeps the energy of its rounds."""
+        return self._bounds(self.each("power_kw"), self.rounds_kwh)
+
+    def room_beside_kwh(
+        self, planned_kwh: NDArray[np.float64], charge_kwh: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return what every bus may store beside what its school has planned [kWh].
+
+        Parameters
+        ----------
+        planned_kwh : array, shape (schools,)
+            What each school is to charge in the steps to come by its schedule [kWh].
+        charge_kwh : array, shape (buses,)
+            What every bus charges in this step by it [kWh].
+        """
+        left = np.maximum(self.needs_kwh() - charge_kwh, 0.0)
+        of_school = self.by_school(left)
+        share = np.divide(planned_kwh, of_school, out=np.zeros_like(of_school), where=of_school > 0)
+        room = left * (1.0 - np.minimum(share, 1.0))[self.school_of]
+        stored: NDArray[np.float64] = room * self.each("charge_efficiency")
+        return stored
 
     def limit_kwh(self) -> NDArray[np.float64]:
         """Return what the plug of every bus lets pass in a step [kWh]."""
@@ -262,8 +288,16 @@ class SchoolDistrict(AgentGroup[School]):
         replaced: NDArray[np.float64] = np.minimum(share, 1.0) * charge_kwh
         return replaced
 
-    def move(self, charge_kwh: NDArray[np.float64], sold_kwh: NDArray[np.float64]) -> None:
-        """Let the batteries charge, sell and drive; a bus does one of these in a step [kWh]."""
+    def move(
+        self,
+        charge_kwh: NDArray[np.float64],
+        sold_kwh: NDArray[np.float64],
+        response_kwh: NDArray[np.float64] | float = 0.0,
+    ) -> None:
+        """Let the batteries charge, sell and drive; a bus does one of these in a step [kWh].
+
+        What they exchange at the price of the step beside that is above 0 when charging.
+        """
         fleet = self.buses.population
         used, _ = self.driving_kwh()
         per_sold = fleet["discharge_efficiency"] * fleet["charge_efficiency"]
@@ -271,7 +305,7 @@ class SchoolDistrict(AgentGroup[School]):
         fleet["owed_kwh"][:] = np.maximum(owed, 0.0)
         left = charged(
             fleet["energy_kwh"],
-            charge_kwh - sold_kwh,
+            charge_kwh - sold_kwh + response_kwh,
             self.each("charge_efficiency"),
             self.each("discharge_efficiency"),
         )

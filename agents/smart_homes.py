@@ -21,6 +21,7 @@ from hmesh.agents.home_devices import (
     Storages,
 )
 from hmesh.agents.row_agent import MOST_OBJECTS
+from hmesh.environment.battery import usable_kwh
 from hmesh.environment.home_messages import (
     Registration,
     SlotCommitment,
@@ -35,6 +36,7 @@ from hmesh.markets.home_day import Homes
 from hmesh.markets.home_layout import Assignment, HomeLayout
 from hmesh.markets.load_shifting import MOST_CANDIDATES
 from hmesh.markets.power_flow_assignment import StepFlows, settle_step
+from hmesh.markets.store_room import room_left
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -333,6 +335,41 @@ class SmartHomes:
             "discharge_kwh": flows.discharge_kwh.ravel(),
         }
         self.storages.population["energy_kwh"][:] = flows.energy_kwh.ravel()
+
+    def room_left(self, flows: StepFlows) -> tuple[Energies, Energies, Energies]:
+        """Return what storages hold above their lowest state, and what they can exchange besides.
+
+        Parameters
+        ----------
+        flows : StepFlows
+            What was settled for the step.
+
+        Returns
+        -------
+        usable_kwh, lower_kwh, upper_kwh : array, shape (homes, storages)
+            Energies as of `hmesh.markets.best_response` [kWh].
+        """
+        bank, step_h = self.bank, self.model.step_h
+        before = self.energy_kwh
+        lower, upper = room_left(
+            0.0 - bank.deliverable_kwh(before, step_h),
+            bank.takeable_kwh(before, step_h),
+            flows.charge_kwh,
+            flows.discharge_kwh,
+        )
+        usable = usable_kwh(flows.energy_kwh, bank.capacity_kwh, bank.soc_min)
+        return usable, lower, upper
+
+    def exchange(self, exchange_kwh: NDArray[np.float64]) -> None:
+        """Let storages exchange energy besides, home by home, above 0 charging [kWh]."""
+        bank, held = self.bank, self.energy_kwh
+        self.storages.population.heard["response_kwh"] = exchange_kwh
+        after = bank.after(held, exchange_kwh.reshape(held.shape))
+        # Rounding leaves no storage beyond the limits that bound its exchange.
+        least, most = bank.soc_min * bank.capacity_kwh, bank.soc_max * bank.capacity_kwh
+        moved = exchange_kwh.reshape(held.shape) != 0.0
+        after = np.where(moved, np.clip(after, least, most), held)
+        self.storages.population["energy_kwh"][:] = after.ravel()
 
     def _negotiate(
         self, step: int, homes: Homes, demand: Energies, granted: Energies, window: Mask

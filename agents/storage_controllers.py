@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.community_storage import CommunityStorage
+from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.served_households import ServedHouseholds
 from hmesh.environment.battery import charged
@@ -27,6 +28,8 @@ from hmesh.markets.community_storage import (
     SlotExchange,
     StorageRatings,
     allowance_kwh,
+    bounds_at_a_price,
+    dealt_kwh,
     exchange,
     served_by_storage,
 )
@@ -49,6 +52,10 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         Names of the storages.
     sharing : {"priority", "proportional"}
         Who is served where the energy is short.
+    serves_while_charging : bool, optional
+        Whether households are served in bright slots too.
+    grid_charging : bool, optional
+        Whether what answers to the price may charge from the grid.
 
     Attributes
     ----------
@@ -72,11 +79,16 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         households: ServedHouseholds,
         names: Sequence[str],
         sharing: Sharing,
+        *,
+        serves_while_charging: bool = False,
+        grid_charging: bool = False,
     ) -> None:
         super().__init__(model, CommunityStorage, population)
         self.households = households
         self.names = tuple(names)
         self.sharing = sharing
+        self.serves_while_charging = serves_while_charging
+        self.grid_charging = grid_charging
         self.ratings = ratings_of(population)
         self._most: NDArray[np.intp] = population["dischargers"].astype(np.intp)
         self.fallbacks = self.unheard = 0
@@ -227,6 +239,9 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         drawn = np.where(there, self.drawn_kwh[self.served], 0.0)
         # Nor does it charge more than its plant generates, whatever was heard of that.
         charge = np.minimum(offered.charge_kwh, own["generation_kwh"])
+        if self.serves_while_charging:
+            charge, drawn = self._carried_out(charge, drawn)
+            self.drawn_kwh[self.served[there]] = drawn[there]
         self.done = SlotExchange(charge, own["generation_kwh"] - charge, drawn)
         self.households.population.heard["drawn_kwh"] = self.drawn_kwh.copy()
         self._tell_draws(step)
@@ -251,25 +266,51 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             own["energy_kwh"][row : row + 1], generation, bright & supplied[row],
             np.where(served >= 0, allowed[served], 0.0) if served.size else np.zeros((1, 0)),
             ratings_of(own, row), self.model.step_h, self.sharing,
+            serves_while_charging=self.serves_while_charging,
         )  # fmt: skip
         granted = np.zeros(len(average))
         granted[served[served >= 0]] = offered.discharge_kwh[served >= 0]
         drawn = np.minimum(self.households.population.heard["drawn_kwh"][here], granted)
         charge = min(float(offered.charge_kwh[0]), float(own["generation_kwh"][row]))
         given = float(np.where(served >= 0, drawn[served], 0.0).sum()) if served.size else 0.0
+        if self.serves_while_charging:
+            _, most_in = ratings_of(own, row).bounds(own["energy_kwh"][row], self.model.step_h)
+            charge = min(charge, given + float(most_in))
+        exchange_kwh = charge - given
+        if "price" in own.heard:
+            lower, upper = bounds_at_a_price(
+                np.array([exchange_kwh]), own["energy_kwh"][row : row + 1], ratings_of(own, row),
+                self.model.step_h, grid_charging=self.grid_charging,
+            )  # fmt: skip
+            exchange_kwh += answer_beside(self[row], exchange_kwh, (lower[0], upper[0]))
         own["energy_kwh"][row] = charged(
             float(own["energy_kwh"][row]),
-            charge - given,
+            exchange_kwh,
             float(own["charge_efficiency"][row]),
             float(own["discharge_efficiency"][row]),
         )
 
-    def move(self) -> None:
-        """Let the storages take in and give what was decided."""
+    @property
+    def exchange_kwh(self) -> NDArray[np.float64]:
+        """What passes each store for plant and households [kWh], above 0 when charging."""
+        return self.done.charge_kwh - self.done.discharge_kwh.sum(axis=1)
+
+    def answer_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what each storage may exchange in the whole step at most [kWh].
+
+        It takes from the grid only where that is allowed.
+        """
+        stored, step_h = self.population["energy_kwh"], self.model.step_h
+        return bounds_at_a_price(
+            self.exchange_kwh, stored, self.ratings, step_h, grid_charging=self.grid_charging
+        )
+
+    def move(self, response_kwh: NDArray[np.float64] | float = 0.0) -> None:
+        """Let the storages take in and give what was decided, and what the price made of it."""
         own = self.population
         own["energy_kwh"][:] = charged(
             own["energy_kwh"],
-            self.done.charge_kwh - self.done.discharge_kwh.sum(axis=1),
+            self.exchange_kwh + response_kwh,
             own["charge_efficiency"],
             own["discharge_efficiency"],
         )
@@ -283,8 +324,20 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         stored = self.population["energy_kwh"]
         step_h = self.model.step_h
         return exchange(
-            stored, generation_kwh, bright, allowed_kwh, self.ratings, step_h, self.sharing
-        )
+            stored, generation_kwh, bright, allowed_kwh, self.ratings, step_h, self.sharing,
+            serves_while_charging=self.serves_while_charging,
+        )  # fmt: skip
+
+    def _carried_out(
+        self, charge_kwh: NDArray[np.float64], drawn_kwh: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what is charged and drawn where households draw less, or a plant told more.
+
+        What passes the store stays within its bounds.
+        """
+        most_out, most_in = self.ratings.bounds(self.population["energy_kwh"], self.model.step_h)
+        drawn = dealt_kwh(drawn_kwh, charge_kwh + most_out, self.sharing)
+        return np.minimum(charge_kwh, drawn.sum(axis=1) + most_in), drawn
 
     def _hear_plants(self, step: int) -> NDArray[np.float64]:
         """Return what controllers hear of their plants: 0 where they hear nothing [kWh]."""

@@ -1,5 +1,6 @@
 """All houses with storages of a world: their managers hear devices and retailer, and decide."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from hmesh.markets.home_energy_rules import (
     manage_step,
     targets_of,
 )
+from hmesh.markets.store_room import pump_room, room_left
 
 type Each = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -46,6 +48,25 @@ KINDS = {
     "batteries": HouseBattery,
     "tanks": ThermalTank,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTariff:
+    """What the houses of one community hear of a step's prices.
+
+    Attributes
+    ----------
+    teller : str
+        Who tells it.
+    rows : array of int, shape (n,)
+        These houses.
+    signal : TariffSignal
+        What they hear.
+    """
+
+    teller: str
+    rows: NDArray[np.intp] | slice
+    signal: TariffSignal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,15 +205,17 @@ class StorageHouses:
             self.columns.tanks["efficiency"],
         )
 
-    def decide(self, step: int, tariff: TariffSignal, there: Mask) -> HouseStep:
+    def decide(
+        self, step: int, tariff: TariffSignal | Sequence[LocalTariff], there: Mask
+    ) -> HouseStep:
         """Let all managers decide by their rules.
 
         Parameters
         ----------
         step : int
             The step.
-        tariff : TariffSignal
-            What the retailer tells.
+        tariff : TariffSignal or sequence of LocalTariff
+            What the retailer tells, or what each community tells its houses.
         there : array of bool, shape (houses,)
             Houses that take part; the storages of the others stay idle.
         """
@@ -225,7 +248,7 @@ class StorageHouses:
             float(columns.households["heat_kwh"][row]),
             float(columns.photovoltaics["generation_kwh"][row]),
         )
-        decided = manager.decide(*needs, state, self._tariff, targets)
+        decided = manager.decide(*needs, state, _signal_of(self._tariff, row), targets)
         for name in OF_A_DAY:
             columns.managers[name][row] += getattr(decided, name)[0]
         for devices, energy in (
@@ -250,7 +273,10 @@ class StorageHouses:
         decided = manage_step(*needs, state, tariff, targets)
         for row in self.managers.self_willed.tolist():
             one = self.managers[row].decide(
-                *(float(need[row]) for need in needs), _row(state, row), tariff, _row(targets, row)
+                *(float(need[row]) for need in needs),
+                _row(state, row),
+                _signal_of(tariff, row),
+                _row(targets, row),
             )
             for field in fields(HouseStep):
                 getattr(decided, field.name)[row] = getattr(one, field.name)[0]
@@ -305,6 +331,57 @@ class StorageHouses:
             surplus_heat_kwh=nothing,
         )
 
+    def room_left(self, decided: HouseStep) -> tuple[Each, Each, Each]:
+        """Return what batteries and tanks hold, and what they can exchange beside what was decided.
+
+        A tank is what its heat pump makes of it: its energies are those of the electricity that
+        fills it.
+
+        Parameters
+        ----------
+        decided : HouseStep
+            What houses do.
+
+        Returns
+        -------
+        usable_kwh, lower_kwh, upper_kwh : array, shape (2 houses,)
+            Energies as of `hmesh.markets.best_response`, of all batteries and then of all tanks
+            [kWh].
+        """
+        state, battery = self.device_state(), decided.battery_kwh
+        filled, drawn = np.maximum(decided.tank_kwh, 0.0), np.maximum(0.0 - decided.tank_kwh, 0.0)
+        left = room_left(
+            state.battery_low_kwh, state.battery_high_kwh,
+            np.maximum(battery, 0.0), np.maximum(0.0 - battery, 0.0),
+        )  # fmt: skip
+        pump_left = pump_room(
+            state.tank_low_kwh, state.tank_high_kwh, filled, drawn, decided.heat_pump_kwh,
+            state.pump_kwh, state.cop,
+        )  # fmt: skip
+        eta, eta_tank = state.battery_efficiency, state.tank_efficiency
+        held = charged(state.battery_held_kwh, battery, eta, eta)
+        heat = charged(state.tank_held_kwh, decided.tank_kwh, eta_tank, eta_tank)
+        lower, upper = (np.concatenate(both) for both in zip(left, pump_left, strict=True))
+        return np.concatenate([held, heat / state.cop]), lower, upper
+
+    def with_response(self, decided: HouseStep, exchange_kwh: Each) -> HouseStep:
+        """Return what devices do in all, of what was decided and what answers to the price.
+
+        Parameters
+        ----------
+        decided : HouseStep
+            What houses do by their own rules.
+        exchange_kwh : array, shape (2 houses,)
+            What all batteries and then all tanks exchange besides [kWh].
+        """
+        battery, pump = np.split(exchange_kwh, 2)
+        return replace(
+            decided,
+            battery_kwh=decided.battery_kwh + battery,
+            heat_pump_kwh=decided.heat_pump_kwh + pump,
+            tank_kwh=decided.tank_kwh + self.columns.heat_pumps["cop"] * pump,
+        )
+
     def move(self, decided: HouseStep) -> None:
         """Let the storages do what was decided."""
         self.columns.batteries.heard["set_point_kwh"] = decided.battery_kwh.copy()
@@ -326,21 +403,12 @@ class StorageHouses:
         tank["heat_kwh"][:] = np.clip(left, 0.0, tank["capacity_kwh"])
 
     def _hear(
-        self, step: int, tariff: TariffSignal, state: HouseState
+        self, step: int, tariff: TariffSignal | Sequence[LocalTariff], state: HouseState
     ) -> tuple[TariffSignal, HouseState, Mask]:
         """Let managers hear the tariff and their storages; return both, and who heard all."""
         bus, count = self.model.bus, len(self)
         about: dict[str, Any] = {"step": step, "round": 0, "count": count}
-        of_tariff = {field.name: getattr(tariff, field.name) for field in fields(tariff)}
-        price = of_tariff.pop("purchase")
-        told = bus.deliver(
-            TariffNotice(sender=RETAILER, receiver=HOUSES, price=price, **of_tariff, **about)
-        )
-        heard = told.rows.copy()
-        notice = told.message
-        signal = TariffSignal(
-            purchase=notice.price, **{name: getattr(notice, name) for name in of_tariff}
-        )
+        signal, heard = self._hear_tariff(step, tariff)
         reports: dict[str, Each] = {}
         for name, sender, held in (
             ("battery", BATTERIES, self.columns.batteries["energy_kwh"]),
@@ -365,6 +433,44 @@ class StorageHouses:
             }
         bus.wait()
         return signal, replace(state, **reports), heard
+
+    def _hear_tariff(
+        self, step: int, tariff: TariffSignal | Sequence[LocalTariff]
+    ) -> tuple[TariffSignal, Mask]:
+        """Let managers hear what energy costs; return what they hear, and who does."""
+        if isinstance(tariff, TariffSignal):
+            everybody = LocalTariff(RETAILER, slice(None), tariff)
+            return self._hear_notice(step, everybody, len(self))
+        heard = np.zeros(len(self), dtype=np.bool_)
+        signals: dict[str, NDArray[Any]] = {}
+        for local in tariff:
+            signal, of_rows = self._hear_notice(step, local, len(heard[local.rows]))
+            heard[local.rows] = of_rows
+            for field in fields(signal):
+                value = getattr(signal, field.name)
+                column = signals.setdefault(
+                    field.name, np.zeros(len(self), np.asarray(value).dtype)
+                )
+                column[local.rows] = value
+        return TariffSignal(**signals), heard
+
+    def _hear_notice(self, step: int, local: LocalTariff, count: int) -> tuple[TariffSignal, Mask]:
+        """Let the managers of some houses hear a tariff."""
+        of_tariff: dict[str, Any] = {
+            field.name: getattr(local.signal, field.name) for field in fields(local.signal)
+        }
+        price = of_tariff.pop("purchase")
+        told = self.model.bus.deliver(
+            TariffNotice(
+                sender=local.teller, receiver=HOUSES, step=step, round=0, count=count,
+                price=price, **of_tariff,
+            )
+        )  # fmt: skip
+        notice = told.message
+        signal = TariffSignal(
+            purchase=notice.price, **{name: getattr(notice, name) for name in of_tariff}
+        )
+        return signal, told.rows.copy()
 
     def _order(self, step: int, decided: HouseStep) -> tuple[tuple[Each, Each, Each], Mask]:
         """Tell devices what to do.
@@ -443,6 +549,14 @@ class StorageHouses:
                 energy_kwh=traded,
             )
         )
+
+
+def _signal_of(tariff: TariffSignal, row: int) -> TariffSignal:
+    """Return what one house hears of a tariff."""
+    if np.ndim(tariff.purchase) == 0:
+        return tariff
+    values = {field.name: getattr(tariff, field.name)[row].item() for field in fields(tariff)}
+    return TariffSignal(**values)
 
 
 def _row[T: (HouseState, Targets)](columns: T, row: int) -> T:

@@ -110,6 +110,8 @@ def live_through(
     ratings: StorageRatings,
     weights: NDArray[np.float64],
     sharing: Sharing = "priority",
+    *,
+    serves_while_charging: bool = False,
 ) -> Course:
     """Return what a storage does over a horizon with each of some weights.
 
@@ -125,6 +127,8 @@ def live_through(
         Weights 1 / alpha of the least demand, 0..1; 0 serves all demand.
     sharing : {"priority", "proportional"}
         Who is served where the energy is short.
+    serves_while_charging : bool, optional
+        As in `hmesh.markets.community_storage.exchange`.
     """
     allowed = horizon.allowed_kwh(weights)
     slots, count = horizon.slots, len(weights)
@@ -134,7 +138,7 @@ def live_through(
     for slot in range(slots):
         done = exchange(
             stored[slot], horizon.generation_kwh[slot], horizon.bright[slot], allowed[slot],
-            ratings, horizon.step_h, sharing,
+            ratings, horizon.step_h, sharing, serves_while_charging=serves_while_charging,
         )  # fmt: skip
         charge[slot], spilled[slot] = done.charge_kwh, done.spilled_kwh
         discharge[slot] = done.discharge_kwh
@@ -182,6 +186,8 @@ def iterate_allowance(
     stop_when: StopWhen = "left",
     tolerance_kwh: float = TOLERANCE_KWH,
     most_alpha: int = MOST_ALPHA,
+    *,
+    serves_while_charging: bool = False,
 ) -> Iterations:
     """Raise alpha until no more comes of it.
 
@@ -197,6 +203,8 @@ def iterate_allowance(
         Change that counts as none [kWh].
     most_alpha : int
         Highest alpha that is tried.
+    serves_while_charging : bool, optional
+        As in `live_through`.
 
     Notes
     -----
@@ -210,7 +218,10 @@ def iterate_allowance(
     at_once = min(max(MOST_NUMBERS // max(horizon.served.size, 1), 1), AT_ONCE)
     while True:
         alpha = np.arange(done + 1, min(done + at_once, most_alpha) + 1)
-        course = live_through(horizon, stored_kwh, ratings, 1.0 / alpha, sharing)
+        course = live_through(
+            horizon, stored_kwh, ratings, 1.0 / alpha, sharing,
+            serves_while_charging=serves_while_charging,
+        )  # fmt: skip
         done = int(alpha[-1])
         delivered = np.concatenate([delivered, course.delivered_kwh])
         stored = np.concatenate([stored, course.stored_kwh], axis=1)

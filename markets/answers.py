@@ -152,7 +152,7 @@ def elastic_answers(
     least_share: FloatOrArray,
     most_share: FloatOrArray,
 ) -> Answers:
-    """Return the answers of loads that shrink with the price.
+    """Return the answers of loads that fall as the price rises.
 
     Parameters
     ----------
@@ -181,12 +181,46 @@ def elastic_answers(
     load, eps, reference, least, most = (
         column[answers] for column in (load, eps, reference, least, most)
     )
-    return Answers(
-        fixed_kwh + float((most * load).sum()),
-        reference * (1.0 + (1.0 - most) / eps),
-        reference * (1.0 + (1.0 - least) / eps),
-        load * eps / reference,
+    lam, theta, lower, upper = elastic_load(load, eps, reference, least, most)
+    return battery_answers(
+        fixed_kwh + float(load.sum()), lam, theta, np.zeros_like(load), lower, upper
     )
+
+
+def elastic_load(
+    load_kwh: FloatOrArray,
+    elasticity: FloatOrArray,
+    reference_price: FloatOrArray,
+    least_share: FloatOrArray,
+    most_share: FloatOrArray,
+) -> tuple[FloatOrArray, FloatOrArray, NDArray[np.float64], NDArray[np.float64]]:
+    """Return what more or less than its load is worth to a load that falls as the price rises.
+
+    Parameters
+    ----------
+    load_kwh, elasticity, reference_price, least_share, most_share
+        As in `elastic_answers`; load and elasticity above 0.
+
+    Returns
+    -------
+    lam, theta : float or array, shape (n,)
+        Value of a kWh more than its load [money/kWh], and the fall of that value with every such
+        kWh [money/kWh^2].
+    lower_kwh, upper_kwh : float or array, shape (n,)
+        What it can use more than its load at least, below 0, and at most [kWh].
+
+    Notes
+    -----
+    Of the line of `elastic_answers` the price at which ``x`` more is used is
+    ``p_ref (1 - x / (eps L))``. So the load answers as a battery without losses does that is
+    empty and has these preferences: its utility is ``p_ref x - p_ref x^2 / (2 eps L)``, the area
+    under that line. Source: Schweppe et al., Spot Pricing of Electricity (1988), where the benefit
+    of a load is the area under its demand curve.
+    """
+    theta = np.divide(reference_price, np.multiply(elasticity, load_kwh))
+    lower_kwh = np.multiply(np.subtract(least_share, 1.0), load_kwh)
+    upper_kwh = np.multiply(np.subtract(most_share, 1.0), load_kwh)
+    return reference_price, theta, np.asarray(lower_kwh), np.asarray(upper_kwh)
 
 
 def threshold_answers(

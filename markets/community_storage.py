@@ -72,7 +72,8 @@ class SlotExchange:
     Attributes
     ----------
     charge_kwh, spilled_kwh
-        What of the plant's generation is taken in, and what is lost, shape (...) [kWh].
+        What of the plant's generation is taken in, or given to households at once where the storage
+        serves while it is charged, and what is lost, shape (...) [kWh].
     discharge_kwh
         What each household in the order is given, shape (..., k) [kWh].
     """
@@ -199,6 +200,8 @@ def exchange(
     ratings: StorageRatings,
     step_h: float,
     sharing: Sharing = "priority",
+    *,
+    serves_while_charging: bool = False,
 ) -> SlotExchange:
     """Return what storages do in a slot.
 
@@ -218,20 +221,62 @@ def exchange(
         Length of the slot [h].
     sharing : {"priority", "proportional"}
         Where the energy is short: those first in the order are served first, or all alike.
+    serves_while_charging : bool, optional
+        Whether households are served in bright slots too, from the plant first.
 
     Notes
     -----
     Equations (22) to (25). A storage that can be charged from a bright sky is charged and serves
     nobody; the plant never feeds households directly. What the plant generates beside that, the
     sky not bright or the storage full, is spilled.
+
+    A storage that serves while it is charged gives households what its plant generates under a
+    bright sky, which then passes no store and loses nothing, and adds of its own what they lack;
+    it takes in what they leave. The difference alone passes the store,
+    ``charge_kwh - discharge_kwh.sum(-1)``, within its bounds; no equation of the source says so.
     """
     most_out, most_in = ratings.bounds(stored_kwh, step_h)
+    if serves_while_charging:
+        usable = np.where(bright, generation_kwh, 0.0)
+        discharge = dealt_kwh(allowed_kwh, usable + most_out, sharing)
+        charge = np.minimum(usable, discharge.sum(axis=-1) + most_in)
+        return SlotExchange(charge, generation_kwh - charge, discharge)
     full = most_in <= AT_LIMIT * np.asarray(ratings.capacity_kwh)
     charging = np.asarray(bright) & ~full
     charge = np.where(charging, np.minimum(generation_kwh, most_in), 0.0)
     available = np.where(charging, 0.0, most_out)
     discharge = dealt_kwh(allowed_kwh, available, sharing)
     return SlotExchange(charge, generation_kwh - charge, discharge)
+
+
+def bounds_at_a_price(
+    exchange_kwh: NDArray[np.float64],
+    stored_kwh: NDArray[np.float64],
+    ratings: StorageRatings,
+    step_h: float,
+    *,
+    grid_charging: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return between what storages may exchange in a slot in all, where the price decides the rest.
+
+    Parameters
+    ----------
+    exchange_kwh : array, shape (...)
+        What passes each store for plant and households [kWh], above 0 when charging.
+    stored_kwh : array, shape (...)
+        What each holds [kWh].
+    ratings : StorageRatings
+        What the storages are able to do.
+    step_h : float
+        Length of the slot [h].
+    grid_charging : bool
+        Whether they may charge from the grid. Else they charge from their plant alone, and answer
+        a price by what they deliver to their community.
+    """
+    most_out, most_in = ratings.bounds(stored_kwh, step_h)
+    if not grid_charging:
+        most_in = np.minimum(np.maximum(exchange_kwh, 0.0), most_in)
+    return 0.0 - most_out, most_in
 
 
 def dealt_kwh(

@@ -76,6 +76,32 @@ def most_delivered(
     return float(served.sum()) - unserved * float(ratings.discharge_efficiency)
 
 
+def most_delivered_at_once(
+    generation_kwh: NDArray[np.float64],
+    wanted_kwh: NDArray[np.float64],
+    stored_kwh: float,
+    ratings: StorageRatings,
+    step_h: float,
+) -> float:
+    """Return the most that can be delivered where the plant serves households itself [kWh].
+
+    Parameters
+    ----------
+    generation_kwh, wanted_kwh, stored_kwh, ratings, step_h
+        As in `most_delivered`; generation under a sky that is not bright counts as none.
+
+    Notes
+    -----
+    What the plant gives households in the same slot passes no store: it loses nothing and takes
+    nothing of the rating, so that none of it is better kept. `most_delivered` bounds the rest.
+    """
+    at_once = np.minimum(generation_kwh, wanted_kwh)
+    left = most_delivered(
+        generation_kwh - at_once, wanted_kwh - at_once, stored_kwh, ratings, step_h
+    )
+    return float(at_once.sum()) + left
+
+
 def most_delivered_lp(
     generation_kwh: NDArray[np.float64],
     demand_kwh: NDArray[np.float64],

@@ -23,6 +23,8 @@ ROUNDING = 1e-9
 class TariffSignal:
     """What the retailer tells of a step; the tariff is published, so it is no foresight.
 
+    Where houses pay different prices, each quantity is an array of shape (houses,).
+
     Attributes
     ----------
     purchase, feed_in
@@ -37,12 +39,17 @@ class TariffSignal:
         Steps until energy is dear, this one counted; 0 where it is dear.
     """
 
-    purchase: float
-    feed_in: float
-    cheap: bool
-    dear: float
-    cheapest: float
-    cheap_steps: int
+    purchase: float | Each
+    feed_in: float | Each
+    cheap: bool | NDArray[np.bool_]
+    dear: float | Each
+    cheapest: float | Each
+    cheap_steps: int | NDArray[np.intp]
+
+    @property
+    def left(self) -> int | NDArray[np.intp]:
+        """Steps until energy is dear, at least this one."""
+        return np.maximum(self.cheap_steps, 1)
 
     def keeps_sun(self, worth: Each) -> NDArray[np.bool_]:
         """Return where a store is filled by the sun: it pays, and more than filling by night."""
@@ -165,19 +172,17 @@ def manage_step(
     pump, drawn, lack_heat = _heat_now(heat_kwh, spare, worth_tank, state, tariff)
     need = load_kwh + pump
     spare = np.maximum(generation_kwh - need, 0.0)
-    lack = need if sells_sun else np.maximum(need - generation_kwh, 0.0)
+    lack = np.where(sells_sun, need, np.maximum(need - generation_kwh, 0.0))
 
     kept = np.where(tariff.keeps_sun(worth), spare, 0.0)
     from_sun = np.minimum(kept, state.battery_high_kwh)
-    charge, discharge = from_sun, np.zeros_like(need)
-    if tariff.cheap:
-        missing = np.maximum(targets.battery_kwh - state.battery_held_kwh, 0.0)
-        each = missing / state.battery_efficiency / tariff.cheap_steps
-        by_night = np.minimum(each, state.battery_high_kwh)
-        charge = np.maximum(from_sun, np.where(worth > tariff.purchase, by_night, 0.0))
-    else:
-        discharge = np.minimum(lack, 0.0 - state.battery_low_kwh)
-        discharge = np.where(from_sun > 0.0, 0.0, discharge)
+    missing = np.maximum(targets.battery_kwh - state.battery_held_kwh, 0.0)
+    each = missing / state.battery_efficiency / tariff.left
+    by_night = np.minimum(each, state.battery_high_kwh)
+    pays = tariff.cheap & (worth > tariff.purchase)
+    charge = np.maximum(from_sun, np.where(pays, by_night, 0.0))
+    waits = tariff.cheap | (from_sun > 0.0)
+    discharge = np.where(waits, 0.0, np.minimum(lack, 0.0 - state.battery_low_kwh))
 
     left = np.maximum(spare - from_sun, 0.0)
     filled = _heat_for_later(left, pump, drawn, worth_tank, state, tariff, targets)
@@ -204,17 +209,20 @@ def _heat_now(
     """Return electricity and heat of the tank for the heat of now, and what a tank could give."""
     wanted = np.minimum(heat_kwh / state.cop, state.pump_kwh)
     available = 0.0 - state.tank_low_kwh
-    if tariff.cheap:
-        lack = heat_kwh - wanted * state.cop
-        drawn = np.minimum(np.where(lack > ROUNDING * heat_kwh, lack, 0.0), available)
-        return wanted, drawn, np.zeros_like(drawn)
+    # While energy is cheap the tank gives what the heat pump cannot, and nothing else.
+    short = heat_kwh - wanted * state.cop
+    short = np.minimum(np.where(short > ROUNDING * heat_kwh, short, 0.0), available)
     # The sun makes heat at once where what the tank holds is worth more later than its feed-in.
     direct = np.where(worth_tank > tariff.feed_in, np.minimum(wanted, spare_kwh), 0.0)
     lack = heat_kwh - direct * state.cop
     lack = np.where(lack > ROUNDING * heat_kwh, lack, 0.0)
     drawn = np.minimum(lack, available)
     pump = np.minimum(np.maximum(heat_kwh - drawn, 0.0) / state.cop, state.pump_kwh)
-    return pump, drawn, lack
+    return (
+        np.where(tariff.cheap, wanted, pump),
+        np.where(tariff.cheap, short, drawn),
+        np.where(tariff.cheap, 0.0, lack),
+    )
 
 
 def _heat_for_later(
@@ -231,11 +239,10 @@ def _heat_for_later(
     room = np.where(drawn_kwh > 0.0, 0.0, np.maximum(room, 0.0))
     kept = np.where(tariff.keeps_sun(worth_tank), left_kwh, 0.0)
     of_sun = np.minimum(kept * state.cop, room)
-    if not tariff.cheap:
-        return of_sun
     missing = np.maximum(targets.tank_kwh - state.tank_held_kwh, 0.0)
-    by_night = np.minimum(missing / state.tank_efficiency / tariff.cheap_steps, room)
-    filled: Each = np.maximum(of_sun, np.where(worth_tank > tariff.purchase, by_night, 0.0))
+    by_night = np.minimum(missing / state.tank_efficiency / tariff.left, room)
+    pays = tariff.cheap & (worth_tank > tariff.purchase)
+    filled: Each = np.maximum(of_sun, np.where(pays, by_night, 0.0))
     return filled
 
 

@@ -93,8 +93,8 @@ class Game:
     feed: Feed | None = None
     limits_kwh: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
-    def has_vehicles(self) -> NDArray[np.bool_]:
-        """Whether each community holds a vehicle, shape (communities,)."""
+    def answering(self) -> NDArray[np.bool_]:
+        """Whether anybody in each community answers to its price, shape (communities,)."""
         return np.array([answers.answering for answers in self.kinks], dtype=bool)
 
     def lost_kwh(self, demand_kwh: NDArray[np.float64]) -> float | NDArray[np.float64]:
@@ -186,7 +186,7 @@ def solve_closed_form(game: Game) -> Outcome:
 
 def _closed_form(game: Game, near_price: NDArray[np.float64]) -> Outcome:
     """Return the closed forms of the lines on which everybody is at some community prices."""
-    answers = game.has_vehicles()
+    answers = game.answering()
     fixed, steepness, wanted = _interior_sums(game, near_price)
     passive = float(fixed[~answers].sum())
     alpha = float(steepness.sum())

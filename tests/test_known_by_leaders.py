@@ -169,7 +169,7 @@ def test_the_guard_stops_a_leader_that_looks(guard: Guard) -> None:
     simulation = Simulation(setting_of("vehicles"), "three_level")
     guard.guarded = {id(population): names for population, names in followers_of(simulation)}
     simulation.step()
-    parked = next(each for each in simulation.market.parked if len(each))
+    parked = next(each for each in simulation.market.answering["vehicles"] if len(each))
     with guard.set(on=True):
         with pytest.raises(Trespass, match="lam"):
             np.mean(parked.lam)

@@ -168,7 +168,7 @@ def test_nobody_gains_by_another_price_within_limits(solver: str) -> None:
         profit = decision.utility_price * own - game.cost.total(own + lost_here)
         near = 1e-9 if solver == "exact" else 1e-4
         assert profit >= earned.max() - near * abs(profit)
-        for m, parked in enumerate(simulation.market.parked):
+        for m, parked in enumerate(simulation.market.answering["vehicles"]):
             if not len(parked):
                 continue
             asked = np.linspace(bounds.aggregator_lower, bounds.aggregator_upper, 2000)
@@ -177,7 +177,7 @@ def test_nobody_gains_by_another_price_within_limits(solver: str) -> None:
             least, most = (float(limit[m]) for limit in game.limits_kwh)
             keeps = (energies >= least) & (energies <= most)
             price = float(decision.community_price[m])
-            bought = passive + float(decision.exchange_kwh[m].sum())
+            bought = passive + float(decision.exchange_kwh["vehicles"][m].sum())
             if not keeps.any():
                 assert bought == pytest.approx(energies[-1], abs=1e-6)
                 continue

@@ -477,7 +477,7 @@ class Idle(ElectricVehicle):
 class FlatTariff:
     def decide(self, simulation):
         price = np.where(simulation.supplied, 33.0, np.nan)
-        return Decision(30.0, price, [parked.respond(33.0) for parked in simulation.market.parked])
+        return Decision(30.0, price, simulation.market.respond(price))
 """
 
 

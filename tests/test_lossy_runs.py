@@ -29,8 +29,8 @@ def test_no_vehicle_could_do_better_in_any_hour(solver: str) -> None:
         run.step()
         # What was decided, seen from before the batteries moved.
         for parked, energy, price in zip(
-            run.market.parked,
-            run.market.decision.exchange_kwh,
+            run.market.answering["vehicles"],
+            run.market.decision.exchange_kwh["vehicles"],
             run.market.decision.community_price,
             strict=True,
         ):

@@ -357,6 +357,7 @@ def test_what_a_scheme_leaves_out_it_does_not_do() -> None:
     idle.pay()
     idle.move()
     idle.restore(idle.state())
-    assert idle.parked is None
+    idle.take_response([])
+    assert idle.answering is None
     assert idle.unpriced_kwh() == []
     assert idle.sums() == idle.counts() == idle.worst() == idle.summary() == {}

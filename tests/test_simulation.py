@@ -351,7 +351,7 @@ def test_vehicles_that_no_announcement_reaches_stay_idle() -> None:
     simulation = simulation_of("three_level", "messages.loss_rate=0.9", "vehicles.count=500")
     for _ in range(24):
         simulation.step()
-    decided = simulation.market.decision.exchange_kwh
+    decided = simulation.market.decision.exchange_kwh["vehicles"]
     reached = sum(int(np.count_nonzero(energy)) for energy in decided)
     assert 0 < reached < 150
     assert simulation.totals.counts["fallbacks"] > 24 * 200

@@ -223,7 +223,7 @@ def test_rule_for_communities_without_vehicles_concerns_nobody_else(game: Player
     dearest = solve_exact(replace(game, without_vehicles="profit_max").game())
     assert passed.utility_price == dearest.utility_price
     assert passed.demand_kwh.tolist() == dearest.demand_kwh.tolist()
-    answers = game.game().has_vehicles()
+    answers = game.game().answering()
     assert np.all(passed.community_price[answers] == dearest.community_price[answers])
     assert np.all(dearest.community_price[~answers] == game.bounds.aggregator_upper)
     clipped = max(passed.utility_price, game.bounds.aggregator_lower)

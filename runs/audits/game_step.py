@@ -1,11 +1,13 @@
 """Who answers to the price of a step and what was decided: its game as an audit sees it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.demand import Demand, demand_of
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.audits.reference.planner import PlannedStep
@@ -37,6 +39,8 @@ class GameStep:
         What answers to no price, generation subtracted [kWh], shape (communities,).
     grid
         The grid with what its nodes took.
+    others
+        Those who answer beside the vehicles.
     """
 
     step: int
@@ -48,6 +52,7 @@ class GameStep:
     community_price: NDArray[np.float64]
     passive_kwh: NDArray[np.float64]
     grid: "AuditedGrid"
+    others: Sequence[OthersStep] = ()
 
     def price_of_each(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the price that every vehicle meets [money/kWh], 0 where not plugged in."""
@@ -60,7 +65,12 @@ class GameStep:
 
     def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every community draws at some prices, shape (communities,)."""
-        return self.passive_kwh + self.exchanged_kwh(self.answers_kwh(community_price))
+        drawn = self.passive_kwh + self.exchanged_kwh(self.answers_kwh(community_price))
+        for each in self.others:
+            for m, price in enumerate(community_price.tolist()):
+                if not np.isnan(price):
+                    drawn[m] += float(each.sums_kwh(m, np.array([price]))[0])
+        return drawn
 
     def exchanged_kwh(self, energy_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what the vehicles of every community exchange [kWh], shape (communities,)."""
@@ -71,6 +81,7 @@ class GameStep:
     def tree(self) -> Tree:
         """Return the lines of the step, of which the demands of communities alone are open."""
         answered = self.exchanged_kwh(self.energy_kwh)
+        answered = answered + sum(each.exchanged_kwh for each in self.others)
         return self.grid.of_step(self.step, self.strategy, answered, self.passive_kwh)
 
     def game(self, inputs: RunInputs, *, limited: bool = True) -> PriceGame:
@@ -92,7 +103,10 @@ class GameStep:
     def planned(self, inputs: RunInputs) -> PlannedStep:
         """Return what a planner decides on, limits kept as far as aggregators' prices could."""
         tree, bounds = self.tree(), inputs.bounds
-        cuts = self.stores.rows(self.where >= 0).answer().cuts
+        answers = [self.stores.rows(self.where >= 0).answer()]
+        places = range(len(self.passive_kwh))
+        answers += [found for each in self.others for m in places for found in each.answers(m)]
+        cuts = np.concatenate([each.cuts.ravel() for each in answers])
         low, high = float(cuts.min(initial=0.0)) - 1.0, float(cuts.max(initial=0.0)) + 1.0
         low, high = min(low, bounds.aggregator_lower), max(high, bounds.aggregator_upper)
         demands = self._demands(low, high)
@@ -115,6 +129,7 @@ class GameStep:
         for m, passive in enumerate(self.passive_kwh.tolist()):
             mine = self.where == m
             answers: list[Answer] = [self.stores.rows(mine).answer()] if mine.any() else []
+            answers += [found for each in self.others for found in each.answers(m)]
             demand = demand_of(passive, answers, lowest, highest) if answers else passive
             demands.append(demand)
         return demands

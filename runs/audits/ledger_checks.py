@@ -220,7 +220,8 @@ def _left_over(
     bought = hours["net_kwh"] - direct_kwh(schemes, hours)
     price = np.where(supplied(hours), hours["community_price"], 0.0)
     margin = price - hours["utility_price"]
-    aggregators = (margin * bought).sum(axis=2)
+    besides = total((each.aggregator_margin() for each in schemes), bought)
+    aggregators = (margin * bought + besides).sum(axis=2)
     utility = (hours["utility_price"] * bought).sum(axis=2) + direct - cost
     return relative(bill, aggregators + utility + paid[_GENERATION])
 

@@ -1,6 +1,6 @@
 """Whether limits of lines are kept as far as prices can, and what they brought is as written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,9 +98,17 @@ def audited_grid(
     setting = inputs.setting
     if setting is None:
         return None
-    answering = next((n for each in schemes if (n := each.answer_nodes()) is not None), None)
-    if answering is None:
-        answering = setting.community_nodes
+    found = [nodes for each in schemes if (nodes := each.answer_nodes()) is not None]
+    found = found or [setting.community_nodes]
+    parents = setting.grid.parents.tolist()
+    answering = np.array(
+        [
+            _together(parents, [node for node in of_each if node >= 0] or [own])
+            for own, *of_each in zip(
+                setting.community_nodes.tolist(), *(n.tolist() for n in found), strict=True
+            )
+        ]
+    )
     lines = lines_of(inputs)
     rating = np.array([line.rating_kw for line in lines]) * inputs.step_h
     keeps = inputs.scenario.grid.limits == "keep"
@@ -110,10 +118,21 @@ def audited_grid(
     taken = np.where(ends, flows["received_kwh"], 0.0)
     shed: NDArray[np.float64] | None = np.zeros_like(taken)
     if inputs.scenario.grid.shed:
-        shed = _shed(lines, taken, energies, out, tree)
+        more = {at: kwh for each in schemes for at, kwh in each.drawn_kwh().items()}
+        shed = _shed(lines, taken, energies, out, tree, more)
         if shed is not None:
             taken = taken + shed
     return AuditedGrid(tree, rating, known, keeps, taken, shed)
+
+
+def _together(parents: list[int], nodes: Sequence[int]) -> int:
+    """Return the node of all, or the lowest one above all of them."""
+    above: list[list[int]] = []
+    for node in nodes:
+        above.append([node])
+        while above[-1][-1] != 0:
+            above[-1].append(parents[above[-1][-1]])
+    return next(node for node in above[0] if all(node in path for path in above))
 
 
 def _tree(
@@ -144,6 +163,7 @@ def _shed(
     energies: Energies,
     out: NDArray[np.bool_],
     tree: Tree,
+    more_kwh: Mapping[tuple[str, str], NDArray[np.float64]],
 ) -> NDArray[np.float64] | None:
     """Return what every connection should do without; None where members are not known.
 
@@ -151,6 +171,8 @@ def _shed(
     ----------
     left
         What connections took in the end, of the shape of the lines.
+    more_kwh
+        What members draw more because of prices, by community and connection.
     """
     loads = np.zeros_like(left)
     due = left.copy()
@@ -163,6 +185,12 @@ def _shed(
             dark = out[:, communities[line.community]]
             loads[:, :, k] = np.where(dark, 0.0, energy.consumed)[:, None]
             due[:, :, k] = np.where(dark, 0.0, energy.load - energy.generated)[:, None]
+            more = more_kwh.get((line.community, line.group))
+            if more is not None and np.isnan(more).any():
+                return None
+            if more is not None:
+                loads[:, :, k] += more
+                due[:, :, k] += more
     shed = np.zeros_like(left)
     for step, strategy in np.ndindex(left.shape[:2]):
         inelastic = loads[step, strategy].tolist()

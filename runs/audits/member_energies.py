@@ -46,11 +46,14 @@ class GroupEnergy:
         Likewise, those left out that feed in, shape (steps,).
     generated
         What their photovoltaics deliver, at least 0, shape (steps,).
+    users
+        How many of them use energy, shape (steps,).
     """
 
     load: NDArray[np.float64]
     consumed: NDArray[np.float64]
     generated: NDArray[np.float64]
+    users: NDArray[np.intp]
 
 
 type Energies = Mapping[tuple[str, str], GroupEnergy | None]
@@ -75,7 +78,9 @@ def member_energies(inputs: RunInputs) -> Energies:
         load, consumed = _varied(inputs, key, group.kind, meters.each_kwh, meters.count)
         sun = meters.count * _sunshine(inputs, group) * clear[key[0]]
         followed = np.zeros(steps) if meters.generation_kwh is None else meters.generation_kwh
-        energies[key] = GroupEnergy(load, consumed, sun + followed)
+        alike = meters.count if meters.each_kwh.shape[1] == 1 else 1
+        users = alike * (meters.each_kwh > 0).sum(axis=1)
+        energies[key] = GroupEnergy(load, consumed, sun + followed, users)
     return energies
 
 

@@ -101,6 +101,15 @@ class MessageAudit:
         self.kinds = kinds_with(schemes)
         self.inputs = inputs
         self._answered = any(each.answers for each in schemes)
+        self._vehicles = any(each.answers and not each.answers_beside for each in schemes)
+        # Places of those who answer beside the vehicles, after utility and vehicles.
+        others = list(dict.fromkeys(party for each in schemes for party in each.parties))
+        self._others: dict[tuple[str, int], int] = {}
+        for place, party in enumerate(others):
+            name, _, community = party.partition("@")
+            if community in inputs.communities:
+                key = name, inputs.communities.index(community)
+                self._others[key] = 2 * len(inputs.communities) + 2 + place
         self._by_design = any(each.answers_by_design for each in schemes)
         self._hours = hours
         self._aggregators = len(inputs.communities)
@@ -152,6 +161,7 @@ class MessageAudit:
             off = [
                 *self._leaders_answers(rows, seen.community_price, game),
                 *self._vehicles_answers(rows, seen),
+                *self._others_answers(rows, seen),
                 *self._curves(rows, seen, game),
             ]
             values = np.concatenate([np.zeros(0), *off])
@@ -175,6 +185,8 @@ class MessageAudit:
         follower = np.where(answer, sender, receiver)
         from_utility = (leader == utility) & (follower < count)
         from_aggregator = (leader < count) & (follower == leader + count)
+        for (_, m), place in self._others.items():
+            from_aggregator |= (leader == m) & (follower == place)
         plug_in = (sender == utility + 1) & (receiver == utility)
         right = np.where(kind == PLUG_IN, plug_in, from_utility | from_aggregator)
         right &= sent_when_possible(rows["time"], self.inputs.scenario.messages)
@@ -190,7 +202,7 @@ class MessageAudit:
             return  # A rule of a plugin may say whatever it wants.
         if self.inputs.pricing[strategy] == RETAIL:
             plugged = rows["value"][rows["kind"] == PLUG_IN]
-            if everything or len(plugged):
+            if (everything and self._vehicles) or len(plugged):
                 self._said.add(_one(plugged, hours["ev_kwh"].sum())[None, None], label, step)
             return
         announced = rows["kind"] == ANNOUNCEMENT
@@ -199,7 +211,7 @@ class MessageAudit:
             supplied = not np.isnan(hours["community_price"][m])
             if supplied or len(heard):
                 self._said.add(_one(heard, hours["utility_price"][m])[None, None], label, step)
-            own = announced & (rows["sender"] == m)
+            own = announced & (rows["sender"] == m) & (rows["receiver"] == m + count)
             if (everything and hours["vehicles_present"][m]) or own.any():
                 said = _one(rows["value"][own], hours["community_price"][m])
                 self._said.add(said[None, None], label, step)
@@ -248,6 +260,21 @@ class MessageAudit:
                 continue
             energy = seen.stores.rows(mine).best_exchange(price[:, None])
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
+
+    def _others_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
+        """Compare what others tell the aggregator of their community with their best."""
+        for each in seen.others:
+            for m in range(self._aggregators):
+                place = self._others.get((each.name, m))
+                if place is None:
+                    continue
+                offers, bids = _pairs(rows, m, place)
+                energy = each.sums_kwh(m, rows["value"][offers])
+                yield _compared(rows, offers, bids, energy, each.count(m))
+                told = (rows["kind"] == ANNOUNCEMENT) & (rows["sender"] == m)
+                price = rows["value"][told & (rows["receiver"] == place)]
+                if not np.isnan(seen.community_price[m]) and each.count(m):
+                    yield _one(price, seen.community_price[m])
 
     def _curves(
         self, rows: Columns, seen: GameStep, game: PriceGame

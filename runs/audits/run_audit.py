@@ -9,6 +9,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.account_checks import check_accounts
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
+from hmesh.runs.audits.elastic_members import ElasticAudit
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
 from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
@@ -126,18 +127,24 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     hours, limits = read_hours(run, inputs), read_limits(run, inputs)
     shed = None if limits is None else limits["shed_kwh"]
     decided = before_shedding(hours, shed)
+    elastic = ElasticAudit(inputs, decided, energies, out)
+    decided = decided | elastic.hours()
     schemes: list[SchemeAudit] = [
         scheme(name).part("audit")(run, inputs, decided) for name in inputs.scenario.schemes
     ]
     schemes.sort(key=lambda each: not each.step_by_step)
+    # Members with an elasticity belong to no scheme, but use energy and talk as its agents do.
+    everybody = [*schemes, elastic] if elastic.there else schemes
     flows = read_lines(run, inputs)
-    audited = audited_grid(inputs, flows, energies, out, schemes)
+    audited = audited_grid(inputs, flows, energies, out, everybody)
     for each in schemes:
         each.grid = audited
-    yield from check_hours(inputs, hours, energies, out, schemes, shed)
-    yield from check_lines(inputs, hours, flows, energies, out, schemes, audited)
-    messages = MessageAudit(inputs, hours, schemes)
-    reader = message_reader(run, inputs, schemes)
+        each.beside = [other for other in everybody if other.answers_beside and other is not each]
+    yield from check_hours(inputs, hours, energies, out, everybody, shed)
+    yield from check_lines(inputs, hours, flows, energies, out, everybody, audited)
+    yield from elastic.checks()
+    messages = MessageAudit(inputs, hours, everybody)
+    reader = message_reader(run, inputs, everybody)
     for each in schemes:
         yield from each.opening()
     _step_by_step(inputs, schemes, messages, reader, progress)
@@ -159,7 +166,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         checks, figures = check_welfare(inputs, welfare, schemes)
         yield from checks
         by_step |= figures
-    for each in schemes:
+    for each in everybody:
         more_by_step, more_of_run = each.figures()
         by_step, of_run = by_step | more_by_step, of_run | more_of_run
     added = {name for each in schemes for name in each.added_figures}

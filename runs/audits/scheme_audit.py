@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
+from hmesh.runs.audits.others_answers import OthersAudit, OthersStep
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.table_reader import Columns
 
@@ -97,6 +98,10 @@ class SchemeAudit:
         Whether its agents answer to the price of the step.
     grid
         The grid with what its nodes took, set once lines.parquet has been read.
+    beside
+        What knows those who answer beside its agents, set likewise.
+    answers_beside
+        Whether some of its agents answer beside vehicles, whom `others` knows.
     unknown_answers
         Why it is not known how, "" where it is.
     answers_by_design
@@ -110,6 +115,8 @@ class SchemeAudit:
     step_by_step = False
     answers = False
     grid: "AuditedGrid | None" = None
+    beside: Sequence[OthersAudit] = ()
+    answers_beside = False
     unknown_answers = ""
     answers_by_design = False
     added_figures: Sequence[str] = ()
@@ -130,7 +137,10 @@ class SchemeAudit:
         return {}
 
     def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community's agents that answer to a price, if there are any."""
+        """Return the node of each community's agents that answer to a price, if there are any.
+
+        -1 for a community without any.
+        """
         return None
 
     def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -142,6 +152,13 @@ class SchemeAudit:
 
     def direct_kwh(self) -> NDArray[np.float64]:
         """Return what it settles with the utility [kWh], of the shape of the hours."""
+        return np.zeros(1)
+
+    def aggregator_margin(self) -> NDArray[np.float64]:
+        """Return what aggregators receive beyond the prices of their communities [money].
+
+        Of the shape of the hours; what they pay is subtracted.
+        """
         return np.zeros(1)
 
     def payments(self) -> Sequence[Payments]:
@@ -184,6 +201,13 @@ class SchemeAudit:
 
     def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return who answers to the price of a step of the last block, None where nobody does."""
+        return None
+
+    def others(self, step: int, strategy: int) -> OthersStep | None:
+        """Return its agents that answer beside vehicles in a step; None where they are not known.
+
+        Asked of those with `answers_beside`, for steps of the last block.
+        """
         return None
 
     def rest(self) -> Iterator[tuple[str, Columns]]:

@@ -96,6 +96,7 @@ def figures_of_tables(
         hours[column] - total(parts(schemes, column), net)
         for column in ("fixed_load_kwh", "generation_kwh")
     )
+    margin = total((each.aggregator_margin() for each in schemes), net)
     direct_income = received(schemes, hours, "utility").sum(axis=2)
     figures: Figures = {
         "fixed_load_kwh": fixed.sum(axis=2),
@@ -104,7 +105,7 @@ def figures_of_tables(
         "losses_kwh": losses,
         "fixed_load_bill": (p * fixed).sum(axis=2),
         "generation_income": (p * -generation).sum(axis=2),
-        "aggregator_profit": ((p - q) * bought).sum(axis=2),
+        "aggregator_profit": ((p - q) * bought).sum(axis=2) + margin.sum(axis=2),
         "utility_profit": (q * bought).sum(axis=2) + direct_income - cost,
         "generation_cost": cost,
     }

@@ -17,7 +17,10 @@ from hmesh.runs.plugins.registered import (
 )
 
 # Names that the picture folder, readers and forecasters of hMESH have are taken.
-_BUILT_IN_FORECASTERS = ("persistence", "seasonal_naive", "noise", "ridge", "lstm")
+_BUILT_IN_FORECASTERS = (
+    "persistence", "seasonal_naive", "noise", "ridge", "lstm",
+    "yesterday", "last_week", "last", "constant",
+)  # fmt: skip
 
 
 def forecaster[F: Callable[..., Any]](name: str) -> Callable[[F], F]:

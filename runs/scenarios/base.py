@@ -66,6 +66,21 @@ class SchemeSection(Section):
         return ()
 
     @property
+    def answers_of_stores(self) -> bool:
+        """Whether it has stores that answer to prices with what their own rule leaves."""
+        return False
+
+    @property
+    def expects_prices(self) -> bool:
+        """Whether its agents plan on the price that they expect of their community."""
+        return False
+
+    @property
+    def stores_answer(self) -> bool:
+        """Whether stores of its homes answer to the price of the step."""
+        return False
+
+    @property
     def decided_above(self) -> str:
         """Why its agents are not asked what they want, so that none can have a behaviour."""
         return ""

@@ -22,6 +22,33 @@ from hmesh.runs.scenarios.base import (
 )
 
 
+class Elasticity(Section):
+    """How a load answers to the price of its community, by a line around a reference."""
+
+    value: Positive = Field(
+        description="share by which the load falls where the price rises by its reference [1]"
+    )
+    reference_price: Positive = Field(
+        description="price at which the load is what it would be anyway [money/kWh]"
+    )
+    lower_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="least share of the load that is always used [1]"
+    )
+    upper_share: Annotated[float, Field(ge=1, le=10)] = Field(
+        default=1.5, description="greatest share of the load that is ever used [1]"
+    )
+
+    @check("upper_share")
+    @classmethod
+    def _some_room(cls, upper_share: float, info: ValidationInfo) -> float:
+        if upper_share == 1.0 and info.data.get("lower_share") == 1.0:
+            raise refuse(
+                "lower_share and upper_share are both 1, so that no price changes the load",
+                allowed="a lower_share below 1 or an upper_share above 1; or elasticity: null",
+            )
+        return upper_share
+
+
 class _Members(Section):
     kind: Literal["household", "building"] = Field(description="what the members are")
     name: Name = Field(description="name of these members in the results")
@@ -31,6 +58,10 @@ class _Members(Section):
     pv_tilt: keys.Tilt = 30.0
     pv_azimuth: keys.Azimuth = 180.0
     pv_performance_ratio: keys.PerformanceRatio = 0.86
+
+    elasticity: Elasticity | None = Field(
+        default=None, description="how their load answers to prices; null: it does not"
+    )
 
     _not_taken = check("name")(of_no_other_part)
 

@@ -17,6 +17,8 @@ from hmesh.runs.scenarios.money_defaults import OF_EVERY_RUN, Given
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.sections import ProfileMembers
+from hmesh.runs.schemes.descriptor import RETAIL
+from hmesh.runs.strategy_names import pricing_of
 
 # A first kWh worth so many times the highest price is in another unit or currency.
 FAR_ABOVE = 10.0
@@ -37,6 +39,7 @@ def implausible(scenario: Scenario) -> Iterator[Problem]:
         A scenario whose files can be used.
     """
     yield from _households(scenario)
+    yield from _elasticities(scenario)
     given = Given(scenario.model_dump())
     yield from _prices(scenario, given)
     if (place := scenario.location) is not None:
@@ -53,6 +56,31 @@ def _households(scenario: Scenario) -> Iterator[Problem]:
             if isinstance(group, ProfileMembers) and group.kind == "household":
                 place = f"communities.{name}.members.{index}.annual_kwh"
                 yield from household(place, group.annual_kwh)
+
+
+def _elasticities(scenario: Scenario) -> Iterator[Problem]:
+    """Warn of elasticities that no strategy lets act, or whose reference is beyond all prices."""
+    felt = any(pricing_of(strategy) != RETAIL for strategy in scenario.strategies)
+    lowest, highest = scenario.prices.aggregator
+    for name, community in scenario.communities.items():
+        for index, group in enumerate(community.members):
+            if group.elasticity is None:
+                continue
+            place = f"communities.{name}.members.{index}.elasticity"
+            if not felt:
+                yield Problem(
+                    place,
+                    "no strategy of the scenario asks a price before energy is used, so that no "
+                    "load answers",
+                    "a strategy that sets prices, such as three_level or everybody_shares",
+                )
+            reference = group.elasticity.reference_price
+            if felt and not lowest <= reference <= highest:
+                yield Problem(
+                    f"{place}.reference_price",
+                    f"{reference:g} is a price that no community may ask",
+                    f"a price within prices.aggregator, {lowest:g} to {highest:g}",
+                )
 
 
 def household(place: str, annual_kwh: float) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_files.read_grid import grid_files
 from hmesh.runs.plugins.loading import Plugin, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
-from hmesh.runs.plugins.registered import Metric
+from hmesh.runs.plugins.registered import FORECASTERS, Metric, unnamed_plugin
 from hmesh.runs.scenarios.base import Name
 from hmesh.runs.scenarios.behaviour_section import BehaviourChoice, behaviour_problems
 from hmesh.runs.scenarios.chance_section import (
@@ -32,6 +32,7 @@ from hmesh.runs.scenarios.chance_section import (
     refuse_short_outages,
 )
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
+from hmesh.runs.scenarios.expected_price_section import ExpectedPriceSettings
 from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, grid_problems
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
@@ -130,6 +131,9 @@ class Scenario(Section):
         default=GenerationCost(), description="cost of generation"
     )
     prices: PriceRules = Field(default=PriceRules(), description="bounds and rules of the prices")
+    expected_price: ExpectedPriceSettings = Field(
+        default=ExpectedPriceSettings(), description="what members expect their community to ask"
+    )
     game: GameSettings = Field(default=GameSettings(), description="how prices are found")
     communities: dict[str, Community] = Field(description="communities by name")
     roads: Annotated[tuple[Road, ...], Field(strict=False)] = Field(
@@ -242,6 +246,16 @@ class Scenario(Section):
         return kinds
 
     @property
+    def expects_prices(self) -> bool:
+        """Whether anybody plans on the price that is expected of a community."""
+        return any(self.section(name).expects_prices for name in self.schemes)
+
+    @property
+    def stores_answer(self) -> bool:
+        """Whether stores of homes or houses answer to the price of the step."""
+        return any(self.section(name).stores_answer for name in self.schemes)
+
+    @property
     def welfare_recorded(self) -> bool:
         """Whether the welfare of every step is recorded: where somebody answers to prices."""
         strategies = (s for name in self.schemes for s in schemes()[name].strategies or ())
@@ -275,6 +289,8 @@ class Scenario(Section):
         del resolved["plugins"]
         if not self.behaviours:
             del resolved["behaviours"]
+        if not self.expects_prices:
+            del resolved["expected_price"]
         if self._plugins:
             resolved["plugins"] = {
                 plugin.name: {"path": plugin.path, "sha256": plugin.sha256}
@@ -328,6 +344,16 @@ class Scenario(Section):
         if amounts:
             scenario._converted = amounts
         return scenario
+
+    @model_validator(mode="after")
+    def _forecaster_of_a_plugin_named(self) -> Self:
+        expected = self.expected_price
+        if expected.of_a_plugin:
+            registered = FORECASTERS[expected.forecaster]
+            place, named = "expected_price.forecaster", {"plugins": self.plugins}
+            if problems := list(unnamed_plugin(place, "forecaster", registered, named)):
+                raise InputError(problems)
+        return self
 
     @model_validator(mode="after")
     def _grid_to_everybody(self) -> Self:

@@ -125,7 +125,8 @@ class PriceRules(Section):
         OF_EVERY_RUN["prices.aggregator"], "lowest and highest community price"
     )
     without_vehicles: Literal["pass_through", "profit_max"] = Field(
-        default="pass_through", description="how a community without vehicles sets its price"
+        default="pass_through",
+        description="how a community in which nobody answers to prices sets its own",
     )
     retail: Literal["marginal", "average"] = Field(
         default="marginal", description="which generation cost typical charging pays"

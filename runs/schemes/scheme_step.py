@@ -1,12 +1,12 @@
 """What every scheme of sharing does in a step, so that one simulation can hold any of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.fleet import ParkedVehicles
+from hmesh.agents.answering import Answering
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.runs.world.member_payments import MemberPayments
 
@@ -23,20 +23,22 @@ class Scheme:
     """A scheme that lives in the world of one strategy; what it leaves out, it does not do.
 
     A simulation calls its schemes one after another, in the order of the hour: `begin_step` and
-    `look_around` before prices are set, `act` in the scheme's phase, `pay` and the figures once all
-    have acted, `record` before any battery moves, `move` at the end.
+    `look_around` before prices are set, `take_response` when they are, `act` in the scheme's phase,
+    `pay` and the figures once all have acted, `record` before any battery moves, `move` at the end.
 
     Attributes
     ----------
-    parked : list of ParkedVehicles, or None
-        Those of its agents that answer to the price of the step, by community.
+    answering : sequence of Answering, or None
+        Those of its agents that answer to the price of the step, by community; which `look_around`
+        renews. None where none ever do.
     answer_nodes : array of int, shape (communities,), or None
-        Node of the grid at which those of each community are connected.
+        Node of the grid at which those of each community are connected; None for the node of the
+        community.
     deciding : AgentGroup, or None
         Its agents to which a scenario may give behaviours, where there are any.
     """
 
-    parked: list[ParkedVehicles] | None = None
+    answering: Sequence[Answering] | None = None
     answer_nodes: NDArray[np.intp] | None = None
 
     @property
@@ -51,8 +53,17 @@ class Scheme:
         """See what its agents could do in this step, at whatever price."""
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
-        """Return what those exchange that answer to a price, where nobody asks one [kWh]."""
-        return []
+        """Return what those exchange that answer to a price, where nobody asks one [kWh].
+
+        They stay idle.
+        """
+        return [np.zeros(len(each)) for each in self.answering or ()]
+
+    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+        """Take over what those exchange that answer to a price, by community [kWh].
+
+        A scheme draws it here, or when it acts, if that is later.
+        """
 
     def act(self) -> None:
         """Decide what its agents do in this step, and draw their energy from the simulation."""

@@ -1,16 +1,15 @@
 """Who sets the prices of a step: one class for each rule, and what was decided."""
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from math import isnan
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.electric_vehicle import ElectricVehicle
-from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.agents.answering import Answering, answers_of
+from hmesh.agents.fleet import VEHICLES
 from hmesh.agents.utility_company import KnownLines
-from hmesh.environment.population import Population
 from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import (
     Game,
@@ -25,10 +24,15 @@ from hmesh.runs.schemes.descriptor import PLANNER, RETAIL, THREE_LEVEL, TWO_LEVE
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.congestion import planned_prices, unlimited_prices
-from hmesh.runs.world.priced_grid import PricedGrid, priced_grid
+from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
+from hmesh.runs.world.priced_grid import PricedGrid, answering_nodes, priced_grid
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
+
+
+# By the name of the scheme, or of the elastic loads, and by community.
+type Exchange = dict[str, list[NDArray[np.float64]]]
 
 
 @dataclass(slots=True)
@@ -41,8 +45,8 @@ class Decision:
         What the utility asks [money/kWh].
     community_price : array, shape (communities,)
         What every community pays, NaN where it is without supply [money/kWh].
-    exchange_kwh : list of array
-        What everyone exchanges that answers to a price, by community [kWh].
+    exchange_kwh : Exchange
+        What everyone exchanges that answers to a price, by group and community [kWh].
     counts : dict
         How often something happened that a reader should know of.
     worst : dict
@@ -54,7 +58,7 @@ class Decision:
 
     utility_price: float
     community_price: NDArray[np.float64]
-    exchange_kwh: list[NDArray[np.float64]]
+    exchange_kwh: Exchange
     counts: dict[str, int] = field(default_factory=dict)
     worst: dict[str, float] = field(default_factory=dict)
     unlimited_price: NDArray[np.float64] | None = None
@@ -75,7 +79,7 @@ class Retail:
         """Let those exchange what they want whatever the price, and price it at what it costs."""
         market = simulation.market
         exchange = market.unpriced_kwh()
-        drawn = float(sum(energy.sum() for energy in exchange))
+        drawn = float(sum(energy.sum() for each in exchange.values() for energy in each))
         price = simulation.setting.cost.retail_price(
             drawn + float(market.passive_kwh.sum()),
             simulation.setting.scenario.prices.retail,
@@ -156,8 +160,9 @@ class Market:
         The rule: from the world to a `Decision`.
     decision : Decision
         What was decided in the step.
-    parked : list of ParkedVehicles
-        Those that answer to the price of the step, by community; empty ones where nobody does.
+    answering : dict of list of Answering
+        Those that answer to the price of the step, by name of their scheme, or of the elastic
+        loads, and by community.
     passive_kwh : array, shape (communities,)
         What each community draws whatever the price of the step [kWh].
     node_kwh : array, shape (nodes,)
@@ -170,44 +175,86 @@ class Market:
         self.simulation = simulation
         strategy = simulation.strategy
         self.decide = RULES[strategy if strategy in RULES else pricing_of(strategy)]().decide
-        nobody = Fleet(simulation, Population(ElectricVehicle.attributes(), 0)).parked_in(0)
-        self._nobody = [nobody for _ in simulation.setting.communities]
-        self.parked: list[ParkedVehicles] = self._nobody
+        self.answering: dict[str, list[Answering]] = {}
+        self._grid: tuple[tuple[str, ...], PricedGrid] | None = None
 
     @property
     def present(self) -> NDArray[np.intp]:
-        """How many answer to the price of the step, shape (communities,)."""
-        return np.array([len(parked) for parked in self.parked])
+        """How many vehicles answer to the price of the step, shape (communities,)."""
+        present = np.zeros(len(self.simulation.setting.communities), dtype=np.intp)
+        for groups in self.answering.values():
+            present += [len(each) if each.name == VEHICLES else 0 for each in groups]
+        return present
+
+    def groups_in(self, community: int) -> list[Answering]:
+        """Return those of a community that answer to its price, one group after another."""
+        return [groups[community] for groups in self.answering.values()]
+
+    def respond(self, community_price: NDArray[np.float64]) -> Exchange:
+        """Return what everyone exchanges at the prices of their communities [kWh].
+
+        Those of a community whose price is NaN, for want of supply, stay idle.
+        """
+        prices = community_price.tolist()
+        return {
+            name: [
+                np.zeros(len(each)) if isnan(price) else each.respond(price)
+                for each, price in zip(groups, prices, strict=True)
+            ]
+            for name, groups in self.answering.items()
+        }
 
     def set_prices(self) -> None:
         """Ask those that answer to a price what they could do, and set the prices of the step."""
         simulation = self.simulation
         self.passive_kwh = simulation.net_kwh.copy()
         self.node_kwh = simulation.meters.node_kwh.copy()
-        answering = self._answering()
-        self.parked = self._nobody if answering is None else answering.parked or self._nobody
+        sources = self._sources()
+        self.answering = {name: list(each.answering or ()) for name, each in sources.items()}
         self.decision = self.decide(simulation)
+        self._check(self.decision.exchange_kwh)
+        for name, each in sources.items():
+            each.take_response(self.decision.exchange_kwh[name])
 
-    @cached_property
+    def _check(self, exchange_kwh: Exchange) -> None:
+        """Refuse energies of a rule of your own that do not fit those that answer."""
+        wanted = {name: [len(each) for each in groups] for name, groups in self.answering.items()}
+        given = None
+        if isinstance(exchange_kwh, dict):
+            given = {name: [len(each) for each in some] for name, some in exchange_kwh.items()}
+        if given != wanted:
+            raise ValueError(
+                f"the rule of {self.simulation.strategy!r} must return in exchange_kwh an array "
+                f"for each community of each of {sorted(wanted)}, as Market.respond does"
+            )
+
+    def idle(self, name: str) -> list[NDArray[np.float64]]:
+        """Return what those of a group exchange that stay idle [kWh]."""
+        return [np.zeros(len(each)) for each in self.answering[name]]
+
+    @property
     def grid(self) -> PricedGrid:
         """The lines as those see them who set prices."""
-        setting, answering = self.simulation.setting, self._answering()
-        nodes = None if answering is None else answering.answer_nodes
-        if nodes is None:
-            nodes = setting.community_nodes
-        return priced_grid(setting.scenario, setting.grid, nodes, self.simulation.step_h)
+        sources = self._sources()
+        if self._grid is None or self._grid[0] != tuple(sources):
+            setting = self.simulation.setting
+            nodes = [each.answer_nodes for each in sources.values()] or [None]
+            found = [setting.community_nodes if each is None else each for each in nodes]
+            of_each = [list(each) for each in zip(*(each.tolist() for each in found), strict=True)]
+            together = answering_nodes(setting, of_each)
+            priced = priced_grid(setting.scenario, setting.grid, together, self.simulation.step_h)
+            self._grid = tuple(sources), priced
+        return self._grid[1]
 
-    def unpriced_kwh(self) -> list[NDArray[np.float64]]:
+    def unpriced_kwh(self) -> Exchange:
         """Return what those exchange that answer to a price, where nobody asks one [kWh]."""
-        answering = self._answering()
-        return [] if answering is None else answering.unpriced_kwh()
+        return {name: each.unpriced_kwh() for name, each in self._sources().items()}
 
-    def _answering(self) -> Scheme | None:
-        """Return the scheme whose agents answer to a price, if there is one."""
-        found = [each for each in self.simulation.schemes.values() if each.parked is not None]
-        if len(found) > 1:
-            raise ValueError("the agents of two schemes answer to the price of a step")
-        return found[0] if found else None
+    def _sources(self) -> dict[str, Scheme]:
+        """Return the elastic loads and the schemes whose agents answer to a price, by name."""
+        loads = self.simulation.elastic_loads
+        everybody = {ELASTIC_LOADS: loads, **self.simulation.schemes}
+        return {name: each for name, each in everybody.items() if each.answering is not None}
 
 
 def time_of_use_price(simulation: "Simulation") -> float:
@@ -227,8 +274,8 @@ def game_of(simulation: "Simulation") -> Game:
     """Return the game of the step as somebody would see it who knows everything."""
     setting, market = simulation.setting, simulation.market
     kinks = tuple(
-        parked.answers(float(fixed))
-        for fixed, parked in zip(market.passive_kwh, market.parked, strict=True)
+        answers_of(market.groups_in(m), fixed)
+        for m, fixed in enumerate(market.passive_kwh.tolist())
     )
     rule = setting.scenario.prices.without_vehicles
     drawn = market.node_kwh, market.passive_kwh
@@ -266,10 +313,10 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     for m, aggregator in zip(taking_part, aggregators, strict=True):
         # Communities talk at the same time.
         bus.now_h = opened_h
-        passive = float(simulation.market.passive_kwh[m])
+        passive = float(market.passive_kwh[m])
         # An aggregator knows its own lines and meters.
         own = None if limits is None else (float(limits[0][m]), float(limits[1][m]))
-        aggregator.begin_step(step, simulation.market.parked[m], passive, own)
+        aggregator.begin_step(step, market.groups_in(m), passive, own)
         closed_h = max(closed_h, bus.now_h)
     bus.now_h = closed_h
     # So does the utility of those that lead to the communities.
@@ -278,9 +325,10 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     price = utility.price if tariff is None else tariff
     utility.announce(price, aggregators)
     community_price = np.full(len(simulation.aggregators), np.nan)
-    exchange = [np.zeros(len(parked)) for parked in simulation.market.parked]
+    exchange = {name: market.idle(name) for name in market.answering}
     for m, aggregator in zip(taking_part, aggregators, strict=True):
-        community_price[m], exchange[m] = aggregator.announce(aggregator.heard_price)
+        community_price[m], energies = aggregator.announce(aggregator.heard_price)
+        _enter(exchange, market, m, energies)
     bus.wait()
     counts = {
         "unexplained_vehicles": sum(aggregator.unexplained for aggregator in aggregators),
@@ -306,14 +354,25 @@ def _as_computed(
     taking_part = simulation.supplied_communities
     utility.begin_step(step)
     utility.announce(outcome.utility_price, [simulation.aggregators[m] for m in taking_part])
-    exchange = [np.zeros(len(parked)) for parked in simulation.market.parked]
+    market = simulation.market
+    exchange = {name: market.idle(name) for name in market.answering}
     fallbacks = utility.fallbacks
     for m in taking_part:
         aggregator, price = simulation.aggregators[m], float(outcome.community_price[m])
-        exchange[m] = aggregator.impose(step, simulation.market.parked[m], price)
+        _enter(exchange, market, m, aggregator.impose(step, market.groups_in(m), price))
         fallbacks += aggregator.fallbacks
     counts = {"fallbacks": fallbacks, "unattained_optima": int(not outcome.attained_lowest)}
     community_price = np.where(simulation.supplied, outcome.community_price, np.nan)
     return Decision(
         outcome.utility_price, community_price, exchange, counts, unlimited_price=unlimited
     )
+
+
+def _enter(
+    exchange: Exchange, market: Market, community: int, energies: dict[str, NDArray[np.float64]]
+) -> None:
+    """Enter what an aggregator says that its groups exchange, by their own names."""
+    for name, groups in market.answering.items():
+        group = groups[community]
+        if group.name in energies:
+            exchange[name][community] = energies[group.name]

@@ -114,7 +114,9 @@ class Members:
 
 type _Measured = FileMembers | DatasetMembers
 type _Group = ProfileMembers | BusinessMembers | _Measured
-type _Row = tuple[int, int, float, int, float, int]
+type _Row = tuple[float, ...]
+# After community, source, scale, node, photovoltaics and how these stand.
+ELASTICITY = ("elasticity", "reference_price", "least_share", "most_share")
 
 
 def make_members(scenario: Scenario, calendar: Calendar, grid: Grid) -> Members:
@@ -162,25 +164,39 @@ def make_members(scenario: Scenario, calendar: Calendar, grid: Grid) -> Members:
             loads, first_business = [(source, 1.0) for source in own], own.stop
         else:
             loads = _loads(group, profiles, tables)
-        rows[kind] += [(m, source, scale, at, group.pv_kw, stands) for source, scale in loads]
+        answers = _elasticity(group)
+        rows[kind] += [
+            (m, source, scale, at, group.pv_kw, stands, *answers) for source, scale in loads
+        ]
         named[kind].append(MemberGroup(node, slice(first_row, len(rows[kind]))))
     populations = {kind: _population(kind, table) for kind, table in rows.items()}
     nodes = {
-        kind: np.array([row[3] for row in table], dtype=np.intp) for kind, table in rows.items()
+        kind: np.array([int(row[3]) for row in table], dtype=np.intp)
+        for kind, table in rows.items()
     }
     sky = _clear_sky(scenario, calendar, orientations)
     return Members(populations, nodes, named, sources, sky)
 
 
 def _population(kind: type[Consumer], rows: list[_Row]) -> Population:
-    table = np.array(rows, dtype=np.float64).reshape(-1, 6)
+    table = np.array(rows, dtype=np.float64).reshape(-1, 6 + len(ELASTICITY))
     population = Population(kind.attributes(), len(rows))
     population.set("community", table[:, 0].astype(np.int16))
     population.set("source", table[:, 1].astype(np.int32))
     population.set("scale", table[:, 2])
     population.set("pv_kw", table[:, 4])
     population.set("orientation", table[:, 5].astype(np.int32))
+    for k, name in enumerate(ELASTICITY):
+        population.set(name, table[:, 6 + k])
     return population
+
+
+def _elasticity(group: _Group) -> tuple[float, ...]:
+    """Return how the load of each member of a group answers to prices."""
+    given = group.elasticity
+    if given is None:
+        return (0.0, 1.0, 1.0, 1.0)
+    return (given.value, given.reference_price, given.lower_share, given.upper_share)
 
 
 def businesses_of(

@@ -1,13 +1,19 @@
 """The lines of the grid as those see them who set prices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid import Grid
 from hmesh.markets.grid_losses import Feed, Places, Tree, demand_limits, places_of
 from hmesh.runs.scenarios.scenario import Scenario
+
+if TYPE_CHECKING:
+    from hmesh.runs.world.setting import Setting
 
 type Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -115,3 +121,54 @@ def priced_grid(
     shared = keeps and bool((whole.own < 0).any())
     plain = not (seen.tree.loss_rate > 0).any() and not shared
     return PricedGrid(whole, seen, plain, limit_kwh, keeps)
+
+
+def answering_nodes(setting: "Setting", nodes: Sequence[Sequence[int]]) -> NDArray[np.intp]:
+    """Return where all that answer to the price of each community are drawn together.
+
+    Parameters
+    ----------
+    setting : Setting
+        The grid and what prices keep of it.
+    nodes : sequence of sequence of int
+        The nodes at which those of each community are connected, -1 for none.
+
+    Returns
+    -------
+    array of int, shape (communities,)
+        The node of all of them, or the lowest one above all.
+
+    Raises
+    ------
+    InputError
+        If the lines between that node and those of a community lose energy: then it matters to
+        prices at which of them it is drawn.
+    """
+    parents, loss = setting.grid.parents, setting.grid.loss_rate
+    together, problems = setting.community_nodes.copy(), []
+    for m, some in enumerate(nodes):
+        paths = [_upward(parents, node) for node in dict.fromkeys(some) if node >= 0]
+        if not paths:
+            continue
+        common = next(node for node in paths[0] if all(node in path for path in paths[1:]))
+        together[m] = common
+        below = [node for path in paths for node in path[: path.index(common)]]
+        if any(loss[node - 1] > 0 for node in below):
+            problems.append(
+                Problem(
+                    f"communities.{setting.communities[m]}",
+                    "between those that answer to its price there are lines with losses",
+                    "all of them at one node, or at nodes with lines without losses between them",
+                )
+            )
+    if problems:
+        raise InputError(problems)
+    return together
+
+
+def _upward(parents: NDArray[np.intp], node: int) -> list[int]:
+    """Return a node and all above it, up to the utility's."""
+    path = [node]
+    while path[-1] != 0:
+        path.append(int(parents[path[-1]]))
+    return path

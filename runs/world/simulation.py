@@ -24,6 +24,8 @@ from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.accounts import Accounts
 from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
+from hmesh.runs.world.elastic_loads import ElasticLoads
+from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.setting import Setting
@@ -63,6 +65,8 @@ class Simulation(World):
         The energies of the step by the names they have in the results [kWh].
     net_kwh : array, shape (communities,)
         What every community draws from the utility in the step, as far as decided [kWh].
+    elastic_loads : ElasticLoads
+        The members whose load answers to prices.
     market : Market
         Who sets the prices, and what was decided in the step.
     schemes : dict
@@ -71,12 +75,17 @@ class Simulation(World):
         What of it its drawer settles with the utility, not with the aggregator [kWh].
     direct_income : float
         What the utility receives for that in the step, what it pays subtracted [money].
+    aggregator_margin : float
+        What aggregators receive in the step beyond the prices of their communities, from those
+        who pay another one, what they pay subtracted [money].
     supplied : array of bool, shape (communities,)
         Whether the feeder of each community works in the step.
     limits : StepLimits or None
         What the limits of the lines did in the step; None where prices keep none.
     welfare : StepWelfare or None
         The welfare of the step, None where it is not recorded.
+    expected_price : ExpectedPrice or None
+        What members expect communities to ask; None where nobody plans on it.
     metrics : MetricTotals
         The metrics of plugins.
     accounts : Accounts or None
@@ -119,7 +128,10 @@ class Simulation(World):
             )
             for name in setting.communities
         ]
+        self.elastic_loads = ElasticLoads(self)
         self.market = Market(self)
+        expects = setting.scenario.expects_prices
+        self.expected_price = ExpectedPrice(setting.scenario) if expects else None
         self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
         self.schemes: dict[str, Scheme] = {
@@ -177,6 +189,7 @@ class Simulation(World):
         self.net_kwh = self.meters.passive_kwh
         self.direct_kwh = np.zeros(places)
         self.direct_income = 0.0
+        self.aggregator_margin = 0.0
 
     def draw(
         self,
@@ -234,6 +247,7 @@ class Simulation(World):
 
     def set_prices(self) -> None:
         """Price all that communities draw, asking those that answer to a price."""
+        self.elastic_loads.look_around()
         for each in self.schemes.values():
             each.look_around()
         self.market.set_prices()
@@ -260,10 +274,16 @@ class Simulation(World):
         if self.accounts is not None:
             self.accounts.settle()
         sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
+        sums |= self.elastic_loads.sums()
         for each in self.schemes.values():
             sums |= each.sums()
             counts.update(each.counts())
             worst |= each.worst()
+        if self.market.answering:
+            # Known without vehicles too, whose scheme counts them else.
+            decision = self.market.decision
+            counts.update({k: n for k, n in decision.counts.items() if k not in counts})
+            worst = decision.worst | worst
         if self.step_index == 0:
             self._check_figures(sums)
         overloaded = [
@@ -274,6 +294,8 @@ class Simulation(World):
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
         self.metrics.observe(self)
+        if self.expected_price is not None:
+            self.expected_price.observe(self.market.decision.community_price)
 
     def _overloaded(self) -> NDArray[np.bool_]:
         """Return which lines carry more than their rating, at the far end where prices keep it."""
@@ -334,7 +356,8 @@ class Simulation(World):
             "losses_kwh": float(self.flows.losses_kwh.sum()),
             "fixed_load_bill": float((price * meters.fixed_kwh).sum()),
             "generation_income": float((price * -meters.generation_kwh).sum()),
-            "aggregator_profit": float(((price - utility_price) * bought).sum()),
+            "aggregator_profit": float(((price - utility_price) * bought).sum())
+            + self.aggregator_margin,
             "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
             "generation_cost": cost,
             **({} if self.limits is None else self.limits.sums()),
@@ -384,6 +407,7 @@ class Simulation(World):
             "totals": self.totals.state(),
             "calendar_totals": self.calendar_totals.state(),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
+            **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             **({} if self.accounts is None else {"accounts": self.accounts.state()}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
@@ -402,6 +426,8 @@ class Simulation(World):
         self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
+        if self.expected_price is not None:
+            self.expected_price.restore(state["expected"])
         if self.accounts is not None:
             self.accounts.restore(state["accounts"])
         self.utility.restore(state["utility"])

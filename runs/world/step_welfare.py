@@ -1,19 +1,13 @@
 """The welfare of a step, and what a planner would have made of the same state."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hmesh.environment.battery import charged
 from hmesh.markets.planner import solve_planner
-from hmesh.markets.welfare import price_of_anarchy, satisfaction
-from hmesh.runs.world.market import planned_game_of
+from hmesh.markets.welfare import price_of_anarchy
+from hmesh.runs.world.market import Exchange, planned_game_of
 
 if TYPE_CHECKING:
-    from hmesh.agents.fleet import ParkedVehicles
     from hmesh.runs.world.simulation import Simulation
 
 
@@ -24,7 +18,7 @@ class StepWelfare:
     Attributes
     ----------
     welfare : float
-        What vehicles hold is worth to them, less the cost of generation.
+        What those gain that answer to prices, less the cost of generation.
     planner : float
         The same at the planner's prices, from the same state.
     """
@@ -60,29 +54,17 @@ def step_welfare(simulation: "Simulation") -> StepWelfare:
     feed = game.feed
     assert feed is not None
 
-    def worth(exchange: Sequence[NDArray[np.float64]]) -> float:
-        demand = market.passive_kwh + np.array([float(energy.sum()) for energy in exchange])
-        generated = float(feed.generation_kwh(demand[:, None])[0])
-        held = zip(market.parked, exchange, strict=True)
-        return sum(_satisfaction(parked, energy) for parked, energy in held) - cost.total(generated)
+    def worth(exchange: Exchange) -> float:
+        demand, valued = market.passive_kwh.copy(), 0.0
+        for name, energies in exchange.items():
+            for m, (group, energy) in enumerate(zip(market.answering[name], energies, strict=True)):
+                demand[m] += float(energy.sum())
+                valued += group.worth(energy)
+        return valued - cost.total(float(feed.generation_kwh(demand[:, None])[0]))
 
-    done = market.decision.exchange_kwh or [np.zeros(len(parked)) for parked in market.parked]
-    price = solve_planner(game).community_price
-    best = [
-        parked.best_kwh(float(asked)) for parked, asked in zip(market.parked, price, strict=True)
-    ]
-    return StepWelfare(worth(done), worth(best))
-
-
-def _satisfaction(parked: "ParkedVehicles", energy_kwh: NDArray[np.float64]) -> float:
-    """Return what the vehicles of a community value that they hold after an exchange [money]."""
-    if len(parked) == 0:
-        return 0.0
-    fleet = parked.fleet
-    held = charged(
-        parked.usable_kwh,
-        energy_kwh,
-        fleet.each("charge_efficiency", parked.rows),
-        fleet.each("discharge_efficiency", parked.rows),
-    )
-    return float(satisfaction(parked.lam, parked.theta, held).sum())
+    price = solve_planner(game).community_price.tolist()
+    best = {
+        name: [group.best_kwh(asked) for group, asked in zip(groups, price, strict=True)]
+        for name, groups in market.answering.items()
+    }
+    return StepWelfare(worth(market.decision.exchange_kwh), worth(best))

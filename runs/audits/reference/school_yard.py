@@ -12,6 +12,7 @@ from hmesh.runs.audits.reference.batteries import (
     most_discharge,
     plugged_rating,
 )
+from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.reference.stores import Array
 from hmesh.runs.audits.reference.valleys import dealt_out, within_steps
 
@@ -94,7 +95,8 @@ class SchoolYard:
         """
         self._wanted_kwh = share_of_round * self.round_km * self.kwh_per_km
         plugged = supplied[self.school] & ~((share_of_round > 0) & (self.round_km > 0))
-        kept = rounds_ahead * self.round_km * self.kwh_per_km if self.keeps_reserve else 0.0
+        self.rounds_kwh = rounds_ahead * self.round_km * self.kwh_per_km
+        kept = self.rounds_kwh if self.keeps_reserve else 0.0
         self.limit_kwh = plugged_rating(self.power_kw, self.step_h, plugged)
         no_end = np.where(plugged, np.inf, 0.0)
         eta_c, eta_d = self.charge_efficiency, self.discharge_efficiency
@@ -124,8 +126,38 @@ class SchoolYard:
         replaced: Array = share * charge_kwh
         return replaced
 
+    def left_over(
+        self, charge_kwh: Array, sold_kwh: Array, planned_kwh: Array
+    ) -> tuple[Array, Array, Array]:
+        """Return what each bus holds, and could give and take beside what it does [kWh].
+
+        Parameters
+        ----------
+        charge_kwh, sold_kwh
+            What each bus exchanges for its school [kWh].
+        planned_kwh
+            What each school is to charge in the steps to come [kWh], shape (schools,).
+        """
+        usable, give, take = left_over(
+            self.held_kwh, charge_kwh - sold_kwh, self.least_kwh + self.rounds_kwh,
+            self.greatest_kwh, self.limit_kwh,
+            (self.charge_efficiency, self.discharge_efficiency),
+        )  # fmt: skip
+        lacking = np.maximum(self.needs_kwh - charge_kwh, 0.0)
+        total = self.by_school(lacking)
+        planned = np.minimum(planned_kwh, total)
+        kept = np.divide(planned, total, out=np.zeros_like(total), where=total > 0)
+        free = lacking * (1.0 - kept[self.school])
+        return usable + self.rounds_kwh, give, np.minimum(take, free)
+
     def end_step(
-        self, price: Array, charge_kwh: Array, sold_kwh: Array, *, round_ends: bool
+        self,
+        price: Array,
+        charge_kwh: Array,
+        sold_kwh: Array,
+        response_kwh: Array | float = 0.0,
+        *,
+        round_ends: bool,
     ) -> int:
         """Let buses charge, sell and drive; return how many lacked energy on a round that ends.
 
@@ -134,20 +166,23 @@ class SchoolYard:
         price
             What each school pays [money/kWh].
         charge_kwh, sold_kwh
-            What each bus exchanges at its plug [kWh].
+            What each bus exchanges at its plug for its school [kWh].
+        response_kwh
+            What it exchanges beside that at the price of the step [kWh].
         round_ends
             Whether a round ends in the step.
         """
         used, lacked = self.driving_kwh()
         short = self.short | (lacked > 1e-9)
         self.short = np.zeros_like(short) if round_ends else short
-        self._remember(price, charge_kwh)
+        self._remember(price, charge_kwh + np.maximum(response_kwh, 0.0))
         delivered_per_bought = self.discharge_efficiency * self.charge_efficiency
         owed = self.owed_kwh + sold_kwh / delivered_per_bought - self.replaced_kwh(charge_kwh)
         self.owed_kwh = np.maximum(owed, 0.0)
         after = held_after(
-            self.held_kwh, charge_kwh - sold_kwh, self.charge_efficiency, self.discharge_efficiency
-        )
+            self.held_kwh, charge_kwh - sold_kwh + response_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
         self.held_kwh = np.maximum(after - used, 0.0)
         return int(short.sum()) if round_ends else 0
 

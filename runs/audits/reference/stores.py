@@ -30,7 +30,8 @@ class AnsweringStores:
     lower_kwh, upper_kwh
         Bounds of the exchange at the plug [kWh], ``lower_kwh <= 0 <= upper_kwh``.
     charge_efficiency, discharge_efficiency
-        Stored for each kWh drawn, and delivered for each kWh taken from the store [1].
+        Stored for each kWh drawn, and delivered for each kWh taken from the store [1]; one number
+        for all or an array.
     """
 
     lam: Array
@@ -38,8 +39,8 @@ class AnsweringStores:
     usable_kwh: Array
     lower_kwh: Array
     upper_kwh: Array
-    charge_efficiency: float = 1.0
-    discharge_efficiency: float = 1.0
+    charge_efficiency: Numbers = 1.0
+    discharge_efficiency: Numbers = 1.0
 
     def rows(self, chosen: NDArray[np.bool_]) -> "AnsweringStores":
         """Return some of them."""
@@ -50,6 +51,8 @@ class AnsweringStores:
             usable_kwh=self.usable_kwh[chosen],
             lower_kwh=self.lower_kwh[chosen],
             upper_kwh=self.upper_kwh[chosen],
+            charge_efficiency=_some(self.charge_efficiency, chosen),
+            discharge_efficiency=_some(self.discharge_efficiency, chosen),
         )
 
     def stored(self, exchange_kwh: Numbers) -> Array:
@@ -145,6 +148,10 @@ class AnsweringStores:
             at_least = charges >= self.gain(middle, self.best_discharge(middle))
             low, high = np.where(at_least, middle, low), np.where(at_least, high, middle)
         return np.where(at_high, high, low)
+
+
+def _some(values: Numbers, chosen: NDArray[np.bool_]) -> Numbers:
+    return values if isinstance(values, float) else values[chosen]
 
 
 @dataclass(frozen=True, slots=True)

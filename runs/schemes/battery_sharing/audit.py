@@ -11,12 +11,21 @@ from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.scenarios.price_response_section import PriceResponse
+from hmesh.runs.schemes.battery_sharing.audit_answers import check_answers
 from hmesh.runs.schemes.battery_sharing.audit_days import check_days
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.step_rows import first_recorded
+from hmesh.runs.schemes.store_answer_audit import (
+    StoreAnswerAudit,
+    nodes_of,
+    paid_answers_kwh,
+    response_payments,
+)
 from hmesh.runs.strategy_names import strategies_within
 
 ENERGIES = (
@@ -51,6 +60,10 @@ class BatteryAudit(SchemeAudit):
         self.by_step: Figures = {}
         self.of_run: Figures = {}
         self.at: Columns | None = None
+        self.answers_of: StoreAnswerAudit | None = None
+        self.answers_beside = given.price_response is not None
+        self.response = np.zeros(shape)
+        self._used = [s for s, name in enumerate(self.strategies) if name != "no_battery"]
         setting = inputs.of_scheme("battery_sharing")
         count = len(setting.names) if setting else 0
         recorded = first_recorded(inputs.scenario.record.buildings, count)
@@ -58,22 +71,26 @@ class BatteryAudit(SchemeAudit):
             told = f"only {recorded:,} of {count:,} buildings are written down"
             self.tallies.tell(FILE_GONE if setting is None else told)
             self._from_ledger(run)
+            if given.price_response is not None:
+                self.response = paid_answers_kwh(run, inputs, ["battery_sharing"])
         else:
             self.setting = setting
             self.at = self._read(run, count)
+            if given.price_response is not None:
+                self._read_answers(run, given.price_response)
             self._sum_up(self.at)
             self._check(run, self.at)
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what buildings draw more than they use [kWh], of the shape of the hours."""
-        return {"home_storage_kwh": self.charged - self.covered}
+        return {"home_storage_kwh": self.charged - self.covered + self.response}
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what batteries draw where each group of buildings is connected [kWh]."""
         if self.at is None or self.inputs.setting is None:
             return self._by_community()
         at = self.at
-        drawn = at["charged_kwh"] - at["own_kwh"] - at["received_kwh"]
+        drawn = at["charged_kwh"] - at["own_kwh"] - at["received_kwh"] + self._response_of(at)
         groups = self.inputs.setting.members.groups[Building]
         return {
             (group.name.partition("/")[0], group.name.partition("/")[2]): drawn[
@@ -84,7 +101,7 @@ class BatteryAudit(SchemeAudit):
 
     def _by_community(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return it where only communities are known: NaN where several groups share it."""
-        drawn = self.charged - self.covered
+        drawn = self.charged - self.covered + self.response
         unknown = np.full(drawn.shape[:2], np.nan)
         found: dict[tuple[str, str], NDArray[np.float64]] = {}
         for m, (name, community) in enumerate(self.inputs.scenario.communities.items()):
@@ -92,6 +109,21 @@ class BatteryAudit(SchemeAudit):
             here = drawn[:, :, m] if len(groups) == 1 else unknown
             found |= {(name, group): here for group in groups}
         return found
+
+    def others(self, step: int, strategy: int) -> StoresStep | None:
+        """Return its batteries that answer to a price; None where they are not known."""
+        return None if self.answers_of is None else self.answers_of.others(step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community's batteries, where they answer to prices."""
+        answers = self.answers_of
+        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
+
+    def _nodes(self) -> NDArray[np.intp]:
+        """Return the node of the grid of every battery."""
+        setting = self.inputs.setting
+        assert setting is not None
+        return setting.members.nodes[Building]
 
     def payments(self) -> Sequence[Payments]:
         """Return what batteries pay for charging, and what covering loads is worth."""
@@ -102,7 +134,20 @@ class BatteryAudit(SchemeAudit):
             ("consumers@{community}", "batteries@{community}"),
         )
         energies = (self.charged, self.covered, self.received)
-        return [
+        answered = []
+        if self.given.price_response is not None:
+            there = [
+                m
+                for m, community in enumerate(self.inputs.scenario.communities.values())
+                if any(group.kind == "building" for group in community.members)
+            ]
+            answered.append(
+                response_payments(
+                    self.hours, "battery_sharing", "batteries", self.response,
+                    np.array(there, dtype=np.intp), self._used,
+                )
+            )  # fmt: skip
+        return answered + [
             Payments(kind, payer, payee, energy, price * energy, energy > 0)
             for kind, (payer, payee), energy in zip(
                 KINDS_OF_PAYMENT, parties, energies, strict=True
@@ -114,17 +159,56 @@ class BatteryAudit(SchemeAudit):
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
         bill = (price * (self.charged - self.covered)).sum(axis=2)
         charged = self.charged.sum(axis=2)
+        answered = {} if self.answers_of is None else self.answers_of.figures()
+        if self.answers_of is not None:
+            answered["battery_sharing_response_loss_kwh"] = self._lost_kwh(answered)
         return (
-            {"battery_charged_kwh": charged, "battery_bill": bill, **self.by_step},
+            answered | {"battery_charged_kwh": charged, "battery_bill": bill, **self.by_step},
             self.of_run | self._deviations(),
         )
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
         yield from self.tallies.checks()
+        if self.answers_of is not None:
+            yield from self.answers_of.checks()
         prices = "priced_battery" in self.strategies
         checks = ["answer of each of them to the prices of the day"] if prices else []
         yield from by_design(self.behaving, "batteries", checks)
+
+    def _lost_kwh(self, answered: Figures) -> NDArray[np.float64]:
+        """Return what batteries lose of what they exchange at prices [kWh]."""
+        into, out_of = (
+            answered[f"battery_sharing_response_{way}_kwh"] for way in ("charged", "discharged")
+        )
+        given = self.given
+        lost: NDArray[np.float64] = (1.0 - given.charge_efficiency) * into
+        return lost + (1.0 / given.discharge_efficiency - 1.0) * out_of
+
+    def _read_answers(self, run: Run, response: PriceResponse) -> None:
+        """Read what batteries answer to prices."""
+        count = len(self.setting.names)
+        community = np.zeros(count, dtype=np.intp)
+        for m, rows in enumerate(self.setting.communities):
+            community[rows] = m
+        self.answers_of = StoreAnswerAudit(
+            run, self.inputs, self.hours, "battery_sharing", "batteries", community,
+            (np.full(count, response.lam), np.full(count, response.theta)),
+            (
+                np.full(count, self.given.charge_efficiency),
+                np.full(count, self.given.discharge_efficiency),
+            ),
+            self._used,
+        )  # fmt: skip
+        self.response = self.answers_of.of_communities()
+
+    def _response_of(self, at: Columns) -> NDArray[np.float64]:
+        """Return what every battery exchanges at prices [kWh], of the shape of the columns."""
+        return (
+            np.zeros_like(at["load_kwh"])
+            if self.answers_of is None
+            else self.answers_of.exchange_kwh
+        )
 
     def _deviations(self) -> Figures:
         """Return the standard deviations of the demand of all communities."""
@@ -218,6 +302,10 @@ class BatteryAudit(SchemeAudit):
             np.concatenate(rows) if rows else np.empty(0, dtype=np.intp),
         )  # fmt: skip
         self.tallies.days += clipped.tallies
+        if self.answers_of is not None:
+            check_answers(
+                self.inputs, self.setting, self.strategies, at, capacity, self.answers_of
+            )  # fmt: skip
         if clipped.known:
             self.by_step["battery_unfollowed_kwh"] = clipped.unfollowed_kwh
             self.by_step["counts.battery_clipped"] = clipped.clipped
@@ -234,9 +322,13 @@ class BatteryAudit(SchemeAudit):
 
     def _after(self, at: Columns) -> NDArray[np.float64]:
         """Return what every battery holds after each step [kWh]."""
-        given_up = (at["own_kwh"] + at["sent_kwh"]) / self.given.discharge_efficiency
+        response = self._response_of(at)
+        given_up = at["own_kwh"] + at["sent_kwh"] + np.maximum(-response, 0.0)
+        taken = at["charged_kwh"] + np.maximum(response, 0.0)
         after: NDArray[np.float64] = (
-            at["stored_kwh"] + self.given.charge_efficiency * at["charged_kwh"] - given_up
+            at["stored_kwh"]
+            + self.given.charge_efficiency * taken
+            - given_up / self.given.discharge_efficiency
         )
         return after
 
@@ -292,10 +384,13 @@ class BatteryAudit(SchemeAudit):
         most, least = given.soc_max * capacity, given.soc_min * capacity
         beyond = np.maximum(after - most, least - after)
         rated = given.power_per_capacity * self.inputs.step_h * capacity
-        beyond = np.maximum(beyond, np.maximum(charged, own + sent) - rated)
+        response = self._response_of(at)
+        taken = charged + np.maximum(response, 0.0)
+        given_up = own + sent + np.maximum(-response, 0.0)
+        beyond = np.maximum(beyond, np.maximum(taken, given_up) - rated)
         scale = np.maximum(capacity, 1.0)
         tallies.limits.add(np.maximum(beyond, 0.0) / scale, label)
-        tallies.both.add(np.minimum(charged, own + sent), label)
+        tallies.both.add(np.minimum(taken, given_up), label)
         negative = np.minimum.reduce([charged, own, sent, received, at["unplaced_kwh"]])
         tallies.limits.add(np.maximum(-negative, 0.0), label)
         kept = np.where((sent > 0) | (at["unplaced_kwh"] > 0), load - own, 0.0)

@@ -89,7 +89,7 @@ def check_days(
             if strategy == "no_battery":
                 continue
             skipped = own_way & (strategy == "priced_battery")
-            one = _Day(
+            one = BatteryDay(
                 inputs, setting, strategy, s, day, windows, forecast, capacity_kwh[s], skipped
             )
             one.check(at, there, result, plan, least)
@@ -97,7 +97,7 @@ def check_days(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Day:
+class BatteryDay:
     """A day of the batteries under one strategy."""
 
     inputs: RunInputs
@@ -120,7 +120,7 @@ class _Day:
                 continue
             mine = {name: values[inside, self.s, rows].T for name, values in at.items()}
             up = there[inside, self.s, place]
-            wanted, levelling = self._wanted(rows, mine)
+            wanted, levelling = self.wanted(rows, mine)
             done = mine["charged_kwh"] - mine["own_kwh"] - mine["sent_kwh"] - mine["unplaced_kwh"]
             label = self._label(rows)
             if self.strategy == "shared_battery" and self.setting.rules.least_exchange:
@@ -151,7 +151,7 @@ class _Day:
             most_charge(stored_kwh, greatest, rated, given.charge_efficiency),
         )
 
-    def _wanted(self, rows: slice, mine: Columns) -> tuple[NDArray[np.float64], DayPlan]:
+    def wanted(self, rows: slice, mine: Columns) -> tuple[NDArray[np.float64], DayPlan]:
         """Return what each battery is to exchange, shape (buildings, steps) [kWh]."""
         rules, capacity = self.setting.rules, self.capacity_kwh[rows]
         load = self.forecast_kwh[rows]

@@ -14,6 +14,7 @@ from hmesh.runs.scenarios.base import (
     above_lowest,
     refuse,
 )
+from hmesh.runs.scenarios.price_response_section import PriceResponse
 
 ClockHour = Annotated[float, Field(ge=0, le=24)]
 Window = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
@@ -61,6 +62,17 @@ class BatterySharing(SchemeSection):
     discharge_window: Window = Field(
         default=(8.0, 22.0), description="clock hours in which they discharge, [from, to] [h]"
     )
+
+    price_response: PriceResponse | None = Field(
+        default=None,
+        description="what batteries value energy at where what their schedule leaves of them "
+        "answers to the price of the step, or null where it does not",
+    )
+
+    @property
+    def answers_of_stores(self) -> bool:
+        """Whether its stores answer to prices with what their own rule leaves."""
+        return self.price_response is not None
 
     @property
     def depth_of_discharge(self) -> float:

@@ -170,6 +170,9 @@ class BatterySetting:
         for name in ("soc_min", "soc_max", "charge_efficiency", "discharge_efficiency"):
             population.set(name, getattr(given, name))
         population.set("energy_kwh", given.soc_min * capacity_kwh)
+        if given.price_response is not None:
+            population.set("lam", given.price_response.lam)
+            population.set("theta", given.price_response.theta)
         return population
 
     def _shares(self, rows: slice) -> NDArray[np.float64]:

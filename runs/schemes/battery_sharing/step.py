@@ -10,14 +10,18 @@ from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BatteryBank, BuildingBattery
 from hmesh.agents.consumer import Building
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.battery import charged
 from hmesh.environment.battery_messages import MeterReading
 from hmesh.environment.population import Population
 from hmesh.markets.battery_exchange import Orders, own_load_first
 from hmesh.markets.load_levelling import Windows, level_load
+from hmesh.markets.store_remainder import left_of_schedule
 from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.step_rows import first_recorded
+from hmesh.runs.schemes.store_answers import StoreAnswers
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -72,6 +76,13 @@ class BatterySharingScheme(Scheme):
         self.deviation = RunningDeviation()
         self.started_kwh = float(self.batteries["energy_kwh"].sum())
         count = len(self.batteries)
+        self.answers: StoreAnswers | None = None
+        if self.shared.given.price_response is not None and self.strategy != "no_battery":
+            self.answers = StoreAnswers(
+                simulation, "battery_sharing", "batteries", self.batteries, self.community,
+                self.nodes, "home_storage_kwh",
+            )  # fmt: skip
+            self.answer_nodes = self.answers.answer_nodes
         self._plan_kwh = np.zeros((count, 0))
         self._day: range | None = None
         self._windows = self.shared.windows(range(0))
@@ -94,13 +105,16 @@ class BatterySharingScheme(Scheme):
     def act(self) -> None:
         """Plan the day where one begins, and let every battery do its part of the step."""
         simulation, step = self.simulation, self.simulation.step_index
-        self.load_kwh = self.buildings["load_kwh"]
+        # What they answer to the price by an elasticity comes after their batteries have acted.
+        self.load_kwh = self.buildings["load_kwh"].copy()
         count = len(self.batteries)
         (
             self.charged_kwh, self.own_kwh, self.sent_kwh,
             self.received_kwh, self.given_kwh, self.unplaced_kwh, self.unfollowed_kwh,
         ) = np.zeros((7, count))  # fmt: skip
         self.fallbacks = 0
+        if self.answers is not None:
+            self.answers.begin_step()
         self.batteries.heard |= {
             "building_kwh": self.load_kwh,
             "planned_kwh": np.zeros(count),
@@ -115,6 +129,39 @@ class BatterySharingScheme(Scheme):
                     self._share(place)
         drawn = self.charged_kwh - self.own_kwh - self.received_kwh
         simulation.draw("home_storage_kwh", self.community, self.nodes, drawn)
+
+    def look_around(self) -> None:
+        """See what the schedule leaves of the batteries, ahead of it too."""
+        if self.answers is None:
+            return
+        own, done = self.batteries, self.exchange_kwh
+        assert self._day is not None
+        into, out_of = own["charge_efficiency"], own["discharge_efficiency"]
+        # Batteries that hear two prices only know of no schedule ahead.
+        ahead = self._plan_kwh[:, self.simulation.step_index - self._day.start + 1 :]
+        own.heard["spare_kwh"], own.heard["room_kwh"] = left_of_schedule(
+            charged(own["energy_kwh"], done, into, out_of),
+            ahead,
+            own["soc_min"] * own["capacity_kwh"],
+            own["soc_max"] * own["capacity_kwh"],
+            into,
+            out_of,
+        )
+        bounds = [bank.exchange_bounds() for bank in self.banks]
+        lower, upper = (np.concatenate(each) for each in zip(*bounds, strict=True))
+        self.answering = self.answers.offer(done, (lower, upper))
+
+    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+        """Take over what batteries exchange at the price of the step."""
+        assert self.answers is not None
+        self.answers.take(exchange_kwh)
+
+    @property
+    def response_kwh(self) -> NDArray[np.float64]:
+        """What each battery exchanges at the price of the step, beside its schedule [kWh]."""
+        if self.answers is None:
+            return np.zeros(len(self.batteries))
+        return self.answers.exchange_kwh
 
     def _begin_day(self, step: int) -> None:
         """Let buildings forecast, and coordinators plan, what is left of the date of a step."""
@@ -210,6 +257,8 @@ class BatterySharingScheme(Scheme):
             return
         simulation = self.simulation
         pay, step = simulation.ledger.pay, simulation.step_index
+        if self.answers is not None:
+            self.answers.pay()
         charged, received = (
             self._of_communities(energy) for energy in (self.charged_kwh, self.received_kwh)
         )
@@ -251,6 +300,10 @@ class BatterySharingScheme(Scheme):
         discharged = float(self.own_kwh.sum()) + sent
         conversion = (1.0 - given.charge_efficiency) * charged
         conversion += (1.0 / given.discharge_efficiency - 1.0) * discharged
+        answered: dict[str, float] = {}
+        if self.answers is not None:
+            answered = self.answers.sums()
+            answered["battery_sharing_response_loss_kwh"] = self._lost_kwh(self.response_kwh)
         drawn = self.charged_kwh - self.own_kwh - self.received_kwh
         return {
             "battery_charged_kwh": charged,
@@ -261,7 +314,15 @@ class BatterySharingScheme(Scheme):
             "battery_unplaced_kwh": float(self.unplaced_kwh.sum()),
             "battery_unfollowed_kwh": float(self.unfollowed_kwh.sum()),
             "battery_bill": float((price * self._of_communities(drawn)).sum()),
+            **answered,
         }
+
+    def _lost_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+        """Return what batteries lose of an exchange at their plugs [kWh]."""
+        given = self.shared.given
+        into = (1.0 - given.charge_efficiency) * float(np.maximum(exchange_kwh, 0.0).sum())
+        out_of = 1.0 / given.discharge_efficiency - 1.0
+        return into + out_of * float(np.maximum(-exchange_kwh, 0.0).sum())
 
     def counts(self) -> dict[str, int]:
         """Count what could not be followed, given or heard in the step."""
@@ -280,14 +341,19 @@ class BatterySharingScheme(Scheme):
     def record(self, writer: RowWriter) -> None:
         """Write the recorded buildings, and at the end of a day who gave what to whom."""
         write_step(writer, self)
+        if self.answers is not None:
+            wanted = self.setting.scenario.record.buildings
+            self.answers.record(writer, first_recorded(wanted, len(self.batteries)))
         if self.ends_day:
             write_exchanges(writer, self, *self._exchanged.total())
 
     def move(self) -> None:
         """Let the batteries do what was decided, and follow the load that results."""
-        ends_day = self.ends_day
+        ends_day, exchange = self.ends_day, self.exchange_kwh
+        if self.answers is not None:
+            exchange = exchange + self.response_kwh
         for bank, rows in zip(self.banks, self.shared.communities, strict=True):
-            bank.move(self.exchange_kwh[rows])
+            bank.move(exchange[rows])
         self.deviation.add(float(self.simulation.net_kwh.sum()), ends_day=ends_day)
         if ends_day:
             self._exchanged.clear()

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.schemes.community_storage.audit_households import HouseholdChecks
 from hmesh.runs.schemes.community_storage.audit_messages import check_messages
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables, read_storage_tables
@@ -24,6 +27,7 @@ from hmesh.runs.schemes.community_storage.audit_units import StorageChecks
 from hmesh.runs.schemes.community_storage.section import CONNECTION, CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.schemes.community_storage.step import UNUSED
+from hmesh.runs.schemes.store_answer_audit import StoreAnswerAudit, nodes_of, response_payments
 from hmesh.runs.strategy_names import strategies_within
 
 
@@ -47,6 +51,7 @@ class CommunityStorageAudit(SchemeAudit):
             "grid",
             *names,
             *(f"{who}@{name}" for name in names for who in ("households", "forecasters", "plant")),
+            *(f"storages@{name}" for name in inputs.communities),
         )
         follows = strategies_within("community_storage", inputs.strategies)
         self.used = [s for s, strategy in enumerate(follows) if strategy != UNUSED]
@@ -56,6 +61,44 @@ class CommunityStorageAudit(SchemeAudit):
         # What the checks of households count; figures are asked for after checks.
         self._counted: Figures = {}
         self.tables: StorageTables = read_storage_tables(run, inputs, rules, self.used)
+        self.answers_of: StoreAnswerAudit | None = None
+        self.answers_beside = rules.price_response is not None
+        self.response = np.zeros(hours["net_kwh"].shape)
+        if rules.price_response is not None:
+            self._read_answers(rules.price_response)
+
+    def _read_answers(self, response: PriceResponse) -> None:
+        """Read what storages answer to prices."""
+        storages = self.rules.storages
+        into = np.array([storage.charge_efficiency for storage in storages])
+        out_of = np.array([storage.discharge_efficiency for storage in storages])
+        self.answers_of = StoreAnswerAudit(
+            self.run, self.inputs, self.hours, "community_storage", "storages", self.community,
+            (np.full(len(storages), response.lam), np.full(len(storages), response.theta)),
+            (into, out_of), self.used,
+        )  # fmt: skip
+        self.response = self.answers_of.of_communities()
+
+    def _check_answers(self) -> Iterator[Check]:
+        """Hold what storages had left in every step against their rule, and their answers."""
+        if self.answers_of is None:
+            return
+        storages, told = self.rules.storages, self.tables.storages
+        size = np.array([storage.capacity_kwh for storage in storages])
+        least, most = (
+            size * [getattr(storage, name) for storage in storages]
+            for name in ("soc_min", "soc_max")
+        )
+        rated = np.array([storage.power_kw or np.inf for storage in storages]) * self.inputs.step_h
+        for k, s in enumerate(self.used):
+            done = told["charge_kwh"][:, k] - told["delivered_kwh"][:, k]
+            usable, give, take = left_over(
+                told["stored_kwh"][:, k], done, least, most, rated, self.answers_of.efficiencies
+            )
+            if not self.rules.grid_charging:
+                take = np.zeros_like(take)
+            self.answers_of.hold(slice(0, self.inputs.steps), s, usable, give, take)
+        yield from self.answers_of.checks()
 
     def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what storages come to in each community, of the shape of the hours."""
@@ -69,16 +112,30 @@ class CommunityStorageAudit(SchemeAudit):
         storages = self.tables.storages
         charge = self._of_communities(storages["charge_kwh"])
         delivered = self._of_communities(storages["delivered_kwh"])
-        return {"generation_kwh": -charge, "shared_storage_kwh": charge - delivered}
+        return {"generation_kwh": -charge, "shared_storage_kwh": charge - delivered + self.response}
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what plants and storages draw at their connection of each community [kWh]."""
-        drawn = -self._of_communities(self.tables.storages["delivered_kwh"])
+        drawn = self.response - self._of_communities(self.tables.storages["delivered_kwh"])
         return {
             (name, CONNECTION): drawn[:, :, m]
             for m, name in enumerate(self.inputs.communities)
             if m in self.community
         }
+
+    def others(self, step: int, strategy: int) -> StoresStep | None:
+        """Return its storages that answer to the price of a step; None where they are not known."""
+        return None if self.answers_of is None else self.answers_of.others(step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community's storages, where they answer to prices."""
+        answers = self.answers_of
+        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
+
+    def _nodes(self) -> NDArray[np.intp]:
+        """Return the node of the grid of every storage."""
+        shared: CommunityStorageSetting = self.inputs.of_scheme("community_storage")
+        return shared.nodes
 
     def payments(self) -> Sequence[Payments]:
         """Return what aggregators credit their members for what storages deliver."""
@@ -86,11 +143,20 @@ class CommunityStorageAudit(SchemeAudit):
         there = supplied(self.hours) & np.isin(np.arange(delivered.shape[2]), self.community)
         there &= np.isin(np.arange(delivered.shape[1]), self.used)[:, None]
         price = np.nan_to_num(self.hours["community_price"])
+        answered = []
+        if self.answers_of is not None:
+            answered.append(
+                response_payments(
+                    self.hours, "community_storage", "storages", self.response, self.community,
+                    self.used,
+                )
+            )  # fmt: skip
         return (
             Payments(
                 "shared_storage", "aggregator@{community}", "consumers@{community}",
                 delivered, price * delivered, there,
             ),
+            *answered,
         )  # fmt: skip
 
     def figures(self) -> tuple[Figures, Figures]:
@@ -106,6 +172,7 @@ class CommunityStorageAudit(SchemeAudit):
         delivered = self._of_communities(storages["delivered_kwh"])
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
         figures: Figures = {
+            **({} if self.answers_of is None else self.answers_of.figures()),
             "plant_generation_kwh": spread(storages["generation_kwh"].sum(axis=2)),
             "plant_stored_kwh": spread(storages["charge_kwh"].sum(axis=2)),
             "plant_spilled_kwh": spread(storages["spilled_kwh"].sum(axis=2)),
@@ -152,6 +219,7 @@ class CommunityStorageAudit(SchemeAudit):
         yield units.stores(label)
         yield units.spilled(label)
         yield units.limits(label)
+        yield from self._check_answers()
         if shared is None:
             for name in ("storages: plants generate what the sun gives", "households: as metered"):
                 gone = Tally(name, EXACT)
@@ -177,8 +245,9 @@ class CommunityStorageAudit(SchemeAudit):
 
     def _checks(self) -> StorageChecks:
         return StorageChecks(
-            self.rules, self.tables.storages, self._supplied_storages(), self.inputs.step_h
-        )
+            self.rules, self.tables.storages, self._supplied_storages(), self.inputs.step_h,
+            0.0 if self.answers_of is None else self.answers_of.exchange_kwh[:, self.used],
+        )  # fmt: skip
 
     def _supplied_storages(self) -> NDArray[np.bool_]:
         """Return where the community of each storage is supplied, (steps, used, storages)."""

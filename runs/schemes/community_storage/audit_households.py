@@ -232,13 +232,15 @@ class HouseholdChecks:
             storages["stored_kwh"][step, s], generation, supplied & (generation >= above),
             np.where(there, allowed[served], 0.0), ratings_of(shared.storages),
             self.inputs.step_h, self.rules.sharing,
+            serves_while_charging=self.rules.serve_while_charging,
         )  # fmt: skip
         place = np.zeros(len(self.storage_of), dtype=np.int64)
         granted = np.zeros(len(self.storage_of))
         place[served[there]] = np.nonzero(there)[1] + 1
         granted[served[there]] = done.discharge_kwh[there]
         lacking = np.where(there, allowed[served], 0.0) - done.discharge_kwh > AT_BOUND
-        short = int((lacking & (done.charge_kwh == 0.0)[:, None]).sum())
+        serving = (done.charge_kwh == 0.0) | self.rules.serve_while_charging
+        short = int((lacking & serving[:, None]).sum())
         return place, granted, done.charge_kwh, short
 
     def _plans(self) -> Iterator[Check]:

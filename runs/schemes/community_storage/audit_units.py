@@ -11,6 +11,7 @@ from hmesh.markets.community_storage_bounds import (
     WH_PER_KWH,
     largest_demands_kwh,
     most_delivered,
+    most_delivered_at_once,
     most_in_turns,
 )
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
@@ -39,19 +40,22 @@ class StorageChecks:
         Whether the community of each is supplied, likewise.
     step_h
         Length of a step [h].
+    response
+        What each exchanges at prices beside plant and households [kWh], likewise.
     """
 
     rules: CommunityStorage
     storages: Columns
     supplied: NDArray[np.bool_]
     step_h: float
+    response: NDArray[np.float64] | float = 0.0
 
     def _each(self, name: str) -> NDArray[np.float64]:
         return np.array([getattr(storage, name) for storage in self.rules.storages], np.float64)
 
     def _after(self) -> NDArray[np.float64]:
         """Return what each holds after every step, of the shape of the columns."""
-        exchange = self.storages["charge_kwh"] - self.storages["delivered_kwh"]
+        exchange = self.storages["charge_kwh"] - self.storages["delivered_kwh"] + self.response
         into, out_of = self._each("charge_efficiency"), self._each("discharge_efficiency")
         return charged(self.storages["stored_kwh"], exchange, into, out_of)
 
@@ -82,7 +86,9 @@ class StorageChecks:
 
     def limits(self, label: Label) -> Check:
         """Hold states of charge and powers against their limits, and charging against serving."""
-        tally = Tally("storages: within limits, and never both charged and serving", EXACT, "kWh")
+        at_once = self.rules.serve_while_charging
+        never = "" if at_once else ", and never both charged and serving"
+        tally = Tally(f"storages: within limits{never}", EXACT, "kWh")
         size = self._each("capacity_kwh")
         start = self._each("soc_start") * size
         lowest = np.minimum(self._each("soc_min") * size, start)
@@ -90,9 +96,12 @@ class StorageChecks:
         after = self._after()
         tally.add(np.maximum(np.maximum(lowest - after, after - highest), 0.0), label)
         charge, delivered = self.storages["charge_kwh"], self.storages["delivered_kwh"]
-        tally.add(np.minimum(charge, delivered), label)
+        if not at_once:
+            tally.add(np.minimum(charge, delivered), label)
         rated = np.array([s.power_kw or np.inf for s in self.rules.storages]) * self.step_h
-        tally.add(np.maximum(np.maximum(charge, delivered) - rated, 0.0), label)
+        # One of them is 0, or their difference alone passes the store.
+        through = charge - delivered + self.response
+        tally.add(np.maximum(np.abs(through) - rated, 0.0), label)
         tally.add(np.where(self.supplied, 0.0, np.maximum(charge, delivered)), label)
         return tally.check()
 
@@ -121,6 +130,9 @@ class StorageChecks:
             Names of the strategies that use storages.
         """
         tally = Tally("storages: none delivers more than is possible", 0.0, "kWh")
+        if self.rules.grid_charging:
+            tally.tell("the grid may charge them, too")
+            return tally.check()
         storage_of = shared.households["storage"]
         reached = dict.fromkeys(names, (0.0, 0.0))
         over: list[float] = []
@@ -137,8 +149,16 @@ class StorageChecks:
                     self.supplied[:, s, row]
                 )
                 served = np.where(self.supplied[:, s, row], wanted, 0.0)
-                loose = most_delivered(generation, served, start, ratings, self.step_h)
-                most = most_in_turns(generation, bright, served, start, ratings, self.step_h, parts)
+                if self.rules.serve_while_charging:
+                    usable = np.where(bright, generation, 0.0)
+                    most = loose = most_delivered_at_once(
+                        usable, served, start, ratings, self.step_h
+                    )
+                else:
+                    loose = most_delivered(generation, served, start, ratings, self.step_h)
+                    most = most_in_turns(
+                        generation, bright, served, start, ratings, self.step_h, parts
+                    )
                 delivered = float(self.storages["delivered_kwh"][:, s, row].sum())
                 # Every step of the programme is rounded to a part.
                 room = len(generation) / parts
@@ -154,5 +174,6 @@ class StorageChecks:
             if possible > 0
         ]
         if told:
-            tally.tell(f"of the most that taking turns allows: {', '.join(told)}")
+            how = "possible" if self.rules.serve_while_charging else "that taking turns allows"
+            tally.tell(f"of the most {how}: {', '.join(told)}")
         return tally.check()

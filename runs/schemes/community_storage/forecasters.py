@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from hmesh.environment.forecasters import (
     SeasonalNaive,
 )
 from hmesh.environment.streams import Streams
-from hmesh.runs.plugins.registered import FORECASTERS
+from hmesh.runs.plugins.made_forecasters import plugin_forecaster
 from hmesh.runs.schemes.community_storage.section import (
     Forecasters,
     LstmForecaster,
@@ -80,7 +79,7 @@ def make_forecaster(
         case LstmForecaster():
             return _networks(wanted, history, day_slots, seed, whom)
         case PluginForecaster():
-            return _of_a_plugin(wanted, history, day_slots)
+            return plugin_forecaster(wanted.kind, wanted.options, history, day_slots)
         case _:
             return SeasonalNaive(wanted.season_days * day_slots)
 
@@ -116,53 +115,6 @@ def check_forecaster(wanted: Forecasters, history_days: int, day_slots: int) -> 
         message = f"a history of {history_days} d is too short for the forecaster {wanted.kind}"
         place = "community_storage.history_days"
         raise InputError([Problem(place, message, f"at least {least}")])
-
-
-def _of_a_plugin(
-    wanted: PluginForecaster, history: NDArray[np.float64], day_slots: int
-) -> Forecaster:
-    """Return the forecaster that a plugin makes, whose forecasts are checked."""
-    registered = FORECASTERS[wanted.kind]
-    try:
-        made = registered.function(history.copy(), day_slots, **wanted.options)
-    except InputError:
-        raise
-    except Exception as error:
-        message = f"cannot be made: {type(error).__name__}: {error}"
-        raise InputError([Problem(registered.place, message)]) from error
-    if not callable(getattr(made, "forecast", None)):
-        message = f"returns {type(made).__name__}, which has no method forecast"
-        allowed = "an object with forecast(past, steps, at)"
-        raise InputError([Problem(registered.place, message, allowed)])
-    return CheckedForecaster(made, registered.place)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedForecaster:
-    """A forecaster of a plugin, held to what a forecaster returns.
-
-    Attributes
-    ----------
-    forecaster
-        The forecaster.
-    place
-        Where it is defined, for messages.
-    """
-
-    forecaster: Forecaster
-    place: str
-
-    def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
-        """Return its forecast, once its shape and numbers are found right."""
-        told = np.asarray(self.forecaster.forecast(past.copy(), steps, at), dtype=np.float64)
-        shape = (steps, past.shape[1])
-        if told.shape != shape:
-            message = f"returns a forecast of shape {told.shape}"
-            raise InputError([Problem(self.place, message, f"{shape}, slots and series")])
-        if np.isinf(told).any() or (told < 0).any():
-            message = "returns a forecast that is infinite or below 0"
-            raise InputError([Problem(self.place, message, "energies, or NaN where none is known")])
-        return told
 
 
 def _settings(wanted: LstmForecaster, seed: int) -> "LstmSettings":

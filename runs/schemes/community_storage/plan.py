@@ -131,6 +131,7 @@ def plan_allowances(
                 rules.stop_when,
                 rules.tolerance_kwh,
                 rules.most_alpha,
+                serves_while_charging=rules.serve_while_charging,
             )
         )
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo
+from pydantic import Discriminator, Field, Tag, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
@@ -21,6 +21,7 @@ from hmesh.runs.scenarios.base import (
     names_given_twice,
     refuse,
 )
+from hmesh.runs.scenarios.price_response_section import PriceResponse
 
 CONNECTION = "community-storage"
 # Where a measured plant stands in a dataset.
@@ -223,9 +224,30 @@ class CommunityStorage(SchemeSection):
         default="priority",
         description="where the energy is short: the first are served first, or all alike",
     )
+    serve_while_charging: bool = Field(
+        default=False,
+        description="whether households are served while the plant charges the storage, from the "
+        "plant first",
+    )
+    grid_charging: bool = Field(
+        default=False,
+        description="whether storages may charge from the grid too, where their price_response "
+        "makes it worth its price",
+    )
     record_households: bool = Field(
         default=True, description="whether every household is written down in every step"
     )
+
+    price_response: PriceResponse | None = Field(
+        default=None,
+        description="what storages value energy at where what households leave of them answers to "
+        "the price of the step, or null where it does not",
+    )
+
+    @property
+    def answers_of_stores(self) -> bool:
+        """Whether its stores answer to prices with what their own rule leaves."""
+        return self.price_response is not None
 
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that storages add under a community."""
@@ -298,6 +320,15 @@ class CommunityStorage(SchemeSection):
                 elif group in wanted[:at]:
                     problems.append(Problem(here, f"{group!r} is named twice", "each group once"))
         return problems
+
+    @model_validator(mode="after")
+    def _charged_at_a_price(self) -> Self:
+        if self.grid_charging and self.price_response is None:
+            raise refuse(
+                "storages charge from the grid by the price of the step alone",
+                place="grid_charging", allowed="false, or a price_response",
+            )  # fmt: skip
+        return self
 
     @check("storages")
     @classmethod

@@ -176,6 +176,9 @@ def _storages(rules: Rules, community: NDArray[np.intp]) -> Population:
     for name in STORAGE_COLUMNS:
         storages.set(name, [getattr(storage, name) for storage in rules.storages])
     storages.set("power_kw", [storage.power_kw or np.inf for storage in rules.storages])
+    if rules.price_response is not None:
+        storages.set("lam", rules.price_response.lam)
+        storages.set("theta", rules.price_response.theta)
     storages.set("energy_kwh", [s.soc_start * s.capacity_kwh for s in rules.storages])
     return storages
 

@@ -19,6 +19,7 @@ from hmesh.runs.schemes.community_storage.records import (
 )
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.store_answers import StoreAnswers
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -69,7 +70,16 @@ class CommunityStorageSharing(Scheme):
             self.households,
             self.shared.names,
             self.rules.sharing,
+            serves_while_charging=self.rules.serve_while_charging,
+            grid_charging=self.rules.grid_charging,
         )
+        self.answers: StoreAnswers | None = None
+        if self.rules.price_response is not None and self.used:
+            self.answers = StoreAnswers(
+                simulation, "community_storage", "storages", self.controllers.population,
+                self.shared.community, self.shared.nodes, "shared_storage_kwh",
+            )  # fmt: skip
+            self.answer_nodes = self.answers.answer_nodes
         # What was read of late, the reading of a step at its number modulo the length.
         self._demand = self.shared.demand_history_kwh.copy()
         self._generation = self.shared.generation_history_kwh.copy()
@@ -118,6 +128,20 @@ class CommunityStorageSharing(Scheme):
         least = self.shared.least_kwh[slot_by_clock(self.shared.calendar, step)]
         self.controllers.act(step, self._averages(step), least, self.shared.most_kwh, self.supplied)
         self._draw()
+
+    def look_around(self) -> None:
+        """See what plant and households leave of the storages."""
+        if self.answers is None:
+            return
+        self.answers.begin_step()
+        controllers = self.controllers
+        bounds = controllers.answer_bounds()
+        self.answering = self.answers.offer(controllers.exchange_kwh, bounds)
+
+    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+        """Take over what storages exchange at the price of the step."""
+        assert self.answers is not None
+        self.answers.take(exchange_kwh)
 
     def _averages(self, step: int) -> NDArray[np.float64]:
         whole = len(self._day) if self.static else None
@@ -193,6 +217,8 @@ class CommunityStorageSharing(Scheme):
         if not self.used:
             return
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
+        if self.answers is not None:
+            self.answers.pay()
         delivered = self._of_communities(self.delivered_kwh)
         for m in self.simulation.supplied_communities:
             if m in self.shared.community:
@@ -235,7 +261,8 @@ class CommunityStorageSharing(Scheme):
             return dict.fromkeys(names, 0.0) | {"storage_households_kwh": float(demand.sum())}
         done = self.controllers.done
         credit = self.simulation.paid_price() * self._of_communities(self.delivered_kwh)
-        return dict(
+        answered = {} if self.answers is None else self.answers.sums()
+        return answered | dict(
             zip(
                 names,
                 (
@@ -257,7 +284,7 @@ class CommunityStorageSharing(Scheme):
         controllers, shared = self.controllers, self.shared
         there = controllers.served >= 0
         short = there & (controllers.done.discharge_kwh < controllers.allowed_kwh - AT_BOUND)
-        serving = controllers.done.charge_kwh == 0.0
+        serving = (controllers.done.charge_kwh == 0.0) | self.rules.serve_while_charging
         demand = self.households.population["demand_kwh"]
         return {
             "storage_messages_unheard": controllers.fallbacks,
@@ -275,6 +302,8 @@ class CommunityStorageSharing(Scheme):
             return
         write_storages(writer, self)
         write_plans(writer, self)
+        if self.answers is not None:
+            self.answers.record(writer)
         if self.rules.record_households:
             write_households(writer, self)
 
@@ -285,7 +314,7 @@ class CommunityStorageSharing(Scheme):
         at = self.simulation.step_index % len(self._demand)
         self._demand[at] = self.households.population["demand_kwh"]
         self._generation[at] = self.controllers.population["generation_kwh"]
-        self.controllers.move()
+        self.controllers.move(0.0 if self.answers is None else self.answers.exchange_kwh)
         self.households.end_step()
 
     def summary(self) -> dict[str, Any]:

@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
+from hmesh.runs.audits.answers_of_stores import ResponseTables, read_responses
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.composite_storage.audit_answers import check_house_answers
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
+from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.composite_storage.step import ENERGIES, STATE
@@ -57,6 +61,50 @@ class CompositeStorageAudit(SchemeAudit):
             "group": self.groups,
         }
         self.sums = framed("house_sums", rows, keys)
+        self.recorded = 0
+        if self.setting is not None:
+            self.recorded = first_recorded(inputs.scenario.record.houses, self.setting.houses)
+        self.responses = self._read_responses()
+        if settings.price_response is not None:
+            self.answers_beside = True
+            self.parties = [*PARTIES, *(f"houses@{name}" for name in inputs.communities)]
+
+    def _read_responses(self) -> ResponseTables | None:
+        """Return what batteries and tanks exchanged at the price of the step, if they answer."""
+        settings = self.settings.price_response
+        if settings is None or self.setting is None:
+            return None
+        pairs = [
+            (group, storage, m)
+            for group, m in zip(self.groups, self.community, strict=True)
+            for storage in RESPONDING
+        ]
+        stores = [(house, storage) for storage in RESPONDING for house in range(self.recorded)]
+        where = np.tile(self.setting.community[: self.recorded], 2)
+        own = self.settings.devices
+        eta = np.repeat([own.battery_efficiency, own.tank_efficiency], self.recorded)
+        return read_responses(
+            self.run, self.inputs, self.hours, settings, "composite_storage", pairs, stores,
+            where, eta, eta, complete=self.recorded == self.setting.houses,
+        )  # fmt: skip
+
+    def others(self, step: int, strategy: int) -> OthersStep | None:
+        """Return the batteries and tanks that answer to the price of a step."""
+        answers = self.responses
+        return None if answers is None else answers.of_step("houses", step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community, which feeds all houses that answer."""
+        setting = self.inputs.setting
+        return None if self.responses is None or setting is None else setting.community_nodes
+
+    def _answered(self, storage: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what groups charge and discharge of a storage at the price of the step [kWh]."""
+        if self.responses is None:
+            nothing = np.zeros(self.sums["import_kwh"].shape)
+            return nothing, nothing
+        mine = [k for k, (_, name) in enumerate(self.responses.pairs) if name == storage]
+        return self.responses.charged_kwh[:, :, mine], self.responses.discharged_kwh[:, :, mine]
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what houses use, generate and store [kWh], of the shape of the hours."""
@@ -64,7 +112,8 @@ class CompositeStorageAudit(SchemeAudit):
         return {
             "fixed_load_kwh": self._placed(sums["appliances_kwh"] + sums["heat_pump_kwh"]),
             "generation_kwh": 0.0 - self._placed(sums["generation_kwh"]),
-            "home_storage_kwh": self._placed(sums["charge_kwh"] - sums["discharge_kwh"]),
+            "home_storage_kwh": self._placed(sums["charge_kwh"] - sums["discharge_kwh"])
+            + (0.0 if self.responses is None else self.responses.in_communities()),
         }
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
@@ -73,12 +122,29 @@ class CompositeStorageAudit(SchemeAudit):
         names = self.inputs.communities
         return {
             (names[m], name): net[:, :, g]
+            + (0.0 if self.responses is None else self.responses.of_group(name))
             for g, (m, name) in enumerate(zip(self.community, self.groups, strict=True))
         }
 
     def direct_kwh(self) -> NDArray[np.float64]:
-        """Return all that houses draw: they settle with the utility [kWh]."""
+        """Return what houses settle with the utility: nothing by the price of communities [kWh]."""
+        if self.settings.tariff.community:
+            return np.zeros(1)
         return self._placed(self.sums["import_kwh"] - self.sums["export_kwh"])
+
+    def aggregator_margin(self) -> NDArray[np.float64]:
+        """Return what aggregators keep of the price where houses deliver, and ask besides."""
+        share = self.settings.tariff.feed_in_share
+        if share is None:
+            return np.zeros(1)
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+        base = sum(
+            np.where(each.there, each.amount, 0.0)
+            for each in self.payments()
+            if each.kind == "house_base_charge"
+        )
+        kept: NDArray[np.float64] = (1.0 - share) * price * self._placed(self.sums["export_kwh"])
+        return kept + base
 
     def payments(self) -> Sequence[Payments]:
         """Return what houses pay for purchases, base charge and tax, and get for feed-in."""
@@ -94,7 +160,13 @@ class CompositeStorageAudit(SchemeAudit):
         tax = prices.carbon_tax * prices.emission_factor
         houses, utility = "houses@{community}", "utility"
         purchase, feed_in = prices.purchase[:, None, None], prices.feed_in[:, None, None]
+        if (share := self.settings.tariff.feed_in_share) is not None:
+            utility = "aggregator@{community}"
+            purchase = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+            feed_in = share * purchase
+        answers = self.responses
         return (
+            *([] if answers is None else [answers.payments("house_response", "houses")]),
             Payments("house_purchase", houses, utility, bought, purchase * bought, inhabited),
             Payments("house_feed_in", utility, houses, sold, feed_in * sold, inhabited),
             Payments("house_base_charge", houses, utility, 0.0 * bought, base, inhabited),
@@ -105,6 +177,8 @@ class CompositeStorageAudit(SchemeAudit):
         """Return the figures of the summary, by step and of the run."""
         of_all = {name: values.sum(axis=2) for name, values in self.sums.items()}
         by_step: Figures = {f"house_{name}": of_all[name] for name in ENERGIES}
+        if self.responses is not None:
+            by_step |= self.responses.figures("house")
         if self.inputs.reliable:
             by_step["counts.houses_unheard"] = np.zeros(of_all["import_kwh"].shape)
         if self.settings.manager == "rule_based":
@@ -133,12 +207,16 @@ class CompositeStorageAudit(SchemeAudit):
         devices = setting.settings.devices
         eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency
         charged = (eta * of_all["charge_kwh"] - of_all["discharge_kwh"] / eta).sum(axis=0)
+        more, less = (each.sum(axis=(0, 2)) for each in self._answered("battery"))
+        charged = charged + eta * more - less / eta
         kept = (1.0 - devices.tank_loss_per_h) ** setting.step_h
         last = (
             kept * of_all["tank_kwh"][-1]
             + eta_tank * of_all["tank_charge_kwh"][-1]
             - of_all["tank_discharge_kwh"][-1] / eta_tank
         )
+        more, less = (each[-1].sum(axis=1) for each in self._answered("tank"))
+        last = last + devices.cop * (eta_tank * more - less / eta_tank)
         houses = float(setting.houses)
         return by_step, {
             "house_stored_change_kwh": charged,
@@ -153,8 +231,10 @@ class CompositeStorageAudit(SchemeAudit):
         setting = self.setting
         if setting is None:
             return None
-        recorded = first_recorded(self.inputs.scenario.record.houses, setting.houses)
-        return HouseReplay(self.run, self.inputs, setting, self.strategies, recorded)
+        return HouseReplay(
+            self.run, self.inputs, setting, self.strategies, self.recorded,
+            self.hours["community_price"], self.responses,
+        )  # fmt: skip
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
@@ -168,7 +248,14 @@ class CompositeStorageAudit(SchemeAudit):
         behaving = behaviours_of(self.inputs, "composite_storage")
         yield from self.replay.checks(supplied(self.hours), self.sums, by_rules=not behaving)
         yield from by_design(behaving, "managers", ["managers decide by their rules"])
-        yield check_house_messages(self.run, self.inputs, setting, self.strategies, self.sums)
+        if self.responses is not None:
+            yield from check_house_answers(
+                self.responses, setting, self.strategies, self.replay.rows
+            )
+        asked = self.hours["community_price"]
+        yield check_house_messages(
+            self.run, self.inputs, setting, self.strategies, self.sums, asked
+        )
 
     def _placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up the groups of each community, of the shape of the hours."""
@@ -218,12 +305,16 @@ class CompositeStorageAudit(SchemeAudit):
         eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency
         kept = (1.0 - devices.tank_loss_per_h) ** self.inputs.step_h
         after = sums["stored_kwh"] + eta * sums["charge_kwh"] - sums["discharge_kwh"] / eta
+        more, less = self._answered("battery")
+        after = after + eta * more - less / eta
         store.add(relative(sums["stored_kwh"][1:], after[:-1]), self._label("battery", 1), 1)
         after = (
             kept * sums["tank_kwh"]
             + eta_tank * sums["tank_charge_kwh"]
             - sums["tank_discharge_kwh"] / eta_tank
         )
+        more, less = self._answered("tank")
+        after = after + devices.cop * (eta_tank * more - less / eta_tank)
         store.add(relative(sums["tank_kwh"][1:], after[:-1]), self._label("tank", 1), 1)
         yield from (electricity.check(), heat.check(), store.check())
 

@@ -11,6 +11,7 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.world.expected_price import ExpectedPrice
 
 KINDS = ("TariffNotice", "HouseStorageReport", "DeviceSetPoint", "RetailExchange")
 PARTIES = (RETAILER, HOUSES, BATTERIES, TANKS, PUMPS)
@@ -25,6 +26,7 @@ def check_house_messages(
     setting: CompositeStorageSetting,
     strategies: Sequence[str],
     sums: Columns,
+    community_price: NDArray[np.float64],
 ) -> Check:
     """Hold every kept message of houses against what they hold, do, buy and pay by the tables.
 
@@ -36,6 +38,8 @@ def check_house_messages(
         What houses do under each strategy of the run.
     sums
         What groups do together, arrays of shape (steps, strategies, groups).
+    community_price
+        What every community asked, of the shape of the hours [money/kWh].
     """
     tally = Tally("messages: of houses with storages, as they must be", EXACT, "of the value")
     messages = inputs.scenario.messages
@@ -53,13 +57,16 @@ def check_house_messages(
             [
                 ("strategy", "=", named),
                 ("kind", "in", KINDS),
-                ("sender", "in", PARTIES),
+                ("sender", "in", [*PARTIES, *setting.tellers]),
                 ("receiver", "in", PARTIES),
             ],
         )
         said = {name: np.array(rows.column(name).to_pylist()) for name in _COLUMNS}
         due, texts = _due(
-            setting, {name: values[:, s].sum(axis=1) for name, values in sums.items()}
+            inputs,
+            setting,
+            {name: values[:, s].sum(axis=1) for name, values in sums.items()},
+            community_price[:, s],
         )
         count = due["value"].size if kept else 0
         if len(said["step"]) != count:
@@ -75,7 +82,7 @@ def check_house_messages(
             off[:, due["kind"][0] == "DeviceSetPoint"] = 0.0
         for name in ("step", "round", "kind", "sender", "receiver"):
             off = np.where(said[name].reshape(shape) == due[name], off, np.inf)
-        off = np.where(said["count"].reshape(shape) == setting.houses, off, np.inf)
+        off = np.where(said["count"].reshape(shape) == due["count"], off, np.inf)
         if messages.latency_h == 0:
             off = np.where(said["time"].reshape(shape) == 0.0, off, np.inf)
         tally.add(off[:, None], inputs.places.label(texts, 0, [named]))
@@ -83,23 +90,28 @@ def check_house_messages(
 
 
 def _due(
-    setting: CompositeStorageSetting, sums: dict[str, Each]
+    inputs: RunInputs,
+    setting: CompositeStorageSetting,
+    sums: dict[str, Each],
+    community_price: Each,
 ) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
     """Return what should be said in each step, arrays of shape (steps, messages), and its names.
 
     Parameters
     ----------
-    setting
-        The houses before anybody acts.
+    inputs, setting
+        What the scenario settles, and the houses before anybody acts.
     sums
         What all houses do together, arrays of shape (steps,).
+    community_price
+        What every community asked, of shape (steps, communities) [money/kWh].
     """
     battery = sums["charge_kwh"] - sums["discharge_kwh"]
     tank = sums["tank_charge_kwh"] - sums["tank_discharge_kwh"]
     told: list[tuple[int, str, str, str, Each]] = []
     if setting.settings.manager == "rule_based":
         told = [
-            (0, "TariffNotice", RETAILER, HOUSES, setting.prices.taxed),
+            *_notices(inputs, setting, community_price),
             (0, "HouseStorageReport", BATTERIES, HOUSES, sums["stored_kwh"]),
             (0, "HouseStorageReport", TANKS, HOUSES, sums["tank_kwh"]),
         ]
@@ -114,6 +126,26 @@ def _due(
         name: np.broadcast_to(np.array([message[k] for message in told]), shape)
         for k, name in enumerate(("round", "kind", "sender", "receiver"))
     }
+    counts = [setting.counts.get(sender, setting.houses) for _, _, sender, _, _ in told]
+    columns["count"] = np.broadcast_to(np.array(counts), shape)
     columns["step"] = np.broadcast_to(np.arange(shape[0])[:, None], shape)
     columns["value"] = np.stack([message[-1] for message in told], axis=1)
     return columns, [f"{kind} {sender} - {receiver}" for _, kind, sender, receiver, _ in told]
+
+
+def _notices(
+    inputs: RunInputs, setting: CompositeStorageSetting, community_price: Each
+) -> list[tuple[int, str, str, str, Each]]:
+    """Return what should be told of prices: the tariff, or what communities are expected to ask."""
+    if not setting.local:
+        return [(0, "TariffNotice", RETAILER, HOUSES, setting.prices.taxed)]
+    expected = ExpectedPrice(inputs.scenario)
+    prices = np.empty(community_price.shape)
+    for step, asked in enumerate(community_price):
+        prices[step] = expected.coming(1)[0]
+        expected.observe(asked)
+    prices += setting.prices.carbon_tax * setting.prices.emission_factor
+    return [
+        (0, "TariffNotice", teller, HOUSES, prices[:, m])
+        for teller, m in zip(setting.tellers, setting.inhabited, strict=True)
+    ]

@@ -6,15 +6,18 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_houses import StorageHouses
+from hmesh.agents.storage_houses import LocalTariff, StorageHouses
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.streams import Streams
+from hmesh.markets.home_energy_rules import TariffSignal
 from hmesh.markets.house_dispatch import HouseFlows, running_cost
+from hmesh.runs.audits.answers_of_stores import ResponseTables
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import PLAN_GAP, CompositeStorageSetting
+from hmesh.runs.world.expected_price import ExpectedPrice
 
 PREFIX = "houses with storages: "
 # Of how many houses the cheapest dispatch is found.
@@ -71,6 +74,10 @@ class HouseReplay:
         What houses do under each strategy of the run.
     recorded
         How many houses, counted from the first, are written down.
+    community_price
+        What every community asked, of the shape of the hours [money/kWh].
+    responses
+        What batteries and tanks exchanged at the price of the step, where they answer.
     """
 
     def __init__(
@@ -80,7 +87,10 @@ class HouseReplay:
         setting: CompositeStorageSetting,
         strategies: Sequence[str],
         recorded: int,
+        community_price: NDArray[np.float64],
+        responses: ResponseTables | None = None,
     ) -> None:
+        self.community_price, self.responses = community_price, responses
         self.inputs, self.setting, self.strategies = inputs, setting, strategies
         self.recorded = recorded
         self.sample = sample_of(recorded, [rows.start for rows in setting.groups])
@@ -201,15 +211,41 @@ class HouseReplay:
                 self.setting.settings.memory,
             )
             plans = self.setting.plans(strategy, lived.tolist()) if self._foreseen else None
+            expected = ExpectedPrice(self.inputs.scenario)
             for first in range(0, self.inputs.steps, STEPS_AT_ONCE):
                 steps = range(first, min(first + STEPS_AT_ONCE, self.inputs.steps))
-                done = [self._step(houses, step, there[step, s, lived], plans) for step in steps]
+                done = []
+                for step in steps:
+                    told = self._told(step, expected)
+                    answer = self._answer(step, s)
+                    seen = there[step, s, lived]
+                    done.append(self._step(houses, step, seen, plans, told, answer))
+                    expected.observe(self.community_price[step, s])
                 label = self.inputs.places.label(names, first, [self.inputs.strategies[s]])
                 for name in (*_NEEDS, *_FLOWS):
                     due = np.array([step[name][: len(shown)] for step in done])
                     found = self.rows[name][steps.start : steps.stop, s][:, shown]
                     tally.add(relative(found, due)[:, None], label, first)
         return tally.check()
+
+    def _told(self, step: int, expected: ExpectedPrice) -> TariffSignal | list[LocalTariff]:
+        """Return what houses hear of a step's prices."""
+        setting = self.setting
+        if not setting.local:
+            return setting.signal(step)
+        return setting.local_tariffs(step, expected.of_a_day(*setting.steps_of_day(step)))
+
+    def _answer(self, step: int, s: int) -> NDArray[np.float64] | None:
+        """Return what batteries and tanks exchange at the price of a step [kWh], if they answer.
+
+        Of houses that are not written down it is not known, and no other house depends on it.
+        """
+        if self.responses is None:
+            return None
+        answer = np.zeros((2, self.setting.houses))
+        exchange = self.responses.of_stores["exchange_kwh"][step, s]
+        answer[:, : self.recorded] = exchange.reshape(2, -1)
+        return answer[:, self._lived].ravel()
 
     def _sampled(self, what: str) -> str:
         """Tell of which houses something is done."""
@@ -222,6 +258,8 @@ class HouseReplay:
         step: int,
         there: NDArray[np.bool_],
         plans: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        told: TariffSignal | list[LocalTariff],
+        answer: NDArray[np.float64] | None,
     ) -> Columns:
         """Return what every house lived again does in a step, and let it."""
         setting = self.setting
@@ -239,8 +277,8 @@ class HouseReplay:
             battery, tank = (plan[step] for plan in plans)
             decided = houses.follow(step, battery, tank, there)
         else:
-            decided = houses.decide(step, setting.signal(step), there)
-        houses.move(decided)
+            decided = houses.decide(step, told, there)
+        houses.move(decided if answer is None else houses.with_response(decided, answer))
         return held | {
             "appliances_kwh": load,
             "heat_kwh": heat,
@@ -258,8 +296,13 @@ class HouseReplay:
     def _foresight(self, there: NDArray[np.bool_]) -> Check:
         """Hold what houses cost against the cheapest dispatch that knows all steps."""
         tally = Tally(f"{PREFIX}never cheaper than with foresight", PLAN_GAP, "of the cost")
-        if not there.all():
-            tally.tell("supply failed at times")
+        why = "supply failed at times" if not there.all() else ""
+        if self.setting.local:
+            why = "houses pay the prices of communities, which nobody knows ahead"
+        if self.responses is not None:
+            why = "storages exchange energy at the price of the step as well"
+        if why:
+            tally.tell(why)
             return tally.check()
         if len(self.sample) < self.setting.houses:
             tally.tell(self._sampled("solved"))

@@ -15,6 +15,16 @@ def _has_houses(given: Given) -> bool:
     return given.has_section("composite_storage")
 
 
+def _of_a_community(given: Given) -> bool:
+    """Return whether houses pay the price of their community, which knows no base charge."""
+    asked = given.of("composite_storage.tariff") == "community"
+    return asked or given.of("composite_storage.tariff.community") is True
+
+
+def _asks_a_base_charge(given: Given) -> bool:
+    return _has_houses(given) and not _of_a_community(given)
+
+
 def _has_houses_without_tariff(given: Given) -> bool:
     # A tariff that is given says itself what feeding in pays.
     return _has_houses(given) and not given.has("composite_storage.tariff")
@@ -22,7 +32,7 @@ def _has_houses_without_tariff(given: Given) -> bool:
 
 def price_tables(given: Given) -> Iterator[PriceTable]:
     """Yield every built-in table of prices that houses pay or are paid."""
-    if not _has_houses(given):
+    if not _has_houses(given) or _of_a_community(given):
         return
     by_default = not given.has(_TIME_OF_USE)
     for key in (_TIME_OF_USE, _FEED_IN_YEAR):
@@ -44,7 +54,7 @@ MONEY = by_key(
     ),
     MoneyDefault(
         "composite_storage.tariff.base_charge_per_month", BASE_CHARGE_PER_MONTH, CURRENCY,
-        "money", _SOURCE, _has_houses,
+        "money", _SOURCE, _asks_a_base_charge,
     ),
     MoneyDefault("composite_storage.carbon_tax", 0.0, "JPY", "money/kg", _SOURCE, _has_houses),
     MoneyDefault(

@@ -1,11 +1,12 @@
 """The houses with storages of a scenario: needs, devices, sizes, tariff and what money costs."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, nearest
+from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.exchange_rates import converted
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
 from hmesh.runs.scenarios import common_keys as keys
@@ -30,6 +31,7 @@ from hmesh.runs.scenarios.base import (
     refuse,
 )
 from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.schemes.composite_storage.money import MONEY
 
 
@@ -196,9 +198,23 @@ class HouseDeviceSettings(Section):
     _above_lowest = check("soc_max")(above_lowest)
 
 
+# What `tariff` may be in place of a section.
+COMMUNITY = "community"
+
+
 class HouseTariff(Section):
     """What houses pay and are paid."""
 
+    community: bool = Field(
+        default=False,
+        description="whether the price of their community is what they pay; `tariff: community` "
+        "says the same",
+    )
+    feed_in_share: NotNegative | None = Field(
+        default=None,
+        description="what of that price is paid for what is delivered, 1 with community unless "
+        "given [1], or null",
+    )
     time_of_use: str | None = Field(
         default="kyushu", description="built-in tariff of purchases, or null"
     )
@@ -215,6 +231,17 @@ class HouseTariff(Section):
     base_charge_per_month: NotNegative = money(
         MONEY["composite_storage.tariff.base_charge_per_month"], "base charge of a month"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_community(cls, given: Any) -> Any:
+        """Return what `community` stands for, where it is given."""
+        if given == COMMUNITY:
+            given = {"community": True}
+        if isinstance(given, Mapping) and given.get("community") is True:
+            own = {"time_of_use": None, "feed_in_share": 1.0, "base_charge_per_month": 0.0}
+            return own | dict(given)
+        return given
 
     @check("time_of_use")
     @classmethod
@@ -238,6 +265,13 @@ class HouseTariff(Section):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
+        if self.community:
+            return self._nothing_of_others()
+        if self.feed_in_share is not None:
+            raise refuse(
+                "feed_in_share is a share of the price of a community",
+                place="feed_in_share", allowed="null, or community: true",
+            )  # fmt: skip
         if (self.time_of_use is None) == (self.dataset is None):
             raise refuse("time_of_use or dataset tells the price", allowed="one of them, not both")
         if (self.feed_in is None) == (self.feed_in_year is None):
@@ -246,6 +280,19 @@ class HouseTariff(Section):
             from hmesh.environment.retail_tariff import feed_in_of
 
             feed_in_of(self.feed_in_year)
+        return self
+
+    def _nothing_of_others(self) -> Self:
+        others = ("time_of_use", "dataset", "feed_in", "feed_in_year")
+        problems = [
+            Problem(name, "the price of the community is what houses pay", "null")
+            for name in others
+            if getattr(self, name) is not None
+        ]
+        if self.feed_in_share is None:
+            problems.append(Problem("feed_in_share", "nothing tells the price", "0 or more"))
+        if problems:
+            raise InputError(problems)
         return self
 
     def feed_in_price(self, currency: str) -> float:
@@ -277,7 +324,8 @@ class CompositeStorage(SchemeSection):
         default=HouseDeviceSettings(), description="the devices of every house"
     )
     tariff: HouseTariff = Field(
-        default=HouseTariff(feed_in=AFTER_TEN_YEARS), description="what houses pay and are paid"
+        default=HouseTariff(feed_in=AFTER_TEN_YEARS),
+        description="what houses pay and are paid; `community` for the price of theirs",
     )
     emission_factor: NotNegative = Field(
         default=0.347, description="emissions of what is bought [kg/kWh]"
@@ -297,6 +345,31 @@ class CompositeStorage(SchemeSection):
     memory: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.3, description="weight of the last day in what a manager expects of the next [1]"
     )
+
+    price_response: PriceResponse | None = Field(
+        default=None,
+        description="what battery and tank value energy at where what houses leave of them answers "
+        "to the price of the step, or null where it does not",
+    )
+
+    @property
+    def expects_prices(self) -> bool:
+        """Whether houses plan on the price that they expect of their community."""
+        return self.tariff.community
+
+    @property
+    def stores_answer(self) -> bool:
+        """Whether storages answer to the price of the step."""
+        return self.price_response is not None
+
+    @model_validator(mode="after")
+    def _no_foresight_of_communities(self) -> Self:
+        if self.tariff.community and self.manager == "foresight":
+            raise refuse(
+                "nobody knows the prices of a community ahead", place="manager",
+                allowed="rule_based, or another tariff than that of the community",
+            )  # fmt: skip
+        return self
 
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that houses add under a community."""

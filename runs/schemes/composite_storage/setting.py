@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_houses import HousePopulations
+from hmesh.agents.storage_houses import HousePopulations, LocalTariff
 from hmesh.environment.exchange_rates import converted
 from hmesh.environment.retail_tariff import CURRENCY, base_charge, time_of_use
 from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
@@ -42,10 +42,12 @@ class CompositeStorageSetting:
         Rows of each group of the section.
     community, node : array of int, shape (houses,)
         Where each house stands, and its node of the grid.
+    names : list of str
+        The communities of the scenario.
     series : HouseSeries
         What houses need and generate.
     prices : HousePrices
-        What they pay, steps by steps.
+        What they pay, steps by steps; prices of 0 where their communities ask what they pay.
     base_charge : array, shape (steps,)
         What a house pays in each step whatever it uses [money].
     day, months : array of int, shape (steps,)
@@ -64,22 +66,28 @@ class CompositeStorageSetting:
         self.series, sizes = HouseSources(settings, scenario, calendar, streams).read()
         ends = np.cumsum(sizes)
         self.groups = [slice(e - n, e) for e, n in zip(ends.tolist(), sizes, strict=True)]
-        names = list(scenario.communities)
+        self.names = names = list(scenario.communities)
         self.community = np.repeat(
             np.array([names.index(group.community) for group in settings.groups]), sizes
         )
         nodes = [grid.node_index[f"{g.community}/{g.name}"] for g in settings.groups]
         self.node = np.repeat(np.array(nodes, dtype=np.intp), sizes)
         tariff, devices = settings.tariff, settings.devices
-        if tariff.dataset is not None:
+        feed_in = 0.0
+        if tariff.community:
+            # What communities ask is known when their prices are set.
+            purchase = np.zeros(self.steps)
+        elif tariff.dataset is not None:
             purchase, _ = market_prices(scenario, calendar, tariff.dataset, tariff.column)
         else:
             assert tariff.time_of_use is not None
             built_in = time_of_use(tariff.time_of_use, calendar, self.steps)
             purchase = converted(built_in, CURRENCY, scenario.currency)
+        if not tariff.community:
+            feed_in = tariff.feed_in_price(scenario.currency)
         self.prices = HousePrices(
             purchase=purchase,
-            feed_in=np.full(self.steps, tariff.feed_in_price(scenario.currency)),
+            feed_in=np.full(self.steps, feed_in),
             battery_wear=devices.battery_wear,
             tank_wear=devices.tank_wear,
             carbon_tax=settings.carbon_tax,
@@ -93,6 +101,28 @@ class CompositeStorageSetting:
         self._alike = [
             first.setdefault(self.series.key(house), house) for house in range(len(self.community))
         ]
+
+    @property
+    def local(self) -> bool:
+        """Whether houses pay the price of their community."""
+        return self.settings.tariff.community
+
+    @property
+    def inhabited(self) -> list[int]:
+        """The communities in which houses stand, ascending."""
+        places: list[int] = np.unique(self.community).tolist()
+        return places
+
+    @property
+    def tellers(self) -> list[str]:
+        """The communities that tell houses of their prices, where houses pay these."""
+        return [self.names[m] for m in self.inhabited] if self.local else []
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many houses each of the tellers tells."""
+        there = zip(self.tellers, self.inhabited, strict=False)
+        return {teller: int(np.count_nonzero(self.community == m)) for teller, m in there}
 
     @property
     def houses(self) -> int:
@@ -118,6 +148,41 @@ class CompositeStorageSetting:
             cheapest=float(cheapest[step]),
             cheap_steps=int(left[step]),
         )
+
+    def steps_of_day(self, step: int) -> tuple[int, int]:
+        """Return how many steps the day of a step has before it, and from it on."""
+        same = np.flatnonzero(self.day == self.day[step])
+        return step - int(same[0]), int(same[-1]) + 1 - step
+
+    def local_tariffs(self, step: int, of_day: Series) -> list[LocalTariff]:
+        """Return what the houses of each community expect of a step's prices.
+
+        Parameters
+        ----------
+        step : int
+            The step.
+        of_day : array, shape (steps of the day, communities)
+            Prices of its day: those asked so far, and those expected [money/kWh].
+        """
+        tariff, passed = self.settings.tariff, self.steps_of_day(step)[0]
+        assert tariff.feed_in_share is not None
+        tax = self.prices.carbon_tax * self.prices.emission_factor
+        told = []
+        for m in self.inhabited:
+            asked = of_day[:, m]
+            one_day = np.zeros(len(asked), dtype=np.intp)
+            cheap, dear, cheapest, left = tariff_signals(asked + tax, one_day)
+            signal = TariffSignal(
+                purchase=float(asked[passed] + tax),
+                feed_in=tariff.feed_in_share * float(asked[passed]),
+                cheap=bool(cheap[passed]),
+                dear=float(dear[passed]),
+                cheapest=float(cheapest[passed]),
+                cheap_steps=int(left[passed]),
+            )
+            rows = np.flatnonzero(self.community == m)
+            told.append(LocalTariff(self.names[m], rows, signal))
+        return told
 
     def sizes(self, strategy: str) -> StorageSizes:
         """Return the storages of each house under a strategy, tanks in the scenario's unit."""

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager
-from hmesh.agents.storage_houses import StorageHouses
-from hmesh.markets.home_energy_rules import HouseStep
+from hmesh.agents.storage_houses import LocalTariff, StorageHouses
+from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
 from hmesh.runs.schemes.composite_storage.records import write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.store_responses import StoreResponses
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
 
@@ -30,7 +31,10 @@ ENERGIES = (
 
 
 class CompositeStorageHouses(Scheme):
-    """Houses with photovoltaics, heat pump, battery and tank, settled with the utility.
+    """Houses with photovoltaics, heat pump, battery and tank.
+
+    They settle with the utility, or with the aggregator where they pay the price of their
+    community.
 
     Parameters
     ----------
@@ -60,6 +64,7 @@ class CompositeStorageHouses(Scheme):
         self.houses = StorageHouses(
             simulation, setting.populations(self.strategy), setting.settings.memory
         )
+        self.responses = self._responses()
         self._plans: tuple[Each, Each] | None = None
         if setting.settings.manager == "foresight":
             self._plans = setting.plans(self.strategy)
@@ -67,8 +72,31 @@ class CompositeStorageHouses(Scheme):
         self._places = len(simulation.setting.communities)
         self._first = np.array([rows.start for rows in setting.groups])
         self._community = setting.community[self._first]
-        self._inhabited: list[int] = np.unique(self._community).tolist()
+        self._inhabited = setting.inhabited
         self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
+
+    def _responses(self) -> StoreResponses | None:
+        """Return what answers to the price of the step: batteries and tanks of all houses."""
+        settings = self.setting.settings.price_response
+        if settings is None:
+            return None
+        batteries, tanks = self.houses.columns.batteries, self.houses.columns.tanks
+        eta = np.concatenate([batteries["charge_efficiency"], tanks["efficiency"]])
+        place, node = (np.tile(each, 2) for each in (self.setting.community, self.setting.node))
+        return StoreResponses(
+            self.simulation, "composite_storage", "houses", settings, place, node, eta, eta
+        )
+
+    def look_around(self) -> None:
+        """See what batteries and tanks could exchange beside what houses decided."""
+        if self.responses is not None:
+            self.answer_nodes = self.responses.answer_nodes
+            self.answering = self.responses.see(*self.houses.room_left(self.decided))
+
+    def take_response(self, exchange_kwh: list[Each]) -> None:
+        """Draw what batteries and tanks exchange at the price of the step."""
+        assert self.responses is not None
+        self.responses.take(exchange_kwh)
 
     @property
     def deciding(self) -> AgentGroup[HomeEnergyManager]:
@@ -92,7 +120,7 @@ class CompositeStorageHouses(Scheme):
         load, heat, generation = (np.where(there, need, 0.0) for need in needs)
         self.houses.begin_step(load, heat, generation)
         if self._plans is None:
-            self.decided = self.houses.decide(step, setting.signal(step), there)
+            self.decided = self.houses.decide(step, self._tariff(step), there)
             self.missed = 0
         else:
             battery, tank = (plan[step] for plan in self._plans)
@@ -101,7 +129,15 @@ class CompositeStorageHouses(Scheme):
             self.missed = int(np.count_nonzero(off > 1e-6))
         self._add_up(load, heat, generation)
         self._draw(load, generation)
-        self._payments = self.payments()
+        self._payments = [] if setting.local else self.payments()
+
+    def _tariff(self, step: int) -> TariffSignal | list[LocalTariff]:
+        """Return what the retailer tells of a step, or what houses expect communities to ask."""
+        setting, expected = self.setting, self.simulation.expected_price
+        if not setting.local:
+            return setting.signal(step)
+        assert expected is not None
+        return setting.local_tariffs(step, expected.of_a_day(*setting.steps_of_day(step)))
 
     def _add_up(self, load: Each, heat: Each, generation: Each) -> None:
         decided = self.decided
@@ -136,41 +172,59 @@ class CompositeStorageHouses(Scheme):
             ("generation_kwh", 0.0 - generation),
             ("home_storage_kwh", decided.battery_kwh),
         ):
-            self.simulation.draw(name, community, node, energy, direct=True)
+            self.simulation.draw(name, community, node, energy, direct=not self.setting.local)
 
-    def payments(self) -> list[tuple[str, str, str, float, Each, Each]]:
-        """Return the payments of the step: kind, payer, payee, price, energies and amounts.
+    def payments(self) -> list[tuple[str, str, str, Each, Each, Each]]:
+        """Return the payments of the step: kind, payer, payee, prices, energies and amounts.
 
-        Payer and payee are without their community; energies and amounts have the shape
-        (communities,).
+        Payer and payee are without their community; the arrays have the shape (communities,).
         """
         prices, step = self.setting.prices, self.simulation.step_index
         bought = self._in_communities(self.by_group["import_kwh"])
         sold = self._in_communities(self.by_group["export_kwh"])
-        purchase, feed_in = float(prices.purchase[step]), float(prices.feed_in[step])
+        if (share := self.setting.settings.tariff.feed_in_share) is None:
+            retailer = "utility"
+            purchase = np.full(self._places, prices.purchase[step])
+            feed_in = np.full(self._places, prices.feed_in[step])
+        else:
+            retailer = "aggregator"
+            purchase = self.simulation.paid_price()
+            feed_in = share * purchase
         base = self.setting.base_charge[step] * self._base
         tax = prices.carbon_tax * prices.emission_factor
         nothing = np.zeros(self._places)
         return [
-            ("house_purchase", "houses", "utility", purchase, bought, purchase * bought),
-            ("house_feed_in", "utility", "houses", feed_in, sold, feed_in * sold),
-            ("house_base_charge", "houses", "utility", 0.0, nothing, base),
-            ("carbon_tax", "houses", STATE, tax, bought, tax * bought),
+            ("house_purchase", "houses", retailer, purchase, bought, purchase * bought),
+            ("house_feed_in", retailer, "houses", feed_in, sold, feed_in * sold),
+            ("house_base_charge", "houses", retailer, nothing, nothing, base),
+            ("carbon_tax", "houses", STATE, nothing + tax, bought, tax * bought),
         ]
 
     def pay(self) -> None:
-        """Let houses pay the utility and the tax, and be paid for what they deliver."""
+        """Let houses pay for what they draw and the tax, and be paid for what they deliver."""
         simulation = self.simulation
+        if self.responses is not None:
+            self.responses.pay("house_response")
+        if self.setting.local:
+            # The price of communities is set after houses have decided.
+            self._payments = self.payments()
         names, step = simulation.setting.communities, simulation.step_index
-        for kind, payer, payee, price, energies, amounts in self._payments:
+        asked = simulation.paid_price()
+        for kind, payer, payee, prices, energies, amounts in self._payments:
             for m in self._inhabited:
                 sides = [
-                    f"{side}@{names[m]}" if side == "houses" else side for side in (payer, payee)
+                    f"{side}@{names[m]}" if side in ("houses", "aggregator") else side
+                    for side in (payer, payee)
                 ]
                 energy, amount = float(energies[m]), float(amounts[m])
+                price = float(prices[m])
                 simulation.ledger.pay(step, kind, sides[0], sides[1], energy, price, amount)
                 utility = (payee == "utility") - (payer == "utility")
                 simulation.direct_income += utility * amount
+                if "aggregator" in (payer, payee):
+                    # What the aggregator gets beyond the price of its community.
+                    gets = 1.0 if payee == "aggregator" else -1.0
+                    simulation.aggregator_margin += gets * (amount - float(asked[m]) * energy)
 
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each house is."""
@@ -199,6 +253,8 @@ class CompositeStorageHouses(Scheme):
             prices.battery_wear * sums["house_discharge_kwh"]
             + prices.tank_wear * sums["house_tank_discharge_kwh"]
         )
+        if self.responses is not None:
+            sums |= self.responses.sums("house")
         return sums | {
             "house_unserved_kwh": self.unserved_kwh,
             "house_co2_kg": prices.emission_factor * sums["house_import_kwh"],
@@ -226,7 +282,10 @@ class CompositeStorageHouses(Scheme):
 
     def move(self) -> None:
         """Let the storages do what was decided."""
-        self.houses.move(self.decided)
+        decided = self.decided
+        if self.responses is not None:
+            decided = self.houses.with_response(decided, self.responses.exchange_kwh)
+        self.houses.move(decided)
 
     def summary(self) -> dict[str, Any]:
         """Return what storages hold more than at first, and what they cost."""

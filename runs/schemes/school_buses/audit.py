@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import SCHOOLS
+from hmesh.runs.audits.answers_of_stores import answered_kwh
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
@@ -23,6 +25,13 @@ from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWor
 from hmesh.runs.schemes.school_buses.records import recorded_schools
 from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
+from hmesh.runs.schemes.store_answer_audit import (
+    StoreAnswerAudit,
+    answering_schemes,
+    nodes_of,
+    paid_answers_kwh,
+    response_payments,
+)
 from hmesh.runs.strategy_names import is_own, strategies_within
 
 
@@ -30,7 +39,6 @@ class SchoolAudit(SchemeAudit):
     """The audit of the scheme of school buses."""
 
     message_kinds: Sequence[str] = KINDS
-    parties: Sequence[str] = (SCHOOLS,)
 
     def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
         self.inputs = inputs
@@ -38,11 +46,19 @@ class SchoolAudit(SchemeAudit):
         rules: SchoolBuses = inputs.scenario.school_buses
         assert rules is not None
         self.rules = rules
+        self.parties: Sequence[str] = (SCHOOLS, *(f"buses@{name}" for name in inputs.communities))
         self.strategies = strategies_within("school_buses", inputs.strategies)
         shape = hours["net_kwh"].shape
         self.charged, self.sold, self.income, self.replaced = np.zeros((4, *shape))
+        # Stores of homes and houses answer to the price after schools have decided.
+        self.answered_kwh = answered_kwh(run, inputs)
         # What lines lose is checked line by line beside this.
         self.losses_kwh = read_lines(run, inputs)["losses_kwh"].sum(axis=2)
+        self.answers_of: StoreAnswerAudit | None = None
+        others = [name for name in answering_schemes(inputs) if name != "school_buses"]
+        self.answered = paid_answers_kwh(run, inputs, others)
+        self.answers_beside = rules.price_response is not None
+        self.response = np.zeros(shape)
         self.figures_by_step: Figures = {}
         self.figures_of_run: Figures = {}
         self.tallies = SchoolTallies()
@@ -55,17 +71,21 @@ class SchoolAudit(SchemeAudit):
             self.tallies.tell(FILE_GONE if setting is None else told)
             self.complete = False
             self._from_ledger(run)
+            if rules.price_response is not None:
+                self.response = paid_answers_kwh(run, inputs, ["school_buses"])
         else:
             self.complete = True
+            if rules.price_response is not None:
+                self._read_answers(run, setting)
             self._replay(run, setting)
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what schools deliver, charging subtracted [kWh], of the shape of the hours."""
-        return {"school_bus_kwh": self.sold - self.charged}
+        return {"school_bus_kwh": self.sold - self.charged - self.response}
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what schools draw at their connection of each community [kWh]."""
-        drawn = self.charged - self.sold
+        drawn = self.charged - self.sold + self.response
         return {
             (name, CONNECTION): drawn[:, :, m]
             for m, name in enumerate(self.inputs.communities)
@@ -77,10 +97,35 @@ class SchoolAudit(SchemeAudit):
         sold: NDArray[np.float64] = np.negative(self.sold)
         return sold
 
+    def others(self, step: int, strategy: int) -> StoresStep | None:
+        """Return its buses that answer to the price of a step; None where they are not known."""
+        return None if self.answers_of is None else self.answers_of.others(step, strategy)
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community's buses, where they answer to prices."""
+        answers = self.answers_of
+        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
+
+    def _nodes(self) -> NDArray[np.intp]:
+        """Return the node of the grid of every bus."""
+        setting: SchoolSetting = self.inputs.of_scheme("school_buses")
+        return setting.nodes[setting.buses["school"].astype(np.intp)]
+
     def payments(self) -> Sequence[Payments]:
         """Return what schools pay for charging, and what the utility pays them."""
         price = np.nan_to_num(self.hours["community_price"])
+        answered = []
+        if self.rules.price_response is not None:
+            names = self.inputs.communities
+            there = [names.index(group.community) for group in self.rules.groups if group.buses]
+            answered.append(
+                response_payments(
+                    self.hours, "school_buses", "buses", self.response,
+                    np.array(there, dtype=np.intp), list(range(len(self.strategies))),
+                )
+            )  # fmt: skip
         return (
+            *answered,
             Payments(
                 "school_charging", "schools@{community}", "aggregator@{community}",
                 self.charged, price * self.charged, self.charged > 0,
@@ -102,6 +147,8 @@ class SchoolAudit(SchemeAudit):
             "school_income": income,
             "school_bill": bill - income,
         }
+        if self.answers_of is not None:
+            by_step |= self.answers_of.figures()
         if self.complete:
             by_step |= self.figures_by_step | {
                 "school_replaced_kwh": self.replaced.sum(axis=2),
@@ -114,6 +161,8 @@ class SchoolAudit(SchemeAudit):
         follow_price = (self.tallies.best, self.tallies.price)
         names = [tally.name for tally in follow_price] if self.behaving else []
         yield from (check for check in self.tallies.checks() if check.name not in names)
+        if self.answers_of is not None:
+            yield from self.answers_of.checks()
         priced = "optimal_energy_price" in self.strategies
         checks = ["best response of schools", "incentive price that costs the utility least"]
         yield from by_design(self.behaving, "schools", checks if priced else [])
@@ -124,6 +173,26 @@ class SchoolAudit(SchemeAudit):
             )
             name = f"rule: {strategy} sets what schools charge and sell"
             yield Check(name, None, np.nan, 0.0, "", note=note, by_design=True)
+
+    def _read_answers(self, run: Run, setting: SchoolSetting) -> None:
+        """Read what buses answer to prices."""
+        buses, schools = setting.buses, setting.schools
+        school = buses["school"].astype(np.intp)
+        owned = np.bincount(school, minlength=len(schools)).astype(np.float64)
+        lam, theta = schools["lam"][school], (schools["theta"] * owned)[school]
+        response = self.rules.price_response
+        assert response is not None
+        if response.lam is not None:
+            lam = np.full(len(school), response.lam)
+        if response.theta is not None:
+            theta = np.full(len(school), response.theta)
+        self.answers_of = StoreAnswerAudit(
+            run, self.inputs, self.hours, "school_buses", "buses",
+            schools["community"].astype(np.intp)[school], (lam, theta),
+            (buses["charge_efficiency"], buses["discharge_efficiency"]),
+            list(range(len(self.strategies))),
+        )  # fmt: skip
+        self.response = self.answers_of.of_communities()
 
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where schools tell not all of them."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.elastic_members import UNMOVED
 from hmesh.runs.audits.reference.school_yard import SchoolYard
 from hmesh.runs.audits.reference.schools import (
     Purchase,
@@ -151,12 +152,32 @@ class SchoolWorld:
         if self.messages.kept and not self.own:
             self.messages.add(step, self._due(step, rows, game))
         self._sum_up(step, rows, yard.by_school(yard.replaced_kwh(charge)))
+        response = self._response(step, charge, deliver)
         off = np.abs(yard.by_school(charge) - charged)
         off = np.maximum(off, np.abs(yard.by_school(deliver) - sold))
         tallies.within.add(off[None, None], self._label(step), step)
         ends = bool(rounds.ends[step])
-        short = yard.end_step(np.nan_to_num(price), charge, deliver, round_ends=ends)
+        short = yard.end_step(np.nan_to_num(price), charge, deliver, response, round_ends=ends)
         self.figures["counts.unmet_rounds"][step] = short
+
+    def _response(
+        self, step: int, charge: NDArray[np.float64], deliver: NDArray[np.float64]
+    ) -> NDArray[np.float64] | float:
+        """Return what buses exchange at the price, and hold what they had left against the rest."""
+        answers = self.audit.answers_of
+        if answers is None:
+            return 0.0
+        if not self.reliable or self.own:
+            answers.left.tell("schedules are not known")
+        else:
+            planned = np.zeros(len(self.yard))
+            if self._night is not None:
+                drawn = sum(self._drawn, np.zeros(len(self.yard)))
+                planned = np.maximum(self._night.wanted_kwh - drawn, 0.0)
+            left = self.yard.left_over(charge, deliver, planned)
+            answers.hold(step, self.s, *left, not self.setting.is_critical(step))
+        response: NDArray[np.float64] = answers.exchange_kwh[step, self.s]
+        return response
 
     def at_end(self) -> dict[str, float]:
         """Return the figures of the state that the run ended in."""
@@ -277,14 +298,16 @@ class SchoolWorld:
         return self.setting.is_critical(step) and self.setting.rounds.share[step] == 0
 
     def _metered(self, step: int) -> float:
-        """Return what all drew before schools and vehicles did [kWh]."""
-        hours = self.audit.hours
+        """Return what all drew before schools and vehicles did, and prices were set [kWh]."""
+        hours = self.audit.hours | {"net_kwh": self.audit.hours[UNMOVED]}
         return float(
             (
                 hours["net_kwh"][step, self.s]
                 - hours["ev_kwh"][step, self.s]
                 + hours["school_bus_kwh"][step, self.s]
+                - self.audit.answered[step, self.s]
             ).sum()
+            - self.audit.answered_kwh[step, self.s]
         )
 
     def _trade(

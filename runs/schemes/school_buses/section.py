@@ -69,6 +69,24 @@ class CriticalHours(Section):
         return share
 
 
+class BusResponse(Section):
+    """What a parked bus values the energy at that it holds, lam e - theta e^2 / 2 of the energy e.
+
+    A bus of n whose energy is worth what its school says has its lam, and n times its theta: so n
+    equal buses answer together as their school would.
+    """
+
+    lam: Money | None = Field(
+        default=None,
+        description="worth of the first energy stored [money/kWh], or null for that of its school",
+    )
+    theta: Positive | None = Field(
+        default=None,
+        description="by how much it falls with each kWh stored [money/kWh^2], or null for that of "
+        "its school times its buses",
+    )
+
+
 class SchoolBuses(SchemeSection):
     """Electric school buses, and the trade of their energy in critical hours."""
 
@@ -127,6 +145,17 @@ class SchoolBuses(SchemeSection):
         MONEY["school_buses.centralised_margin"],
         "what centralised control pays above the average price of stored energy",
     )
+
+    price_response: BusResponse | None = Field(
+        default=None,
+        description="what parked buses value energy at where it answers to the price of the step "
+        "outside critical hours, or null where it does not",
+    )
+
+    @property
+    def answers_of_stores(self) -> bool:
+        """Whether its buses answer to prices with what their schedule leaves."""
+        return self.price_response is not None
 
     _ordered = check("incentive_price")(ordered)
 

@@ -98,10 +98,11 @@ def make_school_setting(rules: SchoolBuses, setting: Setting) -> SchoolSetting:
     )
     node = [grid.node_index.get(f"{name}/{CONNECTION}", -1) for name in communities]
     window, opens = charging_window(calendar, scenario.steps, *rules.charging_window)
+    schools = _schools(scenario, rules, streams, where)
     return SchoolSetting(
         rules=rules,
-        schools=_schools(scenario, rules, streams, where),
-        buses=_buses(scenario, rules, streams),
+        schools=schools,
+        buses=_buses(scenario, rules, streams, schools),
         nodes=np.array(node, dtype=np.intp)[where],
         rounds=SchoolRounds.of(calendar, scenario.steps, rules.rounds, opens, window),
         window=window,
@@ -131,7 +132,9 @@ def _schools(
     return schools
 
 
-def _buses(scenario: Scenario, rules: SchoolBuses, streams: Streams) -> Population:
+def _buses(
+    scenario: Scenario, rules: SchoolBuses, streams: Streams, schools: Population
+) -> Population:
     """Give every bus its battery and draw the length of its round."""
     owned = [group.buses for group in rules.groups for _ in range(group.schools)]
     buses = Population(ElectricSchoolBus.attributes(), sum(owned))
@@ -144,6 +147,12 @@ def _buses(scenario: Scenario, rules: SchoolBuses, streams: Streams) -> Populati
     length = _drawn(scenario, rules, streams, "round_km", "round", "school bus", 0.0)
     buses.set("round_km", length)
     buses.set("energy_kwh", rules.soc_start * rules.capacity_kwh)
+    if (response := rules.price_response) is not None:
+        school = buses["school"]
+        of_school = schools["theta"] * schools["buses"]
+        lam, theta = response.lam, response.theta
+        buses.set("lam", schools["lam"][school] if lam is None else lam)
+        buses.set("theta", of_school[school] if theta is None else theta)
     return buses
 
 

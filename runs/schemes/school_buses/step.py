@@ -11,9 +11,10 @@ from hmesh.agents.school_district import SchoolDistrict
 from hmesh.environment.battery import usable_kwh
 from hmesh.markets.incentive_game import IncentiveTerms
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
-from hmesh.runs.schemes.school_buses.records import write_step
+from hmesh.runs.schemes.school_buses.records import recorded_schools, write_step
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
+from hmesh.runs.schemes.store_answers import StoreAnswers
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
 
@@ -69,6 +70,14 @@ class SchoolBusSharing(Scheme):
         game = setting.scenario.game
         self.desk = DemandResponse(simulation.utility, self.district, game.tolerance, game.bids)
         self.community = self.district.population["community"].astype(np.intp)
+        self.answers: StoreAnswers | None = None
+        if rules.price_response is not None:
+            school_of = self.district.school_of
+            self.answers = StoreAnswers(
+                simulation, "school_buses", "buses", self.district.buses.population,
+                self.community[school_of], self.schools.nodes[school_of], "school_bus_kwh",
+            )  # fmt: skip
+            self.answer_nodes = self.answers.answer_nodes
         self.critical = False
         self.agreed = np.ones(len(self.district), dtype=np.bool_)
         self._slots = np.empty(0, dtype=np.intp)
@@ -104,6 +113,31 @@ class SchoolBusSharing(Scheme):
             "school_bus_kwh", self.community, schools.nodes, -self.sold_kwh, direct=True
         )
 
+    def look_around(self) -> None:
+        """See what schedules and rounds leave of the buses, outside critical hours."""
+        if self.answers is None:
+            return
+        self.answers.begin_step()
+        district, decision = self.district, self.decision
+        fleet, ahead = district.buses.population, self._slots > self.simulation.step_index
+        planned = self._schedule_kwh[:, ahead].sum(axis=1)
+        fleet.heard["room_kwh"] = district.room_beside_kwh(planned, decision.charge_kwh)
+        fleet.heard["rounds_kwh"] = district.rounds_kwh
+        done = decision.charge_kwh - decision.sold_kwh
+        self.answering = self.answers.offer(done, district.answer_bounds(), not self.critical)
+
+    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+        """Take over what buses exchange at the price of the step."""
+        assert self.answers is not None
+        self.answers.take(exchange_kwh)
+
+    @property
+    def response_kwh(self) -> NDArray[np.float64]:
+        """What each bus exchanges at the price of the step, beside its school's order [kWh]."""
+        if self.answers is None:
+            return np.zeros(len(self.district.buses))
+        return self.answers.exchange_kwh
+
     def terms(self) -> IncentiveTerms:
         """Return what the utility knows of the incentive game of the step."""
         rules = self.schools.rules
@@ -132,6 +166,8 @@ class SchoolBusSharing(Scheme):
     def pay(self) -> None:
         """Let schools pay for what they charge and be paid for what they sell."""
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
+        if self.answers is not None:
+            self.answers.pay()
         charged, sold = self._of_communities(self.charged_kwh), self._of_communities(self.sold_kwh)
         income = self._of_communities(self.income)
         for m in self.simulation.supplied_communities:
@@ -179,6 +215,7 @@ class SchoolBusSharing(Scheme):
             "school_replaced_bill": float((price * replaced).sum()),
             "school_replaced_generation_cost": cost.total(drawn)
             - cost.total(drawn - float(replaced.sum())),
+            **({} if self.answers is None else self.answers.sums()),
         }
 
     def counts(self) -> dict[str, int]:
@@ -201,6 +238,9 @@ class SchoolBusSharing(Scheme):
     def record(self, writer: RowWriter) -> None:
         """Write the schools' rows of the step."""
         write_step(writer, self)
+        if self.answers is not None:
+            recorded = recorded_schools(self.setting.scenario.record.schools, len(self.district))
+            self.answers.record(writer, int((self.district.school_of < recorded).sum()))
 
     def move(self) -> None:
         """Let the batteries charge, sell and drive, and the prices paid be remembered."""
@@ -209,8 +249,9 @@ class SchoolBusSharing(Scheme):
         ended = bool(self.schools.rounds.ends[self.simulation.step_index])
         fleet["fell_short"][:] = False if ended else short
         price = self.simulation.paid_price()[self.community]
-        self.district.remember_price(price, self.decision.charge_kwh)
-        self.district.move(self.decision.charge_kwh, self.decision.sold_kwh)
+        charge, response = self.decision.charge_kwh, self.response_kwh
+        self.district.remember_price(price, charge + np.maximum(response, 0.0))
+        self.district.move(charge, self.decision.sold_kwh, response)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""

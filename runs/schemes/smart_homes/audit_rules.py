@@ -82,12 +82,21 @@ class _Rules:
         lost = bank.losses_kwh(charge, discharge)
         self._add(self.stores, held, np.abs(s["losses_kwh"] - lost))
         after = bank.after(bank.after(s["energy_kwh"], charge), 0.0 - discharge)
+        answer = held.response
+        after = after + np.where(
+            answer > 0.0,
+            bank.charge_efficiency * answer,
+            answer / bank.discharge_efficiency,
+        )
         start = held.group.storages["energy_kwh"].reshape(-1, charge.shape[3])[: held.homes]
         self._add(self.stores, held, np.abs(s["energy_kwh"][1:] - after[:-1]))
         self._add(self.stores, held, np.abs(s["energy_kwh"][:1] - start))
         for value in (s["energy_kwh"], after):
             self._add(self.limits, held, np.maximum(np.maximum(least - value, value - most), 0.0))
-        for value in (charge, discharge):
+        for value in (
+            charge + np.maximum(answer, 0.0),
+            discharge + np.maximum(0.0 - answer, 0.0),
+        ):
             self._add(self.limits, held, np.maximum(np.maximum(value - rated, -value), 0.0))
 
     def follow_sources(self, held: GroupTables) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.answers_of_stores import ResponseTables
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
@@ -45,6 +46,8 @@ class GroupTables:
         From generators to the grid and to nowhere [kWh].
     days : dict of array, shape (days, strategies, homes)
         Columns of home_days.
+    response : array, shape (steps, strategies, homes, storages)
+        What storages exchange at the price of the step, above 0 charged [kWh].
     """
 
     group: HomeGroup
@@ -59,6 +62,7 @@ class GroupTables:
     exported: Energies
     curtailed: Energies
     days: Columns
+    response: Energies
 
     @property
     def generation(self) -> Energies:
@@ -123,6 +127,8 @@ class HomeTables:
             )
             last = {name: values[-1] for name, values in storages.items()}
             end = last["energy_kwh"] + eta_c * last["charge_kwh"] - last["discharge_kwh"] / eta_d
+            answer = held.response[-1]
+            end += np.where(answer > 0.0, eta_c * answer, answer / eta_d)
             change += (end - start).sum(axis=(1, 2))
         return {
             "counts.home_slots_unmet": unmet,
@@ -139,9 +145,13 @@ def read_groups(run: Run, inputs: RunInputs, groups: list[str]) -> Columns:
 
 
 def read_homes(
-    run: Run, inputs: RunInputs, setting: SmartHomeSetting, recorded: list[int]
+    run: Run,
+    inputs: RunInputs,
+    setting: SmartHomeSetting,
+    recorded: list[int],
+    responses: ResponseTables | None = None,
 ) -> HomeTables:
-    """Return the tables of the recorded homes.
+    """Return the tables of the recorded homes; ``responses`` where their storages answer.
 
     Raises
     ------
@@ -167,7 +177,7 @@ def read_homes(
     }
     _belong(tables, setting, recorded)
     groups = [
-        _group(inputs, tables, group, first, homes, days, ends)
+        _group(inputs, tables, group, first, homes, days, ends, responses)
         for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True)
         if homes
     ]
@@ -236,6 +246,7 @@ def _group(
     homes: int,
     days: list[int],
     ends: list[str],
+    responses: ResponseTables | None,
 ) -> GroupTables:
     """Put the rows of a group's homes where they belong."""
     number = range(first, first + homes)
@@ -291,7 +302,22 @@ def _group(
         exported=exported[..., 0],
         curtailed=curtailed[..., 0],
         days=of_days,
+        response=_response(responses, storages["energy_kwh"].shape, first, stores),
     )
+
+
+def _response(
+    responses: ResponseTables | None, shape: tuple[int, ...], first: int, stores: list[str]
+) -> Energies:
+    """Return what the storages of recorded homes exchange at the price of the step [kWh]."""
+    answer = np.zeros(shape)
+    if responses is None:
+        return answer
+    for k, (owner, storage) in enumerate(responses.stores):
+        if 0 <= owner - first < shape[2]:
+            exchange = responses.of_stores["exchange_kwh"][:, :, k]
+            answer[:, :, owner - first, stores.index(storage)] = exchange
+    return answer
 
 
 def _all(inputs: RunInputs, kind: str) -> list[str]:

@@ -26,6 +26,7 @@ from hmesh.runs.scenarios.base import (
     within_limits,
 )
 from hmesh.runs.scenarios.preferences import FromFile, PositivePreference
+from hmesh.runs.scenarios.price_response_section import PriceResponse
 
 Hours = Annotated[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], AS_TUPLE]
 DAY_H = 24.0
@@ -303,6 +304,26 @@ class SmartHomesSettings(SchemeSection):
     sizing: Sizing = Field(
         default=Sizing(), description="how the capacity that each group needs is worked out"
     )
+
+    price_response: PriceResponse | None = Field(
+        default=None,
+        description="what storages of connected homes value energy at where what their homes leave "
+        "of them answers to the price of the step, or null where it does not",
+    )
+
+    @property
+    def stores_answer(self) -> bool:
+        """Whether storages answer to the price of the step."""
+        return self.price_response is not None
+
+    @model_validator(mode="after")
+    def _somebody_answers(self) -> Self:
+        if self.price_response is not None and not any(group.connected for group in self.groups):
+            raise refuse(
+                "no home is connected, so that no price reaches any", place="price_response",
+                allowed="null, or a group with connected: true",
+            )  # fmt: skip
+        return self
 
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that homes add under a community."""

@@ -16,6 +16,7 @@ from hmesh.runs.schemes.smart_homes.records import write_day, write_homes, write
 from hmesh.runs.schemes.smart_homes.setting import KINDS, HomeGroup, SmartHomeSetting
 from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource
 from hmesh.runs.schemes.smart_homes.strategies import control_of
+from hmesh.runs.schemes.store_responses import StoreResponses
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -116,9 +117,57 @@ class SmartHomeSharing(Scheme):
         self.first_step = self.steps = 0
         self.planned = False
         self._refused: list[Mask] = [np.empty((0, 0, 0), np.bool_)] * len(self.groups)
+        self.responses = self._responses()
         self._sums = {
             group.settings.name: dict.fromkeys(SUMS, 0.0) for group in self.setting.groups
         }
+
+    def _responses(self) -> StoreResponses | None:
+        """Return what answers to the price of the step: storages of connected homes."""
+        settings = self.setting.settings.price_response
+        if settings is None:
+            return None
+        held = self.connected
+        counts = [homes.bank.capacity_kwh.size for _, homes in held]
+        place, node = (
+            np.repeat([getattr(group, name) for group, _ in held], counts)
+            for name in ("community", "node")
+        )
+        into, out_of = (
+            np.concatenate([getattr(homes.bank, name).ravel() for _, homes in held])
+            for name in ("charge_efficiency", "discharge_efficiency")
+        )
+        return StoreResponses(
+            self.simulation, "smart_homes", "homes", settings, place, node, into, out_of
+        )
+
+    @property
+    def connected(self) -> list[tuple[HomeGroup, SmartHomes]]:
+        """The groups that are connected to the grid, and their agents."""
+        both = zip(self.setting.groups, self.groups, strict=True)
+        return [(group, homes) for group, homes in both if group.node >= 0]
+
+    def look_around(self) -> None:
+        """See what storages could exchange beside what was settled."""
+        if self.responses is None:
+            return
+        self.answer_nodes = self.responses.answer_nodes
+        left = [
+            homes.room_left(of_group.flows)
+            for group, homes, of_group in zip(
+                self.setting.groups, self.groups, self.of_step, strict=True
+            )
+            if group.node >= 0
+        ]
+        usable, lower, upper = (
+            np.concatenate([each.ravel() for each in column]) for column in zip(*left, strict=True)
+        )
+        self.answering = self.responses.see(usable, lower, upper)
+
+    def take_response(self, exchange_kwh: list[Energies]) -> None:
+        """Draw what storages exchange at the price of the step."""
+        assert self.responses is not None
+        self.responses.take(exchange_kwh)
 
     def _agents(self, group: HomeGroup) -> SmartHomes:
         """Make the agents of a group of homes."""
@@ -264,6 +313,8 @@ class SmartHomeSharing(Scheme):
             homes, aggregator = f"homes@{name}", f"aggregator@{name}"
             pay(step, "home_supply", homes, aggregator, float(imported[m]), float(price[m]))
             pay(step, "home_feed_in", aggregator, homes, float(exported[m]), float(price[m]))
+        if self.responses is not None:
+            self.responses.pay("home_response")
 
     def _traded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what homes of each community draw from the grid and feed into it [kWh]."""
@@ -298,7 +349,7 @@ class SmartHomeSharing(Scheme):
         }
         imported, exported = self._traded()
         sums["home_bill"] = float((self.simulation.paid_price() * (imported - exported)).sum())
-        return sums
+        return sums if self.responses is None else sums | self.responses.sums("home")
 
     def counts(self) -> dict[str, int]:
         """Count what was refused, moved, missed or not heard in this step."""
@@ -336,6 +387,11 @@ class SmartHomeSharing(Scheme):
         """Let the storages do what was settled."""
         for homes, of_group in zip(self.groups, self.of_step, strict=True):
             homes.move(of_group.flows)
+        if self.responses is not None:
+            ends = np.cumsum([homes.bank.capacity_kwh.size for _, homes in self.connected])
+            exchanges = np.split(self.responses.exchange_kwh, ends[:-1])
+            for (_, homes), exchange in zip(self.connected, exchanges, strict=True):
+                homes.exchange(exchange)
 
     def summary(self) -> dict[str, Any]:
         """Return the totals of each group, and what storages hold more than at first."""

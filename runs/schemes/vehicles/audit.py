@@ -1,12 +1,13 @@
 """Whether every vehicle keeps to physics and does what is best for it, step by step."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, off_balance
+from hmesh.runs.audits.others_answers import OthersAudit
 from hmesh.runs.audits.reference.batteries import (
     held_after,
     most_charge,
@@ -36,6 +37,8 @@ class VehicleAudit:
         Which communities are without supply, shape (steps, communities).
     behaving
         Rows of vehicles that decide by a behaviour of a plugin; None where they are not known.
+    beside
+        What knows those who answer to prices beside the vehicles.
 
     Attributes
     ----------
@@ -55,8 +58,11 @@ class VehicleAudit:
         fleet: Columns,
         out: NDArray[np.bool_],
         behaving: Iterable[NDArray[np.intp] | None] = (),
+        beside: Sequence[OthersAudit] = (),
     ) -> None:
-        self.inputs = inputs
+        self.inputs, self.beside = inputs, beside
+        # Whether all are written down who answer beside the vehicles.
+        self.others_known = True
         responds = np.ones(inputs.recorded, dtype=np.bool_)
         for rows in behaving:
             responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
@@ -261,6 +267,13 @@ class VehicleAudit:
         stuck = self._by_community(rows, saturated.astype(np.float64)) == present
         passive = self._hours["net_kwh"][here] - self._hours["ev_kwh"][here]
         captive = passive + self._by_community(rows, lower)
+        for each in self.beside:
+            for step, strategy in np.ndindex(captive.shape[:2]):
+                others = each.others(first + step, strategy)
+                if others is not None:
+                    captive[step, strategy] += others.least_kwh - others.exchanged_kwh
+                else:
+                    self.others_known = False
         counted = {
             "counts.vehicles_at_bound": saturated,
             "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
@@ -271,6 +284,8 @@ class VehicleAudit:
             "driven_km": rows["driven_km"],
             "unmet_trip_kwh": rows["unmet_kwh"],
         }
+        if not self.others_known:
+            del counted["counts.communities_with_captive_load"]
         if travel is not None:
             counted["plugged_in"] = travel.finished[:, None] & plugged
             for name, values in travel.counts.items():

@@ -200,7 +200,10 @@ class EquilibriumAudit:
     ) -> bool:
         """Whether a bound of a vehicle or of a price is met, at these prices or the exact ones."""
         bounds, stores = self.inputs.bounds, seen.stores
-        answering = np.isin(np.arange(len(seen.passive_kwh)), seen.where)
+        places = np.arange(len(seen.passive_kwh))
+        answering = np.isin(places, seen.where)
+        for each in seen.others:
+            answering |= [each.count(m) > 0 for m in places.tolist()]
         for prices in community_prices:
             answers = stores.best_exchange(seen.price_of_each(prices))
             clipped = (answers <= stores.lower_kwh) | (answers >= stores.upper_kwh)
@@ -208,6 +211,8 @@ class EquilibriumAudit:
             clipped |= answers == 0.0
             met = (prices <= bounds.aggregator_lower) | (prices >= bounds.aggregator_upper)
             if (clipped & (seen.where >= 0)).any() or (met & answering).any():
+                return True
+            if any(each.at_bound(prices) for each in seen.others):
                 return True
         ends = (bounds.utility_lower, bounds.utility_upper)
         return any(price in ends for price in utility_prices)

@@ -11,6 +11,7 @@ from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.member_energies import feeders_out
+from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.planner import welfare
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
@@ -66,7 +67,7 @@ class VehicleSchemeAudit(SchemeAudit):
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         self.traffic = TrafficAudit(inputs, TableReader(run, "trips", names, inputs.start_ms))
         self.vehicles = VehicleAudit(
-            inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values()
+            inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
         )
         self.equilibrium = EquilibriumAudit(inputs, fleet)
         self._reader = vehicle_reader(run, inputs)
@@ -93,7 +94,12 @@ class VehicleSchemeAudit(SchemeAudit):
             return None
         if not bargains and self._welfare is None:
             return None
-        seen = self._seen(step, strategy, self.grid)
+        others = [each.others(step, strategy) for each in self.beside]
+        known = [each for each in others if each is not None]
+        if len(known) < len(others):
+            self.unknown_answers = "not all who answer beside the vehicles are written down"
+            return None
+        seen = self._seen(step, strategy, self.grid, known)
         if self._welfare is not None:
             self._welfare[:, step, strategy] = _welfare(self.inputs, seen)
         if not bargains:
@@ -109,11 +115,13 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Return the welfare of every step, and the planner's, where every vehicle is recorded."""
-        if self._welfare is None or self.grid is None or not self.inputs.all_recorded:
+        if self._welfare is None or self.grid is None or self.unknown_answers:
             return None
         return self._welfare[0], self._welfare[1]
 
-    def _seen(self, step: int, strategy: int, grid: AuditedGrid) -> GameStep:
+    def _seen(
+        self, step: int, strategy: int, grid: AuditedGrid, others: list[OthersStep]
+    ) -> GameStep:
         """Return what the vehicles of a step have to decide, and what is decided."""
         rows, first, hours = self._rows, self._first, self._hours
         mine = {name: values[step - first, strategy] for name, values in rows.items()}
@@ -130,8 +138,11 @@ class VehicleSchemeAudit(SchemeAudit):
             energy_kwh=mine["energy_kwh"],
             utility_price=float(here["utility_price"][0]),
             community_price=here["community_price"],
-            passive_kwh=here["net_kwh"] - here["ev_kwh"],
+            passive_kwh=here["net_kwh"]
+            - here["ev_kwh"]
+            - sum(each.exchanged_kwh for each in others),
             grid=grid,
+            others=others,
         )  # fmt: skip
 
     def rest(self) -> Iterator[tuple[str, Columns]]:
@@ -258,10 +269,18 @@ def _welfare(inputs: VehicleRunInputs, seen: GameStep) -> tuple[float, float]:
     """Return the welfare of a step, and the planner's from the same state."""
     there, tree = seen.where >= 0, seen.tree()
 
-    def worth(energy: NDArray[np.float64]) -> float:
-        drawn = (seen.passive_kwh + seen.exchanged_kwh(energy)).tolist()
-        cost = inputs.cost.total(tree.generated(drawn))
-        return welfare(seen.stores.satisfaction(energy)[there], cost)
+    def worth(energy: NDArray[np.float64], drawn: NDArray[np.float64], others: float) -> float:
+        cost = inputs.cost.total(tree.generated(drawn.tolist()))
+        return welfare(seen.stores.satisfaction(energy)[there], cost) + others
 
+    done = seen.passive_kwh + seen.exchanged_kwh(seen.energy_kwh)
+    done = done + sum(each.exchanged_kwh for each in seen.others)
     prices = np.array(seen.planned(inputs).best().price)
-    return worth(seen.energy_kwh), worth(seen.answers_kwh(prices))
+    return (
+        worth(seen.energy_kwh, done, sum(each.worth for each in seen.others)),
+        worth(
+            seen.answers_kwh(prices),
+            seen.demand_kwh(prices),
+            sum(each.worth_at(prices) for each in seen.others),
+        ),
+    )

@@ -40,11 +40,14 @@ class VehicleSharing(Scheme):
         The vehicles.
     parked : list of ParkedVehicles
         Those plugged in, by community.
+    response_kwh : list of array
+        What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
     """
 
     parked: list[ParkedVehicles]
+    response_kwh: list[NDArray[np.float64]]
 
     def __init__(self, simulation: "Simulation") -> None:
         setting = simulation.setting
@@ -94,6 +97,7 @@ class VehicleSharing(Scheme):
         """See where the vehicles are, and what every battery could do."""
         self.fleet.begin_step()
         self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
+        self.answering = self.parked
         self.present = np.array([len(parked) for parked in self.parked])
         self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
         self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
@@ -119,9 +123,13 @@ class VehicleSharing(Scheme):
         )
         return exchange
 
+    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+        """Take over what the vehicles exchange."""
+        self.response_kwh = exchange_kwh
+
     def act(self) -> None:
         """Let the vehicles exchange what they do at the price of the step."""
-        exchange = self.simulation.market.decision.exchange_kwh
+        exchange = self.response_kwh
         self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
         # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
         self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
@@ -133,9 +141,7 @@ class VehicleSharing(Scheme):
     def exchange_kwh(self) -> NDArray[np.float64]:
         """Return what every vehicle of the fleet exchanges in this step [kWh]."""
         exchange = np.zeros(len(self.fleet))
-        for parked, energy in zip(
-            self.parked, self.simulation.market.decision.exchange_kwh, strict=True
-        ):
+        for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             exchange[parked.rows] = energy
         return exchange
 
@@ -197,12 +203,13 @@ class VehicleSharing(Scheme):
         saturated = np.array(
             [
                 parked.at_bound(energy)
-                for parked, energy in zip(self.parked, decision.exchange_kwh, strict=True)
+                for parked, energy in zip(self.parked, self.response_kwh, strict=True)
             ]
         )
-        captive = self.simulation.market.passive_kwh + [
-            parked.lower_kwh.sum() for parked in self.parked
-        ]
+        market = self.simulation.market
+        captive = market.passive_kwh.copy()
+        for groups in market.answering.values():
+            captive += [each.lower_kwh.sum() for each in groups]
         below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
@@ -241,9 +248,7 @@ class VehicleSharing(Scheme):
         """Let the batteries do what was decided, and what the road took."""
         if self.strategy != "typical" and len(self.fleet.self_willed):
             self._learn()
-        for parked, energy in zip(
-            self.parked, self.simulation.market.decision.exchange_kwh, strict=True
-        ):
+        for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
         self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
         self.traffic.end_step()
@@ -255,7 +260,7 @@ class VehicleSharing(Scheme):
         mean_paid = paid / max(int(self.present.sum()), 1)
         for m in self.simulation.supplied_communities:
             price = float(decision.community_price[m])
-            self.parked[m].learn(price, decision.exchange_kwh[m], mean_paid)
+            self.parked[m].learn(price, self.response_kwh[m], mean_paid)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""

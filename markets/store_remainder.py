@@ -1,0 +1,102 @@
+"""What a store's own rule leaves of room and power, for a price to use.
+
+A store first does what its own rule has it do in a step: a schedule, a turn of households, a wish.
+What it could exchange beyond that may answer to the price of the step. It goes on in the direction
+of the rule and never against it, so that nothing is charged and discharged at once, and both
+together pass the plug as one exchange within the bounds of the store.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def left_of_exchange(
+    done_kwh: NDArray[np.float64],
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what can be exchanged beside an exchange that is settled.
+
+    Parameters
+    ----------
+    done_kwh : array, shape (n,)
+        What the rule exchanges at the plug [kWh], above 0 when charging.
+    lower_kwh, upper_kwh : array, shape (n,)
+        Bounds of the whole exchange of the step [kWh], ``lower_kwh <= 0 <= upper_kwh``, as of
+        `hmesh.environment.exchange_bounds` before anything is exchanged.
+
+    Returns
+    -------
+    lower_kwh, upper_kwh : array, shape (n,)
+        Bounds of what is exchanged beside it [kWh]. A store that charges may charge more, one that
+        discharges may discharge more, an idle one may do either.
+    """
+    lower = np.where(done_kwh > 0.0, 0.0, np.minimum(lower_kwh - done_kwh, 0.0))
+    upper = np.where(done_kwh < 0.0, 0.0, np.maximum(upper_kwh - done_kwh, 0.0))
+    return lower, upper
+
+
+def left_of_schedule(
+    stored_kwh: NDArray[np.float64],
+    ahead_kwh: NDArray[np.float64],
+    least_kwh: NDArray[np.float64],
+    most_kwh: NDArray[np.float64],
+    charge_efficiency: float | NDArray[np.float64],
+    discharge_efficiency: float | NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how much less and more a store may hold, so that a schedule can still be followed.
+
+    Parameters
+    ----------
+    stored_kwh : array, shape (n,)
+        What each holds once the rule of this step has acted [kWh].
+    ahead_kwh : array, shape (n, steps)
+        What it is to exchange at its plug in the steps to come [kWh], above 0 when charging.
+    least_kwh, most_kwh : array, shape (n,)
+        Limits of what it holds [kWh].
+    charge_efficiency, discharge_efficiency : float or array, shape (n,)
+        From the plug to the store and back, 0 < efficiency <= 1 [-].
+
+    Returns
+    -------
+    spare_kwh, room_kwh : array, shape (n,)
+        What can be taken from the store and added to it [kWh], both at least 0.
+
+    Notes
+    -----
+    Another content shifts the whole course ahead. So the lowest point of the course bounds what may
+    be taken, and the highest what may be added. A store that could not follow its schedule anyway
+    follows it no worse: where its course meets a limit, the shift ends there.
+    """
+    into, out_of = (
+        np.asarray(each)[..., None] for each in (charge_efficiency, discharge_efficiency)
+    )
+    change = np.where(ahead_kwh > 0.0, ahead_kwh * into, ahead_kwh / out_of)
+    course = np.concatenate([stored_kwh[:, None], stored_kwh[:, None] + np.cumsum(change, 1)], 1)
+    spare = np.maximum(course.min(axis=1) - least_kwh, 0.0)
+    room = np.maximum(most_kwh - course.max(axis=1), 0.0)
+    return spare, room
+
+
+def within_room(
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+    spare_kwh: NDArray[np.float64],
+    room_kwh: NDArray[np.float64],
+    charge_efficiency: float | NDArray[np.float64],
+    discharge_efficiency: float | NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return bounds of an exchange that also keep what a store is to hold ahead.
+
+    Parameters
+    ----------
+    lower_kwh, upper_kwh : array, shape (n,)
+        Bounds of the exchange at the plug [kWh].
+    spare_kwh, room_kwh : array, shape (n,)
+        What may be taken from the store and added to it [kWh], as of `left_of_schedule`.
+    charge_efficiency, discharge_efficiency : float or array, shape (n,)
+        From the plug to the store and back, 0 < efficiency <= 1 [-].
+    """
+    lower = 0.0 - np.minimum(0.0 - lower_kwh, spare_kwh * discharge_efficiency)
+    upper = np.minimum(upper_kwh, room_kwh / charge_efficiency)
+    return lower, upper

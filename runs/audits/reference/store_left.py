@@ -1,0 +1,59 @@
+"""What a store has left once its own rule has acted: by following it step by step."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+
+
+def after(held: Array, exchange: Array, eta_c: float | Array, eta_d: float | Array) -> Array:
+    """Return what stores hold after an exchange at their plugs [kWh]."""
+    taken, given = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
+    left: Array = held + eta_c * taken - given / eta_d
+    return left
+
+
+def left_over(
+    held: Array,
+    done: Array,
+    least: Array,
+    most: Array,
+    rated: Array,
+    efficiencies: tuple[float | Array, float | Array],
+    ahead: Iterable[Array] = (),
+) -> tuple[Array, Array, Array]:
+    """Return what stores hold above their least content, and what they could give and take beside.
+
+    Parameters
+    ----------
+    held
+        What each holds before the step [kWh].
+    done
+        What its own rule exchanges in it [kWh].
+    least, most
+        Between which contents it stays [kWh].
+    rated
+        What its plug lets pass in a step [kWh].
+    efficiencies
+        Of charging and of discharging.
+    ahead
+        What its rule is to exchange in the steps to come, one after another [kWh].
+
+    Returns
+    -------
+    usable, give, take
+        Each at least 0, except that a store below its least content is short of it [kWh].
+    """
+    eta_c, eta_d = efficiencies
+    now = after(held, done, eta_c, eta_d)
+    low, high, course = now, now, now
+    for exchange in ahead:
+        course = after(course, exchange, eta_c, eta_d)
+        low, high = np.minimum(low, course), np.maximum(high, course)
+    give = np.minimum(rated + done, eta_d * (low - least))
+    take = np.minimum(rated - done, (most - high) / eta_c)
+    give = np.where(done > 0, 0.0, np.maximum(give, 0.0))
+    take = np.where(done < 0, 0.0, np.maximum(take, 0.0))
+    return now - least, give, take

@@ -1,0 +1,79 @@
+"""Whether what batteries answer to prices is what their schedule leaves, followed step by step."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.reference.store_left import left_over
+from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.schemes.battery_sharing.audit_days import BatteryDay
+from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.schemes.store_answer_audit import StoreAnswerAudit
+
+
+def check_answers(
+    inputs: RunInputs,
+    setting: BatterySetting,
+    strategies: Sequence[str],
+    at: Columns,
+    capacity_kwh: NDArray[np.float64],
+    answers: StoreAnswerAudit,
+) -> None:
+    """Hold what batteries had left in every step against their stores and schedules.
+
+    Parameters
+    ----------
+    inputs, setting, strategies, at, capacity_kwh
+        As `check_days` takes them.
+    answers
+        The audit of what they answer.
+    """
+    if not inputs.reliable:
+        answers.left.tell("messages may be lost or late")
+        return
+    given = setting.given
+    for s in answers.used:
+        strategy, capacity = strategies[s], capacity_kwh[s]
+        if strategy == "shared_battery" and setting.rules.least_exchange:
+            answers.left.tell("schedules of least exchange may differ")
+            continue
+        limits = given.soc_min * capacity, given.soc_max * capacity
+        rated = given.power_per_capacity * inputs.step_h * capacity
+        efficiencies = given.charge_efficiency, given.discharge_efficiency
+        for day in setting.forecast.days():
+            inside = slice(day.start, day.stop)
+            mine = {name: values[inside, s] for name, values in at.items()}
+            ahead = np.zeros((len(day), 0))
+            if strategy != "priced_battery":
+                ahead = _schedule(inputs, setting, strategy, s, day, mine, capacity)
+            done = mine["charged_kwh"] - mine["own_kwh"] - mine["sent_kwh"]
+            left = [
+                left_over(stored, now, *limits, rated, efficiencies, ahead[t + 1 :])
+                for t, (stored, now) in enumerate(zip(mine["stored_kwh"], done, strict=True))
+            ]
+            answers.hold(inside, s, *(np.array(each) for each in zip(*left, strict=True)))
+
+
+def _schedule(
+    inputs: RunInputs,
+    setting: BatterySetting,
+    strategy: str,
+    s: int,
+    day: range,
+    mine: Columns,
+    capacity_kwh: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the schedule of all batteries on a day, worked out anew, (steps, batteries) [kWh]."""
+    forecast, windows = setting.forecast.load_kwh(day.start), setting.windows(day)
+    nobody = np.zeros(len(setting.names), dtype=np.bool_)
+    one = BatteryDay(
+        inputs, setting, strategy, s, day, windows, forecast, capacity_kwh, nobody
+    )  # fmt: skip
+    planned = np.zeros((len(day), len(setting.names)))
+    for rows in setting.communities:
+        if rows.stop > rows.start:
+            here = {name: values[:, rows].T for name, values in mine.items()}
+            planned[:, rows] = one.wanted(rows, here)[0].T
+    return planned

@@ -1,0 +1,130 @@
+"""Households and buildings whose load answers to the price of their community."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.agents.answering import AnsweringStores
+from hmesh.agents.consumer import Consumer
+from hmesh.environment.ask_and_answer import Who
+from hmesh.environment.population import Population
+from hmesh.markets.answers import elastic_load
+from hmesh.runs.schemes.scheme_step import Scheme
+from hmesh.runs.world.members import ELASTICITY
+from hmesh.runs.world.priced_grid import answering_nodes
+
+if TYPE_CHECKING:
+    from hmesh.runs.world.simulation import Simulation
+
+ELASTIC_LOADS = "elastic_loads"
+CONSUMERS = "consumers"
+
+
+@dataclass(frozen=True, slots=True)
+class ElasticMembers(AnsweringStores):
+    """The members of a community whose load answers to its price.
+
+    They answer as stores do that hold nothing, with what they use more than their load.
+
+    Attributes
+    ----------
+    types : tuple of (Population, array of int)
+        The members of each type, one after another: their population and their rows in it.
+    """
+
+    types: tuple[tuple[Population, NDArray[np.intp]], ...] = field(kw_only=True)
+
+    def remember(self, price: float, who: Who) -> None:
+        """Keep the price that some of them heard."""
+        heard = np.full(len(self), price)
+        if who is not True:
+            heard[~who] = np.nan
+        for (population, rows), prices in zip(self.types, self.split(heard), strict=True):
+            population.heard["price"][rows] = prices
+
+    def split(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Return the values of the members of each type."""
+        return np.split(values, np.cumsum([len(rows) for _, rows in self.types])[:-1])
+
+
+class ElasticLoads(Scheme):
+    """The members of a world whose load answers to the price of the step.
+
+    They belong to no scheme, and answer whatever schemes take part. Where nobody asks a price, or
+    they do not hear it, they use their load.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+    """
+
+    answering: list[ElasticMembers] | None
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation = simulation
+        self._elastic: dict[type[Consumer], NDArray[np.intp]] = {}
+        for kind, group in simulation.consumers.items():
+            rows = np.flatnonzero(group.population["elasticity"] > 0)
+            if len(rows):
+                self._elastic[kind] = rows
+        if self._elastic:
+            self.answer_nodes = self._nodes()
+
+    def _nodes(self) -> NDArray[np.intp]:
+        """Return where those of each community are drawn together."""
+        setting = self.simulation.setting
+        nodes: list[list[int]] = [[] for _ in setting.communities]
+        for kind, rows in self._elastic.items():
+            where = setting.members.populations[kind]["community"][rows]
+            at = setting.members.nodes[kind][rows]
+            for m, there in enumerate(nodes):
+                there += np.unique(at[where == m]).tolist()
+        own = setting.community_nodes.tolist()
+        return answering_nodes(
+            setting, [there or [node] for there, node in zip(nodes, own, strict=True)]
+        )
+
+    def look_around(self) -> None:
+        """See what everybody would use whatever the price, and could use more or less."""
+        if self._elastic:
+            for kind in self._elastic:
+                population = self.simulation.consumers[kind].population
+                population.heard["price"] = np.full(len(population), np.nan)
+            places = range(len(self.simulation.setting.communities))
+            self.answering = [self._members(m) for m in places]
+
+    def _members(self, community: int) -> ElasticMembers:
+        """Return whose load answers in a community in this step, and how."""
+        types, columns = [], []
+        for kind, rows in self._elastic.items():
+            population = self.simulation.consumers[kind].population
+            load = population["load_kwh"][rows]
+            # Nobody answers who uses nothing, or feeds in.
+            mine = (population["community"][rows] == community) & (load > 0)
+            rows, load = rows[mine], load[mine]
+            given = (population[name][rows] for name in ELASTICITY)
+            lam, theta, lower, upper = elastic_load(load, *given)
+            types.append((population, rows))
+            columns.append((rows, np.zeros(len(rows)), lower, upper, lam, theta))
+        joined = (np.concatenate(column) for column in zip(*columns, strict=True))
+        return ElasticMembers(CONSUMERS, *joined, types=tuple(types))
+
+    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+        """Let everybody use what suits them at the price of the step."""
+        simulation, nodes = self.simulation, self.simulation.setting.members.nodes
+        for m, (members, energy) in enumerate(zip(self.answering or (), exchange_kwh, strict=True)):
+            parts = zip(self._elastic, members.types, members.split(energy), strict=True)
+            for kind, (population, rows), more in parts:
+                population["load_kwh"][rows] += more
+                simulation.draw("fixed_load_kwh", np.full(len(rows), m), nodes[kind][rows], more)
+            simulation.meters.fixed_kwh[m] += float(energy.sum())
+
+    def sums(self) -> dict[str, float]:
+        """Return what everybody used more than they would have whatever the price."""
+        answered = self.simulation.market.decision.exchange_kwh.get(ELASTIC_LOADS)
+        if answered is None:
+            return {}
+        return {"elastic_response_kwh": float(sum(energy.sum() for energy in answered))}

@@ -1,0 +1,178 @@
+"""In a city in which everybody answers to prices, all of them feel what changes for one.
+
+A row of `ROWS` is a kind of agents with an answer; a change of `CHANGES` must move the energies of
+every row, in a city in which all answers are on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hmesh.agents.consumer import Building, Household
+from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
+
+ELASTICITY = {"value": 0.3, "reference_price": 25.0, "lower_share": 0.2, "upper_share": 2.0}
+# A small city of one evening; a kind of agents adds what makes it answer.
+CITY: dict[str, Any] = {
+    "strategies": ["everybody_shares"],
+    "start": "2023-01-16T15:00",
+    "hours": 6,
+    "game.solver": "exact",
+    "game.losses": "known",
+    "vehicles.count": 60,
+    "communities.homes.members.0.count": 60,
+    "communities.malls.members.0.annual_kwh": 4e5,
+    "communities.offices.members.0.annual_kwh": 3e5,
+    "communities.district.members.0.businesses": 4,
+    "communities.district.members.0.peak_kw": 300,
+    "communities.homes.members.0.elasticity": ELASTICITY,
+    "communities.street.members.0.elasticity": ELASTICITY,
+    "communities.malls.members.0.elasticity": ELASTICITY,
+    "communities.offices.members.0.elasticity": ELASTICITY,
+    "communities.district.members.0.elasticity": ELASTICITY,
+    "smart_homes.groups.0.count": 3,
+    "smart_homes.price_response": {"lam": 25.0, "theta": 4.0},
+    "composite_storage.groups.0.count": 2,
+    "composite_storage.price_response": {"lam": 40.0, "theta": 6.0},
+    "battery_sharing.capacity_kwh": 200,
+    "battery_sharing.price_response": {"lam": 40.0, "theta": 1.0},
+    "community_storage.price_response": {"lam": 60.0, "theta": 1.0},
+    "community_storage.grid_charging": True,
+    "school_buses.groups.0.schools": 1,
+    "school_buses.price_response": {"lam": 40.0, "theta": 0.2},
+}
+PLACES = ("homes", "malls", "offices", "district", "street", "suburb")
+CHANGES: dict[str, dict[str, Any]] = {
+    "prices tripled": {"prices.utility": [0, 108], "prices.aggregator": [0, 135]},
+    "generation ten times dearer": {
+        "generation_cost.quadratic": 1.0e-2, "generation_cost.linear": 101.4
+    },
+    "feeders of 50 kW": {
+        "grid.limits": "keep",
+        **{f"communities.{name}.feeder.rating_kw": 50 for name in PLACES},
+    },
+    "no vehicles": {"vehicles.count": 0},
+}  # fmt: skip
+
+
+def of_members(kind: type) -> Callable[[Simulation], NDArray[np.float64]]:
+    """Return what reads the loads of households or of buildings."""
+    return lambda city: city.consumers[kind].population["load_kwh"].copy()
+
+
+def of_homes(city: Simulation) -> NDArray[np.float64]:
+    """Return what storages of smart homes hold."""
+    groups = city.schemes["smart_homes"].groups  # type: ignore[attr-defined]
+    return np.concatenate([group.energy_kwh.ravel() for group in groups])
+
+
+def of_houses(storages: str, column: str) -> Callable[[Simulation], NDArray[np.float64]]:
+    """Return what reads what batteries or tanks of houses hold."""
+
+    def read(city: Simulation) -> NDArray[np.float64]:
+        columns = city.schemes["composite_storage"].houses.columns  # type: ignore[attr-defined]
+        held: NDArray[np.float64] = getattr(columns, storages)[column].copy()
+        return held
+
+    return read
+
+
+def of_shared(city: Simulation) -> NDArray[np.float64]:
+    """Return what batteries of buildings hold."""
+    held: NDArray[np.float64] = city.schemes["battery_sharing"].batteries["energy_kwh"].copy()  # type: ignore[attr-defined]
+    return held
+
+
+def of_storages(city: Simulation) -> NDArray[np.float64]:
+    """Return what storages of communities hold."""
+    storages = city.schemes["community_storage"].controllers  # type: ignore[attr-defined]
+    held: NDArray[np.float64] = storages.population["energy_kwh"].copy()
+    return held
+
+
+def of_buses(city: Simulation) -> NDArray[np.float64]:
+    """Return what school buses hold."""
+    buses = city.schemes["school_buses"].district.buses  # type: ignore[attr-defined]
+    held: NDArray[np.float64] = buses.population["energy_kwh"].copy()
+    return held
+
+
+# What the agents of each kind exchange or hold in a step, of one shape in all cities.
+ROWS: dict[str, Callable[[Simulation], NDArray[np.float64]]] = {
+    "households": of_members(Household),
+    "buildings": of_members(Building),
+    "smart homes": of_homes,
+    "batteries of houses": of_houses("batteries", "energy_kwh"),
+    "tanks of houses": of_houses("tanks", "heat_kwh"),
+    "batteries of buildings": of_shared,
+    "storages of communities": of_storages,
+    "school buses": of_buses,
+}
+
+
+def city(**changes: Any) -> Scenario:
+    return load_scenario("one-city", CITY | changes)
+
+
+def energies(scenario: Scenario) -> dict[str, NDArray[np.float64]]:
+    """Return the energies of every row, shape (steps, agents)."""
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ROWS}
+
+    def look(simulation: Simulation) -> None:
+        for name, read in ROWS.items():
+            found[name].append(read(simulation))
+
+    simulation = Simulation(make_setting(scenario), "everybody_shares", look)
+    for _ in range(scenario.steps):
+        simulation.step()
+        used = sum(simulation.hour_kwh.values()) - 2.0 * simulation.hour_kwh["school_bus_kwh"]
+        np.testing.assert_allclose(simulation.net_kwh, used, rtol=1e-9, atol=1e-9)
+    assert simulation.ledger.imbalance() == 0
+    return {name: np.array(steps) for name, steps in found.items()}
+
+
+@pytest.fixture(scope="module")
+def as_it_is() -> dict[str, NDArray[np.float64]]:
+    return energies(city())
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_row_feels_a_change(change: str, as_it_is: dict[str, NDArray[np.float64]]) -> None:
+    changed = energies(city(**CHANGES[change]))
+    for name, before in as_it_is.items():
+        moved = np.abs(changed[name] - before).sum() / np.abs(before).sum()
+        assert moved > 1e-3, f"{name}: {moved:.1e} of the energy"
+
+
+def test_no_row_feels_anything_where_no_answer_is_on() -> None:
+    off: dict[str, Any] = {"community_storage.grid_charging": False}
+    off |= {name: None for name in CITY if name.endswith(("elasticity", "price_response"))}
+    quiet = energies(city(**off))
+    for change in ("prices tripled", "generation ten times dearer", "no vehicles"):
+        changed = energies(city(**off, **CHANGES[change]))
+        for name, before in quiet.items():
+            if name == "school buses" and "generation" in change:
+                continue  # In critical hours the incentive price knows what generation costs.
+            np.testing.assert_array_equal(changed[name], before, err_msg=f"{name}: {change}")
+
+
+def test_all_of_a_community_are_priced_together() -> None:
+    simulation = Simulation(make_setting(city()), "everybody_shares")
+    simulation.step()
+    answering = {
+        ELASTIC_LOADS, "smart_homes", "composite_storage", "battery_sharing", "community_storage",
+        "school_buses", "vehicles",
+    }  # fmt: skip
+    assert set(simulation.market.answering) == answering
+    together = [
+        {group.name for group in simulation.market.groups_in(m) if len(group)}
+        for m in range(len(PLACES))
+    ]
+    assert {"batteries", "consumers", "vehicles"} in together
+    assert {"consumers"} in together
