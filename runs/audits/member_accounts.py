@@ -82,6 +82,15 @@ def _of_batteries(
     energy = np.array(held["charged_kwh"]) + np.array(held["received_kwh"])
     np.add.at(more[0], (s, building), energy)
     np.add.at(more[1], (s, building), energy * price[step, s, where[building]])
+    if inputs.scenario.battery_sharing.price_response is not None:
+        names = ["step", "strategy", "store", "exchange_kwh"]
+        rows = run.table("store_answers", names, [("scheme", "=", "battery_sharing")])
+        held = rows.to_pydict()
+        s = np.array([strategies[name] for name in held["strategy"]])
+        step, building = np.array(held["step"]), np.array(held["store"])
+        energy = np.maximum(np.array(held["exchange_kwh"]), 0.0)
+        np.add.at(more[0], (s, building), energy)
+        np.add.at(more[1], (s, building), energy * price[step, s, where[building]])
     return more
 
 

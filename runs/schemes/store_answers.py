@@ -37,6 +37,8 @@ class StoreAnswers:
         Where each stands, and its node of the grid.
     column : str
         The energy of the hours to which their exchange is added.
+    payer : str, optional
+        Who pays for them and is paid, where not they themselves.
 
     Attributes
     ----------
@@ -57,8 +59,11 @@ class StoreAnswers:
         community: NDArray[np.intp],
         nodes: NDArray[np.intp],
         column: str,
+        *,
+        payer: str = "",
     ) -> None:
         self.simulation, self.scheme, self.who = simulation, scheme, who
+        self.payer = payer or who
         self.stores, self.community, self.nodes, self.column = stores, community, nodes, column
         self.exchange_kwh = np.zeros(len(stores))
         self._groups: list[RemainingStores] = []
@@ -144,7 +149,7 @@ class StoreAnswers:
             if m in self.community:
                 name = simulation.setting.communities[m]
                 simulation.ledger.pay(
-                    simulation.step_index, f"{self.scheme}_response", f"{self.who}@{name}",
+                    simulation.step_index, f"{self.scheme}_response", f"{self.payer}@{name}",
                     f"aggregator@{name}", float(exchanged[m]), float(price[m]),
                 )  # fmt: skip
 

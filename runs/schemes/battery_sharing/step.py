@@ -288,6 +288,11 @@ class BatterySharingScheme(Scheme):
         covered = self.own_kwh + self.received_kwh
         bought, sold = self.charged_kwh + self.received_kwh, covered + self.given_kwh
         yield at_price("buildings", price, bought, sold)
+        if self.answers is not None:
+            answer = self.response_kwh
+            yield at_price(
+                "buildings", price, np.maximum(answer, 0.0), np.maximum(-answer, 0.0)
+            )  # fmt: skip
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each building holds [kWh]."""

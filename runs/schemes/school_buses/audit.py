@@ -120,7 +120,7 @@ class SchoolAudit(SchemeAudit):
             there = [names.index(group.community) for group in self.rules.groups if group.buses]
             answered.append(
                 response_payments(
-                    self.hours, "school_buses", "buses", self.response,
+                    self.hours, "school_buses", "schools", self.response,
                     np.array(there, dtype=np.intp), list(range(len(self.strategies))),
                 )
             )  # fmt: skip

@@ -16,7 +16,7 @@ from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
 from hmesh.runs.schemes.store_answers import StoreAnswers
 from hmesh.runs.strategy_names import strategy_within
-from hmesh.runs.world.member_payments import MemberPayments
+from hmesh.runs.world.member_payments import MemberPayments, at_price
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -76,6 +76,7 @@ class SchoolBusSharing(Scheme):
             self.answers = StoreAnswers(
                 simulation, "school_buses", "buses", self.district.buses.population,
                 self.community[school_of], self.schools.nodes[school_of], "school_bus_kwh",
+                payer="schools",
             )  # fmt: skip
             self.answer_nodes = self.answers.answer_nodes
         self.critical = False
@@ -189,6 +190,11 @@ class SchoolBusSharing(Scheme):
         """Yield what each school pays for charging, and is paid for what it sells."""
         paid = self.simulation.paid_price()[self.community] * self.charged_kwh
         yield MemberPayments("schools", self.charged_kwh, self.sold_kwh, paid, self.income)
+        if self.answers is not None:
+            bought = self.district.by_school(np.maximum(self.response_kwh, 0.0))
+            sold = self.district.by_school(np.maximum(-self.response_kwh, 0.0))
+            price = self.simulation.paid_price()[self.community]
+            yield at_price("schools", price, bought, sold)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the buses of each school hold [kWh]."""
