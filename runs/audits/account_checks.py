@@ -105,7 +105,7 @@ def _figures_of_parties(
             change = np.array(reported, dtype=np.float64)
             figures[f"accounts.kinds.{kind}.stored_change_kwh"] = change
             figures[f"accounts.kinds.{kind}.stored_value"] = price * change
-    figures["accounts.kinds.storages.balance"] = np.zeros(len(inputs.strategies))
+    figures.setdefault("accounts.kinds.storages.balance", np.zeros(len(inputs.strategies)))
     figures["accounts.stored_price"] = np.full(len(inputs.strategies), price)
     return figures
 

@@ -335,6 +335,16 @@ class SmartHomeSharing(Scheme):
         price = self.simulation.paid_price()[self.member_communities()["homes"]]
         bought = np.concatenate([each.imported_kwh.sum(axis=1) for each in self.of_step])
         sold = np.concatenate([each.exported_kwh.sum(axis=1) for each in self.of_step])
+        if self.responses is not None:
+            # Storages of a connected group follow each other home by home; no others answer.
+            count, first, owner = len(bought), 0, list[NDArray[np.intp]]()
+            for group in self.setting.groups:
+                if group.node >= 0:
+                    owner.append(first + np.repeat(np.arange(group.homes), group.layout.storages))
+                first += group.homes
+            of_home = np.concatenate(owner)
+            bought += np.bincount(of_home, self.responses.charged_kwh, count)
+            sold += np.bincount(of_home, self.responses.discharged_kwh, count)
         yield at_price("homes", price, bought, sold)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
