@@ -15,7 +15,7 @@ from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.store_responses import StoreResponses
 from hmesh.runs.strategy_names import strategy_within
-from hmesh.runs.world.member_payments import MemberPayments
+from hmesh.runs.world.member_payments import MemberPayments, at_price
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -234,9 +234,22 @@ class CompositeStorageHouses(Scheme):
         """Yield what each house pays the utility and the state, and is paid for feeding in."""
         prices, step = self.setting.prices, self.simulation.step_index
         bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
-        per_kwh = float(prices.purchase[step]) + prices.carbon_tax * prices.emission_factor
-        paid = per_kwh * bought + self.setting.base_charge[step]
-        received = float(prices.feed_in[step]) * sold
+        share = self.setting.settings.tariff.feed_in_share
+        if share is None:
+            purchase = np.full(len(bought), prices.purchase[step])
+            feed_in = np.full(len(bought), prices.feed_in[step])
+        else:
+            purchase = self.simulation.paid_price()[self.setting.community]
+            feed_in = share * purchase
+        tax = prices.carbon_tax * prices.emission_factor
+        paid = (purchase + tax) * bought + self.setting.base_charge[step]
+        received = feed_in * sold
+        if self.responses is not None:
+            # Batteries of all houses come first, then tanks.
+            charged = self.responses.charged_kwh.reshape(2, -1).sum(axis=0)
+            discharged = self.responses.discharged_kwh.reshape(2, -1).sum(axis=0)
+            own = self.simulation.paid_price()[self.setting.community]
+            yield at_price("houses", own, charged, discharged)
         yield MemberPayments("houses", bought, sold, paid, received)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
