@@ -45,6 +45,9 @@ def consumer_bills(
         return "the loads of some members are in a file that is gone or has changed"
     if inputs.scenario.grid.shed:
         return "how much of each member's load was shed is not written down"
+    groups = (g for held in inputs.scenario.communities.values() for g in held.members)
+    if any(group.elasticity is not None for group in groups):
+        return "what elastic loads of single members become is not written down"
     batteries = "battery_sharing" in inputs.scenario.schemes
     if batteries and inputs.scenario.record.buildings != "all":
         return "not every building with a battery is recorded"
