@@ -166,7 +166,9 @@ class ResponseOnDemand:
         place = bisect_left(self._asked, utility_price)
         first = self._best[place - 1] if place else 0
         last = self._best[place] if place < len(self._best) else len(self._arcs.low) - 1
-        arcs = self._arcs if last - first + 1 == len(self._arcs.low) else self._arcs[first : last + 1]
+        arcs = (
+            self._arcs if last - first + 1 == len(self._arcs.low) else self._arcs[first : last + 1]
+        )
         q = np.float64(utility_price)
         prices = arcs.price(q)  # type: ignore[arg-type]
         best = int(np.argmax((prices - q) * (arcs.intercept - arcs.slope * prices)))
