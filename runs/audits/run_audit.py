@@ -133,6 +133,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     audited = audited_grid(inputs, flows, energies, out, schemes)
     for each in schemes:
         each.grid = audited
+        each.unlimited_price = None if limits is None else limits["unlimited_price"]
     yield from check_hours(inputs, hours, energies, out, schemes, shed)
     yield from check_lines(inputs, hours, flows, energies, out, schemes, audited)
     messages = MessageAudit(inputs, hours, schemes)

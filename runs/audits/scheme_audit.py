@@ -97,6 +97,9 @@ class SchemeAudit:
         Whether its agents answer to the price of the step.
     grid
         The grid with what its nodes took, set once lines.parquet has been read.
+    unlimited_price
+        What limits.parquet says that communities would pay if no line had a limit [money/kWh], of
+        the shape of the hours; None where prices keep no limit.
     unknown_answers
         Why it is not known how, "" where it is.
     answers_by_design
@@ -110,6 +113,7 @@ class SchemeAudit:
     step_by_step = False
     answers = False
     grid: "AuditedGrid | None" = None
+    unlimited_price: NDArray[np.float64] | None = None
     unknown_answers = ""
     answers_by_design = False
     added_figures: Sequence[str] = ()
