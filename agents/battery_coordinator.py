@@ -72,7 +72,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         self.batteries = f"batteries@{community}"
         self.bank = bank
         self.rules = rules
-        self.fallbacks = 0
+        self._begin(0)
         self.schedule_kwh: NDArray[np.float64] | None = None
         self.orders: Orders | None = None
         self._day: tuple[int, NDArray[np.float64], Windows, bool] | None = None
@@ -92,6 +92,15 @@ class BatteryCoordinator(mesa.Agent[Any]):
         """What carries its messages."""
         bus: MessageBus = self.model.bus
         return bus
+
+    @property
+    def fallbacks(self) -> int:
+        """Batteries and buildings that fell back when it talked with them last."""
+        return self._talk.unreached
+
+    def _begin(self, step: int) -> None:
+        """Begin to talk with buildings and batteries."""
+        self._talk = Conversation(self.bus, self.name, step, keeps_waits=0, first_round=1)
 
     def plan(
         self, step: int, forecast_kwh: NDArray[np.float64], windows: Windows
@@ -115,13 +124,15 @@ class BatteryCoordinator(mesa.Agent[Any]):
             Which were.
         """
         told, state = self._hear_buildings(step, forecast_kwh)
-        return self._level(told, state, windows)
+        levelling, heard = self._level(told, state, windows)
+        self._talk.fall_back(~heard)
+        return levelling, heard
 
     def _hear_buildings(
         self, step: int, forecast_kwh: NDArray[np.float64]
     ) -> tuple[Delivery[Forecast], Delivery[BatteryState]]:
         """Let buildings tell what they expect, and their batteries what they are."""
-        self._talk = Conversation(self.bus, self.name, step, keeps_waits=0, first_round=1)
+        self._begin(step)
         about = self._to_me(step, len(self.bank))
         told = self.bus.deliver(Forecast(energy_kwh=forecast_kwh, **about))
         state = self.bus.deliver(self.bank.report(about))
@@ -134,7 +145,6 @@ class BatteryCoordinator(mesa.Agent[Any]):
         """Level the day that was told, of those that told it all."""
         heard = told.rows & state.rows
         count, there = len(heard), int(np.count_nonzero(heard))
-        self.fallbacks = count - there
         forecast = np.asarray(told.message.energy_kwh)
         load = forecast[heard].sum(axis=0) * (count / max(there, 1))
         capacity = float(state.message.capacity_kwh[heard].sum())
@@ -179,9 +189,9 @@ class BatteryCoordinator(mesa.Agent[Any]):
             follow,
         )
         self.bus.wait()
-        self.fallbacks += int(
-            np.count_nonzero(heard if reached is None else heard & ~np.asarray(reached))
-        )
+        if reached is not None:
+            # So do those that were not heard, to which the schedule gives nothing.
+            self._talk.fall_back(~heard & np.asarray(reached))
         due[~heard] = 0.0
         self.schedule_kwh = due
         return due
@@ -201,7 +211,6 @@ class BatteryCoordinator(mesa.Agent[Any]):
             ),
             self.bank.hear_prices,
         )
-        self.fallbacks += self._talk.unreached
         self.bus.wait()
 
     def exchange(self, step: int, left: OwnLoadFirst) -> Orders:
@@ -216,7 +225,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
 
     def _match(self, step: int, left: OwnLoadFirst) -> Orders:
         """Hear surplus and need, and order what meets."""
-        self._talk = Conversation(self.bus, self.name, step, keeps_waits=0, first_round=1)
+        self._begin(step)
         surplus = self._hear(step, Surplus, left.surplus_kwh)
         need = self._hear(step, Need, left.need_kwh) if surplus.any() else surplus
         rate = self.rules.line_loss_rate
@@ -235,7 +244,6 @@ class BatteryCoordinator(mesa.Agent[Any]):
 
         self._talk.announce(self.batteries, orders.giver.size, order, follow)
         self.bus.wait()
-        self.fallbacks += self._talk.unreached
         return done[0] if done else match_exchange(np.zeros(0), np.zeros(0), rate)
 
     def _hear(
@@ -245,11 +253,8 @@ class BatteryCoordinator(mesa.Agent[Any]):
         tell = np.flatnonzero(energy_kwh > 0.0)
         heard = np.zeros(len(energy_kwh))
         if tell.size:
-            told = self.bus.deliver(
-                kind(energy_kwh=energy_kwh[tell], **self._to_me(step, tell.size))
-            )
+            told = self._talk.say(kind(energy_kwh=energy_kwh[tell], **self._to_me(step, tell.size)))
             self.bus.wait()
-            self.fallbacks += int(np.count_nonzero(~told.rows))
             heard[tell] = np.where(told.rows, told.message.energy_kwh, 0.0)
         return heard
 

@@ -13,7 +13,12 @@ from hmesh.environment.ask_and_answer import Conversation, Heard, Party, Who, re
 from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
-from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
+from hmesh.markets.aggregator_response import (
+    ResponseMap,
+    ResponseOnDemand,
+    best_price,
+    response_map,
+)
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
 from hmesh.markets.price_limits import price_limits
@@ -68,7 +73,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._parts: dict[str, slice]
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
-        self._answers: ResponseMap | None = None
+        self._answers: ResponseMap | ResponseOnDemand | None = None
         self._limits_kwh: tuple[float, float] | None = None
         self._held = False
 
@@ -155,7 +160,12 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             self._held = (floor, ceiling) != (bounds.aggregator_lower, bounds.aggregator_upper)
             if self._held:
                 curve = demand_curve(learned.kinks, floor, ceiling)
-        self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
+        # Losses give a demand several times as many pieces, too many for the prices asked. Without
+        # them the map keeps the last digits of published results.
+        if self.bids == "prices" and learned.kinks.dead_bands:
+            self._answers = ResponseOnDemand(curve)
+        else:
+            self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
 
     def step(self) -> None:
         """Ask everybody, choose the best price for that of the utility, and announce it.
@@ -208,6 +218,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             start = np.array([request.lowest_price])
             offset, gain = np.array([self._fixed_kwh]), np.zeros(1)
         else:
+            assert isinstance(answers, ResponseMap)
             start, offset, gain = answers.starts, answers.demand_offset, answers.demand_gain
         return CommunityCurve(
             start_price=start, offset_kwh=offset, gain=gain, **reply_to(request, 1)

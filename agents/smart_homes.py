@@ -21,6 +21,7 @@ from hmesh.agents.home_devices import (
     Storages,
 )
 from hmesh.agents.row_agent import MOST_OBJECTS
+from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import usable_kwh
 from hmesh.environment.home_messages import (
     Registration,
@@ -198,7 +199,7 @@ class SmartHomes:
                 for column in StorageBank.__dataclass_fields__
             )
         )
-        self.fallbacks = 0
+        self._talk: Conversation | None = None
         self.plan: DayPlan | None = None
         self.t = 0
         # Up to as many as devices are kept as objects, the model knows the controllers, too.
@@ -225,6 +226,11 @@ class SmartHomes:
     def bus(self) -> MessageBus:
         """What carries the messages."""
         return cast(MessageBus, self.model.bus)
+
+    @property
+    def fallbacks(self) -> int:
+        """Messages of the day's plan that were not heard."""
+        return 0 if self._talk is None else self._talk.unreached
 
     @property
     def energy_kwh(self) -> Energies:
@@ -272,7 +278,7 @@ class SmartHomes:
         appliance stays off, new slots count as refused. An appliance that does not hear the last
         word keeps to the word before.
         """
-        self.fallbacks = 0
+        self._talk = Conversation(self.bus, self.address, step, keeps_waits=0)
         supply = [self._deliver(group.forecast(step)) for group in self.generators]
         requests = [self._deliver(group.request(step)) for group in self.appliances]
         heard = np.stack([there for _, there in requests], axis=1)
@@ -436,7 +442,6 @@ class SmartHomes:
 
     def _deliver[M: Message](self, message: M) -> tuple[M, Mask]:
         """Send a message; return it as it is heard, and in which homes it is."""
-        told = self.bus.deliver(message)
-        heard = told.rows
-        self.fallbacks += len(self) - int(np.count_nonzero(heard))
-        return told.message, heard
+        assert self._talk is not None
+        told = self._talk.say(message)
+        return told.message, told.rows

@@ -10,6 +10,7 @@ from hmesh.agents.community_storage import CommunityStorage
 from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.served_households import ServedHouseholds
+from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import charged
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import Message
@@ -68,8 +69,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         What those that may draw are allowed, were there enough [kWh].
     done : SlotExchange
         What the storages do in this step.
-    fallbacks, unheard : int
-        Messages of this step that were not heard, and households that told no average in it.
+    unheard : int
+        Households that told no average in this step.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         self.grid_charging = grid_charging
         self.ratings = ratings_of(population)
         self._most: NDArray[np.intp] = population["dischargers"].astype(np.intp)
-        self.fallbacks = self.unheard = 0
+        self.begin_step()
         self.served = np.empty((len(self), 0), dtype=np.intp)
         nobody = np.zeros(len(households))
         self.average_kwh = self.heard_kwh = self.granted_kwh = self.drawn_kwh = nobody
@@ -104,7 +105,13 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
     def begin_step(self) -> None:
         """Forget what was counted in the step before."""
-        self.fallbacks = self.unheard = 0
+        self.unheard = 0
+        self._talk = Conversation(self.bus, "controllers", self.model.step_index, keeps_waits=0)
+
+    @property
+    def fallbacks(self) -> int:
+        """Messages of this step that were not heard."""
+        return self._talk.unreached
 
     def tell_forecasts(
         self, step: int, left_kwh: NDArray[np.float64]
@@ -175,7 +182,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         plants = np.ones(len(self), dtype=np.bool_)
         for at, name in enumerate(self.names):
             expected = generation_kwh[:, at : at + 1]
-            told = self.bus.deliver(
+            told = self._talk.say(
                 DemandOutlook(
                     step=step,
                     round=1,
@@ -187,7 +194,6 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             )
             plants[at] = told.heard
             generation[:, at : at + 1] = told.message.steps_kwh
-        self.fallbacks += int(np.count_nonzero(~plants))
         self.bus.wait()
         return (
             np.where(heard, np.nan_to_num(demand), 0.0),
@@ -350,9 +356,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                 receiver=name,
                 energy_kwh=float(generation[at]),
             )
-            told = self.bus.deliver(report)
+            told = self._talk.say(report)
             generation[at] = told.message.energy_kwh if told.heard else 0.0
-            self.fallbacks += not told.heard
         return generation
 
     def _hear_households(
@@ -437,10 +442,9 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         for at, rows in enumerate(self.households.of_storage):
             count = rows.stop - rows.start
             if count:
-                told = self.bus.deliver(message(at, rows, count))
+                told = self._talk.say(message(at, rows, count))
                 heard[rows] = told.heard
                 hear(rows, told.message)
-        self.fallbacks += int(np.count_nonzero(~heard))
         return heard
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hmesh.agents.house_devices import HeatPump, HouseBattery, RooftopPhotovoltaics, ThermalTank
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager, StorageHousehold
+from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
 from hmesh.environment.house_messages import (
     DeviceSetPoint,
@@ -138,7 +139,7 @@ class StorageHouses:
         self.heat_pumps = AgentGroup(model, HeatPump, columns.heat_pumps)
         self.batteries = AgentGroup(model, HouseBattery, columns.batteries)
         self.tanks = AgentGroup(model, ThermalTank, columns.tanks)
-        self.unheard = 0
+        self._begin(0)
         columns.managers.heard["houses"] = self
         for each in (columns.batteries, columns.tanks, columns.heat_pumps):
             each.heard |= {"set_point_kwh": np.zeros(len(each)), "taken_kwh": np.zeros(len(each))}
@@ -205,6 +206,15 @@ class StorageHouses:
             self.columns.tanks["efficiency"],
         )
 
+    @property
+    def unheard(self) -> int:
+        """Houses of the step whose storages stay idle since a message was not heard."""
+        return self._talk.unreached
+
+    def _begin(self, step: int) -> None:
+        """Begin to talk with the retailer and the devices."""
+        self._talk = Conversation(self.model.bus, HOUSES, step, keeps_waits=0)
+
     def decide(
         self, step: int, tariff: TariffSignal | Sequence[LocalTariff], there: Mask
     ) -> HouseStep:
@@ -219,6 +229,7 @@ class StorageHouses:
         there : array of bool, shape (houses,)
             Houses that take part; the storages of the others stay idle.
         """
+        self._begin(step)
         told, state, heard = self._hear(step, tariff, self.device_state())
         heard &= there
         decided = self._manage(heard, state, told)
@@ -229,7 +240,7 @@ class StorageHouses:
         decided = self._carried_out(decided, orders, reached)
         self._tariff, self._state, self._reached = told, state, reached
         self._buy(step, decided)
-        self.unheard = int(np.count_nonzero(there & ~reached))
+        self._talk.fall_back(there & ~reached)
         own = self.columns.managers
         for name in OF_A_DAY:
             own[name][:] += getattr(decided, name)
@@ -294,6 +305,7 @@ class StorageHouses:
         there : array of bool, shape (houses,)
             Houses that take part; the storages of the others stay idle.
         """
+        self._begin(step)
         state = self.device_state()
         decided = self._planned(battery_kwh, tank_kwh, there, state)
         orders, reached = self._order(step, decided)
@@ -302,7 +314,7 @@ class StorageHouses:
             decided = self._planned(battery_kwh, tank_kwh, reached, state)
         decided = self._carried_out(decided, orders, reached)
         self._buy(step, decided)
-        self.unheard = int(np.count_nonzero(there & ~reached))
+        self._talk.fall_back(there & ~reached)
         return decided
 
     def _planned(

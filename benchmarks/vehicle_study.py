@@ -1,7 +1,8 @@
 """Time the vehicle study: vehicle-hours per second of the three-level game, and memory per vehicle.
 
 Each case is run with and without losses of the vehicles; losses give every vehicle two lines and a
-dead band in place of one line, and may cost at most half of the speed.
+dead band in place of one line, and may cost at most half of the speed. Speeds are those of the
+processor's time, the best of some repetitions, since other programs may run beside it.
 
 The communities grow with the fleet and the cost of generation is scaled with them, so every size
 plays the same game. Prints a table and, with ``--json FILE``, writes the figures.
@@ -65,18 +66,18 @@ def measure(
     decide, game_s, prices = simulation.market.decide, [], []
 
     def timed(world: Simulation) -> Any:
-        began = time.perf_counter()
+        began = time.process_time()
         decision = decide(world)
-        game_s.append(time.perf_counter() - began)
+        game_s.append(time.process_time() - began)
         prices.append([decision.utility_price, *decision.community_price])
         return decision
 
     simulation.market.decide = timed
     hour_s, most = [], before
     for _ in range(hours):
-        began = time.perf_counter()
+        began = time.process_time()
         simulation.step()
-        hour_s.append(time.perf_counter() - began)
+        hour_s.append(time.process_time() - began)
         most = max(most, process.memory_info().rss)
     fleet = simulation.schemes["vehicles"].fleet.population
     counts = simulation.totals.counts
@@ -96,6 +97,14 @@ def measure(
         "questions_per_community_hour": counts.get("vehicle_questions", 0)
         / max(hours * len(simulation.aggregators) - counts["communities_without_vehicles"], 1),
     }, np.array(prices)
+
+
+def best_of(repetitions: int, *case: Any) -> tuple[dict[str, Any], np.ndarray]:
+    """Repeat a measurement; return it with the best speeds."""
+    rows, prices = zip(*(measure(*case) for _ in range(repetitions)), strict=True)
+    best = {name: max(row[name] for row in rows) for name in SPEEDS}
+    hour = {"median_hour_s": min(row["median_hour_s"] for row in rows)}
+    return rows[0] | best | hour, prices[0]
 
 
 def ratios_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -170,13 +179,15 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="the smallest size and three hours")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--hours", type=int, default=24)
+    parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
     sizes, hours = ([1000], 3) if options.smoke else (options.sizes, options.hours)
+    repetitions = 1 if options.smoke else options.repetitions
     rows = []
     cases = [(*case, losses) for case in product(sizes, SOLVERS) for losses in LOSSES]
     exact: dict[tuple[int, str], np.ndarray] = {}
     for size, solver, losses in track(cases, description="measuring"):
-        row, prices = measure(size, solver, hours, losses)
+        row, prices = best_of(repetitions, size, solver, hours, losses)
         exact.setdefault((size, losses), prices)
         row["price_gap_to_exact"] = float(np.abs(prices - exact[size, losses]).max()) / 70.0
         rows.append(row)

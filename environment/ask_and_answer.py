@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.message_bus import Delivery, MessageBus
 from hmesh.environment.messages import Message
 
 MOST_ATTEMPTS = 8
@@ -87,7 +87,8 @@ class Conversation:
     round : int
         Number of the next round.
     unreached : int
-        Followers that did not hear something that binds.
+        Followers that fall back: those that did not hear something that binds, or were not heard
+        where nobody asks again.
     """
 
     def __init__(
@@ -160,6 +161,22 @@ class Conversation:
             _without(True, who, party.count) for who, party in zip(silent, parties, strict=True)
         ]
 
+    def say[M: Message](self, message: M) -> Delivery[M]:
+        """Deliver what is said once; those that do not hear it, or are not heard, fall back.
+
+        Parameters
+        ----------
+        message : Message
+            With its own envelope, as it may be of a follower.
+        """
+        said = self.bus.deliver(message)
+        self.unreached += message.count - _number(said.heard, message.count)
+        return said
+
+    def fall_back(self, who: NDArray[np.bool_]) -> None:
+        """Count followers that fall back, whatever message it is that they or the leader lack."""
+        self.unreached += int(np.count_nonzero(who))
+
     def announce[M: Message](
         self,
         receiver: str,
@@ -224,7 +241,7 @@ def rows_of[T: np.generic](values: NDArray[T], who: Who) -> NDArray[T]:
     return values if who is True else values[who]
 
 
-def _number(who: Who, count: int) -> int:
+def _number(who: NDArray[np.bool_] | bool, count: int) -> int:
     return count if who is True else int(np.count_nonzero(who))
 
 

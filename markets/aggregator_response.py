@@ -8,6 +8,7 @@ the best profit is a convex function of ``q``, the upper envelope of one such fu
 and two pieces never change order more than once.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -140,6 +141,50 @@ class ResponseMap:
         """Demand [kWh] at the best community price (any shape)."""
         k = self.piece(utility_price)
         return np.asarray(self.demand_offset[k] + self.demand_gain[k] * utility_price)
+
+
+class ResponseOnDemand:
+    """Best answers of an aggregator, each found when the utility asks a price.
+
+    For some tens of prices that is faster than a `ResponseMap`, which knows them all. The dearer
+    the utility, the dearer the best piece of the demand; so only pieces are compared that lie
+    between the best ones of the two nearest prices that were asked before.
+
+    Parameters
+    ----------
+    curve : DemandCurve
+        Demand of the community over the prices the aggregator may ask.
+    """
+
+    def __init__(self, curve: DemandCurve) -> None:
+        self._arcs = _arcs(curve)
+        self._asked: list[float] = []
+        self._best: list[int] = []
+
+    def _answer(self, utility_price: float) -> tuple[int, float]:
+        """Return the best piece and the best price on it."""
+        place = bisect_left(self._asked, utility_price)
+        first = self._best[place - 1] if place else 0
+        last = self._best[place] if place < len(self._best) else len(self._arcs.low) - 1
+        arcs = (
+            self._arcs if last - first + 1 == len(self._arcs.low) else self._arcs[first : last + 1]
+        )
+        q = np.float64(utility_price)
+        prices = arcs.price(q)  # type: ignore[arg-type]
+        best = int(np.argmax((prices - q) * (arcs.intercept - arcs.slope * prices)))
+        if place == len(self._asked) or self._asked[place] != utility_price:
+            self._asked.insert(place, utility_price)
+            self._best.insert(place, first + best)
+        return first + best, float(prices[best])
+
+    def price(self, utility_price: float) -> float:
+        """Best community price [money/kWh]; the lowest of equally good ones."""
+        return self._answer(utility_price)[1]
+
+    def demand_kwh(self, utility_price: float) -> float:
+        """Demand [kWh] at the best community price."""
+        piece, price = self._answer(utility_price)
+        return float(self._arcs.intercept[piece] - self._arcs.slope[piece] * price)
 
 
 def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) -> ResponseMap:

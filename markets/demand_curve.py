@@ -112,9 +112,13 @@ class Bends:
         slope = inside.slope + np.concatenate(([0.0], np.cumsum(bend)))
         intercept = inside.intercept + np.concatenate(([0.0], np.cumsum(moment)))
         # Rounding leaves dust where the last battery ceases to answer; a count does not.
-        summed = abs(self.intercept) + float(
-            self.starts_slope @ np.abs(self.starts) + self.ends_slope @ np.abs(self.ends)
-        )
+        # Summed by one thread: several would cost more than they save.
+        summed = abs(self.intercept) + sum(
+            float(np.einsum("i,i->", slopes, np.abs(prices)))
+            for slopes, prices in (
+                (self.starts_slope, self.starts), (self.ends_slope, self.ends)
+            )
+        )  # fmt: skip
         jumps = None
         if len(after):
             jumps = np.concatenate(([False], step == 0, [False]))

@@ -8,9 +8,58 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hmesh.markets.demand_curve import DemandCurve
+from hmesh.markets.answers import Answers, demand_at
+from hmesh.markets.demand_curve import DemandCurve, demand_curve
 
 ROUNDING = 1e-12
+# With more lines than this, prices are halved so often before what is left is sorted.
+MANY_LINES = 5000
+HALVINGS = 8
+
+
+def prices_within(
+    answers: Answers, lowest_price: float, highest_price: float, least_kwh: float, most_kwh: float
+) -> tuple[float, float]:
+    """Return between which prices the sum of answers stays within limits.
+
+    Parameters
+    ----------
+    answers : Answers
+        The sum of several answers.
+    lowest_price, highest_price : float
+        Between which may be asked [money/kWh].
+    least_kwh, most_kwh : float
+        Between which the demand has to stay [kWh].
+
+    Returns
+    -------
+    floor, ceiling : float
+        As :func:`price_limits`.
+    """
+
+    def fits(low: float, high: float) -> tuple[float, float]:
+        return price_limits(demand_curve(answers, low, high), least_kwh, most_kwh)
+
+    def halved(below: Callable[[float], bool]) -> tuple[float, float]:
+        low, high = lowest_price, highest_price
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if below(middle) else (low, middle)
+        return low, high
+
+    # No price makes a community draw more than all of it charging.
+    draws = answers.saturated_kwh > most_kwh and demand_at(answers, lowest_price) > most_kwh
+    delivers = demand_at(answers, highest_price) < least_kwh
+    if not draws and not delivers:
+        return lowest_price, highest_price
+    if len(answers.slope) <= MANY_LINES:
+        return fits(lowest_price, highest_price)
+    floor, ceiling = lowest_price, highest_price
+    if draws:
+        floor = fits(*halved(lambda price: demand_at(answers, price) > most_kwh))[0]
+    if delivers:
+        ceiling = fits(*halved(lambda price: demand_at(answers, price) >= least_kwh))[1]
+    return floor, max(floor, ceiling)
 
 
 def price_limits(curve: DemandCurve, least_kwh: float, most_kwh: float) -> tuple[float, float]:
@@ -45,7 +94,7 @@ def price_limits(curve: DemandCurve, least_kwh: float, most_kwh: float) -> tuple
     ceiling = float(curve.edges[0])
     if len(kept):
         k = int(kept[-1])
-        ceiling = float(curve.edges[k + 1])
+        ceiling = float(curve.highs[k])
         if at_end[k] < least_kwh - dust:
             root = (float(curve.intercept[k]) - least_kwh) / float(curve.slope[k])
             ceiling = min(max(root, float(curve.edges[k])), ceiling)

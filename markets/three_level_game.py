@@ -17,7 +17,7 @@ from hmesh.markets.answers import Answers, unbounded_line
 from hmesh.markets.demand_curve import Bends, bends_of, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
-from hmesh.markets.price_limits import price_limits
+from hmesh.markets.price_limits import prices_within
 from hmesh.markets.price_windows import narrowed
 from hmesh.markets.shared_limits import within_shared_limits
 from hmesh.markets.utility_profit import best_on_line, best_with_losses, utility_profit
@@ -115,12 +115,8 @@ class Game:
         kinks = self.kinks[community]
         if self.limits_kwh is None or not kinks.answering:
             return lower, upper
-        least, most = (float(limit[community]) for limit in self.limits_kwh)
-        # No price makes a community draw more than all its vehicles charging.
-        below = kinks.saturated_kwh <= most or _demand_at(kinks, lower) <= most
-        if below and _demand_at(kinks, upper) >= least:
-            return lower, upper
-        return price_limits(demand_curve(kinks, lower, upper), least, most)
+        limits = (float(limit[community]) for limit in self.limits_kwh)
+        return prices_within(kinks, lower, upper, *limits)
 
     def captive_price(self, utility_price: float) -> float:
         """Price of a community without vehicles at ``utility_price`` [money/kWh]."""
@@ -128,11 +124,6 @@ class Game:
             return self.bounds.aggregator_upper
         lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
         return min(max(utility_price, lower), upper)
-
-
-def _demand_at(kinks: Answers, price: float) -> float:
-    """Return the demand of a community at a price [kWh]."""
-    return float(demand_curve(kinks, price, price).demand_kwh(price))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from hmesh.environment.last_digits import anything, settled
 from hmesh.runs.number_text import counted, times
-from hmesh.runs.schemes.descriptor import RETAIL, Note
+from hmesh.runs.schemes.descriptor import PLANNER, RETAIL, Note
 from hmesh.runs.schemes.registry import FromSchemes, schemes
 from hmesh.runs.strategy_names import capital, pricing_of, strategy_name
 from hmesh.runs.summary_rows import Totals
@@ -137,6 +137,14 @@ def _anarchy(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[st
     if lost:
         text = "welfare is not above 0, so that there is no price of anarchy"
         yield _told(text, dict.fromkeys(lost, "in all steps together"), names)
+    planned = [name for name in names if pricing_of(name) == PLANNER]
+    worth = {name: float(summary[name].get("welfare", 0.0)) for name in names}
+    if any(worth[name] > worth[planner] for name in names for planner in planned):
+        yield (
+            "Welfare counts what batteries hold in every step, so that a strategy that leaves more "
+            "in them has more of it. The planner's is the most from the same state of a step: what "
+            "a strategy has less than that, and the price of anarchy, compare step by step."
+        )
 
 
 def without_grid(totals: Totals) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hmesh.markets.aggregator_response import best_price, response_map
+from hmesh.markets.aggregator_response import ResponseOnDemand, best_price, response_map
 from tests.games import Community, communities
 
 LOWEST, HIGHEST = 0.0, 80.0
@@ -48,6 +48,25 @@ def test_no_other_price_earns_more(community: Community, asked: list[float]) -> 
         answers.demand_kwh(q), community.demand_kwh(mapped), rtol=1e-9, atol=1e-9
     )
     assert np.all((mapped >= LOWEST - 1e-12) & (mapped <= HIGHEST + 1e-12))
+
+
+@given(communities(), UTILITY_PRICES)
+def test_answers_on_demand_are_those_of_the_map_in_any_order(
+    community: Community, asked: list[float]
+) -> None:
+    curve = community.curve(LOWEST, HIGHEST)
+    answers, on_demand = response_map(curve, LOWEST, HIGHEST), ResponseOnDemand(curve)
+    demands = {}
+    for q in [*asked, *answers.starts.tolist(), *asked]:
+        price = on_demand.price(q)
+        demands[q] = on_demand.demand_kwh(q)
+        assert LOWEST <= price <= HIGHEST
+        earned, best = ((p - q) * float(curve.demand_kwh(p)) for p in (price, answers.price(q)))
+        scale = 1 + abs(float(best))
+        assert abs(earned - best) <= 1e-9 * scale
+        assert math.isclose(demands[q], float(curve.demand_kwh(price)), rel_tol=1e-9, abs_tol=1e-9)
+    falling = np.array([demands[q] for q in sorted(demands)])
+    assert np.all(np.diff(falling) <= 1e-9 * (1 + np.abs(falling[:-1])))
 
 
 @given(communities(), UTILITY_PRICES)

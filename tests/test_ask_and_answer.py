@@ -128,3 +128,18 @@ def test_what_binds_is_said_to_those_it_has_not_reached() -> None:
     )
     assert isinstance(once, np.ndarray)
     assert 430 < once.sum() < 570
+
+
+def test_what_is_said_once_counts_all_that_do_not_hear_it() -> None:
+    bus = MessageBus(Streams(3), loss_rate=0.4)
+    talk = Conversation(bus, "leader", 4, keeps_waits=0)
+    said = [
+        talk.say(EnergyBid(energy_kwh=np.zeros(50), **talk.about("followers", 50)))
+        for _ in range(3)
+    ]
+    single = talk.say(EnergyBid(energy_kwh=1.0, **talk.about("one", 1)))
+    silent = [np.count_nonzero(~delivery.rows) for delivery in (*said, single)]
+    lost = bus.statistics["EnergyBid"].lost
+    assert talk.unreached == sum(silent) == lost > 0
+    talk.fall_back(np.array([True, False, True]))
+    assert talk.unreached == lost + 2

@@ -23,6 +23,13 @@ LOSSES = (
     "communities.malls.feeder.loss_rate=0.05",
 )  # fmt: skip
 LIMITS = ("grid.limits=keep", "communities.homes.feeder.rating_kw=20")
+SHARED = (
+    "strategies=[three_level]", "vehicles.count=40", "vehicles.soc_start=0.3", "plots=false",
+    "vehicles.trip_reserve=false", "communities.homes.members.0.count=60", "hours=3",
+    "communities.malls.members.0.annual_kwh=5e4", "communities.offices.members.0.annual_kwh=5e4",
+    "start='2023-01-16T22:00'", "grid.connections.offices=homes-low",
+    "grid.lines.0.rating_kw=60", "game.solver=exact",
+)  # fmt: skip
 SCHOOLS = (
     "hours=33", "plots=false", "game.solver=exact",
     "school_buses.groups=[{name: a, community: rochester, schools: 3, buses: 2}]",
@@ -143,6 +150,16 @@ PRICES = {
         f"{MARKET}.follow_exact",
         given(lambda game, price: (replace(game, limits_kwh=None), price)),
         "equilibrium: communities' prices (two_level)",
+        LIMITS,
+    ),
+    "a tenth of the congestion is forgotten": Injected(
+        f"{MARKET}.unlimited_prices",
+        result(
+            lambda free, game, outcome: (
+                free + 0.1 * (np.asarray(outcome.community_price) - np.asarray(free))
+            )
+        ),
+        "limits: what prices would be without them",
         LIMITS,
     ),
     "the planner forgets what lines lose": Injected(
@@ -345,6 +362,20 @@ def test_a_fault_in_prices_fails_the_audit(injected: Injected, tmp_path: Path) -
     run_with(injected, "three-communities", (*AFTERNOON, *injected.changes), tmp_path / "run")
     failed = audit_run(tmp_path / "run").failed
     assert any(injected.check in name for name in failed), failed
+
+
+def test_a_price_without_shared_limits_that_is_the_one_with_them_fails_the_audit(
+    tmp_path: Path,
+) -> None:
+    injected = Injected(
+        f"{MARKET}.unlimited_prices",
+        given(lambda game, outcome: (game, replace(outcome, unlimited_price=None))),
+        "limits: what prices would be without them",
+    )
+    for name, fault in (("right", None), ("wrong", injected)):
+        run_with(fault, "two-voltage-levels", SHARED, tmp_path / name)
+        failed = audit_run(tmp_path / name).failed
+        assert any(injected.check in check for check in failed) == (fault is not None), failed
 
 
 @pytest.mark.parametrize("injected", SALES.values(), ids=SALES)

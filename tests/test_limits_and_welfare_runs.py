@@ -12,7 +12,10 @@ from audited_runs import FILES, outcome
 from test_audit_tampering import edit, otherwise
 
 from hmesh.markets.three_level_game import follow_exact, solve_exact
-from hmesh.runs import TABLES, audit_run
+from hmesh.runs import TABLES, audit_run, start_run
+from hmesh.runs.pictures.line_loading import OVERLOAD
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.run_summary import notes
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario
 from hmesh.runs.world.market import game_of
@@ -64,6 +67,7 @@ def test_a_run_with_losses_limits_and_shedding_passes_its_audit(folder: Path) ->
         "limits: overloads are what lines carry too much",
         "limits: an equal share of loads is shed, and no more than needed",
         "limits: rent is the difference of prices for the energy",
+        "limits: what prices would be without them",
         "welfare: satisfaction less cost of generation",
         "welfare: the planner's from the same state",
         "welfare: loss and price of anarchy follow from it",
@@ -254,6 +258,23 @@ def test_the_utility_keeps_lines_that_communities_share(solver: str) -> None:
     for _ in range(scenario.steps):
         simulation.step()
     assert moved > 0
+
+
+def test_a_line_that_prices_keep_at_its_rating_is_not_drawn_as_overloaded(tmp_path: Path) -> None:
+    """What it loses is sent beyond its rating, which is that of its far end."""
+    changes = (*SHARED, "game.solver=exact", "grid.lines.0.loss_rate=0.05", "plots=false")
+    start_run(load_scenario("two-voltage-levels", changes), tmp_path / "run")
+    data = RunData(read_run(tmp_path / "run"))
+    names, loading = data.loading()
+    line = loading[0, names.index("utility - north")]
+    assert np.isclose(line, 1.0, rtol=1e-6).any()
+    held = data.summary["three_level"]["overloaded_steps"]
+    drawn = {
+        name: int((each > OVERLOAD).sum())
+        for name, each in zip(names, loading[0], strict=True)
+        if each.max() > OVERLOAD
+    }
+    assert drawn == held
 
 
 def test_losses_and_limits_that_do_not_bind_leave_every_bit_as_it_was() -> None:

@@ -104,6 +104,15 @@ def test_nothing_out_of_the_ordinary_needs_no_note() -> None:
     assert notes({"typical": calm, "three_level": calm}) == []
 
 
+def test_more_welfare_than_the_planner_has_is_explained() -> None:
+    calm = GAME | {"counts": dict.fromkeys(COUNTS, 0), "worst": {"utility_profit_gap": 0.0}}
+    less, more = calm | {"welfare": 5.0}, calm | {"welfare": 7.0}
+    (line,) = notes({"typical": more, "planner": less})
+    assert line.startswith("Welfare counts what batteries hold in every step")
+    assert notes({"typical": less, "planner": more}) == []
+    assert notes({"typical": more, "three_level": less}) == []
+
+
 @pytest.mark.parametrize(
     "kind", [kind for kind, note in COUNTS.items() if note.text and kind != "system_exporting"]
 )

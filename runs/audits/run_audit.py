@@ -139,6 +139,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     audited = audited_grid(inputs, flows, energies, out, everybody)
     for each in schemes:
         each.grid = audited
+        each.unlimited_price = None if limits is None else limits["unlimited_price"]
         each.beside = [other for other in everybody if other.answers_beside and other is not each]
     yield from check_hours(inputs, hours, energies, out, everybody, shed)
     yield from check_lines(inputs, hours, flows, energies, out, everybody, audited)

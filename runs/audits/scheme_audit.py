@@ -102,6 +102,9 @@ class SchemeAudit:
         What knows those who answer beside its agents, set likewise.
     answers_beside
         Whether some of its agents answer beside vehicles, whom `others` knows.
+    unlimited_price
+        What limits.parquet says that communities would pay if no line had a limit [money/kWh], of
+        the shape of the hours; None where prices keep no limit.
     unknown_answers
         Why it is not known how, "" where it is.
     answers_by_design
@@ -117,6 +120,7 @@ class SchemeAudit:
     grid: "AuditedGrid | None" = None
     beside: Sequence[OthersAudit] = ()
     answers_beside = False
+    unlimited_price: NDArray[np.float64] | None = None
     unknown_answers = ""
     answers_by_design = False
     added_figures: Sequence[str] = ()

@@ -150,11 +150,19 @@ class RunData:
 
     def loading(self) -> tuple[list[str], NDArray[np.float64]]:
         """Return the lines and their loading, shape (strategies, lines, steps)."""
-        rows = self.run.table("lines", ["line", "loading"])
+        rows = self.run.table("lines", ["line", "sent_kwh", "received_kwh", "loading"])
         count = rows.num_rows // (self.steps * len(self.strategies))
         names = [str(name) for name in rows.column("line").slice(0, count).to_pylist()]
         shape = (self.steps, len(self.strategies), count)
-        return names, rows.column("loading").to_numpy().reshape(shape).transpose(1, 2, 0)
+        loading = rows.column("loading").to_numpy()
+        if self.scenario["grid"].get("limits") == "keep":
+            # Prices keep what arrives; what a line loses on the way is sent beyond it.
+            sent, received = (
+                np.abs(rows.column(name).to_numpy()) for name in ("sent_kwh", "received_kwh")
+            )
+            most = np.maximum(sent, received)
+            loading = loading * np.divide(received, most, out=np.ones_like(most), where=most > 0)
+        return names, loading.reshape(shape).transpose(1, 2, 0)
 
     @cached_property
     def recorded(self) -> int:

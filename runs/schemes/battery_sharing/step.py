@@ -10,6 +10,7 @@ from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BatteryBank, BuildingBattery
 from hmesh.agents.consumer import Building
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import charged
 from hmesh.environment.battery_messages import MeterReading
 from hmesh.environment.population import Population
@@ -201,7 +202,6 @@ class BatterySharingScheme(Scheme):
         self.own_kwh[rows] = left.own_kwh
         unplaced = left.surplus_kwh
         if self.strategy != "own_battery":
-            coordinator.fallbacks = 0
             orders = coordinator.exchange(simulation.step_index, left)
             self.fallbacks += coordinator.fallbacks
             sent = orders.sent_by(len(bank))
@@ -227,9 +227,10 @@ class BatterySharingScheme(Scheme):
             step=simulation.step_index, round=0, sender=METER,
             receiver=self.coordinators[place].batteries, count=len(bank), energy_kwh=load,
         )  # fmt: skip
-        told = simulation.bus.deliver(reading)
+        talk = Conversation(simulation.bus, METER, simulation.step_index, keeps_waits=0)
+        told = talk.say(reading)
         simulation.bus.wait()
-        self.fallbacks += len(bank) - int(np.count_nonzero(told.rows))
+        self.fallbacks += talk.unreached
         inside = bool(windows.charge[at]), bool(windows.discharge[at])
         return bank.hear_meter(told.message, told.rows, *inside)
 

@@ -20,6 +20,7 @@ from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
+from hmesh.runs.schemes.vehicles.audit_congestion import CongestionAudit
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
 from hmesh.runs.schemes.vehicles.audit_fleet import (
     check_fleet,
@@ -70,6 +71,7 @@ class VehicleSchemeAudit(SchemeAudit):
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
         )
         self.equilibrium = EquilibriumAudit(inputs, fleet)
+        self.congestion = CongestionAudit(inputs)
         self._reader = vehicle_reader(run, inputs)
         setting = inputs.of_scheme("vehicles")
         self._given = None if setting is None else ScenarioTravel(inputs, setting)
@@ -106,6 +108,8 @@ class VehicleSchemeAudit(SchemeAudit):
             return None
         game = seen.game(self.inputs)
         self.equilibrium.add(seen, game)
+        if self.unlimited_price is not None:
+            self.congestion.add(seen, game, self.unlimited_price[step, strategy])
         return seen, game
 
     def answer_nodes(self) -> NDArray[np.intp] | None:
@@ -155,6 +159,7 @@ class VehicleSchemeAudit(SchemeAudit):
         yield from self.vehicles.checks()
         if not self._behaving:
             yield from self.equilibrium.checks()
+            yield from self.congestion.checks()
         yield from by_design(self._behaving, "vehicles", self._inapplicable())
 
     def _inapplicable(self) -> list[str]:
