@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from games import SEEDS, Community, Players
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from hmesh.markets.answers import (
 )
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.three_level_game import PriceBounds
+from tests.games import SEEDS, Community, Players
 
 
 @dataclass(frozen=True)

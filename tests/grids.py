@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from games import SEEDS, Community, Players, players
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed, Places, Tree, as_tree, demand_limits, places_of
 from hmesh.markets.three_level_game import Game, Outcome, PriceBounds
+from tests.games import SEEDS, Community, Players, players
 
 
 def needed_kwh(

@@ -6,12 +6,12 @@ from typing import Any
 import mesa
 import numpy as np
 import pytest
-from audited_runs import FEW
 
 from hmesh.agents.consumer import Building, Household
 from hmesh.runs import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.audited_runs import FEW
 
 CITY = (
     "hours=48", "vehicles.count=40", "smart_homes.groups.0.count=3",

@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from answer_games import LossyCommunity, lossy_communities, lossy_community, scaled
-from games import SEEDS, Community, communities
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +18,8 @@ from hmesh.markets.answers import (
 from hmesh.markets.demand_curve import bends_of, demand_curve
 from hmesh.markets.price_windows import demand_bins
 from hmesh.markets.vehicle_response import best_response, switching_price
+from tests.answer_games import LossyCommunity, lossy_communities, lossy_community, scaled
+from tests.games import SEEDS, Community, communities
 
 LOWEST, HIGHEST = -60.0, 90.0
 PRICES = st.floats(-200, 200)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from audited_runs import outcome
 
 from hmesh.environment.errors import InputError
 from hmesh.environment.grid import Grid
@@ -19,6 +18,7 @@ from hmesh.runs.report.map_selection import window_of
 from hmesh.runs.voltages import solve_voltages
 from hmesh.runs.world.city_grid import make_city_grid
 from hmesh.runs.world.setting import make_setting
+from tests.audited_runs import outcome
 
 BUILT_IN = "two-voltage-levels"
 SHORT = ("hours=6", "vehicles.count=20", "plots=false")

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from answer_games import LossyCommunity, lossy_communities
-from audited_runs import FEW, finished
 from hypothesis import given
 from hypothesis import strategies as st
 from lying_bus import LyingBus, outcome, same
@@ -20,6 +18,8 @@ from hmesh.runs import audit_run, load_scenario, start_run
 from hmesh.runs.world import simulation as world
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.answer_games import LossyCommunity, lossy_communities
+from tests.audited_runs import FEW, finished
 
 LOSSES = ("vehicles.charge_efficiency=0.9", "vehicles.discharge_efficiency=0.85")
 

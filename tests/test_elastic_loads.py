@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_audit_tampering import edit
 
 from hmesh.agents.consumer import Building, Household
 from hmesh.environment.errors import InputError
@@ -33,6 +32,7 @@ from hmesh.runs.world.market import Decision
 from hmesh.runs.world.priced_grid import answering_nodes
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.test_audit_tampering import edit
 
 STRATEGIES = ("typical", "two_level", "three_level", "planner")
 ELASTICITY = {"value": 0.4, "reference_price": 30.0, "lower_share": 0.6, "upper_share": 1.3}

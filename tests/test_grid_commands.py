@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from test_grid_files import HEAD, ROWS, bus, cable, pandapower
 from typer.testing import CliRunner
 
 from hmesh.runs import load_scenario, start_run
 from hmesh.runs.command_line import app
+from tests.test_grid_files import HEAD, ROWS, bus, cable, pandapower
 
 FED = {"name": None, "bus": 0, "vm_pu": 1.0, "in_service": True}
 

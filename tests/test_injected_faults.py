@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audited_runs import FEW
 
 from hmesh.markets.three_level_game import follow_exact
 from hmesh.runs import audit_run, load_scenario, start_run
+from tests.audited_runs import FEW
 
 type Fault = Callable[[Any], Any]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_lying_bus import CASES, setting_of
 
 from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BatteryBank
@@ -24,6 +23,7 @@ from hmesh.agents.storage_houses import StorageHouses
 from hmesh.agents.utility_company import UtilityCompany
 from hmesh.environment.population import Population
 from hmesh.runs.world.simulation import Simulation
+from tests.test_lying_bus import CASES, setting_of
 
 LEADERS: list[tuple[type, tuple[str, ...]]] = [
     (UtilityCompany, ("negotiate", "announce")),

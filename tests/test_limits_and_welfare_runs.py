@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from audited_runs import FILES, outcome
-from test_audit_tampering import edit, otherwise
 
 from hmesh.markets.three_level_game import follow_exact, solve_exact
 from hmesh.runs import TABLES, audit_run, start_run
 from hmesh.runs.pictures.line_loading import OVERLOAD
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.headlines import headline
+from hmesh.runs.report.sentence import Figure
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.run_summary import notes
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario
 from hmesh.runs.world.market import game_of
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.audited_runs import FILES, outcome
+from tests.test_audit_tampering import edit, otherwise
 
 STRATEGIES = ("typical", "two_level", "three_level", "planner")
 # Feeders that are too small in the evening, some of them whatever the price.
@@ -147,6 +149,21 @@ def test_notes_tell_what_limits_did(folder: Path) -> None:
     told = "\n".join(notes(summary))
     assert "The limit of a line raised or lowered a community's price in a step" in told
     assert "Consumption left unserved so that lines keep their limits" in told
+
+
+def test_the_report_states_congestion_rent_and_shed_loads(folder: Path) -> None:
+    data = RunData(read_run(folder))
+    for strategy in STRATEGIES:
+        said = headline(data, strategy)
+        figures = {part.key: part.value for part in said if isinstance(part, Figure)}
+        text = "".join(str(getattr(part, "text", part)) for part in said)
+        totals = data.summary[strategy]
+        for key, words in (
+            ("congestion_rent", "by a congestion rent of"),
+            ("shed_kwh", "are shed"),
+        ):
+            assert figures.get(key, 0.0) == totals[key]
+            assert (words in text) == (abs(totals[key]) > 1e-9)
 
 
 @pytest.mark.parametrize("solver", ["exact", "negotiate", "grid"])

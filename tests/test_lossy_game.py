@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from answer_games import LossyCommunity, lossy_communities, lossy_community, lossy_players, scaled
-from games import SEEDS, Players
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -27,6 +25,14 @@ from hmesh.markets.three_level_game import (
 )
 from hmesh.markets.utility_profit import utility_profit
 from hmesh.markets.vehicle_response import best_response
+from tests.answer_games import (
+    LossyCommunity,
+    lossy_communities,
+    lossy_community,
+    lossy_players,
+    scaled,
+)
+from tests.games import SEEDS, Players
 
 LOWEST, HIGHEST = -60.0, 90.0
 

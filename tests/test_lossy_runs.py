@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given
 
 from hmesh.runs.scenarios.scenario import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.games import SEEDS
 
 INTO, OUT_OF = 0.9, 0.85
 LOSSES = [f"vehicles.charge_efficiency={INTO}", f"vehicles.discharge_efficiency={OUT_OF}"]

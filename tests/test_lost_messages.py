@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from audited_runs import FEW
 
 from hmesh.runs import audit_run, load_scenario, read_run, start_run
+from tests.audited_runs import FEW
 
 LOST = ("messages.loss_rate=0.3", "messages.keep=all", "plots=false")
 LATE = ("messages.latency_h=0.01", "messages.latency=exponential", "messages.deadline_h=0.6")

@@ -4,10 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given
 from hypothesis import strategies as st
-from incentive_games import incentive_games, interior_games
 
 from hmesh.markets.incentive_game import (
     IncentiveGame,
@@ -17,6 +15,8 @@ from hmesh.markets.incentive_game import (
 )
 from hmesh.markets.school_response import satisfaction, school_response
 from hmesh.markets.supply_curve import supply_curve
+from tests.games import SEEDS
+from tests.incentive_games import incentive_games, interior_games
 
 
 @st.composite

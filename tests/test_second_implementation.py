@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from games import Players, players
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.audits.reference.stores import AnsweringStores, Array, elastic_load
 from hmesh.runs.audits.reference.utility import PriceGame, best_utility_price
+from tests.games import Players, players
 
 SEEDS = st.integers(0, 2**32 - 1)
 LOWEST, HIGHEST = -20.0, 90.0

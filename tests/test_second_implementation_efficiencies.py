@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_second_implementation import SEEDS, draw_stores
 
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.three_level_game import Game, PriceBounds, follow_exact, solve_exact
@@ -15,6 +14,7 @@ from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame, best_utility_price
+from tests.test_second_implementation import SEEDS, draw_stores
 
 answers = pytest.importorskip("hmesh.markets.answers", reason="answers know no efficiencies")
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hmesh.markets.load_levelling import Equipment, Windows, answer_to_prices, level_load
 from hmesh.runs.audits.reference import levelling
+from tests.games import SEEDS
 
 
 @given(SEEDS, st.booleans(), st.booleans())

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given
 from hypothesis import strategies as st
-from incentive_games import incentive_games
 from numpy.typing import NDArray
 
 from hmesh.markets.incentive_game import (
@@ -24,6 +22,8 @@ from hmesh.runs.audits.reference.schools import (
     grid_cost,
     least_cost,
 )
+from tests.games import SEEDS
+from tests.incentive_games import incentive_games
 
 
 def schools_of(game: IncentiveGame, discharge_efficiency: float = 1.0) -> Schools:

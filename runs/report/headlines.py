@@ -7,7 +7,7 @@ from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.figure_layout import change, power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.scheme_headlines import of_schemes
-from hmesh.runs.report.sentence import Figure, Sentence, Totals, money
+from hmesh.runs.report.sentence import Figure, Sentence, Totals, energy, money
 from hmesh.runs.strategy_names import capital, strategy_name
 
 
@@ -20,6 +20,7 @@ def headline(data: RunData, strategy: str) -> Sentence:
         *(_of_load(data, strategy, totals) if drawn else ()),
         *of_schemes(totals, data.currency, None if strategy == first else data.summary[first]),
         *(_of_money(totals, data.currency) if drawn else ()),
+        *_of_congestion(totals, data.currency),
         *(_of_lines(totals) if drawn else ()),
     )
 
@@ -64,3 +65,19 @@ def _of_lines(totals: Totals) -> Sequence[str | Figure]:
     if len(steps) == 1:
         return [f"One line is overloaded, {worst}, in ", told, "."]
     return [f"{len(steps):,} lines are overloaded, {worst} most often, in ", told, "."]
+
+
+def _of_congestion(totals: Totals, currency: str) -> Sequence[str | Figure]:
+    """Say what limits of lines cost and what they could not prevent."""
+    text: list[str | Figure] = []
+    if anything(rent := totals.get("congestion_rent", 0.0)):
+        told = Figure("congestion_rent", rent, money(abs(rent), currency))
+        verb = "raise" if rent > 0 else "lower"
+        text += [
+            f"Limits of lines {verb} what communities pay by a congestion rent of ",
+            told,
+            ". ",
+        ]
+    if anything(totals.get("shed_kwh", 0.0)):
+        text += [energy(totals, "shed_kwh"), " of loads are shed to keep limits. "]
+    return text
