@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lying_bus import LyingBus, outcome, same
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.markets.demand_curve import demand_curve
@@ -20,6 +19,7 @@ from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.answer_games import LossyCommunity, lossy_communities
 from tests.audited_runs import FEW, finished
+from tests.lying_bus import LyingBus, outcome, same
 
 LOSSES = ("vehicles.charge_efficiency=0.9", "vehicles.discharge_efficiency=0.85")
 

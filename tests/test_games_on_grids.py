@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grids import OnGrid, community_of_equals, needed_kwh, on_grids
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from hmesh.markets.three_level_game import (
     solve_exact,
     solve_grid,
 )
+from tests.grids import OnGrid, community_of_equals, needed_kwh, on_grids
 
 SOLVERS = (solve_exact, solve_grid, solve_closed_form)
 

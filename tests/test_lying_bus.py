@@ -4,13 +4,13 @@ from functools import cache
 from typing import Any
 
 import pytest
-from lying_bus import LyingBus, outcome, same
 
 from hmesh.runs import load_scenario
 from hmesh.runs.world import simulation as world
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.audited_runs import FEW
+from tests.lying_bus import LyingBus, outcome, same
 
 ALIKE = (
     "hours=24", "start='2014-01-13T00:00'", "communities.district.members.0.businesses=8",

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grids import OnGrid, community_of_equals, on_grids
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import follow_exact, solve_closed_form, solve_exact, solve_grid
 from hmesh.markets.welfare import price_of_anarchy, satisfaction
+from tests.grids import OnGrid, community_of_equals, on_grids
 
 SEED = st.integers(0, 2**32 - 1)
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grids import OnGrid, on_grids
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from hmesh.runs.audits.reference.planner import PlannedStep
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame, allowed_prices, best_utility_price
 from tests.games import SEEDS
+from tests.grids import OnGrid, on_grids
 
 
 def tree_of(drawn: OnGrid) -> Tree:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from quick_cases import quick
-from store_answer_runs import COLUMNS, ON, finished, lived, scenario, world
 
 from hmesh.environment.errors import InputError
 from hmesh.runs import TABLES, audit_run, resume_run, start_run
 from hmesh.runs.results.result_tables import tables_of
+from tests.quick_cases import quick
+from tests.store_answer_runs import COLUMNS, ON, finished, lived, scenario, world
 from tests.test_audit_tampering import edit, otherwise
 
 FEEDERS = (
