@@ -5,8 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, nearest
-from hmesh.environment.exchange_rates import converted
+from hmesh.environment.errors import InputError
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
@@ -14,7 +13,6 @@ from hmesh.runs.scenarios.base import (
     Count,
     Efficiency,
     LossRate,
-    Money,
     Name,
     NotNegative,
     Positive,
@@ -30,6 +28,7 @@ from hmesh.runs.scenarios.base import (
     refuse,
 )
 from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
 from hmesh.runs.schemes.composite_storage.money import MONEY
 
 
@@ -196,68 +195,6 @@ class HouseDeviceSettings(Section):
     _above_lowest = check("soc_max")(above_lowest)
 
 
-class HouseTariff(Section):
-    """What houses pay and are paid."""
-
-    time_of_use: str | None = Field(
-        default="kyushu", description="built-in tariff of purchases, or null"
-    )
-    dataset: str | None = Field(
-        default=None, description="or the folder of a dataset whose market asks the price"
-    )
-    column: str = Field(default="price", description="column of its table market")
-    feed_in: Money | None = Field(
-        default=None, description="price paid for what is delivered [money/kWh], or null"
-    )
-    feed_in_year: int | None = Field(
-        default=None, description="or the year whose feed-in tariff is paid"
-    )
-    base_charge_per_month: NotNegative = money(
-        MONEY["composite_storage.tariff.base_charge_per_month"], "base charge of a month"
-    )
-
-    @check("time_of_use")
-    @classmethod
-    def _known_tariff(cls, name: str | None) -> str | None:
-        if name is not None:
-            from hmesh.environment.retail_tariff import time_of_use_names
-
-            known = time_of_use_names()
-            if name not in known:
-                raise refuse(
-                    f"no time-of-use tariff is called {name!r}",
-                    allowed=", ".join(known),
-                    suggestion=nearest(name, known),
-                )
-        return name
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        if (self.time_of_use is None) == (self.dataset is None):
-            raise refuse("time_of_use or dataset tells the price", allowed="one of them, not both")
-        if (self.feed_in is None) == (self.feed_in_year is None):
-            raise refuse("feed_in or feed_in_year tells the price", allowed="one of them, not both")
-        if self.feed_in_year is not None:
-            from hmesh.environment.retail_tariff import feed_in_of
-
-            feed_in_of(self.feed_in_year)
-        return self
-
-    def feed_in_price(self, currency: str) -> float:
-        """Return the price paid for what is delivered, in the scenario's currency [money/kWh]."""
-        from hmesh.environment.retail_tariff import CURRENCY, feed_in_of
-
-        if self.feed_in_year is not None:
-            return converted(feed_in_of(self.feed_in_year), CURRENCY, currency)
-        assert self.feed_in is not None
-        return self.feed_in
-
-
 class CompositeStorage(SchemeSection):
     """Houses with photovoltaics, heat pump, battery and thermal tank, and their managers."""
 
@@ -313,13 +250,14 @@ class CompositeStorage(SchemeSection):
 
     @property
     def files(self) -> list[str]:
-        """Files with measured needs."""
-        return [each.file for each in self._sources() if each.file is not None]
+        """Files with measured needs, and that of the tariff."""
+        tariff = [] if self.tariff.file is None else [self.tariff.file]
+        return [*self.load_files, *tariff]
 
     @property
     def load_files(self) -> list[str]:
-        """The same files: all of them hold energies."""
-        return self.files
+        """Those that hold energies."""
+        return [each.file for each in self._sources() if each.file is not None]
 
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 type Each = NDArray[np.float64]
 
 STATE = "state"
+YEAR_H = 8760.0
+# Payments that every bill has, and those that value added tax is not put on.
+OF_EVERY_BILL = ("house_purchase", "house_feed_in", "house_base_charge", "carbon_tax")
+UNTAXED = ("house_feed_in", "carbon_tax")
 # What adds up over a run, by its name in the tables and in the totals.
 ENERGIES = (
     "appliances_kwh", "heat_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh",
@@ -67,6 +71,8 @@ class CompositeStorageHouses(Scheme):
         self._community = setting.community[self._first]
         self._inhabited: list[int] = np.unique(self._community).tolist()
         self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
+        monthly = setting.bill.monthly
+        self._month = {} if monthly is None else monthly.begun(setting.houses)
 
     @property
     def deciding(self) -> AgentGroup[HomeEnergyManager]:
@@ -142,19 +148,47 @@ class CompositeStorageHouses(Scheme):
         Payer and payee are without their community; energies and amounts have the shape
         (communities,).
         """
-        prices, step = self.setting.prices, self.simulation.step_index
+        setting, step = self.setting, self.simulation.step_index
+        prices, bill = setting.prices, setting.bill
         bought = self._in_communities(self.by_group["import_kwh"])
         sold = self._in_communities(self.by_group["export_kwh"])
-        purchase, feed_in = float(prices.purchase[step]), float(prices.feed_in[step])
-        base = self.setting.base_charge[step] * self._base
+        energy, feed_in = float(bill.energy[step]), float(prices.feed_in[step])
+        base = setting.base_charge[step] * self._base
         tax = prices.carbon_tax * prices.emission_factor
         nothing = np.zeros(self._places)
-        return [
-            ("house_purchase", "houses", "utility", purchase, bought, purchase * bought),
+        monthly = self._monthly_charges()
+        paid = [
+            ("house_purchase", "houses", "utility", energy, bought, energy * bought),
+            *(
+                (f"house_fee_{name}", "houses", "utility", fee, bought, fee * bought)
+                for name, fee in bill.fees.items()
+            ),
+            *(
+                (kind, "houses", "utility", 0.0, nothing, amount)
+                for kind, amount in monthly.items()
+            ),
             ("house_feed_in", "utility", "houses", feed_in, sold, feed_in * sold),
             ("house_base_charge", "houses", "utility", 0.0, nothing, base),
             ("carbon_tax", "houses", STATE, tax, bought, tax * bought),
         ]
+        if bill.tax:
+            taxed = sum((amount for kind, *_, amount in paid if kind not in UNTAXED), nothing)
+            paid.append(("house_value_added_tax", "houses", STATE, 0.0, nothing, bill.tax * taxed))
+        return paid
+
+    def _monthly_charges(self) -> dict[str, Each]:
+        """Return the charges of a month that ends with the step, shape (communities,)."""
+        setting, step = self.setting, self.simulation.step_index
+        monthly = setting.bill.monthly
+        if monthly is None:
+            return {}
+        if not monthly.ends[step]:
+            return dict.fromkeys(monthly.kinds, np.zeros(self._places))
+        known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
+        return {
+            kind: self._in_communities(self.in_groups(amount))
+            for kind, amount in monthly.charges(known).items()
+        }
 
     def pay(self) -> None:
         """Let houses pay the utility and the tax, and be paid for what they deliver."""
@@ -176,6 +210,8 @@ class CompositeStorageHouses(Scheme):
         sums = {f"house_{name}": float(values.sum()) for name, values in self.by_group.items()}
         amounts = {kind: float(amount.sum()) for kind, *_, amount in self._payments}
         bill = amounts["house_purchase"] - amounts["house_feed_in"]
+        parts = {kind: amount for kind, amount in amounts.items() if kind not in OF_EVERY_BILL}
+        bill += sum(parts.values())
         upkeep = (
             prices.battery_wear * sums["house_discharge_kwh"]
             + prices.tank_wear * sums["house_tank_discharge_kwh"]
@@ -187,6 +223,16 @@ class CompositeStorageHouses(Scheme):
             "house_upkeep": upkeep,
             "house_carbon_tax": amounts["carbon_tax"],
             "house_running_cost": bill + upkeep + amounts["carbon_tax"],
+            **(self._by_part(amounts) if self.setting.settings.tariff.itemized else {}),
+        }
+
+    @staticmethod
+    def _by_part(amounts: dict[str, float]) -> dict[str, float]:
+        """Return the parts of the bill by their names in the totals."""
+        return {
+            f"house_bill_{kind.removeprefix('house_')}": amount
+            for kind, amount in amounts.items()
+            if kind != "carbon_tax"
         }
 
     def counts(self) -> dict[str, int]:
@@ -206,14 +252,26 @@ class CompositeStorageHouses(Scheme):
         write_step(writer, self)
 
     def move(self) -> None:
-        """Let the storages do what was decided."""
+        """Let the storages do what was decided, and the month go on."""
+        step, monthly = self.simulation.step_index, self.setting.bill.monthly
+        if monthly is not None:
+            begun = monthly.begun(self.setting.houses)
+            known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
+            for name, values in (begun if monthly.ends[step] else known).items():
+                self._month[name][...] = values
         self.houses.move(self.decided)
 
     def summary(self) -> dict[str, Any]:
         """Return what storages hold more than at first, and what they cost."""
         columns, setting = self.houses.columns, self.setting
         stored = columns.batteries["energy_kwh"].sum() - self._first_energy
-        return {
+        stated: dict[str, Any] = {}
+        if setting.settings.tariff.itemized:
+            stated = {
+                "house_years": setting.steps * setting.step_h / YEAR_H,
+                "house_lifetime_years": setting.settings.lifetime_years,
+            }
+        return stated | {
             "house_stored_change_kwh": float(stored),
             "house_tank_change_kwh": float(columns.tanks["heat_kwh"].sum()),
             "house_investment": setting.investment(self.strategy) * setting.houses,
@@ -222,8 +280,11 @@ class CompositeStorageHouses(Scheme):
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""
-        return self.houses.columns.state()
+        month = {"month": self._month} if self._month else {}
+        return {**self.houses.columns.state(), **month}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
+        for name, values in self._month.items():
+            values[...] = state["month"][name]
         self.houses.columns.restore(state)
