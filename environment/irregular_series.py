@@ -45,7 +45,9 @@ def interval_means(
         for each in (held_us, amount)
     ]
     enough = sums[0] >= 0.5 * np.diff(edges_us)
-    return np.divide(sums[1], sums[0], out=np.full(len(sums[0]), np.nan), where=enough)
+    means: NDArray[np.float64] = np.full(len(sums[0]), np.nan)
+    np.divide(sums[1], sums[0], out=means, where=enough)
+    return means
 
 
 def register_energies(

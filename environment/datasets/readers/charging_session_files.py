@@ -1,7 +1,6 @@
 """Charging sessions: exports of evcc, and files of ACN-Data."""
 
 import json
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -74,7 +73,8 @@ def _evcc_json(source: Path, wishes: Wishes) -> Foreign:
     found = _json(source)
     items = found.get("result") if isinstance(found, dict) else found
     rows = []
-    for number, item in _items(source, items, "a list of sessions, or {result: [...]}"):
+    sessions = _items(source, items, "a list of sessions, or {result: [...]}")
+    for number, item in sessions:
         place = f"{source}, session {number}"
         start, end = (_iso(place, item, key) for key in ("created", "finished"))
         if end.year == _NEVER:
@@ -89,7 +89,7 @@ def _evcc_json(source: Path, wishes: Wishes) -> Foreign:
             }
         )
     zone = wishes.time_zone or "UTC"
-    return _sessions(source, "evcc", rows, len(items), zone, "utc", wishes)
+    return _sessions(source, "evcc", rows, len(sessions), zone, "utc", wishes)
 
 
 def read_acn(source: Path, wishes: Wishes) -> Foreign:
@@ -112,7 +112,8 @@ def read_acn(source: Path, wishes: Wishes) -> Foreign:
     found = _json(source)
     items = found.get("_items") if isinstance(found, dict) else found
     rows, zones = [], set()
-    for number, item in _items(source, items, "_items of ACN-Data"):
+    sessions = _items(source, items, "_items of ACN-Data")
+    for number, item in sessions:
         place = f"{source}, session {number}"
         times = []
         for key in ("connectionTime", "disconnectTime"):
@@ -138,7 +139,7 @@ def read_acn(source: Path, wishes: Wishes) -> Foreign:
         message = f"sessions are in {', '.join(sorted(zones))}"
         raise InputError([Problem(str(source), message, "--time-zone with one of them")])
     zone = wishes.time_zone or next(iter(zones), "UTC")
-    return _sessions(source, "ACN-Data", rows, len(items), zone, "utc", wishes)
+    return _sessions(source, "ACN-Data", rows, len(sessions), zone, "utc", wishes)
 
 
 def _sessions(
@@ -199,7 +200,7 @@ def _json(source: Path) -> Any:
         raise InputError([Problem(str(source), f"is not JSON: {error}")]) from None
 
 
-def _items(source: Path, items: Any, allowed: str) -> Iterable[tuple[int, dict[str, Any]]]:
+def _items(source: Path, items: Any, allowed: str) -> list[tuple[int, dict[str, Any]]]:
     if not isinstance(items, list) or not items:
         raise InputError([Problem(str(source), "holds no sessions", allowed)])
     wrong = [
@@ -209,7 +210,7 @@ def _items(source: Path, items: Any, allowed: str) -> Iterable[tuple[int, dict[s
     ]
     if wrong:
         raise InputError(shortened(wrong))
-    return enumerate(items, start=1)
+    return list(enumerate(items, start=1))
 
 
 def _iso(place: str, item: dict[str, Any], key: str) -> datetime:

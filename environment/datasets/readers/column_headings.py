@@ -63,7 +63,8 @@ def headings_of(table: TextTable, first: int, wishes: Wishes) -> list[Heading]:
     InputError
         With each column whose unit is not said, or that another holds already.
     """
-    problems, found = [], []
+    problems: list[Problem] = []
+    found: list[Heading] = []
     seen: dict[tuple[str, str], str] = {}
     for index in range(first, len(table.header)):
         text = table.header[index]

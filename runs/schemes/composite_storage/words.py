@@ -83,8 +83,8 @@ def _whether_it_pays(every: Sequence[Totals]) -> list[Row]:
         return []
 
     def saving(totals: Totals) -> float:
-        saved: float = without["house_running_cost"] - totals["house_running_cost"]
-        return saved / totals["house_years"]
+        saved = without["house_running_cost"] - totals["house_running_cost"]
+        return float(saved / totals["house_years"])
 
     def payback(totals: Totals) -> float | None:
         if not anything(totals["house_investment"]):
