@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -28,7 +28,7 @@ class Problem:
     message: str
     allowed: str = ""
     suggestion: str = ""
-    line: int = 0
+    line: int = field(default=0, kw_only=True)
 
     def __str__(self) -> str:
         """Return the problem in one line."""
