@@ -110,8 +110,10 @@ class CompositeStorageAudit(SchemeAudit):
             Payments("carbon_tax", houses, STATE, bought, tax * bought, inhabited),
         ]
         if tariff.value_added_tax:
-            taxed = sum(each.amount for each in due if each.kind not in UNTAXED)
-            amount = tariff.value_added_tax * taxed
+            amount = np.zeros_like(bought)
+            for paid in due:
+                if paid.kind not in UNTAXED:
+                    amount += tariff.value_added_tax * paid.amount
             due.append(
                 Payments("house_value_added_tax", houses, STATE, 0.0 * bought, amount, inhabited)
             )

@@ -69,8 +69,10 @@ def house_bill(tariff: HouseTariff, scenario: Scenario, calendar: Calendar) -> H
         longer than the interval of a demand charge.
     """
     steps = scenario.steps
-    demand = [(charge.band, charge.price_per_kw, charge.interval, f"{PLACE}.demand_charges.{n}")
-              for n, charge in enumerate(tariff.demand_charges)]  # fmt: skip
+    demand: list[tuple[TimeBand, float, int, str]] = [
+        (charge.band, charge.price_per_kw, charge.interval, f"{PLACE}.demand_charges.{n}")
+        for n, charge in enumerate(tariff.demand_charges)
+    ]
     if tariff.bands:
         bands = [(band.band, band.price) for band in tariff.bands]
         energy = band_prices(bands, calendar, steps, f"{PLACE}.bands")
