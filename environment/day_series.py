@@ -23,7 +23,8 @@ def day_series(
     steps : int
         Number of steps, from the first on.
     hours_of_day : callable
-        Takes a date, returns its figures by clock hour, array of shape (24,).
+        Takes a date, returns its figures by clock hour, array of shape (24,), or by quarter of
+        an hour, array of shape (96,).
 
     Returns
     -------
@@ -40,6 +41,7 @@ def day_series(
         day = local.date()
         if day not in days:
             days[day] = hours_of_day(day)
-        sampled[sample] = days[day][local.hour]
+        figures = days[day]
+        sampled[sample] = figures[(60 * local.hour + local.minute) * len(figures) // 1440]
     means: NDArray[np.float64] = sampled.reshape(steps, parts).mean(axis=1)
     return means

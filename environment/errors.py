@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -20,12 +20,15 @@ class Problem:
         What may stand there instead.
     suggestion
         The nearest right name, where there is one.
+    line
+        Line of the file at which the key stands, 0 where that is not known or said already.
     """
 
     place: str
     message: str
     allowed: str = ""
     suggestion: str = ""
+    line: int = field(default=0, kw_only=True)
 
     def __str__(self) -> str:
         """Return the problem in one line."""
@@ -34,6 +37,8 @@ class Problem:
             remedies.append(f"allowed: {self.allowed}")
         if self.suggestion:
             remedies.append(f"did you mean '{self.suggestion}'?")
+        if self.line:
+            remedies.append(f"line {self.line}")
         text = f"{self.place}: {self.message}" if self.place else self.message
         text = f"{text} ({'; '.join(remedies)})" if remedies else text
         return " ".join(text.split())

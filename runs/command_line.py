@@ -114,6 +114,15 @@ def import_data(
     ] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217 code of the prices.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the data.")] = None,
+    time_format: Annotated[
+        str | None, typer.Option(help="How times are written, such as '%d.%m.%Y %H:%M'.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of the numbers: kWh, kW, Wh, W, kWh-register...")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal mark: '.' or ','.")] = None,
+    labels: Annotated[str | None, typer.Option(help="What times label: start or end.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Length of an interval [min].")] = None,
     loss_at: Annotated[
         str | None,
         typer.Option(help="Of a grid: loading that gives loss rates, or loads. [default: 0.5]"),
@@ -134,7 +143,9 @@ def import_data(
             typer.echo(line)
         return
     load_plugins((), Path.cwd(), plugins or ())
-    wishes = Wishes(time_zone, start, clock, currency, licence)
+    wishes = Wishes(
+        time_zone, start, clock, currency, licence, time_format, unit, decimal, labels, resolution
+    )
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)
     typer.echo(f"dataset: {out}")

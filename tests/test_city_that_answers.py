@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError
-from hmesh.runs import audit_run, load_scenario, start_run
+from hmesh.runs import audit_run, load_scenario, read_run, start_run
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.test_audit_tampering import edit
@@ -299,6 +299,38 @@ def test_the_audit_of_answers_passes(finished: Path) -> None:
     made = "\n".join(report.lines())
     for name in ("answer to the price", "answer as suits them", "prices (three_level)"):
         assert name in made
+
+
+def test_what_storages_answer_is_no_part_of_a_stated_bill(tmp_path: Path) -> None:
+    tariff = {
+        "bands": [{"price": 20.0}], "feed_in": 7.0, "fees": {"grid": 4.0}, "value_added_tax": 0.1,
+        "base_charge_per_month": 300.0, "demand_charges": [{"price_per_kw": 9.0, "interval": 60}],
+    }  # fmt: skip
+    keys = ANSWERING | {
+        "composite_storage.tariff": tariff,
+        "record.accounts": "all",
+        "hours": 5,
+        "strategies": ["everybody_shares"],
+    }
+    start_run(scenario(tmp_path, keys), tmp_path / "run")
+    report = audit_run(tmp_path / "run")
+    assert report.passed, "\n".join(report.lines())
+    run = read_run(tmp_path / "run")
+    bill = run.summary["everybody_shares"]
+    assert "house_bill_response" not in bill
+    parts = [amount for name, amount in bill.items() if name.startswith("house_bill_")]
+    assert bill["house_bill"] == pytest.approx(sum(parts) - 2 * bill["house_bill_feed_in"])
+    # Accounts of houses hold both.
+    ledger = run.table("ledger").to_pandas()
+    kinds = ledger[ledger["payer"].str.startswith("houses@")].groupby("kind")["amount"].sum()
+    assert {"house_response", "house_fee_grid", "house_demand_charge"} <= set(
+        kinds[kinds != 0].index
+    )
+    accounts = run.table("accounts").to_pandas()
+    houses = accounts[accounts["kind"] == "houses"]
+    got = ledger[ledger["payee"].str.startswith("houses@")]["amount"].sum()
+    due = houses["paid"].sum() - houses["received"].sum()
+    assert due == pytest.approx(kinds.sum() - got)
 
 
 QUICK = ("exchange_kwh", "charged_kwh")

@@ -168,7 +168,7 @@ def test_heat_beyond_what_a_house_can_make_is_told_not_hidden(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ("tariff={feed_in: 7, feed_in_year: 2015}", "feed_in or feed_in_year"),
+        ("tariff={feed_in: 7, feed_in_year: 2015}", "feed_in and feed_in_year are given"),
         ("tariff={feed_in_year: 2008}", "2009 to 2021"),
         ("tariff={time_of_use: kyushuu, feed_in: 7}", "kyushu"),
         ("groups.0.community=kitakyushuu", "kitakyushu"),

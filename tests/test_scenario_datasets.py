@@ -120,7 +120,7 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
     path = scenario(tmp_path, communities={"homes": {"members": [group]}})
     (told,) = problems(path)
     assert told.startswith("scenario.yaml: communities.homes.members.0.dataset: ")
-    assert told.endswith("did you mean 'data/street'?)")
+    assert told.endswith("did you mean 'data/street'?; line 14)")
     group = {"kind": "household", "name": "a", "dataset": "data/street", "members": ["wiht"]}
     path = scenario(
         tmp_path, communities={n: {"members": [group]} for n in ("homes", "malls", "offices")}

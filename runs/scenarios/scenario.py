@@ -74,7 +74,7 @@ from hmesh.runs.scenarios.time_span import (
     whole_steps,
 )
 from hmesh.runs.scenarios.travel_section import PlannedTravel, Travel, between
-from hmesh.runs.scenarios.yaml_reader import place
+from hmesh.runs.scenarios.yaml_reader import place, with_lines
 from hmesh.runs.schemes.descriptor import RETAIL
 from hmesh.runs.schemes.registry import on_change, schemes, sections_first
 from hmesh.runs.world.dataset_files import dataset_files
@@ -458,7 +458,7 @@ def load_scenario(
     except ValidationError as error:
         problems += problems_of(error, Scenario, name_place)
     if problems:
-        raise InputError(problems)
+        raise InputError(with_lines(problems, text, path.name))
     scenario._plugins = loaded
     return scenario
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -74,6 +75,53 @@ def place(source: str, keys: Sequence[str | int]) -> str:
     parts = [str(key) for key in keys]
     short = [part if len(part) <= _LONGEST_KEY else f"{part[:_LONGEST_KEY]}..." for part in parts]
     return f"{source}: {'.'.join(short)}" if keys else source
+
+
+def with_lines(problems: Sequence[Problem], text: str, source: str) -> list[Problem]:
+    """Return problems with the line of the file at which their key stands.
+
+    A key that is missing gets the line of the section that lacks it.
+
+    Parameters
+    ----------
+    problems
+        Problems, some of them at places as `place` names them.
+    text
+        The YAML, which could be read.
+    source
+        The name of its file.
+    """
+    node = yaml.compose(text, Loader=_Loader)
+    lines: dict[str, int] = {}
+    if node is not None:
+        _add_lines(node, "", lines)
+    found = []
+    for problem in problems:
+        name, _, dotted = problem.place.partition(": ")
+        if name != source or not dotted or problem.line:
+            found.append(problem)
+            continue
+        keys = dotted
+        while keys and keys not in lines:
+            keys = keys.rpartition(".")[0]
+        found.append(replace(problem, line=lines.get(keys, 0)))
+    return found
+
+
+def _add_lines(node: yaml.Node, before: str, lines: dict[str, int]) -> None:
+    """Enter the line of each key and each part of a list, by its dotted path."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            path = f"{before}{key.value}"
+            if path not in lines:
+                lines[path] = key.start_mark.line + 1
+                _add_lines(value, f"{path}.", lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            path = f"{before}{index}"
+            if path not in lines:
+                lines[path] = value.start_mark.line + 1
+                _add_lines(value, f"{path}.", lines)
 
 
 class _TooMuchError(Exception):

@@ -14,7 +14,7 @@ from hmesh.environment.errors import InputError, Problem, impossible_path, neare
 from hmesh.environment.local_times import shown
 from hmesh.runs.plugins.registered import READERS, REGISTER, Registered
 from hmesh.runs.scenarios.problems import problems_of
-from hmesh.runs.scenarios.yaml_reader import place, read_yaml
+from hmesh.runs.scenarios.yaml_reader import place, read_yaml, with_lines
 
 if TYPE_CHECKING:
     from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
@@ -57,7 +57,7 @@ def load_description(folder: Path) -> Description:
         return Description.model_validate(given)
     except ValidationError as error:
         problems = problems_of(error, Description, lambda keys: place(str(path), keys))
-        raise InputError(problems) from None
+        raise InputError(with_lines(problems, text, str(path))) from None
 
 
 def load_dataset(folder: Path, tables: Collection[str] | None = None) -> Dataset:

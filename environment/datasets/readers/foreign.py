@@ -33,6 +33,16 @@ class Wishes:
         ISO 4217 code of the prices.
     licence
         Licence of the data.
+    time_format
+        How times are written, in the way of `strptime`.
+    unit
+        Unit of the numbers, such as kWh, or kWh-register of a meter that counts up.
+    decimal
+        What parts the whole from the fraction of numbers, "." or ",".
+    labels
+        Whether times label the start or the end of their interval.
+    resolution
+        Length of an interval [min].
     """
 
     time_zone: str | None = None
@@ -40,6 +50,11 @@ class Wishes:
     clock: str | None = None
     currency: str | None = None
     licence: str | None = None
+    time_format: str | None = None
+    unit: str | None = None
+    decimal: str | None = None
+    labels: str | None = None
+    resolution: int | None = None
 
     def needed(self, name: str, why: str, example: str) -> str:
         """Return a wish that cannot be done without.

@@ -14,6 +14,12 @@ KINDS: dict[str, str] = {
     "epw": "EnergyPlus weather file",
     "tmy3": "TMY3 weather file",
     "simbench": "LoadProfile.csv of SimBench",
+    "csv": "CSV file or spreadsheet with a column for each building or quantity",
+    "home_assistant": "history of Home Assistant, as its page exports it",
+    "evcc": "charging sessions of evcc, CSV or JSON",
+    "acn": "charging sessions of ACN-Data, JSON",
+    "entsoe": "day-ahead prices of the ENTSO-E Transparency Platform, CSV",
+    "renewables_ninja": "photovoltaics of renewables.ninja, CSV",
 }
 
 
@@ -57,6 +63,22 @@ def read_foreign(
             from hmesh.environment.datasets.readers.weather import read_tmy3 as read
         case "simbench":
             from hmesh.environment.datasets.readers.simbench import read_simbench as read
+        case "csv":
+            from hmesh.environment.datasets.readers.wide_table import read_wide_csv as read
+        case "home_assistant":
+            from hmesh.environment.datasets.readers.home_assistant import (
+                read_home_assistant as read,
+            )
+        case "evcc":
+            from hmesh.environment.datasets.readers.charging_session_files import read_evcc as read
+        case "acn":
+            from hmesh.environment.datasets.readers.charging_session_files import read_acn as read
+        case "entsoe":
+            from hmesh.environment.datasets.readers.entsoe import read_entsoe as read
+        case "renewables_ninja":
+            from hmesh.environment.datasets.readers.renewables_ninja import (
+                read_renewables_ninja as read,
+            )
         case _ if kind in more:
             return more[kind](source, wishes)
         case _:

@@ -21,12 +21,13 @@ from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.audit_answers import check_house_answers
+from hmesh.runs.schemes.composite_storage.audit_bills import BillAudit
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
-from hmesh.runs.schemes.composite_storage.step import ENERGIES, STATE
+from hmesh.runs.schemes.composite_storage.step import ENERGIES, OF_EVERY_BILL, STATE, UNTAXED
 from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.strategy_names import strategies_within
 
@@ -140,38 +141,90 @@ class CompositeStorageAudit(SchemeAudit):
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
         base = sum(
             np.where(each.there, each.amount, 0.0)
-            for each in self.payments()
+            for each in self._bill()
             if each.kind == "house_base_charge"
         )
         kept: NDArray[np.float64] = (1.0 - share) * price * self._placed(self.sums["export_kwh"])
         return kept + base
 
     def payments(self) -> Sequence[Payments]:
-        """Return what houses pay for purchases, base charge and tax, and get for feed-in."""
+        """Return what houses pay by their bills, and for what storages answer."""
+        bill = self._bill()
+        if not bill or self.responses is None:
+            return bill
+        return [self.responses.payments("house_response", "houses"), *bill]
+
+    def _bill(self) -> Sequence[Payments]:
+        """Return what houses pay for purchases, by month and as tax, and get for feed-in."""
         bought, sold = (self._placed(self.sums[name]) for name in ("import_kwh", "export_kwh"))
         setting = self.setting
         if setting is None:
             return ()
-        prices = setting.prices
+        prices, tariff = setting.prices, self.settings.tariff
         inhabited = np.zeros(bought.shape, dtype=np.bool_)
         inhabited[:, :, self.community] = True
         each = np.bincount(setting.community, minlength=bought.shape[2])
         base = setting.base_charge[:, None, None] * each + np.zeros_like(bought)
         tax = prices.carbon_tax * prices.emission_factor
         houses, utility = "houses@{community}", "utility"
-        purchase, feed_in = prices.purchase[:, None, None], prices.feed_in[:, None, None]
-        if (share := self.settings.tariff.feed_in_share) is not None:
+        energy, feed_in = self._energy_prices[:, None, None], prices.feed_in[:, None, None]
+        if (share := tariff.feed_in_share) is not None:
             utility = "aggregator@{community}"
-            purchase = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
-            feed_in = share * purchase
-        answers = self.responses
-        return (
-            *([] if answers is None else [answers.payments("house_response", "houses")]),
-            Payments("house_purchase", houses, utility, bought, purchase * bought, inhabited),
+            energy = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+            feed_in = share * energy
+        due = [
+            Payments("house_purchase", houses, utility, bought, energy * bought, inhabited),
+            *(
+                Payments(f"house_fee_{name}", houses, utility, bought, fee * bought, inhabited)
+                for name, fee in tariff.fees.items()
+            ),
+            *(
+                Payments(kind, houses, utility, 0.0 * bought, amount, inhabited)
+                for kind, amount in self._monthly.items()
+            ),
             Payments("house_feed_in", utility, houses, sold, feed_in * sold, inhabited),
             Payments("house_base_charge", houses, utility, 0.0 * bought, base, inhabited),
             Payments("carbon_tax", houses, STATE, bought, tax * bought, inhabited),
-        )
+        ]
+        if tariff.value_added_tax:
+            amount = np.zeros_like(bought)
+            for paid in due:
+                if paid.kind not in UNTAXED:
+                    amount += tariff.value_added_tax * paid.amount
+            due.append(
+                Payments("house_value_added_tax", houses, STATE, 0.0 * bought, amount, inhabited)
+            )
+        return due
+
+    @cached_property
+    def _bills(self) -> BillAudit:
+        assert self.setting is not None
+        return BillAudit(self.inputs, self.setting, self.settings.tariff)
+
+    @cached_property
+    def _energy_prices(self) -> NDArray[np.float64]:
+        return self._bills.energy()
+
+    @cached_property
+    def _monthly(self) -> Mapping[str, NDArray[np.float64]]:
+        """Charges of months; those of the ledger where not all houses are written down."""
+        setting, replay = self.setting, self.replay
+        assert setting is not None
+        if setting.bill.monthly is None:
+            return {}
+        if replay is not None and replay.recorded == setting.houses:
+            return self._bills.monthly(replay.rows["import_kwh"])
+        rows = self.run.table("ledger").to_pandas()
+        found = {}
+        times = rows["time"].drop_duplicates().tolist()
+        for kind in setting.bill.monthly.kinds:
+            found[kind] = np.zeros(self.hours["net_kwh"].shape)
+            of_kind = rows[rows["kind"] == kind]
+            at = [times.index(time) for time in of_kind["time"]]
+            s = [self.inputs.strategies.index(name) for name in of_kind["strategy"]]
+            m = [self.inputs.communities.index(p.partition("@")[2]) for p in of_kind["payer"]]
+            found[kind][at, s, m] = of_kind["amount"].to_numpy()
+        return found
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the summary, by step and of the run."""
@@ -190,8 +243,15 @@ class CompositeStorageAudit(SchemeAudit):
             unmet = replay.rows["unmet_heat_kwh"] > 0
             by_step["counts.houses_without_enough_heat"] = unmet.sum(axis=2).astype(float)
         prices = setting.prices
-        paid = {each.kind: each.amount.sum(axis=2) for each in self.payments()}
+        paid = {each.kind: each.amount.sum(axis=2) for each in self._bill()}
         bill = paid["house_purchase"] - paid["house_feed_in"]
+        bill = bill + sum(amount for kind, amount in paid.items() if kind not in OF_EVERY_BILL)
+        if self.settings.tariff.itemized:
+            by_step |= {
+                f"house_bill_{kind.removeprefix('house_')}": amount
+                for kind, amount in paid.items()
+                if kind != "carbon_tax"
+            }
         upkeep = (
             prices.battery_wear * of_all["discharge_kwh"]
             + prices.tank_wear * of_all["tank_discharge_kwh"]
@@ -218,7 +278,14 @@ class CompositeStorageAudit(SchemeAudit):
         more, less = (each[-1].sum(axis=1) for each in self._answered("tank"))
         last = last + devices.cop * (eta_tank * more - less / eta_tank)
         houses = float(setting.houses)
-        return by_step, {
+        of_run: Figures = {}
+        if self.settings.tariff.itemized:
+            years = self.inputs.steps * self.inputs.step_h / 8760.0
+            of_run = {
+                "house_years": np.full(len(self.strategies), years),
+                "house_lifetime_years": np.full(len(self.strategies), self.settings.lifetime_years),
+            }
+        return by_step, of_run | {
             "house_stored_change_kwh": charged,
             "house_tank_change_kwh": last,
             "house_investment": np.array([setting.investment(s) for s in self.strategies]) * houses,
@@ -244,7 +311,11 @@ class CompositeStorageAudit(SchemeAudit):
             yield Check(f"{PREFIX}house by house", None, np.nan, 0.0, "", note=FILE_GONE)
             return
         yield self._needs(setting)
+        yield from self._bills.checks()
         assert self.replay is not None
+        if setting.bill.monthly is not None and self.replay.recorded < setting.houses:
+            note = f"only {self.replay.recorded:,} of {setting.houses:,} houses are written down"
+            yield Check(f"{PREFIX}charges of months", None, np.nan, 0.0, "", note=note)
         behaving = behaviours_of(self.inputs, "composite_storage")
         yield from self.replay.checks(supplied(self.hours), self.sums, by_rules=not behaving)
         yield from by_design(behaving, "managers", ["managers decide by their rules"])

@@ -1,13 +1,11 @@
 """The houses with storages of a scenario: needs, devices, sizes, tariff and what money costs."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
-from hmesh.environment.exchange_rates import converted
+from hmesh.environment.errors import InputError
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
@@ -15,7 +13,6 @@ from hmesh.runs.scenarios.base import (
     Count,
     Efficiency,
     LossRate,
-    Money,
     Name,
     NotNegative,
     Positive,
@@ -32,6 +29,7 @@ from hmesh.runs.scenarios.base import (
 )
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.price_response_section import PriceResponse
+from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
 from hmesh.runs.schemes.composite_storage.money import MONEY
 
 
@@ -198,113 +196,6 @@ class HouseDeviceSettings(Section):
     _above_lowest = check("soc_max")(above_lowest)
 
 
-# What `tariff` may be in place of a section.
-COMMUNITY = "community"
-
-
-class HouseTariff(Section):
-    """What houses pay and are paid."""
-
-    community: bool = Field(
-        default=False,
-        description="whether the price of their community is what they pay; `tariff: community` "
-        "says the same",
-    )
-    feed_in_share: NotNegative | None = Field(
-        default=None,
-        description="what of that price is paid for what is delivered, 1 with community unless "
-        "given [1], or null",
-    )
-    time_of_use: str | None = Field(
-        default="kyushu", description="built-in tariff of purchases, or null"
-    )
-    dataset: str | None = Field(
-        default=None, description="or the folder of a dataset whose market asks the price"
-    )
-    column: str = Field(default="price", description="column of its table market")
-    feed_in: Money | None = Field(
-        default=None, description="price paid for what is delivered [money/kWh], or null"
-    )
-    feed_in_year: int | None = Field(
-        default=None, description="or the year whose feed-in tariff is paid"
-    )
-    base_charge_per_month: NotNegative = money(
-        MONEY["composite_storage.tariff.base_charge_per_month"], "base charge of a month"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_a_community(cls, given: Any) -> Any:
-        """Return what `community` stands for, where it is given."""
-        if given == COMMUNITY:
-            given = {"community": True}
-        if isinstance(given, Mapping) and given.get("community") is True:
-            own = {"time_of_use": None, "feed_in_share": 1.0, "base_charge_per_month": 0.0}
-            return own | dict(given)
-        return given
-
-    @check("time_of_use")
-    @classmethod
-    def _known_tariff(cls, name: str | None) -> str | None:
-        if name is not None:
-            from hmesh.environment.retail_tariff import time_of_use_names
-
-            known = time_of_use_names()
-            if name not in known:
-                raise refuse(
-                    f"no time-of-use tariff is called {name!r}",
-                    allowed=", ".join(known),
-                    suggestion=nearest(name, known),
-                )
-        return name
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        if self.community:
-            return self._nothing_of_others()
-        if self.feed_in_share is not None:
-            raise refuse(
-                "feed_in_share is a share of the price of a community",
-                place="feed_in_share", allowed="null, or community: true",
-            )  # fmt: skip
-        if (self.time_of_use is None) == (self.dataset is None):
-            raise refuse("time_of_use or dataset tells the price", allowed="one of them, not both")
-        if (self.feed_in is None) == (self.feed_in_year is None):
-            raise refuse("feed_in or feed_in_year tells the price", allowed="one of them, not both")
-        if self.feed_in_year is not None:
-            from hmesh.environment.retail_tariff import feed_in_of
-
-            feed_in_of(self.feed_in_year)
-        return self
-
-    def _nothing_of_others(self) -> Self:
-        others = ("time_of_use", "dataset", "feed_in", "feed_in_year")
-        problems = [
-            Problem(name, "the price of the community is what houses pay", "null")
-            for name in others
-            if getattr(self, name) is not None
-        ]
-        if self.feed_in_share is None:
-            problems.append(Problem("feed_in_share", "nothing tells the price", "0 or more"))
-        if problems:
-            raise InputError(problems)
-        return self
-
-    def feed_in_price(self, currency: str) -> float:
-        """Return the price paid for what is delivered, in the scenario's currency [money/kWh]."""
-        from hmesh.environment.retail_tariff import CURRENCY, feed_in_of
-
-        if self.feed_in_year is not None:
-            return converted(feed_in_of(self.feed_in_year), CURRENCY, currency)
-        assert self.feed_in is not None
-        return self.feed_in
-
-
 class CompositeStorage(SchemeSection):
     """Houses with photovoltaics, heat pump, battery and thermal tank, and their managers."""
 
@@ -386,13 +277,14 @@ class CompositeStorage(SchemeSection):
 
     @property
     def files(self) -> list[str]:
-        """Files with measured needs."""
-        return [each.file for each in self._sources() if each.file is not None]
+        """Files with measured needs, and that of the tariff."""
+        tariff = [] if self.tariff.file is None else [self.tariff.file]
+        return [*self.load_files, *tariff]
 
     @property
     def load_files(self) -> list[str]:
-        """The same files: all of them hold energies."""
-        return self.files
+        """Those that hold energies."""
+        return [each.file for each in self._sources() if each.file is not None]
 
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:

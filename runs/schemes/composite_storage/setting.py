@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.storage_houses import HousePopulations, LocalTariff
-from hmesh.environment.exchange_rates import converted
-from hmesh.environment.retail_tariff import CURRENCY, base_charge, time_of_use
+from hmesh.environment.retail_tariff import base_charge
 from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.house_programme import Stored
+from hmesh.runs.schemes.composite_storage.bill_parts import house_bill
 from hmesh.runs.schemes.composite_storage.section import (
     CompositeStorage,
     StorageHouseGroup,
@@ -21,7 +21,6 @@ from hmesh.runs.schemes.composite_storage.section import (
 from hmesh.runs.schemes.composite_storage.sources import HouseSources
 from hmesh.runs.strategy_names import STRATEGIES_OF
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.tariff import market_prices
 
 type Series = NDArray[np.float64]
 
@@ -46,6 +45,8 @@ class CompositeStorageSetting:
         The communities of the scenario.
     series : HouseSeries
         What houses need and generate.
+    bill : HouseBill
+        The parts of what they pay.
     prices : HousePrices
         What they pay, steps by steps; prices of 0 where their communities ask what they pay.
     base_charge : array, shape (steps,)
@@ -73,21 +74,10 @@ class CompositeStorageSetting:
         nodes = [grid.node_index[f"{g.community}/{g.name}"] for g in settings.groups]
         self.node = np.repeat(np.array(nodes, dtype=np.intp), sizes)
         tariff, devices = settings.tariff, settings.devices
-        feed_in = 0.0
-        if tariff.community:
-            # What communities ask is known when their prices are set.
-            purchase = np.zeros(self.steps)
-        elif tariff.dataset is not None:
-            purchase, _ = market_prices(scenario, calendar, tariff.dataset, tariff.column)
-        else:
-            assert tariff.time_of_use is not None
-            built_in = time_of_use(tariff.time_of_use, calendar, self.steps)
-            purchase = converted(built_in, CURRENCY, scenario.currency)
-        if not tariff.community:
-            feed_in = tariff.feed_in_price(scenario.currency)
+        self.bill = house_bill(tariff, scenario, calendar)
         self.prices = HousePrices(
-            purchase=purchase,
-            feed_in=np.full(self.steps, feed_in),
+            purchase=self.bill.purchase,
+            feed_in=self.bill.feed_in,
             battery_wear=devices.battery_wear,
             tank_wear=devices.tank_wear,
             carbon_tax=settings.carbon_tax,

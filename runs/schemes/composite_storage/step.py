@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 type Each = NDArray[np.float64]
 
 STATE = "state"
+YEAR_H = 8760.0
+# Payments that every bill has, and those that value added tax is not put on.
+OF_EVERY_BILL = ("house_purchase", "house_feed_in", "house_base_charge", "carbon_tax")
+UNTAXED = ("house_feed_in", "carbon_tax")
 # What adds up over a run, by its name in the tables and in the totals.
 ENERGIES = (
     "appliances_kwh", "heat_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh",
@@ -74,6 +78,8 @@ class CompositeStorageHouses(Scheme):
         self._community = setting.community[self._first]
         self._inhabited = setting.inhabited
         self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
+        monthly = setting.bill.monthly
+        self._month = {} if monthly is None else monthly.begun(setting.houses)
 
     def _responses(self) -> StoreResponses | None:
         """Return what answers to the price of the step: batteries and tanks of all houses."""
@@ -179,26 +185,52 @@ class CompositeStorageHouses(Scheme):
 
         Payer and payee are without their community; the arrays have the shape (communities,).
         """
-        prices, step = self.setting.prices, self.simulation.step_index
+        setting, step = self.setting, self.simulation.step_index
+        prices, bill = setting.prices, setting.bill
         bought = self._in_communities(self.by_group["import_kwh"])
         sold = self._in_communities(self.by_group["export_kwh"])
-        if (share := self.setting.settings.tariff.feed_in_share) is None:
+        if (share := setting.settings.tariff.feed_in_share) is None:
             retailer = "utility"
-            purchase = np.full(self._places, prices.purchase[step])
+            energy = np.full(self._places, bill.energy[step])
             feed_in = np.full(self._places, prices.feed_in[step])
         else:
             retailer = "aggregator"
-            purchase = self.simulation.paid_price()
-            feed_in = share * purchase
-        base = self.setting.base_charge[step] * self._base
+            energy = self.simulation.paid_price()
+            feed_in = share * energy
+        base = setting.base_charge[step] * self._base
         tax = prices.carbon_tax * prices.emission_factor
         nothing = np.zeros(self._places)
-        return [
-            ("house_purchase", "houses", retailer, purchase, bought, purchase * bought),
+        monthly = {
+            kind: self._in_communities(self.in_groups(amount))
+            for kind, amount in self._monthly_charges().items()
+        }
+        paid = [
+            ("house_purchase", "houses", retailer, energy, bought, energy * bought),
+            *(
+                (f"house_fee_{name}", "houses", retailer, nothing + fee, bought, fee * bought)
+                for name, fee in bill.fees.items()
+            ),
+            *((kind, "houses", retailer, nothing, nothing, due) for kind, due in monthly.items()),
             ("house_feed_in", retailer, "houses", feed_in, sold, feed_in * sold),
             ("house_base_charge", "houses", retailer, nothing, nothing, base),
             ("carbon_tax", "houses", STATE, nothing + tax, bought, tax * bought),
         ]
+        if bill.tax:
+            taxed = sum((amount for kind, *_, amount in paid if kind not in UNTAXED), nothing)
+            due = bill.tax * taxed
+            paid.append(("house_value_added_tax", "houses", STATE, nothing, nothing, due))
+        return paid
+
+    def _monthly_charges(self) -> dict[str, Each]:
+        """Return the charges of a month that ends with the step by kind, shape (houses,)."""
+        setting, step = self.setting, self.simulation.step_index
+        monthly = setting.bill.monthly
+        if monthly is None:
+            return {}
+        if not monthly.ends[step]:
+            return dict.fromkeys(monthly.kinds, np.zeros(setting.houses))
+        known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
+        return monthly.charges(known)
 
     def pay(self) -> None:
         """Let houses pay for what they draw and the tax, and be paid for what they deliver."""
@@ -232,7 +264,7 @@ class CompositeStorageHouses(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each house pays for what it draws and the state, and is paid."""
-        prices, step = self.setting.prices, self.simulation.step_index
+        prices, bill, step = self.setting.prices, self.setting.bill, self.simulation.step_index
         bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
         asked = self.simulation.paid_price()[self.setting.community]
         tax = prices.carbon_tax * prices.emission_factor
@@ -241,7 +273,9 @@ class CompositeStorageHouses(Scheme):
             received = float(prices.feed_in[step]) * sold
         else:
             paid, received = (asked + tax) * bought, share * asked * sold
-        paid = paid + self.setting.base_charge[step]
+        # The price of energy has fees and value added tax in it, what is due by month has not.
+        due = sum(self._monthly_charges().values(), self.setting.base_charge[step])
+        paid = paid + (1.0 + bill.tax) * due
         yield MemberPayments("houses", bought, sold, paid, received)
         if self.responses is not None:
             exchange = self.responses.exchange_kwh.reshape(2, -1)
@@ -258,6 +292,8 @@ class CompositeStorageHouses(Scheme):
         sums = {f"house_{name}": float(values.sum()) for name, values in self.by_group.items()}
         amounts = {kind: float(amount.sum()) for kind, *_, amount in self._payments}
         bill = amounts["house_purchase"] - amounts["house_feed_in"]
+        parts = {kind: amount for kind, amount in amounts.items() if kind not in OF_EVERY_BILL}
+        bill += sum(parts.values())
         upkeep = (
             prices.battery_wear * sums["house_discharge_kwh"]
             + prices.tank_wear * sums["house_tank_discharge_kwh"]
@@ -271,6 +307,16 @@ class CompositeStorageHouses(Scheme):
             "house_upkeep": upkeep,
             "house_carbon_tax": amounts["carbon_tax"],
             "house_running_cost": bill + upkeep + amounts["carbon_tax"],
+            **(self._by_part(amounts) if self.setting.settings.tariff.itemized else {}),
+        }
+
+    @staticmethod
+    def _by_part(amounts: dict[str, float]) -> dict[str, float]:
+        """Return the parts of the bill by their names in the totals."""
+        return {
+            f"house_bill_{kind.removeprefix('house_')}": amount
+            for kind, amount in amounts.items()
+            if kind != "carbon_tax"
         }
 
     def counts(self) -> dict[str, int]:
@@ -290,7 +336,13 @@ class CompositeStorageHouses(Scheme):
         write_step(writer, self)
 
     def move(self) -> None:
-        """Let the storages do what was decided."""
+        """Let the storages do what was decided, and the month go on."""
+        step, monthly = self.simulation.step_index, self.setting.bill.monthly
+        if monthly is not None:
+            begun = monthly.begun(self.setting.houses)
+            known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
+            for name, values in (begun if monthly.ends[step] else known).items():
+                self._month[name][...] = values
         decided = self.decided
         if self.responses is not None:
             decided = self.houses.with_response(decided, self.responses.exchange_kwh)
@@ -300,7 +352,13 @@ class CompositeStorageHouses(Scheme):
         """Return what storages hold more than at first, and what they cost."""
         columns, setting = self.houses.columns, self.setting
         stored = columns.batteries["energy_kwh"].sum() - self._first_energy
-        return {
+        stated: dict[str, Any] = {}
+        if setting.settings.tariff.itemized:
+            stated = {
+                "house_years": setting.steps * setting.step_h / YEAR_H,
+                "house_lifetime_years": setting.settings.lifetime_years,
+            }
+        return stated | {
             "house_stored_change_kwh": float(stored),
             "house_tank_change_kwh": float(columns.tanks["heat_kwh"].sum()),
             "house_investment": setting.investment(self.strategy) * setting.houses,
@@ -309,8 +367,11 @@ class CompositeStorageHouses(Scheme):
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""
-        return self.houses.columns.state()
+        month = {"month": self._month} if self._month else {}
+        return {**self.houses.columns.state(), **month}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
+        for name, values in self._month.items():
+            values[...] = state["month"][name]
         self.houses.columns.restore(state)

@@ -1,10 +1,13 @@
 """What the summary says of it: rows of the table, and notes below it."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from hmesh.environment.last_digits import anything
+from hmesh.markets.payback import discounted_payback
+from hmesh.markets.present_value import net_present_value
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.summary_rows import Row, Totals, loss, money, two
+from hmesh.runs.summary_rows import Row, Totals, loss, money, one, two
 
 NOTES: Mapping[str, Note] = {
     "houses_without_enough_heat": Note(
@@ -24,7 +27,20 @@ ENERGIES: Mapping[str, Note] = {
 }
 
 
-def rows(_: Sequence[Totals]) -> list[Row]:
+_PART = "house_bill_"
+_PART_NAMES = {
+    "purchase": "energy",
+    "tier_charge": "energy beyond thresholds",
+    "demand_charge": "demand charge",
+    "base_charge": "base charge",
+    "value_added_tax": "value added tax",
+    "feed_in": "less feed-in",
+}
+# Of a year, without which payback is not stated.
+_WHOLE_YEAR = 0.98
+
+
+def rows(every: Sequence[Totals]) -> list[Row]:
     """Return its rows of the summary table."""
     return [
         ("houses buy [MWh]", lambda t: t["house_import_kwh"] / 1e3, two, True),
@@ -32,8 +48,63 @@ def rows(_: Sequence[Totals]) -> list[Row]:
         ("self-consumption [%]", _self_consumption, two, False),
         ("houses' emissions [t]", lambda t: t["house_co2_kg"] / 1e3, loss, True),
         ("houses' bill [{currency}]", lambda t: t["house_bill"], money, True),
+        *_parts_of_the_bill(every[0]),
         ("running cost [{currency}]", lambda t: t["house_running_cost"], money, True),
         ("price of storages [{currency}]", lambda t: t["house_investment"], money, False),
+        *_whether_it_pays(every),
+    ]
+
+
+def _parts_of_the_bill(totals: Totals) -> list[Row]:
+    """Return a row for each part of a bill under a stated tariff."""
+    parts = [name for name in totals if name.startswith(_PART) and anything(totals[name])]
+
+    def row(name: str) -> Row:
+        sign = -1.0 if name == f"{_PART}feed_in" else 1.0
+        label = _PART_NAMES.get(name.removeprefix(_PART)) or name.removeprefix(
+            f"{_PART}fee_"
+        ).replace("_", " ")
+        return (f"  {label} [{{currency}}]", lambda t: sign * t[name], money, True)
+
+    order = list(_PART_NAMES)
+    known = [name for part in order if (name := f"{_PART}{part}") in parts]
+    fees = [name for name in parts if name not in known]
+    return [row(name) for name in (*known[:1], *fees, *known[1:])]
+
+
+def _whether_it_pays(every: Sequence[Totals]) -> list[Row]:
+    """Return payback and net present value of the storages, of a year or more.
+
+    Running costs are compared with those of the first strategy without storages. A shorter run is
+    no year, for seasons differ.
+    """
+    without = next((t for t in every if not anything(t["house_investment"])), None)
+    if without is None or without.get("house_years", 0.0) < _WHOLE_YEAR:
+        return []
+
+    def saving(totals: Totals) -> float:
+        saved = without["house_running_cost"] - totals["house_running_cost"]
+        return float(saved / totals["house_years"])
+
+    def payback(totals: Totals) -> float | None:
+        if not anything(totals["house_investment"]):
+            return None
+        years = discounted_payback(
+            saving(totals), totals["house_investment"], totals["house_interest_rate"]
+        )
+        return years if isfinite(years) else None
+
+    def worth(totals: Totals) -> float | None:
+        if not anything(totals["house_investment"]):
+            return None
+        return net_present_value(
+            saving(totals), totals["house_investment"], totals["house_interest_rate"],
+            totals["house_lifetime_years"],
+        )  # fmt: skip
+
+    return [
+        ("payback [a]", payback, one, False),
+        ("net present value [{currency}]", worth, money, False),
     ]
 
 

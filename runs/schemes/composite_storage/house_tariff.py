@@ -1,0 +1,209 @@
+"""What houses with storages pay and are paid: a tariff, or the price of their community."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic import field_validator as check
+
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.exchange_rates import converted
+from hmesh.runs.scenarios.base import (
+    AS_TUPLE,
+    Money,
+    NotNegative,
+    Section,
+    Share,
+    existing,
+    existing_dataset,
+    refuse,
+)
+from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.tariff_sections import DemandCharge, TariffBand, TariffTier
+from hmesh.runs.schemes.composite_storage.money import MONEY, states_prices
+
+# What `tariff` may be in place of a section.
+COMMUNITY = "community"
+# Keys that set prices, and keys of further parts of a bill, each with what stands for nothing.
+_PRICES = {
+    **dict.fromkeys(("time_of_use", "dataset", "file"), "null"),
+    "bands": "[]",
+    **dict.fromkeys(("feed_in", "feed_in_year", "feed_in_column"), "null"),
+}
+_PARTS = {"fees": "{}", "value_added_tax": "0", "demand_charges": "[]", "tiers": "[]"}
+_FEE = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+class HouseTariff(Section):
+    """What houses pay and are paid."""
+
+    community: bool = Field(
+        default=False,
+        description="whether the price of their community is what they pay; `tariff: community` "
+        "says the same",
+    )
+    feed_in_share: NotNegative | None = Field(
+        default=None,
+        description="what of that price is paid for what is delivered, 1 with community unless "
+        "given [1], or null",
+    )
+    time_of_use: str | None = Field(
+        default="kyushu", description="built-in tariff of purchases, or null"
+    )
+    dataset: str | None = Field(
+        default=None, description="or the folder of a dataset whose market asks the price"
+    )
+    column: str = Field(default="price", description="column of its table market")
+    feed_in: Money | None = Field(
+        default=None, description="price paid for what is delivered [money/kWh], or null"
+    )
+    feed_in_year: int | None = Field(
+        default=None, description="or the year whose feed-in tariff is paid"
+    )
+    base_charge_per_month: NotNegative = money(
+        MONEY["composite_storage.tariff.base_charge_per_month"], "base charge of a month"
+    )
+    bands: Annotated[tuple[TariffBand, ...], AS_TUPLE] = Field(
+        default=(), description="or prices by hour, day and season, the first that holds counts"
+    )
+    file: str | None = Field(
+        default=None, description="or a JSON file of bands and demand charges, or null"
+    )
+    feed_in_column: str | None = Field(
+        default=None, description="or the column of the dataset's market that pays for deliveries"
+    )
+    fees: dict[str, Money] = Field(
+        default={}, description="fees and levies on energy bought by name [money/kWh]"
+    )
+    value_added_tax: Share = Field(
+        default=0.0,
+        description="share added to energy, fees and monthly amounts [1]",
+    )
+    demand_charges: Annotated[tuple[DemandCharge, ...], AS_TUPLE] = Field(
+        default=(), description="charges for the highest mean power of each month"
+    )
+    tiers: Annotated[tuple[TariffTier, ...], AS_TUPLE] = Field(
+        default=(), description="surcharges on energy of a month beyond thresholds"
+    )
+
+    @check("time_of_use")
+    @classmethod
+    def _known_tariff(cls, name: str | None) -> str | None:
+        if name is not None:
+            from hmesh.environment.retail_tariff import time_of_use_names
+
+            known = time_of_use_names()
+            if name not in known:
+                raise refuse(
+                    f"no time-of-use tariff is called {name!r}",
+                    allowed=", ".join(known),
+                    suggestion=nearest(name, known),
+                )
+        return name
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @check("file")
+    @classmethod
+    def _existing_file(cls, file: str | None, info: ValidationInfo) -> str | None:
+        return None if file is None else existing(file, info, (".json",))
+
+    @check("fees")
+    @classmethod
+    def _names(cls, fees: dict[str, float]) -> dict[str, float]:
+        problems = [
+            Problem(name, f"{name!r} is no name of a fee", "small letters, digits and _")
+            for name in fees
+            if not _FEE.fullmatch(name) or name in ("energy", "base", "demand", "tier", "feed_in")
+        ]
+        if problems:
+            raise InputError(problems)
+        return fees
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_prices(cls, given: Any) -> Any:
+        """Leave out the built-in tariff and its base charge where others set the price."""
+        if given == COMMUNITY:
+            given = {"community": True}
+        if not isinstance(given, Mapping):
+            return given
+        own: dict[str, Any] = {"time_of_use": None, "base_charge_per_month": 0.0}
+        if given.get("community") is True:
+            return own | {"feed_in_share": 1.0} | dict(given)
+        return own | dict(given) if states_prices(given) else given
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if self.community:
+            return self._nothing_of_others()
+        if self.feed_in_share is not None:
+            raise refuse(
+                "feed_in_share is a share of the price of a community",
+                place="feed_in_share", allowed="null, or community: true",
+            )  # fmt: skip
+        told = [name for name in ("time_of_use", "dataset", "bands", "file") if getattr(self, name)]
+        if self.feed_in_column is not None and len(told) == 2:
+            # The dataset pays for deliveries, another one sets the price.
+            told = [name for name in told if name != "dataset"]
+        if len(told) != 1:
+            allowed = "one of time_of_use, dataset, bands and file"
+            raise refuse(_given(told, "that sets the price"), allowed=allowed)
+        told = [
+            name
+            for name in ("feed_in", "feed_in_year", "feed_in_column")
+            if getattr(self, name) is not None
+        ]
+        if len(told) != 1:
+            allowed = "one of feed_in, feed_in_year and feed_in_column"
+            raise refuse(_given(told, "that pays for deliveries"), allowed=allowed)
+        if self.feed_in_column is not None and self.dataset is None:
+            raise refuse("feed_in_column needs a dataset", place="dataset", allowed="a folder")
+        if self.feed_in_year is not None:
+            from hmesh.environment.retail_tariff import feed_in_of
+
+            feed_in_of(self.feed_in_year)
+        return self
+
+    def _nothing_of_others(self) -> Self:
+        problems = [
+            Problem(name, "the price of the community is what houses pay", nothing)
+            for name, nothing in _PRICES.items()
+            if getattr(self, name) not in (None, ())
+        ]
+        # Aggregators ask one price for each kWh: it has no parts, and no month.
+        problems += [
+            Problem(name, "the price of a community has no such part", nothing)
+            for name, nothing in _PARTS.items()
+            if getattr(self, name)
+        ]
+        if self.feed_in_share is None:
+            problems.append(Problem("feed_in_share", "nothing sets the price", "0 or more"))
+        if problems:
+            raise InputError(problems)
+        return self
+
+    @property
+    def itemized(self) -> bool:
+        """Whether a bill has more parts than energy, feed-in and base charge."""
+        return bool(
+            self.bands or self.file or self.fees or self.value_added_tax or self.demand_charges
+            or self.tiers
+        )  # fmt: skip
+
+    def feed_in_price(self, currency: str) -> float:
+        """Return the price paid for what is delivered, in the scenario's currency [money/kWh]."""
+        from hmesh.environment.retail_tariff import CURRENCY, feed_in_of
+
+        if self.feed_in_year is not None:
+            return converted(feed_in_of(self.feed_in_year), CURRENCY, currency)
+        assert self.feed_in is not None
+        return self.feed_in
+
+
+def _given(names: list[str], what: str) -> str:
+    return f"{' and '.join(names)} are given" if names else f"nothing is given {what}"
