@@ -36,11 +36,22 @@ _FOLDERS = tempfile.TemporaryDirectory(prefix="store-answers-")
 
 @cache
 def city(*, vehicles: bool = True) -> Path:
-    """Return a file of the built-in city without homes and houses, with vehicles or without."""
+    """Return a file of the built-in city without homes and houses, with vehicles or without.
+
+    Nobody in it answers to prices but vehicles, and no line has a limit that prices keep.
+    """
     plain = yaml.safe_load((BUILT_IN / "one-city.yaml").read_text(encoding="utf-8"))
     left_out = ["smart_homes", "composite_storage", *([] if vehicles else ["vehicles"])]
     for name in left_out:
         del plain[name]
+    for name in ("battery_sharing", "community_storage", "school_buses"):
+        for key in ("price_response", "grid_charging", "serve_while_charging"):
+            plain[name].pop(key, None)
+    for community in plain["communities"].values():
+        for members in community["members"]:
+            members.pop("elasticity", None)
+    plain["grid"]["limits"], plain["game"]["losses"] = "count", "ignored"
+    plain["record"]["welfare"] = False
     path = Path(_FOLDERS.name) / f"city-{vehicles}.yaml"
     path.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
     return path

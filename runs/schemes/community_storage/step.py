@@ -110,11 +110,13 @@ class CommunityStorageSharing(Scheme):
     def act(self) -> None:
         """Forecast and plan where a day begins, then charge or serve."""
         self.plans = []
+        simulation, step = self.simulation, self.simulation.step_index
+        # What households answer to the price by an elasticity comes after the storages have acted.
+        demand = loads_of(simulation.consumers, self.shared.watched)
+        self._wanted_kwh = float(np.maximum(demand, 0.0).sum())
         if not self.used:
             return
-        simulation, step = self.simulation, self.simulation.step_index
         self.supplied = simulation.supplied[self.shared.community]
-        demand = loads_of(simulation.consumers, self.shared.watched)
         self.households.population["demand_kwh"][:] = np.maximum(demand, 0.0)
         generation = self.shared.plants.generation_kwh(step, simulation.chance.clearness)
         self.controllers.population["generation_kwh"][:] = np.where(self.supplied, generation, 0.0)
@@ -257,8 +259,7 @@ class CommunityStorageSharing(Scheme):
             "storage_delivered_kwh", "storage_households_kwh", "storage_credit",
         )  # fmt: skip
         if not self.used:
-            demand = np.maximum(loads_of(self.simulation.consumers, self.shared.watched), 0.0)
-            return dict.fromkeys(names, 0.0) | {"storage_households_kwh": float(demand.sum())}
+            return dict.fromkeys(names, 0.0) | {"storage_households_kwh": self._wanted_kwh}
         done = self.controllers.done
         credit = self.simulation.paid_price() * self._of_communities(self.delivered_kwh)
         answered = {} if self.answers is None else self.answers.sums()
