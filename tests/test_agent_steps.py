@@ -17,6 +17,8 @@ CITY = (
     "hours=48", "vehicles.count=40", "smart_homes.groups.0.count=3",
     "composite_storage.groups.0.count=3", "chance.demand_noise={household: {sigma: 0.3}}",
     "growth.demand_per_year.household=0.1",
+    # A manager that steps sets what its house decides before prices are known.
+    "composite_storage.price_response=null",
 )  # fmt: skip
 # The columns that agents of a type change, each as near as it is to what the population does: the
 # same bits, where a rule takes each row alone, else within rounding.
