@@ -195,7 +195,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no appliance": ({"appliances": []}, "the home has no appliance"),
     "unknown storage": (
         {"generators": [{"name": "g", "kind": "generator", "storage": "cellr", "power_kw": 1.0}]},
-        "no storage is called 'cellr' (allowed: cellar, roof; did you mean 'cellar'?)",
+        "no storage is called 'cellr' (allowed: cellar, roof; did you mean 'cellar'?; line ",
     ),
     "negative power": (
         {"generators": [{"name": "g", "kind": "generator", "storage": "cellar", "power_kw": -1.0}]},
@@ -218,7 +218,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no source": (
         {"appliances": [{"name": "a", "kind": "appliance", "storage": "roof"}]},
-        "'a' follows nothing (allowed: one of profile, power_kw with hours or comfort, measured)",
+        "'a' follows nothing (allowed: one of profile, power_kw with hours or comfort, measured; ",
     ),
     "two sources": (
         {"appliances": [{"name": "a", "kind": "air_conditioner", "storage": "roof",
@@ -229,7 +229,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"appliances": [{"name": "a", "kind": "air_conditioner", "storage": "roof",
                          "profile": "sumer"}]},
         "there is no smart-home profile 'sumer' (allowed: winter, summer, summer_from_05; "
-        "did you mean 'summer'?)",
+        "did you mean 'summer'?; line ",
     ),
     "two names": (
         {"appliances": [{"name": "cell", "kind": "appliance", "storage": "roof", "power_kw": 1.0,
