@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.consumer import Building
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
@@ -74,7 +73,11 @@ class BatteryAudit(SchemeAudit):
             return self._by_community()
         at = self.at
         drawn = at["charged_kwh"] - at["own_kwh"] - at["received_kwh"]
-        groups = self.inputs.setting.members.groups[Building]
+        groups = next(
+            groups
+            for kind, groups in self.inputs.setting.members.groups.items()
+            if kind.__name__ == "Building"
+        )
         return {
             (group.name.partition("/")[0], group.name.partition("/")[2]): drawn[
                 :, :, group.rows
