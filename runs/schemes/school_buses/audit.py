@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.demand_response import SCHOOLS
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
@@ -18,7 +17,7 @@ from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SchoolMessages
+from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SCHOOLS, SchoolMessages
 from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld
 from hmesh.runs.schemes.school_buses.records import recorded_schools
 from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
