@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
@@ -11,6 +12,9 @@ from hmesh.runs.audits.reference.houses import Devices
 from hmesh.runs.audits.reference.stores import Array, Numbers
 
 type Flows = Mapping[str, Array]
+type Index = NDArray[np.intp]
+# Rows, columns and values of a part of a matrix.
+type Entry = tuple[Index, Index, Numbers]
 
 _NAMES = (
     "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh", "heat_pump_kwh", "tank_charge_kwh",
@@ -188,8 +192,8 @@ class _Rows:
         self.blocks.append((dict(now), dict(before or {})))
         self.due.append(due)
 
-    def equal(self, at: Mapping[str, Array], columns: int) -> LinearConstraint:
-        entries: list[tuple[Array, Array, float]] = []
+    def equal(self, at: Mapping[str, Index], columns: int) -> LinearConstraint:
+        entries: list[Entry] = []
         steps = np.arange(self.steps)
         for k, (now, before) in enumerate(self.blocks):
             row = k * self.steps + steps
@@ -207,13 +211,15 @@ def _rated(battery_kwh: float, tank_kwh: float) -> dict[str, float]:
 
 
 def _either(
-    at: Mapping[str, Array], columns: int, steps: int, most: Mapping[str, Numbers]
+    at: Mapping[str, Index], columns: int, steps: int, most: Mapping[str, Numbers]
 ) -> LinearConstraint:
     """Return that of two flows one is 0: ``x <= M y`` and ``z <= N (1 - y)``."""
-    entries, due, row = [], [], np.arange(steps)
+    entries: list[Entry] = []
+    due: list[Array] = []
+    row = np.arange(steps)
     for k, (one, other) in enumerate(_EITHER):
         choice = columns + k * steps + np.arange(steps)
-        entries += [(row, at[one], 1.0), (row, choice, -np.asarray(most[one]))]
+        entries += [(row, at[one], 1.0), (row, choice, 0.0 - np.asarray(most[one]))]
         due.append(np.zeros(steps))
         row = row + steps
         entries += [(row, at[other], 1.0), (row, choice, np.asarray(most[other]))]
@@ -224,7 +230,7 @@ def _either(
     return LinearConstraint(matrix, -np.inf, ends)
 
 
-def _matrix(entries: list[tuple[Array, Array, Numbers]], rows: int, columns: int) -> coo_array:
+def _matrix(entries: list[Entry], rows: int, columns: int) -> coo_array:
     values = np.concatenate([np.broadcast_to(v, len(r)) for r, _, v in entries]).astype(float)
     where = tuple(np.concatenate([e[k] for e in entries]).astype(int) for k in (0, 1))
     return coo_array((values, where), shape=(rows, columns)).tocsr()
