@@ -45,13 +45,13 @@ def check_plans(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
         for s, strategy in enumerate(follows):
             assignment, shifts = ASSIGNMENTS[strategy]
             most = max(MOST_DAYS // len(ends), 1)
-            chosen = range(held.homes)
+            chosen = list(range(held.homes))
             if most < held.homes:
                 chosen = np.linspace(0, held.homes - 1, most).round().astype(int).tolist()
                 for tally in (granted, kept, windows):
                     tally.tell(f"for {most} of {held.homes:,} homes of a group")
             for d, (first, end) in enumerate(zip(tables.days, ends, strict=True)):
-                day = _Day(inputs, held, d, range(first, end), s, assignment, list(chosen))
+                day = _Day(inputs, held, d, range(first, end), s, assignment, chosen)
                 day.check(granted, kept, windows)
                 if shifts:
                     day.search(best, search)
@@ -231,14 +231,16 @@ def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
             if len(found) < len(told):
                 tally.add(np.array([np.inf]), _at([f"{strategy}: a storage is missing"]), None)
                 continue
-            home, *day = _first_day(held, s, last, ASSIGNMENTS[follows[s]][0], inputs.step_h)
-            expected = published_total(home, *day, charge, settings.sizing.window)
+            home, made, used = _first_day(held, s, last, ASSIGNMENTS[follows[s]][0], inputs.step_h)
+            expected = published_total(home, made, used, charge, settings.sizing.window)
             off = [float(relative(found[:, 0].sum(), np.array(expected)))]
-            off.append(float(relative(found[:, 1], np.array(needed(home, *day, charge))).max()))
+            off.append(
+                float(relative(found[:, 1], np.array(needed(home, made, used, charge))).max())
+            )
             enough = found[:, 1] * (1.0 + EXACT)
-            off.append(0.0 if _serves(home, *day, enough, charge) else np.inf)
+            off.append(0.0 if _serves(home, made, used, enough, charge) else np.inf)
             if found[:, 1].max() > EXACT:
-                off.append(np.inf if _serves(home, *day, 0.99 * found[:, 1], charge) else 0.0)
+                off.append(np.inf if _serves(home, made, used, 0.99 * found[:, 1], charge) else 0.0)
             places = [f"{held.group.settings.name}, {strategy}"] * len(off)
             tally.add(np.array(off), _at(places), None)
     if len(rows) != seen:

@@ -177,6 +177,6 @@ def home_of(held: GroupTables, home: int, assignment: str, step_h: float) -> Hom
         order([device.rank for device in settings.generators]),
         order([device.rank for device in settings.appliances]),
         order([device.priority for device in settings.appliances]),
-        *(tuple(values[home].tolist()) for values in columns_of(held).values()),
-        step_h,
+        **{name: tuple(values[home].tolist()) for name, values in columns_of(held).items()},
+        step_h=step_h,
     )
