@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_injected_faults import BUILDINGS, Injected, given, result, run_with
 
 from hmesh.runs import audit_run
+from tests.test_injected_faults import BUILDINGS, Injected, given, result, run_with
 
 COORDINATOR = "hmesh.agents.battery_coordinator"
 MATCH = "batteries: own load first, then the largest surplus"

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from smart_home_runs import STREET
-from test_injected_faults import Fault, Injected, given, result, run_with
 from yaml import safe_dump
 
 from hmesh.runs import audit_run
+from tests.smart_home_runs import STREET
+from tests.test_injected_faults import Fault, Injected, given, result, run_with
 
 FLOWS = "hmesh.markets.power_flow_assignment"
 DAY = "hmesh.markets.home_day"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_injected_faults import Injected, given, result, run_with
 
 from hmesh.runs import audit_run
+from tests.test_injected_faults import Injected, given, result, run_with
 
 TWO_NIGHTS = ("years=null", "hours=72", "plots=false", "checkpoint_every_h=null")
 RULES = "hmesh.markets.home_energy_rules"

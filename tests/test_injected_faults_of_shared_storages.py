@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from test_injected_faults import Injected, given, result, run_with
 
 from hmesh.runs import audit_run
+from tests.test_injected_faults import Injected, given, result, run_with
 
 DAY = ("hours=24", "plots=false", "checkpoint_every_h=null")
 CONTROL = "hmesh.agents.storage_controllers"

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given, settings
 
 from hmesh.markets.battery_exchange import match_exchange, own_load_first
 from hmesh.markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
 from hmesh.markets.load_levelling import Equipment
 from hmesh.runs.audits.reference import exchange
+from tests.games import SEEDS
 
 
 @given(SEEDS)

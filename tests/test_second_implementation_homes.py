@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from hmesh.markets.storage_capacity import (
     published_capacity,
 )
 from hmesh.runs.audits.reference import home_capacity, homes
+from tests.games import SEEDS
 from tests.smart_homes import random_homes, study_home
 
 MULTIPLE: tuple[Assignment, ...] = ("mpfa_sg", "mpfa_mg")

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from games import SEEDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from hmesh.markets.house_dispatch import HousePrices, running_cost
 from hmesh.markets.house_programme import Stored
 from hmesh.runs.audits.reference import house_dispatch
 from hmesh.runs.audits.reference.houses import Devices, House, Tariff, tariffs
+from tests.games import SEEDS
 from tests.storage_houses import CASES, some_days, tariff
 from tests.test_home_energy_rules import houses_of
 
