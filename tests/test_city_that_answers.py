@@ -1,5 +1,6 @@
 """A small city in which storages of homes and houses answer to the price of the step."""
 
+import pkgutil
 import shutil
 from copy import deepcopy
 from functools import cache
@@ -369,3 +370,50 @@ def test_the_audit_finds_a_fault(
     report = audit_run(run)
     failed = [line for line in report.lines() if line.startswith("FAILED")]
     assert any(FAULTS[table, column] in line for line in failed), failed
+
+
+def test_the_second_implementation_judges_those_that_answer(finished: Path) -> None:
+    made = {check.name: check.passed for check in audit_run(finished).checks}
+    for name in (
+        "houses with storages: managers decide by their rules",
+        "houses with storages: devices do what they can, and storages keep it",
+        "smart homes: storages hold what they took less losses",
+        "smart homes: flows are those of the assignment",
+    ):
+        assert made[name] is True, name
+
+
+def _no_answers_of_tanks(rule: Any) -> Any:
+    def moved(self: Any, decided: Any, exchange_kwh: NDArray[np.float64]) -> Any:
+        battery, pump = np.split(exchange_kwh, 2)
+        return rule(self, decided, np.concatenate([battery, 0.0 * pump]))
+
+    return moved
+
+
+RULES = {
+    "answers of tanks move no heat": (
+        "hmesh.agents.storage_houses.StorageHouses.with_response",
+        _no_answers_of_tanks,
+        "devices do what they can, and storages keep it",
+    ),
+    "managers take dear hours of their community for cheap ones": (
+        "hmesh.runs.schemes.composite_storage.setting.tariff_signals",
+        lambda rule: lambda purchase, day: rule(-purchase, day),
+        "managers decide by their rules",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", RULES)
+def test_a_fault_in_the_rules_of_those_that_answer_fails_the_audit(
+    fault: str, tmp_path: Path
+) -> None:
+    rule, changed, check = RULES[fault]
+    keys = ANSWERING | {"hours": 5, "strategies": ["everybody_shares"]}
+    with pytest.MonkeyPatch.context() as patch:
+        owner, _, name = rule.rpartition(".")
+        patch.setattr(rule, changed(getattr(pkgutil.resolve_name(owner), name)))
+        start_run(scenario(tmp_path, keys), tmp_path / "run")
+    failed = audit_run(tmp_path / "run").failed
+    assert any(check in each for each in failed), failed

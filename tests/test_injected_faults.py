@@ -88,17 +88,17 @@ def notched(notch: float) -> Fault:
 MARKET = "hmesh.runs.world.market"
 PRICES = {
     "what is held counts with the wrong sign": Injected(
-        "hmesh.agents.fleet.best_response",
+        "hmesh.agents.answering.best_response",
         given(lambda price, lam, theta, held, *rest: (price, lam, theta, -held, *rest)),
         "vehicles: none does better by another exchange",
     ),
     "what a kWh is worth falls twice as fast": Injected(
-        "hmesh.agents.fleet.best_response",
+        "hmesh.agents.answering.best_response",
         given(lambda price, lam, theta, *rest: (price, lam, 2 * theta, *rest)),
         "vehicles: none does better by another exchange",
     ),
     "vehicles never discharge": Injected(
-        "hmesh.agents.fleet.best_response",
+        "hmesh.agents.answering.best_response",
         result(lambda energy, *_: np.maximum(energy, 0.0)),
         "vehicles: none does better by another exchange",
     ),
@@ -108,7 +108,7 @@ PRICES = {
         "vehicles: bounds as rating and store allow",
     ),
     "a battery keeps a hundredth more than it is given": Injected(
-        "hmesh.agents.fleet.charged",
+        "hmesh.agents.answering.charged",
         result(lambda held, before, exchanged, *_: held + 0.01 * np.abs(exchanged)),
         "vehicles: store changes by exchange and driving",
     ),

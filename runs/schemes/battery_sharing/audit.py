@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.consumer import Building
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
@@ -91,7 +90,7 @@ class BatteryAudit(SchemeAudit):
             return self._by_community()
         at = self.at
         drawn = at["charged_kwh"] - at["own_kwh"] - at["received_kwh"] + self._response_of(at)
-        groups = self.inputs.setting.members.groups[Building]
+        groups = _of_buildings(self.inputs.setting.members.groups)
         return {
             (group.name.partition("/")[0], group.name.partition("/")[2]): drawn[
                 :, :, group.rows
@@ -123,7 +122,7 @@ class BatteryAudit(SchemeAudit):
         """Return the node of the grid of every battery."""
         setting = self.inputs.setting
         assert setting is not None
-        return setting.members.nodes[Building]
+        return _of_buildings(setting.members.nodes)
 
     def payments(self) -> Sequence[Payments]:
         """Return what batteries pay for charging, and what covering loads is worth."""
@@ -461,3 +460,8 @@ class _Tallies:
     def checks(self) -> list[Check]:
         """Return what was found."""
         return [tally.check() for tally in self._all()]
+
+
+def _of_buildings[T](of_kinds: Mapping[type, T]) -> T:
+    """Return what belongs to buildings, of what belongs to each kind of member."""
+    return next(each for kind, each in of_kinds.items() if kind.__name__ == "Building")

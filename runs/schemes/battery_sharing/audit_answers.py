@@ -66,7 +66,8 @@ def _schedule(
     capacity_kwh: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the schedule of all batteries on a day, worked out anew, (steps, batteries) [kWh]."""
-    forecast, windows = setting.forecast.load_kwh(day.start), setting.windows(day)
+    forecast, of_day = setting.forecast.load_kwh(day.start), setting.windows(day)
+    windows = of_day.charge, of_day.discharge
     nobody = np.zeros(len(setting.names), dtype=np.bool_)
     one = BatteryDay(
         inputs, setting, strategy, s, day, windows, forecast, capacity_kwh, nobody

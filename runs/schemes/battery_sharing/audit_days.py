@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.capacity_allocation import SharedDischarge, exchanged_kwh, least_exchange
-from hmesh.markets.load_levelling import Windows
 from hmesh.runs.audits.audit_report import Label, Tally
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.batteries import most_charge, most_discharge
+from hmesh.runs.audits.reference.exchange import exchanged, least_exchanged
 from hmesh.runs.audits.reference.levelling import DayPlan, Store, answer_to_prices, day_plan
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
@@ -71,8 +70,13 @@ def check_days(
     own_way = np.isin(np.arange(len(setting.names)), behaving)
     plan = Tally("batteries: as the closed form of the day has it", EXACT, "of the capacity")
     least = Tally("batteries: no schedules exchange less", NEAR, "of the discharge")
+    match = Tally(
+        "batteries: own load first, then the largest surplus to the largest need",
+        1e-8,
+        "of the capacity",
+    )
     result = Clipped(
-        [plan, least],
+        [plan, least, match],
         inputs.reliable and not setting.rules.least_exchange and not own_way.any(),
         np.zeros(at["load_kwh"].shape[:2]),
         np.zeros(at["load_kwh"].shape[:2], dtype=np.int64),
@@ -80,11 +84,14 @@ def check_days(
     if not inputs.reliable:
         plan.tell("messages may be lost or late")
         least.tell("messages may be lost or late")
+        match.tell("messages may be lost or late")
         return result
+    _check_matches(inputs, setting, strategies, at, capacity_kwh, match)
     there = supplied(hours)
     for day in setting.forecast.days():
         forecast = setting.forecast.load_kwh(day.start)
-        windows = setting.windows(day)
+        of_day = setting.windows(day)
+        windows = of_day.charge, of_day.discharge
         for s, strategy in enumerate(strategies):
             if strategy == "no_battery":
                 continue
@@ -96,6 +103,33 @@ def check_days(
     return result
 
 
+def _check_matches(
+    inputs: RunInputs,
+    setting: BatterySetting,
+    strategies: Sequence[str],
+    at: Columns,
+    capacity_kwh: NDArray[np.float64],
+    match: Tally,
+) -> None:
+    """Let batteries serve their buildings and one another again, step by step."""
+    names = ("own_kwh", "sent_kwh", "received_kwh", "unplaced_kwh")
+    discharge = at["own_kwh"] + at["sent_kwh"] + at["unplaced_kwh"]
+    for s in range(len(strategies)):
+        off = np.zeros_like(at["load_kwh"][:, s])
+        scale = np.maximum(capacity_kwh[s], 1.0)
+        for rows in setting.communities:
+            busy = np.flatnonzero((discharge[:, s, rows] > 0.0).any(axis=1))
+            for step in busy.tolist():
+                due = exchanged(
+                    discharge[step, s, rows], at["load_kwh"][step, s, rows],
+                    setting.given.line_loss_rate,
+                )  # fmt: skip
+                found = [at[name][step, s, rows] for name in names]
+                off[step, rows] = np.abs(np.array(found) - np.array(due)).max(axis=0)
+        label = inputs.places.label("building", strategies=[inputs.strategies[s]])
+        match.add((off / scale)[:, None], label)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BatteryDay:
     """A day of the batteries under one strategy."""
@@ -105,7 +139,7 @@ class BatteryDay:
     strategy: str
     s: int
     day: range
-    windows: Windows
+    windows: tuple[NDArray[np.bool_], NDArray[np.bool_]]
     forecast_kwh: NDArray[np.float64]
     capacity_kwh: NDArray[np.float64]
     skipped: NDArray[np.bool_]
@@ -156,7 +190,7 @@ class BatteryDay:
         rules, capacity = self.setting.rules, self.capacity_kwh[rows]
         load = self.forecast_kwh[rows]
         total = float(capacity.sum())
-        windows = self.windows.charge, self.windows.discharge
+        windows = self.windows
         full = rules.cycle == "full"
         if self.strategy == "own_battery":
             alone = day_plan(load, self._store(capacity), *windows, load, full=full)
@@ -201,31 +235,29 @@ class BatteryDay:
         total = float(capacity.sum())
         lower, upper = self._bounds(rows, mine["stored_kwh"])
         free = (done > lower + EXACT * total).all(axis=0) & (done < upper - EXACT * total).all(0)
-        known = up & (free | ~self.windows.discharge)
-        expected = np.where(self.windows.discharge, levelling.exchange_kwh[0], 0.0)
+        known = up & (free | ~self.windows[1])
+        expected = np.where(self.windows[1], levelling.exchange_kwh[0], 0.0)
         charge = np.maximum(levelling.exchange_kwh[0], 0.0)
         discharge = np.maximum(-levelling.exchange_kwh, 0.0)
         if total:
             wanted = capacity[:, None] / total * charge
             charge = np.minimum(wanted, upper).sum(axis=0)
-        expected = np.where(self.windows.discharge, expected, charge)
+        expected = np.where(self.windows[1], expected, charge)
         off = np.where(known, np.abs(done.sum(axis=0) - expected), 0.0) / max(total, 1.0)
         # The programme keeps its sums less exactly than the closed form does.
         off = np.where(off <= NEAR, 0.0, off)
         plan.add(off[:, None, None], self._label(rows), self.day.start)
         if not up.all() or not discharge.any():
             return
-        inside = self.windows.discharge
-        problem = SharedDischarge(
-            np.maximum(self.forecast_kwh[rows][:, None, inside], 0.0),
-            discharge[:, inside],
-            self.setting.rules.equipment,
-            self.setting.step_h,
-        )
+        inside, store = self.windows[1], self._store(capacity)
         if not np.allclose(mine["load_kwh"], self.forecast_kwh[rows], rtol=EXACT):
             least.tell("loads differ from the forecast")
             return
-        best = exchanged_kwh(least_exchange(problem, capacity), problem.load_kwh)
-        more = (mine["sent_kwh"] + mine["unplaced_kwh"]).sum() - best.sum()
-        gap = np.array([[[max(float(more), 0.0) / float(problem.total_kwh.sum())]]])
+        loads = np.maximum(self.forecast_kwh[rows][:, inside], 0.0)
+        given = discharge[0, inside]
+        # The schedule asks as much of every kWh of capacity.
+        energy = capacity * (given.sum() / total) * (1.0 + 1e-12)
+        best = least_exchanged(loads, given, store.rated_kwh, energy)
+        more = (mine["sent_kwh"] + mine["unplaced_kwh"]).sum() - best
+        gap = np.array([[[max(float(more), 0.0) / float(given.sum())]]])
         least.add(gap, self._label(slice(0, 1)), self.day.start)

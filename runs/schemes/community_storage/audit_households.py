@@ -5,25 +5,26 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_controllers import ratings_of
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
-from hmesh.markets.allowance_iteration import Iterations
-from hmesh.markets.community_storage import (
-    allowance_kwh,
-    average_left,
-    exchange,
-    served_by_storage,
-)
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.reference.shared_storage import (
+    AllowancePlan,
+    Outlook,
+    allowance,
+    plan,
+    ranked,
+)
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
-from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
+from hmesh.runs.schemes.community_storage.audit_units import storages_of
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
-from hmesh.runs.schemes.community_storage.step import AT_BOUND, NORMAL, OPTIMAL
 
+NORMAL, OPTIMAL = "community_storage_normal", "community_storage_optimal"
+# Less than this is no lack [kWh].
+AT_BOUND = 1e-9
 NOT_RELIABLE = "messages may be lost or late"
 
 
@@ -68,6 +69,8 @@ class HouseholdChecks:
         self.read = np.concatenate([shared.demand_history_kwh, demand_kwh])
         generation = np.array(tables.storages["generation_kwh"][:, 0])
         self.sun = np.concatenate([shared.generation_history_kwh, generation])
+        self.units = storages_of(rules, inputs.step_h)
+        self.own = [np.flatnonzero(self.storage_of == row) for row in range(len(self.units))]
         self.counts: Figures = {}
 
     def checks(self) -> Iterator[Check]:
@@ -128,7 +131,7 @@ class HouseholdChecks:
         left, whole = self._slots()
         for s in range(len(self.follows)):
             own = rows["forecast_kwh"][:, s]
-            dynamic = average_left(own, used, left[:, None])
+            dynamic = (own - used) / left[:, None]
             average = own / whole[:, None] if self._static(s) else dynamic
             tally.add(_known(rows["average_kwh"][:, s], average)[:, None], label)
         return tally.check()
@@ -218,30 +221,31 @@ class HouseholdChecks:
         """
         rows, storages, shared = self.tables.households, self.tables.storages, self.shared
         assert rows is not None
-        supplied = self.supplied[step, s]
-        average = np.where(supplied[self.storage_of], rows["average_kwh"][step, s], np.nan)
-        most = shared.storages["dischargers"].astype(np.intp)
-        served = served_by_storage(average, self.storage_of, most)
-        there = served >= 0
+        supplied, average = self.supplied[step, s], rows["average_kwh"][step, s]
         least = shared.least_kwh[slot_by_clock(self.inputs.calendar, step)]
-        weight = 1.0 / storages["alpha"][step, s][self.storage_of]
-        allowed = allowance_kwh(self.demand[step], least, shared.most_kwh, weight)
-        generation = storages["generation_kwh"][step, s]
-        above = shared.storages["charge_above_kw"] * self.inputs.step_h
-        done = exchange(
-            storages["stored_kwh"][step, s], generation, supplied & (generation >= above),
-            np.where(there, allowed[served], 0.0), ratings_of(shared.storages),
-            self.inputs.step_h, self.rules.sharing,
-            serves_while_charging=self.rules.serve_while_charging,
-        )  # fmt: skip
         place = np.zeros(len(self.storage_of), dtype=np.int64)
         granted = np.zeros(len(self.storage_of))
-        place[served[there]] = np.nonzero(there)[1] + 1
-        granted[served[there]] = done.discharge_kwh[there]
-        lacking = np.where(there, allowed[served], 0.0) - done.discharge_kwh > AT_BOUND
-        serving = (done.charge_kwh == 0.0) | self.rules.serve_while_charging
-        short = int((lacking & serving[:, None]).sum())
-        return place, granted, done.charge_kwh, short
+        charge, short = np.zeros(len(self.units)), 0
+        for row, (unit, rule) in enumerate(zip(self.units, self.rules.storages, strict=True)):
+            there = bool(supplied[row])
+            own = self.own[row] if there else self.own[row][:0]
+            served = own[ranked(average[own].tolist(), rule.dischargers)].tolist()
+            alpha = float(storages["alpha"][step, s, row])
+            wanted = [
+                allowance(
+                    float(self.demand[step, h]), float(least[h]), float(shared.most_kwh[h]), alpha
+                )
+                for h in served
+            ]
+            sun = float(storages["generation_kwh"][step, s, row])
+            bright = there and sun >= rule.charge_above_kw * self.inputs.step_h
+            held = float(storages["stored_kwh"][step, s, row])
+            charge[row], given = unit.slot(held, sun, wanted, bright=bright)
+            place[served], granted[served] = np.arange(1, len(served) + 1), given
+            if charge[row] == 0.0 or self.rules.serve_while_charging:
+                lacking = [w - g > AT_BOUND for w, g in zip(wanted, given, strict=True)]
+                short += sum(lacking)
+        return place, granted, charge, short
 
     def _plans(self) -> Iterator[Check]:
         """Plan every horizon anew."""
@@ -252,23 +256,23 @@ class HouseholdChecks:
                 tally.tell(NOT_RELIABLE)
                 yield tally.check()
             return
-        expected: list[tuple[int, int, int, Iterations]] = []
+        expected: list[tuple[int, int, int, AllowancePlan]] = []
         alpha = np.ones_like(self.tables.storages["alpha"])
         for s in range(len(self.follows)):
             if self._plans_ahead(s):
                 for step, found in self._planned(s):
-                    for row, plan in enumerate(found):
-                        expected.append((step, s, row, plan))
-                        alpha[step:, s, row] = plan.chosen
+                    for row, made in enumerate(found):
+                        expected.append((step, s, row, made))
+                        alpha[step:, s, row] = made.chosen
         unsettled = np.zeros(alpha.shape[:2], dtype=np.int64)
-        for step, s, _, plan in expected:
-            unsettled[step, s] += not plan.settled
+        for step, s, _, made in expected:
+            unsettled[step, s] += not made.settled
         self.counts["counts.allowances_not_settled"] = unsettled
         label = self.inputs.places.label(list(self.shared.names), strategies=self.names)
         off = np.abs(self.tables.storages["alpha"] - alpha).astype(np.float64)
         alphas.add(off, label)
         self._hold(plans, expected)
-        self._hold_courses(plans, [plan for plan in expected if plan[0] == 0])
+        self._hold_courses(plans, [each for each in expected if each[0] == 0])
         yield plans.check()
         yield alphas.check()
 
@@ -296,12 +300,10 @@ class HouseholdChecks:
 
     def _horizons(self) -> Iterator[tuple[int, list[range]]]:
         """Return the first step and the days of every plan."""
-        end = 0
-        for day in self._days():
-            if day.start >= end:
-                days = days_ahead(self.shared, day.start, self.inputs.steps)
-                end = days[-1].stop
-                yield day.start, days
+        days, each = list(self._days()), self.rules.horizon_days
+        for first in range(0, len(days), each):
+            some = days[first : first + each]
+            yield some[0].start, some
 
     def _outlook(
         self, days: list[range]
@@ -315,41 +317,81 @@ class HouseholdChecks:
         sun = self._past(self.sun, step)
         return told, shared.generation_forecaster.forecast(sun, end - step, step), told
 
-    def _planned(self, s: int) -> Iterator[tuple[int, list[Iterations]]]:
-        """Plan anew from what was read, and what the storages of a strategy held."""
+    def _planned(self, s: int) -> Iterator[tuple[int, list[AllowancePlan]]]:
+        """Plan again from what was read, and what the storages of a strategy held."""
+        shared, rules = self.shared, self.rules
         for step, days in self._horizons():
-            demand, generation, told = self._outlook(days)
-            begins = steps_of_day(self.inputs.calendar, step).start
-            ahead = Ahead(
-                step,
-                tuple(len(day) for day in days),
-                (days[0].stop - begins, *(len(day) for day in days[1:])),
-                self._used_before(days[0]),
-                told,
-                np.nan_to_num(demand),
-                np.nan_to_num(generation),
-            )
-            stored = self.tables.storages["stored_kwh"][step, s]
-            yield step, plan_allowances(self.shared, ahead, stored, static=self._static(s))
+            demand, sun, told = self._outlook(days)
+            demand, sun = np.nan_to_num(demand), np.nan_to_num(sun)
+            averages = self._averages(days, demand, told, static=self._static(s))
+            clock = [slot_by_clock(self.inputs.calendar, t) for t in range(step, days[-1].stop)]
+            found = []
+            for row, (unit, rule) in enumerate(zip(self.units, rules.storages, strict=True)):
+                own = self.own[row]
+                bright = sun[:, row] >= rule.charge_above_kw * self.inputs.step_h
+                outlook = Outlook(
+                    sun[:, row].tolist(),
+                    bright.tolist(),
+                    [ranked(each, rule.dischargers) for each in averages[:, own].tolist()],
+                    demand[:, own].tolist(),
+                    shared.least_kwh[clock][:, own].tolist(),
+                    shared.most_kwh[own].tolist(),
+                )
+                held = float(self.tables.storages["stored_kwh"][step, s, row])
+                found.append(
+                    plan(
+                        outlook,
+                        unit,
+                        held,
+                        by_delivered=rules.stop_when == "delivered",
+                        tolerance_kwh=rules.tolerance_kwh,
+                        most_alpha=rules.most_alpha,
+                    )
+                )
+            yield step, found
 
-    def _hold(self, tally: Tally, expected: list[tuple[int, int, int, Iterations]]) -> None:
+    def _averages(
+        self,
+        days: list[range],
+        demand: NDArray[np.float64],
+        told: NDArray[np.float64],
+        *,
+        static: bool,
+    ) -> NDArray[np.float64]:
+        """Return what households would tell in each step of a plan: eqs. (10) to (12) [kWh]."""
+        averages, first = np.empty_like(told), days[0].start
+        for day in days:
+            rows = slice(day.start - first, day.stop - first)
+            before = self._used_before(day) if day.start == first else np.zeros(demand.shape[1])
+            whole = before + told[rows].sum(axis=0)
+            begins = steps_of_day(self.inputs.calendar, day.start).start
+            for t, step in enumerate(day):
+                used = before + demand[rows][:t].sum(axis=0)
+                left = float(day.stop - step)
+                slots = float(day.stop - (begins if day.start == first else day.start))
+                averages[step - first] = whole / slots if static else (whole - used) / left
+        return averages
+
+    def _hold(self, tally: Tally, expected: list[tuple[int, int, int, AllowancePlan]]) -> None:
         """Hold the rows of plans against those that should stand there, in any order."""
         due = [
-            (step, s, row, int(alpha), delivered, final, float(alpha == plan.chosen))
-            for step, s, row, plan in expected
-            for alpha, delivered, final in zip(
-                plan.alpha, plan.delivered_kwh, plan.final_kwh, strict=True
+            (step, s, row, alpha, delivered, held[-1], float(alpha == made.chosen))
+            for step, s, row, made in expected
+            for alpha, (delivered, held) in enumerate(
+                zip(made.delivered_kwh, made.stored_kwh, strict=True), start=1
             )
         ]
         names = ("step", "strategy", "storage", "alpha", "delivered_kwh", "final_kwh", "chosen")
         _compare(tally, "plan", self.tables.plans, names, due)
 
-    def _hold_courses(self, tally: Tally, expected: list[tuple[int, int, int, Iterations]]) -> None:
+    def _hold_courses(
+        self, tally: Tally, expected: list[tuple[int, int, int, AllowancePlan]]
+    ) -> None:
         due = [
-            (step, s, row, int(alpha), float(stored))
-            for _, s, row, plan in expected
-            for column, alpha in enumerate(plan.alpha.tolist())
-            for step, stored in enumerate(plan.stored_kwh[:, column].tolist())
+            (step, s, row, alpha, stored)
+            for _, s, row, made in expected
+            for alpha, course in enumerate(made.stored_kwh, start=1)
+            for step, stored in enumerate(course)
         ]
         names = ("step", "strategy", "storage", "alpha", "stored_kwh")
         _compare(tally, "course", self.tables.courses, names, due)

@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_houses import RETAILER
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.results.run_reader import Run
@@ -51,7 +50,7 @@ def check_messages(
             "messages",
             [*COLUMNS, "time"],
             # Houses with storages say so, too, to their retailer.
-            [("strategy", "=", strategy), ("kind", "in", kinds), ("receiver", "!=", RETAILER)],
+            [("strategy", "=", strategy), ("kind", "in", kinds), ("receiver", "!=", "retailer")],
         ).to_pydict()
         told: list[Said] = list(zip(*(kept[name] for name in COLUMNS), strict=True))
         due: list[Said] = []

@@ -5,25 +5,42 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_controllers import ratings_of
-from hmesh.environment.battery import charged
-from hmesh.markets.community_storage_bounds import (
-    WH_PER_KWH,
-    largest_demands_kwh,
-    most_delivered,
-    most_delivered_at_once,
-    most_in_turns,
-)
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.member_energies import sky_clearness
+from hmesh.runs.audits.reference.batteries import held_after
+from hmesh.runs.audits.reference.shared_storage import (
+    SharedStorage,
+    most_at_once,
+    most_at_once_and_direct,
+    most_in_turns,
+    most_wanted,
+)
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.strategy_names import strategy_label
 
-# The dynamic programme divides a storage into at most so many parts.
-MOST_PARTS = 20_000.0
+# The dynamic programme divides a storage into at most so many parts, a watt-hour each or more.
+MOST_PARTS, WH_PER_KWH = 20_000.0, 1000.0
+
+
+def storages_of(rules: CommunityStorage, step_h: float) -> list[SharedStorage]:
+    """Return the storages of a section of the scenario."""
+    return [
+        SharedStorage(
+            storage.capacity_kwh,
+            storage.soc_min,
+            storage.soc_max,
+            np.inf if storage.power_kw is None else storage.power_kw,
+            storage.charge_efficiency,
+            storage.discharge_efficiency,
+            step_h,
+            rules.sharing == "proportional",
+            rules.serve_while_charging,
+        )
+        for storage in rules.storages
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,7 @@ class StorageChecks:
         """Return what each holds after every step, of the shape of the columns."""
         exchange = self.storages["charge_kwh"] - self.storages["delivered_kwh"] + self.response
         into, out_of = self._each("charge_efficiency"), self._each("discharge_efficiency")
-        return charged(self.storages["stored_kwh"], exchange, into, out_of)
+        return held_after(self.storages["stored_kwh"], exchange, into, out_of)
 
     def final_kwh(self) -> NDArray[np.float64]:
         """Return what each holds at the end, shape (strategies, storages) [kWh]."""
@@ -138,9 +155,9 @@ class StorageChecks:
         over: list[float] = []
         where: list[str] = []
         for row, storage in enumerate(self.rules.storages):
-            ratings = ratings_of(shared.storages, row)
+            own = storages_of(self.rules, self.step_h)[row]
             start = storage.soc_start * storage.capacity_kwh
-            wanted = largest_demands_kwh(demand_kwh[:, storage_of == row], storage.dischargers)
+            wanted = most_wanted(demand_kwh[:, storage_of == row], storage.dischargers)
             parts = min(WH_PER_KWH, MOST_PARTS / storage.capacity_kwh)
             for s, name in enumerate(names):
                 # Supply may differ by community, never by strategy: each has the same chances.
@@ -151,14 +168,10 @@ class StorageChecks:
                 served = np.where(self.supplied[:, s, row], wanted, 0.0)
                 if self.rules.serve_while_charging:
                     usable = np.where(bright, generation, 0.0)
-                    most = loose = most_delivered_at_once(
-                        usable, served, start, ratings, self.step_h
-                    )
+                    most = loose = most_at_once_and_direct(own, usable, served, start)
                 else:
-                    loose = most_delivered(generation, served, start, ratings, self.step_h)
-                    most = most_in_turns(
-                        generation, bright, served, start, ratings, self.step_h, parts
-                    )
+                    loose = most_at_once(own, generation, served, start)
+                    most = most_in_turns(own, generation, bright.tolist(), served, start, parts)
                 delivered = float(self.storages["delivered_kwh"][:, s, row].sum())
                 # Every step of the programme is rounded to a part.
                 room = len(generation) / parts

@@ -10,12 +10,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.house_dispatch import HouseFlows, electricity_imbalance, heat_imbalance
 from hmesh.runs.audits.answers_of_stores import ResponseTables, read_responses
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.others_answers import OthersStep
+from hmesh.runs.audits.reference.house_dispatch import (
+    battery_after,
+    electricity_lacks,
+    heat_lacks,
+    tank_after,
+)
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
@@ -362,29 +367,21 @@ class CompositeStorageAudit(SchemeAudit):
 
     def _balances(self) -> Iterator[Check]:
         sums, devices = self.sums, self.settings.devices
-        flows = HouseFlows(
-            **{name: sums[name] for name in HouseFlows.__dataclass_fields__},
-        )
         electricity = Tally(f"{PREFIX}electricity in is electricity out", EXACT, "kWh per house")
         heat = Tally(f"{PREFIX}heat in is heat out", EXACT, "kWh per house")
         scale = np.maximum(sums["appliances_kwh"] + sums["generation_kwh"] + sums["heat_kwh"], 1.0)
-        off = electricity_imbalance(flows, sums["appliances_kwh"], sums["generation_kwh"])
+        off = electricity_lacks(sums, sums["appliances_kwh"], sums["generation_kwh"])
         electricity.add(np.abs(off) / scale, self._label("electricity"))
-        off = heat_imbalance(flows, sums["heat_kwh"], devices.cop)
+        off = heat_lacks(sums, sums["heat_kwh"], devices.cop)
         heat.add(np.abs(off) / scale, self._label("heat"))
         store = Tally(f"{PREFIX}storages change by what goes in and out", EXACT, "of the energy")
         eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency
         kept = (1.0 - devices.tank_loss_per_h) ** self.inputs.step_h
-        after = sums["stored_kwh"] + eta * sums["charge_kwh"] - sums["discharge_kwh"] / eta
         more, less = self._answered("battery")
-        after = after + eta * more - less / eta
+        after = battery_after(sums["stored_kwh"], sums, eta) + eta * more - less / eta
         store.add(relative(sums["stored_kwh"][1:], after[:-1]), self._label("battery", 1), 1)
-        after = (
-            kept * sums["tank_kwh"]
-            + eta_tank * sums["tank_charge_kwh"]
-            - sums["tank_discharge_kwh"] / eta_tank
-        )
         more, less = self._answered("tank")
+        after = tank_after(sums["tank_kwh"], sums, eta_tank, kept)
         after = after + devices.cop * (eta_tank * more - less / eta_tank)
         store.add(relative(sums["tank_kwh"][1:], after[:-1]), self._label("tank", 1), 1)
         yield from (electricity.check(), heat.check(), store.check())

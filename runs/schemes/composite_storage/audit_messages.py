@@ -5,13 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_houses import BATTERIES, HOUSES, PUMPS, RETAILER, TANKS
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.world.expected_price import ExpectedPrice
+
+# The parties as messages name them.
+HOUSES, BATTERIES, TANKS, PUMPS, RETAILER = (
+    "home energy managers", "house batteries", "thermal tanks", "heat pumps", "retailer",
+)  # fmt: skip
 
 KINDS = ("TariffNotice", "HouseStorageReport", "DeviceSetPoint", "RetailExchange")
 PARTIES = (RETAILER, HOUSES, BATTERIES, TANKS, PUMPS)

@@ -1,28 +1,38 @@
-"""Every recorded house with storages decided anew, and held against the cheapest dispatch."""
+"""Recorded houses with storages: decided again, and compared with the cheapest dispatch.
+
+Both by the second implementation of `hmesh.runs.audits.reference`.
+"""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_houses import LocalTariff, StorageHouses
-from hmesh.environment.message_bus import MessageBus
-from hmesh.environment.streams import Streams
-from hmesh.markets.home_energy_rules import TariffSignal
-from hmesh.markets.house_dispatch import HouseFlows, running_cost
 from hmesh.runs.audits.answers_of_stores import ResponseTables
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.reference.house_dispatch import (
+    Prices,
+    battery_after,
+    cheapest,
+    electricity_lacks,
+    heat_lacks,
+    tank_after,
+)
+from hmesh.runs.audits.reference.houses import Devices, House, Tariff, tariffs
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.composite_storage.setting import PLAN_GAP, CompositeStorageSetting
+from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.world.expected_price import ExpectedPrice
 
 PREFIX = "houses with storages: "
-# Of how many houses the cheapest dispatch is found.
-MOST_SOLVED = 4
-STEPS_AT_ONCE = 256
+# Of how many houses, and how often two days of each, the cheapest dispatch is found.
+MOST_SOLVED, MOST_WINDOWS = 4, 5
+# How many steps of houses decide again, under each strategy.
+MOST_DECIDED = 40_000
+# The share of a run's cost by which a dispatch may miss the cheapest.
+GAP = 1e-6
 _FLOWS = (
     "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh", "heat_pump_kwh", "tank_charge_kwh",
     "tank_discharge_kwh", "unmet_heat_kwh", "stored_kwh", "tank_kwh",
@@ -52,17 +62,8 @@ def sample_of(recorded: int, first: Sequence[int]) -> NDArray[np.intp]:
     return np.array(sorted(list(chosen)[:MOST_SOLVED]), dtype=np.intp)
 
 
-class _Model(mesa.Model):  # type: ignore[type-arg]
-    """As much of a world as houses look at; its messages all arrive."""
-
-    def __init__(self, inputs: RunInputs) -> None:
-        super().__init__(rng=0)
-        self.step_h = inputs.step_h
-        self.bus = MessageBus(Streams(inputs.scenario.seed))
-
-
 class HouseReplay:
-    """The recorded houses, lived through again.
+    """The recorded houses, judged one by one.
 
     Parameters
     ----------
@@ -94,9 +95,14 @@ class HouseReplay:
         self.inputs, self.setting, self.strategies = inputs, setting, strategies
         self.recorded = recorded
         self.sample = sample_of(recorded, [rows.start for rows in setting.groups])
-        # Plans are made for each house alone; by rules all houses decide at once.
         self._foreseen = setting.settings.manager == "foresight"
-        self._lived = self.sample if self._foreseen else np.arange(setting.houses)
+        prices = setting.prices
+        self.prices = Prices(
+            prices.purchase + prices.carbon_tax * prices.emission_factor,
+            prices.feed_in,
+            prices.battery_wear,
+            prices.tank_wear,
+        )
         self.who = TableReader(
             run,
             "storage_houses",
@@ -138,8 +144,9 @@ class HouseReplay:
         yield self._sums(sums)
         there = there[:, :, self.setting.community]
         yield self._at_once()
+        yield self._devices(there)
         if by_rules:
-            yield self._decided(there)
+            yield self._planned(there) if self._foreseen else self._decided(there)
         yield self._foresight(there)
 
     def _who(self) -> Check:
@@ -193,139 +200,273 @@ class HouseReplay:
             tally.add(np.maximum(0.0 - self.rows[name], 0.0), label)
         return tally.check()
 
+    def devices(self, strategy: str) -> Devices:
+        """Return the devices of a house under a strategy, as the scenario has them."""
+        own, sizes = self.setting.settings.devices, self.setting.sizes(strategy)
+        # Tanks may be sized by the electricity that fills them.
+        electric = self.setting.settings.tank_unit == "electric"
+        tank_kwh = sizes.tank_kwh * own.cop if electric else sizes.tank_kwh
+        return Devices(
+            battery_kwh=sizes.battery_kwh,
+            soc_min=own.soc_min,
+            soc_max=own.soc_max,
+            battery_kw=own.battery_power_per_kwh * sizes.battery_kwh,
+            battery_efficiency=own.battery_efficiency,
+            battery_wear=own.battery_wear,
+            tank_kwh=tank_kwh,
+            tank_kw=own.tank_power_per_kwh * tank_kwh,
+            tank_efficiency=own.tank_efficiency,
+            tank_loss_per_h=own.tank_loss_per_h,
+            tank_wear=own.tank_wear,
+            pump_kw=own.heat_pump_kw,
+            cop=own.cop,
+        )
+
+    def tariffs(self, s: int) -> dict[int, list[Tariff]]:
+        """Return what managers in each community know of the prices of every step, by community."""
+        inhabited = np.unique(self.setting.community).tolist()
+        if self.setting.local:
+            return self._local_tariffs(s, inhabited)
+        published = tariffs(
+            self.prices.purchase.tolist(),
+            self.prices.feed_in.tolist(),
+            self.setting.day.tolist(),
+        )
+        return dict.fromkeys(inhabited, published)
+
+    def _local_tariffs(self, s: int, inhabited: list[int]) -> dict[int, list[Tariff]]:
+        """Return it where they pay what their community asks, and expect what it may ask."""
+        prices, share = self.setting.prices, self.setting.settings.tariff.feed_in_share
+        assert share is not None
+        tax, day = prices.carbon_tax * prices.emission_factor, self.setting.day
+        begins = np.searchsorted(day, day)
+        ends = np.searchsorted(day, day, side="right")
+        expected = ExpectedPrice(self.inputs.scenario)
+        told: dict[int, list[Tariff]] = {m: [] for m in inhabited}
+        for step in range(self.inputs.steps):
+            passed, left = step - int(begins[step]), int(ends[step]) - step
+            asked = expected.of_a_day(passed, left)
+            for m in inhabited:
+                one_day = asked[:, m]
+                known = tariffs(
+                    (one_day + tax).tolist(), (share * one_day).tolist(), [0] * len(one_day)
+                )
+                told[m].append(known[passed])
+            expected.observe(self.community_price[step, s])
+        return told
+
+    def _answers(self, s: int) -> NDArray[np.float64]:
+        """Return what the battery and the heat pump of each house exchange at the price [kWh].
+
+        Of shape (steps, 2, houses written down), above 0 where drawn.
+        """
+        if self.responses is None:
+            return np.zeros((self.inputs.steps, 2, self.recorded))
+        exchange = self.responses.of_stores["exchange_kwh"][:, s]
+        return exchange.reshape(self.inputs.steps, 2, self.recorded)
+
+    def _devices(self, there: NDArray[np.bool_]) -> Check:
+        """Check of every house and step what comes in, what is stored, and what devices can do."""
+        tally = Tally(f"{PREFIX}devices do what they can, and storages keep it", EXACT, "kWh")
+        step_h, shown = self.inputs.step_h, slice(0, self.recorded)
+        names = [f"house {house}" for house in range(self.recorded)]
+        for s, strategy in enumerate(self.strategies):
+            label = self.inputs.places.label(names, 0, [self.inputs.strategies[s]])
+            mine = {name: self.rows[name][:, s] for name in (*_NEEDS, *_FLOWS)}
+            own, answers = self.devices(strategy), self._answers(s)
+            stored, heat = mine["stored_kwh"], mine["tank_kwh"]
+            # What storages exchange at the price of the step passes them, too.
+            through = _with_answers(mine, answers, own.cop)
+            later = battery_after(stored, through, own.battery_efficiency)
+            kept = (1.0 - own.tank_loss_per_h) ** step_h
+            warm = tank_after(heat, through, own.tank_efficiency, kept)
+            least, most = own.soc_min * own.battery_kwh, own.soc_max * own.battery_kwh
+            scale = np.maximum(mine["appliances_kwh"] + mine["generation_kwh"], 1.0)
+            rated, piped = own.battery_kw * step_h, own.tank_kw * step_h
+            off = [
+                np.abs(electricity_lacks(mine, mine["appliances_kwh"], mine["generation_kwh"])),
+                np.abs(heat_lacks(mine, mine["heat_kwh"], own.cop)),
+                np.abs(np.vstack([np.zeros_like(stored[:1]) + least, later[:-1]]) - stored),
+                np.abs(np.vstack([np.zeros_like(heat[:1]), warm[:-1]]) - heat),
+                np.maximum(least - later, later - most),
+                np.maximum(0.0 - warm, warm - own.tank_kwh),
+                np.maximum(through["charge_kwh"], through["discharge_kwh"]) - rated,
+                np.maximum(through["tank_charge_kwh"], through["tank_discharge_kwh"]) - piped,
+                through["heat_pump_kwh"] - own.pump_kw * step_h,
+                np.maximum(0.0 - through["heat_pump_kwh"], 0.0),
+                np.where(
+                    there[:, s, shown],
+                    0.0,
+                    sum(mine[name] for name in _FLOWS[:8]) + np.abs(answers).sum(axis=1),
+                ),
+            ]
+            worst = np.maximum(np.max(off, axis=0), 0.0) / scale
+            tally.add(worst[:, None], label)
+        return tally.check()
+
     def _decided(self, there: NDArray[np.bool_]) -> Check:
-        """Let every manager decide anew, and compare what its house did."""
+        """Let managers decide again by the rules, and compare what their houses did."""
         tally = Tally(f"{PREFIX}managers decide by their rules", EXACT, "of the energy")
         if not self.inputs.reliable:
             tally.tell("messages may be lost or late")
             return tally.check()
-        lived = self._lived
-        if len(lived) < self.setting.houses:
-            tally.tell(self._sampled("plans are made again"))
-        shown = lived[lived < self.recorded]
-        names = [f"house {house}" for house in shown.tolist()]
+        chosen = self._deciding()
+        if len(chosen) < self.recorded:
+            tally.tell(f"decided again by {len(chosen)} of {self.recorded:,} houses")
+        names = [f"house {house}" for house in chosen.tolist()]
+        first = np.diff(self.setting.day, prepend=self.setting.day[0]) != 0
         for s, strategy in enumerate(self.strategies):
-            houses = StorageHouses(
-                _Model(self.inputs),
-                self.setting.populations(strategy).rows(lived),
-                self.setting.settings.memory,
-            )
-            plans = self.setting.plans(strategy, lived.tolist()) if self._foreseen else None
-            expected = ExpectedPrice(self.inputs.scenario)
-            for first in range(0, self.inputs.steps, STEPS_AT_ONCE):
-                steps = range(first, min(first + STEPS_AT_ONCE, self.inputs.steps))
-                done = []
-                for step in steps:
-                    told = self._told(step, expected)
-                    answer = self._answer(step, s)
-                    seen = there[step, s, lived]
-                    done.append(self._step(houses, step, seen, plans, told, answer))
-                    expected.observe(self.community_price[step, s])
-                label = self.inputs.places.label(names, first, [self.inputs.strategies[s]])
-                for name in (*_NEEDS, *_FLOWS):
-                    due = np.array([step[name][: len(shown)] for step in done])
-                    found = self.rows[name][steps.start : steps.stop, s][:, shown]
-                    tally.add(relative(found, due)[:, None], label, first)
+            told, answers = self.tariffs(s), self._answers(s)
+            own, shape = self.devices(strategy), (self.inputs.steps, len(chosen))
+            due = {name: np.empty(shape) for name in (*_NEEDS, *_FLOWS)}
+            for column, h in enumerate(chosen.tolist()):
+                needs = np.where(there[:, s, h], self.setting.series.of_house(h), 0.0)
+                house = House(
+                    own,
+                    self.inputs.step_h,
+                    self.setting.settings.memory,
+                    own.soc_min * own.battery_kwh,
+                )
+                supplied, answer = there[:, s, h].tolist(), answers[:, :, h].tolist()
+                known = told[int(self.setting.community[h])]
+                for step, (load, heat, sun) in enumerate(needs.T.tolist()):
+                    if first[step]:
+                        house.begin_day()
+                    due["stored_kwh"][step, column] = house.stored_kwh
+                    due["tank_kwh"][step, column] = house.tank_kwh
+                    done = house.step(
+                        load, heat, sun, known[step],
+                        there=supplied[step], answer_kwh=tuple(answer[step]),
+                    )  # fmt: skip
+                    for name in _FLOWS[:8]:
+                        due[name][step, column] = getattr(done, name)
+                for name, need in zip(_NEEDS, needs, strict=True):
+                    due[name][:, column] = need
+            label = self.inputs.places.label(names, 0, [self.inputs.strategies[s]])
+            for name, values in due.items():
+                found = self.rows[name][:, s][:, chosen]
+                tally.add(relative(found, values)[:, None], label)
         return tally.check()
 
-    def _told(self, step: int, expected: ExpectedPrice) -> TariffSignal | list[LocalTariff]:
-        """Return what houses hear of a step's prices."""
-        setting = self.setting
-        if not setting.local:
-            return setting.signal(step)
-        return setting.local_tariffs(step, expected.of_a_day(*setting.steps_of_day(step)))
+    def _deciding(self) -> NDArray[np.intp]:
+        """Return the houses that decide again, spread over all that are written down."""
+        most = max(MOST_DECIDED // self.inputs.steps, MOST_SOLVED)
+        spread = np.linspace(0, self.recorded - 1, min(most, self.recorded)).round().astype(np.intp)
+        return np.union1d(spread, self.sample)
 
-    def _answer(self, step: int, s: int) -> NDArray[np.float64] | None:
-        """Return what batteries and tanks exchange at the price of a step [kWh], if they answer.
+    def _windows(self) -> list[tuple[int, int]]:
+        """Return the first step of two days each, and the one after them, spread over the run."""
+        begins = np.flatnonzero(np.diff(self.setting.day, prepend=self.setting.day[0] - 1))
+        first = begins[: max(len(begins) - 1, 1)]
+        ends = np.append(begins, [self.inputs.steps] * 2)[2 : len(first) + 2]
+        some = np.linspace(0, len(first) - 1, min(MOST_WINDOWS, len(first))).round().astype(int)
+        return [(int(first[k]), int(ends[k])) for k in some]
 
-        Of houses that are not written down it is not known, and no other house depends on it.
-        """
-        if self.responses is None:
-            return None
-        answer = np.zeros((2, self.setting.houses))
-        exchange = self.responses.of_stores["exchange_kwh"][step, s]
-        answer[:, : self.recorded] = exchange.reshape(2, -1)
-        return answer[:, self._lived].ravel()
+    def _costs(self) -> Iterator[tuple[str, float, float, float]]:
+        """Yield of two days of a house where it is, and its cost, the least and that of the run."""
+        last = self.inputs.steps - 1
+        for house in self.sample.tolist():
+            needs = self.setting.series.of_house(house)
+            for s, strategy in enumerate(self.strategies):
+                own = self.devices(strategy)
+                mine = {name: self.rows[name][:, s, house] for name in _FLOWS}
+                cost = self.prices.cost(mine)
+                kept = (1.0 - own.tank_loss_per_h) ** self.inputs.step_h
+                levels = (
+                    np.append(
+                        mine["stored_kwh"],
+                        battery_after(mine["stored_kwh"], mine, own.battery_efficiency)[last],
+                    ),
+                    np.append(
+                        mine["tank_kwh"],
+                        tank_after(mine["tank_kwh"], mine, own.tank_efficiency, kept)[last],
+                    ),
+                )
+                for first, end in self._windows():
+                    cut = slice(first, end)
+                    if mine["unmet_heat_kwh"][cut].any():
+                        # The cheapest dispatch may leave none.
+                        continue
+                    least = cheapest(
+                        tuple(need[cut] for need in needs),  # type: ignore[arg-type]
+                        Prices(
+                            self.prices.purchase[cut], self.prices.feed_in[cut],
+                            self.prices.battery_wear, self.prices.tank_wear,
+                        ),
+                        own,
+                        self.inputs.step_h,
+                        (float(levels[0][first]), float(levels[1][first])),
+                        (float(levels[0][end]), float(levels[1][end])),
+                    )  # fmt: skip
+                    where = f"house {house} under {self.inputs.strategies[s]}, steps {first}-{end}"
+                    whole = max(abs(float(cost.sum())), 1.0)
+                    yield where, float(cost[cut].sum()), least, whole
 
-    def _sampled(self, what: str) -> str:
-        """Tell of which houses something is done."""
-        told = ", ".join(map(str, self.sample.tolist()))
-        return f"{what} for {len(self.sample)} of {self.setting.houses:,} houses: {told}"
+    def _sampled(self) -> str:
+        houses = ", ".join(map(str, self.sample.tolist()))
+        return (
+            f"solved for {len(self.sample)} of {self.setting.houses:,} houses: {houses}; "
+            f"two days at {len(self._windows())} times"
+        )
 
-    def _step(
-        self,
-        houses: StorageHouses,
-        step: int,
-        there: NDArray[np.bool_],
-        plans: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
-        told: TariffSignal | list[LocalTariff],
-        answer: NDArray[np.float64] | None,
-    ) -> Columns:
-        """Return what every house lived again does in a step, and let it."""
-        setting = self.setting
-        if step and setting.day[step] != setting.day[step - 1]:
-            houses.begin_day()
-        needs = (need[self._lived] for need in setting.series.of_step(step))
-        load, heat, sun = (np.where(there, need, 0.0) for need in needs)
-        houses.begin_step(load, heat, sun)
-        houses.model.bus.begin_step(step)
-        held = {
-            "stored_kwh": houses.columns.batteries["energy_kwh"].copy(),
-            "tank_kwh": houses.columns.tanks["heat_kwh"].copy(),
-        }
-        if plans is not None:
-            battery, tank = (plan[step] for plan in plans)
-            decided = houses.follow(step, battery, tank, there)
-        else:
-            decided = houses.decide(step, told, there)
-        houses.move(decided if answer is None else houses.with_response(decided, answer))
-        return held | {
-            "appliances_kwh": load,
-            "heat_kwh": heat,
-            "generation_kwh": sun,
-            "import_kwh": decided.import_kwh,
-            "export_kwh": decided.export_kwh,
-            "charge_kwh": np.maximum(decided.battery_kwh, 0.0),
-            "discharge_kwh": np.maximum(0.0 - decided.battery_kwh, 0.0),
-            "heat_pump_kwh": decided.heat_pump_kwh,
-            "tank_charge_kwh": np.maximum(decided.tank_kwh, 0.0),
-            "tank_discharge_kwh": np.maximum(0.0 - decided.tank_kwh, 0.0),
-            "unmet_heat_kwh": decided.unmet_heat_kwh,
-        }
+    def _planned(self, there: NDArray[np.bool_]) -> Check:
+        """Check that no two days of a plan could have been cheaper."""
+        tally = Tally(f"{PREFIX}managers decide by their rules", GAP, "of the cost")
+        if not self.inputs.reliable or not there.all():
+            tally.tell("messages may be lost or supply failed")
+            return tally.check()
+        if why := self._no_foresight():
+            tally.tell(why)
+            return tally.check()
+        if self.setting.settings.tariff.dataset is not None:
+            tally.tell("plans by the prices of a market may miss the cheapest")
+            return tally.check()
+        tally.tell(self._sampled())
+        for where, cost, least, whole in self._solved:
+            tally.add(np.array([max(cost - least, 0.0) / whole]), lambda at, w=where: w, None)  # type: ignore[misc]
+        return tally.check()
+
+    def _no_foresight(self) -> str:
+        """Return why the cheapest dispatch is not that of houses, if so."""
+        if self.responses is not None:
+            return "storages exchange energy at the price of the step as well"
+        if self.setting.local:
+            return "houses pay the prices of communities, which nobody knows ahead"
+        return ""
+
+    @cached_property
+    def _solved(self) -> list[tuple[str, float, float, float]]:
+        return list(self._costs())
 
     def _foresight(self, there: NDArray[np.bool_]) -> Check:
-        """Hold what houses cost against the cheapest dispatch that knows all steps."""
-        tally = Tally(f"{PREFIX}never cheaper than with foresight", PLAN_GAP, "of the cost")
-        why = "supply failed at times" if not there.all() else ""
-        if self.setting.local:
-            why = "houses pay the prices of communities, which nobody knows ahead"
-        if self.responses is not None:
-            why = "storages exchange energy at the price of the step as well"
+        """Compare what houses pay with the cheapest dispatch that knows two days."""
+        tally = Tally(f"{PREFIX}never cheaper than with foresight", GAP, "of the cost")
+        why = self._no_foresight() or ("" if there.all() else "supply failed at times")
         if why:
             tally.tell(why)
             return tally.check()
-        if len(self.sample) < self.setting.houses:
-            tally.tell(self._sampled("solved"))
+        tally.tell(self._sampled())
         gaps = []
-        for house in self.sample.tolist():
-            for s, strategy in enumerate(self.strategies):
-                mine = {name: self.rows[name][:, s, house] for name in _FLOWS}
-                if mine["unmet_heat_kwh"].any():
-                    tally.tell("heat was unmet, which the cheapest dispatch may not leave")
-                    continue
-                plan = self.setting.plan(strategy, house)
-                if plan.gap > PLAN_GAP:
-                    tally.tell(
-                        f"of house {house} under {self.inputs.strategies[s]} the cheapest "
-                        f"dispatch is known but for {100 * plan.gap:.2g} % of its cost"
-                    )
-                best = plan.bound
-                found = float(running_cost(HouseFlows(**mine), self.setting.prices).sum())
-                scale = max(abs(best), 1.0)
-                short = np.array([max(best - found, 0.0) / scale])
-                about = f"house {house} under {self.inputs.strategies[s]}"
-                tally.add(short, lambda at, about=about: about, None)  # type: ignore[misc]
-                gaps.append((found - best) / scale)
+        for where, cost, least, whole in self._solved:
+            off = np.array([max(least - cost, 0.0) / whole])
+            tally.add(off, lambda at, w=where: w, None)  # type: ignore[misc]
+            gaps.append((cost - least) / max(abs(least), 1.0))
+        if len(gaps) < len(self.sample) * len(self.strategies) * len(self._windows()):
+            tally.tell("heat was unmet at times, which the cheapest dispatch may not leave")
         if gaps:
-            tally.tell(f"foresight would have saved up to {100 * max(gaps):.1f} % of the cost")
+            tally.tell(
+                f"foresight would have saved up to {100 * max(gaps):.1f} % of two days' cost"
+            )
         return tally.check()
+
+
+def _with_answers(flows: Columns, answers: NDArray[np.float64], cop: float) -> Columns:
+    """Return the flows of houses with what their battery and heat pump answer to a price."""
+    battery, pump = answers[:, 0], answers[:, 1]
+    return flows | {
+        "charge_kwh": flows["charge_kwh"] + np.maximum(battery, 0.0),
+        "discharge_kwh": flows["discharge_kwh"] + np.maximum(0.0 - battery, 0.0),
+        "heat_pump_kwh": flows["heat_pump_kwh"] + pump,
+        "tank_charge_kwh": flows["tank_charge_kwh"] + cop * np.maximum(pump, 0.0),
+        "tank_discharge_kwh": flows["tank_discharge_kwh"] + cop * np.maximum(0.0 - pump, 0.0),
+    }

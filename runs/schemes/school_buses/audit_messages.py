@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.demand_response import SCHOOLS
 from hmesh.runs.audits.audit_report import Tally, relative
 from hmesh.runs.audits.messages import sent_when_possible
 from hmesh.runs.audits.reference.schools import Purchase, Schools
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.results.run_reader import Run
 
+# The party as messages name it.
+SCHOOLS = "schools"
 KINDS = (
     "ValleyAnnouncement", "EnergyRequest", "ScheduleProposal", "IncentiveOffer", "SupplyOffer",
     "ExchangeOrder", "BusPlugIn", "SupplyCurveRequest", "SupplyCurveBid",

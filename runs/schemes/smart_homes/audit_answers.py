@@ -14,7 +14,7 @@ from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.smart_homes.audit_rules import bank_of
+from hmesh.runs.schemes.smart_homes.audit_rules import columns_of
 from hmesh.runs.schemes.smart_homes.audit_tables import HomeTables
 from hmesh.runs.schemes.smart_homes.records import first_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
@@ -63,11 +63,12 @@ def check_home_answers(
         return
     rooms = []
     for held in groups:
-        bank, s = bank_of(held), held.storages
+        bank, s = columns_of(held), held.storages
+        size = bank["capacity_kwh"]
         room = room_beside(
-            s["energy_kwh"], bank.soc_min * bank.capacity_kwh, bank.soc_max * bank.capacity_kwh,
-            bank.power_kw * step_h, s["charge_kwh"], s["discharge_kwh"],
-            bank.charge_efficiency, bank.discharge_efficiency,
+            s["energy_kwh"], bank["soc_min"] * size, bank["soc_max"] * size,
+            bank["power_kw"] * step_h, s["charge_kwh"], s["discharge_kwh"],
+            bank["charge_efficiency"], bank["discharge_efficiency"],
         )  # fmt: skip
         shape = (*s["energy_kwh"].shape[:2], -1)
         rooms.append([each.reshape(shape) for each in room])

@@ -1,24 +1,33 @@
 """What must hold in every step of every recorded smart home: physics, assignment, admission."""
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.storage_bank import StorageBank
-from hmesh.markets.home_layout import Assignment
-from hmesh.markets.power_flow_assignment import TOLERANCE_KWH, settle_step
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.reference.batteries import held_after
+from hmesh.runs.audits.reference.homes import Home, settle
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
-from hmesh.runs.schemes.smart_homes.strategies import STRATEGIES
 from hmesh.runs.strategy_names import strategies_within
 
 type Energies = NDArray[np.float64]
 
-# A refusal is held against all sets of loads in this many homes and steps at most.
-MOST_REFUSALS = 2_000
+# In this many homes and steps of a group at most, under each strategy, flows are settled again.
+MOST_SETTLED = 20_000
+# Which power flow each strategy assigns, and whether it shifts loads.
+ASSIGNMENTS = {
+    "spfa_s": ("spfa_s", False),
+    "spfa_gs": ("spfa_gs", False),
+    "mpfa_sg": ("mpfa_sg", False),
+    "mpfa_mg": ("mpfa_mg", False),
+    "mpfa_sg_shifting": ("mpfa_sg", True),
+    "mpfa_mg_shifting": ("mpfa_mg", True),
+}
+_COLUMNS = (
+    "capacity_kwh", "soc_min", "soc_max", "power_kw", "charge_efficiency", "discharge_efficiency",
+)  # fmt: skip
 
 
 def check_rules(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
@@ -38,7 +47,7 @@ class _Rules:
     def __init__(self, inputs: RunInputs) -> None:
         self.inputs = inputs
         follows = strategies_within("smart_homes", inputs.strategies)
-        self.assignments = [STRATEGIES[strategy][0] for strategy in follows]
+        self.assignments = [ASSIGNMENTS[strategy][0] for strategy in follows]
         name = "smart homes: "
         self.balance = Tally(f"{name}flows of every device add up", EXACT, "of the energy")
         self.whole = Tally(f"{name}an appliance is served whole or not at all", EXACT, "kWh")
@@ -47,7 +56,6 @@ class _Rules:
         self.wanted = Tally(f"{name}devices do what their source says", EXACT, "of the energy")
         self.flows = Tally(f"{name}flows are those of the assignment", 1e-8, "kWh")
         self.refused = Tally(f"{name}no load of higher priority could be served", 0.0, "loads")
-        self.searched = 0
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""
@@ -68,7 +76,7 @@ class _Rules:
 
     def physics(self, held: GroupTables) -> None:
         """Check balances, losses and limits of the homes of a group."""
-        a, s, bank = held.appliances, held.storages, bank_of(held)
+        a, s, bank = held.appliances, held.storages, columns_of(held)
         flow = held.direct.sum(axis=3) + held.drawn.sum(axis=3)
         self._add(self.balance, held, relative(a["served_kwh"], flow))
         self._add(self.balance, held, relative(a["imported_kwh"], held.imported))
@@ -77,17 +85,14 @@ class _Rules:
         served = np.minimum(np.abs(a["served_kwh"]), np.abs(a["served_kwh"] - a["committed_kwh"]))
         self._add(self.whole, held, served)
         charge, discharge = s["charge_kwh"], s["discharge_kwh"]
-        rated = bank.power_kw * self.inputs.step_h
-        least, most = bank.soc_min * bank.capacity_kwh, bank.soc_max * bank.capacity_kwh
-        lost = bank.losses_kwh(charge, discharge)
+        rated = bank["power_kw"] * self.inputs.step_h
+        least, most = (bank[name] * bank["capacity_kwh"] for name in ("soc_min", "soc_max"))
+        ways = bank["charge_efficiency"], bank["discharge_efficiency"]
+        lost = (1.0 - ways[0]) * charge + (1.0 / ways[1] - 1.0) * discharge
         self._add(self.stores, held, np.abs(s["losses_kwh"] - lost))
-        after = bank.after(bank.after(s["energy_kwh"], charge), 0.0 - discharge)
+        after = held_after(held_after(s["energy_kwh"], charge, *ways), 0.0 - discharge, *ways)
         answer = held.response
-        after = after + np.where(
-            answer > 0.0,
-            bank.charge_efficiency * answer,
-            answer / bank.discharge_efficiency,
-        )
+        after = held_after(after, answer, *ways)
         start = held.group.storages["energy_kwh"].reshape(-1, charge.shape[3])[: held.homes]
         self._add(self.stores, held, np.abs(s["energy_kwh"][1:] - after[:-1]))
         self._add(self.stores, held, np.abs(s["energy_kwh"][:1] - start))
@@ -115,134 +120,68 @@ class _Rules:
             found = held.generation[..., g]
             self._add(self.wanted, held, relative(found, expected)[..., None])
 
-    def assigned(self, held: GroupTables, s: int, assignment: Assignment) -> None:
-        """Settle every step again from what was stored, generated and committed."""
-        steps, homes = held.appliances["wanted_kwh"].shape[0], held.homes
-        bank = bank_of(held)
-        many = StorageBank(
-            *(
-                np.asfortranarray(np.tile(getattr(bank, name), (steps, 1)))
-                for name in StorageBank.__dataclass_fields__
-            )
-        )
-        rows = {
-            "generation": held.generation[:, s].reshape(steps * homes, -1),
-            "demand": held.appliances["committed_kwh"][:, s].reshape(steps * homes, -1),
-            "energy": held.storages["energy_kwh"][:, s].reshape(steps * homes, -1),
-        }
-        flows = settle_step(
-            assignment, held.group.layout, rows["generation"], rows["demand"], rows["energy"],
-            many, self.inputs.step_h,
-        )  # fmt: skip
+    def assigned(self, held: GroupTables, s: int, assignment: str) -> None:
+        """Settle steps again from what was stored, generated and committed, home by home."""
+        steps = self.inputs.steps
+        chosen = np.arange(held.homes)
+        if (most := max(MOST_SETTLED // steps, 1)) < held.homes:
+            chosen = np.linspace(0, held.homes - 1, most).round().astype(np.intp)
+            told = f"settled again for {most:,} of {held.homes:,} homes of a group"
+            self.flows.tell(told)
+            self.refused.tell(told)
         label = self.inputs.places.label(
-            [f"home {held.first + h} of {held.group.settings.name}" for h in range(homes)],
+            [f"home {held.first + h} of {held.group.settings.name}" for h in chosen.tolist()],
             strategies=[self.inputs.strategies[s]],
         )
-        for found, expected in (
-            (held.direct[:, s], flows.direct_kwh),
-            (held.drawn[:, s].sum(axis=2), flows.drawn_kwh),
-            (held.charged[:, s].sum(axis=3), flows.stored_kwh),
-            (held.exported[:, s] + held.curtailed[:, s], flows.curtailed_kwh),
-            (held.storages["charge_kwh"][:, s], flows.charge_kwh),
-            (held.storages["discharge_kwh"][:, s], flows.discharge_kwh),
-        ):
-            off = np.abs(found.reshape(steps, homes, -1) - expected.reshape(steps, homes, -1))
-            self.flows.add(off.max(axis=2, initial=0.0)[:, None], label)
-        served = held.appliances["served_kwh"][:, s].reshape(steps * homes, -1) > 0.0
-        self._refusals(held, assignment, rows, many, served, label)
-
-    def _refusals(
-        self,
-        held: GroupTables,
-        assignment: Assignment,
-        rows: dict[str, Energies],
-        bank: StorageBank,
-        served: NDArray[np.bool_],
-        label: Label,
-    ) -> None:
-        """Try every set of loads where one was refused: none that goes before was admissible."""
-        refused = np.flatnonzero(((rows["demand"] > 0.0) & ~served).any(axis=1))
-        room = max(MOST_REFUSALS - self.searched, 0)
-        if refused.size > room:
-            self.refused.tell(f"tried in {MOST_REFUSALS:,} homes and steps")
-        refused = refused[:room]
-        self.searched += refused.size
-        off = np.zeros((self.inputs.steps, 1, held.homes))
-        for row in refused.tolist():
-            first = _first_admissible(held, assignment, rows, bank, row, self.inputs.step_h)
-            step, home = divmod(row, held.homes)
-            off[step, 0, home] = float(np.count_nonzero(first != served[row]))
-        self.refused.add(off, label)
+        off, refused = np.zeros((2, steps, 1, len(chosen)))
+        for column, h in enumerate(chosen.tolist()):
+            home = home_of(held, h, assignment, self.inputs.step_h)
+            columns = (
+                held.generation[:, s, h], held.appliances["committed_kwh"][:, s, h],
+                held.storages["energy_kwh"][:, s, h], held.appliances["served_kwh"][:, s, h],
+                held.direct[:, s, h], held.drawn[:, s, h].sum(axis=1),
+                held.charged[:, s, h].sum(axis=2), held.exported[:, s, h] + held.curtailed[:, s, h],
+                held.storages["charge_kwh"][:, s, h], held.storages["discharge_kwh"][:, s, h],
+            )  # fmt: skip
+            rows = zip(*(column.tolist() for column in columns), strict=True)
+            for step, (made, wanted, stored, served, *flows) in enumerate(rows):
+                due = settle(home, made, wanted, stored)
+                on = {load for load, energy in enumerate(served) if energy > 0.0}
+                refused[step, 0, column] = len(on ^ due.on)
+                expected = (
+                    [flow for row in due.direct for flow in row], due.drawn, due.stored,
+                    due.curtailed, due.charge, due.discharge,
+                )  # fmt: skip
+                flows[0] = [flow for row in flows[0] for flow in row]
+                off[step, 0, column] = max(
+                    abs(one - other)
+                    for found, right in zip(flows, expected, strict=True)
+                    for one, other in zip(found, right, strict=True)
+                )
+        self.flows.add(off, label)
+        self.refused.add(refused, label)
 
 
-def _first_admissible(
-    held: GroupTables,
-    assignment: Assignment,
-    rows: dict[str, Energies],
-    bank: StorageBank,
-    row: int,
-    step_h: float,
-) -> NDArray[np.bool_]:
-    """Return the admissible set of loads that is first by priority, all sets tried in turn."""
-    layout = held.group.layout
-    demand, generation = rows["demand"][row].tolist(), rows["generation"][row].tolist()
-    wanted = [load for load in layout.loads_by_priority if demand[load] > 0.0]
-    can = _deliverable(held, assignment, rows, bank, row, step_h)
-    for states in itertools.product((True, False), repeat=len(wanted)):
-        on = {load for load, state in zip(wanted, states, strict=True) if state}
-        left = list(generation)
-        lack = [demand[load] if load in on else 0.0 for load in range(layout.loads)]
-        for g in layout.generators_in_order:
-            for load in layout.loads_in_order:
-                if layout.feeds_directly(assignment, g, load):
-                    flow = min(left[g], lack[load])
-                    left[g], lack[load] = left[g] - flow, lack[load] - flow
-        if assignment == "mpfa_mg":
-            enough = sum(lack) <= sum(can) + TOLERANCE_KWH
-        else:
-            enough = all(
-                sum(lack[load] for load in on if layout.load_storage[load] == s)
-                <= can[s] + TOLERANCE_KWH
-                for s in range(layout.storages)
-            )
-        if enough:
-            return np.array([load in on for load in range(layout.loads)])
-    raise AssertionError("without loads nothing lacks")
-
-
-def _deliverable(
-    held: GroupTables,
-    assignment: Assignment,
-    rows: dict[str, Energies],
-    bank: StorageBank,
-    row: int,
-    step_h: float,
-) -> list[float]:
-    """Return what each storage can deliver, in SPFA/S after it was charged [kWh]."""
-    layout, can = held.group.layout, []
-    for s in range(layout.storages):
-        size, rated = bank.capacity_kwh[row, s], bank.power_kw[row, s] * step_h
-        energy = rows["energy"][row, s]
-        if assignment == "spfa_s":
-            offer = sum(
-                rows["generation"][row, g]
-                for g in range(layout.generators)
-                if layout.generator_storage[g] == s
-            )
-            eta_c = bank.charge_efficiency[row, s]
-            room = max(bank.soc_max[row, s] * size - energy, 0.0) / eta_c
-            energy = energy + eta_c * min(offer, room, rated)
-        above = max(energy - bank.soc_min[row, s] * size, 0.0)
-        can.append(float(min(above * bank.discharge_efficiency[row, s], rated)))
-    return can
-
-
-def bank_of(held: GroupTables) -> StorageBank:
-    """Return the storages of the recorded homes of a group."""
+def columns_of(held: GroupTables) -> dict[str, Energies]:
+    """Return what storages of the recorded homes of a group can do, shape (homes, storages)."""
     population, each = held.group.storages, held.group.layout.storages
-    return StorageBank(
-        *(
-            np.asfortranarray(population[name].reshape(-1, each)[: held.homes])
-            for name in StorageBank.__dataclass_fields__
-        )
+    return {name: population[name].reshape(-1, each)[: held.homes] for name in _COLUMNS}
+
+
+def home_of(held: GroupTables, home: int, assignment: str, step_h: float) -> Home:
+    """Return a recorded home of a group."""
+    settings, layout = held.group.settings, held.group.layout
+
+    def order(ranks: list[int]) -> tuple[int, ...]:
+        return tuple(sorted(range(len(ranks)), key=lambda device: (ranks[device], device)))
+
+    return Home(
+        assignment,
+        layout.generator_storage,
+        layout.load_storage,
+        order([device.rank for device in settings.generators]),
+        order([device.rank for device in settings.appliances]),
+        order([device.priority for device in settings.appliances]),
+        **{name: tuple(values[home].tolist()) for name, values in columns_of(held).items()},
+        step_h=step_h,
     )
