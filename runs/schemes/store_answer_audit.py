@@ -146,7 +146,9 @@ class StoreAnswerAudit:
             self.left.add(off.reshape(-1, 1, len(self.community)), label, first)
 
     def checks(self) -> Iterator[Check]:
-        """Check what all exchange, and return what was found."""
+        """Check what all exchange, and return what was found; nothing where none ever answers."""
+        if not self.used:
+            return
         inputs, exchange = self.inputs, self.exchange_kwh
         label = inputs.places.label(self.who)
         beyond = np.maximum(self.at["lower_kwh"] - exchange, exchange - self.at["upper_kwh"])

@@ -105,6 +105,11 @@ class SchoolAudit(SchemeAudit):
         answers = self.answers_of
         return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
 
+    @property
+    def answering_strategies(self) -> list[int]:
+        """Numbers of the strategies under which buses answer to prices."""
+        return [s for s, name in enumerate(self.strategies) if name != "charge_after_use"]
+
     def _nodes(self) -> NDArray[np.intp]:
         """Return the node of the grid of every bus."""
         setting: SchoolSetting = self.inputs.of_scheme("school_buses")
@@ -120,7 +125,7 @@ class SchoolAudit(SchemeAudit):
             answered.append(
                 response_payments(
                     self.hours, "school_buses", "schools", self.response,
-                    np.array(there, dtype=np.intp), list(range(len(self.strategies))),
+                    np.array(there, dtype=np.intp), self.answering_strategies,
                 )
             )  # fmt: skip
         return (
@@ -189,7 +194,7 @@ class SchoolAudit(SchemeAudit):
             run, self.inputs, self.hours, "school_buses", "buses",
             schools["community"].astype(np.intp)[school], (lam, theta),
             (buses["charge_efficiency"], buses["discharge_efficiency"]),
-            list(range(len(self.strategies))),
+            self.answering_strategies,
         )  # fmt: skip
         self.response = self.answers_of.of_communities()
 

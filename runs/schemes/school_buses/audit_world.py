@@ -165,7 +165,7 @@ class SchoolWorld:
     ) -> NDArray[np.float64] | float:
         """Return what buses exchange at the price, and hold what they had left against the rest."""
         answers = self.audit.answers_of
-        if answers is None:
+        if answers is None or self.s not in answers.used:
             return 0.0
         if not self.reliable or self.own:
             answers.left.tell("schedules are not known")

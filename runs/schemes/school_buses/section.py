@@ -149,7 +149,7 @@ class SchoolBuses(SchemeSection):
     price_response: BusResponse | None = Field(
         default=None,
         description="what parked buses value energy at where it answers to the price of the step "
-        "outside critical hours, or null where it does not",
+        "outside critical hours, unless buses charge after use, or null where it does not",
     )
 
     @property

@@ -71,7 +71,8 @@ class SchoolBusSharing(Scheme):
         self.desk = DemandResponse(simulation.utility, self.district, game.tolerance, game.bids)
         self.community = self.district.population["community"].astype(np.intp)
         self.answers: StoreAnswers | None = None
-        if rules.price_response is not None:
+        # Buses that charge after use take part in nothing.
+        if rules.price_response is not None and self.strategy != "charge_after_use":
             school_of = self.district.school_of
             self.answers = StoreAnswers(
                 simulation, "school_buses", "buses", self.district.buses.population,
