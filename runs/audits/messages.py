@@ -263,6 +263,7 @@ class MessageAudit:
 
     def _others_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
         """Compare what others tell the aggregator of their community with their best."""
+        everything = self.inputs.scenario.messages.keep == "all"
         for each in seen.others:
             for m in range(self._aggregators):
                 place = self._others.get((each.name, m))
@@ -273,7 +274,9 @@ class MessageAudit:
                 yield _compared(rows, offers, bids, energy, each.count(m))
                 told = (rows["kind"] == ANNOUNCEMENT) & (rows["sender"] == m)
                 price = rows["value"][told & (rows["receiver"] == place)]
-                if not np.isnan(seen.community_price[m]) and each.count(m):
+                # Of leaders alone, what is said to one is kept, and what is said to many is not.
+                kept = each.count(m) if everything else each.count(m) == 1
+                if not np.isnan(seen.community_price[m]) and kept:
                     yield _one(price, seen.community_price[m])
 
     def _curves(
