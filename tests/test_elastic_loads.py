@@ -360,7 +360,9 @@ def test_those_that_answer_are_priced_where_all_of_them_are_fed() -> None:
         graph.add_edge(parent, node, length_km=0.1, rating_kw=10.0, loss_rate=loss)
     grid = Grid(graph)
     at = grid.node_index
-    setting: Any = SimpleNamespace(grid=grid, communities=("street",))
+    setting: Any = SimpleNamespace(
+        grid=grid, communities=("street",), community_nodes=np.array([at["street"]])
+    )
     nodes = answering_nodes(setting, [[at["left"], at["right"]]])
     assert nodes.tolist() == [at["near"]]
     assert answering_nodes(setting, [[at["far"]]]).tolist() == [at["far"]]

@@ -95,7 +95,7 @@ def test_no_price_on_a_grid_earns_the_utility_more(players: Players) -> None:
             players.communities, exact.community_price, exact.demand_kwh, strict=True
         ):
             if community.kinks().answering:
-                scale = 1 + abs(energy) + community.upper_kwh.sum() + community.fixed_kwh
+                scale = 1 + abs(energy) + community.upper_kwh.sum() + abs(community.fixed_kwh)
                 assert demand(community, price) == pytest.approx(energy, abs=1e-8 * scale)
 
 

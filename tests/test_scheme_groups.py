@@ -1,5 +1,6 @@
 """Where groups of a scheme live, and what they may be called beside members and other schemes."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ def town(folder: Path, **groups: tuple[str, str]) -> str:
 def refused(folder: Path, **groups: tuple[str, str]) -> list[str]:
     with pytest.raises(InputError) as error:
         load_scenario(town(folder, **groups))
-    return [str(problem).removeprefix("town.yaml: ") for problem in error.value.problems]
+    told = (str(problem).removeprefix("town.yaml: ") for problem in error.value.problems)
+    # The line depends on how the file is written.
+    return [re.sub(r"; line \d+\)$", ")", problem) for problem in told]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

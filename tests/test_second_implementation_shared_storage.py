@@ -21,8 +21,8 @@ SEEDS = st.integers(0, 200)
 
 def storage_of(
     ratings: StorageRatings, sharing: Sharing, *, at_once: bool = False
-) -> shared_storage.SharedStorage:
-    return shared_storage.SharedStorage(
+) -> shared_storage.StorageUnit:
+    return shared_storage.StorageUnit(
         float(ratings.capacity_kwh), float(ratings.soc_min), float(ratings.soc_max),
         float(ratings.power_kw), float(ratings.charge_efficiency),
         float(ratings.discharge_efficiency), QUARTER_H, sharing == "proportional",

@@ -17,7 +17,7 @@ _FULL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class SharedStorage:
+class StorageUnit:
     """A storage, as of a battery.
 
     Attributes
@@ -110,7 +110,7 @@ class Outlook:
     most_kwh: Sequence[float]
 
     def course(
-        self, storage: SharedStorage, held_kwh: float, alpha: float
+        self, storage: StorageUnit, held_kwh: float, alpha: float
     ) -> tuple[list[float], float]:
         """Return what the storage holds before each slot and in the end, and what it delivers."""
         held, delivered = [held_kwh], 0.0
@@ -153,7 +153,7 @@ class AllowancePlan:
 
 def plan(
     outlook: Outlook,
-    storage: SharedStorage,
+    storage: StorageUnit,
     held_kwh: float,
     *,
     by_delivered: bool,
@@ -181,7 +181,7 @@ def most_wanted(demand_kwh: Array, households: int) -> Array:
     return total
 
 
-def most_at_once(storage: SharedStorage, sun_kwh: Array, wanted_kwh: Array, held: float) -> float:
+def most_at_once(storage: StorageUnit, sun_kwh: Array, wanted_kwh: Array, held: float) -> float:
     """Return the most that can be delivered where a storage charges and serves at once.
 
     Energy is as good whenever it is delivered, so none is kept: Lindley's recursion.
@@ -200,7 +200,7 @@ def most_at_once(storage: SharedStorage, sun_kwh: Array, wanted_kwh: Array, held
 
 
 def most_at_once_and_direct(
-    storage: SharedStorage, sun_kwh: Array, wanted_kwh: Array, held: float
+    storage: StorageUnit, sun_kwh: Array, wanted_kwh: Array, held: float
 ) -> float:
     """Return the most that can be delivered where the plant serves households itself as well.
 
@@ -211,7 +211,7 @@ def most_at_once_and_direct(
 
 
 def most_in_turns(
-    storage: SharedStorage,
+    storage: StorageUnit,
     sun_kwh: Array,
     bright: Sequence[bool],
     wanted_kwh: Array,

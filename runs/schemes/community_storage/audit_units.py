@@ -9,7 +9,7 @@ from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.member_energies import sky_clearness
 from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.reference.shared_storage import (
-    SharedStorage,
+    StorageUnit,
     most_at_once,
     most_at_once_and_direct,
     most_in_turns,
@@ -25,10 +25,10 @@ from hmesh.runs.strategy_names import strategy_label
 MOST_PARTS, WH_PER_KWH = 20_000.0, 1000.0
 
 
-def storages_of(rules: CommunityStorage, step_h: float) -> list[SharedStorage]:
+def storages_of(rules: CommunityStorage, step_h: float) -> list[StorageUnit]:
     """Return the storages of a section of the scenario."""
     return [
-        SharedStorage(
+        StorageUnit(
             storage.capacity_kwh,
             storage.soc_min,
             storage.soc_max,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
-from hmesh.runs.audits.reference.tariff import (
+from hmesh.runs.audits.reference.stated_tariff import (
     charges_of_months,
     local_times,
     price_of_step,
