@@ -12,6 +12,17 @@ WITHIN_S = 300.0
 PAUSE_S = 1.0
 
 
+def forget_earlier_pages() -> None:
+    """Forget pages of a server that this process had before.
+
+    Solara knows a page by the number of a thread. A new server whose thread has the number of an
+    old one would take that one's page for its own, and refuse to start.
+    """
+    from solara.server import kernel_context
+
+    kernel_context.current_context.clear()
+
+
 class LiveClient:
     """A window of the live view without a browser.
 

@@ -130,10 +130,12 @@ def browser() -> Iterator[Any]:
 def served() -> Iterator[Any]:
     """Serve a scenario; only one at a time, for there is one page."""
     from hmesh.runs.live.server import STARTS_WITHIN_S, make_server
+    from tests.live_client import forget_earlier_pages
 
     servers: list[Any] = []
 
     def serve(source: Source) -> Any:
+        forget_earlier_pages()
         server = make_server(source)
         servers.append(server)
         server.serve_threaded()
