@@ -85,7 +85,8 @@ def test_energy_and_money_balance_and_no_store_leaves_its_bounds(strategy: str) 
                 answered += float(np.abs(answers.exchange_kwh).sum())
                 out = answers.exchange_kwh < 0
                 assert (after[out] >= (own["soc_min"] * size)[out] - 1e-9).all(), name
-    assert answered > 1.0
+    # Each scheme has stores that act under its last strategy alone.
+    assert (answered > 1.0) == (strategy == "everybody_shares")
 
 
 def test_buses_drive_their_rounds_and_follow_their_schedules() -> None:
