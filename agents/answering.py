@@ -1,4 +1,4 @@
-"""Those who answer to the price of their community, whoever they are, as it addresses them."""
+"""All those that answer to the price of their community, as its aggregator addresses them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Answering(Protocol):
         ...
 
     def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
-        """Tell the answers to every price of those that hear the request."""
+        """Return the answers to every price of those that hear the request."""
         ...
 
     def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:
@@ -114,7 +114,7 @@ class AnsweringStores:
         return EnergyBid(energy_kwh=energy, **reply_to(offer, len(energy)))
 
     def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
-        """Tell the answers to every price of those that hear the request."""
+        """Return the answers to every price of those that hear the request."""
         told = rows_of(self.curves(request), who)
         return CurveBid(curves=told, **reply_to(request, len(told)))
 

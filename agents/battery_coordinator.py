@@ -131,7 +131,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
     def _hear_buildings(
         self, step: int, forecast_kwh: NDArray[np.float64]
     ) -> tuple[Delivery[Forecast], Delivery[BatteryState]]:
-        """Let buildings tell what they expect, and their batteries what they are."""
+        """Let buildings report what they expect, and their batteries what they are."""
         self._begin(step)
         about = self._to_me(step, len(self.bank))
         told = self.bus.deliver(Forecast(energy_kwh=forecast_kwh, **about))
@@ -259,7 +259,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         return heard
 
     def _to_me(self, step: int, count: int) -> dict[str, Any]:
-        """Return the envelope of what buildings or batteries tell the coordinator."""
+        """Return the envelope of what buildings or batteries report to the coordinator."""
         return {
             "step": step, "round": 0, "sender": self.batteries, "receiver": self.name,
             "count": count,

@@ -138,7 +138,7 @@ class BatteryBank:
         return np.clip(wanted_kwh, lower, upper)
 
     def report(self, about: dict[str, Any]) -> BatteryState:
-        """Tell what each holds, how much it can hold and how fast."""
+        """Report what each holds, how much it can hold and how fast."""
         return BatteryState(
             energy_kwh=self["energy_kwh"], capacity_kwh=self["capacity_kwh"],
             power_kw=self["power_kw"], **about,

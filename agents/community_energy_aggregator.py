@@ -125,9 +125,9 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         )  # fmt: skip
 
     def _hear_curves(self) -> LearnedDemand:
-        """Let everybody tell what they would take at every price.
+        """Let everybody state what they would take at every price.
 
-        Those that are not heard, or cannot tell it so, are asked what they take at one price.
+        Those that are not heard, or cannot state it so, are asked what they take at one price.
         """
         bounds, count = self.bounds, self._count
         lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
@@ -212,7 +212,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         return Party(self.name, 1, self.hear_curves)
 
     def hear_curves(self, request: CurveRequest, who: Who = True) -> CommunityCurve:
-        """Tell the utility what the community would take at every price."""
+        """State to the utility what the community would take at every price."""
         answers = self._answers
         if answers is None:
             start = np.array([request.lowest_price])

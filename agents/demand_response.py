@@ -229,7 +229,7 @@ class DemandResponse:
         return np.minimum(self._heard[max(lower)], self._heard[price]) if lower else None
 
     def _hear_curves(self, terms: IncentiveTerms) -> NDArray[np.float64]:
-        """Let schools tell what they would sell at every price; nothing of those that are silent.
+        """Let schools state what they would sell at every price; nothing of those that are silent.
 
         Returns
         -------

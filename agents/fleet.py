@@ -135,7 +135,7 @@ class ParkedVehicles(AnsweringStores):
     behaving: tuple[Behaving, ...] = ()
 
     def curves(self, request: CurveRequest) -> NDArray[np.float64]:
-        """Return the answers of each as a row; those with a behaviour tell their own."""
+        """Return the answers of each as a row; those with a behaviour state their own."""
         curves = AnsweringStores.curves(self, request)
         for k in self._self_willed():
             vehicle = self.fleet[int(self.rows[k])]

@@ -219,13 +219,13 @@ class SchoolDistrict(AgentGroup[School]):
         return SupplyOffer(energy_kwh=energy, **reply_to(offer, len(energy)))
 
     def hear_curves(self, request: SupplyCurveRequest, who: Who) -> SupplyCurveBid:
-        """Tell what those that hear it would sell at every incentive price."""
+        """State what those that hear it would sell at every incentive price."""
         own = self.population
         curves = school_curves(
             own["lam"], own["theta"], own["average_price"], own["stored_kwh"], own["upper_kwh"],
             saturates=own["saturates"], discharge_efficiency=own["discharge_efficiency"],
         )  # fmt: skip
-        # Whoever has a will of its own is asked about prices.
+        # Schools with a behaviour of their own are asked about prices.
         curves[self.self_willed] = np.nan
         told = rows_of(curves, who)
         return SupplyCurveBid(curves=told, **reply_to(request, len(told)))

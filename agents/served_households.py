@@ -75,7 +75,7 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
         return average_left(own["forecast_kwh"], own["used_kwh"], float(slots_left))
 
     def status(self, rows: slice, average_kwh: NDArray[np.float64], **about: Any) -> DemandStatus:
-        """Tell what some households demand in the step, and what they expect of the day."""
+        """Report what some households demand in the step, and what they expect of the day."""
         demand = self.population["demand_kwh"][rows]
         return DemandStatus(energy_kwh=demand, average_kwh=average_kwh, **about)
 

@@ -37,7 +37,7 @@ from hmesh.markets.home_day import Homes
 from hmesh.markets.home_layout import Assignment, HomeLayout
 from hmesh.markets.load_shifting import MOST_CANDIDATES
 from hmesh.markets.power_flow_assignment import StepFlows, settle_step
-from hmesh.markets.store_room import room_left
+from hmesh.markets.store_remainder import room_left
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -111,7 +111,7 @@ class HomeController(mesa.Agent[Any]):
         return self.homes.storages[first : first + self.homes.layout.storages]
 
     def step(self) -> None:
-        """Hear its devices, settle the power flow of its home, and tell the storages."""
+        """Hear its devices, settle the power flow of its home, and inform the storages."""
         homes, home = self.homes, self.home
         generation = [group.population.delivered_kwh[home] for group in homes.generators]
         demand = [group.population.committed_kwh[homes.t, home] for group in homes.appliances]

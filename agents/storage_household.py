@@ -58,7 +58,7 @@ class HomeEnergyManager(RowAgent):
     surplus_heat_kwh = Column(np.float64, "kWh heat", 0.0, "the same of today so far", state=True)
 
     def step(self) -> None:
-        """Hear tariff and storages, decide, tell the devices, and remember the day."""
+        """Hear tariff and storages, decide, instruct the devices, and remember the day."""
         self.population.heard["houses"].step_of(self)
 
     def decide(

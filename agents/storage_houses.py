@@ -30,7 +30,7 @@ from hmesh.markets.home_energy_rules import (
     manage_step,
     targets_of,
 )
-from hmesh.markets.store_room import pump_room, room_left
+from hmesh.markets.store_remainder import pump_room, room_left
 
 type Each = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -58,7 +58,7 @@ class LocalTariff:
     Attributes
     ----------
     teller : str
-        Who tells it.
+        Who sends it.
     rows : array of int, shape (n,)
         These houses.
     signal : TariffSignal
@@ -225,7 +225,7 @@ class StorageHouses:
         step : int
             The step.
         tariff : TariffSignal or sequence of LocalTariff
-            What the retailer tells, or what each community tells its houses.
+            What the retailer states, or what each community states to its houses.
         there : array of bool, shape (houses,)
             Houses that take part; the storages of the others stay idle.
         """
@@ -247,7 +247,7 @@ class StorageHouses:
         return decided
 
     def step_of(self, manager: HomeEnergyManager) -> None:
-        """Let one manager decide by what it has heard, and tell its devices: as `decide` does."""
+        """Let one manager decide by what it heard, and instruct its devices, as `decide` does."""
         if self._tariff is None or self._state is None:
             return
         row, columns = manager.row, self.columns
@@ -485,7 +485,7 @@ class StorageHouses:
         return signal, told.rows.copy()
 
     def _order(self, step: int, decided: HouseStep) -> tuple[tuple[Each, Each, Each], Mask]:
-        """Tell devices what to do.
+        """Instruct devices.
 
         Returns
         -------

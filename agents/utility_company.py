@@ -160,7 +160,7 @@ class UtilityCompany(mesa.Agent[Any]):
         return replace(found, probes=1) if self.bids == "curves" else found
 
     def _hear_curves(self, aggregators: Sequence[CommunityEnergyAggregator]) -> None:
-        """Let aggregators tell what they would take at every price."""
+        """Let aggregators state what they would take at every price."""
         lowest, highest = self.bounds.utility_lower, self.bounds.utility_upper
 
         def hear(answer: Heard[CommunityCurve]) -> None:

@@ -108,7 +108,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def filled(text: str) -> str:
-    """Return a page with its tables made anew."""
+    """Return a page with its tables renewed."""
     return MARK.sub(lambda found: found[1] + "\n" + TABLES[found[2]]() + "\n" + found[4], text)
 
 

@@ -1,4 +1,4 @@
-"""What leaders and followers say where followers tell their answers to every price at once."""
+"""Messages by which followers send their answers to every price at once."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class CurveRequest(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveBid(Message):
-    """Followers tell what they would take at every price.
+    """Followers state what they would take at every price.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class SupplyCurveRequest(CurveRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyCurveBid(Message):
-    """Schools tell what they would sell at every incentive price.
+    """Schools state what they would sell at every incentive price.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class SupplyCurveBid(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommunityCurve(Message):
-    """An aggregator tells what its community would take at every price of the utility.
+    """An aggregator states what its community would take at every price of the utility.
 
     Attributes
     ----------

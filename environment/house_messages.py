@@ -10,7 +10,7 @@ from hmesh.environment.messages import EnergyMessage, PriceMessage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffNotice(PriceMessage):
-    """A retailer tells what it asks in a step, what it pays, and what of its day matters.
+    """A retailer states what it asks in a step, what it pays, and what of its day matters.
 
     Attributes
     ----------

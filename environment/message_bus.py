@@ -38,7 +38,7 @@ class Delivery[M: Message]:
     Attributes
     ----------
     message : Message
-        The message that is heard; whoever hears it computes from what this one holds.
+        The message that is heard; the receiver computes from what this one holds.
     heard : bool or array of bool, shape (count,)
         Whether it is heard before the deadline. For a population True if it is by, or from,
         everyone, else a mask with a row for each agent.

@@ -47,9 +47,7 @@ from .community_storage_bounds import most_in_turns as most_in_turns
 from .critical_hours import base_demand as base_demand
 from .critical_hours import required_demand as required_demand
 from .demand_curve import DemandCurve as DemandCurve
-from .demand_curve import Kinks as Kinks
 from .demand_curve import demand_curve as demand_curve
-from .demand_curve import kinks_of as kinks_of
 from .exact_dispatch import ExactDispatch as ExactDispatch
 from .exact_dispatch import dispatch_exactly as dispatch_exactly
 from .generation_cost import GenerationCost as GenerationCost

@@ -207,7 +207,7 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
     An arc that is nowhere above both its neighbours is nowhere the best, and if it is the best
     somewhere it is never dropped; so all such arcs go at once, until none is left to drop. Beside a
     dip that was dropped, arcs go one after another; after a few rounds those near such a gap are
-    held against the arc beyond it, ever farther from the gap.
+    compared with the arc beyond it, ever farther from the gap.
     """
     if lowest_price == highest_price:
         return _single_response(curve, lowest_price)

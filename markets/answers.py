@@ -3,7 +3,7 @@
 An answer never rises with the price. It is a constant, less clipped lines, less jumps: a battery
 without losses is one clipped line, one with losses two lines with a dead band between them, a load
 with a price elasticity one line, a threshold a jump. What a community demands is the sum of its
-answers, whoever gives them.
+answers of all its members.
 """
 
 from collections.abc import Sequence

@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.answers import Answers
 
 # As a share of the prices at hand.
 SAME_PRICE = 1e-14
-
-# Their names when batteries without losses were all that answered.
-Kinks, kinks_of = Answers, battery_answers
 
 
 def _none() -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Answers to every price at once, as batteries tell them: a row of numbers for each battery."""
+"""Answers to every price at once, as batteries send them: a row of numbers for each battery."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hmesh.markets.demand_curve import DemandCurve, Kinks, demand_curve, kinks_of
+from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.demand_curve import DemandCurve, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.three_level_game import Game, Outcome, PriceBounds, WithoutVehicles
 
@@ -28,8 +29,8 @@ class Community:
     def __len__(self) -> int:
         return len(self.lam)
 
-    def kinks(self) -> Kinks:
-        return kinks_of(
+    def kinks(self) -> Answers:
+        return battery_answers(
             self.fixed_kwh, self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
         )
 

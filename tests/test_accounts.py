@@ -152,7 +152,7 @@ def test_households_may_be_numbered_otherwise() -> None:
 
 
 def test_resumed_is_uninterrupted(tmp_path: Path) -> None:
-    """Across New Year, so that accounts of both years are written, and sums begin anew."""
+    """Across New Year, so that accounts of both years are written, and sums begin again."""
     start = ("start='2022-12-31T10:00'", "hours=20", "vehicles.count=4")
     start += ("school_terms={terms: [['2022-12-20', '2023-03-24']]}",)
     scenario = load_scenario("one-city", [*SMALL, *start])

@@ -1,4 +1,4 @@
-"""Answers with losses, dead bands and jumps, held against what their members want by definition."""
+"""Answers with losses, dead bands and jumps, compared with what members want by definition."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Followers that tell their answers to every price at once: the same outcome, fewer messages."""
+"""Followers that send their answers to every price at once: the same outcome, fewer messages."""
 
 from pathlib import Path
 from typing import Any

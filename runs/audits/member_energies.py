@@ -1,4 +1,4 @@
-"""What members use and generate whatever the price, worked out anew: profiles, files, sun, chance.
+"""What members use and generate whatever the price, computed again: profiles, files, sun, chance.
 
 Every draw is made again from its own stream.
 """

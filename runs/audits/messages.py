@@ -262,7 +262,7 @@ class MessageAudit:
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
 
     def _others_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
-        """Compare what others tell the aggregator of their community with their best."""
+        """Compare what others state to the aggregator of their community with their best."""
         everything = self.inputs.scenario.messages.keep == "all"
         for each in seen.others:
             for m in range(self._aggregators):

@@ -73,7 +73,7 @@ def price_range(price: FloatArray) -> str:
 
 
 def price_finding(data: RunData, price: FloatArray) -> str:
-    """Tell the range of prices of the last strategy against the first, and who pays most."""
+    """State the range of prices of the last strategy against the first, and who pays most."""
     last = len(data.strategies) - 1
     rows = list(dict.fromkeys((last, 0)))
     known = [row for row in rows if not np.isnan(price[row]).all()]
@@ -102,7 +102,7 @@ def price_finding(data: RunData, price: FloatArray) -> str:
 
 
 def charging_finding(data: RunData) -> str:
-    """Tell what vehicles took and gave under the last strategy against the first."""
+    """State what vehicles took and gave under the last strategy against the first."""
 
     def told(strategy: str) -> str:
         charged, discharged = (

@@ -160,7 +160,7 @@ class GameSettings(Section):
     )
     bids: Literal["prices", "curves"] = Field(
         default="prices",
-        description="whether those who negotiate answer to prices, or tell their whole curves",
+        description="whether those who negotiate answer to prices, or send their whole curves",
     )
     losses: Literal["known", "ignored"] = Field(
         default="known", description="whether the utility's price counts losses of the lines"

@@ -30,14 +30,14 @@ class _Constant:
     start: float
 
     def forecast(self, past: Prices, steps: int, at: int) -> Prices:
-        """Tell that price for every slot."""
+        """Return that price for every slot."""
         return np.full((steps, past.shape[1]), self.start)
 
 
 class ExpectedPrice:
     """The prices that members expect in one world, and those of the days before.
 
-    Whoever plans before the price of a step is known goes by it, and pays the price that is set.
+    Members that plan before the price of a step is known use it, and pay the price that is set.
     The days before the run have the start price. Where there is no supply, and so no price, the
     one that was expected counts as asked.
 

@@ -101,7 +101,7 @@ class Done:
 def tariffs(
     purchase: Sequence[float], feed_in: Sequence[float], day: Sequence[int]
 ) -> list[Tariff]:
-    """Return what a published tariff tells of each of its steps.
+    """Return what a published tariff states of each of its steps.
 
     A step is cheap where no other of its day costs less, and one costs more.
     """

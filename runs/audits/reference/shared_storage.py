@@ -74,7 +74,8 @@ class StorageUnit:
 def ranked(average_kwh: Sequence[float], most: int) -> list[int]:
     """Return the households that may draw: those of the highest averages, ties to the lower row.
 
-    Whoever told none (NaN) is never served. Averages that only rounding tells apart are equal.
+    A household that stated none (NaN) is never served. Averages that differ by rounding alone
+    are equal.
     """
     told = [(row, average) for row, average in enumerate(average_kwh) if average == average]
     order = sorted(told, key=lambda each: (-float(f"{each[1]:.10e}"), each[0]))

@@ -65,7 +65,7 @@ def _schedule(
     mine: Columns,
     capacity_kwh: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the schedule of all batteries on a day, worked out anew, (steps, batteries) [kWh]."""
+    """Return the schedule of all batteries on a day, computed again, (steps, batteries) [kWh]."""
     forecast, of_day = setting.forecast.load_kwh(day.start), setting.windows(day)
     windows = of_day.charge, of_day.discharge
     nobody = np.zeros(len(setting.names), dtype=np.bool_)

@@ -358,7 +358,7 @@ class HouseholdChecks:
         *,
         static: bool,
     ) -> NDArray[np.float64]:
-        """Return what households would tell in each step of a plan: eqs. (10) to (12) [kWh]."""
+        """Return what households would report in each step of a plan: eqs. (10) to (12) [kWh]."""
         averages, first = np.empty_like(told), days[0].start
         for day in days:
             rows = slice(day.start - first, day.stop - first)

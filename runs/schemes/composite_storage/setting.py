@@ -105,12 +105,12 @@ class CompositeStorageSetting:
 
     @property
     def tellers(self) -> list[str]:
-        """The communities that tell houses of their prices, where houses pay these."""
+        """The communities that state prices to houses, where houses pay these."""
         return [self.names[m] for m in self.inhabited] if self.local else []
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many houses each of the tellers tells."""
+        """To how many houses each of them states its price."""
         there = zip(self.tellers, self.inhabited, strict=False)
         return {teller: int(np.count_nonzero(self.community == m)) for teller, m in there}
 

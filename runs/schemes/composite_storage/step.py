@@ -138,7 +138,7 @@ class CompositeStorageHouses(Scheme):
         self._payments = [] if setting.local else self.payments()
 
     def _tariff(self, step: int) -> TariffSignal | list[LocalTariff]:
-        """Return what the retailer tells of a step, or what houses expect communities to ask."""
+        """Return what the retailer states for a step, or what houses expect communities to ask."""
         setting, expected = self.setting, self.simulation.expected_price
         if not setting.local:
             return setting.signal(step)

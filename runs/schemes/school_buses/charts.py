@@ -211,7 +211,7 @@ def covered_kwh(data: RunData, strategy: str) -> float:
 
 
 def _power_finding(data: RunData) -> str:
-    """Tell how much schools sell, or what they charge."""
+    """State how much schools sell, or what they charge."""
     sold = {name: float(data.total(name, "school_sold_kwh")) for name in data.strategies}
     most = highest(sold, lambda name: sold[name])
     if not anything(sold[most]):

@@ -107,7 +107,7 @@ def road_finding(
     mean_day: bool,
     data: RunData,
 ) -> str:
-    """Tell when most vehicles are in no community."""
+    """State when most vehicles are in no community."""
     most = first_highest(road)
     if road[most] == 0:
         return "No vehicle leaves its community"
@@ -120,7 +120,7 @@ def road_finding(
 
 
 def soc_finding(data: RunData) -> str:
-    """Tell how full the whole fleet ends under the last strategy against the first."""
+    """State how full the whole fleet ends under the last strategy against the first."""
     first, last = data.strategies[0], data.strategies[-1]
     begin, end = percents([float(data.total(name, "final_mean_soc")) for name in (first, last)])
     text = f"Batteries end {end} full on average under {strategy_name(last)}"
