@@ -5,7 +5,6 @@ before it; node 0 is the utility. A line that receives ``r`` at its far end is s
 ``r + loss_rate * abs(r)``, so that losses add to a demand and reduce an export.
 """
 
-from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -440,25 +439,3 @@ def _served_share(
         else:
             low, at_low = middle, over
     return low
-
-
-def node_sums(
-    communities: int, owner: NDArray[np.intp], node_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return what the nodes of each community take together, shape (communities,) [kWh]."""
-    owned = owner >= 0
-    return np.bincount(owner[owned], node_kwh[owned], communities)
-
-
-def as_tree(
-    parents: Sequence[int] | NDArray[np.intp],
-    loss_rate: Sequence[float] | NDArray[np.float64],
-    limit_kwh: Sequence[float] | NDArray[np.float64] | float = np.inf,
-) -> Tree:
-    """Return a tree from its lines, without limits unless they are given."""
-    lines = len(parents)
-    return Tree(
-        np.asarray(parents, dtype=np.intp),
-        np.asarray(loss_rate, dtype=np.float64),
-        np.array(np.broadcast_to(np.asarray(limit_kwh, dtype=np.float64), lines)),
-    )

@@ -1,5 +1,6 @@
 """Random trees of lines, and what they do by definition, for the tests of games on a grid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,9 +8,23 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.grid_losses import Feed, Places, Tree, as_tree, demand_limits, places_of
+from hmesh.markets.grid_losses import Feed, Places, Tree, demand_limits, places_of
 from hmesh.markets.three_level_game import Game, Outcome, PriceBounds
 from tests.games import SEEDS, Community, Players, players
+
+
+def as_tree(
+    parents: Sequence[int] | NDArray[np.intp],
+    loss_rate: Sequence[float] | NDArray[np.float64],
+    limit_kwh: Sequence[float] | NDArray[np.float64] | float = np.inf,
+) -> Tree:
+    """Return a tree from its lines, without limits unless they are given."""
+    lines = len(parents)
+    return Tree(
+        np.asarray(parents, dtype=np.intp),
+        np.asarray(loss_rate, dtype=np.float64),
+        np.array(np.broadcast_to(np.asarray(limit_kwh, dtype=np.float64), lines)),
+    )
 
 
 def needed_kwh(

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hmesh.markets.grid_losses import Feed, as_tree, demand_limits, places_of, shed_kwh
-from tests.grids import OnGrid, needed_kwh, on_grids
+from hmesh.markets.grid_losses import Feed, demand_limits, places_of, shed_kwh
+from tests.grids import OnGrid, as_tree, needed_kwh, on_grids
 
 
 @given(on_grids(limits="all"), st.integers(0, 2**32 - 1))

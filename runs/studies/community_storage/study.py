@@ -40,8 +40,8 @@ from hmesh.runs.studies.community_storage.openings import (
 )
 from hmesh.runs.studies.community_storage.options import options_section
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
-from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_parts import Study, StudyPart
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 from hmesh.runs.studies.verdicts import Ours, verdict_sections
 from hmesh.runs.world.setting import Setting, make_setting
 
@@ -257,21 +257,6 @@ STUDY = Study(
     community_storage_figures,
     takes_data=True,
 )
-
-
-def replicate_community_storage(
-    progress: Callable[[int, int], None], data: Path | None = None
-) -> StudyReport:
-    """Simulate the study and compare its figures with those of the source.
-
-    Parameters
-    ----------
-    progress
-        Called with the steps done and the steps there are.
-    data
-        Dataset of measured loads on which the network of Table 1 is trained, or None.
-    """
-    return run_study(STUDY, progress, data=data)
 
 
 def study_setting(seed: int, *changes: str) -> Setting:

@@ -186,12 +186,6 @@ def claims(figures: tuple[PublishedFigure, ...], simulated: Value) -> ReportSect
     return ReportSection("claims", "What the texts tell", columns, tuple(rows), text)
 
 
-def disagreeing(section: ReportSection) -> str:
-    """Return how many of the reductions told do not follow from the published tables."""
-    agree = section.column("agree")
-    return f"{len(agree) - sum(map(bool, agree))} of {len(agree)}"
-
-
 def _sentences(published: Value) -> tuple[str, ...]:
     only = _less(LOSS, _SG, _SPFA, "summer")(published)
     capacity = _less(CAPACITY, _SG, ("SPFA/S",), "winter")(published)
