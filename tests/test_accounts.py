@@ -151,6 +151,7 @@ def test_households_may_be_numbered_otherwise() -> None:
     assert bills[0][1] == pytest.approx(bills[1][1], rel=EXACT)
 
 
+@pytest.mark.slow
 def test_resumed_is_uninterrupted(tmp_path: Path) -> None:
     """Across New Year, so that accounts of both years are written, and sums begin again."""
     start = ("start='2022-12-31T10:00'", "hours=20", "vehicles.count=4")
@@ -174,6 +175,7 @@ def test_resumed_is_uninterrupted(tmp_path: Path) -> None:
     assert report.passed, report.failed
 
 
+@pytest.mark.slow
 def test_fewer_accounts_change_no_other_figure() -> None:
     every = city()
     for kept in ("kinds", "none"):

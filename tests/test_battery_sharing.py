@@ -189,6 +189,7 @@ def test_lines_are_held_where_not_all_buildings_are_written(
     assert "lines: each carries what is taken beyond it" in failed
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_any_step(tmp_path: Path) -> None:
     few = "communities.district.members.0.businesses=5"
     changes = [few, "messages.loss_rate=0.1", "hours=48"]

@@ -152,6 +152,7 @@ def energies(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_storage_feels_prices_costs_limits_and_vehicles(energies: Any, change: str) -> None:
     before, after = energies(""), energies(change)
@@ -159,6 +160,7 @@ def test_every_storage_feels_prices_costs_limits_and_vehicles(energies: Any, cha
         assert np.abs(after[name] - before[name]).max() > 1e-3, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_without_these_keys_nothing_of_it_is_felt(energies: Any, change: str) -> None:
     before, after = energies("", answering=False), energies(change, answering=False)

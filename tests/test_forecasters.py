@@ -220,6 +220,7 @@ def test_training_again_gives_the_same_weights() -> None:
     assert (one == other).all()
 
 
+@pytest.mark.slow
 def test_a_network_tells_nothing_without_a_whole_window() -> None:
     past = readings(6)
     forecaster = forecasters(past)[3]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hmesh.runs import audit_run
+from tests.quick_cases import quick
 from tests.test_injected_faults import Injected, given, result, run_with
 
 DAY = ("hours=24", "plots=false", "checkpoint_every_h=null")
@@ -95,14 +96,17 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("injected", FAULTS.values(), ids=FAULTS)
-def test_a_fault_in_a_shared_storage_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", quick(list(FAULTS)[::3], FAULTS))
+def test_a_fault_in_a_shared_storage_fails_the_audit(name: str, tmp_path: Path) -> None:
+    injected = FAULTS[name]
     run_with(injected, "community-storage", (*DAY, *injected.changes), tmp_path / "run")
     failed = audit_run(tmp_path / "run").failed
     assert any(injected.check in name for name in failed), failed
 
 
-@pytest.mark.parametrize("changes", [(), LOSSES, ("community_storage.sharing=proportional",)])
+@pytest.mark.parametrize(
+    "changes", quick({LOSSES}, [(), LOSSES, ("community_storage.sharing=proportional",)])
+)
 def test_without_a_fault_the_audit_of_a_shared_storage_passes(
     changes: tuple[str, ...], tmp_path: Path
 ) -> None:

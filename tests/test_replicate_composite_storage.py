@@ -183,6 +183,7 @@ def test_purchases_are_those_of_table_3(setting: CompositeStorageSetting) -> Non
     assert (by_day == by_day[0]).all()
 
 
+@pytest.mark.slow
 def test_a_dearer_purchase_shortens_payback(setting: CompositeStorageSetting) -> None:
     for row_low, row_high in pairwise(both_prices(setting).rows):
         if row_low[0] != row_high[0]:

@@ -228,7 +228,9 @@ def frozen(simulation: Simulation) -> Any:
     "changes",
     [
         pytest.param(("hours=40", "vehicles.count=200", *LOSSY), marks=pytest.mark.slow),
-        ("hours=40", "vehicles.count=3", "messages.loss_rate=0.6"),
+        pytest.param(
+            ("hours=40", "vehicles.count=3", "messages.loss_rate=0.6"), marks=pytest.mark.slow
+        ),
         ("hours=10", "step_h=0.25", "vehicles.trip_reserve=true", "game.solver=exact"),
     ],
 )

@@ -40,12 +40,14 @@ def moved(shock: dict[str, Any], *keys: str) -> dict[str, float]:
     return {name: float(np.abs(after[name] - before[name]).sum()) for name in COLUMNS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shock", SHOCKS)
 def test_batteries_storages_and_buses_feel_every_shock(shock: str) -> None:
     found = moved(SHOCKS[shock], *ON)
     assert min(found.values()) > 0.5, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shock", SHOCKS)
 def test_without_the_keys_nothing_of_them_is_felt(shock: str) -> None:
     found = moved(SHOCKS[shock])
@@ -89,6 +91,7 @@ def test_energy_and_money_balance_and_no_store_leaves_its_bounds(strategy: str) 
     assert (answered > 1.0) == (strategy == "everybody_shares")
 
 
+@pytest.mark.slow
 def test_buses_drive_their_rounds_and_follow_their_schedules() -> None:
     for reserve in ("true", "false"):
         changes = (f"school_buses.reserve={reserve}", "school_buses.round_km=60", "hours=60")
@@ -252,6 +255,7 @@ def test_the_audit_passes(name: str) -> None:
     assert name in ("lost messages", "outages") or all(check.passed for check in at_prices)
 
 
+@pytest.mark.slow
 def test_the_audit_passes_without_vehicles() -> None:
     report = audit_run(finished(*ON, vehicles=False))
     assert report.passed, [check for check in report.checks if check.passed is False]
