@@ -35,6 +35,7 @@ def most_discharge(
     return np.minimum(spare * discharge_efficiency, rated_kwh)
 
 
-def plugged_rating(power_kw: Numbers, step_h: float, plugged: NDArray[np.bool_]) -> Array:
-    """Return what the plug lets pass in a step [kWh], nothing where it is not plugged in."""
-    return np.where(plugged, np.asarray(power_kw) * step_h, 0.0)
+def plugged_rating(power_kw: Numbers, step_h: float, plugged_part: Array) -> Array:
+    """Return what the plug lets pass in the part of a step in which it is plugged in [kWh]."""
+    hours: Array = plugged_part * step_h
+    return np.asarray(power_kw) * hours
