@@ -79,8 +79,8 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     reserve_kwh : float or array, shape (n,), optional
         Energy above `soc_min` that is kept, for instance for the next trip [kWh].
     plugged : bool, float or array of them, shape (n,), optional
-        Part of the step in which it is plugged in, 0..1 [-]; True for all of it, False where nothing
-        can be exchanged, for instance on the road.
+        Part of the step in which it is plugged in, 0..1 [-]; True for all of it, False where
+        nothing can be exchanged, for instance on the road.
 
     Returns
     -------
@@ -88,8 +88,11 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
         Energy at the plug [kWh], lo_kwh <= 0 <= hi_kwh. A battery below `soc_min` cannot discharge
         and one above `soc_max` cannot charge; neither is made to return.
     """
-    # A factor of 1 or 0 leaves every bit of what is plugged in all the time, or never.
-    rated_kwh: Any = np.multiply(power_kw * step_h, plugged)
+    rated_kwh: Any = power_kw * step_h
+    if np.asarray(plugged).dtype == np.bool_:
+        rated_kwh = np.where(plugged, rated_kwh, 0.0)  # A rating may be infinite.
+    else:
+        rated_kwh = rated_kwh * plugged
     least_kwh: Any = soc_min * capacity_kwh + reserve_kwh
     available_kwh: Any = np.maximum(energy_kwh - least_kwh, 0.0)
     room_kwh: Any = np.maximum(soc_max * capacity_kwh - energy_kwh, 0.0)
