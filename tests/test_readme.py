@@ -95,8 +95,8 @@ def check(page: list[Block], capsys: pytest.CaptureFixture[str]) -> None:
                 assert line == "..." or line in printed, f"never printed: {line}"
 
 
-# These pages run what a reader would run, whole. Quick tests follow the two that come first, and see
-# that the command lines of all the others are taken.
+# These pages run what a reader would run, whole. Quick tests follow the two that come first, and
+# see that the command lines of all the others are taken.
 LONG_PAGES = tuple(page for page in PAGES if page not in ("README.md", "docs/quick-start.md"))
 
 
