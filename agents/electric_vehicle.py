@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
-from hmesh.environment.battery import charged, usable_kwh
+from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.markets.learned_demand import learn_demand
 from hmesh.markets.told_curves import COLUMNS, told_curve
 from hmesh.markets.vehicle_response import best_response
@@ -20,9 +20,15 @@ class ElectricVehicle(DrivenBattery):
     lam = Column(np.float64, "money/kWh", 60.0, "value of the first kWh held")
     theta = Column(np.float64, "money/kWh^2", 2.0, "fall of that value with every kWh held")
     day_plan = Column(np.int32, "-", 0, "day plan it follows")
-    community = Column(np.int16, "-", 0, "where it is parked; -1 on the road", state=True)
-    trips_under_way = Column(np.int16, "-", 0, "trips it is on in this step", state=True)
+    community = Column(np.int16, "-", 0, "where it is parked longest; -1 on the road", state=True)
+    place = Column(np.int16, "-", 0, "where it is as the step ends; -1 on the road", state=True)
     day_finished = Column(np.bool_, "-", False, "in its night at home", state=True)
+    night_now = Column(np.bool_, "-", False, "in its night at home as the step ends", state=True)
+    next_trip_km = Column(np.float64, "km", 0.0, "length of the next trip it knows of", state=True)
+    km_before_plug = Column(
+        np.float64, "km", 0.0, "distance driven in this step before it is last plugged in",
+        state=True,
+    )  # fmt: skip
     plugged_part = Column(
         np.float64, "-", 1.0, "part of the step in which it is plugged in where it is parked",
         state=True,
@@ -40,21 +46,25 @@ class ElectricVehicle(DrivenBattery):
         """Part of the step in which it can exchange energy, 0..1."""
         return self.plugged_part if self.can_exchange else 0.0
 
+    @property
+    def energy_at_plug_kwh(self) -> float:
+        """Stored energy when it is last plugged in within this step [kWh]."""
+        held = energy_at_plug(self.energy_kwh, self.km_before_plug, self.consumption_kwh_per_km)
+        return float(held)
+
     def step(self) -> None:
-        """Hear the price of the step, exchange what suits it best, or drive.
+        """Drive, hear the price of the step and exchange what suits it best.
 
         Where nobody names a price it charges until full, once its night at home has begun.
         """
-        if self.community >= 0:
-            exchange = self._exchange()
-            self.energy_kwh = float(
-                charged(
-                    self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
-                )
+        exchange = self._exchange() if self.community >= 0 else 0.0
+        held = float(
+            charged(
+                self.energy_at_plug_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
             )
-        else:
-            wanted = self.driven_km * self.consumption_kwh_per_km
-            self.energy_kwh -= min(wanted, self.energy_kwh)
+        )
+        wanted = (self.driven_km - self.km_before_plug) * self.consumption_kwh_per_km
+        self.energy_kwh = held - min(wanted, held)
 
     def _exchange(self) -> float:
         """Return what it exchanges in the step, by what it has heard [kWh]."""
@@ -72,7 +82,7 @@ class ElectricVehicle(DrivenBattery):
         if type(self) is not ElectricVehicle and self.by_rows("respond"):
             return float(type(self).respond_rows(self.as_rows(), price)[0])
         lower, upper = self.exchange_bounds()
-        usable = usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min)
+        usable = usable_kwh(self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min)
         energy = best_response(
             price, self.lam, self.theta, usable, lower, upper,
             self.charge_efficiency, self.discharge_efficiency,
@@ -101,7 +111,7 @@ class ElectricVehicle(DrivenBattery):
         Override it in place of `respond`, so that vehicles of a behaviour decide at once.
         """
         lower, upper = vehicles.exchange_bounds()
-        usable = usable_kwh(vehicles.energy_kwh, vehicles.capacity_kwh, vehicles.soc_min)
+        usable = usable_kwh(vehicles.energy_at_plug_kwh, vehicles.capacity_kwh, vehicles.soc_min)
         energy: NDArray[np.float64] = best_response(
             price, vehicles.lam, vehicles.theta, usable, lower, upper,
             vehicles.charge_efficiency, vehicles.discharge_efficiency,
@@ -136,6 +146,11 @@ class VehicleRows(DrivenBatteryRows):
         """Whether each is plugged in, and no outage keeps its plug idle."""
         can: NDArray[np.bool_] = (self.community >= 0) & (self.plugged_part > 0) & ~self.cut_off
         return can
+
+    @property
+    def energy_at_plug_kwh(self) -> NDArray[np.float64]:
+        """Stored energy of each when it is last plugged in within this step [kWh]."""
+        return energy_at_plug(self.energy_kwh, self.km_before_plug, self.consumption_kwh_per_km)
 
     @property
     def part_of_step(self) -> NDArray[np.float64]:
