@@ -36,20 +36,29 @@ class ElectricVehicle(DrivenBattery):
     community = Column(np.int16, "-", 0, "where it is parked; -1 on the road", state=True)
     trips_under_way = Column(np.int16, "-", 0, "trips it is on in this step", state=True)
     day_finished = Column(np.bool_, "-", False, "in its night at home", state=True)
+    plugged_part = Column(
+        np.float64, "-", 1.0, "part of the step in which it is plugged in where it is parked",
+        state=True,
+    )  # fmt: skip
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
     cut_off = Column(np.bool_, "-", False, "whether an outage keeps its plug idle", state=True)
 
     @property
     def can_exchange(self) -> bool:
-        """Whether it is parked, and no outage keeps its plug idle."""
-        return self.community >= 0 and not self.cut_off
+        """Whether it is plugged in, and no outage keeps its plug idle."""
+        return self.community >= 0 and self.plugged_part > 0 and not self.cut_off
+
+    @property
+    def part_of_step(self) -> float:
+        """Part of the step in which it can exchange energy, 0..1."""
+        return self.plugged_part if self.can_exchange else 0.0
 
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
         lower, upper = vehicle_bounds(
             self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
-            self.held_back_kwh, self.can_exchange, self.v2g_kw, curves_of(self.group),
+            self.held_back_kwh, self.part_of_step, self.v2g_kw, curves_of(self.group),
             self.charging_curve,
         )  # fmt: skip
         return float(lower), float(upper)
@@ -151,9 +160,14 @@ class VehicleRows(DrivenBatteryRows):
 
     @property
     def can_exchange(self) -> NDArray[np.bool_]:
-        """Whether each is parked, and no outage keeps its plug idle."""
-        can: NDArray[np.bool_] = (self.community >= 0) & ~self.cut_off
+        """Whether each is plugged in, and no outage keeps its plug idle."""
+        can: NDArray[np.bool_] = (self.community >= 0) & (self.plugged_part > 0) & ~self.cut_off
         return can
+
+    @property
+    def part_of_step(self) -> NDArray[np.float64]:
+        """Part of the step in which each can exchange energy, 0..1."""
+        return np.where(self.can_exchange, self.plugged_part, 0.0)
 
     def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the least and the greatest energy each can exchange in this step [kWh]."""
@@ -162,7 +176,7 @@ class VehicleRows(DrivenBatteryRows):
         lower, upper = vehicle_bounds(
             self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
-            self.reserve_kwh, self.can_exchange, self.v2g_kw, curves_of(self.population.group),
+            self.reserve_kwh, self.part_of_step, self.v2g_kw, curves_of(self.population.group),
             self.charging_curve,
         )  # fmt: skip
         return lower, upper

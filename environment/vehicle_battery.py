@@ -15,11 +15,11 @@ def vehicle_bounds[T: (float, NDArray[np.float64])](
     soc_min: T | float,
     soc_max: T | float,
     power_kw: T | float,
-    hours: T | float,
+    step_h: float,
     charge_efficiency: T | float,
     discharge_efficiency: T | float,
     reserve_kwh: T | float = 0.0,
-    plugged: bool | NDArray[np.bool_] = True,
+    plugged: bool | float | NDArray[np.bool_] | NDArray[np.float64] = True,
     v2g_kw: T | float | None = None,
     curves: ChargingCurves | None = None,
     which: int | NDArray[np.integer] = -1,
@@ -29,10 +29,8 @@ def vehicle_bounds[T: (float, NDArray[np.float64])](
     Parameters
     ----------
     energy_kwh, capacity_kwh, soc_min, soc_max, power_kw, charge_efficiency, \
-discharge_efficiency, reserve_kwh, plugged
+discharge_efficiency, step_h, reserve_kwh, plugged
         As in :func:`hmesh.environment.battery.exchange_bounds`.
-    hours : float or array, shape (n,)
-        How long each is plugged in [h].
     v2g_kw : float or array, shape (n,), optional
         Rating at the plug when discharging [kW]; NaN or None: that of charging.
     curves : ChargingCurves, optional
@@ -51,7 +49,7 @@ discharge_efficiency, reserve_kwh, plugged
         if isinstance(given, np.ndarray):
             given = np.where(np.isnan(given), power_kw, given)
     lower, upper = exchange_bounds(
-        energy_kwh, capacity_kwh, soc_min, soc_max, power_kw, hours, charge_efficiency,
+        energy_kwh, capacity_kwh, soc_min, soc_max, power_kw, step_h, charge_efficiency,
         discharge_efficiency, reserve_kwh, plugged, given,
     )  # fmt: skip
     if curves is None:
@@ -59,7 +57,7 @@ discharge_efficiency, reserve_kwh, plugged
     held = np.atleast_1d(np.asarray(energy_kwh, dtype=np.float64))
     curve = np.broadcast_to(which, held.shape)
     most: Any = most_charged_kwh(
-        curves, curve, held, capacity_kwh, power_kw, hours, charge_efficiency
+        curves, curve, held, capacity_kwh, power_kw, np.multiply(plugged, step_h), charge_efficiency
     )
     upper = np.minimum(upper, most if np.ndim(energy_kwh) else most[0])
     return lower, upper

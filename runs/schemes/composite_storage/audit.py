@@ -23,10 +23,10 @@ from hmesh.runs.audits.reference.house_dispatch import (
 )
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stated_bills import BillAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.audit_answers import check_house_answers
-from hmesh.runs.schemes.composite_storage.audit_bills import BillAudit
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
@@ -204,7 +204,10 @@ class CompositeStorageAudit(SchemeAudit):
     @cached_property
     def _bills(self) -> BillAudit:
         assert self.setting is not None
-        return BillAudit(self.inputs, self.setting, self.settings.tariff)
+        bill, where = self.setting.bill, self.setting.community
+        kinds = () if bill.monthly is None else bill.monthly.kinds
+        tariff = self.settings.tariff
+        return BillAudit(self.inputs, tariff, bill.energy, where, kinds, "house")
 
     @cached_property
     def _energy_prices(self) -> NDArray[np.float64]:
@@ -316,7 +319,7 @@ class CompositeStorageAudit(SchemeAudit):
             yield Check(f"{PREFIX}house by house", None, np.nan, 0.0, "", note=FILE_GONE)
             return
         yield self._needs(setting)
-        yield from self._bills.checks()
+        yield from self._bills.checks(PREFIX)
         assert self.replay is not None
         if setting.bill.monthly is not None and self.replay.recorded < setting.houses:
             note = f"only {self.replay.recorded:,} of {setting.houses:,} houses are written down"
