@@ -29,7 +29,7 @@ class ElectricVehicle(DrivenBattery):
     soc_start = Column(np.float64, "-", 0.5, "state of charge with which it begins")
     wanted_kwh = Column(np.float64, "kWh", 0.0, "usable energy that it wants at its departure")
     miss_weight = Column(np.float64, "money/kWh", 0.0, "value of a kWh below that, added to lam")
-    keeps_reserve = Column(np.bool_, "-", False, "whether it keeps the energy of its next trip")
+    keeps_reserve = Column(np.bool_, "-", True, "whether it keeps the energy of its next trip")
     vehicle_group = Column(np.int16, "-", 0, "group of vehicles that it belongs to")
     model_row = Column(np.int16, "-", -1, "row in the table of models; -1 for none")
     day_plan = Column(np.int32, "-", 0, "day plan it follows")

@@ -219,7 +219,13 @@ class ParkedVehicles(AnsweringStores):
     @property
     def _stores(self) -> StoreColumns | None:
         """Their columns where some of them want energy at their departure, else None."""
-        return None if self.departure is None else StoreColumns(*self._columns, *self.departure)
+        if self.departure is None:
+            return None
+        wanted, weight = self.departure
+        return StoreColumns(
+            self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency, wanted, weight,
+        )  # fmt: skip
 
     def curves(self, request: CurveRequest) -> NDArray[np.float64]:
         """Return the answers of each as a row; those with a behaviour state their own."""

@@ -7,17 +7,21 @@ above. Each has at most two clipped lines, and between them no price moves it.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import charged, is_one
 from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
-from hmesh.markets.told_curves import COLUMNS, FIRST, JUMP, SATURATED, SECOND, THIRD, battery_curves
+from hmesh.markets.told_curves import FIRST, JUMP, SATURATED, SECOND, THIRD, battery_curves
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
 from hmesh.markets.welfare import satisfaction
 
 type Array = NDArray[np.float64]
+
+# Of a bound that is a sum of two.
+_ROUNDING = 4 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,14 @@ class StoreColumns:
     discharge_efficiency: FloatOrArray
     wanted_kwh: Array
     miss_weight: Array
+
+    @property
+    def plain(self) -> tuple[Any, ...]:
+        """The columns of a battery that wants nothing."""
+        return (
+            self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
 
     def rows(self, chosen: NDArray[np.intp]) -> "StoreColumns":
         """Return some of them, every column an array."""
@@ -79,49 +91,70 @@ def best_response_before_departure(price: FloatOrArray, stores: StoreColumns) ->
     Source of the value without a weight: Khwanrit (2024), eq. (5.16). A kWh missing at departure
     costs the weight, a linear penalty; the sum stays concave in ``h``.
     """
+    energy = best_response(price, *stores.plain)
+    wanting = np.flatnonzero(stores.miss_weight > 0.0)
+    if len(wanting):
+        asked = np.broadcast_to(price, energy.shape)[wanting]
+        energy[wanting] = _response_with_weight(asked, stores.rows(wanting))
+    return energy
+
+
+def _response_with_weight(price: Array, stores: StoreColumns) -> Array:
     below, above = _parts(stores)
-    energy = best_response(price, *below) + best_response(price, *above)
+    low, high = best_response(price, *below), best_response(price, *above)
+    energy = low + high
     rows = _overlapping(stores)
     if len(rows):
         some = stores.rows(rows)
         lines, switch = _charging_or_discharging(some)
-        asked = np.broadcast_to(price, energy.shape)[rows]
-        charging = _at(lines[:2], asked, _most(lines[:2]))
-        discharging = _at(lines[2:], asked, 0.0)
-        energy[rows] = np.where(asked <= switch, charging, discharging)
-    # The two parts of a bound may add up to a rounding more than it.
+        charging = _at(lines[:2], price[rows], _most(lines[:2]))
+        discharging = _at(lines[2:], price[rows], 0.0)
+        energy[rows] = np.where(price[rows] <= switch, charging, discharging)
+    # The two parts of a bound may add up to a rounding more or less than it.
+    for bound in (stores.lower_kwh, stores.upper_kwh):
+        energy = np.where(np.abs(energy - bound) <= _ROUNDING * np.abs(bound), bound, energy)
     return np.clip(energy, stores.lower_kwh, stores.upper_kwh)
 
 
 def answers_before_departure(fixed_kwh: float, stores: StoreColumns) -> Answers:
     """Return what batteries exchange at every price, with a load beside them [kWh]."""
-    rows = _overlapping(stores)
-    if not len(rows):
-        below, above = _parts(stores)
-        return sum_of_answers((battery_answers(fixed_kwh, *below), battery_answers(0.0, *above)))
-    others = np.setdiff1d(np.arange(len(stores.usable_kwh)), rows, assume_unique=True)
-    plain = answers_before_departure(fixed_kwh, stores.rows(others))
-    lines, switch = _charging_or_discharging(stores.rows(rows))
-    jump_kwh = _at(lines[:2], switch, _most(lines[:2]))
-    jump_kwh -= _at(lines[2:], np.nextafter(switch, np.inf), 0.0)
-    most = float(_most(lines[:2]).sum())
-    full, empty, slope = (np.concatenate(parts) for parts in zip(*_cut(lines, switch), strict=True))
-    jumps = jump_kwh > 0.0
-    turning = Answers(most, full, empty, slope, 0, switch[jumps], jump_kwh[jumps])
-    return sum_of_answers((plain, turning))
+    wanting = np.flatnonzero(stores.miss_weight > 0.0)
+    others = np.flatnonzero(stores.miss_weight == 0.0)
+    turning = wanting[_overlapping(stores.rows(wanting))]
+    parts = [battery_answers(fixed_kwh, *stores.rows(others).plain)]
+    steady = np.setdiff1d(wanting, turning, assume_unique=True)
+    parts += [battery_answers(0.0, *part) for part in _parts(stores.rows(steady))]
+    if len(turning):
+        lines, switch = _charging_or_discharging(stores.rows(turning))
+        jump_kwh = _at(lines[:2], switch, _most(lines[:2]))
+        jump_kwh -= _at(lines[2:], np.nextafter(switch, np.inf), 0.0)
+        most = float(_most(lines[:2]).sum())
+        full, empty, slope = (
+            np.concatenate(each) for each in zip(*_cut(lines, switch), strict=True)
+        )
+        jumps = jump_kwh > 0.0
+        parts.append(Answers(most, full, empty, slope, 0, switch[jumps], jump_kwh[jumps]))
+    return sum_of_answers(parts)
 
 
 def curves_before_departure(stores: StoreColumns) -> Array:
     """Return the answer of each battery to every price, a row of `told_curves.COLUMNS` each."""
+    curves = battery_curves(*stores.plain)
+    wanting = np.flatnonzero(stores.miss_weight > 0.0)
+    curves[wanting] = _curves_with_weight(stores.rows(wanting))
+    return curves
+
+
+def _curves_with_weight(stores: StoreColumns) -> Array:
     below, above = _parts(stores)
-    curves, upper_part = battery_curves(*below), battery_curves(*above)
+    curves, other_part = battery_curves(*below), battery_curves(*above)
     # Of both parts together three lines have a width: the part that the battery is in has two.
-    crossed = (stores.usable_kwh > stores.wanted_kwh) | (stores.miss_weight == 0.0)
-    curves[crossed], upper_part[crossed] = upper_part[crossed], curves[crossed]
-    curves[:, SATURATED] += upper_part[:, SATURATED]
+    crossed = stores.usable_kwh > stores.wanted_kwh
+    curves[crossed], other_part[crossed] = other_part[crossed], curves[crossed]
+    curves[:, SATURATED] += other_part[:, SATURATED]
     # Above the energy wanted the other part is what it may discharge below it, else charge above.
-    second = crossed & (upper_part[:, SECOND][:, 2] > 0.0)
-    curves[:, THIRD] = np.where(second[:, None], upper_part[:, SECOND], upper_part[:, FIRST])
+    second = crossed & (other_part[:, SECOND][:, 2] > 0.0)
+    curves[:, THIRD] = np.where(second[:, None], other_part[:, SECOND], other_part[:, FIRST])
     for row in _overlapping(stores).tolist():
         curves[row] = 0.0
         lines, switch = _charging_or_discharging(stores.rows(np.array([row])))
@@ -133,7 +166,6 @@ def curves_before_departure(stores: StoreColumns) -> Array:
         before = _at(lines[:2], switch, _most(lines[:2]))
         after = _at(lines[2:], np.nextafter(switch, np.inf), 0.0)
         curves[row, JUMP] = switch[0], max(float((before - after)[0]), 0.0)
-    assert curves.shape[1] == len(COLUMNS)
     return curves
 
 
@@ -153,13 +185,11 @@ def wanted_usable_kwh(
     return np.asarray(np.multiply(np.subtract(departure_soc, soc_min), capacity_kwh))
 
 
-def _parts(stores: StoreColumns) -> tuple[tuple[FloatOrArray, ...], tuple[FloatOrArray, ...]]:
+def _parts(stores: StoreColumns) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Return the columns of the part below the energy wanted, and of that above it."""
     into, out_of = stores.charge_efficiency, stores.discharge_efficiency
     gap = stores.wanted_kwh - stores.usable_kwh
     split = np.where(gap > 0.0, gap / into, gap * out_of)
-    # One that wants nothing has no part below.
-    split = np.where(stores.miss_weight > 0.0, split, stores.lower_kwh)
     split = np.clip(split, stores.lower_kwh, stores.upper_kwh)
     drawn, bought = np.minimum(split, 0.0), np.maximum(split, 0.0)
     held_low, held_high = stores.usable_kwh + drawn / out_of, stores.usable_kwh + bought * into

@@ -112,7 +112,7 @@ class Vehicles(VehicleKeys, SchemeSection):
     def agree(cls, section: "Vehicles", info: ValidationInfo) -> "Vehicles":
         """Return the section once the places of its groups' travel are found to exist."""
         communities = info.data.get("communities")
-        problems = []
+        problems = list(_unexplained_departures(section, info))
         for number, group in enumerate(section.groups):
             try:
                 if group.travel is not None and communities is not None:
@@ -146,6 +146,11 @@ class Vehicles(VehicleKeys, SchemeSection):
         """Whether any vehicle wants a state of charge at its departure."""
         return any(group.departure_soc is not None for group in self.every)
 
+    @property
+    def asked_tables(self) -> tuple[str, ...]:
+        """Return the table of departures where vehicles want energy then."""
+        return ("departures",) if self.departures else ()
+
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the node of the grid at which vehicles are plugged in."""
         return (CONNECTION,)
@@ -154,6 +159,23 @@ class Vehicles(VehicleKeys, SchemeSection):
     def files(self) -> list[str]:
         """The files that its groups name."""
         return list(dict.fromkeys(file for group in self.every for file in group.files))
+
+
+def _unexplained_departures(section: Vehicles, info: ValidationInfo) -> Iterator[Problem]:
+    """Yield a problem where prices are found by a rule that knows no value of departures."""
+    game = info.data.get("game")
+    bargains = {"two_level", "three_level"}.intersection(info.data.get("strategies", ()))
+    if game is None or not bargains:
+        return
+    by_prices = game.solver == "negotiate" and game.bids == "prices"
+    if not by_prices and game.solver != "closed_form":
+        return
+    how = "negotiate with bids: prices" if by_prices else "closed_form"
+    for number, group in enumerate(section.every):
+        if group.departure_soc is not None:
+            place = f"groups.{number}.departure_soc" if section.groups else "departure_soc"
+            message = f"game.solver {how} takes the answer of a vehicle for one line"
+            yield Problem(place, message, "game.solver: exact, or negotiate with bids: curves")
 
 
 def preference_problems(scenario: Any, _: Any) -> Iterator[Problem]:
