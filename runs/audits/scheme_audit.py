@@ -82,6 +82,27 @@ class Sale:
         return 1.0 if self.payee.startswith("aggregator@") else -1.0
 
 
+@dataclass(frozen=True, slots=True)
+class MemberFlows:
+    """What single members buy and sell, pay and are paid, by the tables of their scheme.
+
+    Every array is of shape (steps, strategies, members), or of one that broadcasts to it.
+
+    Attributes
+    ----------
+    bought_kwh, sold_kwh, paid, received
+        As the columns of accounts.parquet, step by step [kWh, money].
+    place
+        Community in which each is, -1 for none.
+    """
+
+    bought_kwh: NDArray[np.float64]
+    sold_kwh: NDArray[np.float64]
+    paid: NDArray[np.float64]
+    received: NDArray[np.float64]
+    place: NDArray[np.intp]
+
+
 class SchemeAudit:
     """The audit of a scheme: what its tables say, and what that comes to for all others.
 
@@ -183,6 +204,13 @@ class SchemeAudit:
         tally
             Where to add what was found.
         """
+
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the agents of a group of its section trade, or why that is not known.
+
+        Asked once all tables have been read.
+        """
+        return "their scheme does not say what single members buy and sell"
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return its figures of the summary: those that add up over steps, and of the run."""

@@ -165,12 +165,36 @@ OF_RESPONSES: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run with prosumers.
+OF_PROSUMERS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "prosumers": (
+        STEP,
+        STRATEGY,
+        whole("prosumer", "number of the prosumer, from 0"),
+        name("community", "where it lives"),
+        kwh("connection_kwh", "energy through its connection, > 0 drawn from the grid"),
+        ResultColumn("paid", "number", "money", "money that all its parts pay"),
+        ResultColumn("received", "number", "money", "money that they are paid"),
+    ),
+    "prosumer_parts": (
+        STEP,
+        STRATEGY,
+        whole("prosumer", "number of the prosumer, from 0"),
+        name("part", "households for its own load, else the kind of members its part is of"),
+        kwh("bought_kwh", "energy the part pays for"),
+        kwh("sold_kwh", "energy it is paid for"),
+        ResultColumn("paid", "number", "money", "money it pays"),
+        ResultColumn("received", "number", "money", "money it is paid"),
+        kwh("home_kwh", "energy it draws at home, < 0 delivered"),
+    ),
+}  # fmt: skip
+
 # Of a run that keeps accounts of all members.
 OF_ACCOUNTS: Mapping[str, tuple[ResultColumn, ...]] = {
     "accounts": (
         whole("year", "year that it is the account of"),
         STRATEGY,
-        name("kind", "households, buildings, homes, houses, schools or vehicles"),
+        name("kind", "households, buildings, homes, houses, schools, vehicles or prosumers"),
         whole("member", "number of the member within its kind, from 0"),
         name("community", "where it is at home, of a vehicle where it starts", optional=True),
         kwh("bought_kwh", "energy it paid for"),
@@ -194,6 +218,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_WELFARE,
         **OF_STORE_ANSWERS,
         **OF_RESPONSES,
+        **OF_PROSUMERS,
         **OF_ACCOUNTS,
         **{
             table: columns
@@ -213,6 +238,7 @@ def tables_with(
     accounts: bool = False,
     store_answers: bool = False,
     responses: bool = False,
+    prosumers: bool = False,
 ) -> tuple[str, ...]:
     """Return the tables of a run in which some schemes take part, with or without those asked."""
     asked = (
@@ -222,6 +248,7 @@ def tables_with(
         (accounts, OF_ACCOUNTS),
         (store_answers, OF_STORE_ANSWERS),
         (responses, OF_RESPONSES),
+        (prosumers, OF_PROSUMERS),
     )
     more = (table for wanted, tables in asked if wanted for table in tables)
     return (*OF_EVERY_RUN, *more, *(t for name in names for t in TABLES_OF[name]))
@@ -237,6 +264,7 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         store_answers=any(each.answers_of_stores for each in scenario.sections.values()),
         responses=scenario.stores_answer,
         accounts=scenario.record.accounts == "all",
+        prosumers=scenario.prosumers_there,
     )
 
 

@@ -22,7 +22,7 @@ from hmesh.runs.audits.reference.house_dispatch import (
     tank_after,
 )
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.scheme_audit import Figures, MemberFlows, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.audit_answers import check_house_answers
@@ -230,6 +230,30 @@ class CompositeStorageAudit(SchemeAudit):
             m = [self.inputs.communities.index(p.partition("@")[2]) for p in of_kind["payer"]]
             found[kind][at, s, m] = of_kind["amount"].to_numpy()
         return found
+
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the houses of a group trade at the price of their community."""
+        setting, replay, share = self.setting, self.replay, self.settings.tariff.feed_in_share
+        if setting is None or replay is None:
+            return FILE_GONE
+        g = self.groups.index(group)
+        rows, m = setting.groups[g], self.community[g]
+        if replay.recorded < rows.stop or share is None:
+            return "not all their houses are written down"
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)[:, :, m, None]
+        bought, sold = (replay.rows[name][:, :, rows] for name in ("import_kwh", "export_kwh"))
+        prices = setting.prices
+        tax = prices.carbon_tax * prices.emission_factor
+        paid = (price + tax) * bought + setting.base_charge[:, None, None]
+        received = share * price * sold
+        if self.responses is not None:
+            exchange = self.responses.of_stores["exchange_kwh"]
+            for first in (0, self.recorded):
+                answer = exchange[:, :, first + rows.start : first + rows.stop]
+                more, less = np.maximum(answer, 0.0), np.maximum(0.0 - answer, 0.0)
+                bought, sold = bought + more, sold + less
+                paid, received = paid + price * more, received + price * less
+        return MemberFlows(bought, sold, paid, received, np.full((1, 1, 1), m))
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the summary, by step and of the run."""

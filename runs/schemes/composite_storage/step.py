@@ -262,6 +262,16 @@ class CompositeStorageHouses(Scheme):
         """Return where each house is."""
         return {"houses": self.setting.community}
 
+    def members_of(self, group: str) -> NDArray[np.intp]:
+        """Return which houses are of a group."""
+        names = [each.name for each in self.setting.settings.groups]
+        rows = self.setting.groups[names.index(group)]
+        return np.arange(rows.start, rows.stop)
+
+    def committed_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what each house draws by its own rule."""
+        return {"houses": self.energies_kwh["import_kwh"] - self.energies_kwh["export_kwh"]}
+
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each house pays for what it draws and the state, and is paid."""
         prices, bill, step = self.setting.prices, self.setting.bill, self.simulation.step_index

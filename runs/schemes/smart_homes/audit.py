@@ -11,7 +11,7 @@ from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.scheme_audit import Figures, MemberFlows, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_answers import check_home_answers, read_answers
@@ -122,6 +122,18 @@ class HomeAudit(SchemeAudit):
             Payments("home_feed_in", aggregator, homes, exported, price * exported, there),
             *([] if answers is None else [answers.payments("home_response", "homes")]),
         )
+
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the homes of a group trade at the price of their community."""
+        if self.tables is None or not self.tables.complete:
+            return self.note
+        held = next(each for each in self.tables.groups if each.group.settings.name == group)
+        m = held.group.community
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)[:, :, m, None]
+        answer = held.response
+        bought = held.imported.sum(axis=3) + np.maximum(answer, 0.0).sum(axis=3)
+        sold = held.exported.sum(axis=3) + np.maximum(0.0 - answer, 0.0).sum(axis=3)
+        return MemberFlows(bought, sold, price * bought, price * sold, np.full((1, 1, 1), m))
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the summary, by step and of the run."""

@@ -330,6 +330,18 @@ class SmartHomeSharing(Scheme):
         where = [np.full(group.homes, group.community) for group in self.setting.groups]
         return {"homes": np.concatenate(where).astype(np.intp)}
 
+    def members_of(self, group: str) -> NDArray[np.intp]:
+        """Return which homes are of a group."""
+        ends = np.cumsum([each.homes for each in self.setting.groups])
+        names = [each.settings.name for each in self.setting.groups]
+        k = names.index(group)
+        return np.arange(ends[k] - self.setting.groups[k].homes, ends[k])
+
+    def committed_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what each home draws by its own rule."""
+        net = [e.imported_kwh.sum(axis=1) - e.exported_kwh.sum(axis=1) for e in self.of_step]
+        return {"homes": np.concatenate(net)}
+
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each home pays for what it draws, and is paid for what it feeds in."""
         price = self.simulation.paid_price()[self.member_communities()["homes"]]
