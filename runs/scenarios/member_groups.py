@@ -1,9 +1,9 @@
 """The members of a community as a scenario tells of them: by profile, by file or by dataset."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo
+from pydantic import Discriminator, Field, Tag, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import nearest
@@ -163,6 +163,14 @@ class ProsumerMembers(ProfileMembers):
     @classmethod
     def _known_parts(cls, owns: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         return checked_parts(owns, info)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.annual_kwh or self.pv_kw or self.owns):
+            raise refuse(
+                "they use and own nothing", place="owns", allowed="a part, annual_kwh or pv_kw"
+            )
+        return self
 
 
 _SOURCES = {"dataset": "from dataset", "file": "from file", "businesses": "of businesses"}

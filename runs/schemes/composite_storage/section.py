@@ -323,7 +323,7 @@ class CompositeStorage(SchemeSection):
             return None
         problems = misplaced_groups(section.groups, info)
         problems += names_given_twice(section.groups, place="groups.")
-        if not section.groups:
+        if not section.groups and "communities" in info.data:
             problems.append(Problem("groups", "there is no house", "at least one group"))
         places = info.data.get("communities", {})
         given = given_groups("composite_storage", section, places)

@@ -337,6 +337,8 @@ class SmartHomesSettings(SchemeSection):
         """Refuse homes where there is no community, or whose name is taken there."""
         if section is None:
             return None
+        if "communities" not in info.data:
+            return section
         if problems := [*misplaced_groups(section.groups, info), *section._problems()]:
             raise InputError(problems)
         return section
