@@ -19,7 +19,14 @@ from hmesh.runs.audits.member_accounts import MemberBills
 from hmesh.runs.audits.member_energies import Energies, each_load
 from hmesh.runs.audits.reference.loads import LoadsWithElasticity
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, MemberFlows, Payments, SchemeAudit
+from hmesh.runs.audits.scheme_audit import (
+    NO_ANSWERS,
+    AnswersDue,
+    Figures,
+    MemberFlows,
+    Payments,
+    SchemeAudit,
+)
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.member_groups import ProsumerMembers
@@ -112,14 +119,10 @@ class ProsumerAudit(SchemeAudit):
         A prosumer without such a part trades nothing. Text says why it is not known.
         """
         found: dict[str, MemberFlows | str] = {HOUSEHOLDS: self._households()}
-        for descriptor in prosumer_parts().values():
-            part = descriptor.prosumer_part
-            if part is None or part.kind not in self.owning:
-                continue
-            audit = self._schemes[descriptor.name]
-            held = [audit.member_flows(g.members.name) for g, _ in self.owning[part.kind]]
+        for _, kind, audit in self._owned_schemes():
+            held = [audit.member_flows(group.members.name) for group, _ in self.owning[kind]]
             unknown = [each for each in held if isinstance(each, str)]
-            found[part.kind] = unknown[0] if unknown else self._placed(part.kind, held)
+            found[kind] = unknown[0] if unknown else self._placed(kind, held)
         return found
 
     def _placed(self, kind: str, held: Sequence[MemberFlows | str]) -> MemberFlows:
@@ -264,6 +267,8 @@ class ProsumerAudit(SchemeAudit):
         all_of = framed("prosumers", rows, keys)
         yield self._check_parts(parts, kinds, recorded)
         yield self._check_sums(parts, all_of, recorded)
+        if np.isfinite(self.limit_kwh).any():
+            yield self._check_limits()
 
     def _check_parts(self, parts: Columns, kinds: Sequence[str], recorded: int) -> Check:
         tally = Tally("prosumers: parts trade as their schemes have it", EXACT, "of the amount")
@@ -293,6 +298,82 @@ class ProsumerAudit(SchemeAudit):
         home = self._home()[:recorded]
         tally.add((all_of["community"] != home).astype(np.float64), label)
         return tally.check()
+
+    def _check_limits(self) -> Check:
+        """Compare the bounds of stores with the room that connections leave them."""
+        name = "prosumers: stores answer with the room of their connections"
+        tally = Tally(name, EXACT, "of the energy")
+        drawn, held = self._committed(), self._answers_due()
+        why = drawn if isinstance(drawn, str) else held if isinstance(held, str) else self.unknown
+        if why or isinstance(drawn, str) or isinstance(held, str):
+            tally.tell(why)
+            return tally.check()
+        least, most = drawn
+        give, take = np.zeros((2, *least.shape))
+        for who, due in held:
+            for k, prosumer in enumerate(who):
+                give[:, :, prosumer] += due.give[:, :, k]
+                take[:, :, prosumer] += due.take[:, :, k]
+        up = _part(np.maximum(self.limit_kwh - most, 0.0), take)
+        down = _part(np.maximum(self.limit_kwh + least, 0.0), give)
+        for who, due in held:
+            label = self.inputs.places.label([f"store of prosumer {p}" for p in who])
+            tally.add(relative(due.upper_kwh, due.take * up[:, :, who]), label)
+            tally.add(relative(due.lower_kwh, -due.give * down[:, :, who]), label)
+        # Whatever is above a limit was there before any store answered.
+        label = self.inputs.places.label("prosumer")
+        over = np.maximum(self.connection_kwh - np.maximum(self.limit_kwh, most), 0.0)
+        under = np.maximum(np.minimum(-self.limit_kwh, least) - self.connection_kwh, 0.0)
+        tally.add((over + under) / np.maximum(np.abs(self.connection_kwh), 1.0), label)
+        return tally.check()
+
+    def _committed(self) -> tuple[Values, Values] | str:
+        """Return what each draws at least and at most beside its stores [kWh], or why not known."""
+        shape = (self.inputs.steps, len(self.inputs.strategies), len(self))
+        if isinstance(self.parts[HOUSEHOLDS], str):
+            return self.unknown
+        least, most = np.zeros((2, *shape))
+        there = supplied(self.hours)
+        for group in self.groups:
+            key, m, rows = (group.community, group.members.name), group.place, group.all
+            energy, given = self._energies[key], group.members.elasticity
+            assert energy is not None
+            sun = energy.generated / group.members.count
+            loads = next(loads for k, _, _, loads in each_load(self.inputs) if k == key)
+            low, high = (1.0, 1.0) if given is None else (given.lower_share, given.upper_share)
+            for step, load in enumerate(loads):
+                on = there[step, :, m, None]
+                used = np.where(load > 0, load, 0.0)
+                least[step][:, rows] += np.where(on, load + (low - 1) * used - sun[step], 0.0)
+                most[step][:, rows] += np.where(on, load + (high - 1) * used - sun[step], 0.0)
+        for _, kind, audit in self._owned_schemes():
+            for group, own in self.owning[kind]:
+                drawn = audit.committed_kwh(group.members.name)
+                if isinstance(drawn, str):
+                    return drawn
+                least[:, :, own] += drawn
+                most[:, :, own] += drawn
+        return least, most
+
+    def _answers_due(self) -> list[tuple[NDArray[np.intp], AnswersDue]] | str:
+        """Return the stores that answer, each with its prosumer, or why they are not known."""
+        found = []
+        for _, kind, audit in self._owned_schemes():
+            for group, own in self.owning[kind]:
+                due = audit.answers_due(group.members.name)
+                if isinstance(due, str):
+                    if due != NO_ANSWERS:
+                        return due
+                    continue
+                found.append((own[due.member], due))
+        return found
+
+    def _owned_schemes(self) -> Iterator[tuple[str, str, SchemeAudit]]:
+        """Yield key, kind of members and audit of each scheme of which prosumers own parts."""
+        for key, descriptor in prosumer_parts().items():
+            part = descriptor.prosumer_part
+            if part is not None and part.kind in self.owning:
+                yield key, part.kind, self._schemes[descriptor.name]
 
     @cached_property
     def connection_kwh(self) -> Values:
@@ -335,3 +416,11 @@ class ProsumerAudit(SchemeAudit):
             for name in FLOWS
         }
         return {"prosumers": MemberBills(columns, self._home())}
+
+
+def _part(room: Values, wanted: Values) -> Values:
+    """Return the part of what is wanted that there is room for, all of it where that is enough."""
+    part = np.ones(wanted.shape)
+    scarce = wanted > room
+    np.divide(np.broadcast_to(room, wanted.shape), wanted, out=part, where=scarce)
+    return part

@@ -130,6 +130,15 @@ def prosumers_of(communities: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield name, members
 
 
+def limited_groups(scenario: Any) -> set[tuple[str, str]]:
+    """Return community and name of the prosumers whose connections have a limit."""
+    return {
+        (community, members.name)
+        for community, members in prosumers_of(scenario.communities)
+        if members.connection_kw is not None
+    }
+
+
 def owned_groups(scheme: SchemeDescriptor, info: ValidationInfo) -> list[Any]:
     """Return the groups of a scheme that prosumers own.
 

@@ -255,7 +255,7 @@ class Scenario(Section):
 
     @property
     def stores_answer(self) -> bool:
-        """Whether stores of homes or houses answer to the price of the step."""
+        """Whether stores answer to prices with what their own rule leaves."""
         return any(self.section(name).stores_answer for name in self.schemes)
 
     @property
