@@ -356,6 +356,7 @@ def brief(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path / "run"
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize(
     ("table", "column"),
     [pytest.param(*place, marks=() if place[1] in QUICK else pytest.mark.slow) for place in FAULTS],
@@ -407,6 +408,7 @@ RULES = {
 }
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize("fault", RULES)
 def test_a_fault_in_the_rules_of_those_that_answer_fails_the_audit(
     fault: str, tmp_path: Path

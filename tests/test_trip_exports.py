@@ -181,6 +181,7 @@ def frames_of(path: Path, folder: Path) -> np.ndarray[Any, Any]:
     return np.fromfile(raw, np.uint8).reshape(-1, 500, 800)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["of the system", "of the extra"])
 def test_mp4_shows_the_steps_of_the_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
