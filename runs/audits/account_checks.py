@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.member_accounts import MemberBills, consumer_bills, vehicle_bills
 from hmesh.runs.audits.member_energies import Energies
-from hmesh.runs.audits.prosumers import ProsumerAudit
+from hmesh.runs.audits.prosumer_checks import ProsumerAudit
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader

@@ -408,8 +408,10 @@ class ProsumerAudit(SchemeAudit):
 
     def bills(self) -> dict[str, MemberBills] | str:
         """Return what each should have on its account, or why that is unknown."""
-        if not self.there or self.unknown:
-            return self.unknown or {}
+        if not self.there:
+            return {}
+        if self.unknown:
+            return self.unknown
         known = self._known().values()
         columns = {
             name: np.asarray(sum(getattr(flows, name).sum(axis=0) for flows in known))
