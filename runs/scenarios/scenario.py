@@ -61,7 +61,7 @@ from hmesh.runs.scenarios.sections import (
     Positive,
     PriceRules,
     Record,
-    Road,
+    Roads,
     Section,
     between_communities,
     names_of_places,
@@ -137,8 +137,8 @@ class Scenario(Section):
     )
     game: GameSettings = Field(default=GameSettings(), description="how prices are found")
     communities: dict[str, Community] = Field(description="communities by name")
-    roads: Annotated[tuple[Road, ...], Field(strict=False)] = Field(
-        default=(), description="roads between communities"
+    roads: Roads = Field(
+        default=(), description="roads between communities: a list, or a network in a file"
     )
     grid: GridSettings = Field(
         default=GridSettings(), description="lines between the utility and all"
@@ -397,8 +397,8 @@ class Scenario(Section):
     @check("travel")
     @classmethod
     def _travels_between_communities(cls, travel: Travel, info: ValidationInfo) -> Travel:
-        communities = info.data.get("communities")
-        return travel if communities is None else between(travel, communities)
+        communities, roads = info.data.get("communities"), info.data.get("roads", ())
+        return travel if communities is None else between(travel, communities, roads)
 
 
 _FIELDS = dict(Scenario.model_fields)
