@@ -167,6 +167,8 @@ def _allowed(about: Mapping[str, Any], page: Path, there: Mapping[str, Place]) -
             return "`true`, `false`"
         case "string":
             return "a date" if about.get("format") == "date" else "text"
+        case "object" if about["additionalProperties"] is True:
+            return "sections by name, as the page says"
         case "object":
             return f"{_allowed(about['additionalProperties'], page, there)}, by name"
         case "array" if "prefixItems" in about:

@@ -79,7 +79,7 @@ def residential(scenario: Scenario) -> NDArray[np.bool_]:
     lived_in = {
         name
         for name, community in scenario.communities.items()
-        if any(group.kind == "household" for group in community.members)
+        if any(group.kind != "building" for group in community.members)
     }
     for section in scenario.sections.values():
         lived_in |= section.lived_in
