@@ -135,6 +135,30 @@ class Moving:
         return km
 
 
+@dataclass(frozen=True, slots=True)
+class SettingOut:
+    """Vehicles that set out in a step, a row for each trip, by vehicle and time.
+
+    Attributes
+    ----------
+    vehicles : array of int, shape (n,)
+        Rows of the fleet.
+    km_so_far : array, shape (n,)
+        Distance driven in the step before the trip [km].
+    after_plug : array of bool, shape (n,)
+        Whether it has left the plug by then at which it exchanges energy in the step.
+    """
+
+    vehicles: NDArray[np.intp]
+    km_so_far: NDArray[np.float64]
+    after_plug: NDArray[np.bool_]
+
+    @classmethod
+    def nobody(cls) -> "SettingOut":
+        """Return that nobody sets out."""
+        return cls(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0, dtype=np.bool_))
+
+
 def market_stay(
     stays: Stays, plugged_ms: NDArray[np.int64], vehicles: int, places: int
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:

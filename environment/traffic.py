@@ -17,7 +17,7 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.moments import step_moment
 from hmesh.environment.population import Population
-from hmesh.environment.stays import Moving, market_stay
+from hmesh.environment.stays import Moving, SettingOut, market_stay
 from hmesh.environment.trips import TripBatch, TripSource, joined
 
 ON_THE_ROAD = -1
@@ -38,19 +38,21 @@ class Traffic:
     trips : TripSource
         The trips of every day.
     fleet : Population
-        Has the columns ``capacity_kwh`` and ``consumption_kwh_per_km``, and these, which traffic
-        writes. As of the end of the step: ``place`` (-1 on the road, -2 not yet there),
-        ``night_now`` (in its night at home) and ``next_trip_km``. Of the step: ``community``, where
-        it is plugged in longest, ``plugged_part``, ``driven_km``, ``km_before_plug``,
-        ``day_finished`` (in its night at home), ``reserve_kwh`` (for the next trip). As a vehicle
-        joins, ``energy_kwh``.
+        Has the columns ``capacity_kwh``, ``consumption_kwh_per_km``, ``soc_start`` (with which
+        vehicles join) and ``keeps_reserve``, and these, which traffic writes. As of the end of the
+        step: ``place`` (-1 on the road, -2 not yet there), ``night_now`` (in its night at home) and
+        ``next_trip_km``. Of the step: ``community``, where it is plugged in longest,
+        ``plugged_part``, ``driven_km``, ``km_before_plug``, ``day_finished`` (in its night at
+        home), ``reserve_kwh`` (for the next trip). As a vehicle joins, ``energy_kwh``.
     keep_reserve : bool
-        Whether vehicles keep back the energy of their next trip.
+        Whether any vehicle keeps back the energy of its next trip.
 
     Attributes
     ----------
     departed : list of TripBatch
         Trips begun in this step.
+    setting_out : SettingOut
+        The vehicles that begin them, by vehicle and time.
     counts : Counter
         What became of the trips and the fleet in this step.
     joined_kwh : float
@@ -81,6 +83,7 @@ class Traffic:
     def end_step(self) -> None:
         """Forget what happened in this step."""
         self.departed: list[TripBatch] = []
+        self.setting_out = SettingOut.nobody()
         self.counts: Counter[str] = Counter()
         self.joined_kwh = 0.0
 
@@ -138,14 +141,13 @@ class Traffic:
 
     def _join(self, day: int) -> None:
         """Let the vehicles join whose first day it is, with the energy that they bring."""
-        growth = self.trips.growth
-        if growth is None:
+        if self.trips.growth is None:
             return
         first, end = self.trips.joined(day - 1), min(self.trips.joined(day), len(self.fleet))
         if first >= end:
             return
         self._park(first, end, day)
-        brought = growth.soc_start * self.fleet["capacity_kwh"][first:end]
+        brought = self.fleet["soc_start"][first:end] * self.fleet["capacity_kwh"][first:end]
         self.fleet["energy_kwh"][first:end] = brought
         self.joined_kwh += float(brought.sum())
         self.counts["vehicles_joined"] += end - first
@@ -169,7 +171,7 @@ class Traffic:
         if under_way or self.departed:
             self._move(Moving.of(joined([*under_way, *self.departed])), begin, end)
         else:
-            self._drove = _NOBODY
+            self._drove, self.setting_out = _NOBODY, SettingOut.nobody()
         self.clock.schedule((step + 1) * step_h, "traffic", step + 1, priority=_AFTER_DAY)
 
     def _days(self, step: int) -> range:
@@ -216,10 +218,15 @@ class Traffic:
         fleet["plugged_part"][rows] = at_plug_ms / (end - begin)
         fleet["day_finished"][rows] = parked & stays.night[stay]
         km = moving.driven_km(begin, end)
+        so_far = np.cumsum(km) - km
+        so_far -= so_far[moving.first][moving.owner]
         fleet["driven_km"][rows] = np.bincount(moving.owner, km, len(rows))
         # A trip ahead of the last moment at the plug is one that leads there.
         unplugs_ms = np.where(at_plug_ms > 0, stays.ends_ms[stay], 0)
-        km = np.where(np.asarray(trips.departs_ms) < unplugs_ms[moving.owner], km, 0.0)
+        leads_there = np.asarray(trips.departs_ms) < unplugs_ms[moving.owner]
+        out = np.asarray(trips.departs_ms) >= begin
+        self.setting_out = SettingOut(trips.vehicles[out], so_far[out], ~leads_there[out])
+        km = np.where(leads_there, km, 0.0)
         fleet["km_before_plug"][rows] = np.bincount(moving.owner, km, len(rows))
         last_km = np.asarray(trips.next_km)[moving.last]
         fleet["next_trip_km"][rows] = last_km
@@ -240,5 +247,6 @@ class Traffic:
     def _reserve(self, rows: NDArray[np.intp], km: float | NDArray[np.float64]) -> None:
         """Let vehicles keep back the energy of a trip in this step."""
         if self.keep_reserve:
-            used = self.fleet["consumption_kwh_per_km"][rows]
-            self.fleet["reserve_kwh"][rows] = km * used
+            used = km * self.fleet["consumption_kwh_per_km"][rows]
+            keeps = self.fleet["keeps_reserve"][rows]
+            self.fleet["reserve_kwh"][rows] = np.where(keeps, used, 0.0)

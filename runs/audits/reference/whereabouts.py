@@ -29,6 +29,9 @@ class StepWhereabouts:
         How far it drives, and how far before it leaves that place for the last time [km].
     place
         Where it is as the step ends, -1 on the road.
+    departures
+        For each trip that begins in the step how far it has driven in it before [km], and whether
+        it has left the place where it is parked longest for the last time.
     """
 
     community: int
@@ -36,6 +39,7 @@ class StepWhereabouts:
     km: float
     km_before: float
     place: int
+    departures: list[tuple[float, bool]]
 
 
 def whereabouts(place: int, trips: list[Trip], begin_ms: int, end_ms: int) -> StepWhereabouts:
@@ -65,10 +69,14 @@ def whereabouts(place: int, trips: list[Trip], begin_ms: int, end_ms: int) -> St
     # Of places where it is parked equally long the first one counts.
     community = max(parked, key=lambda each: parked[each], default=ON_THE_ROAD)
     km = km_before = 0.0
+    departures: list[tuple[float, bool]] = []
     for trip in trips:
         driven_ms = max(min(trip.arrives_ms, end_ms) - max(trip.departs_ms, begin_ms), 0)
         driven = trip.km * driven_ms / (trip.arrives_ms - trip.departs_ms)
+        if trip.departs_ms >= begin_ms:
+            departures.append((km, trip.departs_ms >= leaves.get(community, 0)))
         km += driven
         if trip.departs_ms < leaves.get(community, 0):
             km_before += driven
-    return StepWhereabouts(community, parked.get(community, 0), km, km_before, place)
+    stayed_ms = parked.get(community, 0)
+    return StepWhereabouts(community, stayed_ms, km, km_before, place, departures)

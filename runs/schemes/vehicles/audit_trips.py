@@ -32,12 +32,16 @@ class Whereabouts:
         Part of the step in which it is parked there.
     km, km_before
         How far it drives, and how far of it before it leaves that place for the last time [km].
+    departures
+        By step and vehicle, for each trip that begins then how far it has driven in the step [km],
+        and whether it has left that place for the last time.
     """
 
     community: NDArray[np.int64]
     parked: NDArray[np.float64]
     km: NDArray[np.float64]
     km_before: NDArray[np.float64]
+    departures: dict[tuple[int, int], list[tuple[float, bool]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class ScenarioTravel:
             inputs.calendar,
             setting.trips_of(self._fleet, inputs.calendar),
             self._fleet,
-            keep_reserve=inputs.scenario.vehicles.trip_reserve,
+            keep_reserve=any(group.trip_reserve for group in inputs.scenario.vehicles.every),
         )
         self._traffic.begin()
 
@@ -127,10 +131,15 @@ class TrafficAudit:
         What the scenario settles.
     trips
         The rows of trips.parquet.
+    consumption
+        What each recorded vehicle uses [kWh/km].
     """
 
-    def __init__(self, inputs: VehicleRunInputs, trips: TableReader) -> None:
+    def __init__(
+        self, inputs: VehicleRunInputs, trips: TableReader, consumption: NDArray[np.float64]
+    ) -> None:
         self.inputs = inputs
+        self._consumption = consumption
         self._reader = trips
         self._parked: NDArray[np.int64] | None = None
         self._bound_for: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -226,7 +235,7 @@ class TrafficAudit:
     def _compare(self, new: Columns) -> None:
         """Hold the trips that depart against each other."""
         label = _trip_label(new["vehicle"], new["departs"], self.inputs)
-        used = new["km"] * self.inputs.scenario.vehicles.consumption_kwh_per_km
+        used = new["km"] * self._consumption[new["vehicle"]]
         self._energy.add(np.abs(new["energy_kwh"] - used), label, None)
         order = np.argsort(new["vehicle"], kind="stable")
         vehicle, destination = new["vehicle"][order], new["destination"][order]
@@ -261,7 +270,7 @@ class TrafficAudit:
                 touched[step].setdefault(int(vehicle), []).append(trip)
         shape = last - first, self.inputs.recorded
         found = Whereabouts(
-            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape)
+            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape), {}
         )
         joins: list[list[tuple[int, int]]] = [[] for _ in range(first, last)]
         for vehicle, step, place in zip(*(each.tolist() for each in joining), strict=True):
@@ -276,6 +285,8 @@ class TrafficAudit:
                 found.community[step, vehicle] = told.community
                 found.parked[step, vehicle] = told.parked_ms / (end - begin)
                 found.km[step, vehicle], found.km_before[step, vehicle] = told.km, told.km_before
+                if told.departures:
+                    found.departures[first + step, vehicle] = told.departures
                 self._parked[vehicle] = told.place
         found.parked[found.community < 0] = 0.0
         self._under_way = {
