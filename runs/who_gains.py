@@ -19,6 +19,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "buildings": ("buildings", PAY),
     "homes": ("smart homes", PAY),
     "houses": ("houses with storages", PAY),
+    "sites": ("metered sites", PAY),
     "schools": ("schools", PAY),
     "vehicles": ("vehicles", PAY),
     "storages": ("community storages", PAY),

@@ -299,6 +299,10 @@ class Record(Section):
         description="which houses with storages are written at every step: all, none or the "
         "first N",
     )
+    sites: keys.Recorded = Field(
+        default="all",
+        description="which metered sites are written at every step: all, none or the first N",
+    )
     welfare: bool = Field(
         default=True,
         description="whether welfare and the planner's are written, where vehicles answer prices",
