@@ -23,7 +23,7 @@ from hmesh.markets.connection import (
     Connection,
     ConnectionFlows,
     battery_bounds,
-    settle_connection,
+    flows_within,
 )
 
 type Each = NDArray[np.float64]
@@ -334,7 +334,7 @@ def _choices(
     tried = np.concatenate([tried, low[:, :, None], high[:, :, None], to_levels], axis=2)
     tried = np.clip(tried, low[:, :, None], high[:, :, None])
     wide = _wide_connection(connection)
-    flows = settle_connection(
+    flows = flows_within(
         _wide(load_kwh, 2), _wide(generation_kwh, 2), tried, wide, step_h,
         worthless=tariff.worthless,
     )  # fmt: skip

@@ -60,7 +60,7 @@ class Price(NamedTuple):
     worthless: bool
 
 
-class Outcome(NamedTuple):
+class MeterFlows(NamedTuple):
     """What happens at a meter in a step [kWh]."""
 
     drawn: float
@@ -106,7 +106,7 @@ def allowed(site: Site, energy: float, load: float, sun: float, h: float) -> tup
 
 def settle(
     site: Site, load: float, sun: float, exchange: float, h: float, worthless: bool
-) -> Outcome:
+) -> MeterFlows:
     """Return what an exchange within the limits leaves to draw, deliver and curtail [kWh]."""
     through = site.inverter_kw * h
     generated = min(sun, max(through + exchange, 0.0) if site.dc_coupled else through)
@@ -119,10 +119,10 @@ def settle(
         net = load + exchange - generated
     unserved = min(max(net - site.import_kw * h, 0.0), load)
     net -= unserved
-    return Outcome(max(net, 0.0), max(-net, 0.0), exchange, sun - generated, unserved)
+    return MeterFlows(max(net, 0.0), max(-net, 0.0), exchange, sun - generated, unserved)
 
 
-def cost_of(site: Site, outcome: Outcome, price: Price, peak_kw: float, h: float) -> float:
+def cost_of(site: Site, outcome: MeterFlows, price: Price, peak_kw: float, h: float) -> float:
     """Return what a step costs with the power of the month that is aimed at [money]."""
     cost = price.purchase * outcome.drawn - price.feed_in * outcome.delivered
     cost += site.wear * max(-outcome.battery, 0.0) + UNSERVED * outcome.unserved

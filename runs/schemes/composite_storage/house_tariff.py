@@ -19,7 +19,7 @@ from hmesh.runs.scenarios.base import (
     refuse,
 )
 from hmesh.runs.scenarios.money_defaults import money
-from hmesh.runs.scenarios.stated_tariff import names_of_fees
+from hmesh.runs.scenarios.tariff_of_meters import names_of_fees
 from hmesh.runs.scenarios.tariff_sections import DemandCharge, TariffBand, TariffTier
 from hmesh.runs.schemes.composite_storage.money import MONEY, states_prices
 

@@ -49,5 +49,6 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     price_tables=".money:price_tables",
     size_note=".size:size_note",
+    pays="house",
     deciding="hmesh.agents.storage_household:HomeEnergyManager",
 )

@@ -37,4 +37,5 @@ SCHEME = SchemeDescriptor(
     ),
     live=".live:MeteredSitesLive",
     size_note=".size:size_note",
+    pays="site",
 )

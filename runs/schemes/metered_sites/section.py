@@ -25,7 +25,7 @@ from hmesh.runs.scenarios.base import (
     of_no_other_part,
     refuse,
 )
-from hmesh.runs.scenarios.stated_tariff import StatedTariff
+from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 
 MEASURED = ("members", "profiles")
 
