@@ -55,6 +55,8 @@ def consumer_bills(
     there = supplied(hours).astype(np.float64)
     found: dict[str, list[tuple[int, NDArray[np.float64], NDArray[np.float64]]]] = {}
     for (community, _), kind, count, loads in each_load(inputs):
+        if kind == "prosumer":
+            continue  # Their account is that of all their parts.
         m = inputs.communities.index(community)
         bought, paid = np.zeros((2, len(inputs.strategies), count))
         for step, load in enumerate(loads):
@@ -86,11 +88,11 @@ def _of_batteries(
     np.add.at(more[0], (s, building), energy)
     np.add.at(more[1], (s, building), energy * price[step, s, where[building]])
     if inputs.scenario.battery_sharing.price_response is not None:
-        names = ["step", "strategy", "store", "exchange_kwh"]
+        names = ["step", "strategy", "owner", "exchange_kwh"]
         rows = run.table("store_answers", names, [("scheme", "=", "battery_sharing")])
         held = rows.to_pydict()
         s = np.array([strategies[name] for name in held["strategy"]])
-        step, building = np.array(held["step"]), np.array(held["store"])
+        step, building = np.array(held["step"]), np.array(held["owner"])
         energy = np.maximum(np.array(held["exchange_kwh"]), 0.0)
         np.add.at(more[0], (s, building), energy)
         np.add.at(more[1], (s, building), energy * price[step, s, where[building]])

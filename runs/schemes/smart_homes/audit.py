@@ -6,15 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import ResponseTables
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.scheme_audit import (
+    NO_ANSWERS,
+    AnswersDue,
+    Figures,
+    MemberFlows,
+    Payments,
+    SchemeAudit,
+)
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.smart_homes.audit_answers import check_home_answers, read_answers
+from hmesh.runs.schemes.smart_homes.audit_answers import hold_home_answers, read_answers
 from hmesh.runs.schemes.smart_homes.audit_days import check_capacities, check_plans
 from hmesh.runs.schemes.smart_homes.audit_rules import check_rules
 from hmesh.runs.schemes.smart_homes.audit_tables import DETAILS, HomeTables, read_groups, read_homes
@@ -62,28 +67,19 @@ class HomeAudit(SchemeAudit):
             self.answers_beside = True
             self.parties = [*self.parties, *(f"homes@{name}" for name in inputs.communities)]
         self.totals = read_groups(run, inputs, [group.name for group in self.groups])
-        self.responses: ResponseTables | None = None
         self.note = FILE_GONE if inputs.setting is None else ""
         self.tables: HomeTables | None = None
         setting = inputs.of_scheme("smart_homes")
-        if setting is not None:
+        if setting is None:
+            self.answers_of = read_answers(run, inputs, hours, settings, None, [])
+        else:
             recorded = recorded_homes(setting, inputs.scenario.record.homes)
             self.recorded = recorded
-            self.responses = read_answers(run, inputs, hours, settings, setting, recorded)
-            self.tables = read_homes(run, inputs, setting, recorded, self.responses)
+            self.answers_of = read_answers(run, inputs, hours, settings, setting, recorded)
+            self.tables = read_homes(run, inputs, setting, recorded, self.answers_of)
             if not self.tables.complete:
                 there = sum(group.homes for group in setting.groups)
                 self.note = f"only {sum(recorded):,} of {there:,} homes are written down"
-
-    def others(self, step: int, strategy: int) -> OthersStep | None:
-        """Return the storages that answer to the price of a step."""
-        answers = self.responses
-        return None if answers is None else answers.of_step("homes", step, strategy)
-
-    def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community, which feeds all homes that answer."""
-        setting = self.inputs.setting
-        return None if self.responses is None or setting is None else setting.community_nodes
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what connected homes use, generate and store, of the shape of the hours [kWh]."""
@@ -92,14 +88,14 @@ class HomeAudit(SchemeAudit):
             "fixed_load_kwh": self._of_communities(t["served_kwh"] + t["imported_kwh"]),
             "generation_kwh": self._of_communities(t["curtailed_kwh"] - t["generation_kwh"]),
             "home_storage_kwh": self._of_communities(t["charged_kwh"] - t["discharged_kwh"])
-            + (0.0 if self.responses is None else self.responses.in_communities()),
+            + (0.0 if self.answers_of is None else self.answers_of.of_communities()),
         }
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what each connected group draws [kWh], of shape (steps, strategies)."""
         net = self.totals["imported_kwh"] - self.totals["exported_kwh"]
         names = self.inputs.communities
-        answers = self.responses
+        answers = self.answers_of
         return {
             (names[group.community], group.name): net[:, :, g]
             + (0.0 if answers is None else answers.of_group(group.name))
@@ -116,11 +112,42 @@ class HomeAudit(SchemeAudit):
         imported = self._of_communities(self.totals["imported_kwh"])
         exported = self._of_communities(self.totals["exported_kwh"])
         homes, aggregator = "homes@{community}", "aggregator@{community}"
-        answers = self.responses
+        answers = self.answers_of
         return (
             Payments("home_supply", homes, aggregator, imported, price * imported, there),
             Payments("home_feed_in", aggregator, homes, exported, price * exported, there),
-            *([] if answers is None else [answers.payments("home_response", "homes")]),
+            *([] if answers is None else [answers.payments()]),
+        )
+
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the homes of a group trade at the price of their community."""
+        if self.tables is None or not self.tables.complete:
+            return self.note
+        held = next(each for each in self.tables.groups if each.group.settings.name == group)
+        m = held.group.community
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)[:, :, m, None]
+        answer = held.response
+        bought = held.imported.sum(axis=3) + np.maximum(answer, 0.0).sum(axis=3)
+        sold = held.exported.sum(axis=3) + np.maximum(0.0 - answer, 0.0).sum(axis=3)
+        return MemberFlows(bought, sold, price * bought, price * sold, np.full((1, 1, 1), m))
+
+    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+        """Return what each home of a group draws by its assignment, less what it delivers."""
+        if self.tables is None or not self.tables.complete:
+            return self.note
+        held = next(each for each in self.tables.groups if each.group.settings.name == group)
+        net: NDArray[np.float64] = held.imported.sum(axis=3) - held.exported.sum(axis=3)
+        return net
+
+    def answers_due(self, group: str) -> AnswersDue | str:
+        """Return what storages of the homes of a group have left."""
+        if self.answers_of is None or self.tables is None:
+            return NO_ANSWERS if self.answers_of is None else self.note
+        held = next(each for each in self.tables.groups if each.group.settings.name == group)
+        last = held.first + held.homes
+        keys = self.answers_of.stores.keys
+        return self.answers_of.due(
+            np.array([h - held.first if held.first <= h < last else -1 for h, _ in keys])
         )
 
     def figures(self) -> tuple[Figures, Figures]:
@@ -135,8 +162,8 @@ class HomeAudit(SchemeAudit):
             for g, group in enumerate(self.groups)
             for name, energies in t.items()
         }
-        if self.responses is not None:
-            by_step |= self.responses.figures("home")
+        if self.answers_of is not None:
+            by_step |= self.answers_of.figures()
         if self.inputs.reliable:
             by_step["counts.home_messages_unheard"] = np.zeros(net.shape[:2])
         if self.tables is not None and self.tables.complete:
@@ -164,8 +191,9 @@ class HomeAudit(SchemeAudit):
         yield from check_rules(self.inputs, self.tables)
         yield from check_plans(self.inputs, self.tables)
         yield check_capacities(self.run, self.inputs, self.tables)
-        if self.responses is not None:
-            yield from check_home_answers(self.responses, self.tables, self.recorded)
+        if self.answers_of is not None:
+            hold_home_answers(self.answers_of, self.tables)
+            yield from self.answers_of.checks()
 
     def _details(self, tables: HomeTables) -> Check:
         """Hold the totals of groups against their homes."""
