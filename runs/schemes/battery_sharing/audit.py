@@ -16,6 +16,7 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.schemes.battery_sharing.audit_answers import check_answers
 from hmesh.runs.schemes.battery_sharing.audit_days import check_days
+from hmesh.runs.schemes.battery_sharing.audit_figures import deviations_of_run, economics_of_run
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.step_rows import first_recorded
@@ -161,9 +162,18 @@ class BatteryAudit(SchemeAudit):
         answered = {} if self.answers_of is None else self.answers_of.figures()
         if self.answers_of is not None:
             answered["battery_sharing_response_loss_kwh"] = self._lost_kwh(answered)
+        setting = self.inputs.of_scheme("battery_sharing")
+        drawn = self.charged - self.covered + self.response
+        cost, invests = economics_of_run(
+            self.inputs, self.given, setting, self.hours, drawn,
+            self.of_run.get("battery_capacity_kwh"),
+        )  # fmt: skip
+        total = self.hours["net_kwh"].sum(axis=2)
         return (
-            answered | {"battery_charged_kwh": charged, "battery_bill": bill, **self.by_step},
-            self.of_run | self._deviations(),
+            {**answered, "battery_charged_kwh": charged, "battery_bill": bill}
+            | self.by_step
+            | cost,
+            self.of_run | deviations_of_run(self.inputs, self.given, setting, total) | invests,
         )
 
     def checks(self) -> Iterator[Check]:
@@ -208,18 +218,6 @@ class BatteryAudit(SchemeAudit):
             if self.answers_of is None
             else self.answers_of.exchange_kwh
         )
-
-    def _deviations(self) -> Figures:
-        """Return the standard deviations of the demand of all communities."""
-        total = self.hours["net_kwh"].sum(axis=2)
-        days = self.inputs.calendar.days_of(0, self.inputs.steps)
-        each = [total[days == day] for day in np.unique(days)]
-        within = np.array([load.var(axis=0) for load in each])
-        return {
-            "load_deviation_kwh": np.sqrt(((total - total.mean(axis=0)) ** 2).mean(axis=0)),
-            "load_deviation_daily_mean_kwh": np.sqrt(within).mean(axis=0),
-            "load_deviation_daily_rms_kwh": np.sqrt(within.mean(axis=0)),
-        }
 
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where buildings tell not all."""
