@@ -12,7 +12,7 @@ from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.schemes.battery_sharing.words import rows
 from hmesh.runs.world.setting import make_setting
-from tests.interrupted_runs import interrupted
+from tests.interrupted_runs import interrupted_run
 
 # Thursday to Wednesday: five weekdays and a weekend, for eight businesses.
 WEEK = (
@@ -51,11 +51,11 @@ def test_the_cost_is_that_of_the_tariff(week: Path) -> None:
     hours = run.table("hours").to_pandas().drop_duplicates("step").set_index("step")["time"]
     price = np.array([tariff(hours[step]) for step in each["step"]])
     summary = run.summary["shared_battery"]
-    assert summary["battery_cost"] == pytest.approx(float((price * drawn).sum()), rel=1e-9)
-    assert summary["battery_cost"] < 0  # a night price of two fifths pays for the losses
-    assert summary["battery_cost"] != pytest.approx(summary["battery_bill"])
+    assert summary["battery_running_cost"] == pytest.approx(float((price * drawn).sum()), rel=1e-9)
+    assert summary["battery_running_cost"] < 0  # a night price of two fifths pays for the losses
+    assert summary["battery_running_cost"] != pytest.approx(summary["battery_bill"])
     assert summary["battery_investment"] == 25000 * summary["battery_capacity_kwh"]
-    assert run.summary["no_battery"]["battery_cost"] == 0.0
+    assert run.summary["no_battery"]["battery_running_cost"] == 0.0
 
 
 def test_the_deviation_is_that_of_chosen_days(week: Path) -> None:
@@ -110,7 +110,7 @@ def test_payback_and_worth_follow_from_a_year() -> None:
             "interest_rate": 0.045, "investment": investment, "years": years,
             "lifetime_years": 15.0,
         }  # fmt: skip
-        return {"battery_cost": cost} | {f"battery_{k}": v for k, v in figures.items()}
+        return {"battery_running_cost": cost} | {f"battery_{k}": v for k, v in figures.items()}
 
     every = [totals(0.0, 0.0, 2.0), totals(-400.0, 1000.0, 2.0)]
     of = {label: value for label, value, *_ in rows(every)}
@@ -127,7 +127,7 @@ def test_payback_and_worth_follow_from_a_year() -> None:
 def test_an_interrupted_run_gives_the_same(week: Path, tmp_path: Path) -> None:
     short = [*WEEK, PAYS, WEEKDAYS, "hours=60"]
     start_run(load_scenario("battery-sharing", short), tmp_path / "whole")
-    resume_run(interrupted(tmp_path / "parts", 31, *short, scenario="battery-sharing"))
+    resume_run(interrupted_run(tmp_path / "parts", 31, load_scenario("battery-sharing", short)))
     whole, parts = (read_run(tmp_path / name).summary for name in ("whole", "parts"))
     assert whole == parts
 
@@ -145,7 +145,8 @@ def test_buildings_of_a_wide_table_share_batteries(
         for hour in range(72)
     ]
     (tmp_path / "wide.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    words = ["import", "csv", "wide.csv", "--out", "district", "--time-zone", "Asia/Tokyo", "--clock", "standard"]
+    words = ["import", "csv", "wide.csv", "--out", "district", "--time-zone", "Asia/Tokyo"]
+    words += ["--clock", "standard"]
     result = CliRunner().invoke(app, [*words, "--time-format", "%d.%m.%Y %H:%M"])
     assert result.exit_code == 0, result.output
     scenario = load_scenario(
@@ -169,14 +170,15 @@ def test_buildings_of_a_wide_table_share_batteries(
 def test_two_years_of_growth_pay_by_their_mean(tmp_path: Path) -> None:
     two = [
         *WEEK, PAYS, "hours=17520", "communities.district.members.0.businesses=2",
-        "growth.demand_per_year.building=0.1", "start='2013-04-01T00:00'", "step_h=2.0", "record.buildings=none",
+        "growth.demand_per_year.building=0.1", "start='2013-04-01T00:00'", "step_h=2.0",
+        "record.buildings=none",
     ]  # fmt: skip
     start_run(load_scenario("battery-sharing", two), tmp_path / "run")
     summary = read_run(tmp_path / "run").summary
     every = [summary["no_battery"], summary["shared_battery"]]
     assert every[1]["battery_years"] == pytest.approx(2.0, rel=2e-3)
     of = {label: value for label, value, *_ in rows(every)}
-    saving = -every[1]["battery_cost"] / every[1]["battery_years"]
+    saving = -every[1]["battery_running_cost"] / every[1]["battery_years"]
     worth = saving * (1 - 1.045**-15) / 0.045 - every[1]["battery_investment"]
     found = of["batteries' net present value [{currency}]"](every[1])
     assert found == pytest.approx(worth, rel=1e-9)

@@ -20,7 +20,7 @@ from hmesh.runs.schemes.community_storage.words import rows
 from hmesh.runs.studies.community_storage.case import StorageCase, cases_of
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
-from tests.interrupted_runs import interrupted
+from tests.interrupted_runs import interrupted_run
 
 THIRTY = (
     "plots=false", "hours=96", "community_storage.horizon_days=4",
@@ -166,7 +166,7 @@ def test_a_storage_charges_by_the_clock_and_is_valued_at_the_tariff(night: Path)
     price = np.where((clock >= 22) | (clock < 8), 60.0, 180.0)
     summary = run.summary["community_storage_optimal"]
     cost = float((price * (rows_of["grid_kwh"] - rows_of["delivered_kwh"])).sum())
-    assert summary["storage_cost"] == pytest.approx(cost, rel=1e-9)
+    assert summary["storage_running_cost"] == pytest.approx(cost, rel=1e-9)
     assert summary["storage_investment"] == 60 * 300000 + 30 * 1000000
     ledger = run.table("ledger").to_pandas()
     paid = ledger[ledger["kind"] == "storage_charging"]
@@ -192,7 +192,7 @@ def test_payback_of_a_year() -> None:
         names = ("storage_households_kwh", "storage_delivered_kwh", "plant_stored_kwh",
                  "plant_spilled_kwh", "storage_credit")  # fmt: skip
         return dict.fromkeys(names, 0.0) | {
-            "storage_cost": cost, "storage_investment": investment, "storage_years": 1.0,
+            "storage_running_cost": cost, "storage_investment": investment, "storage_years": 1.0,
             "storage_interest_rate": 0.04, "storage_lifetime_years": 20.0,
         }  # fmt: skip
 
@@ -221,5 +221,5 @@ def test_what_does_not_fit_is_refused(changes: tuple[str, ...], told: str) -> No
 
 @pytest.mark.slow
 def test_an_interrupted_run_gives_the_same(night: Path, tmp_path: Path) -> None:
-    resume_run(interrupted(tmp_path / "parts", 31, *NIGHT, scenario="community-storage"))
+    resume_run(interrupted_run(tmp_path / "parts", 31, load_scenario("community-storage", NIGHT)))
     assert read_run(tmp_path / "parts").summary == read_run(night).summary

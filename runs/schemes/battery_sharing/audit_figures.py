@@ -121,6 +121,6 @@ def economics_of_run(
     price = valued_at(inputs, economics, hours, None if setting is None else setting.tariff)
     cost = (price * drawn_kwh).sum(axis=2)
     if capacity_kwh is None:
-        return {"battery_cost": cost}, {}
+        return {"battery_running_cost": cost}, {}
     invests = economics.battery_price_per_kwh * capacity_kwh
-    return {"battery_cost": cost}, invested("battery", economics, invests, inputs)
+    return {"battery_running_cost": cost}, invested("battery", economics, invests, inputs)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.schemes.investment_rows import investment_rows
 from hmesh.runs.summary_rows import Row, Totals, money, power, two
 
 NOTES: Mapping[str, Note] = {
@@ -46,10 +46,10 @@ def _measured(totals: Totals) -> list[Row]:
 
 def _whether_it_pays(every: Sequence[Totals]) -> list[Row]:
     """Return price, payback and net present value of batteries, where the scenario has prices."""
-    if "battery_cost" not in every[0]:
+    if "battery_running_cost" not in every[0]:
         return []
     return [
-        ("batteries save [{currency}]", lambda t: 0.0 - t["battery_cost"], money, False),
+        ("batteries save [{currency}]", lambda t: 0.0 - t["battery_running_cost"], money, False),
         ("price of batteries [{currency}]", lambda t: t["battery_investment"], money, False),
-        *investment_rows(every, "battery", lambda t: float(t["battery_cost"]), "batteries' "),
+        *investment_rows(every, "battery", "batteries' "),
     ]

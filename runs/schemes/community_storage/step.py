@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.remaining_stores import remainder_of
 from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.storage_controllers import StorageControllers
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
 from hmesh.markets.allowance_iteration import Iterations
+from hmesh.runs.investment_rows import investment_figures
 from hmesh.runs.schemes.community_storage.pilot_world import loads_of
 from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
 from hmesh.runs.schemes.community_storage.records import (
@@ -18,9 +20,9 @@ from hmesh.runs.schemes.community_storage.records import (
     write_storages,
 )
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
-from hmesh.runs.schemes.investment_rows import investment_figures
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
-from hmesh.runs.schemes.store_answers import StoreAnswers
+from hmesh.runs.schemes.step_rows import STORAGE
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
+ANSWERING = StoreNames(
+    "community_storage", "storages", "storages", "community_storage", "shared_storage_kwh"
+)
 UNUSED, NORMAL, OPTIMAL = (
     "no_community_storage", "community_storage_normal", "community_storage_optimal",
 )  # fmt: skip
@@ -76,9 +81,11 @@ class CommunityStorageSharing(Scheme):
         )
         self.answers: StoreAnswers | None = None
         if self.rules.price_response is not None and self.used:
+            names = self.shared.names
             self.answers = StoreAnswers(
-                simulation, "community_storage", "storages", self.controllers.population,
-                self.shared.community, self.shared.nodes, "shared_storage_kwh",
+                simulation, ANSWERING, self.controllers.population,
+                one_store_each(STORAGE, np.arange(len(names)), names),
+                self.shared.community, self.shared.nodes,
             )  # fmt: skip
             self.answer_nodes = self.answers.answer_nodes
         # What was read of late, the reading of a step at its number modulo the length.
@@ -143,7 +150,8 @@ class CommunityStorageSharing(Scheme):
         self.answers.begin_step()
         controllers = self.controllers
         bounds = controllers.answer_bounds()
-        self.answering = self.answers.offer(controllers.exchange_kwh, bounds)
+        left = remainder_of(controllers.population, controllers.exchange_kwh, bounds)
+        self.answering = self.answers.offer(left)
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what storages exchange at the price of the step."""
@@ -268,7 +276,7 @@ class CommunityStorageSharing(Scheme):
             "storage_delivered_kwh", "storage_households_kwh", "storage_credit",
         )  # fmt: skip
         if not self.used:
-            further = () if self.rules.economics is None else ("storage_cost",)
+            further = () if self.rules.economics is None else ("storage_running_cost",)
             if self.rules.night_charging is not None:
                 further = (*further, "storage_grid_kwh")
             nothing = dict.fromkeys((*names, *further), 0.0)
@@ -298,7 +306,7 @@ class CommunityStorageSharing(Scheme):
         drawn = self._of_communities(self.controllers.grid_kwh - self.delivered_kwh)
         if self.answers is not None:
             drawn += self.answers.of_communities()
-        return {"storage_cost": float((price * drawn).sum())}
+        return {"storage_running_cost": float((price * drawn).sum())}
 
     def counts(self) -> dict[str, int]:
         """Count who went short, was not heard or not known of, and plans that did not settle."""

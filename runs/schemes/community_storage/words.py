@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.schemes.investment_rows import investment_rows
 from hmesh.runs.summary_rows import Row, Totals, loss, money, one, share
 
 NOTES: Mapping[str, Note] = {
@@ -56,13 +56,13 @@ def _from_grid(every: Sequence[Totals]) -> list[Row]:
 
 def _whether_it_pays(every: Sequence[Totals]) -> list[Row]:
     """Return price, payback and net present value of storages, where the scenario has prices."""
-    if "storage_cost" not in every[0]:
+    if "storage_running_cost" not in every[0]:
         return []
     return [
-        ("storages save [{currency}]", lambda t: 0.0 - t["storage_cost"], money, False),
+        ("storages save [{currency}]", lambda t: 0.0 - t["storage_running_cost"], money, False),
         ("price of storages and plants [{currency}]", lambda t: t["storage_investment"], money,
          False),
-        *investment_rows(every, "storage", lambda t: float(t["storage_cost"]), "storages' "),
+        *investment_rows(every, "storage", "storages' "),
     ]  # fmt: skip
 
 

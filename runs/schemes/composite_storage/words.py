@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.schemes.investment_rows import investment_rows
 from hmesh.runs.summary_rows import Row, Totals, loss, money, two
 
 NOTES: Mapping[str, Note] = {
@@ -47,7 +47,7 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         *_parts_of_the_bill(every[0]),
         ("running cost [{currency}]", lambda t: t["house_running_cost"], money, True),
         ("price of storages [{currency}]", lambda t: t["house_investment"], money, False),
-        *investment_rows(every, "house", lambda t: float(t["house_running_cost"])),
+        *investment_rows(every, "house"),
     ]
 
 
