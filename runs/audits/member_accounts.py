@@ -55,6 +55,8 @@ def consumer_bills(
     there = supplied(hours).astype(np.float64)
     found: dict[str, list[tuple[int, NDArray[np.float64], NDArray[np.float64]]]] = {}
     for (community, _), kind, count, loads in each_load(inputs):
+        if kind == "prosumer":
+            continue  # Their account is that of all their parts.
         m = inputs.communities.index(community)
         bought, paid = np.zeros((2, len(inputs.strategies), count))
         for step, load in enumerate(loads):

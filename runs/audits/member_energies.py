@@ -75,7 +75,8 @@ def member_energies(inputs: RunInputs) -> Energies:
         if meters is None:
             energies[key] = None
             continue
-        load, consumed = _varied(inputs, key, group.kind, meters.each_kwh, meters.count)
+        kind = metered_as(group.kind)
+        load, consumed = _varied(inputs, key, kind, meters.each_kwh, meters.count)
         sun = meters.count * _sunshine(inputs, group) * clear[key[0]]
         followed = np.zeros(steps) if meters.generation_kwh is None else meters.generation_kwh
         alike = meters.count if meters.each_kwh.shape[1] == 1 else 1
@@ -96,7 +97,7 @@ def each_load(
     key : tuple of str
         Community and name of the group; those of one kind in the order of their members' numbers.
     kind : str
-        "household" or "building".
+        "household", "building" or "prosumer".
     count : int
         How many members it has.
     loads : iterator of array, shape (members,)
@@ -104,7 +105,13 @@ def each_load(
     """
     for key, group, meters in _meters(inputs):
         if meters is not None:
-            yield key, group.kind, meters.count, _loads(inputs, key, group.kind, meters)
+            loads = _loads(inputs, key, metered_as(group.kind), meters)
+            yield key, group.kind, meters.count, loads
+
+
+def metered_as(kind: str) -> str:
+    """Return the type of consumer that the load of members of a kind is of."""
+    return "household" if kind == "prosumer" else kind
 
 
 def _loads(

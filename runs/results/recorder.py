@@ -46,6 +46,8 @@ class Recorder:
             self.writer.add("welfare", about | simulation.welfare.row())
         for scheme in simulation.schemes.values():
             scheme.record(self.writer)
+        if simulation.prosumers is not None:
+            simulation.prosumers.record(self.writer)
         if simulation.metrics.metrics:
             self._write_metrics(simulation)
         about = {"strategy": simulation.strategy}

@@ -14,6 +14,7 @@ from hmesh.runs.schemes.descriptor import SchemeDescriptor, SweepFigure
 BUILT_IN = (
     "smart_homes",
     "composite_storage",
+    "metered_sites",
     "battery_sharing",
     "community_storage",
     "school_buses",
@@ -161,6 +162,12 @@ def sections_first() -> list[SchemeDescriptor]:
     """Return all schemes in the order of a scenario: those that are always there come first."""
     held = schemes().values()
     return sorted(held, key=lambda each: not each.always_there)
+
+
+def prosumer_parts() -> dict[str, SchemeDescriptor]:
+    """Return the schemes that know what prosumers may own, by what a scenario calls that."""
+    parts = ((each.prosumer_part, each) for each in schemes().values())
+    return {part.key: each for part, each in parts if part is not None}
 
 
 def figures_of_schemes() -> list[SweepFigure]:

@@ -115,6 +115,11 @@ class Accounts:
         if by_member:
             for each in simulation.schemes.values():
                 found |= each.member_communities()
+            if (prosumers := simulation.prosumers) is not None:
+                # Their parts have no accounts of their own.
+                found = {k: held[: prosumers.others(k, len(held))] for k, held in found.items()}
+                found = {k: held for k, held in found.items() if len(held)}
+                found["prosumers"] = prosumers.community
         self.kinds = {
             kind: KindAccounts(community, places, by_member=by_member)
             for kind, community in found.items()
@@ -126,8 +131,10 @@ class Accounts:
 
     def stored_kwh(self) -> dict[str, Each]:
         """Return what the batteries of members of each kind hold [kWh]."""
-        held = (each.stored_kwh() for each in self.simulation.schemes.values())
-        return {kind: values.copy() for of_scheme in held for kind, values in of_scheme.items()}
+        schemes = (each.stored_kwh() for each in self.simulation.schemes.values())
+        held = {kind: values.copy() for of_scheme in schemes for kind, values in of_scheme.items()}
+        prosumers = self.simulation.prosumers
+        return held if prosumers is None else prosumers.stored(held)
 
     def begin_step(self) -> None:
         """Start the sums of a year with its first step, when those before it are written."""
@@ -141,28 +148,13 @@ class Accounts:
     def settle(self) -> None:
         """Add what everybody pays and receives in the step."""
         self.utility_price_sum += float(self.simulation.market.decision.utility_price)
-        for payments in self._payments():
-            self.kinds[payments.kind].add(payments)
-
-    def _payments(self) -> Iterator[MemberPayments]:
-        simulation = self.simulation
-        price = simulation.paid_price()
-        paid_for_generation = simulation.setting.scenario.photovoltaics
-        for kind, group in simulation.consumers.items():
-            if not len(group):
-                continue
-            where, load = group.population["community"], group.population["load_kwh"]
-            generated = simulation.meters.generated_kwh.get(kind)
-            if generated is None or not paid_for_generation:
-                generated = np.zeros(len(load))
-            own = price[where]
-            yield MemberPayments(
-                f"{kind.scenario_name}s", load, generated, own * load, own * generated
-            )
-        for each in simulation.schemes.values():
-            yield from each.consumer_payments()
-            if self.by_member:
-                yield from each.member_payments()
+        prosumers = self.simulation.prosumers
+        for payments, _ in self.simulation.payments():
+            own = payments if prosumers is None else prosumers.of_others(payments)
+            if own.kind in self.kinds:
+                self.kinds[own.kind].add(own)
+        if prosumers is not None and self.by_member:
+            self.kinds["prosumers"].add(prosumers.account())
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the kinds, and the columns of this year's accounts of all members of each."""
