@@ -116,7 +116,7 @@ class Vehicles(VehicleKeys, SchemeSection):
         for number, group in enumerate(section.groups):
             try:
                 if group.travel is not None and communities is not None:
-                    between(group.travel, communities)
+                    between(group.travel, communities, info.data.get("roads", ()))
             except InputError as error:
                 place = f"groups.{number}.travel"
                 problems += [replace(p, place=f"{place}.{p.place}") for p in error.problems]
