@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.local_exchange import LocalExchangeAudit
 from hmesh.runs.audits.member_accounts import MemberBills, consumer_bills, vehicle_bills
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -38,7 +39,11 @@ _OF_CONSUMERS = ("consumers", "batteries")
 
 
 def check_accounts(
-    run: Run, inputs: RunInputs, hours: Columns, energies: Energies
+    run: Run,
+    inputs: RunInputs,
+    hours: Columns,
+    energies: Energies,
+    local: LocalExchangeAudit | None = None,
 ) -> tuple[list[Check], Figures]:
     """Check the accounts, and return the figures of the summary that they settle.
 
@@ -46,6 +51,8 @@ def check_accounts(
     ----------
     run, inputs, hours, energies
         The run, what its scenario settles, the columns of hours.parquet, and what members use.
+    local
+        The audit of local exchanges, where there are any.
     """
     kept = inputs.scenario.record.accounts
     # Runs of earlier versions kept none.
@@ -59,7 +66,7 @@ def check_accounts(
     accounts = _read(run, inputs)
     checks = [
         _sums(run, inputs, accounts, money),
-        *_members(run, inputs, hours, energies, accounts),
+        *_members(run, inputs, hours, energies, accounts, local),
     ]
     figures |= _of_consumers(inputs, accounts)
     figures |= _spread(inputs, accounts, price)
@@ -232,13 +239,14 @@ def _members(
     hours: Columns,
     energies: Energies,
     accounts: Sequence[Mapping[str, Table]],
+    local: LocalExchangeAudit | None,
 ) -> Iterator[Check]:
     """Check the account of every member whose energies follow from the scenario or the tables."""
     tally = Tally("accounts: each member pays for its own energy", EXACT, "of the amount")
     bills: dict[str, MemberBills] = {}
     vehicles = len(accounts[0].get("vehicles", {}).get("paid", ()))
     for found in (
-        consumer_bills(run, inputs, hours, energies),
+        consumer_bills(run, inputs, hours, energies, local),
         vehicle_bills(run, inputs, vehicles),
     ):
         if isinstance(found, str):
@@ -246,6 +254,8 @@ def _members(
         else:
             bills |= found
     for kind, due in bills.items():
+        if not due.count:
+            continue  # Who is nobody has no account.
         for s, strategy in enumerate(inputs.strategies):
             table = accounts[s].get(kind)
             if table is None or len(table["paid"]) != due.count:

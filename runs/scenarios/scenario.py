@@ -262,6 +262,11 @@ class Scenario(Section):
         return self.record.welfare and any(s.pricing not in ("", RETAIL) for s in strategies)
 
     @property
+    def local_exchange(self) -> bool:
+        """Whether members of any community share what some of them generate."""
+        return any(each.local_exchange is not None for each in self.communities.values())
+
+    @property
     def photovoltaics(self) -> bool:
         """Whether members may generate energy."""
         groups = (group for community in self.communities.values() for group in community.members)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.world.member_payments import Each, MemberPayments
+from hmesh.runs.world.step_payments import step_payments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -141,28 +142,12 @@ class Accounts:
     def settle(self) -> None:
         """Add what everybody pays and receives in the step."""
         self.utility_price_sum += float(self.simulation.market.decision.utility_price)
-        for payments in self._payments():
+        for payments in step_payments(self.simulation, by_member=self.by_member):
             self.kinds[payments.kind].add(payments)
-
-    def _payments(self) -> Iterator[MemberPayments]:
-        simulation = self.simulation
-        price = simulation.paid_price()
-        paid_for_generation = simulation.setting.scenario.photovoltaics
-        for kind, group in simulation.consumers.items():
-            if not len(group):
-                continue
-            where, load = group.population["community"], group.population["load_kwh"]
-            generated = simulation.meters.generated_kwh.get(kind)
-            if generated is None or not paid_for_generation:
-                generated = np.zeros(len(load))
-            own = price[where]
-            yield MemberPayments(
-                f"{kind.scenario_name}s", load, generated, own * load, own * generated
-            )
-        for each in simulation.schemes.values():
-            yield from each.consumer_payments()
-            if self.by_member:
-                yield from each.member_payments()
+        if (local := self.simulation.local_exchange) is not None:
+            for payments in local.payments():
+                if payments.kind in self.kinds:
+                    self.kinds[payments.kind].add(payments)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the kinds, and the columns of this year's accounts of all members of each."""
