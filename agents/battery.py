@@ -23,6 +23,11 @@ class Battery(RowAgent):
         return True
 
     @property
+    def part_of_step(self) -> float:
+        """Part of the step in which it can exchange energy, 0..1."""
+        return float(self.can_exchange)
+
+    @property
     def held_back_kwh(self) -> float:
         """Energy above the lowest state of charge that it keeps [kWh]."""
         return 0.0
@@ -39,6 +44,6 @@ class Battery(RowAgent):
             self.charge_efficiency,
             self.discharge_efficiency,
             self.held_back_kwh,
-            self.can_exchange,
+            self.part_of_step,
         )
         return float(lower), float(upper)

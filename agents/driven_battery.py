@@ -56,6 +56,11 @@ class DrivenBatteryRows(AgentRows):
         """Whether each is plugged in where there is supply."""
         raise NotImplementedError
 
+    @property
+    def part_of_step(self) -> NDArray[np.bool_] | NDArray[np.float64]:
+        """Part of the step in which each can exchange energy, 0..1."""
+        return self.can_exchange
+
     def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the least and the greatest energy each can exchange in this step [kWh]."""
         if self._bounds is not None:
@@ -70,6 +75,6 @@ class DrivenBatteryRows(AgentRows):
             self.charge_efficiency,
             self.discharge_efficiency,
             self.reserve_kwh,
-            self.can_exchange,
+            self.part_of_step,
         )
         return lower, upper

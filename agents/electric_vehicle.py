@@ -23,13 +23,22 @@ class ElectricVehicle(DrivenBattery):
     community = Column(np.int16, "-", 0, "where it is parked; -1 on the road", state=True)
     trips_under_way = Column(np.int16, "-", 0, "trips it is on in this step", state=True)
     day_finished = Column(np.bool_, "-", False, "in its night at home", state=True)
+    plugged_part = Column(
+        np.float64, "-", 1.0, "part of the step in which it is plugged in where it is parked",
+        state=True,
+    )  # fmt: skip
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
     cut_off = Column(np.bool_, "-", False, "whether an outage keeps its plug idle", state=True)
 
     @property
     def can_exchange(self) -> bool:
-        """Whether it is parked, and no outage keeps its plug idle."""
-        return self.community >= 0 and not self.cut_off
+        """Whether it is plugged in, and no outage keeps its plug idle."""
+        return self.community >= 0 and self.plugged_part > 0 and not self.cut_off
+
+    @property
+    def part_of_step(self) -> float:
+        """Part of the step in which it can exchange energy, 0..1."""
+        return self.plugged_part if self.can_exchange else 0.0
 
     def step(self) -> None:
         """Hear the price of the step, exchange what suits it best, or drive.
@@ -124,6 +133,11 @@ class VehicleRows(DrivenBatteryRows):
 
     @property
     def can_exchange(self) -> NDArray[np.bool_]:
-        """Whether each is parked, and no outage keeps its plug idle."""
-        can: NDArray[np.bool_] = (self.community >= 0) & ~self.cut_off
+        """Whether each is plugged in, and no outage keeps its plug idle."""
+        can: NDArray[np.bool_] = (self.community >= 0) & (self.plugged_part > 0) & ~self.cut_off
         return can
+
+    @property
+    def part_of_step(self) -> NDArray[np.float64]:
+        """Part of the step in which each can exchange energy, 0..1."""
+        return np.where(self.can_exchange, self.plugged_part, 0.0)

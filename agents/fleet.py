@@ -52,8 +52,17 @@ class Fleet(AgentGroup[ElectricVehicle]):
     @property
     def plugged(self) -> NDArray[np.bool_]:
         """Whether each vehicle can exchange energy in this step."""
-        parked: NDArray[np.bool_] = self.population["community"] >= 0
-        return parked & ~self.population["cut_off"] if self.outages else parked
+        plugged: NDArray[np.bool_] = self.plugged_part > 0
+        return plugged
+
+    @property
+    def plugged_part(self) -> NDArray[np.float64]:
+        """Part of this step in which each vehicle can exchange energy, 0..1."""
+        fleet = self.population
+        can = fleet["community"] >= 0
+        if self.outages:
+            can &= ~fleet["cut_off"]
+        return np.where(can, fleet["plugged_part"], 0.0)
 
     def each(self, name: str, rows: NDArray[np.intp] | slice) -> PerVehicle:
         """Return a constant quantity of some vehicles; one number if it is the same for all."""
@@ -65,9 +74,12 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self,
         rows: NDArray[np.intp] | slice,
         energy_kwh: NDArray[np.float64],
-        plugged: bool | NDArray[np.bool_] = True,
+        plugged: float | NDArray[np.float64] = 1.0,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what vehicles holding ``energy_kwh`` can exchange in this step [kWh]."""
+        """Return what vehicles holding ``energy_kwh`` can exchange in this step [kWh].
+
+        They are plugged in for a part of it, 0..1.
+        """
         fleet = self.population
         lower, upper = exchange_bounds(
             energy_kwh,
@@ -85,12 +97,13 @@ class Fleet(AgentGroup[ElectricVehicle]):
 
     def parked_in(self, community: int) -> "ParkedVehicles":
         """Return the vehicles parked in a community whose plugs work."""
-        plugged = self.population["community"] == community
+        fleet = self.population
+        plugged = (fleet["community"] == community) & (fleet["plugged_part"] > 0)
         if self.outages:
-            plugged &= ~self.population["cut_off"]
+            plugged &= ~fleet["cut_off"]
         rows = np.flatnonzero(plugged)
-        energy = self.population["energy_kwh"][rows]
-        lower, upper = self.exchange_bounds(rows, energy)
+        energy = fleet["energy_kwh"][rows]
+        lower, upper = self.exchange_bounds(rows, energy, fleet["plugged_part"][rows])
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
         lam, theta, into, out_of = (self.each(name, rows) for name in names)

@@ -60,7 +60,7 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     charge_efficiency: T | float,
     discharge_efficiency: T | float,
     reserve_kwh: T | float = 0.0,
-    plugged: bool | NDArray[np.bool_] = True,
+    plugged: bool | float | NDArray[np.bool_] | NDArray[np.float64] = True,
 ) -> tuple[T, T]:
     """Return the least and the greatest exchange of a step that rating and store allow.
 
@@ -78,8 +78,9 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
         From the plug to the store and from the store to the plug, 0 < efficiency <= 1 [-].
     reserve_kwh : float or array, shape (n,), optional
         Energy above `soc_min` that is kept, for instance for the next trip [kWh].
-    plugged : bool or array of bool, shape (n,), optional
-        False where nothing can be exchanged, for instance on the road.
+    plugged : bool, float or array of them, shape (n,), optional
+        Part of the step in which it is plugged in, 0..1 [-]; True for all of it, False where
+        nothing can be exchanged, for instance on the road.
 
     Returns
     -------
@@ -87,7 +88,11 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
         Energy at the plug [kWh], lo_kwh <= 0 <= hi_kwh. A battery below `soc_min` cannot discharge
         and one above `soc_max` cannot charge; neither is made to return.
     """
-    rated_kwh: Any = np.where(plugged, power_kw * step_h, 0.0)
+    rated_kwh: Any = power_kw * step_h
+    if np.asarray(plugged).dtype == np.bool_:
+        rated_kwh = np.where(plugged, rated_kwh, 0.0)  # A rating may be infinite.
+    else:
+        rated_kwh = rated_kwh * plugged
     least_kwh: Any = soc_min * capacity_kwh + reserve_kwh
     available_kwh: Any = np.maximum(energy_kwh - least_kwh, 0.0)
     room_kwh: Any = np.maximum(soc_max * capacity_kwh - energy_kwh, 0.0)

@@ -10,7 +10,7 @@ Energy Research 10 (2022) 929693, section 4.3).
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 import numpy as np
@@ -126,6 +126,7 @@ class CommercialBuildings:
         spread = self._district.size_spread
         draws = streams.generator("size of buildings", name).standard_normal(count)
         self._size_kw = np.exp(spread * draws)
+        self._active_in: dict[int, NDArray[np.float64]] = {}
         self._day: tuple[date, NDArray[np.float64], NDArray[np.float64]] | None = None
         self._size_kw *= self._district.peak_kw / self._highest_kw()
 
@@ -139,12 +140,17 @@ class CommercialBuildings:
         if self._day is None or self._day[0] != day:
             self._day = day, *self._of_day(day)
         _, night_kw, activity_kw = self._day
-        quarter = (begins.hour * 60 + begins.minute) // 15
-        quarters = max(round(self._calendar.step_h * 4), 1)
-        rows = np.arange(quarter, quarter + quarters) % _QUARTERS
-        active = self._activity[rows].mean(axis=0)
+        active = self._active(_quarter_of(begins))
         power_kw: NDArray[np.float64] = night_kw + activity_kw * active[self._curve_at]
         return power_kw * self._calendar.step_h
+
+    def _active(self, quarter: int) -> NDArray[np.float64]:
+        """Return what every profile does in a step that begins with a quarter of the day [-]."""
+        if quarter not in self._active_in:
+            quarters = max(round(self._calendar.step_h * 4), 1)
+            rows = np.arange(quarter, quarter + quarters) % _QUARTERS
+            self._active_in[quarter] = self._activity[rows].mean(axis=0)
+        return self._active_in[quarter]
 
     def _of_day(self, day: date) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what runs all day, and the scale of what is done when open [kW], (buildings,)."""
@@ -172,7 +178,32 @@ class CommercialBuildings:
         )
 
     def _highest_kw(self) -> float:
-        steps = round(_DAYS_PER_YEAR * 24.0 / self._calendar.step_h)
-        highest = max(float(self.load_kwh(step).sum()) for step in range(steps))
-        self._day = None
-        return highest / self._calendar.step_h
+        """Return the highest mean power of a step in the year from the start [kW]."""
+        step_h = self._calendar.step_h
+        steps = round(_DAYS_PER_YEAR * 24.0 / step_h)
+        highest = 0.0
+        step = 0
+        while step < steps:
+            day, quarters = self._steps_of_day(step, steps)
+            night_kw, activity_kw = self._of_day(day)
+            active = np.array([self._active(quarter)[self._curve_at] for quarter in quarters])
+            power_kw = night_kw + activity_kw * active
+            highest = max(highest, float((power_kw * step_h).sum(axis=1).max()))
+            step += len(quarters)
+        return highest / step_h
+
+    def _steps_of_day(self, step: int, steps: int) -> tuple[date, list[int]]:
+        """Return the date of a step, and the quarters at which its steps from there on begin."""
+        begins = self._calendar.time_of(step)
+        quarters = [_quarter_of(begins)]
+        while step + len(quarters) < steps:
+            then = self._calendar.time_of(step + len(quarters))
+            if then.date() != begins.date():
+                break
+            quarters.append(_quarter_of(then))
+        return begins.date(), quarters
+
+
+def _quarter_of(time: datetime) -> int:
+    """Return the quarter of an hour of its day in which a time lies, 0 to 95."""
+    return (time.hour * 60 + time.minute) // 15

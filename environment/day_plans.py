@@ -32,6 +32,7 @@ from hmesh.environment.errors import (
     nearest,
     shortened,
 )
+from hmesh.environment.roads import Ways, length_and_time
 from hmesh.environment.table_file import LARGEST
 
 _REQUIRED = ("plan", "departs_h", "km", "origin", "destination")
@@ -100,6 +101,7 @@ def read_day_plans(
     *,
     holidays: bool = False,
     school_holidays: bool = False,
+    ways: Ways | None = None,
 ) -> DayPlans:
     """Read day plans from a CSV file, or take the shipped ones.
 
@@ -107,7 +109,7 @@ def read_day_plans(
     ----------
     path
         File with the columns plan, departs_h, km, origin, destination and, where wanted,
-        duration_h (1 where left out), via and day (weekday, saturday, sunday, holiday or
+        duration_h, via and day (weekday, saturday, sunday, holiday or
         school_holiday; every day where left out); None for the ten published patterns, which go
         between communities named homes, malls and offices.
     communities
@@ -116,6 +118,9 @@ def read_day_plans(
         Whether there are public holidays, which may come before and after any other day.
     school_holidays
         Whether there are school holidays, which may take the place of any weekday.
+    ways
+        Ways between the communities, from which km follows where it is left out, and duration_h
+        where the ways have speeds; else duration_h is 1 where left out.
 
     Returns
     -------
@@ -131,7 +136,7 @@ def read_day_plans(
         where the one before it ends.
     """
     name, rows = _rows(None if path is None else Path(path))
-    trips = _trips(name, rows, communities, holidays, school_holidays)
+    trips = _trips(name, rows, communities, holidays, school_holidays, ways)
     plans = list(trips.values())
     each = [trip for plan in plans for trip in plan]
     return DayPlans(
@@ -182,11 +187,12 @@ def _trips(
     communities: Sequence[str],
     holidays: bool,
     school_holidays: bool,
+    ways: Ways | None,
 ) -> dict[str, list[PlanTrip]]:
     """Return the trips of each plan by departure; raise where there is a problem."""
     first_line, names = rows[0] if rows else (1, [])
     header = [column.strip() for column in names]
-    problems = _header_problems(f"{name}, line {first_line}", header)
+    problems = _header_problems(f"{name}, line {first_line}", header, ways)
     if problems:
         raise InputError(problems)
     trips: dict[str, list[PlanTrip]] = {}
@@ -194,7 +200,7 @@ def _trips(
     for line, cells in rows[1:]:
         if not any(cell.strip() for cell in cells):
             continue
-        row = _Row(f"{name}, line {line}", header, cells, communities)
+        row = _Row(f"{name}, line {line}", header, cells, communities, ways)
         problems.extend(row.problems)
         plan = trips.setdefault(row.plan, [])
         if row.trip is None:
@@ -213,10 +219,12 @@ def _trips(
     return trips
 
 
-def _header_problems(place: str, header: list[str]) -> list[Problem]:
+def _header_problems(place: str, header: list[str], ways: Ways | None) -> list[Problem]:
     if len(header) == 1 and ";" in header[0]:
         return [Problem(place, "the columns are separated by ';'", "columns separated by ','")]
-    problems = missing_columns(place, header, _REQUIRED)
+    on_roads = ("km",) if ways is not None else ()
+    needed = [column for column in _REQUIRED if column not in on_roads]
+    problems = missing_columns(place, header, needed)
     absent = [column for column in _OPTIONAL if column not in header]
     known = (*_REQUIRED, *_OPTIONAL)
     for column in header:
@@ -234,10 +242,16 @@ class _Row:
     """One row of a file of day plans: its trip, or the problems that it has."""
 
     def __init__(
-        self, place: str, header: list[str], cells: list[str], communities: Sequence[str]
+        self,
+        place: str,
+        header: list[str],
+        cells: list[str],
+        communities: Sequence[str],
+        ways: Ways | None,
     ) -> None:
         self.place = place
         self.problems: list[Problem] = []
+        self._ways = ways
         self._cells = dict(zip(header, (cell.strip() for cell in cells), strict=False))
         self._communities = communities
         self.plan = self._cells.get("plan", "")
@@ -250,8 +264,9 @@ class _Row:
         if not self.plan:
             self._tell("plan", "the name of the plan is missing", "a name")
         departs_h = self._number("departs_h", "an hour from 0 to below 24", 0.0, _DAY_H)
-        duration_h = self._number("duration_h", "hours above 0", math.ulp(0), LARGEST)
-        km = self._number("km", "kilometres above 0", math.ulp(0), LARGEST)
+        way_km, way_h = self._way()
+        duration_h = self._number("duration_h", "hours above 0", math.ulp(0), LARGEST, way_h)
+        km = self._number("km", "kilometres above 0", math.ulp(0), LARGEST, way_km)
         origin, via, destination = map(self._community, ("origin", "via", "destination"))
         day = self._day()
         if not self.problems:
@@ -262,10 +277,30 @@ class _Row:
         place = f"{self.place}, column {column}" if column else self.place
         self.problems.append(Problem(place, message, allowed, suggestion))
 
-    def _number(self, column: str, allowed: str, least: float, below: float) -> float:
+    def _way(self) -> tuple[float | None, float]:
+        """Return what follows from the roads where it is left out: length and duration."""
+        given = self._cells
+        names = [given[name] for name in ("origin", "via", "destination") if given.get(name)]
+        known = given.get("origin") and given.get("destination")
+        if self._ways is None or not known or not set(names) <= set(self._communities):
+            return None, 1.0
+        try:
+            km, hours = length_and_time(self._ways, names)
+        except InputError:  # a length that is left out is reported
+            return None, 1.0
+        return km or None, hours or 1.0
+
+    def _number(
+        self,
+        column: str,
+        allowed: str,
+        least: float,
+        below: float,
+        unless_given: float | None = None,
+    ) -> float:
         text = self._cells.get(column, "")
-        if column == "duration_h" and not text:
-            return 1.0
+        if unless_given is not None and not text:
+            return unless_given
         try:
             number = float(text)
         except ValueError:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from hmesh.environment.diary_sequence import DiaryRows, report_sequence
 from hmesh.environment.errors import InputError, missing_columns, nearest
+from hmesh.environment.roads import Ways, length_and_time
 from hmesh.environment.table_file import LARGEST, TableFile, names, numbers, plain
 
 _DAY_H = 24.0
@@ -82,15 +83,31 @@ class Diaries:
 
 
 class _DiaryFile(TableFile):
-    """The columns of a file of diaries."""
+    """The columns of a file of diaries.
+
+    Parameters
+    ----------
+    path
+        The file.
+    on_roads
+        Whether lengths and durations that are left out follow from roads.
+    """
+
+    def __init__(self, path: Path, *, on_roads: bool) -> None:
+        self._on_roads = on_roads
+        super().__init__(path)
 
     def _columns(self, place: str, header: list[str]) -> list[str]:
         who = "vehicle" if "vehicle" in header and "person" not in header else "person"
         how_long = "arrives_h" if "arrives_h" in header else "duration_h"
         wanted = [who, "departs_h", how_long, "origin", "destination", "km"]
-        if problems := missing_columns(place, header, wanted):
+        # What follows from the roads may be left out.
+        from_roads = [how_long, "km"] if self._on_roads else []
+        needed = [column for column in wanted if column not in from_roads]
+        if problems := missing_columns(place, header, needed):
             raise InputError(problems)
-        return [*wanted, *(column for column in ("day", "weight") if column in header)]
+        there = [column for column in wanted if column in header]
+        return [*there, *(column for column in ("day", "weight") if column in header)]
 
     def _types(self) -> Iterable[tuple[str, str]]:
         text = ("person", "vehicle", "origin", "destination", "day")
@@ -101,7 +118,12 @@ class _DiaryFile(TableFile):
 
 
 def read_diaries(
-    path: Path | str, communities: Sequence[str], calendar: Calendar, *, each_person: bool = False
+    path: Path | str,
+    communities: Sequence[str],
+    calendar: Calendar,
+    *,
+    each_person: bool = False,
+    ways: Ways | None = None,
 ) -> Diaries:
     """Read trip diaries.
 
@@ -120,6 +142,9 @@ def read_diaries(
     each_person
         Whether a vehicle is dealt the diaries of one person alone, so that none has to be home
         before others depart.
+    ways
+        Ways between the communities, from which km follows where it is left out, and the duration
+        where the ways have speeds.
 
     Returns
     -------
@@ -133,7 +158,7 @@ def read_diaries(
         With every problem found: cells that cannot be used, trips that overlap or begin where the
         person is not, days that end elsewhere than they begin or later than others begin.
     """
-    file = _DiaryFile(Path(path))
+    file = _DiaryFile(Path(path), on_roads=ways is not None)
     table = {name: file.table.column(name) for name in file.table.column_names}
     who = "person" if "person" in table else "vehicle"
     person, _ = names(table[who])
@@ -141,13 +166,17 @@ def read_diaries(
     day, kind, dates = _days(file, table.get("day"), calendar, len(person))
     departs = _hours(file, "departs_h")
     ends = "arrives_h" if "arrives_h" in table else "duration_h"
-    arrives = _hours(file, ends) if ends == "arrives_h" else departs + numbers(table[ends])
-    km = numbers(table["km"])
+    arrives = np.full(len(person), np.nan)
+    if ends in table:
+        arrives = _hours(file, ends) if ends == "arrives_h" else departs + numbers(table[ends])
+    km = numbers(table["km"]) if "km" in table else np.full(len(person), np.nan)
     weight = numbers(table["weight"]) if "weight" in table else np.ones(len(person))
     origin = _places(file, "origin", communities, empty=False)
     stays = np.isnan(departs) & np.isnan(km) & np.isnan(arrives)
     destination = np.where(stays, origin, _places(file, "destination", communities, empty=True))
     there = ~stays
+    if ways is not None:
+        _from_ways(ways, (origin, destination), there, departs, arrives, km)
     _tell(file, there & ~(departs >= 0), "departs_h", departs, "an hour of at least 0")
     _tell(file, there & ~(arrives > departs), ends, arrives, "an arrival after the departure")
     _tell(file, there & ~((km > 0) & (km <= LARGEST)), "km", km, "kilometres above 0")
@@ -193,6 +222,32 @@ def read_diaries(
         destination=destination[trips],
         begins_h=begins_h[heads],
     )
+
+
+def _from_ways(
+    ways: Ways,
+    ends: tuple[NDArray[np.int64], NDArray[np.int64]],
+    there: NDArray[np.bool_],
+    departs: NDArray[np.float64],
+    arrives: NDArray[np.float64],
+    km: NDArray[np.float64],
+) -> None:
+    """Fill in what is left out of trips: lengths and arrivals by the ways between communities.
+
+    A trip within a community has no way, and neither has one between places that none joins.
+    """
+    empty = there & (np.isnan(km) | np.isnan(arrives)) & (ends[0] >= 0) & (ends[1] >= 0)
+    pairs = np.column_stack(ends)
+    for pair in np.unique(pairs[empty & (ends[0] != ends[1])], axis=0).tolist():
+        rows = empty & (pairs == pair).all(axis=1)
+        try:
+            length, hours = length_and_time(ways, [ways.communities[end] for end in pair])
+        except InputError:  # what stays empty is reported
+            continue
+        km[rows & np.isnan(km)] = length
+        if hours is not None:
+            late = rows & np.isnan(arrives)
+            arrives[late] = departs[late] + hours
 
 
 def _tell(

@@ -34,10 +34,12 @@ class DrawnTrips(TripSource):
         Community in which each vehicle begins and ends its days.
     calendar, streams
         Of the run.
-    speed_km_h : float
-        Mean speed on the road [km/h].
+    speed_km_h : float or None
+        Mean speed on the road; None where trips take as long as the roads [km/h].
     road_km : array, shape (communities, communities), optional
         Lengths of the roads, for days that draw none [km].
+    road_h : array, shape (communities, communities), optional
+        How long the roads take, where there is no mean speed [h].
     day_begins_h : float
         Clock hour at which one travel day ends and the next begins; a tour is home by then [h].
     growth : Growth, optional
@@ -51,8 +53,9 @@ class DrawnTrips(TripSource):
         calendar: Calendar,
         streams: Streams,
         *,
-        speed_km_h: float,
+        speed_km_h: float | None,
         road_km: NDArray[np.float64] | None = None,
+        road_h: NDArray[np.float64] | None = None,
         day_begins_h: float = 4.0,
         growth: Growth | None = None,
     ) -> None:
@@ -63,6 +66,7 @@ class DrawnTrips(TripSource):
         self.streams = streams
         self.speed_km_h = speed_km_h
         self.road_km = road_km
+        self.road_h = road_h
         self.day_begins_h = day_begins_h
 
     def parked_at(self, day: int) -> NDArray[np.int16]:
@@ -111,10 +115,20 @@ class DrawnTrips(TripSource):
             tours.places[back, k + 1] = tours.places[back, 0]
             both = np.concatenate([out, back])
             tours.km[both, k] = length(k, both)
-            tours.driving_h[both, k] = tours.km[both, k] / self.speed_km_h
+            tours.driving_h[both, k] = self._driving_h(k, both, tours)
             clock[out] += tours.driving_h[out, k] + tours.stay_h[out, k]
         tours.trips[:] = stops + 1
         return tours.where(stops > 0)
+
+    def _driving_h(self, k: int, rows: NDArray[np.intp], tours: Tours) -> NDArray[np.float64]:
+        """Return how long trip k of some tours takes [h]."""
+        if self.speed_km_h is not None:
+            hours: NDArray[np.float64] = tours.km[rows, k] / self.speed_km_h
+            return hours
+        if self.road_h is None:
+            raise ValueError("without a mean speed, the roads say how long trips take")
+        by_road: NDArray[np.float64] = self.road_h[tours.places[rows, k], tours.places[rows, k + 1]]
+        return by_road
 
     def _length(
         self, travel: TravelDay, stops: NDArray[np.int64], tours: Tours, draw: Draw

@@ -1,14 +1,58 @@
 """The roads between communities."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hmesh.environment.errors import InputError, Problem, nearest
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+class Ways(Protocol):
+    """Ways between communities, of a list of roads or of a network."""
+
+    @property
+    def communities(self) -> tuple[str, ...]:
+        """Names of the communities."""
+
+    def distance_km(self, origin: str, destination: str) -> float:
+        """Return the length of the way from one community to another [km]."""
+
+    def travel_h(self, origin: str, destination: str) -> float | None:
+        """Return how long it takes, None where no speeds are known [h]."""
+
+
+def length_and_time(ways: Ways, places: Sequence[str]) -> tuple[float, float | None]:
+    """Return the length [km] and the travel time [h] of a way past some communities.
+
+    Parameters
+    ----------
+    ways : Ways
+        The ways between communities.
+    places : sequence of str
+        Its first community, those that it passes, and its last.
+
+    Returns
+    -------
+    km : float
+        Length [km].
+    hours : float or None
+        Travel time, None where no speeds are known [h].
+
+    Raises
+    ------
+    InputError
+        If no way leads there.
+    """
+    legs = list(pairwise(places))
+    km = math.fsum(ways.distance_km(*leg) for leg in legs)
+    times = [ways.travel_h(*leg) for leg in legs]
+    known = [time for time in times if time is not None]
+    return km, math.fsum(known) if len(known) == len(legs) else None
 
 
 class RoadNetwork:
@@ -65,6 +109,16 @@ class RoadNetwork:
         route = self._route(origin, destination)
         return math.fsum(float(self._graph.edges[road]["km"]) for road in pairwise(route))
 
+    def travel_h(self, origin: str, destination: str) -> None:
+        """Return None: a list of roads states no speeds.
+
+        Parameters
+        ----------
+        origin, destination : str
+            Names of communities.
+        """
+        return
+
     def route(self, origin: str, destination: str) -> list[str]:
         """Return the communities along the shortest way, both ends included.
 
@@ -96,6 +150,6 @@ class RoadNetwork:
             )
         routes = self._routes[origin]
         if destination not in routes:
-            told = f"no way from {origin!r} to {destination!r}"
-            raise InputError([Problem("roads", told, allowed=", ".join(routes))])
+            message = f"no way from {origin!r} to {destination!r}"
+            raise InputError([Problem("roads", message, allowed=", ".join(routes))])
         return routes[destination]

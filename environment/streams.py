@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from functools import lru_cache
 
 import numpy as np
 
@@ -55,6 +56,7 @@ class Streams:
         )
 
 
+@lru_cache(maxsize=4096)
 def _words(text: str) -> tuple[int, ...]:
     """Return four 32-bit words that stand for a text, on every machine and in every process."""
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -9,6 +9,7 @@ from hmesh.environment.clock import Clock
 from hmesh.environment.grid import Grid
 from hmesh.environment.ledger import Ledger
 from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.road_map import RoadMap
 from hmesh.environment.roads import RoadNetwork
 from hmesh.environment.streams import Streams
 
@@ -22,7 +23,7 @@ class World(mesa.Model[Any, Any]):
         From steps to local time.
     grid : Grid
         Lines from the utility to everyone.
-    roads : RoadNetwork
+    roads : RoadNetwork or RoadMap
         Roads between the communities.
     streams : Streams
         All chance of the run.
@@ -45,7 +46,7 @@ class World(mesa.Model[Any, Any]):
         self,
         calendar: Calendar,
         grid: Grid,
-        roads: RoadNetwork,
+        roads: RoadNetwork | RoadMap,
         streams: Streams,
         bus: MessageBus,
     ) -> None:

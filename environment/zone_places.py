@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
-from math import asin, cos, radians, sin, sqrt
 from zoneinfo import ZoneInfo
 
-EARTH_RADIUS_KM = 6371.0
+import numpy as np
+
+from hmesh.environment.geography import great_circle_km
+
 # The widest zones: the west of China lies 4,000 km from Shanghai and 3 h before its own noon.
 FARTHEST_KM = 4500.0
 MOST_HOURS = 3.0
@@ -48,10 +50,8 @@ def standard_offset_h(time_zone: str, year: int) -> float:
 
 def distance_km(latitude: float, longitude: float, other: float, other_longitude: float) -> float:
     """Return the distance of two places along a great circle [km]."""
-    first, second = radians(latitude), radians(other)
-    half = sin((second - first) / 2) ** 2
-    half += cos(first) * cos(second) * sin(radians(other_longitude - longitude) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * asin(sqrt(min(half, 1.0)))
+    first, second = np.array([longitude, latitude]), np.array([other_longitude, other])
+    return float(great_circle_km(first, second))
 
 
 @cache

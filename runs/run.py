@@ -15,6 +15,7 @@ from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.recorder import Recorder
 from hmesh.runs.results.restored_state import restore_simulation, take_over
 from hmesh.runs.results.resuming import way_on
+from hmesh.runs.results.road_lines import write_roads
 from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
@@ -172,6 +173,7 @@ class _Run:
         check_behaviours(setting)
         self.scenario = scenario
         self.writer = open_writer()
+        write_roads(self.writer.directory, setting)
         self.recorder = Recorder(self.writer, setting)
         self.simulations = [
             Simulation(setting, strategy, self.recorder) for strategy in scenario.strategies

@@ -1,6 +1,6 @@
 import multiprocessing
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +17,10 @@ settings.load_profile(os.environ.get("HMESH_EXAMPLES", "same"))
 BESIDE = Path(__file__).resolve().parents[1].parent / "shared"
 SHARED = Path(os.environ.get("HMESH_SHARED", BESIDE))
 NO_SHARED = f"no shared specifications and data in ../{SHARED.name}; HMESH_SHARED names the folder"
+
+
+# How many cases of each test have been collected.
+CASES: Counter[str] = Counter()
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +50,17 @@ def start_method_kept() -> Iterator[None]:
     before = multiprocessing.get_start_method(allow_none=True)
     yield
     multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave one of n cases of a test that asks for it to the quick tests."""
+    every = item.get_closest_marker("quick_every")
+    if every is not None:
+        number = CASES[item.nodeid.partition("[")[0]]
+        CASES[item.nodeid.partition("[")[0]] += 1
+        if number % every.args[0]:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(trylast=True)

@@ -112,6 +112,7 @@ def test_a_first_strategy_saves_nothing_and_others_are_compared_with_it() -> Non
     assert {first, *others} == set(ordered)
 
 
+@pytest.mark.slow
 def test_the_order_of_strategies_changes_comparisons_alone() -> None:
     turned = city("strategies=[everybody_shares, nobody_shares]")
     straight = city()
@@ -125,6 +126,7 @@ def test_the_order_of_strategies_changes_comparisons_alone() -> None:
     assert better == pytest.approx(1.0 - worse)
 
 
+@pytest.mark.slow
 def test_households_may_be_numbered_otherwise() -> None:
     """Two groups in another order: each household has the account it had."""
     calm = (
@@ -198,6 +200,7 @@ def test_fewer_accounts_change_no_other_figure() -> None:
         assert report.passed, report.failed
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     "column",
     quick(

@@ -84,6 +84,7 @@ GOOD = {
 }
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("changes", GOOD.values(), ids=GOOD)
 def test_good_runs_pass(changes: list[str]) -> None:
     report = audit_run(finished(*FEW, *changes))

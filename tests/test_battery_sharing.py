@@ -166,6 +166,7 @@ TWO_GROUPS = (
 )
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize(
     "second", ["", ", {kind: building, name: b, businesses: 4, peak_kw: 2000}"]
 )
@@ -313,6 +314,7 @@ def test_what_cannot_be_is_told(changes: list[str], told: str) -> None:
         size()
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     ("table", "column"),
     [

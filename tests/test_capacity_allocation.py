@@ -115,6 +115,7 @@ def test_what_is_exchanged_scales_and_does_not_know_numbers(seed: int) -> None:
     np.testing.assert_allclose(still, away, rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_genetic_algorithm_comes_near_the_optimum_and_never_below() -> None:
     loads = loads_of(3, 4, 6)
     problem = shared(loads, 50.0)

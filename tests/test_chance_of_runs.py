@@ -193,6 +193,7 @@ def test_demand_grows_by_kind_from_the_start() -> None:
     np.testing.assert_array_equal(loads(grown, "building"), loads(quiet, "building"))
 
 
+@pytest.mark.slow
 def test_a_community_without_supply_takes_no_part(everything: Path) -> None:
     hours = table(everything, "hours")
     out = hours["community_price"].isna()
@@ -267,6 +268,7 @@ def test_the_audit_passes_with_everything_on(everything: Path, tmp_path: Path) -
     assert all(check.passed for check in audit.checks if "equilibrium" in check.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", quick({30}, [30, 30 * 24]))
 def test_figures_stand_communities_without_supply(hours: int, tmp_path: Path) -> None:
     changes = {"strategies": ["typical"], "record": {"vehicles": 2}, "hours": hours}
@@ -299,6 +301,7 @@ def test_messages_that_all_arrive_change_no_price(tmp_path: Path) -> None:
     assert digests(tmp_path / "at once") == digests(tmp_path / "late")
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("solver", ["negotiate", "grid", "closed_form", "exact"])
 @pytest.mark.parametrize("strategy", ["two_level", "three_level"])
 def test_every_solver_stands_outages_of_some_and_of_all(solver: str, strategy: str) -> None:

@@ -69,6 +69,7 @@ def table(directory: Path, name: str) -> Any:
     return pq.read_table(directory / f"{name}.parquet").to_pandas()
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -104,6 +105,7 @@ TAMPERED = (
 FOUR = [(name, column.name) for name in TABLES_OF["community_storage"] for column in TABLES[name]]
 
 
+@pytest.mark.quick_every(6)
 @pytest.mark.parametrize(
     ("name", "column"), [*FOUR, *(("messages", column.name) for column in TABLES["messages"])]
 )

@@ -67,6 +67,7 @@ def noted(report: AuditReport) -> dict[str, str]:
     return {check.name: check.note for check in report.checks}
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("manager", ["rule_based", "foresight"])
 @pytest.mark.parametrize("recorded", quick({"all", "1"}, ["all", "none", "1", "4", "50"]))
 def test_groups_of_several_communities_pass_however_many_are_written_down(
@@ -100,6 +101,7 @@ def test_the_sample_holds_every_group_and_spreads_over_the_rest() -> None:
     assert sample_of(3, [0, 10]).tolist() == [0, 1, 2]
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     "column", ["step", "round", "kind", "sender", "receiver", "value", "count", "time"]
 )
@@ -153,6 +155,7 @@ def test_lost_messages_change_set_points_and_nothing_else(tmp_path: Path) -> Non
     assert "set points may be changed" in noted(report)[MESSAGES]
 
 
+@pytest.mark.slow
 def test_houses_and_a_community_storage_tell_their_messages_apart(tmp_path: Path) -> None:
     changes = (
         "hours=6", "plots=false", "messages.keep=all", "vehicles.count=0",

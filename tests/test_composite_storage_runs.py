@@ -71,6 +71,7 @@ def test_every_kwh_and_every_yen_of_a_house_stands_in_the_summary(run: Path) -> 
         assert t["counts"]["houses_without_enough_heat"] == 0
 
 
+@pytest.mark.quick_every(6)
 @pytest.mark.parametrize(
     ("table", "column"),
     [(table, column.name) for table in TABLES_OF[SECTION] for column in TABLES[table]],
@@ -241,6 +242,7 @@ def test_the_tariff_is_the_utilitys() -> None:
     assert all(source for _, source in feed_in_years().values())
 
 
+@pytest.mark.slow
 def test_measured_prices_below_zero_are_used_as_they_are(tmp_path: Path) -> None:
     times = pd.date_range("2017-04-01", periods=48, freq="h").strftime("%Y-%m-%dT%H:%M")
     folder = tmp_path / "prices"
@@ -260,6 +262,7 @@ def test_measured_prices_below_zero_are_used_as_they_are(tmp_path: Path) -> None
         assert report.passed, "\n".join(report.lines())
 
 
+@pytest.mark.slow
 def test_the_danish_heat_meter_and_measured_houses_with_photovoltaics_run(
     shared: Path, tmp_path: Path
 ) -> None:

@@ -302,6 +302,7 @@ def many(tries: range, check: Callable[..., str], folder: Path) -> Counter[str]:
 LEFT_OUTCOMES = {"refused", "as ever", "found by the audit"}
 
 
+@pytest.mark.slow
 def test_a_damaged_interrupted_run_never_ends_as_a_sound_one(
     left: Path, whole: Path, tmp_path: Path
 ) -> None:
@@ -315,6 +316,7 @@ def test_a_damaged_finished_run_is_read_or_refused(whole: Path, tmp_path: Path) 
     assert outcomes["refused"] + outcomes["found by the audit"] > 30
 
 
+@pytest.mark.slow
 def test_a_damaged_plan_of_a_sweep_is_refused(tmp_path: Path) -> None:
     def sweep() -> Sweep:
         vary = {"vehicles.theta": [1.5, 2.0]}

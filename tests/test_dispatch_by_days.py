@@ -75,6 +75,7 @@ def test_no_house_is_cheaper_written_down_plainly(
     assert found.gap <= 1e-6
 
 
+@pytest.mark.slow
 @given(house=houses(days=2, hours=6), share=st.sampled_from([0.0, 0.5, 1.0]))
 @settings(max_examples=20, deadline=None)
 def test_nor_one_that_begins_with_what_is_told_and_ends_as_it_likes(
@@ -87,6 +88,7 @@ def test_nor_one_that_begins_with_what_is_told_and_ends_as_it_likes(
     assert found.bound <= found.cost + 1e-6
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("feed_in", FEED_INS)
 @pytest.mark.parametrize("case", ["battery", "thermal_tank", "hybrid_storage"])
 def test_days_alone_give_the_cheapest_dispatch_and_prove_it(case: str, feed_in: float) -> None:
@@ -146,6 +148,7 @@ def test_the_relaxation_is_a_lower_bound_and_tighter_than_none(seed: int, feed_i
     assert exact - tight <= 0.2 * (exact - free) + 1e-6
 
 
+@pytest.mark.slow
 def test_midnights_that_are_told_are_held_and_cost_no_less() -> None:
     demand, devices = some_days(5), CASES["hybrid_storage"]
     for feed_in in FEED_INS:

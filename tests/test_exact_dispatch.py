@@ -195,6 +195,7 @@ def test_the_energy_identity_holds() -> None:
             assert flows.import_kwh.sum() == pytest.approx(identity, rel=1e-9)
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("feed_in", [7.0, 30.0])
 @pytest.mark.parametrize("case", ["battery", "thermal_tank", "hybrid_storage"])
 def test_savings_change_with_feed_in_and_tax_as_the_envelope_tells(

@@ -80,6 +80,7 @@ def whereabouts(run: Any, vehicle: int, step: int) -> str:
     return "road" if pd.isna(place) else str(place)
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("step_h", [1, 0.5, 0.25])
 def test_losses_at_the_plug_do_not_depend_on_the_step(tmp_path: Path, step_h: float) -> None:
     # 100 km at 0.2 kWh/km are drawn with an efficiency of 0.9 on each of two evenings.
@@ -159,6 +160,7 @@ WEEKEND = DIARY + (
 )
 
 
+@pytest.mark.slow
 def test_who_is_away_for_a_weekend_is_there_until_sunday(tmp_path: Path) -> None:
     run = played(tmp_path, HEAD + PLACES + DEALT + "hours: 240\n", diaries=WEEKEND)
     friday, saturday, sunday = 96, 120, 144
@@ -214,6 +216,7 @@ def test_a_day_plan_file_that_is_named_is_read_without_vehicles_too(tmp_path: Pa
         check_scenario(write(tmp_path, text, plans=plan.replace("7,1,5,street", "7,1,5,homes")))
 
 
+@pytest.mark.slow
 def test_a_year_needs_what_it_is_said_to_need(tmp_path: Path) -> None:
     # A leap year, with both changes of the clocks.
     text = HEAD.replace("2024-06-03", "2024-01-01") + PLACES + "years: 1\nstep_h: 12\n"

@@ -178,6 +178,7 @@ def test_noise_has_the_quality_asked_for_and_stays_with_its_slot() -> None:
     assert (perfect.forecast(actual[:0], 50, 0) == 1.0).all()
 
 
+@pytest.mark.slow
 def test_the_network_is_that_of_table_1_and_its_windows_are_split_so() -> None:
     settings = LstmSettings()
     train, known = settings.split(17_280)
@@ -190,6 +191,7 @@ def test_the_network_is_that_of_table_1_and_its_windows_are_split_so() -> None:
     assert sum(leaf.size for leaf in leaves) == 16_961
 
 
+@pytest.mark.slow
 def test_a_network_learns_and_is_used_again(tmp_path: Path) -> None:
     series = readings(20)[:, 0]
     settings = LstmSettings(window=DAY, units=8, epochs=15, batch=8, learning_rate=1e-2)

@@ -46,6 +46,7 @@ def test_the_pictures_are_small() -> None:
         assert f"pictures/{path.name}" in text, f"{path.name} is shown nowhere"
 
 
+@pytest.mark.slow
 def test_plots_of_the_gallery_are_those_that_runs_draw() -> None:
     run = read_run(run_of("school-buses").run.directory)
     drawn = {f"{plot.name}.png" for plot in draw_plots(run.directory) if plot.path is not None}

@@ -99,6 +99,7 @@ def one(flows: HouseFlows, house: int) -> HouseFlows:
     )
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("feed_in", [7.0, 15.0, 30.0])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_balances_limits_and_never_cheaper_than_foresight(feed_in: float, seed: int) -> None:

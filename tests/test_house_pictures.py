@@ -41,6 +41,7 @@ def test_bars_of_costs_below_zero_are_drawn(tmp_path: Path) -> None:
     assert path.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_without_the_first_case_there_is_no_saving_to_draw(tmp_path: Path) -> None:
     changes = ("years=null", "hours=24", "plots=false", "strategies=[house_battery]")
     start_run(load_scenario("composite-storage", changes), tmp_path / "run")

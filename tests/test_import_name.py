@@ -51,6 +51,7 @@ def test_a_script_beside_modules_of_the_rooms_names_uses_hmesh(tmp_path: Path) -
     assert found == ROOT / "hmesh" / "__init__.py"
 
 
+@pytest.mark.slow
 def test_a_checkout_without_links_is_used_all_the_same(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     for room in ROOMS:

@@ -357,6 +357,7 @@ def run_with(injected: Injected | None, scenario: str, changes: tuple[str, ...],
         start_run(load_scenario(scenario, changes), to)
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("injected", PRICES.values(), ids=PRICES)
 def test_a_fault_in_prices_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
     run_with(injected, "three-communities", (*AFTERNOON, *injected.changes), tmp_path / "run")
@@ -378,6 +379,7 @@ def test_a_price_without_shared_limits_that_is_the_one_with_them_fails_the_audit
         assert any(injected.check in check for check in failed) == (fault is not None), failed
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("injected", SALES.values(), ids=SALES)
 def test_a_fault_in_what_schools_do_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
     run_with(injected, "school-buses", (*SCHOOLS, *injected.changes), tmp_path / "run")

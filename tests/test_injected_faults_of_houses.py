@@ -116,6 +116,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("injected", FAULTS.values(), ids=FAULTS)
 def test_a_fault_in_houses_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
     run_with(injected, "composite-storage", (*TWO_NIGHTS, *injected.changes), tmp_path / "run")

@@ -105,6 +105,7 @@ def end_by(error: BaseException) -> Callable[[], None]:
 
 
 # Every file that is written is waited for by fsync: the first two are run.json and its folder.
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("write", range(1, 25, 2))
 @pytest.mark.parametrize("full", [True, False], ids=["full disk", "killed"])
 def test_a_run_that_ends_at_any_write_can_be_continued(
@@ -418,6 +419,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     "state",
     [

@@ -77,6 +77,7 @@ def test_a_run_with_losses_limits_and_shedding_passes_its_audit(folder: Path) ->
     }
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize(
     ("table", "column"),
     [(table, column.name) for table in ("limits", "welfare") for column in TABLES[table]],

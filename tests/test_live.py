@@ -62,6 +62,7 @@ def figures(world: LiveWorld) -> dict[str, str]:
     return {figure.key: figure.text for figure in figures_now(world)}
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_built_in_scenario_can_be_watched(name: str) -> None:
     world = begin(source(name))

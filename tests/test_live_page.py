@@ -191,6 +191,7 @@ def fine(here: Visit) -> None:
     assert here.elsewhere == []
 
 
+@pytest.mark.slow
 def test_a_page_opens_steps_and_plays_to_the_end(browser: Any, served: Any) -> None:
     source = make_source("three-communities", ["hours=12"])
     here = visit(browser, served(source).base_url)

@@ -184,6 +184,7 @@ def test_exchanging_slots_comes_close_to_the_best_choice(assignment: Assignment)
     assert shifted.after_kwh.sum() < shifted.before_kwh.sum()
 
 
+@pytest.mark.slow
 @given(SEEDS, MULTIPLE)
 @settings(max_examples=15, deadline=None)
 def test_one_home_is_shifted_as_among_many(seed: int, assignment: Assignment) -> None:

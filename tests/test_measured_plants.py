@@ -279,6 +279,7 @@ def test_forecasters_see_the_measured_plant(tmp_path: Path, forecaster: str) -> 
     assert simulation.totals.sums["plant_stored_kwh"] > 0
 
 
+@pytest.mark.slow
 def test_a_measured_house_and_plant_live_through_the_end_of_summer_time(
     shared: Path, tmp_path: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_size_and_resolution_are_those_asked_for(run: Path) -> None:
     assert list(pictures(run)) == ["load.png"]
 
 
+@pytest.mark.slow
 def test_the_usual_form_does_not_depend_on_an_earlier_size(run: Path, drawn: Path) -> None:
     draw_plots(run, form=PictureForm(size_in=(7.0, 9.0)), only="load")
     draw_plots(run, only="load")
@@ -130,6 +131,7 @@ def test_all_wrong_parts_of_a_form_are_told_at_once() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_size_without_room_for_the_panels_is_refused_and_nothing_changes(run: Path) -> None:
     draw_plots(run)
     before = pictures(run)
@@ -153,6 +155,7 @@ def test_an_unfinished_run_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "plots").exists()
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_its_pictures_are_drawn_gets_them_by_resume(
     run: Path, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,6 +127,7 @@ def test_drawing_changes_no_global_style(without_vehicles: Path) -> None:
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.slow
 def test_what_a_run_does_not_hold_is_told_and_not_drawn(
     without_vehicles: Path, tmp_path: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_folder_that_cannot_be_made_is_told(without_vehicles: Path, tmp_path: 
         draw_plots(copy)
 
 
+@pytest.mark.slow
 def test_many_communities_are_drawn_by_their_largest(tmp_path: Path) -> None:
     members = "[{kind: household, name: 家と$5, count: 3, annual_kwh: 4800, profile: h0}]"
     more = [f"communities.village{n}={{members: {members}}}" for n in range(7)]

@@ -314,6 +314,7 @@ def test_a_plugin_that_changed_is_refused_on_resume_unless_allowed(
     assert "changed since: my_agents.py" in changed.note
 
 
+@pytest.mark.slow
 def test_a_sweep_with_two_workers_compares_metrics(plugin: Path, tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "hmesh.runs", "sweep", "three-communities", "--out", "sweep"),

@@ -89,6 +89,7 @@ def test_it_is_at_least_as_near_as_another_implementation(study: BatteryStudy) -
     assert free.shared_kwh < float(free.own_kwh.sum())
 
 
+@pytest.mark.slow
 def test_batteries_of_least_exchange_give_nothing_away(few: BatteryStudy) -> None:
     lost = [0.08 * few.exchanged_kwh(name) for name in "abc"]
     given = float(few.full_discharge.total_kwh.sum())
@@ -142,6 +143,7 @@ def test_no_single_reading_gives_all_figures(study: BatteryStudy) -> None:
     assert found["individual", "aggregate battery capacity"] == pytest.approx(116_278, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_readings_are_searched_and_named(few: BatteryStudy) -> None:
     section = readings(published_figures("battery_sharing"), few.year)
     assert len(section.rows) == len(READINGS) + 1

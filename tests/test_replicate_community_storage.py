@@ -171,6 +171,7 @@ def test_bounds_stand_in_their_order(cases: list[StorageCase]) -> None:
         assert 85 < float(row[-1] or 0) <= 100
 
 
+@pytest.mark.slow
 def test_every_reading_is_told(cases: list[StorageCase]) -> None:
     rows = {(row[0], row[1]): row[2::3] for row in options_section(FIGURES, cases).rows}
     assert rows["Table 3", "published"] == pytest.approx((7.50, 15.67))
@@ -215,6 +216,7 @@ def test_a_plan_takes_less_than_published(cases: list[StorageCase]) -> None:
     assert float(here or 0) < float(published or 0)
 
 
+@pytest.mark.slow
 def test_a_perfect_forecast_moves_nothing_and_noise_moves_some() -> None:
     setting = make_setting(load_scenario("community-storage", ["community_storage.plan_on=actual"]))
     shared = setting.schemes["community_storage"]

@@ -264,6 +264,7 @@ def test_the_charts_of_a_long_run_are_there_step_by_step(long: RunData) -> None:
     assert heat["whole"].shape == (12, 900)
 
 
+@pytest.mark.slow
 def test_what_a_page_has_no_room_for_is_left_out_of_the_close_view(
     long: RunData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -380,6 +380,7 @@ def test_a_run_without_traces_shows_everything_else(browser: Browser, tmp_path: 
     visit.page.context.close()
 
 
+@pytest.mark.slow
 def test_several_runs_stand_side_by_side(browser: Browser, tmp_path: Path, day: Path) -> None:
     alone = finished("vehicles.count=0", "strategies=[two_level]", "hours=30", "roads=[]")
     path = tmp_path / "page.html"

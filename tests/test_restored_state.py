@@ -16,6 +16,7 @@ from tests.scheme_runs import SHORT
 CITY = {"one-city": ("hours=24",)}
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize("name", [*SHORT, *CITY])
 def test_the_state_of_every_scheme_is_known_again(name: str, tmp_path: Path) -> None:
     scenario = load_scenario(name, (SHORT | CITY)[name])

@@ -132,10 +132,9 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "ac_lines": "step strategy line losses_kwh loading",
         "limits": "step strategy community overload_kwh shed_kwh unlimited_price congestion_rent",
         "welfare": "step strategy welfare planner_welfare welfare_loss price_of_anarchy",
-        "store_answers": "step strategy scheme store usable_kwh lower_kwh upper_kwh exchange_kwh",
-        "responses": "step strategy scheme owner storage usable_kwh lower_kwh upper_kwh "
+        "store_answers": "step strategy scheme owner storage usable_kwh lower_kwh upper_kwh "
         "exchange_kwh",
-        "response_sums": "step strategy scheme group storage charged_kwh discharged_kwh",
+        "store_answer_sums": "step strategy scheme group storage charged_kwh discharged_kwh",
         "accounts": "year strategy kind member community bought_kwh sold_kwh paid received "
         "stored_change_kwh",
         "messages": "step strategy time round kind sender receiver value count",

@@ -37,6 +37,7 @@ def values(chart: Chart, strategy: str, name: str) -> NDArray[np.float64]:
     return np.asarray(sum(t["y"][:-1] * UNITS.get(t["meta"], 1.0) for t in found))
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("scenario", SHORT)
 def test_every_chart_tells_its_finding_its_unit_and_its_values(scenario: str) -> None:
     data = run_of(scenario)
@@ -196,6 +197,7 @@ def test_electricity_and_heat_of_houses_come_from_somewhere() -> None:
         np.testing.assert_allclose(made, cop * pumps[s], atol=1e-9)
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     ("scenario", "change", "gone"),
     [

@@ -35,6 +35,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", quick({"three-communities"}, SHORT))
 def test_every_chart_of_a_scheme_tells_values(
     browser: Browser, tmp_path: Path, scenario: str

@@ -69,6 +69,7 @@ def test_all_schemes_live_in_one_city_and_its_audit_holds(tmp_path: Path) -> Non
     assert report.passed, report.lines()
 
 
+@pytest.mark.slow
 def test_the_whole_of_a_city_is_compared_with_its_parts(tmp_path: Path) -> None:
     changes = ["hours=24", "vehicles.count=50", "game.solver=exact", "plots=false"]
     strategies = "strategies=[nobody_shares, shared_battery, three_level, everybody_shares]"

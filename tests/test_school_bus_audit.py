@@ -34,6 +34,7 @@ def _folders() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="audited-schools-")
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -100,6 +101,7 @@ SPOKEN = (
 )  # fmt: skip
 
 
+@pytest.mark.quick_every(6)
 @pytest.mark.parametrize("column", ["value", "count", "round", "sender", "receiver"])
 @pytest.mark.parametrize("kind", SPOKEN)
 def test_a_school_message_that_says_otherwise_fails(tmp_path: Path, kind: str, column: str) -> None:
@@ -134,6 +136,7 @@ STRATEGIES = ("charge_after_use", "centralised", "optimal_energy_price", "optima
 COLUMNS = [column.name for column in TABLES["schools"]]
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     ("column", "strategy"), list(zip(COLUMNS, cycle(STRATEGIES), strict=False))
 )

@@ -221,6 +221,7 @@ def test_a_run_is_audited_also_when_its_timetable_is_gone(tmp_path: Path) -> Non
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "travel",
     [

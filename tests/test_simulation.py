@@ -302,6 +302,7 @@ def test_lines_that_lose_energy_and_batteries_that_do(strategy: str) -> None:
     assert energy.sum() - 40_000 == pytest.approx(stored, rel=1e-9, abs=1e-6)
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("step_h", [0.25, 2.0])
 def test_steps_of_another_length(study: Study, strategy: str, step_h: float) -> None:

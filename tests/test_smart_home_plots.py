@@ -73,6 +73,7 @@ def test_what_is_drawn_is_what_the_tables_hold(study: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_homes_with_a_grid_have_pictures_of_both(tmp_path: Path) -> None:
     directory = shutil.copytree(finished(*SHORT), tmp_path / "run")
     drawn = {plot.name: plot for plot in draw_plots(directory)}
@@ -80,6 +81,7 @@ def test_homes_with_a_grid_have_pictures_of_both(tmp_path: Path) -> None:
     assert {"load", "line_loading"} < set(drawn)
 
 
+@pytest.mark.slow
 def test_without_recorded_homes_some_pictures_say_why_they_are_missing(tmp_path: Path) -> None:
     directory = shutil.copytree(finished(*SHORT, "record.homes=none"), tmp_path / "run")
     drawn = {plot.name: plot for plot in draw_plots(directory)}

@@ -39,6 +39,7 @@ def test_a_run_of_homes_passes_its_audit(chance: bool, lost: bool) -> None:
     assert (counts["home_messages_unheard"] > 0) == lost
 
 
+@pytest.mark.slow
 def test_homes_without_generators_and_half_hours_pass_it_too(tmp_path: Path) -> None:
     dark, cabin = STREET["smart_homes"]["groups"]
     groups = [dark | {"generators": []}, cabin]
@@ -162,6 +163,7 @@ def edit(directory: Path, table: str, column: str, row: int) -> None:
 TAMPERED = ("hours=18", "strategies=[spfa_s, mpfa_mg_shifting]")
 
 
+@pytest.mark.quick_every(6)
 @pytest.mark.parametrize(
     ("table", "column"),
     [(table, column.name) for table in HOME_TABLES for column in TABLES[table]],
@@ -178,6 +180,7 @@ def test_one_changed_value_fails_though_the_digest_was_mended(
     assert all(check.comparison or check.note for check in report.checks if not check.passed)
 
 
+@pytest.mark.slow
 def test_only_some_homes_may_be_written_down() -> None:
     directory = finished("record.homes=3")
     report = audit_run(directory)
@@ -314,6 +317,7 @@ def test_measured_houses_live_through_a_year_and_balance(shared: Path, tmp_path:
     assert audit_run(tmp_path / "run").failed == ()
 
 
+@pytest.mark.slow
 def test_every_hour_of_measured_houses_passes_the_audit(shared: Path, tmp_path: Path) -> None:
     dataset = us_houses(shared / "data", tmp_path / "houses")
     start_run(load_scenario(str(measured(tmp_path, dataset, 14 * 24.0))), tmp_path / "run")

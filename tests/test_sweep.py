@@ -180,6 +180,7 @@ def in_a_fork(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_twice_ends_with_the_same_bytes(
     finished: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +207,7 @@ def test_a_sweep_killed_twice_ends_with_the_same_bytes(
     assert not list(directory.glob(".permit-*"))
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_killed_before_its_first_state_is_begun_again(
     finished: Sweep, tmp_path: Path
 ) -> None:
@@ -258,6 +260,7 @@ def test_an_interrupted_sweep_goes_on_by_the_same_command(
     assert content(tmp_path) == content(finished.directory)
 
 
+@pytest.mark.slow
 def test_a_run_stops_when_its_permit_is_gone(
     finished: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +299,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return tries
 
 
+@pytest.mark.slow
 def test_a_failing_run_is_tried_twice_and_listed_and_the_rest_goes_on(
     tmp_path: Path, faulty: list[int]
 ) -> None:
@@ -315,6 +319,7 @@ def test_a_failing_run_is_tried_twice_and_listed_and_the_rest_goes_on(
     assert {row["quantities"]["ev_bill"]["seeds"] for row in told["differences"]} == {2, 3}
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_once_counts_as_any_other(
     finished: Sweep, tmp_path: Path, faulty: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,6 +389,7 @@ def test_a_latin_hypercube_compares_strategies_and_draws_ranks(tmp_path: Path) -
     assert {row["minus"] for row in told["differences"]} == {"strategy=typical"}
 
 
+@pytest.mark.slow
 def test_values_that_are_no_numbers_are_drawn_side_by_side(tmp_path: Path) -> None:
     vary = {"prices.retail": ["marginal", "average"], "vehicles.trip_reserve": [False, True]}
     ended = sweep(tmp_path, vary, seeds=[4])
@@ -395,6 +401,7 @@ def test_values_that_are_no_numbers_are_drawn_side_by_side(tmp_path: Path) -> No
     assert rows(tmp_path / "runs.csv")[0]["vehicles.trip_reserve"] == "false"
 
 
+@pytest.mark.slow
 def test_pictures_of_the_runs_are_drawn_where_asked(tmp_path: Path) -> None:
     ended = sweep(tmp_path, (), changes=[*SMALL, "plots=true"], seeds=None)
     (run,) = ended.plan.runs

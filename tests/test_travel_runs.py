@@ -86,6 +86,7 @@ def scenario_file(tmp_path: Path, travel: str) -> str:
     return str(tmp_path / "scenario.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("travel", quick({"by road", "diaries once"}, TRAVEL))
 def test_a_run_resumes_to_the_same_bytes_and_its_energy_balances(
     tmp_path: Path, travel: str

@@ -16,8 +16,9 @@ from hmesh.environment import InputError
 from hmesh.runs import export_trips, read_run
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import trip_film
+from hmesh.runs.report.map_geometry import geometry_of_run
 from hmesh.runs.report.map_selection import window_of
-from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph
+from hmesh.runs.report.places import ON_SCREEN
 from hmesh.runs.report.trip_film import Motion
 from hmesh.runs.report.trip_paths import on_earth
 from tests.audited_runs import FEW, finished
@@ -138,8 +139,9 @@ def test_ways_along_several_roads_have_their_corners(tmp_path: Path) -> None:
 def test_vehicles_move_from_where_they_were_to_where_they_go(day: Path) -> None:
     data = RunData(read_run(day))
     window = window_of(data)
-    places = place_communities(road_graph(data.scenario), ON_SCREEN)
-    motion = Motion(data, window, places)
+    geometry = geometry_of_run(data, ON_SCREEN)
+    places = geometry.places
+    motion = Motion(data, window, geometry)
     rows = data.run.table("trips").to_pylist()
     start = data.timeline.calendar.start
     for trip in rows[:40]:
@@ -181,6 +183,7 @@ def frames_of(path: Path, folder: Path) -> np.ndarray[Any, Any]:
     return np.fromfile(raw, np.uint8).reshape(-1, 500, 800)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["of the system", "of the extra"])
 def test_mp4_shows_the_steps_of_the_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str

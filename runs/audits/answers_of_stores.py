@@ -1,8 +1,7 @@
-"""Whether stores of homes and houses answer to the price of the step as suits them best."""
+"""Whether stores answer to prices by what their own rule leaves, and as suits them best."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,82 +12,189 @@ from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments
 from hmesh.runs.audits.stores_step import StoresStep
-from hmesh.runs.audits.table_reader import Columns, framed
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed, names_in
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 
 type Energies = NDArray[np.float64]
 
+ENERGIES = ("usable_kwh", "lower_kwh", "upper_kwh", "exchange_kwh")
+SUMS = ("charged_kwh", "discharged_kwh")
+
 
 @dataclass(frozen=True, slots=True)
-class ResponseTables:
-    """What the tables say of the stores of a scheme that answer.
+class KnownStores:
+    """The stores of a scheme that are written down, as its scenario has them.
 
     Attributes
     ----------
-    inputs : RunInputs
-        What the scenario settles.
-    hours : dict
-        The columns of hours.parquet.
-    settings : PriceResponse
-        What stores value energy at.
-    pairs : sequence of tuple
-        Name of each group and of one of its storages.
-    community : array of int, shape (pairs,)
-        Community of each.
-    charged_kwh, discharged_kwh : array, shape (steps, strategies, pairs)
-        What the stores of each exchange together [kWh].
-    stores : sequence of tuple
-        Number of the home or house of each store that is written down, and which storage it is.
-    where : array of int, shape (stores,)
-        Community of each.
+    keys : sequence of tuple
+        Number of the owner of each, and which of its storages it is.
+    pair : array of int, shape (stores,)
+        The group of each among those of `AnswersOfStores`, -1 where not all of it are written down.
+    community, nodes : array of int, shape (stores,)
+        Where each stands, and its node of the grid.
+    lam, theta : float or array, shape (stores,)
+        What each values energy at [money/kWh, money/kWh^2].
     charge_efficiency, discharge_efficiency : array, shape (stores,)
         Losses of each [-].
     complete : bool
         Whether all stores are written down.
-    of_stores : dict of array, shape (steps, strategies, stores)
-        Their columns of responses.parquet.
     """
 
-    inputs: RunInputs
-    hours: Columns
-    settings: PriceResponse
-    pairs: Sequence[tuple[str, str]]
+    keys: Sequence[tuple[int, str]]
+    pair: NDArray[np.intp]
     community: NDArray[np.intp]
-    charged_kwh: Energies
-    discharged_kwh: Energies
-    stores: Sequence[tuple[int, str]]
-    where: NDArray[np.intp]
+    nodes: NDArray[np.intp]
+    lam: float | Energies
+    theta: float | Energies
     charge_efficiency: Energies
     discharge_efficiency: Energies
     complete: bool
-    of_stores: Columns
 
-    def of_step(self, name: str, step: int, strategy: int) -> StoresStep | None:
-        """Return the stores that answer in a step; None where not all are written down."""
-        if not self.complete:
-            return None
-        found = {column: values[step, strategy] for column, values in self.of_stores.items()}
-        communities = len(self.inputs.communities)
-        stores = self._stores(found)
-        return StoresStep(name, communities, self.where, stores, found["exchange_kwh"])
+    def __len__(self) -> int:
+        return len(self.keys)
 
-    def _stores(self, columns: Columns) -> AnsweringStores:
-        """Return what stores could do by columns whose last axis is theirs."""
-        one = np.ones(columns["exchange_kwh"].shape)
-        return AnsweringStores(
-            self.settings.lam * one, self.settings.theta * one, columns["usable_kwh"],
-            columns["lower_kwh"], columns["upper_kwh"], self.charge_efficiency,
-            self.discharge_efficiency,
-        )  # fmt: skip
+
+_NONE = np.empty(0, dtype=np.intp)
+NO_STORES = KnownStores(
+    (), _NONE, _NONE, _NONE, 0.0, 1.0, np.empty(0), np.empty(0), complete=False
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerNames:
+    """What the stores of a scheme are called where they answer.
+
+    Attributes
+    ----------
+    scheme, who, payer
+        The scheme, what its stores are called, and who pays for them.
+    figures
+        How their payments and figures begin: ``<figures>_response``.
+    idle
+        Whether those that can exchange nothing are asked, too.
+    """
+
+    scheme: str
+    who: str
+    payer: str
+    figures: str
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Tallies:
+    left: Tally
+    within: Tally
+    best: Tally
+    sums: Tally
+
+
+class AnswersOfStores:
+    """What the tables say of the stores of one scheme that answer to prices.
+
+    Parameters
+    ----------
+    run, inputs, hours
+        The run, what its scenario settles, and the columns of hours.parquet.
+    names
+        What they are called.
+    groups
+        Name of each group and of one of its storages, and the number of their community.
+    used
+        Numbers of the strategies under which they answer.
+    stores
+        The stores that are written down; none where they are not known.
+
+    Attributes
+    ----------
+    charged_kwh, discharged_kwh : array, shape (steps, strategies, groups)
+        What the stores of each group exchange together [kWh].
+    at : dict of array, shape (steps, strategies, stores)
+        What each could do and did.
+    left : Tally
+        What `hold` finds.
+
+    Raises
+    ------
+    DamagedTableError
+        If rows are missing, stand there twice or belong nowhere.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        inputs: RunInputs,
+        hours: Columns,
+        names: AnswerNames,
+        groups: Sequence[tuple[str, str, int]],
+        used: Sequence[int],
+        stores: KnownStores | None,
+    ) -> None:
+        self.inputs, self.hours, self.names = inputs, hours, names
+        self.pairs = [(group, storage) for group, storage, _ in groups]
+        self.community = np.array([m for _, _, m in groups], dtype=np.intp)
+        self.used = list(used)
+        self.stores = NO_STORES if stores is None else stores
+        sums = self._read(run, "store_answer_sums", ("group", "storage"), self.pairs)
+        self.charged_kwh, self.discharged_kwh = (sums[name] for name in SUMS)
+        self.at: Columns = {}
+        if stores is not None:
+            self.at = self._read(run, "store_answers", ("owner", "storage"), stores.keys)
+        about = f"{names.who} at a price: "
+        self._tallies = _Tallies(
+            Tally(f"{about}what their own rule leaves", EXACT, "of the energy"),
+            Tally(f"{about}exchange what they have left", EXACT, "kWh"),
+            Tally(f"{about}none could do better", EXACT, "of the energy"),
+            Tally(f"{about}groups are the sum of their stores", EXACT, "of the energy"),
+        )
+        self.left = self._tallies.left
+
+    def _read(
+        self, run: Run, table: str, columns: tuple[str, str], known: Sequence[tuple[object, str]]
+    ) -> Columns:
+        """Return the columns of a table, of shape (steps, strategies, known)."""
+        inputs = self.inputs
+        told = {name: names_in(run, table, name) for name in columns if name != "owner"}
+        schemes = list(inputs.scenario.schemes)
+        lists = {"strategy": inputs.strategies, "scheme": schemes, **told}
+        rows = TableReader(run, table, lists, inputs.start_ms).rest()
+        mine = rows.pop("scheme") == schemes.index(self.names.scheme)
+        rows = {name: values[mine] for name, values in rows.items()}
+        pairs = [
+            np.array(told[name], dtype=object)[codes] if name in told else codes
+            for name, codes in ((name, rows.pop(name)) for name in columns)
+        ]
+        place = {pair: k for k, pair in enumerate(known)}
+        found = [place.get(pair, -1) for pair in zip(*map(list, pairs), strict=True)]
+        rows["of"] = np.array(found, dtype=np.int64)
+        keys: dict[str, range | Sequence[str]] = {
+            "step": range(inputs.steps),
+            "strategy": inputs.strategies,
+            "of": [", ".join(str(part) for part in pair) for pair in known],
+        }
+        there = np.zeros(tuple(len(held) for held in keys.values()), dtype=np.bool_)
+        there[:, self.used] = True
+        return framed(table, rows, keys, there)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all stores are known and written down."""
+        return self.stores.complete
+
+    @property
+    def exchange_kwh(self) -> Energies:
+        """What each exchanges at the price [kWh], shape (steps, strategies, stores)."""
+        exchange: Energies = self.at["exchange_kwh"]
+        return exchange
 
     @property
     def net_kwh(self) -> Energies:
-        """What pairs draw, less what they deliver, shape (steps, strategies, pairs) [kWh]."""
+        """What groups draw, less what they deliver, shape (steps, strategies, groups) [kWh]."""
         return self.charged_kwh - self.discharged_kwh
 
-    def in_communities(self) -> Energies:
+    def of_communities(self) -> Energies:
         """Return what stores of each community draw, of the shape of the hours [kWh]."""
         added = np.zeros(self.hours["net_kwh"].shape)
         for k, m in enumerate(self.community.tolist()):
@@ -101,231 +207,203 @@ class ResponseTables:
         drawn: Energies = self.net_kwh[:, :, mine].sum(axis=2)
         return drawn
 
-    def payments(self, kind: str, party: str) -> Payments:
+    def payments(self) -> Payments:
         """Return what stores pay for what they draw, at the price of their community."""
-        price, bought = np.nan_to_num(self.hours["community_price"]), self.in_communities()
-        there = supplied(self.hours).copy()
-        there[:, :, np.setdiff1d(np.arange(there.shape[2]), self.community)] = False
-        payer, payee = f"{party}@{{community}}", "aggregator@{community}"
-        return Payments(kind, payer, payee, bought, price * bought, there)
+        price, bought = np.nan_to_num(self.hours["community_price"]), self.of_communities()
+        there = supplied(self.hours) & np.isin(np.arange(bought.shape[2]), self.community)
+        there &= np.isin(np.arange(bought.shape[1]), self.used)[:, None]
+        kind, payer = f"{self.names.figures}_response", f"{self.names.payer}@{{community}}"
+        return Payments(kind, payer, "aggregator@{community}", bought, price * bought, there)
 
-    def figures(self, prefix: str) -> Figures:
+    def figures(self) -> Figures:
         """Return the figures of the summary, by step."""
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
+        prefix = f"{self.names.figures}_response"
         return {
-            f"{prefix}_response_charged_kwh": self.charged_kwh.sum(axis=2),
-            f"{prefix}_response_discharged_kwh": self.discharged_kwh.sum(axis=2),
-            f"{prefix}_response_bill": (price * self.in_communities()).sum(axis=2),
+            f"{prefix}_charged_kwh": self.charged_kwh.sum(axis=2),
+            f"{prefix}_discharged_kwh": self.discharged_kwh.sum(axis=2),
+            f"{prefix}_bill": (price * self.of_communities()).sum(axis=2),
         }
 
-    def check_sums(self, name: str, group_of: Sequence[int]) -> Check:
-        """Compare what is told of groups with their stores.
+    def others(self, step: int, strategy: int) -> StoresStep | None:
+        """Return the stores that answer in a step; None where not all are known."""
+        if not self.complete:
+            return None
+        at = {name: self.at[name][step, strategy] for name in ENERGIES}
+        asked = self.names.idle | (at["lower_kwh"] < at["upper_kwh"])
+        where = np.where(asked, self.stores.community, -1)
+        stores = self._stores(at)
+        return StoresStep(
+            self.names.who, len(self.inputs.communities), where, stores, at["exchange_kwh"]
+        )
+
+    def answer_nodes(self) -> NDArray[np.intp] | None:
+        """Return the node of each community above all stores of it, -1 where it has none."""
+        setting = self.inputs.setting
+        if setting is None or not len(self.stores):
+            return None
+        parents, together = setting.grid.parents.tolist(), np.full(len(self.inputs.communities), -1)
+        for m in range(len(together)):
+            paths = []
+            for node in np.unique(self.stores.nodes[self.stores.community == m]).tolist():
+                paths.append([node])
+                while paths[-1][-1] != 0:
+                    paths[-1].append(parents[paths[-1][-1]])
+            if paths:
+                together[m] = next(n for n in paths[0] if all(n in path for path in paths))
+        return together
+
+    def hold(
+        self,
+        step: int | slice,
+        strategy: int,
+        usable: Energies,
+        give: Energies,
+        take: Energies,
+        answers: NDArray[np.bool_] | bool = True,
+    ) -> None:
+        """Compare what stores had left by the tables with what they should have had.
 
         Parameters
         ----------
-        name : str
-            What the check is called.
-        group_of : sequence of int
-            The pair to which each store belongs; only of pairs all of whose stores are written
-            down, -1 for others.
+        step, strategy
+            Where it belongs: a step, or some one after another.
+        usable, give, take
+            As of `left_over`, shape (stores,) or (steps, stores).
+        answers
+            Which answer at all, of that shape.
         """
-        tally = Tally(name, EXACT, "of the energy")
-        pairs = np.asarray(group_of, dtype=np.intp)
-        if not (pairs >= 0).any():
+        first = step if isinstance(step, int) else int(step.start)
+        there = supplied(self.hours)[step, strategy][..., self.stores.community] & answers
+        due = (
+            ("usable_kwh", usable),
+            ("lower_kwh", np.where(there, -give, 0.0)),
+            ("upper_kwh", np.where(there, take, 0.0)),
+        )
+        for name, expected in due:
+            off = relative(self.at[name][step, strategy], expected)
+            self.left.add(off.reshape(-1, 1, len(self.stores)), self._label(strategy, first), first)
+
+    def checks(self) -> Iterator[Check]:
+        """Compare what all exchange with what suits them, and return what was found.
+
+        Nothing where none ever answers.
+        """
+        if not self.used:
+            return
+        tallies = self._tallies
+        if not len(self.stores):
+            for tally in (tallies.left, tallies.within, tallies.best):
+                tally.tell("no store is written down")
+        else:
+            self._check_exchange()
+        self._check_sums()
+        yield from (each.check() for each in (tallies.left, tallies.within, tallies.best))
+        yield tallies.sums.check()
+
+    def _check_exchange(self) -> None:
+        exchange, reliable = self.exchange_kwh, self.inputs.reliable
+        within, best = self._tallies.within, self._tallies.best
+        beyond = np.maximum(self.at["lower_kwh"] - exchange, exchange - self.at["upper_kwh"])
+        if not reliable:
+            best.tell("messages may be lost or late")
+        for s in self.used:
+            label = self._label(s)
+            within.add(np.maximum(beyond[:, s : s + 1], 0.0), label)
+            due = self._due(s)
+            if due is None:
+                best.tell("a rule of a plugin may decide otherwise")
+            elif reliable:
+                scale = np.maximum(np.abs(exchange[:, s : s + 1]), 1.0)
+                best.add(due[:, None] / scale, label)
+
+    def _due(self, s: int) -> Energies | None:
+        """Return how far each is from its best exchange under a strategy [kWh]."""
+        rule, exchange = self.inputs.pricing[s], self.exchange_kwh[:, s]
+        if rule == OWN_RULE:
+            return None
+        if rule == RETAIL:
+            return np.abs(exchange)  # Nobody asks a price.
+        price = self.hours["community_price"][:, s][:, self.stores.community]
+        stores = self._stores({name: values[:, s] for name, values in self.at.items()})
+        off = stores.wrong_by(np.nan_to_num(price), exchange)
+        # Nobody answers where nobody asks, for want of supply.
+        return np.where(np.isnan(price), np.abs(exchange), off)
+
+    def _check_sums(self) -> None:
+        """Compare what groups exchange with their stores, where all of these are written down."""
+        tally, pair = self._tallies.sums, self.stores.pair
+        known = np.unique(pair[pair >= 0]).tolist()
+        if len(known) < len(self.pairs):
             tally.tell("not all stores are written down")
-            return tally.check()
-        exchange = self.of_stores["exchange_kwh"]
-        for k in np.unique(pairs[pairs >= 0]).tolist():
-            mine = exchange[:, :, pairs == k]
-            label = self.inputs.places.label([", ".join(self.pairs[k])])
+        for k in known:
+            mine = self.exchange_kwh[:, :, pair == k]
             for found, added in (
                 (self.charged_kwh, np.maximum(mine, 0.0)),
                 (self.discharged_kwh, np.maximum(0.0 - mine, 0.0)),
             ):
                 off = relative(found[:, :, k], added.sum(axis=2))
-                tally.add(off[:, :, None], label)
-        return tally.check()
+                tally.add(off[:, :, None], self.inputs.places.label([", ".join(self.pairs[k])]))
 
-    def check_answers(self, name: str) -> Check:
-        """Find what suits every store best at the price of its community, and compare.
+    def _stores(self, at: Columns) -> AnsweringStores:
+        """Return what stores could do by columns whose last axis is theirs."""
+        stores, one = self.stores, np.ones(at["exchange_kwh"].shape)
+        return AnsweringStores(
+            stores.lam * one, stores.theta * one, at["usable_kwh"], at["lower_kwh"],
+            at["upper_kwh"], stores.charge_efficiency, stores.discharge_efficiency,
+        )  # fmt: skip
 
-        Parameters
-        ----------
-        name : str
-            What the check is called.
-        """
-        tally = Tally(name, EXACT, "of the energy")
-        if not self.inputs.reliable:
-            tally.tell("messages may be lost or late")
-            return tally.check()
-        if not self.stores:
-            tally.tell("no store is written down")
-            return tally.check()
-        columns = self.of_stores
-        for s, pricing in enumerate(self.inputs.pricing):
-            if pricing == OWN_RULE:
-                tally.tell("a rule of a plugin may decide otherwise")
-                continue
-            found = {name: values[:, s] for name, values in columns.items()}
-            exchange = found["exchange_kwh"]
-            price = self.hours["community_price"][:, s][:, self.where]
-            off = self._stores(found).wrong_by(np.nan_to_num(price), exchange)
-            # Nobody answers where nobody asks, for want of supply or by the retail rule.
-            idle = np.isnan(price) | (pricing == RETAIL)
-            off = np.where(idle, np.abs(exchange), off)
-            scale = np.maximum(found["upper_kwh"] - found["lower_kwh"], 1.0)
-            beyond = np.maximum(exchange - found["upper_kwh"], found["lower_kwh"] - exchange)
-            off = np.maximum(off, np.maximum(beyond, 0.0)) / scale
-            tally.add(off[:, None], self._label(s))
-        return tally.check()
-
-    def check_room(
-        self, name: str, usable_kwh: Energies, lower_kwh: Energies, upper_kwh: Energies
-    ) -> Check:
-        """Compare what stores could do with what it should have been, of the shape of stores."""
-        tally = Tally(name, EXACT, "kWh")
-        if not self.stores:
-            tally.tell("no store is written down")
-        due = {"usable_kwh": usable_kwh, "lower_kwh": lower_kwh, "upper_kwh": upper_kwh}
-        for column, values in due.items():
-            off = np.abs(self.of_stores[column] - values)
-            for s in range(off.shape[1]):
-                tally.add(off[:, s : s + 1], self._label(s))
-        return tally.check()
-
-    def _label(self, s: int) -> Label:
-        names = [f"{storage} of {owner}" for owner, storage in self.stores]
-        return self.inputs.places.label(names, strategies=[self.inputs.strategies[s]])
+    def _label(self, strategy: int, first: int = 0) -> Label:
+        names = [f"{storage} of {owner}" for owner, storage in self.stores.keys]
+        return self.inputs.places.label(names, first, [self.inputs.strategies[strategy]])
 
 
-def read_responses(
-    run: Run,
-    inputs: RunInputs,
-    hours: Columns,
-    settings: PriceResponse,
-    scheme: str,
-    groups: Sequence[tuple[str, str, int]],
-    stores: Sequence[tuple[int, str]],
-    where: NDArray[np.intp],
-    charge_efficiency: Energies,
-    discharge_efficiency: Energies,
-    *,
-    complete: bool,
-) -> ResponseTables:
-    """Return what the tables say of the stores of a scheme.
+def answered_kwh(run: Run, inputs: RunInputs, but: str) -> Energies:
+    """Return what stores of all schemes but one exchange at prices [kWh].
 
-    Parameters
-    ----------
-    run, inputs, hours
-        The run, what its scenario settles, and the columns of hours.parquet.
-    settings
-        What stores value energy at.
-    scheme
-        The section whose stores they are.
-    groups
-        Name of each group and of one of its storages, and their community.
-    stores
-        Number of the home or house of each store that is written down, and which storage it is.
-    where, charge_efficiency, discharge_efficiency
-        Community and losses of each.
-    complete
-        Whether all stores are written down.
-
-    Raises
-    ------
-    DamagedTableError
-        If rows are missing, stand there twice or belong nowhere.
+    Returns
+    -------
+    array, shape (steps, strategies)
     """
-    pairs = [(group, storage) for group, storage, _ in groups]
-    steps: dict[str, range | Sequence[str]] = {
-        "step": range(inputs.steps), "strategy": inputs.strategies,
-    }  # fmt: skip
-    rows = _rows(run, "response_sums", inputs, scheme, ("group", "storage"))
-    rows["pair"] = _codes(rows, ("group", "storage"), pairs)
-    names = [" ".join(pair) for pair in pairs]
-    sums = framed("response_sums", rows, {**steps, "pair": names})
-    rows = _rows(run, "responses", inputs, scheme, ("owner", "storage"))
-    rows["store"] = _codes(rows, ("owner", "storage"), stores)
-    held = framed("responses", rows, {**steps, "store": range(len(stores))})
-    community = np.array([m for _, _, m in groups], dtype=np.intp)
-    return ResponseTables(
-        inputs, hours, settings, pairs, community, sums["charged_kwh"], sums["discharged_kwh"],
-        stores, where, charge_efficiency, discharge_efficiency, complete, held,
-    )  # fmt: skip
+    found = np.zeros((inputs.steps, len(inputs.strategies)))
+    schemes = list(inputs.scenario.schemes)
+    if not any(inputs.scenario.section(name).stores_answer for name in schemes if name != but):
+        return found
+    lists = {"strategy": inputs.strategies, "scheme": schemes}
+    rows = TableReader(run, "store_answer_sums", lists, inputs.start_ms).rest()
+    inside = (rows["step"] >= 0) & (rows["step"] < inputs.steps) & (rows["strategy"] >= 0)
+    if but in schemes:
+        inside &= rows["scheme"] != schemes.index(but)
+    net = rows["charged_kwh"] - rows["discharged_kwh"]
+    np.add.at(found, (rows["step"][inside], rows["strategy"][inside]), net[inside])
+    return found
 
 
-def answered_kwh(run: Run, inputs: RunInputs) -> Energies:
-    """Return what all stores of homes and houses exchange, shape (steps, strategies) [kWh].
-
-    Zeros where none answer to the price of the step.
-    """
-    drawn = np.zeros((inputs.steps, len(inputs.strategies)))
-    if not inputs.scenario.stores_answer:
-        return drawn
-    found = run.table("response_sums", ["step", "strategy", "charged_kwh", "discharged_kwh"])
-    place = {name: k for k, name in enumerate(inputs.strategies)}
-    step, charged, discharged = (
-        np.asarray(found.column(name).to_pylist())
-        for name in ("step", "charged_kwh", "discharged_kwh")
-    )
-    strategy = np.array([place.get(name, -1) for name in found.column("strategy").to_pylist()])
-    known = (strategy >= 0) & (step >= 0) & (step < inputs.steps)
-    np.add.at(drawn, (step[known], strategy[known]), (charged - discharged)[known])
-    return drawn
-
-
-def _rows(
-    run: Run, table: str, inputs: RunInputs, scheme: str, names: tuple[str, str]
-) -> dict[str, NDArray[Any]]:
-    """Return the rows of a scheme in a table, strategies as numbers."""
-    found = run.table(table, None, [("scheme", "=", scheme)])
-    columns = {
-        name: np.asarray(found.column(name).to_pylist() or [])
-        for name in found.column_names
-        if name not in ("scheme", "strategy")
-    }
-    place = {name: k for k, name in enumerate(inputs.strategies)}
-    told = found.column("strategy").to_pylist()
-    columns["strategy"] = np.array([place.get(name, -1) for name in told], dtype=np.int64)
-    columns["step"] = columns["step"].astype(np.int64)
-    return columns
-
-
-def _codes(
-    rows: dict[str, NDArray[Any]], names: tuple[str, str], known: Sequence[tuple[Any, str]]
-) -> NDArray[np.int64]:
-    """Return which of some pairs each row is of, -1 for none; take the two columns away."""
-    place = {pair: k for k, pair in enumerate(known)}
-    one, other = (rows.pop(name).tolist() for name in names)
-    return np.array([place.get(pair, -1) for pair in zip(one, other, strict=True)], dtype=np.int64)
-
-
-def pairs_of(
+def whole_pairs(
     pairs: Sequence[tuple[str, str]],
-    stores: Sequence[tuple[int, str]],
+    keys: Sequence[tuple[int, str]],
     groups: Sequence[tuple[str, int, int]],
-    recorded: int | Sequence[int],
-) -> list[int]:
+    recorded: Sequence[int],
+) -> NDArray[np.intp]:
     """Return the pair to which each store belongs, -1 where its group is not all written down.
 
     Parameters
     ----------
-    pairs, stores
-        As of `ResponseTables`.
+    pairs, keys
+        As of `AnswersOfStores` and `KnownStores`.
     groups
-        Name of each group, its first home or house, and how many it has.
+        Name of each group, its first owner, and how many it has.
     recorded
         How many of each group are written down.
     """
-    written = [recorded] * len(groups) if isinstance(recorded, int) else recorded
     found = []
-    for owner, storage in stores:
+    for owner, storage in keys:
         pair = -1
-        for (name, first, count), there in zip(groups, written, strict=True):
+        for (name, first, count), there in zip(groups, recorded, strict=True):
             if first <= owner < first + count and there == count:
                 pair = pairs.index((name, storage))
         found.append(pair)
-    return found
+    return np.array(found, dtype=np.intp)
 
 
 def room_beside(
@@ -338,25 +416,25 @@ def room_beside(
     charge_efficiency: Energies,
     discharge_efficiency: Energies,
 ) -> tuple[Energies, Energies, Energies]:
-    """Return what stores hold once their own rule has acted, and what they can do beside it [kWh].
+    """Return what stores hold once their own rule has acted, and could give and take beside it.
 
     Parameters
     ----------
     energy_kwh, least_kwh, most_kwh, rated_kwh
-        Stored before the step, its limits, and the rating of the step at the plug.
+        Stored before the step, its limits, and the rating of the step at the plug [kWh].
     charged_kwh, discharged_kwh
-        What the rule has them do, at the plug.
+        What the rule has them do, at the plug [kWh].
     charge_efficiency, discharge_efficiency
-        Losses.
+        Losses [-].
 
     Returns
     -------
-    usable_kwh, lower_kwh, upper_kwh
-        Energy above the least, and bounds of what is exchanged besides; all arrays of one shape.
+    usable, give, take
+        Energy above the least, and what each could give and take besides; all of one shape [kWh].
     """
     after = energy_kwh + charge_efficiency * charged_kwh - discharged_kwh / discharge_efficiency
     more = np.minimum(rated_kwh - charged_kwh, (most_kwh - after) / charge_efficiency)
     less = np.minimum(rated_kwh - discharged_kwh, (after - least_kwh) * discharge_efficiency)
-    upper = np.where(discharged_kwh > 0, 0.0, np.maximum(more, 0.0))
-    lower = np.where(charged_kwh > 0, 0.0, 0.0 - np.maximum(less, 0.0))
-    return after - least_kwh, lower, upper
+    take = np.where(discharged_kwh > 0, 0.0, np.maximum(more, 0.0))
+    give = np.where(charged_kwh > 0, 0.0, np.maximum(less, 0.0))
+    return after - least_kwh, give, take

@@ -91,11 +91,11 @@ def _of_batteries(
     np.add.at(more[0], (s, building), energy)
     np.add.at(more[1], (s, building), energy * price[step, s, where[building]])
     if inputs.scenario.battery_sharing.price_response is not None:
-        names = ["step", "strategy", "store", "exchange_kwh"]
+        names = ["step", "strategy", "owner", "exchange_kwh"]
         rows = run.table("store_answers", names, [("scheme", "=", "battery_sharing")])
         held = rows.to_pydict()
         s = np.array([strategies[name] for name in held["strategy"]])
-        step, building = np.array(held["step"]), np.array(held["store"])
+        step, building = np.array(held["step"]), np.array(held["owner"])
         energy = np.maximum(np.array(held["exchange_kwh"]), 0.0)
         np.add.at(more[0], (s, building), energy)
         np.add.at(more[1], (s, building), energy * price[step, s, where[building]])

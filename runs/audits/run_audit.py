@@ -18,6 +18,7 @@ from hmesh.runs.audits.local_exchange import LocalExchangeAudit
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
 from hmesh.runs.audits.metric_checks import check_metrics
+from hmesh.runs.audits.road_checks import check_roads
 from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
@@ -25,8 +26,10 @@ from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
 from hmesh.runs.audits.welfare import check_welfare, read_welfare
 from hmesh.runs.plugins.loading import changed
 from hmesh.runs.results.result_tables import tables_of
+from hmesh.runs.results.road_lines import ROADS_FILE
 from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
+from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 from hmesh.runs.schemes.registry import scheme
 
@@ -87,6 +90,7 @@ def _files(run: Run, scenario: Scenario) -> Check:
     digests = run.info.get("sha256", {})
     tables = tables_of(scenario)
     names = [*(f"{table}.parquet" for table in tables), "summary.json"]
+    names += [ROADS_FILE] if isinstance(scenario.roads, RoadFile) else []
     off = []
     for name in names:
         path = run.directory / name
@@ -147,6 +151,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         each.grid = audited
         each.unlimited_price = None if limits is None else limits["unlimited_price"]
         each.beside = [other for other in everybody if other.answers_beside and other is not each]
+    yield from check_roads(run, inputs)
     yield from check_hours(inputs, hours, energies, out, everybody, shed)
     yield from check_lines(inputs, hours, flows, energies, out, everybody, audited)
     yield from elastic.checks()

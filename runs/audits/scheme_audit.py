@@ -14,6 +14,7 @@ from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.table_reader import Columns
 
 if TYPE_CHECKING:
+    from hmesh.runs.audits.answers_of_stores import AnswersOfStores
     from hmesh.runs.audits.limits import AuditedGrid
 
 # Each of shape (steps, strategies), or (strategies,) for a figure of the whole run.
@@ -109,6 +110,8 @@ class SchemeAudit:
         Why it is not known how, "" where it is.
     answers_by_design
         Whether some of them answer by behaviours of plugins, so that no answer can be checked.
+    answers_of
+        What its stores answer to prices; None where none do.
     added_figures
         Names of its figures that runs of earlier versions lack.
     """
@@ -123,6 +126,7 @@ class SchemeAudit:
     unlimited_price: NDArray[np.float64] | None = None
     unknown_answers = ""
     answers_by_design = False
+    answers_of: "AnswersOfStores | None" = None
     added_figures: Sequence[str] = ()
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
@@ -145,7 +149,7 @@ class SchemeAudit:
 
         -1 for a community without any.
         """
-        return None
+        return None if self.answers_of is None else self.answers_of.answer_nodes()
 
     def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Return the welfare of every step, and the planner's, each (steps, strategies) [money].
@@ -212,7 +216,7 @@ class SchemeAudit:
 
         Asked of those with `answers_beside`, for steps of the last block.
         """
-        return None
+        return None if self.answers_of is None else self.answers_of.others(step, strategy)
 
     def rest(self) -> Iterator[tuple[str, Columns]]:
         """Return what stands in such tables after the last step, by their names."""

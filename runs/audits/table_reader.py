@@ -245,5 +245,24 @@ def framed(
     return placed
 
 
+def names_in(run: Run, table: str, column: str) -> list[str]:
+    """Return the names that stand in a column of a table, each once.
+
+    Raises
+    ------
+    DamagedTableError
+        If the column cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        read = pq.read_table(run.directory / f"{table}.parquet", columns=[column])
+        chunks = read.column(column).unify_dictionaries().chunks
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise DamagedTableError(table, f"column {column} cannot be read: {error}") from None
+    return [name for name in (chunks[0].dictionary.to_pylist() if chunks else []) if name]
+
+
 def _positions(names: Sequence[str]) -> dict[str, int]:
     return {name: position for position, name in enumerate(names)}

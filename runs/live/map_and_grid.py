@@ -62,11 +62,14 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     at, names = world.places, world.setting.communities
     roads = [
         {
-            "coords": [at[names.index(end)].tolist() for end in road.between],
-            "tooltip": {"formatter": f"{' - '.join(road.between)}: {road.km:g} km"},
+            "coords": at[[start, end]].tolist(),
+            "tooltip": {"formatter": f"{names[start]} - {names[end]}: {km:g} km"},
         }
-        for road in world.given.roads
+        for start, end, km in world.geometry.roads
     ]
+    network = world.geometry.lines
+    if network is not None:
+        roads += [{"coords": line.tolist()} for line in (*network.others, *network.lines)]
     dots, subtitle = _dots(world.on_the_road, look)
     stores = _store_dots(world)
     kept = sum(len(held.names) for held in world.stores.values())
@@ -104,8 +107,14 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
             {
                 "type": "lines",
                 "coordinateSystem": "cartesian2d",
+                "polyline": network is not None,
                 "data": roads,
-                "lineStyle": {"color": look.pale, "width": 7, "opacity": 1, "cap": "round"},
+                "lineStyle": {
+                    "color": look.pale,
+                    "width": 7 if network is None else 2,
+                    "opacity": 1,
+                    "cap": "round",
+                },
                 "z": 1,
             },
             {

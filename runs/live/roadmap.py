@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph
+from hmesh.environment.road_map import RoadMap
+from hmesh.runs.report.map_geometry import MapGeometry, geometry_of
+from hmesh.runs.report.places import ON_SCREEN
+from hmesh.runs.results.road_lines import road_content, road_lines
 
 if TYPE_CHECKING:
     from hmesh.runs.world.setting import Setting
@@ -14,18 +17,21 @@ if TYPE_CHECKING:
 type Points = NDArray[np.float64]
 
 
-def places(setting: "Setting") -> Points:
-    """Return where the communities lie, as on the page of a report.
+def geometry(setting: "Setting") -> MapGeometry:
+    """Return where the communities lie and which ways join them, as on the page of a report.
 
     Returns
     -------
-    array, shape (communities, 2)
-        Between -1 and 1.
+    MapGeometry
+        Its places lie between -1 and 1.
     """
-    graph = road_graph(setting.scenario.model_dump(mode="json"))
-    at = place_communities(graph, ON_SCREEN)
-    size = float(np.abs(at).max())
-    return at / size if size > 0 else at
+    scenario = setting.scenario.model_dump(mode="json")
+    roads, lines = setting.roads, None
+    if isinstance(roads, RoadMap):
+        lines = road_lines(road_content(roads), setting.communities)
+    found = geometry_of(scenario, lines, ON_SCREEN).within(1.0)
+    # On this chart up is positive.
+    return found.moved(lambda points: points * [1.0, -1.0]) if found.to_scale else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import mesa
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.live.parameters import Parameter, shown
 from hmesh.runs.live.readings import Reading, Roads, Stores, live_of, read, stores_of
-from hmesh.runs.live.roadmap import OnTheRoad, places
+from hmesh.runs.live.roadmap import OnTheRoad, geometry
 from hmesh.runs.live.source import Source
 from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.setting import make_setting
@@ -76,7 +76,8 @@ class LiveWorld(mesa.Model[Any, Any]):
     def _begin(self, seed: int) -> None:
         self.given = self.source.changed(self.values, seed)
         self.setting = make_setting(self.given)
-        self.places = places(self.setting)
+        self.geometry = geometry(self.setting)
+        self.places = self.geometry.places
         found = {name: live_of(name).roads(self.setting) for name in self.given.schemes}
         self.roads: dict[str, Roads] = {k: roads for k, roads in found.items() if roads is not None}
         names = dict.fromkeys((self.given.strategies[0], self.strategy))

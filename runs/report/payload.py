@@ -1,9 +1,11 @@
 """What the scripts of the page are given of a run."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.pictures.figure_layout import group_colour, strategy_colour
@@ -11,14 +13,16 @@ from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.energy_paths import EnergyPaths, energy_paths
 from hmesh.runs.report.flows import flows
 from hmesh.runs.report.grid_lines import grid_lines
+from hmesh.runs.report.map_geometry import geometry_of_run
 from hmesh.runs.report.map_selection import Window
 from hmesh.runs.report.payments import payments
-from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph, routes
+from hmesh.runs.report.places import ON_SCREEN
 from hmesh.runs.report.scheme_charts import charts
 from hmesh.runs.report.step_charts import close_view
 from hmesh.runs.report.traces import plain_chart
 from hmesh.runs.report.vehicle_traces import vehicle_traces
 from hmesh.runs.results.result_tables import TABLES
+from hmesh.runs.results.road_lines import RoadLines
 from hmesh.runs.strategy_names import strategy_label
 
 _ALWAYS = ("net_kwh", "community_price", "utility_price")
@@ -80,19 +84,39 @@ def _communities(data: RunData) -> list[dict[str, Any]]:
 
 
 def _map(data: RunData) -> dict[str, Any]:
-    graph = road_graph(data.scenario)
-    number = {name: m for m, name in enumerate(data.communities)}
-    found = routes(graph) if graph.number_of_edges() else {}
+    """Return places and roads; positions are to the east and to the south, in km where known."""
+    geometry = geometry_of_run(data, ON_SCREEN)
     return {
-        "places": place_communities(graph, ON_SCREEN).tolist(),
-        "roads": [[number[a], number[b], road["km"]] for a, b, road in graph.edges(data=True)],
+        "to_scale": geometry.to_scale,
+        "places": geometry.places.tolist(),
+        "roads": geometry.roads,
         # Other ways are straight.
-        "routes": {
-            f"{number[a]}-{number[b]}": [number[name] for name in way]
-            for (a, b), way in found.items()
-            if len(way) > 2
-        },
+        "routes": {f"{a}-{b}": way for (a, b), way in geometry.routes.items() if len(way) > 2},
+        "network": None if geometry.lines is None else _network(geometry.lines),
+        "areas": [[m, _strung(rings)] for m, rings in geometry.areas.items()],
     }
+
+
+def _network(lines: RoadLines) -> dict[str, Any]:
+    """Return the roads of a network, and the ways between communities as numbers of roads."""
+    ways = list(lines.ways.items())
+    return {
+        "roads": _strung(lines.lines),
+        "hours": lines.hours.astype(np.float32),
+        "km": lines.km.astype(np.float32),
+        "others": _strung(lines.others),
+        "left_out": lines.left_out,
+        "ends": np.array([ends for ends, _ in ways], dtype=np.uint16).reshape(-1, 2),
+        "first": np.cumsum([0, *(len(way) for _, way in ways)]).astype(np.uint32),
+        "ways": np.array([road for _, way in ways for road in way], dtype=np.uint32),
+    }
+
+
+def _strung(lines: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
+    """Return lines as the points of all of them, and where each begins."""
+    first = np.cumsum([0, *(len(line) for line in lines)])
+    points = np.concatenate([np.empty((0, 2)), *lines])
+    return {"first": first.astype(np.uint32), "points": points.astype(np.float32)}
 
 
 def _hours(data: RunData, window: Window) -> dict[str, Any]:

@@ -18,10 +18,11 @@ _FLATTEST = 0.55
 
 
 def road_graph(scenario: Mapping[str, Any]) -> "nx.Graph[str]":
-    """Return the communities of a scenario and the roads between them."""
+    """Return the communities of a scenario and the roads of its list; none of a network."""
     graph: nx.Graph[str] = nx.Graph()
     graph.add_nodes_from(scenario["communities"])
-    for road in scenario["roads"]:
+    roads = scenario["roads"]
+    for road in roads if isinstance(roads, list) else ():
         graph.add_edge(*road["between"], km=float(road["km"]))
     return graph
 

@@ -13,9 +13,9 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import beside, reserve
 from hmesh.runs.pictures.figure_layout import power_text
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.map_geometry import MapGeometry, geometry_of_run
 from hmesh.runs.report.map_selection import Window, window_of
-from hmesh.runs.report.places import ON_SCREEN, place_communities, road_graph, routes
-from hmesh.runs.report.trip_paths import along
+from hmesh.runs.report.places import ON_SCREEN
 from hmesh.runs.report.vehicle_traces import ON_THE_ROAD, SOC_UNITS, vehicle_traces
 from hmesh.runs.strategy_names import strategy_label
 
@@ -99,10 +99,13 @@ def _ffmpeg(path: Path) -> str:
 class _Ways:
     """The way between any two communities as a line."""
 
+    geometry: MapGeometry
     lines: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64]]]
 
     def at(self, origin: int, destination: int, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return places after these shares of the way, shape (vehicles, 2)."""
+        if (origin, destination) not in self.lines:
+            self.lines[origin, destination] = self.geometry.way(origin, destination)
         line, done = self.lines[origin, destination]
         return np.column_stack([np.interp(share, done, line[:, axis]) for axis in (0, 1)])
 
@@ -116,16 +119,16 @@ class Motion:
         The run.
     window
         Which steps and vehicles.
-    places : array, shape (communities, 2)
-        Where the communities are.
+    geometry : MapGeometry
+        Where communities and ways are.
     """
 
-    def __init__(self, data: RunData, window: Window, places: NDArray[np.float64]) -> None:
+    def __init__(self, data: RunData, window: Window, geometry: MapGeometry) -> None:
         traces = vehicle_traces(data, window)
         assert traces is not None
-        self.window, self.places, self.step_h = window, places, data.step_h
+        self.window, self.places, self.step_h = window, geometry.places, data.step_h
         self.where, self.soc, self.trips = traces["where"], traces["soc"], traces["trips"]
-        self._ways = _ways(data, places)
+        self._ways = _Ways(geometry, {})
         owner = np.repeat(np.arange(len(window.vehicles)), np.diff(self.trips["first"]))
         # In order, since the trips of a vehicle stand together and in theirs.
         self._long = float(data.steps * data.step_h + 1.0)
@@ -167,18 +170,6 @@ class Motion:
         return found, shares
 
 
-def _ways(data: RunData, places: NDArray[np.float64]) -> _Ways:
-    names = data.communities
-    found = routes(road_graph(data.scenario))
-    lines = {}
-    for a, origin in enumerate(names):
-        for b, destination in enumerate(names):
-            way = found.get((origin, destination), [origin, destination])
-            line = places[[names.index(name) for name in (way if len(way) > 1 else [origin] * 2)]]
-            lines[a, b] = (line, along(line))
-    return _Ways(lines)
-
-
 class _Scene:
     """A figure that shows one moment after another."""
 
@@ -190,9 +181,9 @@ class _Scene:
         self.data, self.window = data, window
         self.strategy = data.strategies[-1] if strategy is None else strategy
         self.row = data.strategies.index(self.strategy)
-        places = place_communities(road_graph(data.scenario), ON_SCREEN)
-        places[:, 1] *= -1
-        self.motion = Motion(data, window, places)
+        geometry = geometry_of_run(data, ON_SCREEN)
+        places = geometry.places
+        self.motion = Motion(data, window, geometry)
         self.radius = _radius(places)
         count = np.arange(len(window.vehicles))
         reach = 0.9 * self.radius * np.sqrt((count + 0.5) / max(len(count), 1))
@@ -201,7 +192,7 @@ class _Scene:
         self.figure = Figure(figsize=_SIZE_IN, dpi=_DOTS_PER_IN, facecolor="white")
         FigureCanvasAgg(self.figure)
         self.axes = self.figure.add_axes((0.02, 0.02, 0.96, 0.86))
-        _draw_still(self.axes, data, places, self.radius)
+        _draw_still(self.axes, geometry, self.radius)
         colours = LinearSegmentedColormap.from_list("soc", _SOC_COLOURS)
         size = float(np.clip(6000.0 / max(len(count), 1), 2.0, 40.0))
         self.dots = self.axes.scatter([], [], s=size, c=[], cmap=colours, vmin=0, vmax=100)
@@ -214,7 +205,7 @@ class _Scene:
         self.loads = [
             self.axes.text(
                 x,
-                y - self.radius * 1.12,
+                y + self.radius * 1.12,
                 "",
                 ha="center",
                 va="top",
@@ -251,18 +242,23 @@ def _radius(places: NDArray[np.float64]) -> float:
     return 0.38 * float(apart.min(initial=np.inf)) if apart.size else 1.0
 
 
-def _draw_still(axes: "Axes", data: RunData, places: NDArray[np.float64], radius: float) -> None:
+def _draw_still(axes: "Axes", geometry: MapGeometry, radius: float) -> None:
     """Draw what does not move: roads and circles."""
-    names = data.communities
-    for road in data.scenario["roads"]:
-        ends = places[[names.index(name) for name in road["between"]]]
-        axes.plot(*ends.T, color="#B9C1C9", lw=5, solid_capstyle="round", zorder=0)
+    places = geometry.places
+    if geometry.lines is not None:
+        for width, lines in ((1, geometry.lines.others), (3, geometry.lines.lines)):
+            for line in lines:
+                axes.plot(*line.T, color="#B9C1C9", lw=width, zorder=0)
+    for start, end, _ in geometry.roads:
+        axes.plot(*places[[start, end]].T, color="#B9C1C9", lw=5, solid_capstyle="round", zorder=0)
     for place in places:
         from matplotlib.patches import Circle
 
         axes.add_patch(Circle(place, radius, facecolor="white", edgecolor="#B9C1C9", zorder=0.5))
-    low, high = places.min(axis=0) - radius * 1.7, places.max(axis=0) + radius * 1.2
+    drawn = np.concatenate([places, *([] if geometry.lines is None else geometry.lines.lines)])
+    low, high = drawn.min(axis=0) - radius * 1.2, drawn.max(axis=0) + radius * 1.7
     axes.set_xlim(low[0], high[0])
-    axes.set_ylim(low[1], high[1])
+    # Down is positive.
+    axes.set_ylim(high[1], low[1])
     axes.set_aspect("equal")
     axes.set_axis_off()

@@ -6,7 +6,7 @@ _TABLE = r"[a-z][a-z_]*"
 _STATE = r"(state\.json|arrays\.npz|digests\.json)"
 _PART = rf"{_TABLE}-\d{{6,}}\.parquet"
 _CHECKPOINT = rf"(new|\d{{9}})(/{_STATE})?|parts(/({_PART}|\.{_PART}\.new))?"
-_RESULT = rf"(run\.json|summary\.json|{_TABLE}\.parquet|report\.html|trips\.[a-z4.]+)"
+_RESULT = rf"(run\.json|summary\.json|roads\.json|{_TABLE}\.parquet|report\.html|trips\.[a-z4.]+)"
 _PICTURE = r"[A-Za-z0-9_][A-Za-z0-9._-]*\.(png|svg|pdf)"
 
 STATE_FILES = re.compile(_STATE)

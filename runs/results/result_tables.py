@@ -166,34 +166,20 @@ OF_STORE_ANSWERS: Mapping[str, tuple[ResultColumn, ...]] = {
         STEP,
         STRATEGY,
         name("scheme", "the scheme that the store belongs to"),
-        whole("store", "number of the store among those of its scheme, from 0"),
+        whole("owner", "number of its home, house, building, storage or bus, from 0"),
+        name("storage", "which of the storages of its owner"),
         kwh("usable_kwh", "energy above its lowest state of charge once its own rule has acted"),
         kwh("lower_kwh", "least exchange at its plug beside that of its rule, 0 or below"),
         kwh("upper_kwh", "most exchange beside it"),
         kwh("exchange_kwh", "what it exchanges at the price of its community, > 0 charging"),
     ),
-}  # fmt: skip
-
-# Of a run in which stores of homes and houses answer to the price of the step.
-OF_RESPONSES: Mapping[str, tuple[ResultColumn, ...]] = {
-    "responses": (
+    "store_answer_sums": (
         STEP,
         STRATEGY,
-        name("scheme", "the section whose stores answer"),
-        whole("owner", "number of the home or house, from 0"),
-        name("storage", "which of its storages"),
-        kwh("usable_kwh", "energy above its lowest state of charge, once its own rule has acted"),
-        kwh("lower_kwh", "what it can exchange beside that at least, below 0 discharged"),
-        kwh("upper_kwh", "what it can exchange beside that at most"),
-        kwh("exchange_kwh", "what it exchanges at the price of the step, above 0 charged"),
-    ),
-    "response_sums": (
-        STEP,
-        STRATEGY,
-        name("scheme", "the section whose stores answer"),
-        name("group", "name of a group of homes or houses"),
-        name("storage", "which of the storages of each"),
-        kwh("charged_kwh", "energy these charge at the price of the step, at the plug"),
+        name("scheme", "the scheme that the stores belong to"),
+        name("group", "name of a group of owners"),
+        name("storage", "which of the storages of each owner"),
+        kwh("charged_kwh", "energy these charge at the price of their community, at the plug"),
         kwh("discharged_kwh", "energy these discharge, at the plug"),
     ),
 }  # fmt: skip
@@ -228,7 +214,6 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_LOCAL_EXCHANGE,
         **OF_LOCAL_MEMBERS,
         **OF_STORE_ANSWERS,
-        **OF_RESPONSES,
         **OF_ACCOUNTS,
         **{
             table: columns
@@ -247,7 +232,6 @@ def tables_with(
     welfare: bool = False,
     accounts: bool = False,
     store_answers: bool = False,
-    responses: bool = False,
     local_exchange: bool = False,
     local_members: bool = False,
 ) -> tuple[str, ...]:
@@ -260,7 +244,6 @@ def tables_with(
         (local_exchange, OF_LOCAL_EXCHANGE),
         (local_members, OF_LOCAL_MEMBERS),
         (store_answers, OF_STORE_ANSWERS),
-        (responses, OF_RESPONSES),
     )
     more = (table for wanted, tables in asked if wanted for table in tables)
     return (*OF_EVERY_RUN, *more, *(t for name in names for t in TABLES_OF[name]))
@@ -275,8 +258,7 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         welfare=scenario.welfare_recorded,
         local_exchange=scenario.local_exchange,
         local_members=scenario.local_exchange and scenario.record.local_members,
-        store_answers=any(each.answers_of_stores for each in scenario.sections.values()),
-        responses=scenario.stores_answer,
+        store_answers=scenario.stores_answer,
         accounts=scenario.record.accounts == "all",
     )
 

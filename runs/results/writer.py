@@ -23,6 +23,7 @@ from hmesh.runs.results.checkpoint import not_resumable
 from hmesh.runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.result_tables import SCHEMA, TABLES, arrow_schema, tables_of
+from hmesh.runs.results.road_lines import ROADS_FILE
 from hmesh.runs.results.run_folder import RunFolder, read_folder, statements
 from hmesh.runs.results.run_plugins import changed_plugins
 from hmesh.runs.results.versions import resumed_with, versions_now
@@ -261,6 +262,8 @@ class ResultsWriter:
         path = self.directory / "summary.json"
         write_json(path, _sorted(summary), one_of_many=True)
         digests[path.name] = sha256(path)
+        if (path := self.directory / ROADS_FILE).is_file():
+            digests[path.name] = sha256(path)
         sync(self.directory)
         with held():
             self._write_info("complete", self.scenario.steps, wall_seconds, digests)

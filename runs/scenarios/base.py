@@ -68,18 +68,13 @@ class SchemeSection(Section):
         return ()
 
     @property
-    def answers_of_stores(self) -> bool:
-        """Whether it has stores that answer to prices with what their own rule leaves."""
-        return False
-
-    @property
     def expects_prices(self) -> bool:
         """Whether its agents plan on the price that they expect of their community."""
         return False
 
     @property
     def stores_answer(self) -> bool:
-        """Whether stores of its homes answer to the price of the step."""
+        """Whether it has stores that answer to prices with what their own rule leaves."""
         return False
 
     @property

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers
+from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.travel_section import files_of
 from hmesh.runs.world.dataset_files import LOAD_TABLES
 
@@ -31,4 +32,5 @@ def files_named(scenario: "Scenario") -> list[str]:
     named = [group.file for group in groups if isinstance(group, FileMembers)]
     named += [file for section in scenario.sections.values() for file in section.files]
     named += files_of(scenario.travel)
+    named += scenario.roads.files if isinstance(scenario.roads, RoadFile) else []
     return list(dict.fromkeys(named))

@@ -90,7 +90,7 @@ def _local_exchanges(scenario: Scenario) -> Iterator[Problem]:
     sharing = [section for section in sections if section.shares_locally]
     homes = {name for section in sharing for name in section.lived_in}
     # Buses and batteries of buildings may deliver what they hold, wherever they are.
-    deliver = any(section.answers_of_stores for section in sharing)
+    deliver = any(section.stores_answer for section in sharing)
     deliver = deliver or "battery_sharing" in scenario.schemes
     for name, community in scenario.communities.items():
         groups = community.members

@@ -60,7 +60,7 @@ from hmesh.runs.scenarios.sections import (
     Positive,
     PriceRules,
     Record,
-    Road,
+    Roads,
     Section,
     between_communities,
     names_of_places,
@@ -136,8 +136,8 @@ class Scenario(Section):
     )
     game: GameSettings = Field(default=GameSettings(), description="how prices are found")
     communities: dict[str, Community] = Field(description="communities by name")
-    roads: Annotated[tuple[Road, ...], Field(strict=False)] = Field(
-        default=(), description="roads between communities"
+    roads: Roads = Field(
+        default=(), description="roads between communities: a list, or a network in a file"
     )
     grid: GridSettings = Field(
         default=GridSettings(), description="lines between the utility and all"
@@ -252,7 +252,7 @@ class Scenario(Section):
 
     @property
     def stores_answer(self) -> bool:
-        """Whether stores of homes or houses answer to the price of the step."""
+        """Whether stores answer to prices with what their own rule leaves."""
         return any(self.section(name).stores_answer for name in self.schemes)
 
     @property
@@ -390,8 +390,8 @@ class Scenario(Section):
     @check("travel")
     @classmethod
     def _travels_between_communities(cls, travel: Travel, info: ValidationInfo) -> Travel:
-        communities = info.data.get("communities")
-        return travel if communities is None else between(travel, communities)
+        communities, roads = info.data.get("communities"), info.data.get("roads", ())
+        return travel if communities is None else between(travel, communities, roads)
 
 
 _FIELDS = dict(Scenario.model_fields)

@@ -1,10 +1,10 @@
 """The sections of a scenario: what each may hold, its unit and its bounds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo
+from pydantic import Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
@@ -32,6 +32,7 @@ from hmesh.runs.scenarios.member_groups import FileMembers as FileMembers
 from hmesh.runs.scenarios.member_groups import Members
 from hmesh.runs.scenarios.member_groups import ProfileMembers as ProfileMembers
 from hmesh.runs.scenarios.money_defaults import OF_EVERY_RUN, money
+from hmesh.runs.scenarios.places_section import Area, PlaceSettings, RoadFile, location_problems
 
 
 class Holidays(Section):
@@ -191,6 +192,10 @@ class Community(Section):
         description="groups of households and buildings"
     )
     feeder: Feeder = Field(default=Feeder(), description="the line from the utility")
+    location: PlaceSettings | None = Field(
+        default=None, description="where it is, or null where only distances are known"
+    )
+    area: Area | None = Field(default=None, description="its area on the map, or null")
     local_exchange: LocalExchange | None = Field(
         default=None,
         description="how members share what some of them generate beyond their own use, or null "
@@ -235,6 +240,17 @@ class Road(Section):
     km: Positive = Field(description="length of the road [km]")
 
 
+def _roads_form(value: object) -> str:
+    return "file" if isinstance(value, Mapping | RoadFile) else "list"
+
+
+Roads = Annotated[
+    Annotated[tuple[Road, ...], Field(strict=False), Tag("list")]
+    | Annotated[RoadFile, Tag("file")],
+    Discriminator(_roads_form),
+]
+
+
 def names_of_places(communities: dict[str, Community]) -> dict[str, Community]:
     """Return communities that are called what a place of the grid may be called."""
     if not communities:
@@ -247,6 +263,7 @@ def names_of_places(communities: dict[str, Community]) -> dict[str, Community]:
     problems += [
         replace(problem, place=name) for name in communities for problem in _name_problems(name)
     ]
+    problems += location_problems(communities)
     if problems:
         raise InputError(problems)
     return communities
@@ -260,10 +277,18 @@ def _name_problems(name: str) -> Sequence[Problem]:
     return ()
 
 
-def between_communities(roads: tuple[Road, ...], info: ValidationInfo) -> tuple[Road, ...]:
-    """Return roads between communities that there are, each given once."""
+def between_communities(
+    roads: tuple[Road, ...] | RoadFile, info: ValidationInfo
+) -> tuple[Road, ...] | RoadFile:
+    """Return roads between communities that there are, each given once, or of a file."""
     communities = info.data.get("communities")
     if communities is None:
+        return roads
+    if isinstance(roads, RoadFile):
+        missing = [name for name, each in communities.items() if each.location is None]
+        if missing:
+            message = f"a road network needs the place of each community, that of {missing[0]} too"
+            raise refuse(message, allowed=f"communities.{missing[0]}.location")
         return roads
     problems = [
         Problem(

@@ -20,6 +20,7 @@ from hmesh.runs.scenarios.base import (
     existing,
     refuse,
 )
+from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
 
 TABLES = (".csv", ".parquet")
@@ -236,7 +237,8 @@ class DrawnTravel(Section):
         default={}, description="share of the vehicles at home in each community [1]"
     )
     speed_km_h: Positive | None = Field(
-        default=None, description="speed on the road [km/h], or null to fit it"
+        default=None,
+        description="speed on the road [km/h]; null: fitted, else that of the road network",
     )
     day_begins_h: Annotated[float, Field(ge=0, le=12)] = Field(
         default=4.0, description="clock hour by which every vehicle of the day before is home [h]"
@@ -275,8 +277,6 @@ class DrawnTravel(Section):
                     Problem(f"{kind}.purposes.{name}.stay_h", "is missing", "hours, or fit.tours")
                     for name in unknown
                 ]
-        if fit.tours is None and info.data.get("speed_km_h", 0.0) is None:
-            problems.append(Problem("", "no speed_km_h is given", "speed_km_h, or fit.tours"))
         if not info.data.get("home", True):
             problems.append(Problem("", "no home is given", "home, or fit.day_plans: true"))
         if problems:
@@ -321,17 +321,29 @@ def files_of(travel: Travel) -> list[str]:
     return []
 
 
-def between(travel: Travel, communities: Mapping[str, Any]) -> Travel:
-    """Return how vehicles travel; refuse places that are no communities."""
+def between(travel: Travel, communities: Mapping[str, Any], roads: Any = ()) -> Travel:
+    """Return how vehicles travel; refuse places that are no communities, and unknown speeds."""
     problems = [
         Problem(place, f"no community is called {name!r}", ", ".join(communities), near)
         for place, name in (_places(travel) if isinstance(travel, DrawnTravel) else ())
         if name not in communities
         for near in (nearest(name, communities),)
     ]
+    if isinstance(travel, DrawnTravel) and not _speed_known(travel, roads):
+        allowed = "speed_km_h, fit.tours, or a road network and no trip_km"
+        problems.append(Problem("days", "no speed_km_h is given", allowed))
     if problems:
         raise InputError(problems)
     return travel
+
+
+def _speed_known(travel: DrawnTravel, roads: Any) -> bool:
+    """Return whether it is known how long drawn trips take."""
+    fit = travel.fit
+    if travel.speed_km_h is not None or fit.day_plans or fit.tours is not None:
+        return True
+    by_road = all(day.trip_km is None for day in travel.days.values())
+    return isinstance(roads, RoadFile) and by_road
 
 
 def _places(travel: DrawnTravel) -> Iterator[tuple[str, str]]:

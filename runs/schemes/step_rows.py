@@ -5,6 +5,9 @@ from typing import Any
 
 from hmesh.runs.schemes.scheme_step import RowWriter
 
+# Which of its owner's storages a store is, in tables, where each owner has one.
+BATTERY, STORAGE = "battery", "storage"
+
 
 def first_recorded(wanted: str | int, count: int) -> int:
     """Return how many of so many agents, counted from the first, are written down.

@@ -1,23 +1,76 @@
 """Stores of a scheme that answer to the price of the step with what their own rule leaves."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.remaining_stores import (
-    PerStore,
-    Remainder,
-    RemainingStores,
-    each_or_one,
-    remainder_of,
-)
+from hmesh.agents.answering import AnsweringStores
+from hmesh.agents.remaining_stores import PerStore, Remainder, RemainingStores, each_or_one
 from hmesh.environment.population import Population
+from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.world.priced_grid import answering_nodes
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
+
+type Each = NDArray[np.float64]
+type Rows = NDArray[np.intp]
+
+WORTH = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreNames:
+    """What the stores of a scheme are called where they answer.
+
+    Attributes
+    ----------
+    scheme : str
+        The scheme.
+    who : str
+        What they are called; with their community it is their address.
+    payer : str
+        Who pays for them and is paid, with the community.
+    figures : str
+        How their payments and figures begin: ``<figures>_response``.
+    column : str
+        The energy of the hours to which their exchange is added.
+    """
+
+    scheme: str
+    who: str
+    payer: str
+    figures: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreList:
+    """The stores of a scheme as its tables list them.
+
+    Attributes
+    ----------
+    owner : array of int, shape (n,)
+        Number of the home, house, building, storage or bus of each.
+    storage : array of int, shape (n,)
+        Which of the storages of its owner each is, by its place in `storages`.
+    storages : sequence of str
+        What storages are called.
+    group : array of int, shape (n,)
+        The group of each, by its place in `groups`.
+    groups : sequence of tuple of str
+        Name of each group, and of one of its storages.
+    """
+
+    owner: Rows
+    storage: Rows
+    storages: Sequence[str]
+    group: Rows
+    groups: Sequence[tuple[str, str]]
 
 
 class StoreAnswers:
@@ -27,25 +80,22 @@ class StoreAnswers:
     ----------
     simulation : Simulation
         The world of one strategy.
-    scheme : str
-        The scheme; its payments are called ``<scheme>_response``.
-    who : str
-        What its stores are called; with their community it is who pays and is paid.
-    stores : Population
-        Their columns, with ``lam`` and ``theta``.
+    names : StoreNames
+        What they are called.
+    stores : Population or mapping
+        Their columns ``lam``, ``theta``, ``charge_efficiency`` and ``discharge_efficiency``,
+        numbers or arrays of shape (n,); a population remembers the price that it heard.
+    listed : StoreList
+        How tables list them.
     community, nodes : array of int, shape (n,)
         Where each stands, and its node of the grid.
-    column : str
-        The energy of the hours to which their exchange is added.
-    payer : str, optional
-        Who pays for them and is paid, where not they themselves.
 
     Attributes
     ----------
-    exchange_kwh : array, shape (n,)
-        What each exchanges at the price of the step [kWh], above 0 when charging.
     left : Remainder
         What each has left in the step.
+    exchange_kwh : array, shape (n,)
+        What each exchanges at the price of the step [kWh], above 0 when charging.
     """
 
     left: Remainder
@@ -53,137 +103,179 @@ class StoreAnswers:
     def __init__(
         self,
         simulation: "Simulation",
-        scheme: str,
-        who: str,
-        stores: Population,
-        community: NDArray[np.intp],
-        nodes: NDArray[np.intp],
-        column: str,
-        *,
-        payer: str = "",
+        names: StoreNames,
+        stores: Population | Mapping[str, Any],
+        listed: StoreList,
+        community: Rows,
+        nodes: Rows,
     ) -> None:
-        self.simulation, self.scheme, self.who = simulation, scheme, who
-        self.payer = payer or who
-        self.stores, self.community, self.nodes, self.column = stores, community, nodes, column
-        self.exchange_kwh = np.zeros(len(stores))
-        self._groups: list[RemainingStores] = []
+        self.simulation, self.names, self.stores, self.listed = simulation, names, stores, listed
+        self.community, self.nodes = community, nodes
+        self.places = len(simulation.setting.communities)
+        self.inhabited = frozenset(community.tolist())
+        self.exchange_kwh = np.zeros(len(community))
+        self._groups: list[AnsweringStores] = []
         self.begin_step()
 
     @property
-    def answer_nodes(self) -> NDArray[np.intp]:
+    def answer_nodes(self) -> Rows:
         """Node of the grid at which those of each community are drawn together."""
-        setting = self.simulation.setting
-        count = len(setting.communities)
-        nodes = [np.unique(self.nodes[self.community == m]).tolist() for m in range(count)]
-        together = answering_nodes(setting, nodes)
+        nodes = [np.unique(self.nodes[self.community == m]).tolist() for m in range(self.places)]
+        together = answering_nodes(self.simulation.setting, nodes)
         together[[not some for some in nodes]] = -1
         return together
 
     def begin_step(self) -> None:
         """Forget the price of the step before, and what was to be held ahead."""
-        count = len(self.stores)
+        count = len(self.community)
         self.exchange_kwh = np.zeros(count)
-        self.stores.heard |= {
-            "price": np.full(count, np.nan),
-            "spare_kwh": np.full(count, np.inf),
-            "room_kwh": np.full(count, np.inf),
-        }
+        if isinstance(self.stores, Population):
+            self.stores.heard |= {
+                "price": np.full(count, np.nan),
+                "spare_kwh": np.full(count, np.inf),
+                "room_kwh": np.full(count, np.inf),
+            }
 
     def offer(
-        self,
-        done_kwh: NDArray[np.float64],
-        bounds_kwh: tuple[NDArray[np.float64], NDArray[np.float64]],
-        answers: NDArray[np.bool_] | bool = True,
-    ) -> list[RemainingStores]:
-        """Return those that have anything left, by community.
+        self, left: Remainder, answers: NDArray[np.bool_] | bool = True, *, idle: bool = False
+    ) -> list[AnsweringStores]:
+        """Return those that answer to the price, by community.
 
         Parameters
         ----------
-        done_kwh : array, shape (n,)
-            What each exchanges by its own rule [kWh].
-        bounds_kwh : tuple of array, shape (n,)
-            What each can exchange in the whole step [kWh].
+        left : Remainder
+            What each has left once its own rule has acted.
         answers : array of bool or bool, shape (n,)
-            Which answer to the price at all in the step.
+            Which answer at all in the step.
+        idle : bool
+            Whether those that can exchange nothing are asked, too.
         """
-        simulation, stores = self.simulation, self.stores
-        left = remainder_of(stores, done_kwh, bounds_kwh)
-        there = simulation.supplied[self.community] & answers
-        self.left = Remainder(
-            left.usable_kwh,
-            np.where(there, left.lower_kwh, 0.0),
-            np.where(there, left.upper_kwh, 0.0),
-        )
-        there &= self.left.lower_kwh < self.left.upper_kwh
-        names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
-        columns = {name: each_or_one(stores, name) for name in names}
-        self._groups = []
-        for m in range(len(simulation.setting.communities)):
-            rows = np.flatnonzero(there & (self.community == m))
-            self._groups.append(
-                RemainingStores(
-                    self.who, rows, left.usable_kwh[rows], left.lower_kwh[rows],
-                    left.upper_kwh[rows],
-                    **{name: _of(column, rows) for name, column in columns.items()},
-                    population=stores,
-                )
-            )  # fmt: skip
+        there = self.simulation.supplied[self.community] & answers
+        lower, upper = np.where(there, left.lower_kwh, 0.0), np.where(there, left.upper_kwh, 0.0)
+        self.left = Remainder(left.usable_kwh, lower, upper)
+        self.exchange_kwh = np.zeros(len(there))
+        asked = np.ones(len(there), dtype=np.bool_) if idle else there & (lower < upper)
+        columns = {name: self._column(name) for name in WORTH}
+        self._groups = [
+            self._group(np.flatnonzero(asked & (self.community == m)), columns)
+            for m in range(self.places)
+        ]
         return self._groups
 
-    def take(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+    def _column(self, name: str) -> PerStore:
+        stores = self.stores
+        held: PerStore = (
+            each_or_one(stores, name) if isinstance(stores, Population) else stores[name]
+        )
+        return held
+
+    def _group(self, rows: Rows, columns: Mapping[str, PerStore]) -> AnsweringStores:
+        """Return some stores as those that answer together."""
+        left, who = self.left, self.names.who
+        worth: dict[str, Any] = {
+            name: held if isinstance(held, float) else held[rows] for name, held in columns.items()
+        }
+        bounds = left.usable_kwh[rows], left.lower_kwh[rows], left.upper_kwh[rows]
+        if isinstance(self.stores, Population):
+            return RemainingStores(who, rows, *bounds, **worth, population=self.stores)
+        return AnsweringStores(who, rows, *bounds, **worth)
+
+    def take(self, exchange_kwh: Sequence[Each]) -> None:
         """Take over what those that were offered exchange, and draw it."""
         for group, energy in zip(self._groups, exchange_kwh, strict=True):
             self.exchange_kwh[group.rows] = energy
-        self.simulation.draw(self.column, self.community, self.nodes, self.exchange_kwh)
+        self.simulation.draw(self.names.column, self.community, self.nodes, self.exchange_kwh)
 
-    def of_communities(self) -> NDArray[np.float64]:
+    @property
+    def charged_kwh(self) -> Each:
+        """What each charges, shape (n,) [kWh]."""
+        return np.maximum(self.exchange_kwh, 0.0)
+
+    @property
+    def discharged_kwh(self) -> Each:
+        """What each discharges, shape (n,) [kWh]."""
+        return np.maximum(0.0 - self.exchange_kwh, 0.0)
+
+    def of_communities(self) -> Each:
         """Return what they exchange together [kWh], shape (communities,)."""
-        count = len(self.simulation.setting.communities)
-        return np.bincount(self.community, self.exchange_kwh, count)
+        return np.bincount(self.community, self.exchange_kwh, self.places)
 
     def pay(self) -> None:
         """Let them pay for what they draw, and be paid for what they deliver."""
-        simulation = self.simulation
+        simulation, payer = self.simulation, self.names.payer
         exchanged, price = self.of_communities(), simulation.market.decision.community_price
         for m in simulation.supplied_communities:
-            if m in self.community:
-                name = simulation.setting.communities[m]
+            if m in self.inhabited:
+                place = simulation.setting.communities[m]
                 simulation.ledger.pay(
-                    simulation.step_index, f"{self.scheme}_response", f"{self.payer}@{name}",
-                    f"aggregator@{name}", float(exchanged[m]), float(price[m]),
+                    simulation.step_index, f"{self.names.figures}_response", f"{payer}@{place}",
+                    f"aggregator@{place}", float(exchanged[m]), float(price[m]),
                 )  # fmt: skip
 
     def sums(self) -> dict[str, float]:
         """Return what they charge, discharge and pay at the price of the step."""
-        exchange = self.exchange_kwh
+        prefix = f"{self.names.figures}_response"
         bill = self.simulation.paid_price() * self.of_communities()
         return {
-            f"{self.scheme}_response_charged_kwh": float(np.maximum(exchange, 0.0).sum()),
-            f"{self.scheme}_response_discharged_kwh": float(np.maximum(-exchange, 0.0).sum()),
-            f"{self.scheme}_response_bill": float(bill.sum()),
+            f"{prefix}_charged_kwh": float(self.charged_kwh.sum()),
+            f"{prefix}_discharged_kwh": float(self.discharged_kwh.sum()),
+            f"{prefix}_bill": float(bill.sum()),
         }
 
-    def record(self, writer: RowWriter, recorded: int | None = None) -> None:
-        """Write what each had left, and what it exchanged."""
-        rows = slice(recorded)
-        count = len(self.exchange_kwh[rows])
-        if count == 0:
+    def record(self, writer: RowWriter, written: Rows | slice = slice(None)) -> None:
+        """Write what groups exchanged, and what some stores had left and exchanged.
+
+        Parameters
+        ----------
+        writer : RowWriter
+            Where rows go.
+        written : array of int or slice
+            The stores that are written one by one.
+        """
+        simulation, listed, left = self.simulation, self.listed, self.left
+        about = {
+            "step": simulation.step_index, "strategy": simulation.strategy,
+            "scheme": self.names.scheme,
+        }  # fmt: skip
+        count = len(listed.groups)
+        flows = {"charged_kwh": self.charged_kwh, "discharged_kwh": self.discharged_kwh}
+        writer.add(
+            "store_answer_sums",
+            about
+            | {
+                "group": [group for group, _ in listed.groups],
+                "storage": [storage for _, storage in listed.groups],
+            }
+            | {name: np.bincount(listed.group, flow, count) for name, flow in flows.items()},
+        )
+        owner = listed.owner[written]
+        if not len(owner):
             return
         writer.add(
             "store_answers",
-            {
-                "step": self.simulation.step_index,
-                "strategy": self.simulation.strategy,
-                "scheme": self.scheme,
-                "store": np.arange(count),
-                "usable_kwh": self.left.usable_kwh[rows],
-                "lower_kwh": self.left.lower_kwh[rows],
-                "upper_kwh": self.left.upper_kwh[rows],
-                "exchange_kwh": self.exchange_kwh[rows],
+            about
+            | {
+                "owner": owner,
+                "storage": Coded(listed.storage[written], listed.storages),
+                "usable_kwh": left.usable_kwh[written],
+                "lower_kwh": left.lower_kwh[written],
+                "upper_kwh": left.upper_kwh[written],
+                "exchange_kwh": self.exchange_kwh[written],
             },
         )
 
 
-def _of(column: PerStore, rows: NDArray[np.intp]) -> PerStore:
-    """Return a quantity of some stores."""
-    return column if isinstance(column, float) else column[rows]
+def one_store_each(storage: str, group: Rows, groups: Sequence[str]) -> StoreList:
+    """Return the list of stores of which each owner has one.
+
+    Parameters
+    ----------
+    storage : str
+        What all of them are called.
+    group : array of int, shape (n,)
+        The group of each owner.
+    groups : sequence of str
+        Names of the groups.
+    """
+    owner, same = np.arange(len(group)), np.zeros(len(group), dtype=np.intp)
+    return StoreList(owner, same, [storage], group, [(name, storage) for name in groups])

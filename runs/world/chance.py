@@ -49,7 +49,8 @@ class Chance:
         self._sky = np.zeros(places)
         self.step_h = setting.calendar.step_h
         noises = setting.scenario.chance.demand_noise
-        self._clouds = setting.scenario.chance.cloudiness
+        # Clouds matter only where somebody generates under them.
+        self._clouds = setting.scenario.chance.cloudiness if setting.scenario.sunlit else None
         self._feeders = setting.scenario.chance.feeder_outages
         growths = setting.scenario.growth.demand_per_year
         self._noise = {kind: getattr(noises, kind.scenario_name) for kind in consumers}
@@ -69,7 +70,7 @@ class Chance:
 
     def _change_sky(self, step: int) -> None:
         clouds = self._clouds
-        if clouds is None or not self.setting.scenario.sunlit:
+        if clouds is None:
             return
         places = self.setting.communities
         names = ("all communities",) if clouds.common else places

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid import Grid
+from hmesh.environment.road_map import RoadMap
 from hmesh.environment.roads import RoadNetwork
 from hmesh.environment.streams import Streams
 from hmesh.markets.generation_cost import GenerationCost
@@ -21,6 +21,7 @@ from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.world.city_grid import make_city_grid
 from hmesh.runs.world.members import Members, make_members
+from hmesh.runs.world.places import roads_of
 from hmesh.runs.world.tariff import measured_tariff
 
 
@@ -50,7 +51,7 @@ class Setting:
     communities: tuple[str, ...]
     grid: Grid
     community_nodes: NDArray[np.intp]
-    roads: RoadNetwork
+    roads: RoadNetwork | RoadMap
     members: Members
     cost: GenerationCost
     bounds: PriceBounds
@@ -84,7 +85,7 @@ def make_setting(scenario: Scenario) -> Setting:
     calendar = calendar_of(scenario)
     streams = Streams(scenario.seed)
     communities = tuple(scenario.communities)
-    city, roads = make_city_grid(scenario), _roads(scenario)
+    city, roads = make_city_grid(scenario), roads_of(scenario)
     prices, cost = scenario.prices, scenario.generation_cost
     held: dict[str, Any] = {}
     setting = Setting(
@@ -109,10 +110,3 @@ def make_setting(scenario: Scenario) -> Setting:
         make, section = scheme(name).part("setting"), scenario.section(name)
         held[name] = section if make is None else make(section, setting)
     return setting
-
-
-def _roads(scenario: Scenario) -> RoadNetwork:
-    graph: nx.Graph[str] = nx.Graph()
-    graph.add_nodes_from(scenario.communities)
-    graph.add_edges_from((*road.between, {"km": road.km}) for road in scenario.roads)
-    return RoadNetwork(graph)

@@ -1,6 +1,6 @@
 """The trips of a run, made from what its scenario says about travel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from hmesh.environment.distributions import discrete
 from hmesh.environment.drawn_trips import DrawnTrips
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.growth import Growth
-from hmesh.environment.roads import RoadNetwork
+from hmesh.environment.road_map import RoadMap
+from hmesh.environment.roads import RoadNetwork, Ways
 from hmesh.environment.streams import Streams
 from hmesh.environment.travel_day import Discrete, Distribution, Histogram, Purpose, TravelDay
 from hmesh.environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
@@ -26,12 +27,14 @@ from hmesh.runs.scenarios.travel_section import (
     PurposeSettings,
     TravelDaySettings,
 )
+from hmesh.runs.world.places import roads_of
 
 
-def plans_of(scenario: Scenario) -> DayPlans:
+def plans_of(scenario: Scenario, roads: Ways | None = None) -> DayPlans:
     """Return the day plans of a scenario; a blank one where vehicles follow none, or are none.
 
-    A file that the scenario names is read in any case.
+    A file that the scenario names is read in any case. Lengths that it leaves out are those of the
+    roads; without `roads` these are made from the scenario.
 
     Raises
     ------
@@ -49,6 +52,7 @@ def plans_of(scenario: Scenario) -> DayPlans:
             tuple(scenario.communities),
             holidays=scenario.holidays is not None,
             school_holidays=scenario.school_terms is not None,
+            ways=roads_of(scenario) if roads is None and file is not None else roads,
         )
     return DayPlans.blank(travel.kind)
 
@@ -56,13 +60,15 @@ def plans_of(scenario: Scenario) -> DayPlans:
 def travel_problems(scenario: Scenario, calendar: Calendar) -> list[Problem]:
     """Return what is wrong with the files that travel takes its trips from."""
     try:
-        plans = plans_of(scenario)
+        roads = roads_of(scenario)
+        plans = plans_of(scenario, roads)
         if isinstance(scenario.travel, DrawnTravel) and scenario.vehicles.expected(scenario):
             _Fitted(scenario, scenario.travel, plans, tuple(scenario.communities))
         elif isinstance(scenario.travel, DiaryTravel):
             file = scenario.path_of(scenario.travel.file)
             once = scenario.travel.deal == "once"
-            read_diaries(file, tuple(scenario.communities), calendar, each_person=once)
+            names = tuple(scenario.communities)
+            read_diaries(file, names, calendar, each_person=once, ways=roads)
     except InputError as error:
         return list(error.problems)
     return []
@@ -100,7 +106,7 @@ def trips_of(
     plans: DayPlans,
     calendar: Calendar,
     streams: Streams,
-    roads: RoadNetwork,
+    roads: RoadNetwork | RoadMap,
     vehicles: int,
     growth: Growth | None,
 ) -> TripSource | None:
@@ -115,7 +121,7 @@ def trips_of(
     if isinstance(travel, DiaryTravel):
         once, file = travel.deal == "once", scenario.path_of(travel.file)
         return DiaryTrips(
-            read_diaries(file, communities, calendar, each_person=once),
+            read_diaries(file, communities, calendar, each_person=once, ways=roads),
             vehicles,
             calendar,
             streams,
@@ -137,7 +143,8 @@ def trips_of(
         calendar,
         streams,
         speed_km_h=speed,
-        road_km=_road_km(days, roads, shares > 0),
+        road_km=_between(days, roads, shares > 0, roads.distance_km),
+        road_h=_road_h(days, roads, shares > 0) if speed is None else None,
         day_begins_h=travel.day_begins_h,
         growth=growth,
     )
@@ -175,10 +182,15 @@ class _Fitted:
             problems += error.problems
         if problems:
             raise InputError(problems)
-        self.speed = travel.speed_km_h if travel.speed_km_h is not None else speeds[0]
+        self.speed = travel.speed_km_h
+        if self.speed is None and speeds:
+            self.speed = speeds[0]
 
-    def days(self) -> tuple[dict[DayKind, TravelDay], float]:
-        """Return how vehicles travel on each kind of day on which they do, and how fast."""
+    def days(self) -> tuple[dict[DayKind, TravelDay], float | None]:
+        """Return how vehicles travel on each kind of day on which they do, and how fast.
+
+        The speed is None where it is that of the road network.
+        """
         given = self.travel.days
         days: dict[DayKind, TravelDay] = {}
         for kind in DAY_KINDS:
@@ -251,10 +263,22 @@ def _drawn(given: Any) -> Distribution:
     return distribution
 
 
-def _road_km(
-    days: Mapping[DayKind, TravelDay], roads: RoadNetwork, homes: NDArray[np.bool_]
+def _road_h(
+    days: Mapping[DayKind, TravelDay], roads: RoadNetwork | RoadMap, homes: NDArray[np.bool_]
 ) -> NDArray[np.float64] | None:
-    """Return the lengths of the roads between communities, where trips are as long [km]."""
+    """Return the travel times of the roads between communities, where trips are as long [h]."""
+    if not isinstance(roads, RoadMap):
+        raise ValueError("only a road network has speeds")
+    return _between(days, roads, homes, roads.travel_h)
+
+
+def _between(
+    days: Mapping[DayKind, TravelDay],
+    roads: RoadNetwork | RoadMap,
+    homes: NDArray[np.bool_],
+    quantity: Callable[[str, str], float],
+) -> NDArray[np.float64] | None:
+    """Return a quantity of the ways between communities, where trips are as long as the road."""
     by_road = [day for day in days.values() if day.trip_km is None and not day.tour_km]
     if not by_road:
         return None
@@ -277,7 +301,7 @@ def _road_km(
             problems[Problem("travel", message, "trip_km, or destinations elsewhere")] = None
             continue
         try:
-            lengths[origin, destination] = roads.distance_km(names[origin], names[destination])
+            lengths[origin, destination] = quantity(names[origin], names[destination])
         except InputError as error:
             problems.update(dict.fromkeys(error.problems))
     if problems:

@@ -1,7 +1,6 @@
 """What a battery may exchange in a step, and what it holds afterwards."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.runs.audits.reference.stores import Array, Numbers
 
@@ -35,6 +34,9 @@ def most_discharge(
     return np.minimum(spare * discharge_efficiency, rated_kwh)
 
 
-def plugged_rating(power_kw: Numbers, step_h: float, plugged: NDArray[np.bool_]) -> Array:
-    """Return what the plug lets pass in a step [kWh], nothing where it is not plugged in."""
-    return np.where(plugged, np.asarray(power_kw) * step_h, 0.0)
+def plugged_rating(power_kw: Numbers, step_h: float, plugged_part: Array) -> Array:
+    """Return what the plug lets pass in the part of a step in which it is plugged in [kWh]."""
+    in_use = np.greater(plugged_part, 0.0)
+    # A rating may be infinite, of which no part is nothing.
+    hours = np.where(in_use, plugged_part * step_h, 1.0)
+    return np.where(in_use, power_kw * hours, 0.0)

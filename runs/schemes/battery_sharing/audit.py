@@ -5,26 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores, KnownStores
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.schemes.battery_sharing.audit_answers import check_answers
 from hmesh.runs.schemes.battery_sharing.audit_days import check_days
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
-from hmesh.runs.schemes.step_rows import first_recorded
-from hmesh.runs.schemes.store_answer_audit import (
-    StoreAnswerAudit,
-    nodes_of,
-    paid_answers_kwh,
-    response_payments,
-)
+from hmesh.runs.schemes.step_rows import BATTERY, first_recorded
 from hmesh.runs.strategy_names import strategies_within
 
 ENERGIES = (
@@ -59,7 +52,6 @@ class BatteryAudit(SchemeAudit):
         self.by_step: Figures = {}
         self.of_run: Figures = {}
         self.at: Columns | None = None
-        self.answers_of: StoreAnswerAudit | None = None
         self.answers_beside = given.price_response is not None
         self.response = np.zeros(shape)
         self._used = [s for s, name in enumerate(self.strategies) if name != "no_battery"]
@@ -70,13 +62,11 @@ class BatteryAudit(SchemeAudit):
             told = f"only {recorded:,} of {count:,} buildings are written down"
             self.tallies.tell(FILE_GONE if setting is None else told)
             self._from_ledger(run)
-            if given.price_response is not None:
-                self.response = paid_answers_kwh(run, inputs, ["battery_sharing"])
+            self._read_answers(run, None, recorded)
         else:
             self.setting = setting
             self.at = self._read(run, count)
-            if given.price_response is not None:
-                self._read_answers(run, given.price_response)
+            self._read_answers(run, setting, count)
             self._sum_up(self.at)
             self._check(run, self.at)
 
@@ -109,21 +99,6 @@ class BatteryAudit(SchemeAudit):
             found |= {(name, group): here for group in groups}
         return found
 
-    def others(self, step: int, strategy: int) -> StoresStep | None:
-        """Return its batteries that answer to a price; None where they are not known."""
-        return None if self.answers_of is None else self.answers_of.others(step, strategy)
-
-    def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community's batteries, where they answer to prices."""
-        answers = self.answers_of
-        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
-
-    def _nodes(self) -> NDArray[np.intp]:
-        """Return the node of the grid of every battery."""
-        setting = self.inputs.setting
-        assert setting is not None
-        return _of_buildings(setting.members.nodes)
-
     def payments(self) -> Sequence[Payments]:
         """Return what batteries pay for charging, and what covering loads is worth."""
         price = np.nan_to_num(self.hours["community_price"])
@@ -133,19 +108,7 @@ class BatteryAudit(SchemeAudit):
             ("consumers@{community}", "batteries@{community}"),
         )
         energies = (self.charged, self.covered, self.received)
-        answered = []
-        if self.given.price_response is not None:
-            there = [
-                m
-                for m, community in enumerate(self.inputs.scenario.communities.values())
-                if any(group.kind == "building" for group in community.members)
-            ]
-            answered.append(
-                response_payments(
-                    self.hours, "battery_sharing", "batteries", self.response,
-                    np.array(there, dtype=np.intp), self._used,
-                )
-            )  # fmt: skip
+        answered = [] if self.answers_of is None else [self.answers_of.payments()]
         return answered + [
             Payments(kind, payer, payee, energy, price * energy, energy > 0)
             for kind, (payer, payee), energy in zip(
@@ -184,30 +147,44 @@ class BatteryAudit(SchemeAudit):
         lost: NDArray[np.float64] = (1.0 - given.charge_efficiency) * into
         return lost + (1.0 / given.discharge_efficiency - 1.0) * out_of
 
-    def _read_answers(self, run: Run, response: PriceResponse) -> None:
-        """Read what batteries answer to prices."""
-        count = len(self.setting.names)
-        community = np.zeros(count, dtype=np.intp)
-        for m, rows in enumerate(self.setting.communities):
-            community[rows] = m
-        self.answers_of = StoreAnswerAudit(
-            run, self.inputs, self.hours, "battery_sharing", "batteries", community,
-            (np.full(count, response.lam), np.full(count, response.theta)),
-            (
-                np.full(count, self.given.charge_efficiency),
-                np.full(count, self.given.discharge_efficiency),
-            ),
-            self._used,
-        )  # fmt: skip
+    def _read_answers(self, run: Run, setting: BatterySetting | None, recorded: int) -> None:
+        """Read what batteries answer to prices; of each where all are written down."""
+        response, given = self.given.price_response, self.given
+        if response is None:
+            return
+        places = list(self.inputs.scenario.communities.values())
+        there = [
+            m
+            for m, place in enumerate(places)
+            if any(group.kind == "building" for group in place.members)
+        ]
+        groups = [(self.inputs.communities[m], BATTERY, m) for m in there]
+        stores = None
+        if setting is not None and self.inputs.setting is not None:
+            community = np.zeros(recorded, dtype=np.intp)
+            for m, rows in enumerate(setting.communities):
+                community[rows] = m
+            stores = KnownStores(
+                [(row, BATTERY) for row in range(recorded)],
+                np.searchsorted(there, community),
+                community,
+                _of_buildings(self.inputs.setting.members.nodes),
+                response.lam,
+                response.theta,
+                np.full(recorded, given.charge_efficiency),
+                np.full(recorded, given.discharge_efficiency),
+                complete=True,
+            )
+        names = AnswerNames("battery_sharing", "batteries", "batteries", "battery_sharing")
+        self.answers_of = AnswersOfStores(
+            run, self.inputs, self.hours, names, groups, self._used, stores
+        )
         self.response = self.answers_of.of_communities()
 
     def _response_of(self, at: Columns) -> NDArray[np.float64]:
         """Return what every battery exchanges at prices [kWh], of the shape of the columns."""
-        return (
-            np.zeros_like(at["load_kwh"])
-            if self.answers_of is None
-            else self.answers_of.exchange_kwh
-        )
+        answers = self.answers_of
+        return np.zeros_like(at["load_kwh"]) if answers is None else answers.exchange_kwh
 
     def _deviations(self) -> Figures:
         """Return the standard deviations of the demand of all communities."""

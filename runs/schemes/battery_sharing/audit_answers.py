@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.battery_sharing.audit_days import BatteryDay
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
-from hmesh.runs.schemes.store_answer_audit import StoreAnswerAudit
 
 
 def check_answers(
@@ -19,7 +19,7 @@ def check_answers(
     strategies: Sequence[str],
     at: Columns,
     capacity_kwh: NDArray[np.float64],
-    answers: StoreAnswerAudit,
+    answers: AnswersOfStores,
 ) -> None:
     """Hold what batteries had left in every step against their stores and schedules.
 

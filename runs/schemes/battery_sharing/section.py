@@ -70,7 +70,7 @@ class BatterySharing(SchemeSection):
     )
 
     @property
-    def answers_of_stores(self) -> bool:
+    def stores_answer(self) -> bool:
         """Whether its stores answer to prices with what their own rule leaves."""
         return self.price_response is not None
 

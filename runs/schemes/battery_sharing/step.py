@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BatteryBank, BuildingBattery
 from hmesh.agents.consumer import Building
+from hmesh.agents.remaining_stores import remainder_of
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import charged
@@ -21,8 +22,8 @@ from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_ex
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
-from hmesh.runs.schemes.step_rows import first_recorded
-from hmesh.runs.schemes.store_answers import StoreAnswers
+from hmesh.runs.schemes.step_rows import BATTERY, first_recorded
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 METER = "grid"
+ANSWERING = StoreNames(
+    "battery_sharing", "batteries", "batteries", "battery_sharing", "home_storage_kwh"
+)
 
 
 class BatterySharingScheme(Scheme):
@@ -79,9 +83,11 @@ class BatterySharingScheme(Scheme):
         count = len(self.batteries)
         self.answers: StoreAnswers | None = None
         if self.shared.given.price_response is not None and self.strategy != "no_battery":
+            inhabited, group = np.unique(self.community, return_inverse=True)
+            names = [setting.communities[m] for m in inhabited.tolist()]
             self.answers = StoreAnswers(
-                simulation, "battery_sharing", "batteries", self.batteries, self.community,
-                self.nodes, "home_storage_kwh",
+                simulation, ANSWERING, self.batteries, one_store_each(BATTERY, group, names),
+                self.community, self.nodes,
             )  # fmt: skip
             self.answer_nodes = self.answers.answer_nodes
         self._plan_kwh = np.zeros((count, 0))
@@ -150,7 +156,7 @@ class BatterySharingScheme(Scheme):
         )
         bounds = [bank.exchange_bounds() for bank in self.banks]
         lower, upper = (np.concatenate(each) for each in zip(*bounds, strict=True))
-        self.answering = self.answers.offer(done, (lower, upper))
+        self.answering = self.answers.offer(remainder_of(own, done, (lower, upper)))
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what batteries exchange at the price of the step."""
@@ -349,7 +355,7 @@ class BatterySharingScheme(Scheme):
         write_step(writer, self)
         if self.answers is not None:
             wanted = self.setting.scenario.record.buildings
-            self.answers.record(writer, first_recorded(wanted, len(self.batteries)))
+            self.answers.record(writer, slice(first_recorded(wanted, len(self.batteries))))
         if self.ends_day:
             write_exchanges(writer, self, *self._exchanged.total())
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores, KnownStores
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.price_response_section import PriceResponse
@@ -27,7 +27,7 @@ from hmesh.runs.schemes.community_storage.audit_units import StorageChecks
 from hmesh.runs.schemes.community_storage.section import CONNECTION, CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.schemes.community_storage.step import UNUSED
-from hmesh.runs.schemes.store_answer_audit import StoreAnswerAudit, nodes_of, response_payments
+from hmesh.runs.schemes.step_rows import STORAGE
 from hmesh.runs.strategy_names import strategies_within
 
 
@@ -61,7 +61,6 @@ class CommunityStorageAudit(SchemeAudit):
         # What the checks of households count; figures are asked for after checks.
         self._counted: Figures = {}
         self.tables: StorageTables = read_storage_tables(run, inputs, rules, self.used)
-        self.answers_of: StoreAnswerAudit | None = None
         self.answers_beside = rules.price_response is not None
         self.response = np.zeros(hours["net_kwh"].shape)
         if rules.price_response is not None:
@@ -70,13 +69,26 @@ class CommunityStorageAudit(SchemeAudit):
     def _read_answers(self, response: PriceResponse) -> None:
         """Read what storages answer to prices."""
         storages = self.rules.storages
-        into = np.array([storage.charge_efficiency for storage in storages])
-        out_of = np.array([storage.discharge_efficiency for storage in storages])
-        self.answers_of = StoreAnswerAudit(
-            self.run, self.inputs, self.hours, "community_storage", "storages", self.community,
-            (np.full(len(storages), response.lam), np.full(len(storages), response.theta)),
-            (into, out_of), self.used,
-        )  # fmt: skip
+        shared: CommunityStorageSetting | None = self.inputs.of_scheme("community_storage")
+        groups = [
+            (storage.name, STORAGE, m)
+            for storage, m in zip(storages, self.community.tolist(), strict=True)
+        ]
+        stores = KnownStores(
+            [(row, STORAGE) for row in range(len(storages))],
+            np.arange(len(storages)),
+            self.community,
+            np.zeros(len(storages), dtype=np.intp) if shared is None else shared.nodes,
+            response.lam,
+            response.theta,
+            np.array([storage.charge_efficiency for storage in storages]),
+            np.array([storage.discharge_efficiency for storage in storages]),
+            complete=True,
+        )
+        names = AnswerNames("community_storage", "storages", "storages", "community_storage")
+        self.answers_of = AnswersOfStores(
+            self.run, self.inputs, self.hours, names, groups, self.used, stores
+        )
         self.response = self.answers_of.of_communities()
 
     def _check_answers(self) -> Iterator[Check]:
@@ -92,9 +104,11 @@ class CommunityStorageAudit(SchemeAudit):
         rated = np.array([storage.power_kw or np.inf for storage in storages]) * self.inputs.step_h
         for k, s in enumerate(self.used):
             done = told["charge_kwh"][:, k] - told["delivered_kwh"][:, k]
+            stores = self.answers_of.stores
             usable, give, take = left_over(
-                told["stored_kwh"][:, k], done, least, most, rated, self.answers_of.efficiencies
-            )
+                told["stored_kwh"][:, k], done, least, most, rated,
+                (stores.charge_efficiency, stores.discharge_efficiency),
+            )  # fmt: skip
             if not self.rules.grid_charging:
                 take = np.zeros_like(take)
             self.answers_of.hold(slice(0, self.inputs.steps), s, usable, give, take)
@@ -123,40 +137,18 @@ class CommunityStorageAudit(SchemeAudit):
             if m in self.community
         }
 
-    def others(self, step: int, strategy: int) -> StoresStep | None:
-        """Return its storages that answer to the price of a step; None where they are not known."""
-        return None if self.answers_of is None else self.answers_of.others(step, strategy)
-
-    def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community's storages, where they answer to prices."""
-        answers = self.answers_of
-        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
-
-    def _nodes(self) -> NDArray[np.intp]:
-        """Return the node of the grid of every storage."""
-        shared: CommunityStorageSetting = self.inputs.of_scheme("community_storage")
-        return shared.nodes
-
     def payments(self) -> Sequence[Payments]:
         """Return what aggregators credit their members for what storages deliver."""
         delivered = self._of_communities(self.tables.storages["delivered_kwh"])
         there = supplied(self.hours) & np.isin(np.arange(delivered.shape[2]), self.community)
         there &= np.isin(np.arange(delivered.shape[1]), self.used)[:, None]
         price = np.nan_to_num(self.hours["community_price"])
-        answered = []
-        if self.answers_of is not None:
-            answered.append(
-                response_payments(
-                    self.hours, "community_storage", "storages", self.response, self.community,
-                    self.used,
-                )
-            )  # fmt: skip
         return (
             Payments(
                 "shared_storage", "aggregator@{community}", "consumers@{community}",
                 delivered, price * delivered, there,
             ),
-            *answered,
+            *([] if self.answers_of is None else [self.answers_of.payments()]),
         )  # fmt: skip
 
     def figures(self) -> tuple[Figures, Figures]:

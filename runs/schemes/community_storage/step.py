@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.remaining_stores import remainder_of
 from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.storage_controllers import StorageControllers
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
@@ -19,7 +20,8 @@ from hmesh.runs.schemes.community_storage.records import (
 )
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
-from hmesh.runs.schemes.store_answers import StoreAnswers
+from hmesh.runs.schemes.step_rows import STORAGE
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
+ANSWERING = StoreNames(
+    "community_storage", "storages", "storages", "community_storage", "shared_storage_kwh"
+)
 UNUSED, NORMAL, OPTIMAL = (
     "no_community_storage", "community_storage_normal", "community_storage_optimal",
 )  # fmt: skip
@@ -75,9 +80,11 @@ class CommunityStorageSharing(Scheme):
         )
         self.answers: StoreAnswers | None = None
         if self.rules.price_response is not None and self.used:
+            names = self.shared.names
             self.answers = StoreAnswers(
-                simulation, "community_storage", "storages", self.controllers.population,
-                self.shared.community, self.shared.nodes, "shared_storage_kwh",
+                simulation, ANSWERING, self.controllers.population,
+                one_store_each(STORAGE, np.arange(len(names)), names),
+                self.shared.community, self.shared.nodes,
             )  # fmt: skip
             self.answer_nodes = self.answers.answer_nodes
         # What was read of late, the reading of a step at its number modulo the length.
@@ -138,7 +145,8 @@ class CommunityStorageSharing(Scheme):
         self.answers.begin_step()
         controllers = self.controllers
         bounds = controllers.answer_bounds()
-        self.answering = self.answers.offer(controllers.exchange_kwh, bounds)
+        left = remainder_of(controllers.population, controllers.exchange_kwh, bounds)
+        self.answering = self.answers.offer(left)
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what storages exchange at the price of the step."""

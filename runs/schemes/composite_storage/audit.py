@@ -10,11 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import ResponseTables, read_responses
+from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.house_dispatch import (
     battery_after,
     electricity_lacks,
@@ -23,10 +22,10 @@ from hmesh.runs.audits.reference.house_dispatch import (
 )
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stated_bills import BillAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.composite_storage.audit_answers import check_house_answers
-from hmesh.runs.schemes.composite_storage.audit_bills import BillAudit
+from hmesh.runs.schemes.composite_storage.audit_answers import hold_house_answers, known_stores
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
@@ -70,47 +69,33 @@ class CompositeStorageAudit(SchemeAudit):
         self.recorded = 0
         if self.setting is not None:
             self.recorded = first_recorded(inputs.scenario.record.houses, self.setting.houses)
-        self.responses = self._read_responses()
+        self.answers_of = self._read_answers()
         if settings.price_response is not None:
             self.answers_beside = True
             self.parties = [*PARTIES, *(f"houses@{name}" for name in inputs.communities)]
 
-    def _read_responses(self) -> ResponseTables | None:
+    def _read_answers(self) -> AnswersOfStores | None:
         """Return what batteries and tanks exchanged at the price of the step, if they answer."""
-        settings = self.settings.price_response
-        if settings is None or self.setting is None:
+        settings, setting = self.settings.price_response, self.setting
+        if settings is None:
             return None
-        pairs = [
+        groups = [
             (group, storage, m)
             for group, m in zip(self.groups, self.community, strict=True)
             for storage in RESPONDING
         ]
-        stores = [(house, storage) for storage in RESPONDING for house in range(self.recorded)]
-        where = np.tile(self.setting.community[: self.recorded], 2)
-        own = self.settings.devices
-        eta = np.repeat([own.battery_efficiency, own.tank_efficiency], self.recorded)
-        return read_responses(
-            self.run, self.inputs, self.hours, settings, "composite_storage", pairs, stores,
-            where, eta, eta, complete=self.recorded == self.setting.houses,
-        )  # fmt: skip
-
-    def others(self, step: int, strategy: int) -> OthersStep | None:
-        """Return the batteries and tanks that answer to the price of a step."""
-        answers = self.responses
-        return None if answers is None else answers.of_step("houses", step, strategy)
-
-    def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community, which feeds all houses that answer."""
-        setting = self.inputs.setting
-        return None if self.responses is None or setting is None else setting.community_nodes
+        stores = None if setting is None else known_stores(setting, settings, self.recorded)
+        names = AnswerNames("composite_storage", "houses", "houses", "house", idle=True)
+        used = range(len(self.strategies))
+        return AnswersOfStores(self.run, self.inputs, self.hours, names, groups, used, stores)
 
     def _answered(self, storage: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what groups charge and discharge of a storage at the price of the step [kWh]."""
-        if self.responses is None:
+        if self.answers_of is None:
             nothing = np.zeros(self.sums["import_kwh"].shape)
             return nothing, nothing
-        mine = [k for k, (_, name) in enumerate(self.responses.pairs) if name == storage]
-        return self.responses.charged_kwh[:, :, mine], self.responses.discharged_kwh[:, :, mine]
+        mine = [k for k, (_, name) in enumerate(self.answers_of.pairs) if name == storage]
+        return self.answers_of.charged_kwh[:, :, mine], self.answers_of.discharged_kwh[:, :, mine]
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what houses use, generate and store [kWh], of the shape of the hours."""
@@ -119,7 +104,7 @@ class CompositeStorageAudit(SchemeAudit):
             "fixed_load_kwh": self._placed(sums["appliances_kwh"] + sums["heat_pump_kwh"]),
             "generation_kwh": 0.0 - self._placed(sums["generation_kwh"]),
             "home_storage_kwh": self._placed(sums["charge_kwh"] - sums["discharge_kwh"])
-            + (0.0 if self.responses is None else self.responses.in_communities()),
+            + (0.0 if self.answers_of is None else self.answers_of.of_communities()),
         }
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
@@ -128,7 +113,7 @@ class CompositeStorageAudit(SchemeAudit):
         names = self.inputs.communities
         return {
             (names[m], name): net[:, :, g]
-            + (0.0 if self.responses is None else self.responses.of_group(name))
+            + (0.0 if self.answers_of is None else self.answers_of.of_group(name))
             for g, (m, name) in enumerate(zip(self.community, self.groups, strict=True))
         }
 
@@ -155,9 +140,9 @@ class CompositeStorageAudit(SchemeAudit):
     def payments(self) -> Sequence[Payments]:
         """Return what houses pay by their bills, and for what storages answer."""
         bill = self._bill()
-        if not bill or self.responses is None:
+        if not bill or self.answers_of is None:
             return bill
-        return [self.responses.payments("house_response", "houses"), *bill]
+        return [self.answers_of.payments(), *bill]
 
     def _bill(self) -> Sequence[Payments]:
         """Return what houses pay for purchases, by month and as tax, and get for feed-in."""
@@ -204,7 +189,10 @@ class CompositeStorageAudit(SchemeAudit):
     @cached_property
     def _bills(self) -> BillAudit:
         assert self.setting is not None
-        return BillAudit(self.inputs, self.setting, self.settings.tariff)
+        bill, where = self.setting.bill, self.setting.community
+        kinds = () if bill.monthly is None else bill.monthly.kinds
+        tariff = self.settings.tariff
+        return BillAudit(self.inputs, tariff, bill.energy, where, kinds, "house")
 
     @cached_property
     def _energy_prices(self) -> NDArray[np.float64]:
@@ -235,8 +223,8 @@ class CompositeStorageAudit(SchemeAudit):
         """Return the figures of the summary, by step and of the run."""
         of_all = {name: values.sum(axis=2) for name, values in self.sums.items()}
         by_step: Figures = {f"house_{name}": of_all[name] for name in ENERGIES}
-        if self.responses is not None:
-            by_step |= self.responses.figures("house")
+        if self.answers_of is not None:
+            by_step |= self.answers_of.figures()
         if self.inputs.reliable:
             by_step["counts.houses_unheard"] = np.zeros(of_all["import_kwh"].shape)
         if self.settings.manager == "rule_based":
@@ -305,7 +293,7 @@ class CompositeStorageAudit(SchemeAudit):
             return None
         return HouseReplay(
             self.run, self.inputs, setting, self.strategies, self.recorded,
-            self.hours["community_price"], self.responses,
+            self.hours["community_price"], self.answers_of,
         )  # fmt: skip
 
     def checks(self) -> Iterator[Check]:
@@ -316,7 +304,7 @@ class CompositeStorageAudit(SchemeAudit):
             yield Check(f"{PREFIX}house by house", None, np.nan, 0.0, "", note=FILE_GONE)
             return
         yield self._needs(setting)
-        yield from self._bills.checks()
+        yield from self._bills.checks(PREFIX)
         assert self.replay is not None
         if setting.bill.monthly is not None and self.replay.recorded < setting.houses:
             note = f"only {self.replay.recorded:,} of {setting.houses:,} houses are written down"
@@ -324,10 +312,9 @@ class CompositeStorageAudit(SchemeAudit):
         behaving = behaviours_of(self.inputs, "composite_storage")
         yield from self.replay.checks(supplied(self.hours), self.sums, by_rules=not behaving)
         yield from by_design(behaving, "managers", ["managers decide by their rules"])
-        if self.responses is not None:
-            yield from check_house_answers(
-                self.responses, setting, self.strategies, self.replay.rows
-            )
+        if self.answers_of is not None:
+            hold_house_answers(self.answers_of, setting, self.strategies, self.replay.rows)
+            yield from self.answers_of.checks()
         asked = self.hours["community_price"]
         yield check_house_messages(
             self.run, self.inputs, setting, self.strategies, self.sums, asked

@@ -1,26 +1,59 @@
-"""What batteries and tanks of houses answered to the price of the step, and could have."""
+"""What batteries and tanks of houses could answer to the price of the step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from hmesh.runs.audits.answers_of_stores import ResponseTables, pairs_of, room_beside
-from hmesh.runs.audits.audit_report import Check
+from hmesh.runs.audits.answers_of_stores import (
+    AnswersOfStores,
+    KnownStores,
+    room_beside,
+    whole_pairs,
+)
 from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.scenarios.price_response_section import PriceResponse
+from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 
 
-def check_house_answers(
-    responses: ResponseTables,
+def known_stores(
+    setting: CompositeStorageSetting, settings: PriceResponse, recorded: int
+) -> KnownStores:
+    """Return the batteries of houses that are written down, and then their tanks."""
+    names = [group.name for group in setting.settings.groups]
+    keys = [(house, storage) for storage in RESPONDING for house in range(recorded)]
+    sizes = [
+        (name, each.start, each.stop - each.start)
+        for name, each in zip(names, setting.groups, strict=True)
+    ]
+    written = [max(min(recorded - first, count), 0) for _, first, count in sizes]
+    own = setting.settings.devices
+    eta = np.repeat([own.battery_efficiency, own.tank_efficiency], recorded)
+    pairs = [(name, storage) for name in names for storage in RESPONDING]
+    return KnownStores(
+        keys,
+        whole_pairs(pairs, keys, sizes, written),
+        np.tile(setting.community[:recorded], 2),
+        np.tile(setting.node[:recorded], 2),
+        settings.lam,
+        settings.theta,
+        eta,
+        eta,
+        complete=recorded == setting.houses,
+    )
+
+
+def hold_house_answers(
+    answers: AnswersOfStores,
     setting: CompositeStorageSetting,
     strategies: Sequence[str],
     rows: Columns,
-) -> Iterator[Check]:
-    """Check what storages answered against what suits them, and what they could do.
+) -> None:
+    """Compare what storages had left by the tables with what houses leave of them.
 
     Parameters
     ----------
-    responses
+    answers
         What the tables say of answers.
     setting
         The houses before anybody acts.
@@ -29,26 +62,11 @@ def check_house_answers(
     rows
         Columns of house_steps, of shape (steps, strategies, houses written down).
     """
-    recorded = len(responses.stores) // 2
-    yield responses.check_answers(
-        "houses with storages: batteries and tanks answer as suits them best"
-    )
-    if recorded:
-        rooms = [_room(setting, name, s, rows) for s, name in enumerate(strategies)]
-        yield responses.check_room(
-            "houses with storages: they answer with what houses leave of them",
-            *(np.stack(column, axis=1) for column in zip(*rooms, strict=True)),
-        )
-    names = [group.name for group in setting.settings.groups]
-    sizes = [
-        (name, each.start, each.stop - each.start)
-        for name, each in zip(names, setting.groups, strict=True)
-    ]
-    written = [max(min(recorded - first, count), 0) for _, first, count in sizes]
-    yield responses.check_sums(
-        "houses with storages: answers of groups are the sum of their houses'",
-        pairs_of(responses.pairs, responses.stores, sizes, written),
-    )
+    if not len(answers.stores):
+        return
+    for s, name in enumerate(strategies):
+        usable, give, take = _room(setting, name, s, rows)
+        answers.hold(slice(0, answers.inputs.steps), s, usable, give, take)
 
 
 def _room(
@@ -66,13 +84,13 @@ def _room(
         mine["charge_kwh"], mine["discharge_kwh"], eta, eta,
     )  # fmt: skip
     kept = (1.0 - devices.tank_loss_per_h) ** setting.step_h * mine["tank_kwh"]
-    usable, lower, upper = room_beside(
+    usable, give, take = room_beside(
         kept, 0.0 * one, tank * one, devices.tank_power_per_kwh * tank * setting.step_h * one,
         mine["tank_charge_kwh"], mine["tank_discharge_kwh"], eta_tank, eta_tank,
     )  # fmt: skip
     pump, cop = mine["heat_pump_kwh"], devices.cop
-    lower = np.where(-lower > cop * pump, -pump, lower / cop)
+    give = np.where(give > cop * pump, pump, give / cop)
     most = np.maximum(devices.heat_pump_kw * setting.step_h - pump, 0.0)
-    upper = np.where(upper > cop * most, most, upper / cop)
-    tanks = (usable / cop, lower, upper)
+    take = np.where(take > cop * most, most, take / cop)
+    tanks = (usable / cop, give, take)
     return [np.concatenate(both, axis=1) for both in zip(battery, tanks, strict=True)]

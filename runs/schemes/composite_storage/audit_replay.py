@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import ResponseTables
+from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.house_dispatch import (
     Prices,
@@ -77,7 +77,7 @@ class HouseReplay:
         How many houses, counted from the first, are written down.
     community_price
         What every community asked, of the shape of the hours [money/kWh].
-    responses
+    answers_of
         What batteries and tanks exchanged at the price of the step, where they answer.
     """
 
@@ -89,9 +89,9 @@ class HouseReplay:
         strategies: Sequence[str],
         recorded: int,
         community_price: NDArray[np.float64],
-        responses: ResponseTables | None = None,
+        answers_of: AnswersOfStores | None = None,
     ) -> None:
-        self.community_price, self.responses = community_price, responses
+        self.community_price, self.answers_of = community_price, answers_of
         self.inputs, self.setting, self.strategies = inputs, setting, strategies
         self.recorded = recorded
         self.sample = sample_of(recorded, [rows.start for rows in setting.groups])
@@ -260,9 +260,9 @@ class HouseReplay:
 
         Of shape (steps, 2, houses written down), above 0 where drawn.
         """
-        if self.responses is None:
+        if self.answers_of is None:
             return np.zeros((self.inputs.steps, 2, self.recorded))
-        exchange = self.responses.of_stores["exchange_kwh"][:, s]
+        exchange = self.answers_of.exchange_kwh[:, s]
         return exchange.reshape(self.inputs.steps, 2, self.recorded)
 
     def _devices(self, there: NDArray[np.bool_]) -> Check:
@@ -428,7 +428,7 @@ class HouseReplay:
 
     def _no_foresight(self) -> str:
         """Return why the cheapest dispatch is not that of houses, if so."""
-        if self.responses is not None:
+        if self.answers_of is not None:
             return "storages exchange energy at the price of the step as well"
         if self.setting.local:
             return "houses pay the prices of communities, which nobody knows ahead"

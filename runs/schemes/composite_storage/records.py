@@ -10,7 +10,6 @@ from hmesh.runs.schemes.step_rows import first_recorded, write_rows
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.composite_storage.step import CompositeStorageHouses
-    from hmesh.runs.schemes.store_responses import StoreResponses
 
 
 # The storages of a house that answer to the price of the step.
@@ -47,31 +46,12 @@ def write_step(writer: RowWriter, scheme: "CompositeStorageHouses") -> None:
     names = [group.name for group in scheme.setting.settings.groups]
     write_rows(writer, scheme, "house_sums", {"group": names} | scheme.by_group | in_groups)
     count = _recorded(scheme)
-    if scheme.responses is not None:
-        _write_responses(writer, scheme, scheme.responses, count)
+    if scheme.answers is not None:
+        written = np.arange(count)
+        scheme.answers.record(writer, np.append(written, scheme.setting.houses + written))
     if count:
         rows = {"house": np.arange(count)} | scheme.energies_kwh | stored
         write_rows(writer, scheme, "house_steps", rows, count)
-
-
-def _write_responses(
-    writer: RowWriter, scheme: "CompositeStorageHouses", responses: "StoreResponses", count: int
-) -> None:
-    """Write what batteries and tanks exchange at the price of the step."""
-    houses = scheme.setting.houses
-    everyone = np.arange(houses)
-    written = np.concatenate([np.arange(count), houses + np.arange(count)])
-    storage = np.repeat([0, 1], houses)
-    responses.record(writer, np.tile(everyone, 2), storage, RESPONDING, written)
-    groups = zip(scheme.setting.settings.groups, scheme.setting.groups, strict=True)
-    responses.record_sums(
-        writer,
-        [
-            (group.name, name, k * houses + everyone[rows])
-            for group, rows in groups
-            for k, name in enumerate(RESPONDING)
-        ],
-    )
 
 
 def _recorded(scheme: "CompositeStorageHouses") -> int:

@@ -12,7 +12,6 @@ from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.house_programme import Stored
-from hmesh.runs.schemes.composite_storage.bill_parts import house_bill
 from hmesh.runs.schemes.composite_storage.section import (
     CompositeStorage,
     StorageHouseGroup,
@@ -21,6 +20,7 @@ from hmesh.runs.schemes.composite_storage.section import (
 from hmesh.runs.schemes.composite_storage.sources import HouseSources
 from hmesh.runs.strategy_names import STRATEGIES_OF
 from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.stated_bill import no_bill, stated_bill
 
 type Series = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class CompositeStorageSetting:
         The communities of the scenario.
     series : HouseSeries
         What houses need and generate.
-    bill : HouseBill
+    bill : StatedBill
         The parts of what they pay.
     prices : HousePrices
         What they pay, steps by steps; prices of 0 where their communities ask what they pay.
@@ -74,7 +74,11 @@ class CompositeStorageSetting:
         nodes = [grid.node_index[f"{g.community}/{g.name}"] for g in settings.groups]
         self.node = np.repeat(np.array(nodes, dtype=np.intp), sizes)
         tariff, devices = settings.tariff, settings.devices
-        self.bill = house_bill(tariff, scenario, calendar)
+        self.bill = (
+            no_bill(self.steps)
+            if tariff.community
+            else stated_bill(tariff, scenario, calendar, f"{SCHEME}.tariff", "house")
+        )
         self.prices = HousePrices(
             purchase=self.bill.purchase,
             feed_in=self.bill.feed_in,

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import LocalTariff, StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
-from hmesh.runs.schemes.composite_storage.records import write_houses, write_step
+from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
-from hmesh.runs.schemes.store_responses import StoreResponses
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 type Each = NDArray[np.float64]
 
 STATE = "state"
+ANSWERING = StoreNames("composite_storage", "houses", "houses", "house", "home_storage_kwh")
 YEAR_H = 8760.0
 # Payments that every bill has, and those that value added tax is not put on.
 OF_EVERY_BILL = ("house_purchase", "house_feed_in", "house_base_charge", "carbon_tax")
@@ -68,7 +70,7 @@ class CompositeStorageHouses(Scheme):
         self.houses = StorageHouses(
             simulation, setting.populations(self.strategy), setting.settings.memory
         )
-        self.responses = self._responses()
+        self.answers = self._answers()
         self._plans: tuple[Each, Each] | None = None
         if setting.settings.manager == "foresight":
             self._plans = setting.plans(self.strategy)
@@ -81,7 +83,7 @@ class CompositeStorageHouses(Scheme):
         monthly = setting.bill.monthly
         self._month = {} if monthly is None else monthly.begun(setting.houses)
 
-    def _responses(self) -> StoreResponses | None:
+    def _answers(self) -> StoreAnswers | None:
         """Return what answers to the price of the step: batteries and tanks of all houses."""
         settings = self.setting.settings.price_response
         if settings is None:
@@ -89,20 +91,36 @@ class CompositeStorageHouses(Scheme):
         batteries, tanks = self.houses.columns.batteries, self.houses.columns.tanks
         eta = np.concatenate([batteries["charge_efficiency"], tanks["efficiency"]])
         place, node = (np.tile(each, 2) for each in (self.setting.community, self.setting.node))
-        return StoreResponses(
-            self.simulation, "composite_storage", "houses", settings, place, node, eta, eta
+        worth = {
+            "lam": settings.lam, "theta": settings.theta,
+            "charge_efficiency": eta, "discharge_efficiency": eta,
+        }  # fmt: skip
+        return StoreAnswers(self.simulation, ANSWERING, worth, self._listed(), place, node)
+
+    def _listed(self) -> StoreList:
+        """Return the batteries of all houses, and then their tanks."""
+        setting, count = self.setting, self.setting.houses
+        names = [group.name for group in setting.settings.groups]
+        group = np.repeat(
+            np.arange(len(names)) * len(RESPONDING), [g.stop - g.start for g in setting.groups]
         )
+        return StoreList(
+            np.tile(np.arange(count), 2), np.repeat([0, 1], count), RESPONDING,
+            np.concatenate([group, group + 1]),
+            [(name, storage) for name in names for storage in RESPONDING],
+        )  # fmt: skip
 
     def look_around(self) -> None:
         """See what batteries and tanks could exchange beside what houses decided."""
-        if self.responses is not None:
-            self.answer_nodes = self.responses.answer_nodes
-            self.answering = self.responses.see(*self.houses.room_left(self.decided))
+        if self.answers is not None:
+            self.answer_nodes = self.answers.answer_nodes
+            left = Remainder(*self.houses.room_left(self.decided))
+            self.answering = self.answers.offer(left, idle=True)
 
     def take_response(self, exchange_kwh: list[Each]) -> None:
         """Draw what batteries and tanks exchange at the price of the step."""
-        assert self.responses is not None
-        self.responses.take(exchange_kwh)
+        assert self.answers is not None
+        self.answers.take(exchange_kwh)
 
     @property
     def deciding(self) -> AgentGroup[HomeEnergyManager]:
@@ -235,8 +253,8 @@ class CompositeStorageHouses(Scheme):
     def pay(self) -> None:
         """Let houses pay for what they draw and the tax, and be paid for what they deliver."""
         simulation = self.simulation
-        if self.responses is not None:
-            self.responses.pay("house_response")
+        if self.answers is not None:
+            self.answers.pay()
         if self.setting.local:
             # The price of communities is set after houses have decided.
             self._payments = self.payments()
@@ -277,8 +295,8 @@ class CompositeStorageHouses(Scheme):
         due = sum(self._monthly_charges().values(), self.setting.base_charge[step])
         paid = paid + (1.0 + bill.tax) * due
         yield MemberPayments("houses", bought, sold, paid, received)
-        if self.responses is not None:
-            exchange = self.responses.exchange_kwh.reshape(2, -1)
+        if self.answers is not None:
+            exchange = self.answers.exchange_kwh.reshape(2, -1)
             more, less = np.maximum(exchange, 0.0), np.maximum(0.0 - exchange, 0.0)
             # Houses have a tariff of their own, and what their stores answer stays with it.
             more, less = more.sum(axis=0), less.sum(axis=0)
@@ -300,8 +318,8 @@ class CompositeStorageHouses(Scheme):
             prices.battery_wear * sums["house_discharge_kwh"]
             + prices.tank_wear * sums["house_tank_discharge_kwh"]
         )
-        if self.responses is not None:
-            sums |= self.responses.sums("house")
+        if self.answers is not None:
+            sums |= self.answers.sums()
         return sums | {
             "house_unserved_kwh": self.unserved_kwh,
             "house_co2_kg": prices.emission_factor * sums["house_import_kwh"],
@@ -346,8 +364,8 @@ class CompositeStorageHouses(Scheme):
             for name, values in (begun if monthly.ends[step] else known).items():
                 self._month[name][...] = values
         decided = self.decided
-        if self.responses is not None:
-            decided = self.houses.with_response(decided, self.responses.exchange_kwh)
+        if self.answers is not None:
+            decided = self.houses.with_response(decided, self.answers.exchange_kwh)
         self.houses.move(decided)
 
     def summary(self) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """What the summary says of it: rows of the table, and notes below it."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 
 from hmesh.environment.last_digits import anything
-from hmesh.markets.payback import discounted_payback
-from hmesh.markets.present_value import net_present_value
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.summary_rows import Row, Totals, loss, money, one, two
+from hmesh.runs.summary_rows import Row, Totals, loss, money, two
 
 NOTES: Mapping[str, Note] = {
     "houses_without_enough_heat": Note(
@@ -36,8 +34,6 @@ _PART_NAMES = {
     "value_added_tax": "value added tax",
     "feed_in": "less feed-in",
 }
-# Of a year, without which payback is not stated.
-_WHOLE_YEAR = 0.98
 
 
 def rows(every: Sequence[Totals]) -> list[Row]:
@@ -51,7 +47,7 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         *_parts_of_the_bill(every[0]),
         ("running cost [{currency}]", lambda t: t["house_running_cost"], money, True),
         ("price of storages [{currency}]", lambda t: t["house_investment"], money, False),
-        *_whether_it_pays(every),
+        *investment_rows(every, "house"),
     ]
 
 
@@ -70,42 +66,6 @@ def _parts_of_the_bill(totals: Totals) -> list[Row]:
     known = [name for part in order if (name := f"{_PART}{part}") in parts]
     fees = [name for name in parts if name not in known]
     return [row(name) for name in (*known[:1], *fees, *known[1:])]
-
-
-def _whether_it_pays(every: Sequence[Totals]) -> list[Row]:
-    """Return payback and net present value of the storages, of a year or more.
-
-    Running costs are compared with those of the first strategy without storages. A shorter run is
-    no year, for seasons differ.
-    """
-    without = next((t for t in every if not anything(t["house_investment"])), None)
-    if without is None or without.get("house_years", 0.0) < _WHOLE_YEAR:
-        return []
-
-    def saving(totals: Totals) -> float:
-        saved = without["house_running_cost"] - totals["house_running_cost"]
-        return float(saved / totals["house_years"])
-
-    def payback(totals: Totals) -> float | None:
-        if not anything(totals["house_investment"]):
-            return None
-        years = discounted_payback(
-            saving(totals), totals["house_investment"], totals["house_interest_rate"]
-        )
-        return years if isfinite(years) else None
-
-    def worth(totals: Totals) -> float | None:
-        if not anything(totals["house_investment"]):
-            return None
-        return net_present_value(
-            saving(totals), totals["house_investment"], totals["house_interest_rate"],
-            totals["house_lifetime_years"],
-        )  # fmt: skip
-
-    return [
-        ("payback [a]", payback, one, False),
-        ("net present value [{currency}]", worth, money, False),
-    ]
 
 
 def _self_consumption(totals: Totals) -> float | None:

@@ -9,14 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import answered_kwh
+from hmesh.runs.audits.answers_of_stores import (
+    AnswerNames,
+    AnswersOfStores,
+    KnownStores,
+    answered_kwh,
+)
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SCHOOLS, SchoolMessages
@@ -24,13 +28,7 @@ from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWor
 from hmesh.runs.schemes.school_buses.records import recorded_schools
 from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
-from hmesh.runs.schemes.store_answer_audit import (
-    StoreAnswerAudit,
-    answering_schemes,
-    nodes_of,
-    paid_answers_kwh,
-    response_payments,
-)
+from hmesh.runs.schemes.step_rows import BATTERY
 from hmesh.runs.strategy_names import is_own, strategies_within
 
 
@@ -49,13 +47,10 @@ class SchoolAudit(SchemeAudit):
         self.strategies = strategies_within("school_buses", inputs.strategies)
         shape = hours["net_kwh"].shape
         self.charged, self.sold, self.income, self.replaced = np.zeros((4, *shape))
-        # Stores of homes and houses answer to the price after schools have decided.
-        self.answered_kwh = answered_kwh(run, inputs)
+        # Stores of other schemes answer to the price after schools have decided.
+        self.answered_kwh = answered_kwh(run, inputs, "school_buses")
         # What lines lose is checked line by line beside this.
         self.losses_kwh = read_lines(run, inputs)["losses_kwh"].sum(axis=2)
-        self.answers_of: StoreAnswerAudit | None = None
-        others = [name for name in answering_schemes(inputs) if name != "school_buses"]
-        self.answered = paid_answers_kwh(run, inputs, others)
         self.answers_beside = rules.price_response is not None
         self.response = np.zeros(shape)
         self.figures_by_step: Figures = {}
@@ -70,12 +65,10 @@ class SchoolAudit(SchemeAudit):
             self.tallies.tell(FILE_GONE if setting is None else told)
             self.complete = False
             self._from_ledger(run)
-            if rules.price_response is not None:
-                self.response = paid_answers_kwh(run, inputs, ["school_buses"])
+            self._read_answers(run, None)
         else:
             self.complete = True
-            if rules.price_response is not None:
-                self._read_answers(run, setting)
+            self._read_answers(run, setting)
             self._replay(run, setting)
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
@@ -96,40 +89,16 @@ class SchoolAudit(SchemeAudit):
         sold: NDArray[np.float64] = np.negative(self.sold)
         return sold
 
-    def others(self, step: int, strategy: int) -> StoresStep | None:
-        """Return its buses that answer to the price of a step; None where they are not known."""
-        return None if self.answers_of is None else self.answers_of.others(step, strategy)
-
-    def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community's buses, where they answer to prices."""
-        answers = self.answers_of
-        return None if answers is None else nodes_of(self.inputs, answers.community, self._nodes())
-
     @property
     def answering_strategies(self) -> list[int]:
         """Numbers of the strategies under which buses answer to prices."""
         return [s for s, name in enumerate(self.strategies) if name != "charge_after_use"]
 
-    def _nodes(self) -> NDArray[np.intp]:
-        """Return the node of the grid of every bus."""
-        setting: SchoolSetting = self.inputs.of_scheme("school_buses")
-        return setting.nodes[setting.buses["school"].astype(np.intp)]
-
     def payments(self) -> Sequence[Payments]:
         """Return what schools pay for charging, and what the utility pays them."""
         price = np.nan_to_num(self.hours["community_price"])
-        answered = []
-        if self.rules.price_response is not None:
-            names = self.inputs.communities
-            there = [names.index(group.community) for group in self.rules.groups if group.buses]
-            answered.append(
-                response_payments(
-                    self.hours, "school_buses", "schools", self.response,
-                    np.array(there, dtype=np.intp), self.answering_strategies,
-                )
-            )  # fmt: skip
         return (
-            *answered,
+            *([] if self.answers_of is None else [self.answers_of.payments()]),
             Payments(
                 "school_charging", "schools@{community}", "aggregator@{community}",
                 self.charged, price * self.charged, self.charged > 0,
@@ -178,24 +147,35 @@ class SchoolAudit(SchemeAudit):
             name = f"rule: {strategy} sets what schools charge and sell"
             yield Check(name, None, np.nan, 0.0, "", note=note, by_design=True)
 
-    def _read_answers(self, run: Run, setting: SchoolSetting) -> None:
-        """Read what buses answer to prices."""
-        buses, schools = setting.buses, setting.schools
-        school = buses["school"].astype(np.intp)
-        owned = np.bincount(school, minlength=len(schools)).astype(np.float64)
-        lam, theta = schools["lam"][school], (schools["theta"] * owned)[school]
-        response = self.rules.price_response
-        assert response is not None
-        if response.lam is not None:
-            lam = np.full(len(school), response.lam)
-        if response.theta is not None:
-            theta = np.full(len(school), response.theta)
-        self.answers_of = StoreAnswerAudit(
-            run, self.inputs, self.hours, "school_buses", "buses",
-            schools["community"].astype(np.intp)[school], (lam, theta),
-            (buses["charge_efficiency"], buses["discharge_efficiency"]),
-            self.answering_strategies,
-        )  # fmt: skip
+    def _read_answers(self, run: Run, setting: SchoolSetting | None) -> None:
+        """Read what buses answer to prices; of each where all schools are written down."""
+        response, rules = self.rules.price_response, self.rules
+        if response is None:
+            return
+        places = [self.inputs.communities.index(group.community) for group in rules.groups]
+        groups = [(g.name, BATTERY, m) for g, m in zip(rules.groups, places, strict=True)]
+        stores = None
+        if setting is not None:
+            buses, schools = setting.buses, setting.schools
+            school = buses["school"].astype(np.intp)
+            owned = np.bincount(school, minlength=len(schools)).astype(np.float64)
+            lam, theta = schools["lam"][school], (schools["theta"] * owned)[school]
+            of_school = np.repeat(np.arange(len(groups)), [g.schools for g in rules.groups])
+            stores = KnownStores(
+                [(bus, BATTERY) for bus in range(len(school))],
+                of_school[school],
+                schools["community"].astype(np.intp)[school],
+                setting.nodes[school],
+                lam if response.lam is None else response.lam,
+                theta if response.theta is None else response.theta,
+                buses["charge_efficiency"],
+                buses["discharge_efficiency"],
+                complete=True,
+            )
+        names = AnswerNames("school_buses", "buses", "schools", "school_buses")
+        self.answers_of = AnswersOfStores(
+            run, self.inputs, self.hours, names, groups, self.answering_strategies, stores
+        )
         self.response = self.answers_of.of_communities()
 
     def _from_ledger(self, run: Run) -> None:

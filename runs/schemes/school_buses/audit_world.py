@@ -305,7 +305,6 @@ class SchoolWorld:
                 hours["net_kwh"][step, self.s]
                 - hours["ev_kwh"][step, self.s]
                 + hours["school_bus_kwh"][step, self.s]
-                - self.audit.answered[step, self.s]
             ).sum()
             - self.audit.answered_kwh[step, self.s]
         )

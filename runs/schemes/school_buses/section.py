@@ -154,7 +154,7 @@ class SchoolBuses(SchemeSection):
     )
 
     @property
-    def answers_of_stores(self) -> bool:
+    def stores_answer(self) -> bool:
         """Whether its buses answer to prices with what their schedule leaves."""
         return self.price_response is not None
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.demand_response import DemandResponse
+from hmesh.agents.remaining_stores import remainder_of
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.environment.battery import usable_kwh
 from hmesh.markets.incentive_game import IncentiveTerms
@@ -14,7 +15,8 @@ from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.school_buses.records import recorded_schools, write_step
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
-from hmesh.runs.schemes.store_answers import StoreAnswers
+from hmesh.runs.schemes.step_rows import BATTERY
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
+ANSWERING = StoreNames("school_buses", "buses", "schools", "school_buses", "school_bus_kwh")
 
 
 class SchoolBusSharing(Scheme):
@@ -74,10 +77,13 @@ class SchoolBusSharing(Scheme):
         # Buses that charge after use take part in nothing.
         if rules.price_response is not None and self.strategy != "charge_after_use":
             school_of = self.district.school_of
+            groups = rules.groups
+            of_school = np.repeat(np.arange(len(groups)), [each.schools for each in groups])
+            names = [group.name for group in groups]
             self.answers = StoreAnswers(
-                simulation, "school_buses", "buses", self.district.buses.population,
-                self.community[school_of], self.schools.nodes[school_of], "school_bus_kwh",
-                payer="schools",
+                simulation, ANSWERING, self.district.buses.population,
+                one_store_each(BATTERY, of_school[school_of], names),
+                self.community[school_of], self.schools.nodes[school_of],
             )  # fmt: skip
             self.answer_nodes = self.answers.answer_nodes
         self.critical = False
@@ -126,7 +132,8 @@ class SchoolBusSharing(Scheme):
         fleet.heard["room_kwh"] = district.room_beside_kwh(planned, decision.charge_kwh)
         fleet.heard["rounds_kwh"] = district.rounds_kwh
         done = decision.charge_kwh - decision.sold_kwh
-        self.answering = self.answers.offer(done, district.answer_bounds(), not self.critical)
+        left = remainder_of(fleet, done, district.answer_bounds())
+        self.answering = self.answers.offer(left, not self.critical)
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what buses exchange at the price of the step."""
@@ -247,7 +254,7 @@ class SchoolBusSharing(Scheme):
         write_step(writer, self)
         if self.answers is not None:
             recorded = recorded_schools(self.setting.scenario.record.schools, len(self.district))
-            self.answers.record(writer, int((self.district.school_of < recorded).sum()))
+            self.answers.record(writer, slice(int((self.district.school_of < recorded).sum())))
 
     def move(self) -> None:
         """Let the batteries charge, sell and drive, and the prices paid be remembered."""

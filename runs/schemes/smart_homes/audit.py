@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import ResponseTables
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.smart_homes.audit_answers import check_home_answers, read_answers
+from hmesh.runs.schemes.smart_homes.audit_answers import hold_home_answers, read_answers
 from hmesh.runs.schemes.smart_homes.audit_days import check_capacities, check_plans
 from hmesh.runs.schemes.smart_homes.audit_rules import check_rules
 from hmesh.runs.schemes.smart_homes.audit_tables import DETAILS, HomeTables, read_groups, read_homes
@@ -62,28 +60,19 @@ class HomeAudit(SchemeAudit):
             self.answers_beside = True
             self.parties = [*self.parties, *(f"homes@{name}" for name in inputs.communities)]
         self.totals = read_groups(run, inputs, [group.name for group in self.groups])
-        self.responses: ResponseTables | None = None
         self.note = FILE_GONE if inputs.setting is None else ""
         self.tables: HomeTables | None = None
         setting = inputs.of_scheme("smart_homes")
-        if setting is not None:
+        if setting is None:
+            self.answers_of = read_answers(run, inputs, hours, settings, None, [])
+        else:
             recorded = recorded_homes(setting, inputs.scenario.record.homes)
             self.recorded = recorded
-            self.responses = read_answers(run, inputs, hours, settings, setting, recorded)
-            self.tables = read_homes(run, inputs, setting, recorded, self.responses)
+            self.answers_of = read_answers(run, inputs, hours, settings, setting, recorded)
+            self.tables = read_homes(run, inputs, setting, recorded, self.answers_of)
             if not self.tables.complete:
                 there = sum(group.homes for group in setting.groups)
                 self.note = f"only {sum(recorded):,} of {there:,} homes are written down"
-
-    def others(self, step: int, strategy: int) -> OthersStep | None:
-        """Return the storages that answer to the price of a step."""
-        answers = self.responses
-        return None if answers is None else answers.of_step("homes", step, strategy)
-
-    def answer_nodes(self) -> NDArray[np.intp] | None:
-        """Return the node of each community, which feeds all homes that answer."""
-        setting = self.inputs.setting
-        return None if self.responses is None or setting is None else setting.community_nodes
 
     def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what connected homes use, generate and store, of the shape of the hours [kWh]."""
@@ -92,14 +81,14 @@ class HomeAudit(SchemeAudit):
             "fixed_load_kwh": self._of_communities(t["served_kwh"] + t["imported_kwh"]),
             "generation_kwh": self._of_communities(t["curtailed_kwh"] - t["generation_kwh"]),
             "home_storage_kwh": self._of_communities(t["charged_kwh"] - t["discharged_kwh"])
-            + (0.0 if self.responses is None else self.responses.in_communities()),
+            + (0.0 if self.answers_of is None else self.answers_of.of_communities()),
         }
 
     def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
         """Return what each connected group draws [kWh], of shape (steps, strategies)."""
         net = self.totals["imported_kwh"] - self.totals["exported_kwh"]
         names = self.inputs.communities
-        answers = self.responses
+        answers = self.answers_of
         return {
             (names[group.community], group.name): net[:, :, g]
             + (0.0 if answers is None else answers.of_group(group.name))
@@ -116,11 +105,11 @@ class HomeAudit(SchemeAudit):
         imported = self._of_communities(self.totals["imported_kwh"])
         exported = self._of_communities(self.totals["exported_kwh"])
         homes, aggregator = "homes@{community}", "aggregator@{community}"
-        answers = self.responses
+        answers = self.answers_of
         return (
             Payments("home_supply", homes, aggregator, imported, price * imported, there),
             Payments("home_feed_in", aggregator, homes, exported, price * exported, there),
-            *([] if answers is None else [answers.payments("home_response", "homes")]),
+            *([] if answers is None else [answers.payments()]),
         )
 
     def figures(self) -> tuple[Figures, Figures]:
@@ -135,8 +124,8 @@ class HomeAudit(SchemeAudit):
             for g, group in enumerate(self.groups)
             for name, energies in t.items()
         }
-        if self.responses is not None:
-            by_step |= self.responses.figures("home")
+        if self.answers_of is not None:
+            by_step |= self.answers_of.figures()
         if self.inputs.reliable:
             by_step["counts.home_messages_unheard"] = np.zeros(net.shape[:2])
         if self.tables is not None and self.tables.complete:
@@ -164,8 +153,9 @@ class HomeAudit(SchemeAudit):
         yield from check_rules(self.inputs, self.tables)
         yield from check_plans(self.inputs, self.tables)
         yield check_capacities(self.run, self.inputs, self.tables)
-        if self.responses is not None:
-            yield from check_home_answers(self.responses, self.tables, self.recorded)
+        if self.answers_of is not None:
+            hold_home_answers(self.answers_of, self.tables)
+            yield from self.answers_of.checks()
 
     def _details(self, tables: HomeTables) -> Check:
         """Hold the totals of groups against their homes."""

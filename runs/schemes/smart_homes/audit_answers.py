@@ -1,19 +1,18 @@
-"""What storages of smart homes answered to the price of the step, and could have."""
-
-from collections.abc import Iterator
+"""What storages of smart homes could answer to the price of the step."""
 
 import numpy as np
 
 from hmesh.runs.audits.answers_of_stores import (
-    ResponseTables,
-    pairs_of,
-    read_responses,
+    AnswerNames,
+    AnswersOfStores,
+    KnownStores,
     room_beside,
+    whole_pairs,
 )
-from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.schemes.smart_homes.audit_rules import columns_of
 from hmesh.runs.schemes.smart_homes.audit_tables import HomeTables
 from hmesh.runs.schemes.smart_homes.records import first_homes
@@ -26,59 +25,79 @@ def read_answers(
     inputs: RunInputs,
     hours: Columns,
     settings: SmartHomesSettings,
-    setting: SmartHomeSetting,
+    setting: SmartHomeSetting | None,
     recorded: list[int],
-) -> ResponseTables | None:
+) -> AnswersOfStores | None:
     """Return what storages of connected homes exchanged; None where none answer."""
     if settings.price_response is None:
         return None
-    pairs, stores = [], []
-    community, into, out_of = [], [], []
+    groups = [
+        (group.name, storage.name, inputs.communities.index(group.community))
+        for group in settings.groups
+        if group.connected
+        for storage in group.storages
+    ]
+    stores = None
+    if setting is not None:
+        pairs = [(group, storage) for group, storage, _ in groups]
+        stores = _known_stores(setting, settings.price_response, pairs, recorded)
+    names = AnswerNames("smart_homes", "homes", "homes", "home", idle=True)
+    return AnswersOfStores(run, inputs, hours, names, groups, range(len(inputs.strategies)), stores)
+
+
+def _known_stores(
+    setting: SmartHomeSetting,
+    worth: PriceResponse,
+    pairs: list[tuple[str, str]],
+    recorded: list[int],
+) -> KnownStores:
+    """Return the storages of connected homes that are written down, home by home."""
+    keys: list[tuple[int, str]] = []
+    community, node, into, out_of = [], [], [], []
+    sizes, written = [], []
     for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True):
         if group.node < 0:
             continue
         names = [storage.name for storage in group.settings.storages]
-        pairs += [(group.settings.name, name, group.community) for name in names]
-        stores += [(first + home, name) for home in range(homes) for name in names]
+        keys += [(first + home, name) for home in range(homes) for name in names]
         count = homes * len(names)
         community.append(np.full(count, group.community))
+        node.append(np.full(count, group.node))
         into.append(group.storages["charge_efficiency"][:count])
         out_of.append(group.storages["discharge_efficiency"][:count])
-    where = np.concatenate(community)
-    return read_responses(
-        run, inputs, hours, settings.price_response, "smart_homes", pairs, stores,
-        where, np.concatenate(into), np.concatenate(out_of),
+        sizes.append((group.settings.name, first, group.homes))
+        written.append(homes)
+    return KnownStores(
+        keys,
+        whole_pairs(pairs, keys, sizes, written),
+        np.concatenate(community),
+        np.concatenate(node),
+        worth.lam,
+        worth.theta,
+        np.concatenate(into),
+        np.concatenate(out_of),
         complete=recorded == [group.homes for group in setting.groups],
-    )  # fmt: skip
+    )
 
 
-def check_home_answers(
-    responses: ResponseTables, tables: HomeTables, recorded: list[int]
-) -> Iterator[Check]:
-    """Check what storages answered against what suits them, and what they could do."""
-    step_h = responses.inputs.step_h
-    groups = [held for held in tables.groups if held.group.node >= 0]
-    yield responses.check_answers("smart homes: storages answer to the price as suits them best")
-    if not responses.stores:
+def hold_home_answers(answers: AnswersOfStores, tables: HomeTables) -> None:
+    """Compare what storages had left by the tables with what homes leave of them."""
+    if not len(answers.stores):
         return
     rooms = []
-    for held in groups:
+    for held in tables.groups:
+        if held.group.node < 0:
+            continue
         bank, s = columns_of(held), held.storages
         size = bank["capacity_kwh"]
         room = room_beside(
             s["energy_kwh"], bank["soc_min"] * size, bank["soc_max"] * size,
-            bank["power_kw"] * step_h, s["charge_kwh"], s["discharge_kwh"],
+            bank["power_kw"] * answers.inputs.step_h, s["charge_kwh"], s["discharge_kwh"],
             bank["charge_efficiency"], bank["discharge_efficiency"],
         )  # fmt: skip
         shape = (*s["energy_kwh"].shape[:2], -1)
         rooms.append([each.reshape(shape) for each in room])
-    yield responses.check_room(
-        "smart homes: storages answer with what their homes leave of them",
-        *(np.concatenate(column, axis=2) for column in zip(*rooms, strict=True)),
-    )
-    sizes = [(held.group.settings.name, held.first, held.group.homes) for held in groups]
-    written = [held.homes for held in groups]
-    yield responses.check_sums(
-        "smart homes: answers of groups are the sum of their storages'",
-        pairs_of(responses.pairs, responses.stores, sizes, written),
-    )
+    left = [np.concatenate(column, axis=2) for column in zip(*rooms, strict=True)]
+    for strategy in answers.used:
+        usable, give, take = (each[:, strategy] for each in left)
+        answers.hold(slice(0, answers.inputs.steps), strategy, usable, give, take)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import ResponseTables
+from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
@@ -149,9 +149,9 @@ def read_homes(
     inputs: RunInputs,
     setting: SmartHomeSetting,
     recorded: list[int],
-    responses: ResponseTables | None = None,
+    answers: AnswersOfStores | None = None,
 ) -> HomeTables:
-    """Return the tables of the recorded homes; ``responses`` where their storages answer.
+    """Return the tables of the recorded homes; ``answers`` where their storages answer.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def read_homes(
     }
     _belong(tables, setting, recorded)
     groups = [
-        _group(inputs, tables, group, first, homes, days, ends, responses)
+        _group(inputs, tables, group, first, homes, days, ends, answers)
         for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True)
         if homes
     ]
@@ -246,7 +246,7 @@ def _group(
     homes: int,
     days: list[int],
     ends: list[str],
-    responses: ResponseTables | None,
+    answers: AnswersOfStores | None,
 ) -> GroupTables:
     """Put the rows of a group's homes where they belong."""
     number = range(first, first + homes)
@@ -302,20 +302,20 @@ def _group(
         exported=exported[..., 0],
         curtailed=curtailed[..., 0],
         days=of_days,
-        response=_response(responses, storages["energy_kwh"].shape, first, stores),
+        response=_response(answers, storages["energy_kwh"].shape, first, stores),
     )
 
 
 def _response(
-    responses: ResponseTables | None, shape: tuple[int, ...], first: int, stores: list[str]
+    answers: AnswersOfStores | None, shape: tuple[int, ...], first: int, stores: list[str]
 ) -> Energies:
     """Return what the storages of recorded homes exchange at the price of the step [kWh]."""
     answer = np.zeros(shape)
-    if responses is None:
+    if answers is None:
         return answer
-    for k, (owner, storage) in enumerate(responses.stores):
+    for k, (owner, storage) in enumerate(answers.stores.keys):
         if 0 <= owner - first < shape[2]:
-            exchange = responses.of_stores["exchange_kwh"][:, :, k]
+            exchange = answers.exchange_kwh[:, :, k]
             answer[:, :, owner - first, stores.index(storage)] = exchange
     return answer
 

@@ -10,11 +10,11 @@ from hmesh.markets.storage_capacity import StateOfCharge, dynamic_capacity, publ
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import write_rows
+from hmesh.runs.schemes.store_answers import StoreList
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.smart_homes.setting import SmartHomeSetting
     from hmesh.runs.schemes.smart_homes.step import GroupOfAStep, SmartHomeSharing
-    from hmesh.runs.schemes.store_responses import StoreResponses
 
 type Energies = NDArray[np.float64]
 
@@ -114,8 +114,8 @@ def write_step(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
     for of_group, held in zip(sharing.of_step, sharing.setting.groups, strict=True):
         totals = {"group": held.settings.name} | of_group.totals_kwh
         write_rows(writer, sharing, "home_groups", totals)
-    if sharing.responses is not None:
-        _write_responses(writer, sharing, sharing.responses)
+    if sharing.answers is not None:
+        sharing.answers.record(writer, _written(sharing, sharing.answers.listed.owner))
     for group, first, homes in _groups(sharing):
         of_group = sharing.of_step[group]
         settings = sharing.setting.groups[group].settings
@@ -151,35 +151,33 @@ def write_step(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
         _write_flows(writer, sharing, group, of_group, number)
 
 
-def _write_responses(
-    writer: RowWriter, sharing: "SmartHomeSharing", responses: "StoreResponses"
-) -> None:
-    """Write what storages exchange at the price of the step."""
-    recorded = {group: (first, homes) for group, first, homes in _groups(sharing)}
-    names = list(
-        dict.fromkeys(s.name for group, _ in sharing.connected for s in group.settings.storages)
+def _written(sharing: "SmartHomeSharing", owner: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return which storages are those of recorded homes, by the homes that own them."""
+    there = np.zeros(sum(group.homes for group in sharing.setting.groups), dtype=np.bool_)
+    for _, first, homes in _groups(sharing):
+        there[first : first + homes] = True
+    return np.flatnonzero(there[owner])
+
+
+def listed_storages(setting: "SmartHomeSetting") -> StoreList:
+    """Return the storages of connected homes as tables list them, home by home."""
+    connected = [
+        (group, first)
+        for group, first in zip(setting.groups, first_homes(setting), strict=True)
+        if group.node >= 0
+    ]
+    names = list(dict.fromkeys(s.name for group, _ in connected for s in group.settings.storages))
+    owner, storage, of_group = [], [], []
+    groups: list[tuple[str, str]] = []
+    for group, first in connected:
+        stores = [each.name for each in group.settings.storages]
+        owner.append(first + np.repeat(np.arange(group.homes), len(stores)))
+        storage.append(np.tile([names.index(name) for name in stores], group.homes))
+        of_group.append(np.tile(len(groups) + np.arange(len(stores)), group.homes))
+        groups += [(group.settings.name, name) for name in stores]
+    return StoreList(
+        np.concatenate(owner), np.concatenate(storage), names, np.concatenate(of_group), groups
     )
-    owner, storage, written = [], [], []
-    groups: list[tuple[str, str, NDArray[np.intp]]] = []
-    begin = 0
-    for group, of_group in enumerate(sharing.setting.groups):
-        if of_group.node < 0:
-            continue
-        stores = [each.name for each in of_group.settings.storages]
-        count = len(stores) * of_group.homes
-        first, homes = recorded.get(group, (0, 0))
-        owner.append(first + np.repeat(np.arange(of_group.homes), len(stores)))
-        storage.append(np.tile([names.index(name) for name in stores], of_group.homes))
-        written.append(begin + np.arange(homes * len(stores)))
-        groups += [
-            (of_group.settings.name, name, begin + np.arange(k, count, len(stores)))
-            for k, name in enumerate(stores)
-        ]
-        begin += count
-    responses.record(
-        writer, np.concatenate(owner), np.concatenate(storage), names, np.concatenate(written)
-    )
-    responses.record_sums(writer, groups)
 
 
 def _write_flows(

@@ -9,14 +9,20 @@ from numpy.typing import NDArray
 
 from hmesh.agents.home_devices import Appliance, Appliances, DevicesOfADay, Generators, Storages
 from hmesh.agents.home_devices import HomeGenerator as HomeGeneratorAgent
+from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.markets.power_flow_assignment import StepFlows
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
-from hmesh.runs.schemes.smart_homes.records import write_day, write_homes, write_step
+from hmesh.runs.schemes.smart_homes.records import (
+    listed_storages,
+    write_day,
+    write_homes,
+    write_step,
+)
 from hmesh.runs.schemes.smart_homes.setting import KINDS, HomeGroup, SmartHomeSetting
 from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource
 from hmesh.runs.schemes.smart_homes.strategies import control_of
-from hmesh.runs.schemes.store_responses import StoreResponses
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
+
+ANSWERING = StoreNames("smart_homes", "homes", "homes", "home", "home_storage_kwh")
 
 # What adds up over the steps of a run, for every group and for all of them.
 SUMS = (
@@ -117,12 +125,12 @@ class SmartHomeSharing(Scheme):
         self.first_step = self.steps = 0
         self.planned = False
         self._refused: list[Mask] = [np.empty((0, 0, 0), np.bool_)] * len(self.groups)
-        self.responses = self._responses()
+        self.answers = self._answers()
         self._sums = {
             group.settings.name: dict.fromkeys(SUMS, 0.0) for group in self.setting.groups
         }
 
-    def _responses(self) -> StoreResponses | None:
+    def _answers(self) -> StoreAnswers | None:
         """Return what answers to the price of the step: storages of connected homes."""
         settings = self.setting.settings.price_response
         if settings is None:
@@ -137,9 +145,12 @@ class SmartHomeSharing(Scheme):
             np.concatenate([getattr(homes.bank, name).ravel() for _, homes in held])
             for name in ("charge_efficiency", "discharge_efficiency")
         )
-        return StoreResponses(
-            self.simulation, "smart_homes", "homes", settings, place, node, into, out_of
-        )
+        worth = {
+            "lam": settings.lam, "theta": settings.theta,
+            "charge_efficiency": into, "discharge_efficiency": out_of,
+        }  # fmt: skip
+        listed = listed_storages(self.setting)
+        return StoreAnswers(self.simulation, ANSWERING, worth, listed, place, node)
 
     @property
     def connected(self) -> list[tuple[HomeGroup, SmartHomes]]:
@@ -149,9 +160,9 @@ class SmartHomeSharing(Scheme):
 
     def look_around(self) -> None:
         """See what storages could exchange beside what was settled."""
-        if self.responses is None:
+        if self.answers is None:
             return
-        self.answer_nodes = self.responses.answer_nodes
+        self.answer_nodes = self.answers.answer_nodes
         left = [
             homes.room_left(of_group.flows)
             for group, homes, of_group in zip(
@@ -162,12 +173,12 @@ class SmartHomeSharing(Scheme):
         usable, lower, upper = (
             np.concatenate([each.ravel() for each in column]) for column in zip(*left, strict=True)
         )
-        self.answering = self.responses.see(usable, lower, upper)
+        self.answering = self.answers.offer(Remainder(usable, lower, upper), idle=True)
 
     def take_response(self, exchange_kwh: list[Energies]) -> None:
         """Draw what storages exchange at the price of the step."""
-        assert self.responses is not None
-        self.responses.take(exchange_kwh)
+        assert self.answers is not None
+        self.answers.take(exchange_kwh)
 
     def _agents(self, group: HomeGroup) -> SmartHomes:
         """Make the agents of a group of homes."""
@@ -313,8 +324,8 @@ class SmartHomeSharing(Scheme):
             homes, aggregator = f"homes@{name}", f"aggregator@{name}"
             pay(step, "home_supply", homes, aggregator, float(imported[m]), float(price[m]))
             pay(step, "home_feed_in", aggregator, homes, float(exported[m]), float(price[m]))
-        if self.responses is not None:
-            self.responses.pay("home_response")
+        if self.answers is not None:
+            self.answers.pay()
 
     def _traded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what homes of each community draw from the grid and feed into it [kWh]."""
@@ -336,8 +347,8 @@ class SmartHomeSharing(Scheme):
         bought = np.concatenate([each.imported_kwh.sum(axis=1) for each in self.of_step])
         sold = np.concatenate([each.exported_kwh.sum(axis=1) for each in self.of_step])
         yield at_price("homes", price, bought, sold)
-        if self.responses is not None:
-            exchange = self.responses.exchange_kwh
+        if self.answers is not None:
+            exchange = self.answers.exchange_kwh
             homes = self._answering_homes()
             bought, sold = (
                 np.bincount(homes, each, len(price))
@@ -366,7 +377,7 @@ class SmartHomeSharing(Scheme):
         }
         imported, exported = self._traded()
         sums["home_bill"] = float((self.simulation.paid_price() * (imported - exported)).sum())
-        return sums if self.responses is None else sums | self.responses.sums("home")
+        return sums if self.answers is None else sums | self.answers.sums()
 
     def counts(self) -> dict[str, int]:
         """Count what was refused, moved, missed or not heard in this step."""
@@ -404,9 +415,9 @@ class SmartHomeSharing(Scheme):
         """Let the storages do what was settled."""
         for homes, of_group in zip(self.groups, self.of_step, strict=True):
             homes.move(of_group.flows)
-        if self.responses is not None:
+        if self.answers is not None:
             ends = np.cumsum([homes.bank.capacity_kwh.size for _, homes in self.connected])
-            exchanges = np.split(self.responses.exchange_kwh, ends[:-1])
+            exchanges = np.split(self.answers.exchange_kwh, ends[:-1])
             for (_, homes), exchange in zip(self.connected, exchanges, strict=True):
                 homes.exchange(exchange)
 

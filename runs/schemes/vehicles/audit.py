@@ -158,6 +158,7 @@ class VehicleAudit:
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
         plugged = ~(no_supply | no_charger)
         self._plugged.add(np.abs(rows["plugged"] - plugged), label, first)
+        self._plugged.add(np.abs(rows["plugged_part"] - plugged), label, first)
         asked = np.pad(
             self._hours["community_price"][here],
             ((0, 0), (0, 0), (0, 1)),
@@ -202,7 +203,7 @@ class VehicleAudit:
         """
         vehicles: Vehicles = self.inputs.scenario.vehicles
         plugged = rows["plugged"] == 1
-        rated = plugged_rating(vehicles.power_kw, self.inputs.step_h, plugged)
+        rated = plugged_rating(vehicles.power_kw, self.inputs.step_h, rows["plugged_part"])
         stored, capacity = rows["soc"] * vehicles.capacity_kwh, vehicles.capacity_kwh
         reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
         kept = vehicles.soc_min * capacity + reserve

@@ -8,7 +8,7 @@ from hmesh.environment.traffic import ABSENT, ON_THE_ROAD
 from hmesh.environment.trips import TripBatch
 from hmesh.runs.live.chart_style import amount
 from hmesh.runs.live.readings import Reading, Roads, SchemeLive
-from hmesh.runs.live.roadmap import OnTheRoad, Points, places
+from hmesh.runs.live.roadmap import OnTheRoad, Points, geometry
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
 from hmesh.runs.world.setting import Setting
 
@@ -51,7 +51,7 @@ class VehicleRoads(Roads):
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.places = places(setting)
+        self.geometry = geometry(setting)
         self._under_way: list[TripBatch] = []
 
     def read(self, scheme: VehicleSharing) -> OnTheRoad:
@@ -75,17 +75,29 @@ class VehicleRoads(Roads):
                     batch.departs_step, batch.arrives_step, batch.origin, batch.destination
                 )
             )  # fmt: skip
-            start, goal = self.places[origin], self.places[destination]
             done = (step + (rows * _SPREAD) % 1.0 - begin) / (end - begin)
             now = (done >= 0) & (done <= 1)
-            at = start + done[:, np.newaxis] * (goal - start) + LANE * _to_the_right(goal - start)
-            here[rows[now]] = at[now]
+            here[rows[now]] = self._along(origin[now], destination[now], done[now])
         shown = np.flatnonzero((fleet["community"] == ON_THE_ROAD) & np.isfinite(here[:, 0]))
         vehicles = len(scheme.on_the_road)
         each = max(-(-len(shown) // MOST_DOTS), 1)
         dots = shown[::each]
         soc = fleet["energy_kwh"][dots] / fleet["capacity_kwh"][dots]
         return OnTheRoad(here[dots], soc, each, vehicles)
+
+    def _along(self, origin: Any, destination: Any, done: Any) -> Points:
+        """Return places after shares of ways, in the lane to the right, shape (vehicles, 2)."""
+        at = np.empty((len(done), 2))
+        pairs = np.column_stack((origin, destination))
+        for ends in np.unique(pairs, axis=0).tolist():
+            mine = (pairs == ends).all(axis=1)
+            line, behind = self.geometry.way(*ends)
+            leg = np.clip(np.searchsorted(behind, done[mine], side="right") - 1, 0, len(line) - 2)
+            whole = np.maximum(behind[leg + 1] - behind[leg], 1e-12)
+            share = ((done[mine] - behind[leg]) / whole)[:, np.newaxis]
+            way = line[leg + 1] - line[leg]
+            at[mine] = line[leg] + share * way + LANE * _to_the_right(way)
+        return at
 
 
 def _to_the_right(way: Points) -> Points:

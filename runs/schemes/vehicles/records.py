@@ -52,8 +52,9 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
     where: NDArray[np.int16] = fleet["community"][rows]
     prices = np.append(simulation.market.decision.community_price, np.nan)
     energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
-    plugged = vehicles.fleet.plugged[rows]
-    lower, upper = vehicles.fleet.exchange_bounds(rows, energy, plugged)
+    part = vehicles.fleet.plugged_part[rows]
+    plugged = part > 0
+    lower, upper = vehicles.fleet.exchange_bounds(rows, energy, part)
     _, unmet = vehicles.fleet.driving_kwh(np.arange(recorded))
     write_rows(
         writer,
@@ -73,6 +74,7 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
             "driven_km": fleet["driven_km"][rows],
             "unmet_kwh": unmet,
             "plugged": plugged.astype(np.int64),
+            "plugged_part": part,
         },
     )
 

@@ -63,7 +63,7 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         If a file cannot be used, or its parts do not fit together.
     """
     scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
-    plans, growth = plans_of(scenario), growth_of(scenario, calendar)
+    plans, growth = plans_of(scenario, setting.roads), growth_of(scenario, calendar)
     size = growth.final(scenario.steps) if growth else vehicles.count
     nodes = [setting.grid.node_index[f"{name}/{CONNECTION}"] for name in setting.communities]
     return VehicleSetting(

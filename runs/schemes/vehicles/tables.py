@@ -32,6 +32,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
         ResultColumn("driven_km", "number", "km", "distance driven in the step"),
         kwh("unmet_kwh", "energy its driving takes and its battery lacks"),
         whole("plugged", "1 where it is plugged in, 0 on the road or in an outage"),
+        ResultColumn("plugged_part", "number", "1", "part of the step in which it is plugged in"),
     ),
     "trips": (
         whole("vehicle", "number of the vehicle, from 0"),

@@ -1,6 +1,7 @@
-"""Bills of houses worked out a second time: bands, fees, tax and charges of a month."""
+"""Bills under a stated tariff worked out a second time: bands and charges of a month."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +14,40 @@ from hmesh.runs.audits.reference.stated_tariff import (
     stated_in_file,
 )
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
-from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 
 type Values = NDArray[np.float64]
 
 
 class BillAudit:
-    """What houses should pay, by a second implementation.
+    """What meters should pay, by a second implementation.
 
     Parameters
     ----------
     inputs
         What the scenario of the run settles.
-    setting
-        Its houses before anybody acts.
     tariff
         What the scenario states.
+    energy
+        Price of energy in each step where no bands set it [money/kWh], shape (steps,).
+    community
+        Number of the community of each meter.
+    kinds
+        The kinds of charges of a month that there are.
+    prefix
+        What these kinds begin with.
     """
 
     def __init__(
-        self, inputs: RunInputs, setting: CompositeStorageSetting, tariff: HouseTariff
+        self,
+        inputs: RunInputs,
+        tariff: Any,
+        energy: Values,
+        community: NDArray[np.intp],
+        kinds: Sequence[str],
+        prefix: str,
     ) -> None:
-        self.inputs, self.setting, self.tariff = inputs, setting, tariff
+        self.inputs, self.tariff, self.kinds = inputs, tariff, kinds
+        self._energy, self._community, self._prefix = energy, community, prefix
         self.calendar = inputs.calendar
         start = self.calendar.time_of(0).astimezone(self.calendar.zone)
         self._begins = local_times(start, inputs.steps, inputs.step_h)
@@ -50,7 +62,7 @@ class BillAudit:
     def energy(self) -> Values:
         """Return the price of energy in each step, without fees and tax [money/kWh]."""
         if not self._bands:
-            return self.setting.bill.energy
+            return self._energy
         holiday = self.calendar.is_holiday
         return np.array(
             [price_of_step(self._bands, at, self.inputs.step_h, holiday) for at in self._begins]
@@ -61,17 +73,17 @@ class BillAudit:
 
         Parameters
         ----------
-        bought_kwh : array, shape (steps, strategies, houses)
-            What every house buys [kWh].
+        bought_kwh : array, shape (steps, strategies, meters)
+            What every meter buys [kWh].
         """
-        _, strategies, houses = bought_kwh.shape
-        community, places = self.setting.community, len(self.inputs.communities)
-        kinds = ("house_demand_charge", "house_tier_charge")
+        _, strategies, meters = bought_kwh.shape
+        community, places = self._community, len(self.inputs.communities)
+        kinds = (f"{self._prefix}_demand_charge", f"{self._prefix}_tier_charge")
         due = {kind: np.zeros((len(bought_kwh), strategies, places)) for kind in kinds}
         for s in range(strategies):
-            for house in range(houses):
+            for meter in range(meters):
                 charges = charges_of_months(
-                    bought_kwh[:, s, house].tolist(),
+                    bought_kwh[:, s, meter].tolist(),
                     self._begins,
                     self.inputs.step_h,
                     self._demand,
@@ -79,15 +91,14 @@ class BillAudit:
                     self.calendar.is_holiday,
                 )
                 for kind, amounts in zip(kinds, charges, strict=True):
-                    due[kind][:, s, community[house]] += amounts
-        monthly = self.setting.bill.monthly
-        return {kind: due[kind] for kind in (() if monthly is None else monthly.kinds)}
+                    due[kind][:, s, community[meter]] += amounts
+        return {kind: due[kind] for kind in self.kinds}
 
-    def checks(self) -> Iterator[Check]:
+    def checks(self, who: str) -> Iterator[Check]:
         """Return whether each step has the price that the bands of the tariff state."""
         if not self._bands:
             return
-        tally = Tally("houses with storages: bands of the tariff", EXACT, "of the price")
-        off = relative(self.setting.bill.energy, self.energy())
+        tally = Tally(f"{who}bands of the tariff", EXACT, "of the price")
+        off = relative(self._energy, self.energy())
         tally.add(off, lambda at: f"step {at[0]}", None)
         yield tally.check()

@@ -1,6 +1,8 @@
-"""The parts of a house's bill: what each kWh costs by part, and charges of a month."""
+"""The parts of a bill under a stated tariff: what each kWh costs by part, charges of a month."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +20,73 @@ from hmesh.environment.tariff_bands import (
 )
 from hmesh.markets.monthly_charges import demand_charge, tier_charge
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
+from hmesh.runs.scenarios.tariff_sections import DemandCharge, TariffBand, TariffTier
 from hmesh.runs.world.tariff import market_prices
 
 type Series = NDArray[np.float64]
 
-PLACE = "composite_storage.tariff"
+
+class Tariff(Protocol):
+    """The keys of a tariff that a person states, whichever section holds them."""
+
+    @property
+    def bands(self) -> Sequence[TariffBand]:
+        """Prices by hour, day and season, the first that holds counts."""
+        ...
+
+    @property
+    def file(self) -> str | None:
+        """A JSON file of bands and demand charges."""
+        ...
+
+    @property
+    def time_of_use(self) -> str | None:
+        """A built-in tariff of purchases."""
+        ...
+
+    @property
+    def dataset(self) -> str | None:
+        """The folder of a dataset with a table market."""
+        ...
+
+    @property
+    def column(self) -> str:
+        """Its column of prices of purchases."""
+        ...
+
+    @property
+    def feed_in_column(self) -> str | None:
+        """Its column of prices of deliveries."""
+        ...
+
+    @property
+    def fees(self) -> Mapping[str, float]:
+        """Fees on energy bought by name [money/kWh]."""
+        ...
+
+    @property
+    def value_added_tax(self) -> float:
+        """Share added to energy, fees and monthly amounts [-]."""
+        ...
+
+    @property
+    def demand_charges(self) -> Sequence[DemandCharge]:
+        """Charges for the highest mean power of each month."""
+        ...
+
+    @property
+    def tiers(self) -> Sequence[TariffTier]:
+        """Surcharges on energy of a month beyond thresholds."""
+        ...
+
+    def feed_in_price(self, currency: str) -> float:
+        """Return the price paid for what is delivered [money/kWh]."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class HouseBill:
-    """What a house pays for energy by part, each over the steps of a run.
+class StatedBill:
+    """What a meter pays for energy by part, each over the steps of a run.
 
     Attributes
     ----------
@@ -60,8 +118,28 @@ class HouseBill:
         return total
 
 
-def house_bill(tariff: HouseTariff, scenario: Scenario, calendar: Calendar) -> HouseBill:
+def no_bill(steps: int) -> StatedBill:
+    """Return the bill where a community asks the price, known when its price is set."""
+    return StatedBill(np.zeros(steps), {}, np.zeros(steps), 0.0, None)
+
+
+def stated_bill(
+    tariff: Tariff, scenario: Scenario, calendar: Calendar, place: str, prefix: str
+) -> StatedBill:
     """Return the parts of a bill under a tariff.
+
+    Parameters
+    ----------
+    tariff : Tariff
+        What the scenario states.
+    scenario : Scenario
+        The scenario.
+    calendar : Calendar
+        Its calendar, whose local clock and public holidays are those of the tariff.
+    place : str
+        Key of the tariff in the scenario, for errors.
+    prefix : str
+        What the kinds of payments begin with, such as "house".
 
     Raises
     ------
@@ -70,22 +148,19 @@ def house_bill(tariff: HouseTariff, scenario: Scenario, calendar: Calendar) -> H
         longer than the interval of a demand charge.
     """
     steps = scenario.steps
-    if tariff.community:
-        # What communities ask is known when their prices are set.
-        return HouseBill(np.zeros(steps), {}, np.zeros(steps), 0.0, None)
     demand: list[tuple[TimeBand, float, int, str]] = [
-        (charge.band, charge.price_per_kw, charge.interval, f"{PLACE}.demand_charges.{n}")
+        (charge.band, charge.price_per_kw, charge.interval, f"{place}.demand_charges.{n}")
         for n, charge in enumerate(tariff.demand_charges)
     ]
     if tariff.bands:
         bands = [(band.band, band.price) for band in tariff.bands]
-        energy = band_prices(bands, calendar, steps, f"{PLACE}.bands")
+        energy = band_prices(bands, calendar, steps, f"{place}.bands")
     elif tariff.file is not None:
         held = read_tariff_file(scenario.path_of(tariff.file))
-        energy = band_prices(held.bands, calendar, steps, f"{PLACE}.file: {tariff.file}")
+        energy = band_prices(held.bands, calendar, steps, f"{place}.file: {tariff.file}")
         # The file states no interval: a step of a quarter of an hour or more is what there is.
         minutes = max(15, round(60 * scenario.step_h))
-        demand += [(band, price, minutes, f"{PLACE}.file") for band, price in held.demand]
+        demand += [(band, price, minutes, f"{place}.file") for band, price in held.demand]
     elif tariff.time_of_use is not None:
         built_in = time_of_use(tariff.time_of_use, calendar, steps)
         energy = converted(built_in, CURRENCY, scenario.currency)
@@ -99,12 +174,12 @@ def house_bill(tariff: HouseTariff, scenario: Scenario, calendar: Calendar) -> H
         feed_in = np.full(steps, tariff.feed_in_price(scenario.currency))
     monthly = None
     if demand or tariff.tiers:
-        monthly = MonthlyCharges(demand, tariff, calendar, steps)
-    return HouseBill(energy, dict(tariff.fees), feed_in, tariff.value_added_tax, monthly)
+        monthly = MonthlyCharges(demand, tariff, calendar, steps, prefix)
+    return StatedBill(energy, dict(tariff.fees), feed_in, tariff.value_added_tax, monthly)
 
 
 class MonthlyCharges:
-    """Charges of a month for the energy and the highest powers that a house buys.
+    """Charges of a month for the energy and the highest powers that each meter buys.
 
     A month ends with its last step, by the local calendar; the last one ends with the run.
 
@@ -117,10 +192,12 @@ class MonthlyCharges:
     def __init__(
         self,
         demand: list[tuple[TimeBand, float, int, str]],
-        tariff: HouseTariff,
+        tariff: Tariff,
         calendar: Calendar,
         steps: int,
+        prefix: str,
     ) -> None:
+        self.prefix = prefix
         minutes = round(60 * calendar.step_h)
         problems = [
             Problem(place, f"the highest power of {interval} min is not known in steps of "
@@ -140,20 +217,20 @@ class MonthlyCharges:
         month = month_of_steps(calendar, steps)
         self.ends = np.append(np.diff(month) > 0, True)
 
-    def begun(self, houses: int) -> dict[str, Series]:
+    def begun(self, meters: int) -> dict[str, Series]:
         """Return what is known of a month before its first step.
 
         Returns
         -------
         dict of array
-            `month_kwh` of shape (houses,), energy bought; `interval_kwh` and `peak_kw` of shape
-            (charges, houses), energy in the interval that has begun and the highest power.
+            `month_kwh` of shape (meters,), energy bought; `interval_kwh` and `peak_kw` of shape
+            (charges, meters), energy in the interval that has begun and the highest power.
         """
         charges = len(self.price_per_kw)
         return {
-            "month_kwh": np.zeros(houses),
-            "interval_kwh": np.zeros((charges, houses)),
-            "peak_kw": np.zeros((charges, houses)),
+            "month_kwh": np.zeros(meters),
+            "interval_kwh": np.zeros((charges, meters)),
+            "peak_kw": np.zeros((charges, meters)),
         }
 
     def after(self, known: dict[str, Series], step: int, bought_kwh: Series) -> dict[str, Series]:
@@ -165,8 +242,8 @@ class MonthlyCharges:
             What `begun` returns, as it was before the step.
         step : int
             The step.
-        bought_kwh : array, shape (houses,)
-            What each house buys in it [kWh].
+        bought_kwh : array, shape (meters,)
+            What each meter buys in it [kWh].
         """
         # Intervals follow each other from the start of the run on.
         place = step % self.per_interval
@@ -181,12 +258,14 @@ class MonthlyCharges:
         }
 
     def charges(self, known: dict[str, Series]) -> dict[str, Series]:
-        """Return the charges of a month that is over by kind, arrays of shape (houses,)."""
+        """Return the charges of a month that is over by kind, arrays of shape (meters,)."""
         charges = {}
         if len(self.price_per_kw):
-            charges["house_demand_charge"] = demand_charge(known["peak_kw"], self.price_per_kw)
+            charges[f"{self.prefix}_demand_charge"] = demand_charge(
+                known["peak_kw"], self.price_per_kw
+            )
         if len(self.surcharge):
-            charges["house_tier_charge"] = tier_charge(
+            charges[f"{self.prefix}_tier_charge"] = tier_charge(
                 known["month_kwh"], self.above_kwh, self.surcharge
             )
         return charges
@@ -194,7 +273,5 @@ class MonthlyCharges:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of its payments."""
-        there = {
-            "house_demand_charge": len(self.price_per_kw), "house_tier_charge": len(self.surcharge)
-        }  # fmt: skip
-        return tuple(kind for kind, many in there.items() if many)
+        there = {"demand": len(self.price_per_kw), "tier": len(self.surcharge)}
+        return tuple(f"{self.prefix}_{kind}_charge" for kind, many in there.items() if many)

@@ -1,0 +1,1 @@
+"""Road networks in the formats of other programs."""

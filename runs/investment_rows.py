@@ -1,0 +1,120 @@
+"""Whether devices pay: payback, net present value and internal rate of return of any scheme.
+
+One rule for all schemes: a scheme's totals hold, under its own prefix, `_running_cost` and
+`_investment` [money], `_years` of the run [a], `_interest_rate` [-] and `_lifetime_years` [a]; and
+where its batteries age `_fade_per_year` of what they save [1/a].
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from hmesh.environment.last_digits import anything
+from hmesh.markets.cash_flows import (
+    capacity_left,
+    internal_rate_of_return,
+    payback_years,
+    worth_today,
+)
+from hmesh.runs.summary_rows import Row, Totals, money, one
+
+# Of a year, without which nothing is stated: seasons differ.
+WHOLE_YEAR = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What an investment earns.
+
+    Attributes
+    ----------
+    payback_years
+        After which it has paid for itself with interest; infinite where it never does [a].
+    net_present_value
+        What it is worth today beyond its price [money].
+    internal_rate
+        Interest at which it is worth its price, NaN where there is none [-].
+    """
+
+    payback_years: float
+    net_present_value: float
+    internal_rate: float
+
+
+def worth_of(
+    saving_per_year: float,
+    investment: float,
+    interest_rate: float,
+    lifetime_years: float,
+    fade_per_year: float = 0.0,
+) -> Worth:
+    """Return what an investment earns that saves so much in its first year.
+
+    Parameters
+    ----------
+    saving_per_year : float
+        What is saved in a year with new devices [money/a].
+    investment : float
+        Their price [money].
+    interest_rate : float
+        Interest of a year [-].
+    lifetime_years : float
+        How long they last [a].
+    fade_per_year : float
+        Share of the saving that is lost with each year, as the capacity of batteries [1/a].
+    """
+    incomes = saving_per_year * capacity_left(lifetime_years, fade_per_year, 0.0, 0.0)
+    return Worth(
+        payback_years(incomes, investment, interest_rate, lifetime_years),
+        worth_today(incomes, investment, interest_rate, lifetime_years),
+        internal_rate_of_return(incomes, investment, lifetime_years),
+    )
+
+
+def compared_worth(totals: Totals, without: Totals, prefix: str) -> Worth | None:
+    """Return what the devices of a strategy earn against one without, None where it has none."""
+    investment = totals[f"{prefix}_investment"] - without[f"{prefix}_investment"]
+    if not anything(investment) or investment < 0:
+        return None
+    saved = without[f"{prefix}_running_cost"] - totals[f"{prefix}_running_cost"]
+    return worth_of(
+        saved / totals[f"{prefix}_years"],
+        investment,
+        totals[f"{prefix}_interest_rate"],
+        totals[f"{prefix}_lifetime_years"],
+        totals.get(f"{prefix}_fade_per_year", 0.0),
+    )
+
+
+def investment_rows(every: Sequence[Totals], prefix: str) -> list[Row]:
+    """Return payback, net present value and internal rate of the devices of a scheme.
+
+    Running costs are compared with those of the first strategy without an investment. A run of less
+    than a year has none of these rows, for seasons differ.
+
+    Parameters
+    ----------
+    every
+        The totals of every strategy.
+    prefix
+        Prefix of the scheme's figures.
+    """
+    without = next((t for t in every if not anything(t[f"{prefix}_investment"])), None)
+    if without is None or without.get(f"{prefix}_years", 0.0) < WHOLE_YEAR:
+        return []
+    if not any(anything(t[f"{prefix}_investment"]) for t in every):
+        return []
+
+    def figure(of: Callable[[Worth], float]) -> Callable[[Totals], float | None]:
+        def value(totals: Totals) -> float | None:
+            worth = compared_worth(totals, without, prefix)
+            found = None if worth is None else of(worth)
+            return found if found is not None and isfinite(found) else None
+
+        return value
+
+    return [
+        ("payback [a]", figure(lambda w: w.payback_years), one, False),
+        ("net present value [{currency}]", figure(lambda w: w.net_present_value), money, False),
+        ("internal rate of return [%]", figure(lambda w: 100.0 * w.internal_rate), one, False),
+    ]
