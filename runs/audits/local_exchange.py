@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.consumers_used import unknown_use
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.local_members import LocalMembers, Members, farthest
+from hmesh.runs.audits.local_members import LocalMembers, SharingMembers, farthest
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.reference.local_sharing import Shared, Terms, share
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -247,7 +247,7 @@ class LocalExchangeAudit(SchemeAudit):
         self,
         saved: Mapping[str, NDArray[np.float64]],
         numbers: Mapping[tuple[int, str], NDArray[np.intp]],
-        members: Members,
+        members: SharingMembers,
         each: Shared,
         place: tuple[int, int, int],
     ) -> None:

@@ -20,7 +20,7 @@ type Flows = tuple[
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
+class SharingMembers:
     """The members of a community that share, kind after kind.
 
     Attributes
@@ -81,7 +81,7 @@ class LocalMembers:
         given = self.sections[m].shares or {}
         return given.get(group, given.get(kind, 1.0))
 
-    def by_scenario(self, m: int) -> tuple[Members, Iterator[Flows]]:
+    def by_scenario(self, m: int) -> tuple[SharingMembers, Iterator[Flows]]:
         """Return members of a community, and what they use and generate, by the scenario."""
         name = self.inputs.communities[m]
         groups = [g for g in consumers_used(self.inputs, self.hours) if g.community == name]
@@ -101,7 +101,7 @@ class LocalMembers:
                 used = np.maximum(load, 0.0) + np.maximum(0.0 - delivered, 0.0)
                 yield used, np.maximum(delivered, 0.0) + np.maximum(0.0 - load, 0.0), None
 
-        return Members(m, np.concatenate(kinds), np.concatenate(weight)), flows()
+        return SharingMembers(m, np.concatenate(kinds), np.concatenate(weight)), flows()
 
     def compared(self, m: int, flows: Iterator[Flows], off: NDArray[np.float64]) -> Iterator[Flows]:
         """Yield flows of members by their table, and note how far consumers are off.
@@ -124,7 +124,7 @@ class LocalMembers:
             off[step] = np.maximum(off[step], apart.max(axis=1, initial=0.0) / size)
             yield each
 
-    def recorded(self) -> dict[int, tuple[Members, Iterator[Flows]]]:
+    def recorded(self) -> dict[int, tuple[SharingMembers, Iterator[Flows]]]:
         """Return members of all communities, and what they use and generate, by their table."""
         names = {
             "strategy": self.inputs.strategies, "community": self.inputs.communities,
@@ -151,7 +151,7 @@ class LocalMembers:
             mine = pattern["community"] == m
             kind, member = pattern["kind"][mine], pattern["member"][mine]
             self._refuse_others(m, kind, member)
-            members = Members(m, kind, self._weights_of(m, kind, member))
+            members = SharingMembers(m, kind, self._weights_of(m, kind, member))
             found[m] = members, _steps({name: values[:, :, mine] for name, values in table.items()})
         return found
 
