@@ -11,7 +11,7 @@ synced := .venv/.synced
 uv_version := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint docs bench clean
+.PHONY: help run test test-all lint docs bench fuzz kills clean
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,6 +46,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/composite_storage.py --smoke
 	@$(bin)/python benchmarks/reading.py --smoke
 	@$(bin)/python benchmarks/random_kills.py --smoke
+	@$(bin)/python benchmarks/random_inputs.py --smoke
 	@echo "== tests, the slow ones too, with newly drawn examples"
 	@HMESH_EXAMPLES=drawn $(bin)/python -m pytest -n $(TEST_WORKERS)
 
@@ -75,6 +76,14 @@ bench: $(synced)  ## time the vehicle study, runs of five years and a sweep of 2
 	@$(bin)/python benchmarks/community_storage.py --json results/community-storage.json
 	@$(bin)/python benchmarks/composite_storage.py --json results/composite-storage.json
 	@$(bin)/python benchmarks/reading.py --json results/reading.json
+
+fuzz: $(synced)  ## give hMESH 10,000 wrong inputs; figures go to results/
+	@mkdir -p results
+	@$(bin)/python benchmarks/random_inputs.py --json results/random-inputs.json
+
+kills: $(synced)  ## kill runs of all scenarios a thousand times at random moments; figures go to results/
+	@mkdir -p results
+	@$(bin)/python benchmarks/random_kills.py --cold 20 --json results/random-kills.json
 
 clean:  ## remove caches and built pages; results/ and .venv stay
 	@rm -rf build dist site .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -52,6 +52,11 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
         "a line of a community carried more than its rating in a step, which no price prevented",
         45,
     ),
+    "prosumer_connections_exceeded": Note(
+        "a connection of a prosumer carried more than its limit in a step, which no storage that "
+        "answers to prices had caused",
+        45,
+    ),
     "prices_moved_by_limits": Note(
         "the limit of a line raised or lowered a community's price in a step", 45
     ),
@@ -76,6 +81,7 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
 _ENERGIES: Mapping[str, Note] = {
     "unserved_kwh": Note("consumption that outages left unserved", 40),
     "curtailed_kwh": Note("generation that outages cut off", 40),
+    "prosumer_excess_kwh": Note("energy above the limits of connections of prosumers", 45),
     "overload_kwh": Note("energy above the limits of lines that one community uses", 45),
     "shared_overload_kwh": Note("energy above the limits of lines that communities share", 45),
     "shed_kwh": Note("consumption left unserved so that lines keep their limits", 45),

@@ -17,6 +17,7 @@ PAY, EARN, COST = "pay", "earn", "costs"
 _SAID: Mapping[str, tuple[str, str]] = {
     "households": ("households", PAY),
     "buildings": ("buildings", PAY),
+    "prosumers": ("prosumers", PAY),
     "homes": ("smart homes", PAY),
     "houses": ("houses with storages", PAY),
     "schools": ("schools", PAY),

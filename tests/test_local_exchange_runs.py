@@ -14,7 +14,9 @@ from hmesh.markets.local_exchange import LocalExchange, LocalPrices
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
 from hmesh.runs.world import local_settlement
+from tests.account_runs import city
 from tests.local_exchange_runs import LOCAL, TERMS, terms, village, village_file
+from tests.prosumer_runs import prosumers
 from tests.quick_cases import quick
 from tests.test_audit_tampering import edit, otherwise
 
@@ -284,3 +286,50 @@ def test_an_exchange_of_nothing_is_warned_of() -> None:
     (warning,) = scenario_warnings(load_scenario(village_file(), none))
     assert warning.place == LOCAL
     assert "nothing to share" in warning.message
+
+
+def passed(folder: Path) -> dict[str, bool | None]:
+    """Return the outcome of each check of a run that passes its audit, None where it has a note."""
+    report = audit_run(folder)
+    assert report.passed, "\n".join(report.lines())
+    return {check.name: None if check.note else check.passed for check in report.checks}
+
+
+WHOLE = (
+    "local exchange: each member gets its share",
+    "local exchange: members lack and give what they trade",
+    "accounts: each member pays for its own energy",
+    "accounts: members have paid what their parties have",
+)
+
+
+@pytest.mark.slow
+def test_prosumers_share_behind_one_meter(tmp_path: Path) -> None:
+    text = "{allocation: static, shares: {pioneers: 2}, pass_on: true, grid_fee: 2}"
+    run = prosumers(f"communities.suburb.local_exchange={text}", "record.local_members=true")
+    found = passed(run.directory)
+    assert all(found[name] for name in WHOLE)
+    shared = [row for row in run.table("local_members").to_pylist() if row["received_kwh"] > 0.0]
+    assert {row["kind"] for row in shared} == {"households", "prosumers"}
+    # An account is that of all parts, less what local energy saves.
+    assert run.summary["everybody_shares"]["local_saving"] > 1.0
+
+
+@pytest.mark.slow
+def test_batteries_homes_storages_and_buses_share_too() -> None:
+    terms = {
+        "homes": "{allocation: need, grid_fee: 2, fee_reduction: 0.5}",
+        "suburb": "{allocation: equal, price: scarcity}",
+        "malls": "{allocation: consumption}",
+        "street": "{allocation: static, shares: {households: 2}}",
+        "district": "{allocation: none}",
+    }
+    run = city(
+        *(f"communities.{name}.local_exchange={text}" for name, text in terms.items()),
+        "communities.homes.members.0.pv_kw=3", "communities.street.members.0.pv_kw=2",
+        "record.local_members=true",
+    )  # fmt: skip
+    found = passed(run.directory)
+    assert all(found[name] for name in WHOLE)
+    given = {row["kind"] for row in run.table("local_members").to_pylist() if row["given_kwh"] > 0}
+    assert {"households", "schools"} <= given

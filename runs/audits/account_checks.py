@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.local_exchange import LocalExchangeAudit
-from hmesh.runs.audits.member_accounts import MemberBills, consumer_bills, vehicle_bills
+from hmesh.runs.audits.member_accounts import consumer_bills, vehicle_bills
+from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies
+from hmesh.runs.audits.prosumer_checks import ProsumerAudit
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.registry import prosumer_parts
 
 type Table = dict[str, NDArray[Any]]
 
-_KINDS = ("households", "buildings", "homes", "houses", "schools", "vehicles")
+_KINDS = ("households", "buildings", "homes", "houses", "schools", "vehicles", "prosumers")
 _FLOWS = ("bought_kwh", "sold_kwh", "paid", "received", "stored_change_kwh")
 # The figure of the summary that is the change of stored energy of a kind of members.
 _STORED = {
@@ -35,6 +38,7 @@ _STORED = {
     "buildings": "battery_stored_change_kwh",
     "storages": "storage_change_kwh",
 }
+_TOGETHER = "prosumers and others of their kinds, stored"
 _OF_CONSUMERS = ("consumers", "batteries")
 
 
@@ -43,6 +47,7 @@ def check_accounts(
     inputs: RunInputs,
     hours: Columns,
     energies: Energies,
+    prosumers: ProsumerAudit,
     local: LocalExchangeAudit | None = None,
 ) -> tuple[list[Check], Figures]:
     """Check the accounts, and return the figures of the summary that they settle.
@@ -51,6 +56,8 @@ def check_accounts(
     ----------
     run, inputs, hours, energies
         The run, what its scenario settles, the columns of hours.parquet, and what members use.
+    prosumers
+        The audit of the prosumers.
     local
         The audit of local exchanges, where there are any.
     """
@@ -66,9 +73,10 @@ def check_accounts(
     accounts = _read(run, inputs)
     checks = [
         _sums(run, inputs, accounts, money),
-        *_members(run, inputs, hours, energies, accounts, local),
+        *_members(run, inputs, hours, energies, prosumers, accounts, local),
     ]
     figures |= _of_consumers(inputs, accounts)
+    figures |= _stored_of_prosumers(inputs, accounts, price)
     figures |= _spread(inputs, accounts, price)
     return checks, figures
 
@@ -106,7 +114,10 @@ def _figures_of_parties(
         if community:
             figures[f"accounts.communities.{community}.{kind}"] = balance
     figures |= {f"accounts.kinds.{kind}.balance": balance for kind, balance in kinds.items()}
+    with_prosumers = _kinds_of_prosumers(inputs)
     for kind, name in _STORED.items():
+        if kind in with_prosumers:
+            continue  # Part of what they store is on accounts of prosumers.
         reported = [_change(run, strategy, name) for strategy in inputs.strategies]
         if None not in reported:
             change = np.array(reported, dtype=np.float64)
@@ -115,6 +126,27 @@ def _figures_of_parties(
     # Storages of communities pay for themselves only where they answer to prices.
     figures.setdefault("accounts.kinds.storages.balance", np.zeros(len(inputs.strategies)))
     figures["accounts.stored_price"] = np.full(len(inputs.strategies), price)
+    return figures
+
+
+def _kinds_of_prosumers(inputs: RunInputs) -> set[str]:
+    """Return the kinds of members some of which are parts of prosumers; theirs too."""
+    if not inputs.scenario.prosumers_there:
+        return set()
+    parts = (each.prosumer_part for each in prosumer_parts().values())
+    return {"prosumers", *(part.kind for part in parts if part is not None)}
+
+
+def _stored_of_prosumers(
+    inputs: RunInputs, accounts: Sequence[Mapping[str, Table]], price: float
+) -> Figures:
+    """Return the changes of stored energy where prosumers have a part of it."""
+    figures: Figures = {}
+    for kind in _kinds_of_prosumers(inputs):
+        if kind in accounts[0]:
+            change = np.array([each[kind]["stored_change_kwh"].sum() for each in accounts])
+            figures[f"accounts.kinds.{kind}.stored_change_kwh"] = change
+            figures[f"accounts.kinds.{kind}.stored_value"] = price * change
     return figures
 
 
@@ -139,7 +171,10 @@ def _unmixed(inputs: RunInputs, money: Sequence[Mapping[str, float]]) -> Figures
     """Return the balances of households and buildings where no community has both."""
     figures: Figures = {}
     communities = inputs.scenario.communities
-    kinds = {name: {f"{g.kind}s" for g in held.members} for name, held in communities.items()}
+    kinds = {
+        name: {f"{g.kind}s" for g in held.members if g.kind != "prosumer"}
+        for name, held in communities.items()
+    }
     for name, there in kinds.items():
         if len(there) == 1:
             paid = [sum(each.get(f"{p}@{name}", 0.0) for p in _OF_CONSUMERS) for each in money]
@@ -209,12 +244,20 @@ def _sums(
         of_kinds, paid = accounts[s], money[s]
         due: dict[str, float] = {}
         reported: dict[str, float] = {}
+        together = _kinds_of_prosumers(inputs)
+        stored = [_change(run, strategy, name) for k, name in _STORED.items() if k in together]
+        if together:
+            due[_TOGETHER] = math.fsum(each or 0.0 for each in stored)
         for kind, table in of_kinds.items():
             balance = table["received"] - table["paid"]
-            due[f"{kind}, stored"] = _change(run, strategy, _STORED.get(kind, "")) or 0.0
-            reported[f"{kind}, stored"] = math.fsum(table["stored_change_kwh"])
-            if kind == "vehicles":
-                named = [party for party in paid if party.startswith("vehicles@")]
+            place = f"{kind}, stored"
+            if kind in together:
+                place = _TOGETHER
+            else:
+                due[place] = _change(run, strategy, _STORED.get(kind, "")) or 0.0
+            reported[place] = reported.get(place, 0.0) + math.fsum(table["stored_change_kwh"])
+            if kind in ("vehicles", "prosumers"):
+                named = [party for party in paid if party.startswith(f"{kind}@")]
                 due[kind] = math.fsum(paid[party] for party in named)
                 reported[kind] = math.fsum(balance)
                 continue
@@ -238,16 +281,21 @@ def _members(
     inputs: RunInputs,
     hours: Columns,
     energies: Energies,
+    prosumers: ProsumerAudit,
     accounts: Sequence[Mapping[str, Table]],
     local: LocalExchangeAudit | None,
 ) -> Iterator[Check]:
     """Check the account of every member whose energies follow from the scenario or the tables."""
     tally = Tally("accounts: each member pays for its own energy", EXACT, "of the amount")
     bills: dict[str, MemberBills] = {}
+    prosumer_bills = prosumers.bills()
+    if local is not None and not isinstance(prosumer_bills, str):
+        prosumer_bills = local.settled(prosumer_bills)
     vehicles = len(accounts[0].get("vehicles", {}).get("paid", ()))
     for found in (
         consumer_bills(run, inputs, hours, energies, local),
         vehicle_bills(run, inputs, vehicles),
+        prosumer_bills,
     ):
         if isinstance(found, str):
             tally.tell(found)

@@ -10,7 +10,7 @@ from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, Payments
+from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, Payments
 from hmesh.runs.audits.stores_step import StoresStep
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed, names_in
 from hmesh.runs.results.run_reader import Run
@@ -40,6 +40,9 @@ class KnownStores:
         Losses of each [-].
     complete : bool
         Whether all stores are written down.
+    behind : array of bool, shape (stores,), or False
+        Which are behind a connection that has a limit, so that what they have left is not all that
+        bounds them.
     """
 
     keys: Sequence[tuple[int, str]]
@@ -51,6 +54,7 @@ class KnownStores:
     charge_efficiency: Energies
     discharge_efficiency: Energies
     complete: bool
+    behind: NDArray[np.bool_] | bool = False
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -140,6 +144,8 @@ class AnswersOfStores:
         sums = self._read(run, "store_answer_sums", ("group", "storage"), self.pairs)
         self.charged_kwh, self.discharged_kwh = (sums[name] for name in SUMS)
         self.at: Columns = {}
+        shape = (inputs.steps, len(inputs.strategies), len(self.stores))
+        self._unlimited = {name: np.zeros(shape) for name in ("lower_kwh", "upper_kwh")}
         if stores is not None:
             self.at = self._read(run, "store_answers", ("owner", "storage"), stores.keys)
         about = f"{names.who} at a price: "
@@ -275,14 +281,32 @@ class AnswersOfStores:
         """
         first = step if isinstance(step, int) else int(step.start)
         there = supplied(self.hours)[step, strategy][..., self.stores.community] & answers
-        due = (
-            ("usable_kwh", usable),
-            ("lower_kwh", np.where(there, -give, 0.0)),
-            ("upper_kwh", np.where(there, take, 0.0)),
-        )
-        for name, expected in due:
+        lower, upper = np.where(there, -give, 0.0), np.where(there, take, 0.0)
+        for name, values in (("lower_kwh", lower), ("upper_kwh", upper)):
+            self._unlimited[name][step, strategy] = values
+        limited = self.stores.behind
+        for name, expected in (("usable_kwh", usable), ("lower_kwh", lower), ("upper_kwh", upper)):
             off = relative(self.at[name][step, strategy], expected)
+            if name != "usable_kwh":
+                off = np.where(limited, 0.0, off)
             self.left.add(off.reshape(-1, 1, len(self.stores)), self._label(strategy, first), first)
+
+    def due(self, member: NDArray[np.intp]) -> AnswersDue | str:
+        """Return what stores have left to answer with, by what `hold` has been given.
+
+        Parameters
+        ----------
+        member
+            Place of the owner of each store in its group, -1 for a store of another group.
+        """
+        if not self.complete:
+            return "not all their storages are written down"
+        own = member >= 0
+        lower, upper = (self._unlimited[name][:, :, own] for name in ("lower_kwh", "upper_kwh"))
+        return AnswersDue(
+            member[own], 0.0 - lower, upper, self.at["lower_kwh"][:, :, own],
+            self.at["upper_kwh"][:, :, own],
+        )  # fmt: skip
 
     def checks(self) -> Iterator[Check]:
         """Compare what all exchange with what suits them, and return what was found.

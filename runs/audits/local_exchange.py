@@ -15,6 +15,7 @@ from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.consumers_used import unknown_use
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.local_members import LocalMembers, SharingMembers, farthest
+from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.reference.local_sharing import Shared, Terms, share
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -22,8 +23,10 @@ from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange
+from hmesh.runs.scenarios.member_groups import ProsumerMembers
 
 _CONSUMERS = ("households", "buildings")
+PROSUMERS = "prosumers"
 _EXCHANGE, _OPERATOR = "local_exchange@{community}", "grid_operator"
 _ENERGIES = ("own_kwh", "lack_kwh", "surplus_kwh", "received_kwh", "given_kwh", "fed_in_kwh")
 
@@ -40,8 +43,10 @@ class LocalExchangeAudit(SchemeAudit):
     Attributes
     ----------
     less_paid
-        What each household and building pays less than the price of its community, by kind, of
-        shape (strategies, members) [money]; None where that is not known.
+        What each household, building and prosumer pays less than the price of its community, by
+        kind, of shape (strategies, members) [money]; None where that is not known.
+    less_received
+        Likewise what it is paid less.
     unknown_members
         Why, "" where it is known.
     """
@@ -58,12 +63,14 @@ class LocalExchangeAudit(SchemeAudit):
         groups = [g for community in scenario.communities.values() for g in community.members]
         there = {f"{group.kind}s" for group in groups}
         others = (scenario.section(name).shares_locally for name in scenario.schemes)
-        self.kinds = [*(kind for kind in _CONSUMERS if kind in there), *filter(None, others)]
+        always = (kind for kind in (*_CONSUMERS, PROSUMERS) if kind in there)
+        self.kinds = [*always, *filter(None, others)]
         self.open = supplied(hours)
         self.told = self._read()
         self.feed_in, self.local = self._prices()
         self.unknown_members, self._unknown_consumers = self._unknown(energies)
         self.less_paid: dict[str, NDArray[np.float64]] | None = None
+        self.less_received: dict[str, NDArray[np.float64]] = {}
         self._shares = self._of_members()
 
     def _read(self) -> Columns:
@@ -94,6 +101,8 @@ class LocalExchangeAudit(SchemeAudit):
         """Return why single members are not known, and why consumers are not; "" where they are."""
         more = {"battery_sharing", "community_storage"}.intersection(self.inputs.scenario.schemes)
         consumers = unknown_use(self.inputs, energies)
+        if PROSUMERS in self.kinds:
+            consumers = "prosumers share with all that they own"
         if more:
             consumers = f"{' and '.join(sorted(more))} give members energy"
         if self.inputs.scenario.record.local_members:
@@ -105,7 +114,8 @@ class LocalExchangeAudit(SchemeAudit):
     # What the ledger should hold, and what follows from it.
 
     def _of_party(self, name: str, party: str) -> NDArray[np.float64]:
-        mine = [_party(kind) == party for kind in self.kinds]
+        """Return an energy of the members of a party, "" for all, of the shape of the hours."""
+        mine = [party in ("", _party(kind)) for kind in self.kinds]
         energy: NDArray[np.float64] = self.told[name][..., mine].sum(axis=3)
         return energy
 
@@ -209,7 +219,10 @@ class LocalExchangeAudit(SchemeAudit):
             self.run, self.inputs, self.hours, self.kinds, self.sections, self.open
         )
         counts = self._counts()
-        saved = {kind: np.zeros((self.open.shape[1], counts[kind])) for kind in self._consumers}
+        saved, given = (
+            {kind: np.zeros((self.open.shape[1], counts[kind])) for kind in self._with_bills}
+            for _ in range(2)
+        )
         recorded = known.recorded() if self.inputs.scenario.record.local_members else None
         found = {}
         for m, terms in self.terms.items():
@@ -225,41 +238,60 @@ class LocalExchangeAudit(SchemeAudit):
                         energies[n, step, s] = np.bincount(members.kind, values, shape[3])
                     if told is not None:
                         off[step, s] = max(off[step, s], farthest(each, told[s]))
-                    self._save(saved, known.numbers, members, each, (step, s, m))
+                    self._save((saved, given), known.numbers, members, each, (step, s, m))
             found[m] = energies, off
-        self.less_paid = saved
+        self.less_paid, self.less_received = saved, given
         return found
 
     @property
-    def _consumers(self) -> list[str]:
-        return [kind for kind in self.kinds if kind in _CONSUMERS]
+    def _with_bills(self) -> list[str]:
+        return [kind for kind in self.kinds if kind in (*_CONSUMERS, PROSUMERS)]
 
     def _counts(self) -> dict[str, int]:
-        """Return how many members of all communities there are of each kind of consumers."""
-        counts = dict.fromkeys(_CONSUMERS, 0)
+        """Return how many members of all communities there are of each kind with bills."""
+        groups = [g for held in self.inputs.scenario.communities.values() for g in held.members]
+        prosumers = sum(g.count for g in groups if isinstance(g, ProsumerMembers))
+        counts = dict.fromkeys(_CONSUMERS, 0) | {PROSUMERS: prosumers}
         setting = self.inputs.setting
         if setting is not None:
             for kind, population in setting.members.populations.items():
                 counts[f"{kind.scenario_name}s"] = len(population)
+        # The household of a prosumer comes after all others.
+        counts["households"] -= prosumers
         return counts
 
     def _save(
         self,
-        saved: Mapping[str, NDArray[np.float64]],
+        saved: Sequence[Mapping[str, NDArray[np.float64]]],
         numbers: Mapping[tuple[int, str], NDArray[np.intp]],
         members: SharingMembers,
         each: Shared,
         place: tuple[int, int, int],
     ) -> None:
-        """Add what consumers pay less than the price of their community in a step."""
-        if np.isnan(self.local[place]):
+        """Add what members pay, and are paid, less than the price of their community in a step."""
+        if not self.open[place]:
             return
-        m = place[2]
-        cheaper = float(self.hours["community_price"][place] - self.local[place])
+        m, retail = place[2], float(self.hours["community_price"][place])
+        local = float(np.nan_to_num(self.local[place]))
+        paid = (retail - local - self.terms[m].fee) * each.received_kwh
+        received = (retail - local) * each.given_kwh
+        received = received + (retail - float(self.feed_in[place])) * each.fed_in_kwh
         for k, kind in enumerate(self.kinds):
-            if kind in saved:
-                got = each.received_kwh[members.kind == k]
-                saved[kind][place[1], numbers[m, kind]] += (cheaper - self.terms[m].fee) * got
+            if kind in saved[0]:
+                mine = members.kind == k
+                saved[0][kind][place[1], numbers[m, kind]] += paid[mine]
+                saved[1][kind][place[1], numbers[m, kind]] += received[mine]
+
+    def settled(self, bills: Mapping[str, MemberBills]) -> dict[str, MemberBills] | str:
+        """Return bills of prosumers less what local energy saves them, or why it is not known."""
+        if bills and self.less_paid is None:
+            return f"what local energy saves prosumers is not known, since {self.unknown_members}"
+        found = {}
+        for kind, due in bills.items():
+            less = {"paid": (self.less_paid or {})[kind], "received": self.less_received[kind]}
+            columns = {name: held - less.get(name, 0.0) for name, held in due.columns.items()}
+            found[kind] = MemberBills(columns, due.community)
+        return found
 
     def check_trade(self) -> Check:
         """Check that members lack and have too much what they trade with their aggregator."""
@@ -267,6 +299,9 @@ class LocalExchangeAudit(SchemeAudit):
                       "of the energy")  # fmt: skip
         label = self.inputs.places.label(self.inputs.communities)
         traded = self._traded()
+        if PROSUMERS in traded:
+            # Their parts trade as others of their kinds do.
+            traded = {"": np.sum(list(traded.values()), axis=0)}
         for party, due in traded.items():
             net = self._of_party("lack_kwh", party) - self._of_party("surplus_kwh", party)
             off = np.where(self.open, np.abs(net - due), np.abs(net))

@@ -13,6 +13,7 @@ from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange
+from hmesh.runs.scenarios.member_groups import ProsumerMembers
 
 type Flows = tuple[
     NDArray[np.float64], NDArray[np.float64], list[tuple[NDArray[np.float64], ...]] | None
@@ -64,18 +65,38 @@ class LocalMembers:
     ) -> None:
         self.run, self.inputs, self.hours = run, inputs, hours
         self.kinds, self.sections, self.open = kinds, sections, there
-        self.numbers = self._first_members()
+        self.numbers = self._numbers()
 
-    def _first_members(self) -> dict[tuple[int, str], NDArray[np.intp]]:
-        """Return the numbers of the members of each kind of consumers in each community."""
+    def _numbers(self) -> dict[tuple[int, str], NDArray[np.intp]]:
+        """Return the numbers of consumers and prosumers of each kind in each community."""
         setting = self.inputs.setting
         if setting is None:
             return {}
-        return {
-            (m, f"{kind.scenario_name}s"): np.flatnonzero(population["community"] == m)
-            for kind, population in setting.members.populations.items()
-            for m in self.sections
+        names, found = self.inputs.communities, {}
+        owned = {
+            f"{name}/{group.name}"
+            for name, community in self.inputs.scenario.communities.items()
+            for group in community.members
+            if isinstance(group, ProsumerMembers)
         }
+        first = 0
+        places: dict[int, list[NDArray[np.intp]]] = {m: [] for m in self.sections}
+        for m, community in enumerate(self.inputs.scenario.communities.values()):
+            for group in community.members:
+                if isinstance(group, ProsumerMembers):
+                    places.setdefault(m, []).append(first + np.arange(group.count))
+                    first += group.count
+        for m in self.sections:
+            found[m, "prosumers"] = np.concatenate([np.empty(0, dtype=np.intp), *places[m]])
+            for kind, groups in setting.members.groups.items():
+                own = [
+                    np.arange(group.rows.start, group.rows.stop)
+                    for group in groups
+                    if group.name not in owned and group.name.partition("/")[0] == names[m]
+                ]
+                joined = np.concatenate([np.empty(0, dtype=np.intp), *own])
+                found[m, f"{kind.scenario_name}s"] = joined.astype(np.intp)
+        return found
 
     def _weights(self, m: int, group: str, kind: str) -> float:
         given = self.sections[m].shares or {}
@@ -170,10 +191,19 @@ class LocalMembers:
         given = self.sections[m].shares or {}
         weight = np.array([given.get(self.kinds[k], 1.0) for k in kind.tolist()])
         setting, name = self.inputs.setting, self.inputs.communities[m]
+        first = 0
+        for where, community in self.inputs.scenario.communities.items():
+            for members in community.members:
+                if isinstance(members, ProsumerMembers):
+                    inside = (member >= first) & (member < first + members.count)
+                    first += members.count
+                    if where == name and members.name in given:
+                        of_kind = kind == self.kinds.index("prosumers")
+                        weight[inside & of_kind] = given[members.name]
         for consumer, groups in ({} if setting is None else setting.members.groups).items():
             for group in groups:
                 where, _, own = group.name.partition("/")
-                if where == name and own in given:
+                if where == name and own in given and f"{consumer.scenario_name}s" in self.kinds:
                     inside = (member >= group.rows.start) & (member < group.rows.stop)
                     of_kind = kind == self.kinds.index(f"{consumer.scenario_name}s")
                     weight[inside & of_kind] = given[own]

@@ -1,39 +1,16 @@
 """What single members pay, computed again from the energies of each by scenario and tables."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.consumers_used import consumers_used, unknown_use
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.local_exchange import LocalExchangeAudit
+from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
-
-
-@dataclass(frozen=True, slots=True)
-class MemberBills:
-    """What the members of a kind should have in their accounts.
-
-    Attributes
-    ----------
-    columns
-        By the names of the columns of accounts.parquet, each of shape (strategies, members).
-    community
-        Number of the community of each member; None where it is not known.
-    """
-
-    columns: Mapping[str, NDArray[np.float64]]
-    community: NDArray[np.intp] | None
-
-    @property
-    def count(self) -> int:
-        """How many members there are."""
-        return len(next(iter(self.columns.values()))[0])
 
 
 def consumer_bills(
@@ -58,6 +35,8 @@ def consumer_bills(
     price = np.where(supplied(hours), hours["community_price"], 0.0)
     found: dict[str, list[tuple[int, NDArray[np.float64], NDArray[np.float64]]]] = {}
     for group in consumers_used(inputs, hours):
+        if group.kind == "prosumer":
+            continue  # Their account is that of all their parts.
         m = inputs.communities.index(group.community)
         bought, paid = np.zeros((2, len(inputs.strategies), group.count))
         for step, used in enumerate(group.steps):

@@ -75,7 +75,8 @@ def member_energies(inputs: RunInputs) -> Energies:
         if meters is None:
             energies[key] = None
             continue
-        load, consumed = _varied(inputs, key, group.kind, meters.each_kwh, meters.count)
+        kind = metered_as(group.kind)
+        load, consumed = _varied(inputs, key, kind, meters.each_kwh, meters.count)
         sun = meters.count * _sunshine(inputs, group) * clear[key[0]]
         measured = meters.generation_kwh
         followed = np.zeros(steps) if measured is None else measured.sum(axis=1)
@@ -97,7 +98,7 @@ def each_load(
     key : tuple of str
         Community and name of the group; those of one kind in the order of their members' numbers.
     kind : str
-        "household" or "building".
+        "household", "building" or "prosumer".
     count : int
         How many members it has.
     loads : iterator of array, shape (members,)
@@ -105,7 +106,13 @@ def each_load(
     """
     for key, group, meters in _meters(inputs):
         if meters is not None:
-            yield key, group.kind, meters.count, _loads(inputs, key, group.kind, meters)
+            loads = _loads(inputs, key, metered_as(group.kind), meters)
+            yield key, group.kind, meters.count, loads
+
+
+def metered_as(kind: str) -> str:
+    """Return the type of consumer that the load of members of a kind is of."""
+    return "household" if kind == "prosumer" else kind
 
 
 def each_generation(inputs: RunInputs) -> dict[tuple[str, str], NDArray[np.float64]]:

@@ -18,6 +18,7 @@ from hmesh.runs.audits.local_exchange import LocalExchangeAudit
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
 from hmesh.runs.audits.metric_checks import check_metrics
+from hmesh.runs.audits.prosumer_checks import ProsumerAudit
 from hmesh.runs.audits.road_checks import check_roads
 from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
 from hmesh.runs.audits.scheme_audit import SchemeAudit
@@ -134,10 +135,10 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     decided = before_shedding(hours, shed)
     elastic = ElasticAudit(inputs, decided, energies, out)
     decided = decided | elastic.hours()
-    schemes: list[SchemeAudit] = [
+    in_order: list[SchemeAudit] = [
         scheme(name).part("audit")(run, inputs, decided) for name in inputs.scenario.schemes
     ]
-    schemes.sort(key=lambda each: not each.step_by_step)
+    schemes = sorted(in_order, key=lambda each: not each.step_by_step)
     local = (
         LocalExchangeAudit(run, inputs, hours, energies) if inputs.scenario.local_exchange else None
     )
@@ -151,6 +152,8 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         each.grid = audited
         each.unlimited_price = None if limits is None else limits["unlimited_price"]
         each.beside = [other for other in everybody if other.answers_beside and other is not each]
+    by_name = dict(zip(inputs.scenario.schemes, in_order, strict=True))
+    prosumers = ProsumerAudit(run, inputs, decided, energies, by_name)
     yield from check_roads(run, inputs)
     yield from check_hours(inputs, hours, energies, out, everybody, shed)
     yield from check_lines(inputs, hours, flows, energies, out, everybody, audited)
@@ -162,8 +165,10 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     _step_by_step(inputs, schemes, messages, reader, progress)
     for each in schemes:
         yield from each.checks()
-    ledger = read_ledger(run, inputs, supplied(hours), schemes)
-    yield from check_money(inputs, hours, flows, ledger, schemes)
+    yield from prosumers.checks()
+    paying = [*schemes, prosumers] if prosumers.there else schemes
+    ledger = read_ledger(run, inputs, supplied(hours), paying)
+    yield from check_money(inputs, hours, flows, ledger, paying)
     if local is not None:
         yield local.check_trade()
     yield from messages.checks()
@@ -173,14 +178,14 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         checks, figures = check_limits(inputs, hours, flows, limits, audited, schemes)
         yield from checks
         by_step |= figures
-    accounts, account_figures = check_accounts(run, inputs, hours, energies, local)
+    accounts, account_figures = check_accounts(run, inputs, hours, energies, prosumers, local)
     yield from accounts
     of_run |= account_figures
     if (welfare := read_welfare(run, inputs)) is not None:
         checks, figures = check_welfare(inputs, welfare, schemes)
         yield from checks
         by_step |= figures
-    for each in everybody:
+    for each in (*everybody, prosumers):
         more_by_step, more_of_run = each.figures()
         by_step, of_run = by_step | more_by_step, of_run | more_of_run
     added = {name for each in schemes for name in each.added_figures}

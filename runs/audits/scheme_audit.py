@@ -83,6 +83,51 @@ class Sale:
         return 1.0 if self.payee.startswith("aggregator@") else -1.0
 
 
+@dataclass(frozen=True, slots=True)
+class MemberFlows:
+    """What single members buy and sell, pay and are paid, by the tables of their scheme.
+
+    Every array is of shape (steps, strategies, members), or of one that broadcasts to it.
+
+    Attributes
+    ----------
+    bought_kwh, sold_kwh, paid, received
+        As the columns of accounts.parquet, step by step [kWh, money].
+    place
+        Community in which each is, -1 for none.
+    """
+
+    bought_kwh: NDArray[np.float64]
+    sold_kwh: NDArray[np.float64]
+    paid: NDArray[np.float64]
+    received: NDArray[np.float64]
+    place: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersDue:
+    """What stores of members have left to answer with, and what their table says.
+
+    Attributes
+    ----------
+    member : array of int, shape (stores,)
+        Place of its member in the group.
+    give, take : array, shape (steps, strategies, stores)
+        What each could deliver and draw, if no connection had a limit [kWh].
+    lower_kwh, upper_kwh : array, shape (steps, strategies, stores)
+        Within which bounds it answered by the table [kWh].
+    """
+
+    member: NDArray[np.intp]
+    give: NDArray[np.float64]
+    take: NDArray[np.float64]
+    lower_kwh: NDArray[np.float64]
+    upper_kwh: NDArray[np.float64]
+
+
+NO_ANSWERS = ""
+
+
 class SchemeAudit:
     """The audit of a scheme: what its tables say, and what that comes to for all others.
 
@@ -187,6 +232,28 @@ class SchemeAudit:
         tally
             Where to add what was found.
         """
+
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the agents of a group of its section trade, or why that is not known.
+
+        Asked once all tables have been read.
+        """
+        return "their scheme does not say what single members buy and sell"
+
+    def answers_due(self, group: str) -> AnswersDue | str:
+        """Return what stores of the agents of a group of its section have left to answer with.
+
+        Asked once it has made its checks. Text says why it is not known, `NO_ANSWERS` that none
+        ever answers.
+        """
+        return NO_ANSWERS
+
+    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+        """Return what each agent of a group draws whatever the price, or why it is not known.
+
+        Of shape (steps, strategies, members) [kWh].
+        """
+        return "their scheme does not say what single members draw by their own rule"
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return its figures of the summary: those that add up over steps, and of the run."""

@@ -49,6 +49,8 @@ class Recorder:
             self._write_local_exchange(simulation, simulation.local_exchange)
         for scheme in simulation.schemes.values():
             scheme.record(self.writer)
+        if simulation.prosumers is not None:
+            simulation.prosumers.record(self.writer)
         if simulation.metrics.metrics:
             self._write_metrics(simulation)
         about = {"strategy": simulation.strategy}

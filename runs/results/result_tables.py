@@ -184,12 +184,36 @@ OF_STORE_ANSWERS: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run with prosumers.
+OF_PROSUMERS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "prosumers": (
+        STEP,
+        STRATEGY,
+        whole("prosumer", "number of the prosumer, from 0"),
+        name("community", "where it lives"),
+        kwh("connection_kwh", "energy through its connection, > 0 drawn from the grid"),
+        ResultColumn("paid", "number", "money", "money that all its parts pay"),
+        ResultColumn("received", "number", "money", "money that they are paid"),
+    ),
+    "prosumer_parts": (
+        STEP,
+        STRATEGY,
+        whole("prosumer", "number of the prosumer, from 0"),
+        name("part", "households for its own load, else the kind of members its part is of"),
+        kwh("bought_kwh", "energy the part pays for"),
+        kwh("sold_kwh", "energy it is paid for"),
+        ResultColumn("paid", "number", "money", "money it pays"),
+        ResultColumn("received", "number", "money", "money it is paid"),
+        kwh("home_kwh", "energy it draws at home, < 0 delivered"),
+    ),
+}  # fmt: skip
+
 # Of a run that keeps accounts of all members.
 OF_ACCOUNTS: Mapping[str, tuple[ResultColumn, ...]] = {
     "accounts": (
         whole("year", "year that it is the account of"),
         STRATEGY,
-        name("kind", "households, buildings, homes, houses, schools or vehicles"),
+        name("kind", "households, buildings, homes, houses, schools, vehicles or prosumers"),
         whole("member", "number of the member within its kind, from 0"),
         name("community", "where it is at home, of a vehicle where it starts", optional=True),
         kwh("bought_kwh", "energy it paid for"),
@@ -200,7 +224,7 @@ OF_ACCOUNTS: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
-# Tables that only a scheme fills, by its name.
+# Tables that only a scheme fills, by its name, those on request aside.
 TABLES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
     lambda: {name: tuple(each.part("tables")) for name, each in schemes().items()}
 )
@@ -214,11 +238,13 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_LOCAL_EXCHANGE,
         **OF_LOCAL_MEMBERS,
         **OF_STORE_ANSWERS,
+        **OF_PROSUMERS,
         **OF_ACCOUNTS,
         **{
             table: columns
             for each in schemes().values()
-            for table, columns in each.part("tables").items()
+            for part in ("tables", "tables_on_request")
+            for table, columns in dict(each.part(part)).items()
         },
     }
 )
@@ -234,6 +260,7 @@ def tables_with(
     store_answers: bool = False,
     local_exchange: bool = False,
     local_members: bool = False,
+    prosumers: bool = False,
 ) -> tuple[str, ...]:
     """Return the tables of a run in which some schemes take part, with or without those asked."""
     asked = (
@@ -244,6 +271,7 @@ def tables_with(
         (local_exchange, OF_LOCAL_EXCHANGE),
         (local_members, OF_LOCAL_MEMBERS),
         (store_answers, OF_STORE_ANSWERS),
+        (prosumers, OF_PROSUMERS),
     )
     more = (table for wanted, tables in asked if wanted for table in tables)
     return (*OF_EVERY_RUN, *more, *(t for name in names for t in TABLES_OF[name]))
@@ -251,7 +279,7 @@ def tables_with(
 
 def tables_of(scenario: "Scenario") -> tuple[str, ...]:
     """Return the tables of a run of a scenario."""
-    return tables_with(
+    there = tables_with(
         scenario.schemes,
         metrics=bool(scenario.metrics),
         limits=scenario.grid.limits == "keep",
@@ -260,7 +288,10 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         local_members=scenario.local_exchange and scenario.record.local_members,
         store_answers=scenario.stores_answer,
         accounts=scenario.record.accounts == "all",
+        prosumers=scenario.prosumers_there,
     )
+    asked = (table for name in scenario.schemes for table in scenario.section(name).asked_tables)
+    return (*there, *asked)
 
 
 def arrow_schema(table: str, time_zone: str) -> "pa.Schema":

@@ -83,6 +83,11 @@ class SchemeSection(Section):
         return ""
 
     @property
+    def asked_tables(self) -> tuple[str, ...]:
+        """Tables on request of its scheme that a run with it fills."""
+        return ()
+
+    @property
     def files(self) -> list[str]:
         """Single files that it names."""
         return []
@@ -257,11 +262,20 @@ def misplaced_groups(groups: Iterable[Any], info: ValidationInfo) -> list[Proble
         (community, member.name): f"members of {community} are called {member.name!r}"
         for community, there in communities.items()
         for member in there.members
+        # What prosumers own is called as they are.
+        if member.kind != "prosumer"
+    }
+    prosumers = {
+        (community, member.name)
+        for community, there in communities.items()
+        for member in there.members
+        if member.kind == "prosumer"
     }
     for scheme, section in info.data.items():
         for other in getattr(section, "groups", ()):
             told = f"a group of {scheme} in {other.community} is called {other.name!r} too"
-            taken.setdefault((other.community, other.name), told)
+            if (other.community, other.name) not in prosumers:
+                taken.setdefault((other.community, other.name), told)
     problems = []
     for g, group in enumerate(groups):
         if group.community not in communities:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hmesh.runs.scenarios.scenario import Scenario
 
 # What members and schemes connect to the grid, in words that `grid.connections` uses.
-KINDS_OF_MEMBERS = {"household": "households", "building": "buildings"}
+KINDS_OF_MEMBERS = {"household": "households", "building": "buildings", "prosumer": "prosumers"}
 
 
 class GridNode(Section):

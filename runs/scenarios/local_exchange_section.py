@@ -95,4 +95,4 @@ def kinds_that_share() -> tuple[str, ...]:
     from hmesh.runs.schemes.registry import sections_first
 
     kinds = (each.part("section").shares_locally for each in sections_first())
-    return ("households", "buildings", *dict.fromkeys(kind for kind in kinds if kind))
+    return ("households", "buildings", "prosumers", *dict.fromkeys(kind for kind in kinds if kind))

@@ -1,9 +1,9 @@
 """The members of a community as a scenario tells of them: by profile, by file or by dataset."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo
+from pydantic import Discriminator, Field, Tag, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import nearest
@@ -20,6 +20,7 @@ from hmesh.runs.scenarios.base import (
     of_no_other_part,
     refuse,
 )
+from hmesh.runs.scenarios.prosumer_parts import checked_parts
 
 
 class Elasticity(Section):
@@ -50,7 +51,7 @@ class Elasticity(Section):
 
 
 class _Members(Section):
-    kind: Literal["household", "building"] = Field(description="what the members are")
+    kind: Literal["household", "building", "prosumer"] = Field(description="what the members are")
     name: Name = Field(description="name of these members in the results")
     pv_kw: NotNegative = Field(
         default=0.0, description="peak power of the photovoltaics of each member [kW]"
@@ -137,12 +138,49 @@ class BusinessMembers(_Members):
     )
 
 
+class ProsumerMembers(ProfileMembers):
+    """Households that generate and store energy: one account and one connection for all they own.
+
+    What they own beside a load and photovoltaics is described in the words of the scheme that knows
+    it, and takes part in this scheme.
+    """
+
+    kind: Literal["prosumer"] = Field(description="what the members are")
+    annual_kwh: NotNegative = Field(
+        default=0.0,
+        description="consumption of each in a year, beside that of what it owns [kWh]",
+    )
+    profile: str = Field(default="h0", description="standard load profile of this consumption")
+    connection_kw: Positive | None = Field(
+        default=None,
+        description="power of the connection of each, both ways [kW], or null for no limit",
+    )
+    owns: dict[str, Any] = Field(
+        default={}, description="what they own by its name, each with the share that own one"
+    )
+
+    @check("owns")
+    @classmethod
+    def _known_parts(cls, owns: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        return checked_parts(owns, info)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.annual_kwh or self.pv_kw or self.owns):
+            raise refuse(
+                "they use and own nothing", place="owns", allowed="a part, annual_kwh or pv_kw"
+            )
+        return self
+
+
 _SOURCES = {"dataset": "from dataset", "file": "from file", "businesses": "of businesses"}
 
 
 def _source_of_members(value: object) -> str:
     # What is no section at all is refused as members of the commonest kind.
     given = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
+    if given.get("kind") == "prosumer":
+        return "of prosumers"
     return next((source for key, source in _SOURCES.items() if key in given), "from profile")
 
 
@@ -150,6 +188,7 @@ Members = Annotated[
     Annotated[ProfileMembers, Tag("from profile")]
     | Annotated[FileMembers, Tag("from file")]
     | Annotated[DatasetMembers, Tag("from dataset")]
-    | Annotated[BusinessMembers, Tag("of businesses")],
+    | Annotated[BusinessMembers, Tag("of businesses")]
+    | Annotated[ProsumerMembers, Tag("of prosumers")],
     Discriminator(_source_of_members),
 ]

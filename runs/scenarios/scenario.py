@@ -37,6 +37,7 @@ from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, gr
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
+from hmesh.runs.scenarios.prosumer_parts import given_groups, prosumers_of
 from hmesh.runs.scenarios.scenario_files import (
     content_of,
     find_scenario,
@@ -233,7 +234,8 @@ class Scenario(Section):
         names = [group.name for group in self.communities[community].members]
         for scheme in self.schemes:
             names += self.section(scheme).connections(community)
-        return tuple(names)
+        # What prosumers own is behind their connection.
+        return tuple(dict.fromkeys(names))
 
     def connection_kinds(self, community: str) -> dict[str, str]:
         """Return what is connected to the grid in a community, by name, and its kind."""
@@ -242,7 +244,8 @@ class Scenario(Section):
         for scheme in self.schemes:
             section = self.section(scheme)
             kind = section.connects or scheme
-            kinds |= dict.fromkeys(section.connections(community), kind)
+            for name in section.connections(community):
+                kinds.setdefault(name, kind)
         return kinds
 
     @property
@@ -265,6 +268,11 @@ class Scenario(Section):
     def local_exchange(self) -> bool:
         """Whether members of any community share what some of them generate."""
         return any(each.local_exchange is not None for each in self.communities.values())
+
+    @property
+    def prosumers_there(self) -> bool:
+        """Whether any members are prosumers."""
+        return any(True for _ in prosumers_of(self.communities))
 
     @property
     def photovoltaics(self) -> bool:
@@ -292,6 +300,10 @@ class Scenario(Section):
         """
         resolved = self.model_dump(mode="json")
         del resolved["plugins"]
+        for name, section in self.sections.items():
+            if schemes()[name].prosumer_part is not None:
+                # The members say what prosumers own.
+                del resolved[name]["groups"][given_groups(name, section, self.communities) :]
         if not self.behaviours:
             del resolved["behaviours"]
         if not self.expects_prices:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from pydantic.fields import FieldInfo
 
 from hmesh.runs.plugins.registered import REGISTER
+from hmesh.runs.scenarios.prosumer_parts import with_owned
 from hmesh.runs.scenarios.section_consistency import there_if_compared
 from hmesh.runs.schemes.descriptor import SchemeDescriptor
 from hmesh.runs.schemes.registry import sections_first
@@ -58,7 +59,8 @@ def _section_field(scheme: SchemeDescriptor) -> FieldInfo:
     absent = section.absent()
     given = section if absent is not None else section | None
     agreeing: Any = Annotated[
-        given, AfterValidator(there_if_compared), AfterValidator(section.agree)
-    ]
+        given, AfterValidator(there_if_compared), AfterValidator(with_owned(scheme)),
+        AfterValidator(section.agree),
+    ]  # fmt: skip
     default: Any = Field(default=absent, description=scheme.description)
     return FieldInfo.from_annotated_attribute(agreeing, default)

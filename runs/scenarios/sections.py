@@ -31,6 +31,7 @@ from hmesh.runs.scenarios.member_groups import DatasetMembers as DatasetMembers
 from hmesh.runs.scenarios.member_groups import FileMembers as FileMembers
 from hmesh.runs.scenarios.member_groups import Members
 from hmesh.runs.scenarios.member_groups import ProfileMembers as ProfileMembers
+from hmesh.runs.scenarios.member_groups import ProsumerMembers as ProsumerMembers
 from hmesh.runs.scenarios.money_defaults import OF_EVERY_RUN, money
 from hmesh.runs.scenarios.places_section import Area, PlaceSettings, RoadFile, location_problems
 
@@ -353,6 +354,10 @@ class Record(Section):
         default="all",
         description="which houses with storages are written at every step: all, none or the "
         "first N",
+    )
+    prosumers: keys.Recorded = Field(
+        default="all",
+        description="which prosumers are written at every step: all, none or the first N",
     )
     welfare: bool = Field(
         default=True,

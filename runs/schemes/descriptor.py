@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any
 
@@ -126,6 +126,29 @@ class SweepFigure:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class ProsumerPart:
+    """What prosumers may own that a scheme knows, in a group of its section.
+
+    Attributes
+    ----------
+    key
+        What a scenario calls it among what prosumers own.
+    kind
+        Kind of its members, as accounts call it.
+    group
+        The class of the groups of its section, or its place. Its fields beside ``name``,
+        ``community`` and ``count`` are what a scenario says of it.
+    fixed
+        Fields of the group that are the same for all prosumers.
+    """
+
+    key: str
+    kind: str
+    group: Part
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SchemeDescriptor:
     """Everything of a scheme: how it is called, where it acts, and where its parts stand.
@@ -143,6 +166,8 @@ class SchemeDescriptor:
     setting
         What all its strategies share, a function of its section and the setting of the world;
         the section itself where there is none.
+    tables_on_request
+        Tables that only some runs fill, as ``tables``; its section names them in `asked_tables`.
     energies
         What its energies of the summary say where there are any, a Note by the name of each.
     remarks
@@ -177,6 +202,8 @@ class SchemeDescriptor:
     deciding
         The type of its agents whose decisions a behaviour of a plugin may override; `deciding` of
         its step is the group of them.
+    prosumer_part
+        What prosumers may own of it, a `ProsumerPart`, where its section has groups.
     """
 
     name: str
@@ -195,6 +222,7 @@ class SchemeDescriptor:
     rows: Part = None
     notes: Part = None
     setting: Part = None
+    tables_on_request: Part = ()
     energies: Part = ()
     remarks: Part = ()
     row_place: int = 50
@@ -211,6 +239,7 @@ class SchemeDescriptor:
     size_note: Part = ()
     rules: Part = ()
     deciding: Part = ()
+    prosumer_part: ProsumerPart | None = None
 
     @property
     def place(self) -> str:
@@ -238,7 +267,7 @@ class SchemeDescriptor:
 
     def _misplaced(self) -> list[Problem]:
         """Return a problem for each part whose module is not there, without importing it."""
-        parts = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        parts = [(each.name, getattr(self, each.name)) for each in fields(self)]
         parts += [("pictures", draw) for _, draw in self.pictures or ()]
         places = {
             (name, importlib.util.resolve_name(part.partition(":")[0], self.package))

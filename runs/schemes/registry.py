@@ -163,6 +163,12 @@ def sections_first() -> list[SchemeDescriptor]:
     return sorted(held, key=lambda each: not each.always_there)
 
 
+def prosumer_parts() -> dict[str, SchemeDescriptor]:
+    """Return the schemes that know what prosumers may own, by what a scenario calls that."""
+    parts = ((each.prosumer_part, each) for each in schemes().values())
+    return {part.key: each for part, each in parts if part is not None}
+
+
 def figures_of_schemes() -> list[SweepFigure]:
     """Return the figures by which a sweep compares runs, in the order of a scenario."""
     return [figure for each in sections_first() for figure in each.figures]

@@ -1,6 +1,7 @@
 """What every scheme of sharing does in a step, so that one simulation can hold any of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +18,29 @@ class RowWriter(Protocol):
     def add(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append rows to a table."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerBounds:
+    """Within which bounds the stores of a scheme answer to the price of the step.
+
+    Attributes
+    ----------
+    kind : str
+        Kind of the members that have them, "houses".
+    member : array of int, shape (n,)
+        Number of the member that has each.
+    community : array of int, shape (n,)
+        Where each is in the step.
+    lower_kwh, upper_kwh : array, shape (n,)
+        What each can exchange at least and at most [kWh].
+    """
+
+    kind: str
+    member: NDArray[np.intp]
+    community: NDArray[np.intp]
+    lower_kwh: NDArray[np.float64]
+    upper_kwh: NDArray[np.float64]
 
 
 class Scheme:
@@ -82,6 +106,32 @@ class Scheme:
     def consumer_payments(self) -> Iterable[MemberPayments]:
         """Return what households and buildings pay and receive because of it in the step."""
         return ()
+
+    def members_of(self, group: str) -> NDArray[np.intp]:
+        """Return which of its agents with accounts are of a group of its section, ascending."""
+        raise NotImplementedError(f"nobody asked {type(self).__name__} for the group {group!r}")
+
+    def member_places(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return in which community each of them is in the step, -1 for none, by kind.
+
+        Where they are at home, unless they move.
+        """
+        return self.member_communities()
+
+    def committed_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what each of them draws whatever the price, by kind [kWh].
+
+        What it delivers is subtracted; asked before prices are set.
+        """
+        return {}
+
+    def answer_bounds(self) -> AnswerBounds | None:
+        """Return within which bounds its members answer to the price, None where none do."""
+        return None
+
+    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
+        """Let those of `answer_bounds` answer within narrower bounds, in the same order [kWh]."""
+        raise NotImplementedError(f"nobody has told {type(self).__name__} bounds of answers")
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what batteries hold [kWh], by kind of member, each of shape (members,)."""

@@ -11,7 +11,7 @@ from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.remaining_stores import PerStore, Remainder, RemainingStores, each_or_one
 from hmesh.environment.population import Population
 from hmesh.runs.results.buffer import Coded
-from hmesh.runs.schemes.scheme_step import RowWriter
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
 from hmesh.runs.world.priced_grid import answering_nodes
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ class StoreAnswers:
         self.inhabited = frozenset(community.tolist())
         self.exchange_kwh = np.zeros(len(community))
         self._groups: list[AnsweringStores] = []
+        self._asked = np.zeros(len(community), dtype=np.bool_)
         self.begin_step()
 
     @property
@@ -154,8 +155,21 @@ class StoreAnswers:
         lower, upper = np.where(there, left.lower_kwh, 0.0), np.where(there, left.upper_kwh, 0.0)
         self.left = Remainder(left.usable_kwh, lower, upper)
         self.exchange_kwh = np.zeros(len(there))
-        asked = np.ones(len(there), dtype=np.bool_) if idle else there & (lower < upper)
-        columns = {name: self._column(name) for name in WORTH}
+        self._asked = np.ones(len(there), dtype=np.bool_) if idle else there & (lower < upper)
+        return self._offered()
+
+    def bounds(self, kind: str) -> AnswerBounds:
+        """Return within which bounds the stores of members of a kind answer."""
+        owner, left = self.listed.owner, self.left
+        return AnswerBounds(kind, owner, self.community, left.lower_kwh, left.upper_kwh)
+
+    def narrow(self, lower_kwh: Each, upper_kwh: Each) -> list[AnsweringStores]:
+        """Return those that answer, by community, within narrower bounds [kWh]."""
+        self.left = Remainder(self.left.usable_kwh, lower_kwh, upper_kwh)
+        return self._offered()
+
+    def _offered(self) -> list[AnsweringStores]:
+        asked, columns = self._asked, {name: self._column(name) for name in WORTH}
         self._groups = [
             self._group(np.flatnonzero(asked & (self.community == m)), columns)
             for m in range(self.places)

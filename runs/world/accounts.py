@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.world.member_payments import Each, MemberPayments
-from hmesh.runs.world.step_payments import step_payments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -116,6 +115,11 @@ class Accounts:
         if by_member:
             for each in simulation.schemes.values():
                 found |= each.member_communities()
+            if (prosumers := simulation.prosumers) is not None:
+                # Their parts have no accounts of their own.
+                found = {k: held[: prosumers.others(k, len(held))] for k, held in found.items()}
+                found = {k: held for k, held in found.items() if len(held)}
+                found["prosumers"] = prosumers.community
         self.kinds = {
             kind: KindAccounts(community, places, by_member=by_member)
             for kind, community in found.items()
@@ -127,8 +131,10 @@ class Accounts:
 
     def stored_kwh(self) -> dict[str, Each]:
         """Return what the batteries of members of each kind hold [kWh]."""
-        held = (each.stored_kwh() for each in self.simulation.schemes.values())
-        return {kind: values.copy() for of_scheme in held for kind, values in of_scheme.items()}
+        schemes = (each.stored_kwh() for each in self.simulation.schemes.values())
+        held = {kind: values.copy() for of_scheme in schemes for kind, values in of_scheme.items()}
+        prosumers = self.simulation.prosumers
+        return held if prosumers is None else prosumers.stored(held)
 
     def begin_step(self) -> None:
         """Start the sums of a year with its first step, when those before it are written."""
@@ -142,12 +148,20 @@ class Accounts:
     def settle(self) -> None:
         """Add what everybody pays and receives in the step."""
         self.utility_price_sum += float(self.simulation.market.decision.utility_price)
-        for payments in step_payments(self.simulation, by_member=self.by_member):
-            self.kinds[payments.kind].add(payments)
-        if (local := self.simulation.local_exchange) is not None:
-            for payments in local.payments():
-                if payments.kind in self.kinds:
-                    self.kinds[payments.kind].add(payments)
+        prosumers, local = self.simulation.prosumers, self.simulation.local_exchange
+        for payments, _ in self.simulation.payments():
+            self._add_of_others(payments)
+        for payments in () if local is None else local.payments():
+            self._add_of_others(payments)
+        if prosumers is not None and self.by_member:
+            self.kinds["prosumers"].add(prosumers.account())
+
+    def _add_of_others(self, payments: MemberPayments) -> None:
+        """Add payments of members, those of parts of prosumers left out."""
+        prosumers = self.simulation.prosumers
+        own = payments if prosumers is None else prosumers.of_others(payments)
+        if own.kind in self.kinds:
+            self.kinds[own.kind].add(own)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the kinds, and the columns of this year's accounts of all members of each."""

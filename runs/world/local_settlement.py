@@ -14,8 +14,8 @@ from hmesh.markets.local_exchange import (
     local_prices,
 )
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange
+from hmesh.runs.scenarios.member_groups import ProsumerMembers
 from hmesh.runs.world.member_payments import Each, MemberPayments
-from hmesh.runs.world.step_payments import step_payments
 
 if TYPE_CHECKING:
     from hmesh.runs.scenarios.scenario import Scenario
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXCHANGE, GRID_OPERATOR = "local_exchange", "grid_operator"
 # Households and buildings have one party of the ledger together.
 CONSUMERS = ("households", "buildings")
+PROSUMERS = "prosumers"
 # The energies of the members of a kind in a community, by their names in the results.
 LOCAL_ENERGIES = (
     "own_kwh", "lack_kwh", "surplus_kwh", "received_kwh", "given_kwh", "fed_in_kwh",
@@ -43,7 +44,10 @@ def local_kinds(scenario: "Scenario") -> tuple[str, ...]:
     groups = [group for community in scenario.communities.values() for group in community.members]
     there = {f"{group.kind}s" for group in groups}
     schemes = (scenario.section(name).shares_locally for name in scenario.schemes)
-    return (*(kind for kind in CONSUMERS if kind in there), *(kind for kind in schemes if kind))
+    return (
+        *(kind for kind in (*CONSUMERS, PROSUMERS) if kind in there),
+        *(kind for kind in schemes if kind),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,28 +100,41 @@ class LocalSettlement:
         self._begin_step()
 
     def _communities_of_members(self) -> dict[str, NDArray[np.intp]]:
+        """Return where each member of all kinds is at home, -1 for parts of prosumers."""
+        simulation, prosumers = self.simulation, self.simulation.prosumers
         found = {
             f"{kind.scenario_name}s": group.population["community"].astype(np.intp)
-            for kind, group in self.simulation.consumers.items()
+            for kind, group in simulation.consumers.items()
         }
-        for each in self.simulation.schemes.values():
+        for each in simulation.schemes.values():
             found |= each.member_communities()
-        return {kind: found[kind] for kind in self.kinds}
+        if prosumers is not None:
+            for kind, owner in prosumers.owner.items():
+                found[kind] = np.where(owner < 0, found[kind], -1)
+            found[PROSUMERS] = prosumers.community
+        return found
 
     def _members(self, community: int, section: LocalExchange) -> _Here:
-        rows = {kind: np.flatnonzero(at == community) for kind, at in self._community.items()}
+        home = {kind: self._community[kind] for kind in self.kinds}
+        rows = {kind: np.flatnonzero(at == community) for kind, at in home.items()}
         given = section.shares or {}
-        weights = {
-            kind: np.full(len(at), given.get(kind, 1.0)) for kind, at in self._community.items()
-        }
+        weights = {kind: np.full(len(at), given.get(kind, 1.0)) for kind, at in home.items()}
         name = self.simulation.setting.communities[community]
         for kind, groups in self.simulation.setting.members.groups.items():
             for group in groups:
                 where, _, own = group.name.partition("/")
-                if where == name and own in given:
+                if where == name and own in given and f"{kind.scenario_name}s" in weights:
                     weights[f"{kind.scenario_name}s"][group.rows] = given[own]
+        for (where, members), first in self._prosumer_groups():
+            if where == name and members.name in given:
+                weights[PROSUMERS][first : first + members.count] = given[members.name]
         weight = np.concatenate([weights[kind][own] for kind, own in rows.items()])
         return _Here(community, section, rows, weight)
+
+    def _prosumer_groups(self) -> Iterator[tuple[tuple[str, ProsumerMembers], int]]:
+        """Yield the groups of prosumers with their communities and their first members."""
+        if (prosumers := self.simulation.prosumers) is not None:
+            yield from zip(prosumers.groups, prosumers.first.tolist(), strict=False)
 
     def _begin_step(self) -> None:
         places = len(self.simulation.setting.communities)
@@ -146,12 +163,19 @@ class LocalSettlement:
         """Return what each member draws and delivers in the step, by kind [kWh]."""
         bought = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
         sold = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
-        for each in step_payments(self.simulation, by_member=True):
-            if each.shared and each.kind in bought:
+        for each, _ in self.simulation.payments():
+            if each.shared:
                 # A measured load below 0 is fed in.
                 drawn, delivered = np.maximum(each.bought_kwh, 0.0), np.maximum(each.sold_kwh, 0.0)
                 bought[each.kind][each.rows] += drawn + np.maximum(0.0 - each.sold_kwh, 0.0)
                 sold[each.kind][each.rows] += delivered + np.maximum(0.0 - each.bought_kwh, 0.0)
+        if (prosumers := self.simulation.prosumers) is not None:
+            # All parts of a prosumer are behind one meter.
+            for kind, owner in prosumers.owner.items():
+                mine = owner >= 0
+                for held in (bought, sold):
+                    own = np.bincount(owner[mine], held[kind][mine], len(prosumers))
+                    held[PROSUMERS] += own
         return bought, sold
 
     def _exchange(
@@ -225,7 +249,8 @@ class LocalSettlement:
 
     def payments(self) -> Iterator[MemberPayments]:
         """Yield what members pay, and are paid, less than the price of their community."""
-        for kind, less in self._less_paid.items():
+        for kind in self.kinds:
+            less = self._less_paid[kind]
             nothing = np.zeros(len(less))
             yield MemberPayments(kind, nothing, nothing, -less, -self._less_received[kind])
 

@@ -132,6 +132,8 @@ def make_members(scenario: Scenario, calendar: Calendar, grid: Grid) -> Members:
         for m, (name, community) in enumerate(scenario.communities.items())
         for group in community.members
     ]
+    # Parts of prosumers are the last of their kind.
+    groups.sort(key=lambda each: each[2].kind == "prosumer")
     profiles = tuple(
         dict.fromkeys(g.profile for _, _, g in groups if isinstance(g, ProfileMembers))
     )
@@ -156,7 +158,7 @@ def make_members(scenario: Scenario, calendar: Calendar, grid: Grid) -> Members:
     rows: dict[type[Consumer], list[_Row]] = {Household: [], Building: []}
     named: dict[type[Consumer], list[MemberGroup]] = {kind: [] for kind in rows}
     for m, node, group in groups:
-        kind: type[Consumer] = Household if group.kind == "household" else Building
+        kind: type[Consumer] = Building if group.kind == "building" else Household
         at, first_row = grid.node_index[node], len(rows[kind])
         stands = orientations.index(_orientation(group)) if group.pv_kw else 0
         if isinstance(group, BusinessMembers):

@@ -1,7 +1,8 @@
 """One strategy's world, hour by hour."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ from hmesh.runs.world.elastic_loads import ElasticLoads
 from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.local_settlement import LocalSettlement
 from hmesh.runs.world.market import Market
+from hmesh.runs.world.member_payments import MemberPayments, at_price
 from hmesh.runs.world.meters import read_meters
+from hmesh.runs.world.prosumers import Prosumers
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
@@ -91,6 +94,8 @@ class Simulation(World):
         The metrics of plugins.
     local_exchange : LocalSettlement or None
         What members of communities share among each other, None where no community does.
+    prosumers : Prosumers or None
+        The households whose parts belong to several schemes; None where there are none.
     accounts : Accounts or None
         What members have paid and received, None where it is not kept.
     supplied_communities : list of int
@@ -140,6 +145,7 @@ class Simulation(World):
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
+        self.prosumers = Prosumers(self) if setting.scenario.prosumers_there else None
         if setting.scenario.behaviours:
             give_behaviours(self)
         shares = setting.scenario.local_exchange
@@ -255,6 +261,8 @@ class Simulation(World):
         self.elastic_loads.look_around()
         for each in self.schemes.values():
             each.look_around()
+        if self.prosumers is not None:
+            self.prosumers.look_around()
         self.market.set_prices()
 
     def share_storage_that_moves(self) -> None:
@@ -276,6 +284,8 @@ class Simulation(World):
         self.loading = self.grid.loading(self.flows, self.step_h)
         self.limits = step_limits(self, shed) if settings.limits == "keep" else None
         self._pay()
+        if self.prosumers is not None:
+            self.prosumers.pay()
         if self.accounts is not None:
             self.accounts.settle()
         sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
@@ -283,6 +293,9 @@ class Simulation(World):
         if self.local_exchange is not None:
             sums |= self.local_exchange.sums()
             counts.update(self.local_exchange.counts())
+        if self.prosumers is not None:
+            sums |= self.prosumers.sums()
+            counts.update(self.prosumers.counts())
         for each in self.schemes.values():
             sums |= each.sums()
             counts.update(each.counts())
@@ -347,6 +360,37 @@ class Simulation(World):
         generated, cost = self._generated()
         unit = cost / generated if anything(generated) else 0.0
         pay(step, "generation", "utility", "generators", generated, unit, cost)
+
+    def payments(self) -> Iterator[tuple[MemberPayments, bool]]:
+        """Yield what single members pay and receive in the step, and whether meters read it.
+
+        What households and buildings are credited, or charged, for what others gave them passes
+        the meter of no other.
+        """
+        price, meters = self.paid_price(), self.meters
+        for kind, group in self.consumers.items():
+            if not len(group):
+                continue
+            where, load = group.population["community"], group.population["load_kwh"]
+            generated = meters.generated_kwh.get(kind)
+            if generated is None or not self.setting.scenario.photovoltaics:
+                generated = np.zeros(len(load))
+            yield at_price(f"{kind.scenario_name}s", price[where], load, generated), True
+        for each in self.schemes.values():
+            for payments in each.consumer_payments():
+                yield payments, False
+            for payments in each.member_payments():
+                yield payments, True
+
+    @cached_property
+    def moving_kinds(self) -> frozenset[str]:
+        """The kinds of members that move between communities."""
+        return frozenset(
+            kind
+            for each in self.schemes.values()
+            if type(each).member_places is not Scheme.member_places
+            for kind in each.member_communities()
+        )
 
     def _generated(self) -> tuple[float, float]:
         """Return what the utility generates [kWh], and what that costs."""

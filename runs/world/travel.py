@@ -79,7 +79,7 @@ def residential(scenario: Scenario) -> NDArray[np.bool_]:
     lived_in = {
         name
         for name, community in scenario.communities.items()
-        if any(group.kind == "household" for group in community.members)
+        if any(group.kind != "building" for group in community.members)
     }
     for section in scenario.sections.values():
         lived_in |= section.lived_in
@@ -91,14 +91,7 @@ def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:
     growth = scenario.growth
     if not growth.vehicles_per_year:
         return None
-    vehicles = scenario.vehicles
-    return Growth(
-        calendar,
-        vehicles.count,
-        growth.vehicles_per_year,
-        growth.vehicles_join,
-        vehicles.soc_start,
-    )
+    return Growth(calendar, scenario.vehicles.count, growth.vehicles_per_year, growth.vehicles_join)
 
 
 def trips_of(

@@ -21,10 +21,18 @@ from hmesh.runs.audits.reference.house_dispatch import (
     tank_after,
 )
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.scheme_audit import (
+    NO_ANSWERS,
+    AnswersDue,
+    Figures,
+    MemberFlows,
+    Payments,
+    SchemeAudit,
+)
 from hmesh.runs.audits.stated_bills import BillAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.scenarios.prosumer_parts import limited_groups
 from hmesh.runs.schemes.composite_storage.audit_answers import hold_house_answers, known_stores
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
@@ -84,7 +92,10 @@ class CompositeStorageAudit(SchemeAudit):
             for group, m in zip(self.groups, self.community, strict=True)
             for storage in RESPONDING
         ]
-        stores = None if setting is None else known_stores(setting, settings, self.recorded)
+        stores = None
+        if setting is not None:
+            limited = limited_groups(self.inputs.scenario)
+            stores = known_stores(setting, settings, self.recorded, limited)
         names = AnswerNames("composite_storage", "houses", "houses", "house", idle=True)
         used = range(len(self.strategies))
         return AnswersOfStores(self.run, self.inputs, self.hours, names, groups, used, stores)
@@ -218,6 +229,55 @@ class CompositeStorageAudit(SchemeAudit):
             m = [self.inputs.communities.index(p.partition("@")[2]) for p in of_kind["payer"]]
             found[kind][at, s, m] = of_kind["amount"].to_numpy()
         return found
+
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the houses of a group trade at the price of their community."""
+        setting, replay, share = self.setting, self.replay, self.settings.tariff.feed_in_share
+        if setting is None or replay is None:
+            return FILE_GONE
+        g = self.groups.index(group)
+        rows, m = setting.groups[g], self.community[g]
+        if replay.recorded < rows.stop or share is None:
+            return "not all their houses are written down"
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)[:, :, m, None]
+        bought, sold = (replay.rows[name][:, :, rows] for name in ("import_kwh", "export_kwh"))
+        prices = setting.prices
+        tax = prices.carbon_tax * prices.emission_factor
+        paid = (price + tax) * bought + setting.base_charge[:, None, None]
+        received = share * price * sold
+        if self.answers_of is not None:
+            exchange = self.answers_of.exchange_kwh
+            for first in (0, self.recorded):
+                answer = exchange[:, :, first + rows.start : first + rows.stop]
+                more, less = np.maximum(answer, 0.0), np.maximum(0.0 - answer, 0.0)
+                bought, sold = bought + more, sold + less
+                paid, received = paid + price * more, received + price * less
+        return MemberFlows(bought, sold, paid, received, np.full((1, 1, 1), m))
+
+    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+        """Return what each house of a group draws by its manager, less what it delivers."""
+        setting, replay = self.setting, self.replay
+        if setting is None or replay is None:
+            return FILE_GONE
+        rows = setting.groups[self.groups.index(group)]
+        if replay.recorded < rows.stop:
+            return "not all their houses are written down"
+        net: NDArray[np.float64] = replay.rows["import_kwh"] - replay.rows["export_kwh"]
+        return net[:, :, rows]
+
+    def answers_due(self, group: str) -> AnswersDue | str:
+        """Return what batteries and tanks of the houses of a group have left."""
+        if self.answers_of is None:
+            return NO_ANSWERS
+        return self.answers_of.due(self._stores_of(group))
+
+    def _stores_of(self, group: str) -> NDArray[np.intp]:
+        """Return which house of a group each store that is written down is of, -1 for none."""
+        rows = (
+            slice(0, 0) if self.setting is None else self.setting.groups[self.groups.index(group)]
+        )
+        keys = () if self.answers_of is None else self.answers_of.stores.keys
+        return np.array([h - rows.start if rows.start <= h < rows.stop else -1 for h, _ in keys])
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the summary, by step and of the run."""

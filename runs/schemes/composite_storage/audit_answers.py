@@ -1,6 +1,6 @@
 """What batteries and tanks of houses could answer to the price of the step."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 
 
 def known_stores(
-    setting: CompositeStorageSetting, settings: PriceResponse, recorded: int
+    setting: CompositeStorageSetting,
+    settings: PriceResponse,
+    recorded: int,
+    limited: Collection[tuple[str, str]],
 ) -> KnownStores:
     """Return the batteries of houses that are written down, and then their tanks."""
     names = [group.name for group in setting.settings.groups]
@@ -30,6 +33,10 @@ def known_stores(
     own = setting.settings.devices
     eta = np.repeat([own.battery_efficiency, own.tank_efficiency], recorded)
     pairs = [(name, storage) for name in names for storage in RESPONDING]
+    behind = np.repeat(
+        [(group.community, group.name) in limited for group in setting.settings.groups],
+        [count for _, _, count in sizes],
+    )
     return KnownStores(
         keys,
         whole_pairs(pairs, keys, sizes, written),
@@ -40,6 +47,7 @@ def known_stores(
         eta,
         eta,
         complete=recorded == setting.houses,
+        behind=np.tile(behind[:recorded], 2),
     )
 
 

@@ -1,6 +1,11 @@
 """What the scheme is called, and where its parts stand."""
 
-from hmesh.runs.schemes.descriptor import Phase, SchemeDescriptor, StrategyDescriptor
+from hmesh.runs.schemes.descriptor import (
+    Phase,
+    ProsumerPart,
+    SchemeDescriptor,
+    StrategyDescriptor,
+)
 
 SCHEME = SchemeDescriptor(
     name="composite_storage",
@@ -49,5 +54,6 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     price_tables=".money:price_tables",
     size_note=".size:size_note",
+    prosumer_part=ProsumerPart("house", "houses", ".section:StorageHouseGroup"),
     deciding="hmesh.agents.storage_household:HomeEnergyManager",
 )

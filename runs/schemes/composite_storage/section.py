@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
@@ -29,6 +29,7 @@ from hmesh.runs.scenarios.base import (
 )
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.price_response_section import PriceResponse
+from hmesh.runs.scenarios.prosumer_parts import given_groups
 from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
 from hmesh.runs.schemes.composite_storage.money import MONEY
 
@@ -136,6 +137,12 @@ class StorageHouseGroup(Section):
     )
 
     _not_taken = check("name")(of_no_other_part)
+
+    @property
+    def uncounted(self) -> str:
+        """Why ``count`` does not say how many houses there are; "" where it does."""
+        measured = self.appliances.measured
+        return "measured appliances say how many houses there are" if measured else ""
 
 
 class StorageSizes(Section):
@@ -312,7 +319,18 @@ class CompositeStorage(SchemeSection):
     @classmethod
     def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
         """Refuse houses where there is no community, or whose name is taken there."""
-        if section is not None and (problems := misplaced_groups(section.groups, info)):
+        if section is None:
+            return None
+        problems = misplaced_groups(section.groups, info)
+        problems += names_given_twice(section.groups, place="groups.")
+        if not section.groups and "communities" in info.data:
+            problems.append(Problem("groups", "there is no house", "at least one group"))
+        places = info.data.get("communities", {})
+        given = given_groups("composite_storage", section, places)
+        if given < len(section.groups) and not section.tariff.community:
+            message = "prosumers pay the price of their community for all that they own"
+            problems.append(Problem("tariff", message, "community"))
+        if problems:
             raise InputError(problems)
         return section
 
@@ -322,12 +340,3 @@ class CompositeStorage(SchemeSection):
             for group in self.groups
             for source in (group.appliances, group.heat, group.photovoltaics)
         ]
-
-    @check("groups")
-    @classmethod
-    def _distinct(cls, groups: tuple[StorageHouseGroup, ...]) -> tuple[StorageHouseGroup, ...]:
-        if not groups:
-            raise refuse("there is no house")
-        if problems := names_given_twice(groups):
-            raise InputError(problems)
-        return groups

@@ -13,7 +13,7 @@ from hmesh.agents.storage_houses import LocalTariff, StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
 from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
-from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
@@ -279,6 +279,25 @@ class CompositeStorageHouses(Scheme):
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each house is."""
         return {"houses": self.setting.community}
+
+    def members_of(self, group: str) -> NDArray[np.intp]:
+        """Return which houses are of a group."""
+        names = [each.name for each in self.setting.settings.groups]
+        rows = self.setting.groups[names.index(group)]
+        return np.arange(rows.start, rows.stop)
+
+    def committed_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what each house draws by its own rule."""
+        return {"houses": self.energies_kwh["import_kwh"] - self.energies_kwh["export_kwh"]}
+
+    def answer_bounds(self) -> AnswerBounds | None:
+        """Return within which bounds storages answer to the price of the step."""
+        return None if self.answers is None else self.answers.bounds("houses")
+
+    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
+        """Let storages answer within narrower bounds."""
+        assert self.answers is not None
+        self.answering = self.answers.narrow(lower_kwh, upper_kwh)
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each house pays for what it draws and the state, and is paid."""

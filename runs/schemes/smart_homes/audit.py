@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.scheme_audit import (
+    NO_ANSWERS,
+    AnswersDue,
+    Figures,
+    MemberFlows,
+    Payments,
+    SchemeAudit,
+)
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_answers import hold_home_answers, read_answers
@@ -110,6 +117,37 @@ class HomeAudit(SchemeAudit):
             Payments("home_supply", homes, aggregator, imported, price * imported, there),
             Payments("home_feed_in", aggregator, homes, exported, price * exported, there),
             *([] if answers is None else [answers.payments()]),
+        )
+
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the homes of a group trade at the price of their community."""
+        if self.tables is None or not self.tables.complete:
+            return self.note
+        held = next(each for each in self.tables.groups if each.group.settings.name == group)
+        m = held.group.community
+        price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)[:, :, m, None]
+        answer = held.response
+        bought = held.imported.sum(axis=3) + np.maximum(answer, 0.0).sum(axis=3)
+        sold = held.exported.sum(axis=3) + np.maximum(0.0 - answer, 0.0).sum(axis=3)
+        return MemberFlows(bought, sold, price * bought, price * sold, np.full((1, 1, 1), m))
+
+    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+        """Return what each home of a group draws by its assignment, less what it delivers."""
+        if self.tables is None or not self.tables.complete:
+            return self.note
+        held = next(each for each in self.tables.groups if each.group.settings.name == group)
+        net: NDArray[np.float64] = held.imported.sum(axis=3) - held.exported.sum(axis=3)
+        return net
+
+    def answers_due(self, group: str) -> AnswersDue | str:
+        """Return what storages of the homes of a group have left."""
+        if self.answers_of is None or self.tables is None:
+            return NO_ANSWERS if self.answers_of is None else self.note
+        held = next(each for each in self.tables.groups if each.group.settings.name == group)
+        last = held.first + held.homes
+        keys = self.answers_of.stores.keys
+        return self.answers_of.due(
+            np.array([h - held.first if held.first <= h < last else -1 for h, _ in keys])
         )
 
     def figures(self) -> tuple[Figures, Figures]:

@@ -1,5 +1,7 @@
 """What storages of smart homes could answer to the price of the step."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from hmesh.runs.audits.answers_of_stores import (
@@ -13,6 +15,7 @@ from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.price_response_section import PriceResponse
+from hmesh.runs.scenarios.prosumer_parts import limited_groups
 from hmesh.runs.schemes.smart_homes.audit_rules import columns_of
 from hmesh.runs.schemes.smart_homes.audit_tables import HomeTables
 from hmesh.runs.schemes.smart_homes.records import first_homes
@@ -40,7 +43,9 @@ def read_answers(
     stores = None
     if setting is not None:
         pairs = [(group, storage) for group, storage, _ in groups]
-        stores = _known_stores(setting, settings.price_response, pairs, recorded)
+        stores = _known_stores(
+            setting, settings.price_response, pairs, recorded, limited_groups(inputs.scenario)
+        )
     names = AnswerNames("smart_homes", "homes", "homes", "home", idle=True)
     return AnswersOfStores(run, inputs, hours, names, groups, range(len(inputs.strategies)), stores)
 
@@ -50,10 +55,11 @@ def _known_stores(
     worth: PriceResponse,
     pairs: list[tuple[str, str]],
     recorded: list[int],
+    limited: Collection[tuple[str, str]],
 ) -> KnownStores:
     """Return the storages of connected homes that are written down, home by home."""
     keys: list[tuple[int, str]] = []
-    community, node, into, out_of = [], [], [], []
+    community, node, into, out_of, behind = [], [], [], [], []
     sizes, written = [], []
     for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True):
         if group.node < 0:
@@ -63,6 +69,8 @@ def _known_stores(
         count = homes * len(names)
         community.append(np.full(count, group.community))
         node.append(np.full(count, group.node))
+        held = (group.settings.community, group.settings.name) in limited
+        behind.append(np.full(count, held))
         into.append(group.storages["charge_efficiency"][:count])
         out_of.append(group.storages["discharge_efficiency"][:count])
         sizes.append((group.settings.name, first, group.homes))
@@ -77,6 +85,7 @@ def _known_stores(
         np.concatenate(into),
         np.concatenate(out_of),
         complete=recorded == [group.homes for group in setting.groups],
+        behind=np.concatenate(behind),
     )
 
 

@@ -1,6 +1,11 @@
 """What the scheme is called, and where its parts stand."""
 
-from hmesh.runs.schemes.descriptor import Phase, SchemeDescriptor, StrategyDescriptor
+from hmesh.runs.schemes.descriptor import (
+    Phase,
+    ProsumerPart,
+    SchemeDescriptor,
+    StrategyDescriptor,
+)
 
 SCHEME = SchemeDescriptor(
     name="smart_homes",
@@ -42,4 +47,5 @@ SCHEME = SchemeDescriptor(
     ),
     live=".live:SmartHomesLive",
     size_note=".size:size_note",
+    prosumer_part=ProsumerPart("home", "homes", ".section:HomeGroupSettings", {"connected": True}),
 )

@@ -232,6 +232,11 @@ class HomeGroupSettings(Section):
         return None if dataset is None else existing_dataset(dataset, info)
 
     @property
+    def uncounted(self) -> str:
+        """Why ``count`` does not say how many homes there are; "" where it does."""
+        return "" if self.dataset is None else "a dataset says how many homes there are"
+
+    @property
     def devices(self) -> tuple[HomeGeneratorSettings | ApplianceSettings, ...]:
         """Generators and appliances."""
         return (*self.generators, *self.appliances)
@@ -317,15 +322,6 @@ class SmartHomesSettings(SchemeSection):
         """Whether storages answer to the price of the step."""
         return self.price_response is not None
 
-    @model_validator(mode="after")
-    def _somebody_answers(self) -> Self:
-        if self.price_response is not None and not any(group.connected for group in self.groups):
-            raise refuse(
-                "no home is connected, so that no price reaches any", place="price_response",
-                allowed="null, or a group with connected: true",
-            )  # fmt: skip
-        return self
-
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that homes add under a community."""
         return tuple(
@@ -340,7 +336,11 @@ class SmartHomesSettings(SchemeSection):
     @classmethod
     def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:
         """Refuse homes where there is no community, or whose name is taken there."""
-        if section is not None and (problems := misplaced_groups(section.groups, info)):
+        if section is None:
+            return None
+        if "communities" not in info.data:
+            return section
+        if problems := [*misplaced_groups(section.groups, info), *section._problems()]:
             raise InputError(problems)
         return section
 
@@ -367,12 +367,16 @@ class SmartHomesSettings(SchemeSection):
     def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
         return None if dataset is None else existing_dataset(dataset, info)
 
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
+    def _problems(self) -> list[Problem]:
+        """Return what is wrong with the homes, those that prosumers own among them."""
         problems = names_given_twice(self.groups, place="groups.")
         if not self.groups:
             problems.append(Problem("groups", "there is no home", "at least one group"))
-        problems += [
+        elif self.price_response is not None and not any(group.connected for group in self.groups):
+            message = "no home is connected, so that no price reaches any"
+            allowed = "null, or a group with connected: true"
+            problems.append(Problem("price_response", message, allowed))
+        return problems + [
             Problem(
                 f"groups.{g}.appliances.{a}.comfort",
                 "nothing tells the weather",
@@ -382,6 +386,3 @@ class SmartHomesSettings(SchemeSection):
             for a, appliance in enumerate(group.appliances)
             if appliance.comfort is not None and self.weather is None
         ]
-        if problems:
-            raise InputError(problems)
-        return self

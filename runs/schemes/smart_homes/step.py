@@ -12,7 +12,7 @@ from hmesh.agents.home_devices import HomeGenerator as HomeGeneratorAgent
 from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.markets.power_flow_assignment import StepFlows
-from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.smart_homes.records import (
     listed_storages,
     write_day,
@@ -340,6 +340,27 @@ class SmartHomeSharing(Scheme):
         """Return where each home is."""
         where = [np.full(group.homes, group.community) for group in self.setting.groups]
         return {"homes": np.concatenate(where).astype(np.intp)}
+
+    def members_of(self, group: str) -> NDArray[np.intp]:
+        """Return which homes are of a group."""
+        ends = np.cumsum([each.homes for each in self.setting.groups])
+        names = [each.settings.name for each in self.setting.groups]
+        k = names.index(group)
+        return np.arange(ends[k] - self.setting.groups[k].homes, ends[k])
+
+    def committed_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what each home draws by its own rule."""
+        net = [e.imported_kwh.sum(axis=1) - e.exported_kwh.sum(axis=1) for e in self.of_step]
+        return {"homes": np.concatenate(net)}
+
+    def answer_bounds(self) -> AnswerBounds | None:
+        """Return within which bounds storages answer to the price of the step."""
+        return None if self.answers is None else self.answers.bounds("homes")
+
+    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
+        """Let storages answer within narrower bounds."""
+        assert self.answers is not None
+        self.answering = self.answers.narrow(lower_kwh, upper_kwh)
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each home pays for what it draws, and is paid for what it feeds in."""

@@ -1,0 +1,428 @@
+"""Whether prosumers have one account and one connection for all that they own.
+
+Who owns what is drawn again, and what each part trades is taken from the table of its scheme, so
+that no code of `hmesh.runs.world` that composes them is used.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.last_digits import DUST_KWH
+from hmesh.environment.streams import Streams
+from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.member_bills import MemberBills
+from hmesh.runs.audits.member_energies import Energies, each_load
+from hmesh.runs.audits.reference.loads import LoadsWithElasticity
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import (
+    NO_ANSWERS,
+    AnswersDue,
+    Figures,
+    MemberFlows,
+    Payments,
+    SchemeAudit,
+)
+from hmesh.runs.audits.table_reader import Columns, TableReader, framed
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.scenarios.member_groups import ProsumerMembers
+from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
+from hmesh.runs.schemes.registry import prosumer_parts
+
+type Values = NDArray[np.float64]
+
+HOUSEHOLDS = "households"
+FLOWS = ("bought_kwh", "sold_kwh", "paid", "received")
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The prosumers of a group: their community, its number, and the first of them."""
+
+    community: str
+    place: int
+    members: ProsumerMembers
+    first: int
+
+    @property
+    def all(self) -> NDArray[np.intp]:
+        return self.first + np.arange(self.members.count)
+
+    def owning(self, seed: int, key: str) -> NDArray[np.intp]:
+        """Return which of them own a part."""
+        if key not in self.members.owns:
+            return np.empty(0, dtype=np.intp)
+        whom = f"{self.community}/{self.members.name} {key}"
+        draws = Streams(seed).generator("what prosumers own", whom).random(self.members.count)
+        share = self.members.owns[key]["share"]
+        return np.array([k for k in self.all if draws[k - self.first] < share], dtype=np.intp)
+
+
+class ProsumerAudit(SchemeAudit):
+    """The audit of the prosumers, beside those of the schemes.
+
+    Parameters
+    ----------
+    run, inputs, hours
+        The run, what its scenario settles, and the columns of hours.parquet.
+    energies
+        As `member_energies` gives them.
+    schemes
+        The audits of the schemes, by name.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        inputs: RunInputs,
+        hours: Columns,
+        energies: Energies,
+        schemes: Mapping[str, SchemeAudit],
+    ) -> None:
+        self.run, self.inputs, self.hours = run, inputs, hours
+        self._energies, self._schemes = energies, schemes
+        self.groups: list[_Group] = []
+        for name, community in inputs.scenario.communities.items():
+            for members in community.members:
+                if isinstance(members, ProsumerMembers):
+                    place = inputs.communities.index(name)
+                    self.groups.append(_Group(name, place, members, len(self)))
+
+    def __len__(self) -> int:
+        return sum(group.members.count for group in self.groups)
+
+    @property
+    def there(self) -> bool:
+        """Whether there are prosumers."""
+        return bool(self.groups)
+
+    @cached_property
+    def owning(self) -> dict[str, list[tuple[_Group, NDArray[np.intp]]]]:
+        """By kind of part, the groups with those of them that own one."""
+        seed, found = self.inputs.scenario.seed, {HOUSEHOLDS: [(g, g.all) for g in self.groups]}
+        for key, descriptor in prosumer_parts().items():
+            part = descriptor.prosumer_part
+            assert part is not None
+            held = [(group, group.owning(seed, key)) for group in self.groups]
+            if any(len(own) for _, own in held) and descriptor.name in self._schemes:
+                found[part.kind] = [(group, own) for group, own in held if len(own)]
+        return found
+
+    @cached_property
+    def parts(self) -> dict[str, MemberFlows | str]:
+        """What the parts of each kind trade, of shape (steps, strategies, prosumers).
+
+        A prosumer without such a part trades nothing. Text says why it is not known.
+        """
+        found: dict[str, MemberFlows | str] = {HOUSEHOLDS: self._households()}
+        for _, kind, audit in self._owned_schemes():
+            held = [audit.member_flows(group.members.name) for group, _ in self.owning[kind]]
+            unknown = [each for each in held if isinstance(each, str)]
+            found[kind] = unknown[0] if unknown else self._placed(kind, held)
+        return found
+
+    def _placed(self, kind: str, held: Sequence[MemberFlows | str]) -> MemberFlows:
+        """Return the parts of all groups where their owners are, several of one added up."""
+        shape = (self.inputs.steps, len(self.inputs.strategies), len(self))
+        columns = {name: np.zeros(shape) for name in FLOWS}
+        place = np.full(shape, -1)
+        for (_, own), flows in zip(self.owning[kind], held, strict=True):
+            assert not isinstance(flows, str)
+            for name, column in columns.items():
+                column[:, :, own] = getattr(flows, name)
+            place[:, :, own] = flows.place
+        return MemberFlows(**columns, place=place)
+
+    def _households(self) -> MemberFlows | str:
+        """Return what each buys for its own load, and sells of its own photovoltaics."""
+        inputs, scenario = self.inputs, self.inputs.scenario
+        if scenario.grid.shed:
+            return "how much of each member's load was shed is not written down"
+        storages = getattr(scenario.section("community_storage"), "storages", ())
+        served = {each.community for each in storages}
+        if any(group.community in served for group in self.groups):
+            return "what a community storage delivered to each is not compared"
+        elastic = any(group.members.elasticity is not None for group in self.groups)
+        if elastic and (not inputs.reliable or OWN_RULE in inputs.pricing):
+            return "what elastic loads heard is not known"
+        there = supplied(self.hours)
+        price = np.where(there, self.hours["community_price"], 0.0)
+        held = {key: loads for key, kind, _, loads in each_load(inputs) if kind == "prosumer"}
+        shape = (inputs.steps, len(inputs.strategies), len(self))
+        bought, sold = np.zeros((2, *shape))
+        paid, received = np.zeros((2, *shape))
+        answers = np.array([rule != RETAIL for rule in inputs.pricing])
+        for group in self.groups:
+            m, rows = group.place, slice(group.first, group.first + group.members.count)
+            key = (group.community, group.members.name)
+            energy = self._energies[key]
+            assert energy is not None
+            sun = energy.generated / group.members.count
+            for step, load in enumerate(held[key]):
+                used = np.where(there[step, :, m, None], load, 0.0)
+                used += self._more_kwh(group, load, step) * answers[:, None]
+                bought[step, :, rows] = used
+                sold[step, :, rows] = np.where(there[step, :, m, None], sun[step], 0.0)
+            paid[:, :, rows] = price[:, :, m, None] * bought[:, :, rows]
+            received[:, :, rows] = price[:, :, m, None] * sold[:, :, rows]
+        place = np.concatenate([np.full(g.members.count, g.place) for g in self.groups])
+        return MemberFlows(bought, sold, paid, received, np.broadcast_to(place, shape))
+
+    def _more_kwh(self, group: _Group, load: Values, step: int) -> Values:
+        """Return what an elastic load uses more at the prices of a step, (strategies, members)."""
+        given, price = group.members.elasticity, self.hours["community_price"][step, :, group.place]
+        if given is None:
+            return np.zeros((len(price), len(load)))
+        loads = LoadsWithElasticity(
+            np.maximum(load, 0.0),
+            *(np.full(len(load), value) for value in (
+                given.value, given.reference_price, given.lower_share, given.upper_share,
+            )),
+        )  # fmt: skip
+        return np.array([np.zeros(len(load)) if np.isnan(p) else loads.more_kwh(p) for p in price])
+
+    @property
+    def unknown(self) -> str:
+        """Why it is not known what all parts trade; "" where it is."""
+        return next((each for each in self.parts.values() if isinstance(each, str)), "")
+
+    def _known(self) -> dict[str, MemberFlows]:
+        return {kind: each for kind, each in self.parts.items() if not isinstance(each, str)}
+
+    def _home(self) -> NDArray[np.intp]:
+        places = [np.full(group.members.count, group.place) for group in self.groups]
+        return np.concatenate(places)
+
+    def _at_home(self, flows: MemberFlows) -> Values:
+        """Return what parts draw at home, less what they deliver [kWh]."""
+        return np.where(flows.place == self._home(), flows.bought_kwh - flows.sold_kwh, 0.0)
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what prosumers pay for their parts, community by community."""
+        found = []
+        for kind, flows in self.parts.items():
+            party = "consumers" if kind == HOUSEHOLDS else kind
+            home = sorted({group.place for group, _ in self.owning[kind]})
+            amount = np.zeros(self.hours["net_kwh"].shape)
+            there = np.zeros(amount.shape, dtype=np.bool_)
+            there[:, :, home] = True
+            if isinstance(flows, str):
+                amount, there = self._of_ledger(kind)
+            else:
+                for m in range(amount.shape[2]):
+                    here = np.where(flows.place == m, flows.paid - flows.received, 0.0)
+                    amount[:, :, m] = here.sum(axis=2)
+                if kind in self._moving:
+                    there[:] = True
+            sides = "prosumers@{community}", f"{party}@{{community}}"
+            found.append(Payments(f"prosumer_{kind}", *sides, np.zeros_like(amount), amount, there))
+        return found
+
+    @property
+    def _moving(self) -> set[str]:
+        """The kinds whose members move between communities."""
+        return {kind for kind in self.parts if kind == "vehicles"}
+
+    def _of_ledger(self, kind: str) -> tuple[Values, NDArray[np.bool_]]:
+        """Return what the ledger itself says that was paid for parts of a kind, and where."""
+        amount = np.zeros(self.hours["net_kwh"].shape)
+        there = np.zeros(amount.shape, dtype=np.bool_)
+        strategies, communities = list(self.inputs.strategies), self.inputs.communities
+        columns = ["step", "strategy", "payer", "amount"]
+        rows = self.run.table("ledger", columns, [("kind", "in", [f"prosumer_{kind}"])])
+        for row in rows.to_pylist():
+            m = communities.index(row["payer"].partition("@")[2])
+            at = row["step"], strategies.index(row["strategy"]), m
+            amount[at] += row["amount"]
+            there[at] = True
+        return amount, there
+
+    def checks(self) -> Iterator[Check]:
+        """Compare parts with their schemes, and accounts and connections with parts."""
+        if not self.there:
+            return
+        inputs = self.inputs
+        wanted = inputs.scenario.record.prosumers
+        count = {"all": len(self), "none": 0}.get(str(wanted), wanted)
+        recorded = min(int(count), len(self))
+        kinds = list(self.owning)
+        owns = np.zeros((recorded, len(kinds)), dtype=np.bool_)
+        for k, kind in enumerate(kinds):
+            for _, own in self.owning[kind]:
+                owns[own[own < recorded], k] = True
+        steps, strategies = inputs.steps, inputs.strategies
+        keys: dict[str, range | Sequence[str]] = {
+            "step": range(steps), "strategy": strategies, "prosumer": range(recorded),
+        }  # fmt: skip
+        names = {"strategy": strategies, "part": kinds}
+        rows = TableReader(self.run, "prosumer_parts", names, inputs.start_ms).rest()
+        due = np.broadcast_to(owns, (steps, len(strategies), *owns.shape))
+        parts = framed("prosumer_parts", rows, {**keys, "part": kinds}, due)
+        names = {"strategy": strategies, "community": inputs.communities}
+        rows = TableReader(self.run, "prosumers", names, inputs.start_ms).rest()
+        all_of = framed("prosumers", rows, keys)
+        yield self._check_parts(parts, kinds, recorded)
+        yield self._check_sums(parts, all_of, recorded)
+        if np.isfinite(self.limit_kwh).any():
+            yield self._check_limits()
+
+    def _check_parts(self, parts: Columns, kinds: Sequence[str], recorded: int) -> Check:
+        tally = Tally("prosumers: parts trade as their schemes have it", EXACT, "of the amount")
+        for k, kind in enumerate(kinds):
+            flows = self.parts[kind]
+            if isinstance(flows, str):
+                tally.tell(f"{kind} left out: {flows}")
+                continue
+            label = self.inputs.places.label(f"{kind} of prosumer")
+            due = {name: getattr(flows, name) for name in FLOWS} | {
+                "home_kwh": self._at_home(flows)
+            }
+            for name, values in due.items():
+                tally.add(relative(parts[name][..., k], values[:, :, :recorded]), label)
+        return tally.check()
+
+    def _check_sums(self, parts: Columns, all_of: Columns, recorded: int) -> Check:
+        name = "prosumers: account and connection are those of all parts"
+        tally = Tally(name, EXACT, "of the amount")
+        label = self.inputs.places.label("prosumer")
+        for column, part in (
+            ("connection_kwh", "home_kwh"), ("paid", "paid"), ("received", "received"),
+        ):  # fmt: skip
+            added = parts[part].sum(axis=3)
+            size = np.abs(parts[part]).sum(axis=3)
+            tally.add(np.abs(all_of[column] - added) / np.maximum(size, 1.0), label)
+        home = self._home()[:recorded]
+        tally.add((all_of["community"] != home).astype(np.float64), label)
+        return tally.check()
+
+    def _check_limits(self) -> Check:
+        """Compare the bounds of stores with the room that connections leave them."""
+        name = "prosumers: stores answer with the room of their connections"
+        tally = Tally(name, EXACT, "of the energy")
+        drawn, held = self._committed(), self._answers_due()
+        why = drawn if isinstance(drawn, str) else held if isinstance(held, str) else self.unknown
+        if why or isinstance(drawn, str) or isinstance(held, str):
+            tally.tell(why)
+            return tally.check()
+        least, most = drawn
+        give, take = np.zeros((2, *least.shape))
+        for who, due in held:
+            for k, prosumer in enumerate(who):
+                give[:, :, prosumer] += due.give[:, :, k]
+                take[:, :, prosumer] += due.take[:, :, k]
+        up = _part(np.maximum(self.limit_kwh - most, 0.0), take)
+        down = _part(np.maximum(self.limit_kwh + least, 0.0), give)
+        for who, due in held:
+            label = self.inputs.places.label([f"store of prosumer {p}" for p in who])
+            tally.add(relative(due.upper_kwh, due.take * up[:, :, who]), label)
+            tally.add(relative(due.lower_kwh, -due.give * down[:, :, who]), label)
+        # Whatever is above a limit was there before any store answered.
+        label = self.inputs.places.label("prosumer")
+        over = np.maximum(self.connection_kwh - np.maximum(self.limit_kwh, most), 0.0)
+        under = np.maximum(np.minimum(-self.limit_kwh, least) - self.connection_kwh, 0.0)
+        tally.add((over + under) / np.maximum(np.abs(self.connection_kwh), 1.0), label)
+        return tally.check()
+
+    def _committed(self) -> tuple[Values, Values] | str:
+        """Return what each draws at least and at most beside its stores [kWh], or why not known."""
+        shape = (self.inputs.steps, len(self.inputs.strategies), len(self))
+        if isinstance(self.parts[HOUSEHOLDS], str):
+            return self.unknown
+        least, most = np.zeros((2, *shape))
+        there = supplied(self.hours)
+        for group in self.groups:
+            key, m, rows = (group.community, group.members.name), group.place, group.all
+            energy, given = self._energies[key], group.members.elasticity
+            assert energy is not None
+            sun = energy.generated / group.members.count
+            loads = next(loads for k, _, _, loads in each_load(self.inputs) if k == key)
+            low, high = (1.0, 1.0) if given is None else (given.lower_share, given.upper_share)
+            for step, load in enumerate(loads):
+                on = there[step, :, m, None]
+                used = np.where(load > 0, load, 0.0)
+                least[step][:, rows] += np.where(on, load + (low - 1) * used - sun[step], 0.0)
+                most[step][:, rows] += np.where(on, load + (high - 1) * used - sun[step], 0.0)
+        for _, kind, audit in self._owned_schemes():
+            for group, own in self.owning[kind]:
+                drawn = audit.committed_kwh(group.members.name)
+                if isinstance(drawn, str):
+                    return drawn
+                least[:, :, own] += drawn
+                most[:, :, own] += drawn
+        return least, most
+
+    def _answers_due(self) -> list[tuple[NDArray[np.intp], AnswersDue]] | str:
+        """Return the stores that answer, each with its prosumer, or why they are not known."""
+        found = []
+        for _, kind, audit in self._owned_schemes():
+            for group, own in self.owning[kind]:
+                due = audit.answers_due(group.members.name)
+                if isinstance(due, str):
+                    if due != NO_ANSWERS:
+                        return due
+                    continue
+                found.append((own[due.member], due))
+        return found
+
+    def _owned_schemes(self) -> Iterator[tuple[str, str, SchemeAudit]]:
+        """Yield key, kind of members and audit of each scheme of which prosumers own parts."""
+        for key, descriptor in prosumer_parts().items():
+            part = descriptor.prosumer_part
+            if part is not None and part.kind in self.owning:
+                yield key, part.kind, self._schemes[descriptor.name]
+
+    @cached_property
+    def connection_kwh(self) -> Values:
+        """What passes each connection, shape (steps, strategies, prosumers) [kWh]."""
+        shape = (self.inputs.steps, len(self.inputs.strategies), len(self))
+        return sum((self._at_home(flows) for flows in self._known().values()), np.zeros(shape))
+
+    @cached_property
+    def limit_kwh(self) -> Values:
+        """What each connection lets pass in a step, infinite without a limit [kWh]."""
+        limits = [
+            np.full(g.members.count, np.inf if g.members.connection_kw is None
+                    else g.members.connection_kw * self.inputs.step_h)
+            for g in self.groups
+        ]  # fmt: skip
+        return np.concatenate(limits)
+
+    def figures(self) -> tuple[Figures, Figures]:
+        """Return what all of them draw and pay, and by how much connections are exceeded."""
+        if not self.there or self.unknown:
+            return {}, {}
+        known = self._known().values()
+        excess = np.maximum(np.abs(self.connection_kwh) - self.limit_kwh, 0.0)
+        bought = sum((f.bought_kwh - f.sold_kwh).sum(axis=2) for f in known)
+        paid = sum((f.paid - f.received).sum(axis=2) for f in known)
+        return {
+            "prosumer_kwh": np.asarray(bought),
+            "prosumer_bill": np.asarray(paid),
+            "prosumer_excess_kwh": excess.sum(axis=2),
+            "counts.prosumer_connections_exceeded": (excess > DUST_KWH).sum(axis=2),
+        }, {}
+
+    def bills(self) -> dict[str, MemberBills] | str:
+        """Return what each should have on its account, or why that is unknown."""
+        if not self.there:
+            return {}
+        if self.unknown:
+            return self.unknown
+        known = self._known().values()
+        columns = {
+            name: np.asarray(sum(getattr(flows, name).sum(axis=0) for flows in known))
+            for name in FLOWS
+        }
+        return {"prosumers": MemberBills(columns, self._home())}
+
+
+def _part(room: Values, wanted: Values) -> Values:
+    """Return the part of what is wanted that there is room for, all of it where that is enough."""
+    part = np.ones(wanted.shape)
+    scarce = wanted > room
+    np.divide(np.broadcast_to(room, wanted.shape), wanted, out=part, where=scarce)
+    return part
