@@ -65,26 +65,12 @@ class _JoinedDay(DayTrips):
             for name, count in trips.counts.items():
                 self.counts[name] = self.counts.get(name, 0) + count
 
-    @property
-    def departures(self) -> list[int]:
-        """Steps in which vehicles depart, ascending."""
-        return sorted({step for trips, _ in self._days for step in trips.departures})
-
-    @property
-    def arrivals(self) -> list[int]:
-        """Steps in which vehicles arrive, ascending."""
-        return sorted({step for trips, _ in self._days for step in trips.arrivals})
-
-    def departing(self, step: int) -> Sequence[TripBatch]:
-        """Return the trips that depart in a step, those of one vehicle in their order."""
+    def departing(self, begin_ms: float, end_ms: float) -> Sequence[TripBatch]:
+        """Return the trips that depart from a moment to before another, a vehicle's in order."""
         return [
-            _of_fleet(batch, rows) for trips, rows in self._days for batch in trips.departing(step)
-        ]
-
-    def arriving(self, step: int) -> Sequence[TripBatch]:
-        """Return the trips that arrive in a step, those of one vehicle in their order."""
-        return [
-            _of_fleet(batch, rows) for trips, rows in self._days for batch in trips.arriving(step)
+            _of_fleet(batch, rows)
+            for trips, rows in self._days
+            for batch in trips.departing(begin_ms, end_ms)
         ]
 
     def first(self) -> Sequence[TripBatch]:
