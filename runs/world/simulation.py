@@ -146,7 +146,7 @@ class Simulation(World):
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
         self.prosumers = Prosumers(self) if setting.scenario.prosumers_there else None
-        if setting.scenario.behaviours:
+        if setting.scenario.chosen_behaviours:
             give_behaviours(self)
         shares = setting.scenario.local_exchange
         self.local_exchange = LocalSettlement(self) if shares else None
