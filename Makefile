@@ -13,7 +13,7 @@ uv_version := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv
 uv_digests := $(shell sed -n '/^name = "uv"$$/,/^\]$$/s/.*hash = "\(sha256:[0-9a-f]*\)".*/--hash=\1/p' uv.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint docs bench fuzz kills clean
+.PHONY: help run test test-all lint docs bench fuzz kills sbom clean
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -86,6 +86,12 @@ fuzz: $(synced)  ## give hMESH 10,000 wrong inputs; figures go to results/
 kills: $(synced)  ## kill runs of all scenarios a thousand times at random moments; figures go to results/
 	@mkdir -p results
 	@$(bin)/python benchmarks/random_kills.py --cold 20 --json results/random-kills.json
+
+sbom: $(synced)  ## list all parts of hMESH with their digests (CycloneDX) in results/sbom.json
+	@mkdir -p results
+	@$(bin)/uv export --locked --offline --quiet --no-dev --all-extras --format cyclonedx1.5 \
+		--output-file results/sbom.json
+	@echo "results/sbom.json"
 
 clean:  ## remove caches and built pages; results/ and .venv stay
 	@rm -rf build dist site .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
