@@ -166,6 +166,8 @@ class SchemeDescriptor:
     setting
         What all its strategies share, a function of its section and the setting of the world;
         the section itself where there is none.
+    tables_on_request
+        Tables that only some runs fill, as ``tables``; its section names them in `asked_tables`.
     energies
         What its energies of the summary say where there are any, a Note by the name of each.
     remarks
@@ -195,6 +197,8 @@ class SchemeDescriptor:
         Whether it finds a price by the solver of the game, a function of what a scenario gives.
     size_note
         A line where its tables get very long, a function of the scenario.
+    pays
+        Prefix of the figures by which its devices pay, as `hmesh.runs.investment_rows` reads them.
     rules
         The table to which a strategy of a plugin adds its rule, where the scheme takes any.
     deciding
@@ -220,6 +224,7 @@ class SchemeDescriptor:
     rows: Part = None
     notes: Part = None
     setting: Part = None
+    tables_on_request: Part = ()
     energies: Part = ()
     remarks: Part = ()
     row_place: int = 50
@@ -234,6 +239,7 @@ class SchemeDescriptor:
     price_tables: Part = ()
     searches_price: Part = ()
     size_note: Part = ()
+    pays: str = ""
     rules: Part = ()
     deciding: Part = ()
     prosumer_part: ProsumerPart | None = None

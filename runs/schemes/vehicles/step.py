@@ -9,9 +9,15 @@ from numpy.typing import NDArray
 from hmesh.agents.fleet import Fleet, ParkedVehicles
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
-from hmesh.environment.traffic import ABSENT, ON_THE_ROAD, Traffic
+from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
-from hmesh.runs.schemes.vehicles.records import write_fleet, write_step, write_trips
+from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
+from hmesh.runs.schemes.vehicles.records import (
+    write_departures,
+    write_fleet,
+    write_step,
+    write_trips,
+)
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.chance import next_outages
@@ -44,9 +50,13 @@ class VehicleSharing(Scheme):
         What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
+    departing : Departing or None
+        With what those set out in the step that want energy at their departure; None where nobody
+        does.
     """
 
     parked: list[ParkedVehicles]
+    departing: Departing | None
     response_kwh: list[NDArray[np.float64]]
 
     def __init__(self, simulation: "Simulation") -> None:
@@ -56,12 +66,15 @@ class VehicleSharing(Scheme):
         self.strategy = strategy_within("vehicles", simulation.strategy)
         self.vehicles: VehicleSetting = setting.schemes["vehicles"]
         self.answer_nodes = self.vehicles.connections
-        reserve = setting.scenario.vehicles.trip_reserve
+        section = setting.scenario.vehicles
+        reserve = any(group.trip_reserve for group in section.every)
         self.fleet = Fleet(
             simulation,
             self.vehicles.fleet.fork(),
             keeps_reserve=reserve,
             outages=setting.scenario.chance.outages,
+            curves=self.vehicles.curves,
+            departures=section.departures,
         )
         self.traffic = Traffic(
             simulation.clock,
@@ -99,8 +112,7 @@ class VehicleSharing(Scheme):
         self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
         self.answering = self.parked
         self.present = np.array([len(parked) for parked in self.parked])
-        self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
-        self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
+        self.drivers = np.flatnonzero(self.fleet.population["driven_km"] > 0)
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
         """Let the vehicles charge until full whose night at home has begun.
@@ -131,9 +143,15 @@ class VehicleSharing(Scheme):
         """Let the vehicles exchange what they do at the price of the step."""
         exchange = self.response_kwh
         self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
+        if len(self.drivers):
+            own = self.exchange_kwh()[self.drivers]
+            self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
+        else:
+            self.left_kwh = self.unmet_kwh = np.zeros(0)
         # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
         self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
         self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
+        self.departing = departing_of(self)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
         self.simulation.draw("ev_kwh", communities, nodes, self.vehicle_kwh)
@@ -178,7 +196,7 @@ class VehicleSharing(Scheme):
             "vehicle_kwh": float(self.vehicle_kwh.sum()),
             "vehicle_charged_kwh": float(self.charged_kwh.sum()),
             "vehicle_discharged_kwh": float(self.discharged_kwh.sum()),
-            "driven_km": float(self.fleet.population["driven_km"][self.on_the_road].sum()),
+            "driven_km": float(self.fleet.population["driven_km"][self.drivers].sum()),
             "unmet_trip_kwh": float(self.unmet_kwh.sum()),
             "ev_bill": float((price * self.vehicle_kwh).sum()),
             "ev_charging_bill": float((price * self.charged_kwh).sum()),
@@ -186,6 +204,8 @@ class VehicleSharing(Scheme):
         }
         if self.traffic.trips.growth is not None:
             sums["joined_kwh"] = self.traffic.joined_kwh
+        if self.departing is not None:
+            sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
         return sums
 
     def counts(self) -> dict[str, int]:
@@ -222,6 +242,7 @@ class VehicleSharing(Scheme):
             "parked_below_soc_min": int(sum(below)),
             "vehicles_cut_off": self._cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
+            **({} if self.departing is None else {"departures_short": self.departing.short}),
             **self.traffic.counts,
             **decision.counts,
         }
@@ -243,6 +264,7 @@ class VehicleSharing(Scheme):
         """Write the recorded vehicles and the trips that begin in the step."""
         write_step(writer, self)
         write_trips(writer, self)
+        write_departures(writer, self)
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
@@ -250,7 +272,7 @@ class VehicleSharing(Scheme):
             self._learn()
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
-        self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
+        self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
         self.traffic.end_step()
 
     def _learn(self) -> None:
@@ -281,6 +303,7 @@ class VehicleSharing(Scheme):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         where = state["fleet"]["community"]
+        where = np.concatenate((where, state["fleet"]["place"]))
         if not np.isin(where, np.arange(ABSENT, len(self.setting.communities))).all():
             message = "a vehicle is parked in a community that does not exist"
             raise InputError([Problem("community", message)])
