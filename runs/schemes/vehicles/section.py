@@ -147,6 +147,11 @@ class Vehicles(VehicleKeys, SchemeSection):
         return any(group.departure_soc is not None for group in self.every)
 
     @property
+    def behaving_groups(self) -> dict[str, str | None]:
+        """The behaviour by which each group decides, by its name."""
+        return {group.name: group.behaviour for group in self.groups}
+
+    @property
     def asked_tables(self) -> tuple[str, ...]:
         """Return the table of departures where vehicles want energy then."""
         return ("departures",) if self.departures else ()
