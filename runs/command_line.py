@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
-from hmesh.runs import browser_commands
+from hmesh.runs import browser_commands, scenario_commands
 from hmesh.runs.command_options import Changes, NoProgress, Plugins, RunFolder, ScenarioName, Seed
 from hmesh.runs.exit_status import DONE, FAILED, Commands, end_interrupted, resumable
 from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
@@ -18,7 +18,6 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 an audit or comparison failed, 2 wrong input, "
     "130 interrupted, 143 terminated.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -41,15 +40,8 @@ def hmesh(
     """Simulate energy-sharing communities, and check what comes out of it."""
 
 
-@app.command()
-def scenarios() -> None:
-    """List the built-in scenarios."""
-    from hmesh.runs.scenarios.scenario_files import builtin_scenarios
-
-    found = builtin_scenarios()
-    width = max(len(name) for name, _ in found)
-    for name, description in found:
-        typer.echo(f"{name:<{width}}  {description}")
+app.command()(scenario_commands.scenarios)
+app.command()(scenario_commands.init)
 
 
 @app.command()
