@@ -15,7 +15,7 @@ from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.population import Population
-from hmesh.environment.vehicle_battery import vehicle_bounds
+from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import (
     StoreColumns,
@@ -60,12 +60,14 @@ class Fleet(AgentGroup[ElectricVehicle]):
         outages: bool = False,
         curves: ChargingCurves | None = None,
         departures: bool = False,
+        chargers: bool = False,
     ) -> None:
         super().__init__(model, ElectricVehicle, population)
         self.keeps_reserve = keeps_reserve
         self.outages = outages
         self.curves = curves
         self.departures = departures
+        self.chargers = chargers
 
     @property
     def heard_price(self) -> NDArray[np.float64]:
@@ -126,7 +128,15 @@ class Fleet(AgentGroup[ElectricVehicle]):
             self.curves,
             -1 if self.curves is None else fleet["charging_curve"][rows],
         )
-        return lower, upper
+        if not self.chargers:
+            return lower, upper
+        step_h, plug_kw, back_kw = (
+            self.model.calendar.step_h, fleet["plug_kw"][rows], fleet["plug_v2g_kw"][rows],
+        )  # fmt: skip
+        most: tuple[NDArray[np.float64], NDArray[np.float64]] = within_plug(
+            (lower, upper), plug_kw, back_kw, step_h, plugged
+        )
+        return most
 
     def parked_in(self, community: int) -> "ParkedVehicles":
         """Return the vehicles parked in a community whose plugs work."""
