@@ -81,6 +81,11 @@ class SchemeSection(Section):
         return ""
 
     @property
+    def behaving_groups(self) -> dict[str, str | None]:
+        """The behaviour of a plugin by which each of its groups decides, by name of the group."""
+        return {}
+
+    @property
     def asked_tables(self) -> tuple[str, ...]:
         """Tables on request of its scheme that a run with it fills."""
         return ()

@@ -143,7 +143,7 @@ class Simulation(World):
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
         self.prosumers = Prosumers(self) if setting.scenario.prosumers_there else None
-        if setting.scenario.behaviours:
+        if setting.scenario.chosen_behaviours:
             give_behaviours(self)
         kept = setting.scenario.record.accounts
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
