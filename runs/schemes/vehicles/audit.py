@@ -72,7 +72,7 @@ class VehicleAudit:
         named = any(each.chargers for each in inputs.scenario.communities.values())
         self._chargers_named, self._plugs_known = named, not named or inputs.all_recorded
         self._feeders_out = out
-        self._chargers = ChargerOutages(inputs)
+        self._chargers = ChargerOutages(inputs, fleet["group"])
         shape = hours["ev_kwh"].shape
         self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
         self.present = np.zeros(shape, dtype=np.int64)

@@ -12,7 +12,7 @@ from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
 from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
 from hmesh.runs.scenarios.travel_section import Travel, between, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
-from hmesh.runs.strategy_names import scheme_of
+from hmesh.runs.strategy_names import schemes_of
 
 CONNECTION = "charging"
 _NOT_SHARED = ("count", "groups", "name", "travel", "behaviour")
@@ -116,7 +116,7 @@ class Vehicles(VehicleKeys, SchemeSection):
         for number, group in enumerate(section.groups):
             try:
                 if group.travel is not None and communities is not None:
-                    between(group.travel, communities)
+                    between(group.travel, communities, info.data.get("roads", ()))
             except InputError as error:
                 place = f"groups.{number}.travel"
                 problems += [replace(p, place=f"{place}.{p.place}") for p in error.problems]
@@ -134,7 +134,7 @@ class Vehicles(VehicleKeys, SchemeSection):
 
     def takes_part(self, scenario: Any) -> bool:
         """Return whether there are vehicles, some join, or their strategies are compared."""
-        compared = any(scheme_of(strategy) == "vehicles" for strategy in scenario.strategies)
+        compared = any("vehicles" in schemes_of(strategy) for strategy in scenario.strategies)
         return compared or self.expected(scenario)
 
     def expected(self, scenario: Any) -> bool:
@@ -145,6 +145,11 @@ class Vehicles(VehicleKeys, SchemeSection):
     def departures(self) -> bool:
         """Whether any vehicle wants a state of charge at its departure."""
         return any(group.departure_soc is not None for group in self.every)
+
+    @property
+    def behaving_groups(self) -> dict[str, str | None]:
+        """The behaviour by which each group decides, by its name."""
+        return {group.name: group.behaviour for group in self.groups}
 
     @property
     def asked_tables(self) -> tuple[str, ...]:
