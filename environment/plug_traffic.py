@@ -256,9 +256,8 @@ class PlugTraffic:
             # Those that held one before are counted for the whole step above.
             held_ms = int((found.to_ms - found.from_ms).sum())
             self.taken_ms[place] += held_ms - int((before >= 0).sum()) * (end_ms - begin_ms)
-            first, till, kind, in_queue = (
-                each[back] for each in (found.from_ms, found.to_ms, found.plug, found.queued)
-            )
+            first, till, kind = (each[back] for each in (found.from_ms, found.to_ms, found.plug))
+            in_queue = found.queued[back]
             from_ms[mine], to_ms[mine] = first[:stay], till[:stay]
             plug[mine], queued[mine] = kind[:stay], in_queue[:stay]
             self._wait(others, kind[stay:], first[stay:], in_queue[stay:], begin_ms, end_ms)

@@ -89,6 +89,7 @@ def test_plugs_are_given_as_a_plain_queue_gives_them(
 
 
 CHARGERS = (
+    "hours=48",
     "record.sessions=true",
     "record.events=true",
     "communities.homes.chargers={count: 4, power_kw: 5, move_when_full: true}",

@@ -121,8 +121,8 @@ class PlugAudit:
         self._place = place
         self._ending = {}
         self._leave_when_full(s, place, soc, begin)
-        found = {v: [(0, None)] * len(its) for v, its in stays.items()}
-        found = {v: list(each) for v, each in found.items()}
+        nothing: tuple[int, int | None] = (0, None)
+        found = {v: [nothing for _ in its] for v, its in stays.items()}
         waiting: dict[int, tuple[int, int]] = {}
         visits: dict[int, list[tuple[Visit, int, int]]] = {}
         for vehicle, its in stays.items():
