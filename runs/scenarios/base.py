@@ -46,6 +46,8 @@ class SchemeSection(Section):
     # What it connects to the grid, in the word that `grid.connections` uses; the scheme's name
     # where it is empty.
     connects: ClassVar[str] = ""
+    # Kind of those of its agents that are members of the local exchange of their community.
+    shares_locally: ClassVar[str] = ""
 
     @classmethod
     def absent(cls) -> Self | None:

@@ -276,6 +276,11 @@ class Scenario(Section):
         return self.record.welfare and any(s.pricing not in ("", RETAIL) for s in strategies)
 
     @property
+    def local_exchange(self) -> bool:
+        """Whether members of any community share what some of them generate."""
+        return any(each.local_exchange is not None for each in self.communities.values())
+
+    @property
     def prosumers_there(self) -> bool:
         """Whether any members are prosumers."""
         return any(True for _ in prosumers_of(self.communities))

@@ -186,7 +186,9 @@ class VehicleSharing(Scheme):
         exchange = self.exchange_kwh()
         price = np.append(self.simulation.paid_price(), 0.0)
         own = price[np.maximum(self.fleet.population["community"], -1)]
-        yield at_price("vehicles", own, np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0))
+        charged, discharged = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
+        # Vehicles are guests where they stand, and no members of the community there.
+        yield at_price("vehicles", own, charged, discharged, shared=False)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each vehicle holds [kWh]."""
