@@ -11,10 +11,12 @@ from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.ask_and_answer import Who
-from hmesh.environment.battery import usable_kwh
+from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.curve_messages import CurveRequest
+from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import (
@@ -49,6 +51,8 @@ class Fleet(AgentGroup[ElectricVehicle]):
         The charging curves of their batteries; None where none has one.
     departures : bool
         Whether any of them wants energy by its next departure.
+    groups : GroupRows or None
+        Which of them belong to which group; None where all are alike.
     """
 
     def __init__(
@@ -60,12 +64,27 @@ class Fleet(AgentGroup[ElectricVehicle]):
         outages: bool = False,
         curves: ChargingCurves | None = None,
         departures: bool = False,
+        groups: GroupRows | None = None,
     ) -> None:
         super().__init__(model, ElectricVehicle, population)
         self.keeps_reserve = keeps_reserve
         self.outages = outages
         self.curves = curves
         self.departures = departures
+        self.groups = groups
+
+    def uniform_draws(self, streams: Streams, purpose: str, agent_type: str) -> NDArray[np.float64]:
+        """Return a uniform draw for each vehicle, each group from a stream of its own."""
+        if self.groups is None:
+            return super().uniform_draws(streams, purpose, agent_type)
+        return self.groups.draw(streams, purpose, agent_type)
+
+    def belongs(self, name: str) -> NDArray[np.bool_]:
+        """Return which vehicles belong to a group."""
+        if self.groups is None or name not in self.groups.names:
+            return super().belongs(name)
+        mine: NDArray[np.bool_] = self.groups.group == self.groups.names.index(name)
+        return mine
 
     @property
     def heard_price(self) -> NDArray[np.float64]:
@@ -135,7 +154,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         if self.outages:
             plugged &= ~fleet["cut_off"]
         rows = np.flatnonzero(plugged)
-        energy = fleet["energy_kwh"][rows]
+        energy = self.energy_at_plug_kwh(rows)
         lower, upper = self.exchange_bounds(rows, energy, fleet["plugged_part"][rows])
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
@@ -158,17 +177,39 @@ class Fleet(AgentGroup[ElectricVehicle]):
         weight = self.population["miss_weight"][rows]
         return (self.population["wanted_kwh"][rows], weight) if weight.any() else None
 
-    def driving_kwh(
-        self, rows: NDArray[np.intp]
+    def energy_at_plug_kwh(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+        """Return what vehicles hold when they are last plugged in within this step [kWh]."""
+        fleet = self.population
+        energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
+        before = fleet["km_before_plug"][rows]
+        if not before.any():
+            return energy
+        return np.asarray(energy_at_plug(energy, before, self.each("consumption_kwh_per_km", rows)))
+
+    def driven(
+        self, rows: NDArray[np.intp] | slice, exchange_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what this step's driving takes from batteries, and what they lack for it [kWh].
+        """Return what batteries hold after this step's driving, and what they lacked for it [kWh].
 
         A battery is never emptied below 0: what it does not hold is unmet.
+
+        Parameters
+        ----------
+        rows : array of int or slice
+            Vehicles.
+        exchange_kwh : array, shape (n,)
+            What they exchange at their plugs in this step [kWh].
         """
-        fleet = self.population
-        wanted = fleet["driven_km"][rows] * self.each("consumption_kwh_per_km", rows)
-        used = np.minimum(wanted, fleet["energy_kwh"][rows])
-        return used, wanted - used
+        fleet, kwh_per_km = self.population, self.each("consumption_kwh_per_km", rows)
+        before_km = fleet["km_before_plug"][rows]
+        before, after = before_km * kwh_per_km, (fleet["driven_km"][rows] - before_km) * kwh_per_km
+        unmet = before - np.minimum(before, fleet["energy_kwh"][rows])
+        into, out_of = (
+            self.each(name, rows) for name in ("charge_efficiency", "discharge_efficiency")
+        )
+        held = charged(self.energy_at_plug_kwh(rows), exchange_kwh, into, out_of)
+        used = np.minimum(after, held)
+        return held - used, unmet + (after - used)
 
 
 @dataclass(frozen=True, slots=True)

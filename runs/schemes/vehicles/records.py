@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import usable_kwh
+from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.trips import Whole
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
@@ -79,11 +80,12 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
     fleet = vehicles.fleet.population
     where: NDArray[np.int16] = fleet["community"][rows]
     prices = np.append(simulation.market.decision.community_price, np.nan)
-    energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
+    energy: NDArray[np.float64] = vehicles.fleet.energy_at_plug_kwh(rows)
     part = vehicles.fleet.plugged_part[rows]
     plugged = part > 0
     lower, upper = vehicles.fleet.exchange_bounds(rows, energy, part)
-    _, unmet = vehicles.fleet.driving_kwh(np.arange(recorded))
+    exchange = vehicles.exchange_kwh()[rows]
+    _, unmet = vehicles.fleet.driven(rows, exchange)
     write_rows(
         writer,
         vehicles,
@@ -91,9 +93,9 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
         {
             "vehicle": np.arange(recorded),
             "community": Coded(where, setting.communities),
-            "soc": energy / fleet["capacity_kwh"][rows],
+            "soc": fleet["energy_kwh"][rows] / fleet["capacity_kwh"][rows],
             "usable_kwh": usable_kwh(energy, fleet["capacity_kwh"][rows], fleet["soc_min"][rows]),
-            "energy_kwh": vehicles.exchange_kwh()[rows],
+            "energy_kwh": exchange,
             "min_kwh": lower,
             "max_kwh": upper,
             "lam": fleet["lam"][rows],
@@ -128,8 +130,8 @@ def write_trips(writer: RowWriter, vehicles: "VehicleSharing") -> None:
             "trips",
             {
                 "vehicle": rows,
-                "departs": batch.departs_step * simulation.step_h,
-                "arrives": batch.arrives_step * simulation.step_h,
+                "departs": batch.departs_ms / MS_PER_H,
+                "arrives": batch.arrives_ms / MS_PER_H,
                 "origin": named(batch.origin),
                 "destination": named(batch.destination),
                 "km": batch.km,

@@ -14,9 +14,10 @@ from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.population import Population
 from hmesh.environment.trips import TripSource
 from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
+from hmesh.runs.schemes.vehicles.group_travel import travel_of
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.travel import growth_of, plans_of, residential, trips_of
+from hmesh.runs.world.travel import growth_of, residential
 
 
 @dataclass(frozen=True)
@@ -71,22 +72,23 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         If a file cannot be used, or its parts do not fit together.
     """
     scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
-    plans, growth = plans_of(scenario, setting.roads), growth_of(scenario, calendar)
+    growth = growth_of(scenario, calendar)
     size = growth.final(scenario.steps) if growth else vehicles.count
     every = vehicles.every
     groups = GroupRows.of(
         [group.name for group in every], [group.count for group in every], size - vehicles.count
     )
     fleet, models = make_fleet(scenario, streams, groups)
-    fleet.set("day_plan", (groups.number % len(plans.names)).astype(np.int32))
+    travel = travel_of(setting, groups, growth)
+    fleet.set("day_plan", travel.day_plan)
     given = [group.charging_curve for group in every if group.charging_curve is not None]
     nodes = [setting.grid.node_index[f"{name}/{CONNECTION}"] for name in setting.communities]
     return VehicleSetting(
         fleet=fleet,
-        plans=plans,
+        plans=travel.plans,
         connections=np.array(nodes, dtype=np.intp),
         growth=growth,
-        trips=trips_of(scenario, plans, calendar, streams, setting.roads, size, growth),
+        trips=travel.trips,
         residential=residential(scenario),
         groups=groups,
         models=models,
