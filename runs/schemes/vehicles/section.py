@@ -12,7 +12,7 @@ from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
 from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
 from hmesh.runs.scenarios.travel_section import Travel, between, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
-from hmesh.runs.strategy_names import scheme_of
+from hmesh.runs.strategy_names import schemes_of
 
 CONNECTION = "charging"
 _NOT_SHARED = ("count", "groups", "name", "travel", "behaviour")
@@ -134,7 +134,7 @@ class Vehicles(VehicleKeys, SchemeSection):
 
     def takes_part(self, scenario: Any) -> bool:
         """Return whether there are vehicles, some join, or their strategies are compared."""
-        compared = any(scheme_of(strategy) == "vehicles" for strategy in scenario.strategies)
+        compared = any("vehicles" in schemes_of(strategy) for strategy in scenario.strategies)
         return compared or self.expected(scenario)
 
     def expected(self, scenario: Any) -> bool:
