@@ -56,6 +56,8 @@ class ElectricVehicle(DrivenBattery):
     plug_v2g_kw = Column(
         np.float64, "kW", np.inf, "highest power of its plug discharging in the step", state=True
     )
+    home = Column(np.int16, "-", -1, "community of its home, -1 where nobody asks for it")
+    plugs_in = Column(np.bool_, "-", True, "whether it plugs in where it is", state=True)
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
     cut_off = Column(np.bool_, "-", False, "whether an outage keeps its plug idle", state=True)
 

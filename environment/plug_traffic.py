@@ -143,14 +143,15 @@ class PlugTraffic:
         """Let vehicles ask for a plug that are parked where they begin."""
         fleet = self.fleet
         fleet["arrived_ms"][rows] = fleet["plugged_since_ms"][rows] = at_ms
-        limited = self.limited[fleet["place"][rows]]
-        fleet["asks_since_ms"][rows] = np.where(limited, at_ms, NOT_ASKING)
-        fleet["plugged_part"][rows] = np.where(limited, 0.0, 1.0)
+        limited, plugs_in = self.limited[fleet["place"][rows]], fleet["plugs_in"][rows]
+        fleet["asks_since_ms"][rows] = np.where(limited & plugs_in, at_ms, NOT_ASKING)
+        fleet["plugged_part"][rows] = ~limited & plugs_in
 
     def settle(self, rows: NDArray[np.intp]) -> None:
         """Let vehicles that stay all the step be plugged in for all of it, or for none."""
         place, plug = self.fleet["place"][rows], self.fleet["plug"][rows]
-        self.fleet["plugged_part"][rows] = np.where(self.limited[place] & (plug < 0), 0.0, 1.0)
+        plugged = np.where(self.limited[place], plug >= 0, self.fleet["plugs_in"][rows])
+        self.fleet["plugged_part"][rows] = plugged
         self.rate(rows, place, plug)
 
     def rate(
@@ -191,7 +192,12 @@ class PlugTraffic:
         fleet["session_kwh"][rows] = fleet["session_sold_kwh"][rows] = 0.0
 
     def serve(
-        self, rows: NDArray[np.intp], stays: Stays, begin_ms: int, end_ms: int
+        self,
+        rows: NDArray[np.intp],
+        stays: Stays,
+        begin_ms: int,
+        end_ms: int,
+        wants: NDArray[np.bool_] | None = None,
     ) -> tuple[Whole, Whole, Whole]:
         """Give plugs for a step.
 
@@ -203,6 +209,8 @@ class PlugTraffic:
             Their stays.
         begin_ms, end_ms : int
             The step.
+        wants : array of bool, shape (stays,), optional
+            In which stays they want to be plugged in; in all unless given.
 
         Returns
         -------
@@ -217,10 +225,13 @@ class PlugTraffic:
         plug = np.full(len(who), NO_PLUG, dtype=np.int64)
         held = ~stays.arrives & (stays.place >= 0)
         plug[held] = fleet["plug"][who[held]]
+        wanted = np.ones(len(who), dtype=np.bool_) if wants is None else wants
         asks = np.where(stays.arrives, stays.begins_ms, fleet["asks_since_ms"][who])
+        asks = np.where(stays.arrives & ~wanted, NOT_ASKING, asks)
         there = np.where(stays.arrives, stays.length_ms > 0, held)
         limited = there & self.limited[np.maximum(stays.place, 0)]
-        to_ms[limited & (plug < 0)] = from_ms[limited & (plug < 0)]
+        without = np.where(limited, plug < 0, ~wanted)
+        to_ms[without] = from_ms[without]
         waiting = np.flatnonzero(fleet["asks_since_ms"] >= 0)
         waiting = waiting[~np.isin(waiting, rows, assume_unique=True)]
         holders = np.flatnonzero(fleet["plug"] >= 0)
@@ -261,7 +272,7 @@ class PlugTraffic:
             from_ms[mine], to_ms[mine] = first[:stay], till[:stay]
             plug[mine], queued[mine] = kind[:stay], in_queue[:stay]
             self._wait(others, kind[stay:], first[stay:], in_queue[stay:], begin_ms, end_ms)
-        self._leave(rows, stays, from_ms, to_ms, plug, queued & limited, asks, end_ms)
+        self._leave(rows, stays, from_ms, to_ms, plug, queued & limited, asks, wanted, end_ms)
         return from_ms, to_ms, plug
 
     def _wait(
@@ -294,12 +305,15 @@ class PlugTraffic:
         plug: Whole,
         queued: NDArray[np.bool_],
         asks: Whole,
+        wanted: NDArray[np.bool_],
         end_ms: int,
     ) -> None:
         """End the sessions of stays that are over, and keep what goes on beyond the step."""
         fleet, who = self.fleet, rows[stays.owner]
         limited = self.limited[np.maximum(stays.place, 0)]
-        old = ~stays.arrives & (stays.place >= 0) & (~limited | (fleet["plug"][who] >= 0))
+        old = (
+            ~stays.arrives & (stays.place >= 0) & np.where(limited, fleet["plug"][who] >= 0, wanted)
+        )
         new = (to_ms > from_ms) & ~old
         over = (stays.ends_ms < end_ms) & (old | new)
         arrived = np.where(stays.arrives, stays.begins_ms, fleet["arrived_ms"][who])

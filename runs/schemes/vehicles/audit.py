@@ -20,6 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_plugs import chargers_named
 from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
 
 AT_BOUND = 1e-9
@@ -69,7 +70,7 @@ class VehicleAudit:
             responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
         self._best_responders = np.flatnonzero(responds)
         self._hours, self._fleet = hours, fleet
-        named = any(each.chargers for each in inputs.scenario.communities.values())
+        named = chargers_named(inputs)
         self._chargers_named, self._plugs_known = named, not named or inputs.all_recorded
         self._feeders_out = out
         self._chargers = ChargerOutages(inputs, fleet["group"])
@@ -160,7 +161,11 @@ class VehicleAudit:
         place = rows["community"] % out.shape[1]
         no_supply = np.take_along_axis(out[:, None], place, axis=2)
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
-        part = np.where(no_supply | no_charger, 0.0, where.plugged)
+        out_of_use = no_supply | no_charger
+        self._cut_off = (rows["community"] >= 0) & out_of_use
+        if self._chargers_named:
+            self._cut_off &= where.plugged > 0
+        part = np.where(out_of_use, 0.0, where.plugged)
         known = float(self._plugs_known)
         self._plugged.add(np.abs(rows["plugged"] - (part > 0)) * known, label, first)
         self._plugged.add(np.abs(rows["plugged_part"] - part) * known, label, first)
@@ -229,7 +234,7 @@ class VehicleAudit:
         plug_kwh = plugged_rating(where.plug_kw, step_h, part)
         given = np.minimum(given, plugged_rating(where.plug_v2g_kw, step_h, part))
         capacity = fleet["capacity_kwh"]
-        reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
+        reserve = 0.0 if travel is None else travel.reserve_kwh
         kept = fleet["soc_min"] * capacity + reserve
         lower = -most_discharge(stored, kept, given, fleet["discharge_efficiency"])
         upper = most_charge(stored, fleet["soc_max"] * capacity, rated, fleet["charge_efficiency"])
@@ -240,9 +245,7 @@ class VehicleAudit:
             upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
         upper, rated = np.minimum(upper, plug_kwh), np.minimum(rated, plug_kwh)
         if travel is not None or not self._keeps_reserve:
-            # What a vehicle keeps back is that of the stay with which it takes part.
-            told = where.as_parked if self._keeps_reserve else True
-            off = np.where(told, np.abs(rows["min_kwh"] - lower) / capacity, 0.0)
+            off = np.abs(rows["min_kwh"] - lower) / capacity
             self._bounds.add(off * self._plugs_known, label, first)
         off = np.abs(rows["max_kwh"] - upper) / capacity
         self._bounds.add(off * self._plugs_known, label, first)
@@ -281,10 +284,10 @@ class VehicleAudit:
                     off[idle] = 0.0
                 self._best.add(off, self._named(label), first)
             elif travel is not None:
-                charging = travel.finished[:, None] & (mine["plugged"] == 1)
+                own = s if travel.finished.shape[1] > 1 else 0
+                charging = travel.finished[:, own : own + 1] & (mine["plugged"] == 1)
                 off = np.abs(energy - np.where(charging, mine["max_kwh"], 0.0))
-                off *= where.as_parked[:, min(s, where.km.shape[1] - 1)][:, None]
-                self._charge.add(off, label, first)
+                self._charge.add(off * float(self._plugs_known), label, first)
 
     def _named(self, label: Label) -> Label:
         """Return the label of numbers of best responders alone, by the numbers of all vehicles."""
@@ -314,7 +317,7 @@ class VehicleAudit:
         counted = {
             "counts.vehicles_at_bound": saturated,
             "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
-            "counts.vehicles_cut_off": (rows["community"] >= 0) & ~plugged & (where.plugged > 0),
+            "counts.vehicles_cut_off": self._cut_off,
             "counts.unmet_trips": rows["unmet_kwh"] > 0,
             "counts.communities_all_saturated": (present > 0) & stuck,
             "counts.communities_with_captive_load": (present > 0) & (captive > 0),
@@ -324,8 +327,7 @@ class VehicleAudit:
         if not self.others_known:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
-            if not self._chargers_named:
-                counted["plugged_in"] = travel.finished[:, None] & plugged
+            counted["plugged_in"] = travel.finished & plugged
             for name, values in travel.counts.items():
                 counted[f"counts.{name}"] = values[:, None, None]
         for name, values in counted.items():

@@ -22,6 +22,11 @@ _SESSION = ("vehicle", "community", "charger", "arrives", "plug_in", "plug_out",
 type PerStay = list[tuple[int, int | None]]
 
 
+def chargers_named(inputs: VehicleRunInputs) -> bool:
+    """Return whether a community of the scenario names its chargers."""
+    return any(each.chargers for each in inputs.scenario.communities.values())
+
+
 class PlugAudit:
     """Follows the plugs of all vehicles under every strategy.
 
@@ -80,12 +85,19 @@ class PlugAudit:
                 self._tables[name] = (reader, Tally(title, EXACT))
         self._columns: dict[tuple[int, int, int], tuple[float, ...]] = {}
 
-    def arrive(self, vehicles: Sequence[int], places: NDArray[np.int64], at_ms: int) -> None:
+    def arrive(
+        self,
+        vehicles: Sequence[int],
+        places: NDArray[np.int64],
+        at_ms: int,
+        wants: NDArray[np.bool_] | None,
+    ) -> None:
         """Let vehicles be where they begin, and ask for a plug."""
         for s in range(len(self.inputs.strategies)):
             for vehicle in vehicles:
                 self._arrived[s, vehicle] = self._since[s, vehicle] = at_ms
-                if places[vehicle] >= 0 and self.kinds[places[vehicle]]:
+                asks = wants is None or bool(wants[s, vehicle])
+                if asks and places[vehicle] >= 0 and self.kinds[places[vehicle]]:
                     self._asks[s][vehicle] = at_ms
 
     def step(
@@ -95,6 +107,7 @@ class PlugAudit:
         span: tuple[int, int],
         place: NDArray[np.int64],
         stays: Mapping[int, list[Stay]],
+        wants: Mapping[int, list[bool]],
         soc: NDArray[np.float64],
     ) -> tuple[dict[int, PerStay], dict[int, tuple[int, int]]]:
         """Follow a step under a strategy.
@@ -107,6 +120,8 @@ class PlugAudit:
             Where every vehicle is as the step begins.
         stays
             The stays of those that drive in the step, or arrive as it begins.
+        wants
+            In which of them each wants to be plugged in.
         soc
             State of charge of every vehicle as the step begins.
 
@@ -128,10 +143,13 @@ class PlugAudit:
         for vehicle, its in stays.items():
             for number, stay in enumerate(its):
                 if not self.kinds[stay.place]:
-                    found[vehicle][number] = (stay.ends_ms - stay.begins_ms, None)
+                    length = (stay.ends_ms - stay.begins_ms) * wants[vehicle][number]
+                    found[vehicle][number] = (length, None)
                     continue
                 plug = None if stay.arrives else self._plug[s].get(vehicle)
                 asks = stay.begins_ms if stay.arrives else self._asks[s].get(vehicle)
+                if stay.arrives and not wants[vehicle][number]:
+                    asks = None
                 if plug is not None or asks is not None:
                     visit = Visit(vehicle, stay.begins_ms, stay.ends_ms, stay.leaves, plug, asks)
                     visits.setdefault(stay.place, []).append((visit, vehicle, number))
@@ -162,7 +180,7 @@ class PlugAudit:
                 self.waiting_h[step, s] += waits / HOUR_MS
                 row = (taken / (end - begin), waits / (end - begin), len(new), lacking)
                 self._columns[step, s, m] = row
-        self._go_on(s, stays, found, outcome, span)
+        self._go_on(s, stays, wants, found, outcome, span)
         return found, waiting
 
     def _leave_when_full(
@@ -195,6 +213,7 @@ class PlugAudit:
         self,
         s: int,
         stays: Mapping[int, list[Stay]],
+        wants: Mapping[int, list[bool]],
         found: dict[int, PerStay],
         outcome: dict[tuple[int, int], Visit],
         span: tuple[int, int],
@@ -209,7 +228,8 @@ class PlugAudit:
                 visit = outcome.get((vehicle, number))
                 if stay.arrives:
                     self._arrived[s, vehicle] = stay.begins_ms
-                old = not stay.arrives and (held is not None or not limited)
+                before = held is not None if limited else wants[vehicle][number]
+                old = not stay.arrives and before
                 if not old and length > 0:
                     since = stay.ends_ms - length
                     self._since[s, vehicle] = since

@@ -94,6 +94,7 @@ class VehicleSharing(Scheme):
             self.fleet.population,
             keep_reserve=reserve,
             plugs=self.plugs,
+            habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
         )
         self.traffic.begin()
         self.look_around()
