@@ -52,6 +52,16 @@ class SchemeSection(Section):
         """Return the section of a scenario that leaves it out; None where it then has none."""
         return None
 
+    def with_owned(self, groups: tuple[Any, ...]) -> Self:
+        """Return the section with groups that prosumers own after its own."""
+        own: tuple[Any, ...] = getattr(self, "groups", ())
+        return self.model_copy(update={"groups": (*own, *groups)})
+
+    def without_owned(self, given: int) -> Self:
+        """Return the section as it was given, of whose groups the first ones are its own."""
+        own: tuple[Any, ...] = getattr(self, "groups", ())
+        return self.model_copy(update={"groups": own[:given]})
+
     @classmethod
     def agree(cls, section: Any, info: ValidationInfo) -> Any:
         """Return the section, or None, once it is found to agree with the sections before it."""

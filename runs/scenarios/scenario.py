@@ -296,9 +296,10 @@ class Scenario(Section):
         resolved = self.model_dump(mode="json")
         del resolved["plugins"]
         for name, section in self.sections.items():
-            if schemes()[name].prosumer_part is not None:
+            if schemes()[name].prosumer_part is not None and self.prosumers_there:
                 # The members say what prosumers own.
-                del resolved[name]["groups"][given_groups(name, section, self.communities) :]
+                given = section.without_owned(given_groups(name, section, self.communities))
+                resolved[name] = given.model_dump(mode="json")
         if not self.behaviours:
             del resolved["behaviours"]
         if not self.expects_prices:
