@@ -1,5 +1,7 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,9 @@ from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.battery import charged, usable_kwh
+from hmesh.environment.charging_curve import ChargingCurves
+from hmesh.environment.vehicle_battery import vehicle_bounds
+from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
 from hmesh.markets.learned_demand import learn_demand
 from hmesh.markets.told_curves import COLUMNS, told_curve
 from hmesh.markets.vehicle_response import best_response
@@ -19,6 +24,14 @@ class ElectricVehicle(DrivenBattery):
 
     lam = Column(np.float64, "money/kWh", 60.0, "value of the first kWh held")
     theta = Column(np.float64, "money/kWh^2", 2.0, "fall of that value with every kWh held")
+    v2g_kw = Column(np.float64, "kW", np.nan, "rating at the plug discharging; NaN: as charging")
+    charging_curve = Column(np.int16, "-", -1, "charging curve of its battery; -1 for none")
+    soc_start = Column(np.float64, "-", 0.5, "state of charge with which it begins")
+    wanted_kwh = Column(np.float64, "kWh", 0.0, "usable energy that it wants at its departure")
+    miss_weight = Column(np.float64, "money/kWh", 0.0, "value of a kWh below that, added to lam")
+    keeps_reserve = Column(np.bool_, "-", True, "whether it keeps the energy of its next trip")
+    vehicle_group = Column(np.int16, "-", 0, "group of vehicles that it belongs to")
+    model_row = Column(np.int16, "-", -1, "row in the table of models; -1 for none")
     day_plan = Column(np.int32, "-", 0, "day plan it follows")
     community = Column(np.int16, "-", 0, "where it is parked; -1 on the road", state=True)
     trips_under_way = Column(np.int16, "-", 0, "trips it is on in this step", state=True)
@@ -39,6 +52,16 @@ class ElectricVehicle(DrivenBattery):
     def part_of_step(self) -> float:
         """Part of the step in which it can exchange energy, 0..1."""
         return self.plugged_part if self.can_exchange else 0.0
+
+    def exchange_bounds(self) -> tuple[float, float]:
+        """Return the least and the greatest energy it can exchange in this step [kWh]."""
+        lower, upper = vehicle_bounds(
+            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
+            self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
+            self.held_back_kwh, self.part_of_step, self.v2g_kw, curves_of(self.group),
+            self.charging_curve,
+        )  # fmt: skip
+        return float(lower), float(upper)
 
     def step(self) -> None:
         """Hear the price of the step, exchange what suits it best, or drive.
@@ -73,6 +96,9 @@ class ElectricVehicle(DrivenBattery):
             return float(type(self).respond_rows(self.as_rows(), price)[0])
         lower, upper = self.exchange_bounds()
         usable = usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min)
+        if self.miss_weight > 0.0:
+            stores = self.as_rows().stores()
+            return float(best_response_before_departure(price, stores)[0])
         energy = best_response(
             price, self.lam, self.theta, usable, lower, upper,
             self.charge_efficiency, self.discharge_efficiency,
@@ -80,7 +106,7 @@ class ElectricVehicle(DrivenBattery):
         return float(energy)
 
     def curve(self, lowest_price: float, highest_price: float) -> NDArray[np.float64]:
-        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (9,).
+        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (12,).
 
         It follows from what it responds to some prices of the range. NaN where no clipped line and
         no battery explains that: then it is asked about prices.
@@ -100,11 +126,12 @@ class ElectricVehicle(DrivenBattery):
 
         Override it in place of `respond`, so that vehicles of a behaviour decide at once.
         """
-        lower, upper = vehicles.exchange_bounds()
-        usable = usable_kwh(vehicles.energy_kwh, vehicles.capacity_kwh, vehicles.soc_min)
+        stores = vehicles.stores()
+        if (stores.miss_weight > 0.0).any():
+            return best_response_before_departure(price, stores)
         energy: NDArray[np.float64] = best_response(
-            price, vehicles.lam, vehicles.theta, usable, lower, upper,
-            vehicles.charge_efficiency, vehicles.discharge_efficiency,
+            price, stores.lam, stores.theta, stores.usable_kwh, stores.lower_kwh,
+            stores.upper_kwh, stores.charge_efficiency, stores.discharge_efficiency,
         )  # fmt: skip
         return energy
 
@@ -141,3 +168,30 @@ class VehicleRows(DrivenBatteryRows):
     def part_of_step(self) -> NDArray[np.float64]:
         """Part of the step in which each can exchange energy, 0..1."""
         return np.where(self.can_exchange, self.plugged_part, 0.0)
+
+    def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the least and the greatest energy each can exchange in this step [kWh]."""
+        if self._bounds is not None:
+            return self._bounds
+        lower, upper = vehicle_bounds(
+            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
+            self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
+            self.reserve_kwh, self.part_of_step, self.v2g_kw, curves_of(self.population.group),
+            self.charging_curve,
+        )  # fmt: skip
+        return lower, upper
+
+    def stores(self) -> StoreColumns:
+        """Return what each values energy at and can exchange in this step."""
+        lower, upper = self.exchange_bounds()
+        return StoreColumns(
+            self.lam, self.theta, usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min),
+            lower, upper, self.charge_efficiency, self.discharge_efficiency,
+            self.wanted_kwh, self.miss_weight,
+        )  # fmt: skip
+
+
+def curves_of(group: Any) -> ChargingCurves | None:
+    """Return the charging curves of a fleet; None where its batteries have none."""
+    curves: ChargingCurves | None = getattr(group, "curves", None)
+    return curves

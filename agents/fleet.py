@@ -11,9 +11,19 @@ from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.ask_and_answer import Who
-from hmesh.environment.battery import exchange_bounds, usable_kwh
+from hmesh.environment.battery import usable_kwh
+from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.population import Population
+from hmesh.environment.vehicle_battery import vehicle_bounds
+from hmesh.markets.answers import Answers
+from hmesh.markets.departure_value import (
+    StoreColumns,
+    answers_before_departure,
+    best_response_before_departure,
+    curves_before_departure,
+    worth_before_departure,
+)
 
 VEHICLES = "vehicles"
 
@@ -23,7 +33,23 @@ type Behaving = tuple[type[ElectricVehicle], NDArray[np.intp], VehicleRows]
 
 
 class Fleet(AgentGroup[ElectricVehicle]):
-    """All vehicles of a world, deciding at once."""
+    """All vehicles of a world, deciding at once.
+
+    Parameters
+    ----------
+    model : mesa.Model
+        The world they live in.
+    population : Population
+        Their columns.
+    keeps_reserve : bool
+        Whether any of them keeps the energy of its next trip.
+    outages : bool
+        Whether outages may keep plugs idle.
+    curves : ChargingCurves or None
+        The charging curves of their batteries; None where none has one.
+    departures : bool
+        Whether any of them wants energy by its next departure.
+    """
 
     def __init__(
         self,
@@ -32,10 +58,14 @@ class Fleet(AgentGroup[ElectricVehicle]):
         *,
         keeps_reserve: bool = False,
         outages: bool = False,
+        curves: ChargingCurves | None = None,
+        departures: bool = False,
     ) -> None:
         super().__init__(model, ElectricVehicle, population)
         self.keeps_reserve = keeps_reserve
         self.outages = outages
+        self.curves = curves
+        self.departures = departures
 
     @property
     def heard_price(self) -> NDArray[np.float64]:
@@ -81,7 +111,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         They are plugged in for a part of it, 0..1.
         """
         fleet = self.population
-        lower, upper = exchange_bounds(
+        lower, upper = vehicle_bounds(
             energy_kwh,
             self.each("capacity_kwh", rows),
             self.each("soc_min", rows),
@@ -92,6 +122,9 @@ class Fleet(AgentGroup[ElectricVehicle]):
             self.each("discharge_efficiency", rows),
             fleet["reserve_kwh"][rows] if self.keeps_reserve else 0.0,
             plugged,
+            self.each("v2g_kw", rows),
+            self.curves,
+            -1 if self.curves is None else fleet["charging_curve"][rows],
         )
         return lower, upper
 
@@ -113,8 +146,17 @@ class Fleet(AgentGroup[ElectricVehicle]):
         )
         return ParkedVehicles(
             VEHICLES, rows, usable, lower, upper, lam, theta, into, out_of, behaving,
-            fleet=self, energy_kwh=energy,
+            fleet=self, energy_kwh=energy, departure=self._departure(rows),
         )  # fmt: skip
+
+    def _departure(
+        self, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return what some vehicles want at their departure and its weight; None if nothing."""
+        if not self.departures:
+            return None
+        weight = self.population["miss_weight"][rows]
+        return (self.population["wanted_kwh"][rows], weight) if weight.any() else None
 
     def driving_kwh(
         self, rows: NDArray[np.intp]
@@ -141,15 +183,58 @@ class ParkedVehicles(AnsweringStores):
         Stored energy [kWh].
     behaving : tuple of Behaving
         Those of them that have a behaviour.
+    departure : tuple of two arrays, shape (n,), or None
+        Usable energy that each wants at its next departure [kWh], and what a kWh below it is worth
+        more [money/kWh]; None where nobody wants any.
     """
 
     fleet: Fleet = field(kw_only=True)
     energy_kwh: NDArray[np.float64] = field(kw_only=True)
     behaving: tuple[Behaving, ...] = ()
+    departure: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(
+        kw_only=True, default=None
+    )
+
+    def answers(self, fixed_kwh: float) -> Answers:
+        """Return what they would exchange at every price, and a load beside them [kWh]."""
+        stores = self._stores
+        if stores is None:
+            return AnsweringStores.answers(self, fixed_kwh)
+        return answers_before_departure(fixed_kwh, stores)
+
+    def best_kwh(self, price: float) -> NDArray[np.float64]:
+        """Return the exchange of each that it values most at ``price`` [kWh]."""
+        stores = self._stores
+        if stores is None:
+            return AnsweringStores.best_kwh(self, price)
+        return best_response_before_departure(price, stores)
+
+    def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
+        """Return what all of them value that they hold after an exchange [money]."""
+        stores = self._stores
+        if stores is None:
+            return AnsweringStores.worth(self, exchange_kwh)
+        return float(worth_before_departure(stores, exchange_kwh).sum())
+
+    @property
+    def _stores(self) -> StoreColumns | None:
+        """Their columns where some of them want energy at their departure, else None."""
+        if self.departure is None:
+            return None
+        wanted, weight = self.departure
+        return StoreColumns(
+            self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+            self.charge_efficiency, self.discharge_efficiency, wanted, weight,
+        )  # fmt: skip
 
     def curves(self, request: CurveRequest) -> NDArray[np.float64]:
         """Return the answers of each as a row; those with a behaviour state their own."""
-        curves = AnsweringStores.curves(self, request)
+        stores = self._stores
+        curves = (
+            AnsweringStores.curves(self, request)
+            if stores is None
+            else curves_before_departure(stores)
+        )
         for k in self._self_willed():
             vehicle = self.fleet[int(self.rows[k])]
             curves[k] = vehicle.curve(request.lowest_price, request.highest_price)

@@ -34,6 +34,8 @@ PAIRS = {
     "text": "two names in brackets",
     "a date": "two dates in brackets",
 }
+# Named one by one they would fill a cell of each quantity that may be drawn.
+DISTRIBUTIONS = {"Constant", "Uniform", "Normal", "Lognormal", "Triangular", "FromFile"}
 KINDS = {"whole": "whole number", "number": "number", "name": "text", "time": "time"}
 
 
@@ -156,7 +158,14 @@ def _allowed(about: Mapping[str, Any], page: Path, there: Mapping[str, Place]) -
     if "$ref" in about:
         return _link(about["$ref"].rpartition("/")[2], page, there)
     if options := about.get("anyOf", about.get("oneOf")):
-        words = (_allowed(option, page, there) for option in options)
+        named = {str(option.get("$ref", "")).rpartition("/")[2] for option in options}
+        words = [_allowed(option, page, there) for option in options]
+        if named >= DISTRIBUTIONS and (place := there.get("Constant")) is not None:
+            # All of them together, by the heading above the first of them.
+            several = f"a [distribution]({_file(place, page)}#distributions)"
+            links = {_link(name, page, there) for name in DISTRIBUTIONS}
+            words = [*(word for word in words if word not in links), several]
+            words.sort(key="null".__eq__)
         return " or ".join(dict.fromkeys(words))
     if "enum" in about or "const" in about:
         return ", ".join(f"`{value}`" for value in about.get("enum", [about.get("const")]))
@@ -193,8 +202,12 @@ def _link(section: str, page: Path, there: Mapping[str, Place]) -> str:
     if place is None:
         return f"a section `{section}`"
     anchor = re.sub(r"[^\w\- ]", "", place.heading).strip().lower().replace(" ", "-")
-    file = "" if place.page == page else Path(os.path.relpath(place.page, page.parent)).as_posix()
-    return f"[{place.heading}]({file}#{anchor})"
+    return f"[{place.heading}]({_file(place, page)}#{anchor})"
+
+
+def _file(place: Place, page: Path) -> str:
+    """Return the page of a place as another page links to it, nothing where it is the same one."""
+    return "" if place.page == page else Path(os.path.relpath(place.page, page.parent)).as_posix()
 
 
 def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -56,11 +56,12 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     soc_min: T | float,
     soc_max: T | float,
     power_kw: T | float,
-    step_h: float,
+    step_h: T | float,
     charge_efficiency: T | float,
     discharge_efficiency: T | float,
     reserve_kwh: T | float = 0.0,
     plugged: bool | float | NDArray[np.bool_] | NDArray[np.float64] = True,
+    discharge_kw: T | float | None = None,
 ) -> tuple[T, T]:
     """Return the least and the greatest exchange of a step that rating and store allow.
 
@@ -71,9 +72,9 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     soc_min, soc_max : float or array, shape (n,)
         Limits of the state of charge, 0..1 [-].
     power_kw : float or array, shape (n,)
-        Rating at the plug, in both directions [kW].
-    step_h : float
-        Length of the step [h].
+        Rating at the plug, in both directions unless ``discharge_kw`` is given [kW].
+    step_h : float or array, shape (n,)
+        Length of the step, or the part of it in which each is plugged in [h].
     charge_efficiency, discharge_efficiency : float or array, shape (n,)
         From the plug to the store and from the store to the plug, 0 < efficiency <= 1 [-].
     reserve_kwh : float or array, shape (n,), optional
@@ -81,6 +82,8 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     plugged : bool, float or array of them, shape (n,), optional
         Part of the step in which it is plugged in, 0..1 [-]; True for all of it, False where
         nothing can be exchanged, for instance on the road.
+    discharge_kw : float or array, shape (n,), optional
+        Rating at the plug when discharging [kW].
 
     Returns
     -------
@@ -88,11 +91,9 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
         Energy at the plug [kWh], lo_kwh <= 0 <= hi_kwh. A battery below `soc_min` cannot discharge
         and one above `soc_max` cannot charge; neither is made to return.
     """
-    rated_kwh: Any = power_kw * step_h
-    if np.asarray(plugged).dtype == np.bool_:
-        rated_kwh = np.where(plugged, rated_kwh, 0.0)  # A rating may be infinite.
-    else:
-        rated_kwh = rated_kwh * plugged
+    rated_kwh = given_kwh = _while_plugged(power_kw * step_h, plugged)
+    if discharge_kw is not None:
+        given_kwh = _while_plugged(discharge_kw * step_h, plugged)
     least_kwh: Any = soc_min * capacity_kwh + reserve_kwh
     available_kwh: Any = np.maximum(energy_kwh - least_kwh, 0.0)
     room_kwh: Any = np.maximum(soc_max * capacity_kwh - energy_kwh, 0.0)
@@ -101,7 +102,16 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     if not is_one(charge_efficiency):
         room_kwh = room_kwh / charge_efficiency
     # Subtracted from zero rather than negated: an empty battery's bound is 0, not -0.
-    return 0.0 - np.minimum(rated_kwh, available_kwh), np.minimum(rated_kwh, room_kwh)
+    return 0.0 - np.minimum(given_kwh, available_kwh), np.minimum(rated_kwh, room_kwh)
+
+
+def _while_plugged(
+    rated_kwh: Any, plugged: bool | float | NDArray[np.bool_] | NDArray[np.float64]
+) -> Any:
+    """Return what a rating lets pass while it is plugged in [kWh]; a rating may be infinite."""
+    if np.asarray(plugged).dtype == np.bool_:
+        return np.where(plugged, rated_kwh, 0.0)
+    return rated_kwh * plugged
 
 
 def usable_kwh[T: (float, NDArray[np.float64])](

@@ -27,15 +27,12 @@ class Growth:
         How many join in a year.
     joins : str
         Whether they join on the first of every month, or as each day begins.
-    soc_start : float
-        State of charge with which one joins, of its capacity.
     """
 
     calendar: Calendar
     first: int
     vehicles_per_year: float
     joins: Literal["month", "day"] = "month"
-    soc_start: float = 0.5
 
     def joined(self, day: int) -> int:
         """Return how many vehicles there are on a day, counted from the start of the run."""

@@ -33,12 +33,13 @@ class Traffic:
     trips : TripSource
         The trips of every day.
     fleet : Population
-        Has the columns ``capacity_kwh`` and ``consumption_kwh_per_km``, and these, which traffic
+        Has the columns ``capacity_kwh``, ``consumption_kwh_per_km``, ``soc_start`` (with which
+        vehicles join) and ``keeps_reserve``, and these, which traffic
         writes: ``community`` (-1 on the road, -2 not yet there), ``trips_under_way``,
         ``driven_km`` (in this step), ``day_finished`` (in its night at home), ``reserve_kwh`` (for
         the next trip) and, as a vehicle joins, ``energy_kwh``.
     keep_reserve : bool
-        Whether vehicles keep back the energy of their next trip.
+        Whether any vehicle keeps back the energy of its next trip.
 
     Attributes
     ----------
@@ -129,14 +130,13 @@ class Traffic:
 
     def _join(self, day: int) -> None:
         """Let the vehicles join whose first day it is, with the energy that they bring."""
-        growth = self.trips.growth
-        if growth is None:
+        if self.trips.growth is None:
             return
         first, end = self.trips.joined(day - 1), min(self.trips.joined(day), len(self.fleet))
         if first >= end:
             return
         self._park(first, end, day)
-        brought = growth.soc_start * self.fleet["capacity_kwh"][first:end]
+        brought = self.fleet["soc_start"][first:end] * self.fleet["capacity_kwh"][first:end]
         self.fleet["energy_kwh"][first:end] = brought
         self.joined_kwh += float(brought.sum())
         self.counts["vehicles_joined"] += end - first
@@ -175,5 +175,7 @@ class Traffic:
         """Let vehicles keep back the energy of a trip, or of the one that follows it."""
         if self.keep_reserve:
             km = batch.next_km if following else batch.km
-            used = self.fleet["consumption_kwh_per_km"][batch.vehicles]
-            self.fleet["reserve_kwh"][batch.vehicles] = km * used
+            rows = batch.vehicles
+            used = km * self.fleet["consumption_kwh_per_km"][rows]
+            keeps = self.fleet["keeps_reserve"][rows]
+            self.fleet["reserve_kwh"][rows] = np.where(keeps, used, 0.0)

@@ -11,7 +11,11 @@ from hmesh.environment.table_file import LARGEST
 
 
 def read_values(
-    path: Path | str, column: str, least_rows: int = 1, above: float = -np.inf
+    path: Path | str,
+    column: str,
+    least_rows: int = 1,
+    above: float = -np.inf,
+    most: float = LARGEST,
 ) -> NDArray[np.float64]:
     """Read a column of numbers.
 
@@ -25,6 +29,8 @@ def read_values(
         How many rows are needed.
     above : float, optional
         What every value must be above.
+    most : float, optional
+        The most that it may be.
 
     Returns
     -------
@@ -51,9 +57,12 @@ def read_values(
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
     values = np.array([_number(text) for _, text in lines], dtype=np.float64)
-    wrong = np.flatnonzero(~((np.abs(values) <= LARGEST) & (values > above)))
+    most = min(most, LARGEST)
+    wrong = np.flatnonzero(~((values >= -LARGEST) & (values <= most) & (values > above)))
     allowed = "a finite number" if above == -np.inf else f"a finite number above {above:g}"
-    allowed = f"{allowed}, at most {LARGEST:g}"
+    if -1e-300 < above < 0.0:
+        allowed = "a finite number of at least 0"
+    allowed = f"{allowed}, at most {most:g}"
     problems = shortened(
         [
             Problem(f"{path}, line {lines[row][0]}, column {column}", f"{lines[row][1]!r}", allowed)

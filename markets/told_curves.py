@@ -8,15 +8,17 @@ from hmesh.markets.school_response import price_of_surplus, school_response
 from hmesh.markets.vehicle_response import FloatOrArray
 
 # What all together say of a battery: what it buys at the lowest price, its line or its charging
-# line, its discharging line, and its jump. A slope or an energy of 0 means that there is none.
+# line, its discharging line, its jump, and a line more where it wants energy by its departure. A
+# slope or an energy of 0 means that there is none.
 COLUMNS = (
     "saturated_kwh",
     "full_price", "empty_price", "slope",
     "second_full_price", "second_empty_price", "second_slope",
     "jump_price", "jump_kwh",
+    "third_full_price", "third_empty_price", "third_slope",
 )  # fmt: skip
 SUPPLY_COLUMNS = ("from_price", "to_price", "slope", "surplus_price", "surplus_kwh")
-SATURATED, FIRST, SECOND, JUMP = 0, slice(1, 4), slice(4, 7), slice(7, 9)
+SATURATED, FIRST, SECOND, JUMP, THIRD = 0, slice(1, 4), slice(4, 7), slice(7, 9), slice(9, 12)
 
 
 def battery_curves(
@@ -37,7 +39,7 @@ def battery_curves(
 
     Returns
     -------
-    array, shape (n, 9)
+    array, shape (n, 12)
         The quantities of `COLUMNS` of each [kWh, money/kWh, kWh^2/money].
     """
     count = len(usable_kwh)
@@ -68,11 +70,11 @@ def battery_curves(
 
 
 def told_curve(answers: Answers) -> NDArray[np.float64]:
-    """Return the answers of one battery as a row, shape (9,)."""
+    """Return the answers of one battery as a row, shape (12,)."""
     curve = np.zeros(len(COLUMNS))
     curve[SATURATED] = answers.saturated_kwh
     lines = np.stack((answers.full_price, answers.empty_price, answers.slope), axis=1)
-    for place, line in zip((FIRST, SECOND), lines, strict=False):
+    for place, line in zip((FIRST, SECOND, THIRD), lines, strict=False):
         curve[place] = line
     if len(answers.jump_price):
         curve[JUMP] = answers.jump_price[0], answers.jump_kwh[0]
@@ -86,12 +88,15 @@ def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
     ----------
     fixed_kwh : float
         Load that does not answer to prices [kWh].
-    curves : array, shape (n, 9)
+    curves : array, shape (n, 12)
         As of `battery_curves`.
     """
     dead_band, jumps = curves[:, SECOND][:, 2] > 0.0, curves[:, JUMP][:, 1] > 0.0
     banded = curves[dead_band]
     lines = np.concatenate((banded[:, FIRST], banded[:, SECOND], curves[~dead_band, FIRST]))
+    third = curves[:, THIRD][:, 2] > 0.0
+    if third.any():
+        lines = np.concatenate((lines, curves[third, THIRD]))
     full, empty, slope = np.ascontiguousarray(lines.T)
     jump_price, jump_kwh = np.ascontiguousarray(curves[jumps, JUMP].T)
     saturated = fixed_kwh + float(np.ascontiguousarray(curves[:, SATURATED]).sum())

@@ -62,7 +62,14 @@ def otherwise(value: Any, values: list[Any]) -> Any:
     return value + timedelta(hours=1)
 
 
-COLUMNS = [f"{table}.{column.name}" for table in FILLED for column in TABLES[table]]
+# Of vehicles in groups, whose own tests change them.
+OF_GROUPS = ("fleet.group", "fleet.model")
+COLUMNS = [
+    place
+    for table in FILLED
+    for place in (f"{table}.{column.name}" for column in TABLES[table])
+    if place not in OF_GROUPS
+]
 
 
 @pytest.mark.parametrize("place", quick(COLUMNS[::3], COLUMNS))

@@ -39,7 +39,10 @@ def test_every_section_and_every_table_stands_on_a_page() -> None:
 
 def test_a_table_tells_unit_default_and_bounds() -> None:
     text = page("scenario.md")
-    assert "| `capacity_kwh` | capacity of a battery | kWh | `40` | a number above 0 |" in text
+    assert (
+        "| `capacity_kwh` | capacity of a battery | kWh | `40` | two numbers in brackets or a "
+        "number above 0 or a [distribution](#distributions) |" in text
+    )
     assert (
         "| `loss_rate` | share of the messages lost | - | `0` | a number from 0 to below 1 |"
         in (text)

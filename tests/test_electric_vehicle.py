@@ -11,6 +11,7 @@ from hmesh.agents import row_agent
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.fleet import Fleet
 from hmesh.environment.battery import charged
+from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.population import Population
 from hmesh.runs.scenarios.scenario import load_scenario
 from hmesh.runs.world.setting import make_setting
@@ -22,8 +23,17 @@ class World(SimpleNamespace):
     """As much of a world as vehicles look at; agents are made on access in it."""
 
 
-def fleet_of(seed: int, size: int, step_h: float, *, alike: bool) -> Fleet:
-    """Return vehicles of every kind: full, empty, overdrawn, on the road and cut off."""
+CURVES = ChargingCurves.of(
+    [[(0.0, 1.0), (0.7, 1.0), (1.0, 0.2)], [(0.1, 0.5), (0.4, 1.0), (0.9, 0.0)]]
+)
+
+
+def fleet_of(seed: int, size: int, step_h: float, *, alike: bool, groups: bool = False) -> Fleet:
+    """Return vehicles of every kind: full, empty, overdrawn, on the road and cut off.
+
+    With groups they also have charging curves, powers of their own for discharging, and some want
+    energy by their departure.
+    """
     random = np.random.default_rng(seed)
     population = Population(ElectricVehicle.attributes(), size)
     shape = () if alike else size
@@ -42,19 +52,25 @@ def fleet_of(seed: int, size: int, step_h: float, *, alike: bool) -> Fleet:
     population.set("reserve_kwh", random.choice([0.0, 4.8], size))
     population.set("driven_km", random.choice([0.0, 3.0, 400.0], size))
     population.set("cut_off", random.random(size) < 0.1)
+    if groups:
+        population.set("v2g_kw", random.choice([0.0, 3.7, 11.0], shape))
+        population.set("charging_curve", random.integers(-1, 2, shape).astype(np.int16))
+        population.set("wanted_kwh", random.uniform(0.0, 0.7, shape) * capacity)
+        population.set("miss_weight", random.choice([0.0, 15.0, 400.0], shape))
     # What is the same for all is known to be so only once it cannot change.
     shared = population.fork()
     model = World(calendar=SimpleNamespace(step_h=step_h))
-    return Fleet(model, shared, keeps_reserve=True, outages=True)
+    curves = CURVES if groups else None
+    return Fleet(model, shared, keeps_reserve=True, outages=True, curves=curves, departures=groups)
 
 
-@given(SEEDS, st.integers(1, 40), st.sampled_from([0.25, 1.0, 1 / 3]), st.booleans())
+@given(SEEDS, st.integers(1, 40), st.sampled_from([0.25, 1.0, 1 / 3]), st.booleans(), st.booleans())
 def test_one_vehicle_has_the_bits_of_the_fleet(
-    seed: int, size: int, step_h: float, alike: bool
+    seed: int, size: int, step_h: float, alike: bool, groups: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(row_agent, "MOST_OBJECTS", 0)
-        fleet = fleet_of(seed, size, step_h, alike=alike)
+        fleet = fleet_of(seed, size, step_h, alike=alike, groups=groups)
     prices = np.random.default_rng(seed).uniform(-20, 90, 5)
     seen = 0
     for community in range(3):

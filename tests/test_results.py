@@ -61,6 +61,7 @@ def record(writer: ResultsWriter, step: int) -> None:
                 ),
                 "theta": 2,
                 "plugged": 1,
+                "plugged_part": 1.0,
             },
         )
         writer.add(
@@ -124,7 +125,7 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "shared_storage_kwh school_bus_kwh ev_kwh net_kwh community_price utility_price "
         "vehicles_present unserved_kwh",
         "vehicles": "step strategy vehicle community soc usable_kwh energy_kwh min_kwh max_kwh "
-        "lam theta price driven_km unmet_kwh plugged",
+        "lam theta price driven_km unmet_kwh plugged plugged_part",
         "trips": "vehicle departs arrives origin destination km energy_kwh",
         "ledger": "step strategy kind payer payee energy_kwh price amount",
         "metrics": "step strategy metric community value",
@@ -138,7 +139,10 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "accounts": "year strategy kind member community bought_kwh sold_kwh paid received "
         "stored_change_kwh",
         "messages": "step strategy time round kind sender receiver value count",
-        "fleet": "vehicle day_plan capacity_kwh power_kw consumption_kwh_per_km lam theta",
+        "fleet": "vehicle day_plan capacity_kwh power_kw consumption_kwh_per_km lam theta group "
+        "model v2g_kw soc_min soc_max soc_start charge_efficiency discharge_efficiency wanted_kwh "
+        "miss_weight",
+        "departures": "step strategy vehicle wanted_kwh held_kwh short_kwh",
         "lines": "step strategy line sent_kwh received_kwh losses_kwh loading",
         "schools": "step strategy school usable_kwh energy_kwh min_kwh max_kwh lam theta "
         "average_price incentive_price counted_kwh stored_kwh charged_kwh sold_kwh replaced_kwh "
@@ -406,7 +410,9 @@ def test_what_a_later_interruption_left_is_dropped(tmp_path: Path) -> None:
 
 ROW: dict[str, Any] = {
     "vehicle": 0, "day_plan": "a", "capacity_kwh": 40.0, "power_kw": 7.0,
-    "consumption_kwh_per_km": 0.16, "lam": 60.0, "theta": 2.0,
+    "consumption_kwh_per_km": 0.16, "lam": 60.0, "theta": 2.0, "group": None, "model": None,
+    "v2g_kw": 7.0, "soc_min": 0.2, "soc_max": 0.9, "soc_start": 0.5, "charge_efficiency": 1.0,
+    "discharge_efficiency": 1.0, "wanted_kwh": 0.0, "miss_weight": 0.0,
 }  # fmt: skip
 
 
@@ -455,7 +461,7 @@ for step in range(int(sys.argv[2])):
     energy = np.random.default_rng(step).random(rows)
     names = ("soc", "usable_kwh", "energy_kwh", "min_kwh", "max_kwh", "lam", "theta", "price")
     columns = dict.fromkeys(names, energy) | {"driven_km": 0.0, "unmet_kwh": 0.0, "step": step}
-    columns["plugged"] = 1
+    columns |= {"plugged": 1, "plugged_part": 1.0}
     columns |= {"strategy": "typical", "community": "homes", "vehicle": np.arange(rows)}
     writer.add("vehicles", columns)
 writer.finish({}, 0.0)

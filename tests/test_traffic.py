@@ -253,7 +253,7 @@ def test_a_plan_that_parks_on_a_kind_of_day_has_finished_it(tmp_path: Path) -> N
 
 def test_vehicles_join_in_the_order_of_rows_with_their_energy() -> None:
     calendar = Calendar("2024-01-30", "Europe/Berlin")
-    growth = Growth(calendar, 4, 24.0, "month", 0.5)
+    growth = Growth(calendar, 4, 24.0, "month")
     assert [growth.joined(day) for day in (0, 1, 2, 30, 31)] == [4, 4, 6, 6, 8]
     assert growth.final(24 * 32) == 8
     source = drawn(8, "2024-01-30", growth=growth)

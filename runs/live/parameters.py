@@ -111,7 +111,7 @@ def parameters_of(scenario: Scenario) -> list[Parameter]:
     # Every scheme has its turn before another one has its next.
     in_turn = [one for each in zip_longest(*found) for one in each if one is not None]
     kept = in_turn[:MOST_PARAMETERS]
-    return [one for each in found for one in each if one in kept]
+    return [one for each in found for one in each if one is not None and one in kept]
 
 
 def _numbers(
@@ -134,20 +134,30 @@ def _numbers(
 
 
 def _idle(part: Mapping[str, Any], key: str) -> bool:
-    """Return whether a number changes nothing: of a measured plant there is only a factor."""
+    """Return whether a number changes nothing.
+
+    Of a measured plant there is only a factor, and where every group gives a number of its own,
+    that of all is none of theirs.
+    """
+    groups = part.get("groups")
+    if groups and all(one.get(key) is not None for one in groups):
+        return True
     if key not in _OF_SKY | _OF_MEASURED:
         return False
     measured = any(part.get(source) is not None for source in _MEASURED_BY)
     return measured if key in _OF_SKY else not measured
 
 
-def _parameter(key: str, label: str, value: float, given: Mapping[str, Any]) -> Parameter:
+def _parameter(key: str, label: str, value: float, given: Mapping[str, Any]) -> Parameter | None:
     last = key.rpartition(".")[2]
     if last.endswith(_SHARES):
         lowest, highest = 0.0, 1.0
         if last == "soc_start":
             section = given[key.partition(".")[0]]
-            lowest, highest = section["soc_min"], section["soc_max"]
+            limits = section["soc_min"], section["soc_max"]
+            if not all(isinstance(limit, int | float) for limit in limits):
+                return None
+            lowest, highest = limits
         elif last.endswith("efficiency"):
             lowest = SHARE_STEP
         elif last.endswith("loss_rate"):

@@ -191,7 +191,7 @@ OF_ACCOUNTS: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
-# Tables that only a scheme fills, by its name.
+# Tables that only a scheme fills, by its name, those on request aside.
 TABLES_OF: Mapping[str, tuple[str, ...]] = FromSchemes(
     lambda: {name: tuple(each.part("tables")) for name, each in schemes().items()}
 )
@@ -208,7 +208,8 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **{
             table: columns
             for each in schemes().values()
-            for table, columns in each.part("tables").items()
+            for part in ("tables", "tables_on_request")
+            for table, columns in dict(each.part(part)).items()
         },
     }
 )
@@ -239,7 +240,7 @@ def tables_with(
 
 def tables_of(scenario: "Scenario") -> tuple[str, ...]:
     """Return the tables of a run of a scenario."""
-    return tables_with(
+    there = tables_with(
         scenario.schemes,
         metrics=bool(scenario.metrics),
         limits=scenario.grid.limits == "keep",
@@ -248,6 +249,8 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         accounts=scenario.record.accounts == "all",
         prosumers=scenario.prosumers_there,
     )
+    asked = (table for name in scenario.schemes for table in scenario.section(name).asked_tables)
+    return (*there, *asked)
 
 
 def arrow_schema(table: str, time_zone: str) -> "pa.Schema":

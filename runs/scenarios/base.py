@@ -91,6 +91,11 @@ class SchemeSection(Section):
         return ""
 
     @property
+    def asked_tables(self) -> tuple[str, ...]:
+        """Tables on request of its scheme that a run with it fills."""
+        return ()
+
+    @property
     def files(self) -> list[str]:
         """Single files that it names."""
         return []

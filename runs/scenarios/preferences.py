@@ -12,7 +12,18 @@ from pydantic import field_validator as check
 from hmesh.environment import distributions
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.value_file import read_values
-from hmesh.runs.scenarios.base import Interval, Money, Positive, Section, existing, ordered, refuse
+from hmesh.runs.scenarios.base import (
+    Efficiency,
+    Interval,
+    Money,
+    NotNegative,
+    Positive,
+    Section,
+    Share,
+    existing,
+    ordered,
+    refuse,
+)
 
 MOST_DEVIATIONS = 8.0
 
@@ -40,6 +51,11 @@ class Constant(Section):
         """Lowest value possible."""
         return self.value
 
+    @property
+    def highest(self) -> float:
+        """Highest value possible."""
+        return self.value
+
     def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a value for each uniform draw."""
         return np.full(len(u), self.value)
@@ -58,6 +74,11 @@ class Uniform(Section):
     def lowest(self) -> float:
         """Lowest value possible."""
         return self.low
+
+    @property
+    def highest(self) -> float:
+        """Highest value possible."""
+        return self.high
 
     def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a value for each uniform draw."""
@@ -101,10 +122,16 @@ class Normal(Section):
         """Lowest value possible."""
         return -np.inf if self.low is None else self.low
 
+    @property
+    def highest(self) -> float:
+        """Highest value possible."""
+        return np.inf if self.high is None else self.high
+
     def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a value for each uniform draw."""
-        high = np.inf if self.high is None else self.high
-        return distributions.truncated_normal(u, self.mean, self.deviation, self.lowest, high)
+        return distributions.truncated_normal(
+            u, self.mean, self.deviation, self.lowest, self.highest
+        )
 
 
 class Lognormal(Section):
@@ -120,6 +147,11 @@ class Lognormal(Section):
     def lowest(self) -> float:
         """A bound that is above 0 and below every value worth the name."""
         return float(np.nextafter(0.0, 1.0))
+
+    @property
+    def highest(self) -> float:
+        """Highest value possible, of which there is none."""
+        return np.inf
 
     def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a value for each uniform draw."""
@@ -142,6 +174,11 @@ class Triangular(Section):
         """Lowest value possible."""
         return self.low
 
+    @property
+    def highest(self) -> float:
+        """Highest value possible."""
+        return self.high
+
     def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a value for each uniform draw."""
         return distributions.triangular(u, self.low, self.mode, self.high)
@@ -163,16 +200,18 @@ class FromFile(Section):
     def _existing_table(cls, file: str, info: ValidationInfo) -> str:
         return existing(file, info, (".csv",))
 
-    def read(self, path: Path, u: NDArray[np.float64], above: float) -> NDArray[np.float64]:
+    def read(
+        self, path: Path, u: NDArray[np.float64], above: float, most: float = np.inf
+    ) -> NDArray[np.float64]:
         """Return a value for each uniform draw.
 
         Raises
         ------
         InputError
-            If the file has no such column, a row without a number above ``above``, or fewer rows
-            than values where each vehicle has its own.
+            If the file has no such column, a row without a number above ``above`` and up to
+            ``most``, or fewer rows than values where each vehicle has its own.
         """
-        values = read_values(path, self.column, 1 if self.drawn else len(u), above)
+        values = read_values(path, self.column, 1 if self.drawn else len(u), above, most)
         return distributions.drawn_from(u, values) if self.drawn else values[: len(u)]
 
 
@@ -210,13 +249,56 @@ def _known(value: object) -> object:
     return value
 
 
+def lowest_of(preference: Any) -> float:
+    """Return the lowest value of a preference, NaN where it stands in a file."""
+    if isinstance(preference, tuple):
+        return float(preference[0])
+    return float(getattr(preference, "lowest", preference if _is_number(preference) else np.nan))
+
+
+def highest_of(preference: Any) -> float:
+    """Return the highest value of a preference, NaN where it stands in a file."""
+    if isinstance(preference, tuple):
+        return float(preference[1])
+    return float(getattr(preference, "highest", preference if _is_number(preference) else np.nan))
+
+
+def _is_number(preference: Any) -> bool:
+    return isinstance(preference, float | int)
+
+
 def _positive(value: Any) -> Any:
     """Refuse values that may be 0 or below."""
-    lowest = value[0] if isinstance(value, tuple) else getattr(value, "lowest", 1.0)
-    if lowest <= 0:
-        shown = "without bound" if lowest == -np.inf else f"{lowest:g}"
-        raise refuse(f"the lowest value is {shown}", allowed="a lowest value above 0")
+    _bounded_below(value, lowest_of(value) <= 0, "above 0")
     return value
+
+
+def _not_negative(value: Any) -> Any:
+    """Refuse values that may be below 0."""
+    _bounded_below(value, lowest_of(value) < 0, "of at least 0")
+    return value
+
+
+def _share(value: Any) -> Any:
+    """Refuse values that may be below 0 or above 1."""
+    _not_negative(value)
+    highest = highest_of(value)
+    if highest > 1:
+        shown = "without bound" if highest == np.inf else f"{highest:g}"
+        raise refuse(f"the highest value is {shown}", allowed="a highest value of at most 1")
+    return value
+
+
+def _efficiency(value: Any) -> Any:
+    """Refuse values that may not be above 0 and up to 1."""
+    return _share(_positive(value))
+
+
+def _bounded_below(value: Any, wrong: bool, allowed: str) -> None:
+    if wrong:
+        lowest = lowest_of(value)
+        shown = "without bound" if lowest == -np.inf else f"{lowest:g}"
+        raise refuse(f"the lowest value is {shown}", allowed=f"a lowest value {allowed}")
 
 
 _Ordered = Annotated[Interval, AfterValidator(ordered)]
@@ -231,6 +313,24 @@ PositivePreference = Annotated[
     BeforeValidator(_known),
     AfterValidator(_positive),
 ]
+NotNegativePreference = Annotated[
+    Annotated[_Ordered, Tag("interval")] | Annotated[NotNegative, Tag("number")] | Distribution,
+    Discriminator(_form),
+    BeforeValidator(_known),
+    AfterValidator(_not_negative),
+]
+SharePreference = Annotated[
+    Annotated[_Ordered, Tag("interval")] | Annotated[Share, Tag("number")] | Distribution,
+    Discriminator(_form),
+    BeforeValidator(_known),
+    AfterValidator(_share),
+]
+EfficiencyPreference = Annotated[
+    Annotated[_Ordered, Tag("interval")] | Annotated[Efficiency, Tag("number")] | Distribution,
+    Discriminator(_form),
+    BeforeValidator(_known),
+    AfterValidator(_efficiency),
+]
 
 
 def preference_values(
@@ -244,7 +344,9 @@ def preference_values(
     return preference.values(u)
 
 
-def file_problems(scenario: Any, given: Iterable[tuple[Any, float, int]]) -> Iterator[Problem]:
+def file_problems(
+    scenario: Any, given: Iterable[tuple[Any, float, int] | tuple[Any, float, int, float]]
+) -> Iterator[Problem]:
     """Return what is wrong with the files of some preferences.
 
     Parameters
@@ -252,12 +354,15 @@ def file_problems(scenario: Any, given: Iterable[tuple[Any, float, int]]) -> Ite
     scenario
         Says where files lie.
     given
-        Each a preference, what its values must be above, and for how many it is.
+        Each a preference, what its values must be above, for how many it is, and the most that
+        they may be where there is such a bound.
     """
-    for preference, above, count in given:
+    for preference, above, count, *most in given:
         if isinstance(preference, FromFile):
             try:
                 rows = 1 if preference.drawn else count
-                read_values(scenario.path_of(preference.file), preference.column, rows, above)
+                read_values(
+                    scenario.path_of(preference.file), preference.column, rows, above, *most
+                )
             except InputError as error:
                 yield from error.problems

@@ -172,6 +172,8 @@ class SchemeDescriptor:
     setting
         What all its strategies share, a function of its section and the setting of the world;
         the section itself where there is none.
+    tables_on_request
+        Tables that only some runs fill, as ``tables``; its section names them in `asked_tables`.
     energies
         What its energies of the summary say where there are any, a Note by the name of each.
     remarks
@@ -226,6 +228,7 @@ class SchemeDescriptor:
     rows: Part = None
     notes: Part = None
     setting: Part = None
+    tables_on_request: Part = ()
     energies: Part = ()
     remarks: Part = ()
     row_place: int = 50

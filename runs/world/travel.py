@@ -91,14 +91,7 @@ def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:
     growth = scenario.growth
     if not growth.vehicles_per_year:
         return None
-    vehicles = scenario.vehicles
-    return Growth(
-        calendar,
-        vehicles.count,
-        growth.vehicles_per_year,
-        growth.vehicles_join,
-        vehicles.soc_start,
-    )
+    return Growth(calendar, scenario.vehicles.count, growth.vehicles_per_year, growth.vehicles_join)
 
 
 def trips_of(

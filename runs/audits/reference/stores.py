@@ -32,6 +32,9 @@ class AnsweringStores:
     charge_efficiency, discharge_efficiency
         Stored for each kWh drawn, and delivered for each kWh taken from the store [1]; one number
         for all or an array.
+    wanted_kwh, miss_weight
+        Energy above the lowest state of charge that each wants at its departure [kWh], and what a
+        kWh below it is worth more [money/kWh]; one number for all or an array.
     """
 
     lam: Array
@@ -41,6 +44,13 @@ class AnsweringStores:
     upper_kwh: Array
     charge_efficiency: Numbers = 1.0
     discharge_efficiency: Numbers = 1.0
+    wanted_kwh: Numbers = 0.0
+    miss_weight: Numbers = 0.0
+
+    @property
+    def wants(self) -> bool:
+        """Whether any of them wants energy at its departure."""
+        return bool(np.any(np.asarray(self.miss_weight) > 0.0))
 
     def rows(self, chosen: NDArray[np.bool_]) -> "AnsweringStores":
         """Return some of them."""
@@ -53,6 +63,8 @@ class AnsweringStores:
             upper_kwh=self.upper_kwh[chosen],
             charge_efficiency=_some(self.charge_efficiency, chosen),
             discharge_efficiency=_some(self.discharge_efficiency, chosen),
+            wanted_kwh=_some(self.wanted_kwh, chosen),
+            miss_weight=_some(self.miss_weight, chosen),
         )
 
     def stored(self, exchange_kwh: Numbers) -> Array:
@@ -68,6 +80,8 @@ class AnsweringStores:
         """Return what each values the energy at that it holds after an exchange [money]."""
         held = self.usable_kwh + self.stored(exchange_kwh)
         worth: Array = self.lam * held - self.theta * held**2 / 2
+        if self.wants:
+            worth = worth + self.miss_weight * np.minimum(held, self.wanted_kwh)
         return worth
 
     def gain(self, price: Numbers, exchange_kwh: Numbers) -> Array:
@@ -75,19 +89,53 @@ class AnsweringStores:
         stored, exchange = self.stored(exchange_kwh), np.asarray(exchange_kwh)
         marginal = self.lam - self.theta * self.usable_kwh
         worth: Array = stored * (marginal - self.theta * stored / 2)
+        if self.wants:
+            lacked = np.maximum(self.wanted_kwh - self.usable_kwh, 0.0)
+            lacks = np.maximum(self.wanted_kwh - self.usable_kwh - stored, 0.0)
+            worth = worth + self.miss_weight * (lacked - lacks)
         return worth - price * exchange
 
     def best_charge(self, price: Numbers) -> Array:
         """Return the best exchange among those that charge, or 0 [kWh]."""
-        eta = self.charge_efficiency
-        wanted = (self.lam - self.theta * self.usable_kwh - price / eta) / (self.theta * eta)
-        return np.clip(wanted, 0.0, self.upper_kwh)
+        if not self.wants:
+            return np.clip(self._charge_worth(self.lam, price), 0.0, self.upper_kwh)
+        # It charges further than what it wants only if that alone is worth it.
+        until = self._wanted_by_charging()
+        urgent = np.clip(self._charge_worth(self.lam + self.miss_weight, price), 0.0, until)
+        beyond = np.clip(self._charge_worth(self.lam, price), until, self.upper_kwh)
+        return np.where(urgent < until, urgent, beyond)
 
     def best_discharge(self, price: Numbers) -> Array:
         """Return the best exchange among those that discharge, or 0 [kWh]."""
+        if not self.wants:
+            return np.clip(self._discharge_worth(self.lam, price), self.lower_kwh, 0.0)
+        until = self._wanted_by_discharging()
+        spare = np.clip(self._discharge_worth(self.lam, price), until, 0.0)
+        urgent = self._discharge_worth(self.lam + self.miss_weight, price)
+        return np.where(spare > until, spare, np.clip(urgent, self.lower_kwh, until))
+
+    def _charge_worth(self, lam: Numbers, price: Numbers) -> Array:
+        """Return the charge after which a kWh more is worth its price, bounds aside [kWh]."""
+        eta = self.charge_efficiency
+        worth: Array = (lam - self.theta * self.usable_kwh - price / eta) / (self.theta * eta)
+        return worth
+
+    def _discharge_worth(self, lam: Numbers, price: Numbers) -> Array:
+        """Return the discharge after which a kWh more is not worth its price [kWh], below 0."""
         eta = self.discharge_efficiency
-        wanted = -eta * (eta * price - self.lam + self.theta * self.usable_kwh) / self.theta
-        return np.clip(wanted, self.lower_kwh, 0.0)
+        worth: Array = -eta * (eta * price - lam + self.theta * self.usable_kwh) / self.theta
+        return worth
+
+    def _wanted_by_charging(self) -> Array:
+        """Return the charge by which each holds what it wants, as far as its bounds let it."""
+        lacks = np.where(np.asarray(self.miss_weight) > 0.0, self.wanted_kwh - self.usable_kwh, 0.0)
+        return np.clip(lacks / self.charge_efficiency, 0.0, self.upper_kwh)
+
+    def _wanted_by_discharging(self) -> Array:
+        """Return the discharge that leaves each what it wants, as far as its bounds let it."""
+        spare = self.usable_kwh - self.wanted_kwh
+        spare = np.where(np.asarray(self.miss_weight) > 0.0, spare, np.inf)
+        return np.clip(-spare * self.discharge_efficiency, self.lower_kwh, 0.0)
 
     def best_exchange(self, price: Numbers) -> Array:
         """Return what suits each best at a price [kWh]; of two equally good, it charges."""
@@ -111,6 +159,8 @@ class AnsweringStores:
 
     def answer(self) -> "Answer":
         """Return the exchange at every price, as lines."""
+        if self.wants:
+            return self._answer_before_departure()
         eta_c, eta_d, theta = self.charge_efficiency, self.discharge_efficiency, self.theta
         value = self.lam - theta * self.usable_kwh
         empty_from = (value - theta * self.lower_kwh / eta_d) / eta_d
@@ -132,6 +182,61 @@ class AnsweringStores:
         offset = np.stack((self.upper_kwh, charging, nothing, discharging, self.lower_kwh))
         per_charge, per_discharge = -1 / (theta * eta_c**2), -(eta_d**2) / theta
         gain = np.stack((nothing, per_charge, nothing, per_discharge, nothing))
+        return Answer(cuts, offset, gain)
+
+    def _answer_before_departure(self) -> "Answer":
+        """Return the exchange at every price of those that want energy at their departure.
+
+        From low prices to high ones: all it can, charging beyond what it wants, what it wants,
+        charging up to that, nothing, discharging down to what it wants, that, discharging further,
+        all it can. Lines that a battery lacks have no width.
+        """
+        eta_c, eta_d, theta, weight = (
+            np.broadcast_to(each, self.usable_kwh.shape)
+            for each in (
+                self.charge_efficiency, self.discharge_efficiency, self.theta, self.miss_weight
+            )
+        )  # fmt: skip
+        value = self.lam - theta * self.usable_kwh
+        urgent = value + weight
+        bought, sold = self._wanted_by_charging(), self._wanted_by_discharging()
+        full_to = eta_c * (value - theta * eta_c * self.upper_kwh)
+        beyond_to = eta_c * (value - theta * eta_c * bought)
+        wanted_to, charge_to = eta_c * (urgent - theta * eta_c * bought), eta_c * urgent
+        # Nothing is bought urgently where nothing is lacking, nothing beyond where all is urgent.
+        wanted_to = np.where(bought > 0, wanted_to, beyond_to)
+        charge_to = np.where(bought > 0, charge_to, beyond_to)
+        all_urgent = (bought > 0) & (bought >= self.upper_kwh)
+        full_to, beyond_to = (np.where(all_urgent, wanted_to, e) for e in (full_to, beyond_to))
+        lacking = (weight > 0) & (self.wanted_kwh >= self.usable_kwh)
+        from_0 = np.where(lacking, urgent, value) / eta_d
+        spare_to = np.where(lacking, from_0, (value - theta * sold / eta_d) / eta_d)
+        more_from = (urgent - theta * sold / eta_d) / eta_d
+        empty_from = (urgent - theta * self.lower_kwh / eta_d) / eta_d
+        all_spare = sold <= self.lower_kwh
+        more_from, empty_from = (np.where(all_spare, spare_to, e) for e in (more_from, empty_from))
+        more_from = np.where(lacking, from_0, more_from)
+        empty_from = np.where(all_spare & lacking, from_0, empty_from)
+        turn = np.where(from_0 < charge_to, self._turn(from_0, charge_to), np.inf)
+        cuts = np.stack(
+            (
+                *(np.minimum(cut, turn) for cut in (full_to, beyond_to, wanted_to, charge_to)),
+                *(
+                    np.where(np.isfinite(turn), np.maximum(cut, turn), cut)
+                    for cut in (from_0, spare_to, more_from, empty_from)
+                ),
+            )
+        )
+        nothing = np.zeros_like(value)
+        charging, discharging = 1 / (theta * eta_c), eta_d / theta
+        offset = np.stack(
+            (
+                self.upper_kwh, value * charging, bought, urgent * charging, nothing,
+                value * discharging, sold, urgent * discharging, self.lower_kwh,
+            )
+        )  # fmt: skip
+        c, d = -1 / (theta * eta_c**2), -(eta_d**2) / theta
+        gain = np.stack((nothing, c, nothing, c, nothing, d, nothing, d, nothing))
         return Answer(cuts, offset, gain)
 
     def _turn(self, low: Array, high: Array) -> Array:

@@ -10,6 +10,7 @@ from hmesh.runs.audits.audit_report import Check, Label, Tally, off_balance
 from hmesh.runs.audits.others_answers import OthersAudit
 from hmesh.runs.audits.reference.batteries import (
     held_after,
+    most_along_curve,
     most_charge,
     most_discharge,
     plugged_rating,
@@ -17,9 +18,9 @@ from hmesh.runs.audits.reference.batteries import (
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_trips import Travel
-from hmesh.runs.schemes.vehicles.section import Vehicles
 
 AT_BOUND = 1e-9
 
@@ -74,8 +75,10 @@ class VehicleAudit:
         self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
         self.present = np.zeros(shape, dtype=np.int64)
         self.counts: dict[str, NDArray[np.float64]] = {}
-        vehicles: Vehicles = inputs.scenario.vehicles
-        self._start_kwh = vehicles.soc_start * vehicles.capacity_kwh
+        self._start_kwh = fleet["soc_start"] * fleet["capacity_kwh"]
+        every = inputs.scenario.vehicles.every
+        self._keeps_reserve = any(group.trip_reserve for group in every)
+        self._curves = curves_of(inputs, fleet)
         self.stored_kwh = np.zeros((len(inputs.strategies), inputs.recorded))
         follows = list(enumerate(inputs.vehicle_strategies))
         self._games = [s for s, name in follows if name != "typical" and not inputs.own_rule(s)]
@@ -170,25 +173,27 @@ class VehicleAudit:
 
     def _batteries(self, first: int, rows: Columns, label: Label) -> None:
         """Follow what is stored from step to step."""
-        vehicles: Vehicles = self.inputs.scenario.vehicles
-        capacity = vehicles.capacity_kwh
+        fleet = self._fleet
+        capacity = fleet["capacity_kwh"]
         stored = rows["soc"] * capacity
         self._soc.add(np.maximum(np.maximum(-rows["soc"], rows["soc"] - 1.0), 0.0), label, first)
-        wanted = rows["driven_km"] * vehicles.consumption_kwh_per_km
+        wanted = rows["driven_km"] * fleet["consumption_kwh_per_km"]
         used = np.minimum(wanted, stored)
         self._unmet.add(np.abs(rows["unmet_kwh"] - (wanted - used)), label, first)
         after = held_after(
-            stored, rows["energy_kwh"], vehicles.charge_efficiency, vehicles.discharge_efficiency
+            stored, rows["energy_kwh"], fleet["charge_efficiency"], fleet["discharge_efficiency"]
         )
         after -= used
         before = np.concatenate((self.stored_kwh[None], after[:-1]))
         there = self._there(first, rows)
         already = self.inputs.there[first - 1] if first else 0
         joining = np.arange(already, there[-1])
-        before[np.searchsorted(there, joining, side="right"), :, joining] = self._start_kwh
+        before[np.searchsorted(there, joining, side="right"), :, joining] = self._start_kwh[
+            joining, None
+        ]
         self._store.add(np.abs(stored - before) / capacity, label, first)
         self.stored_kwh = after[-1].copy()
-        usable = stored - vehicles.soc_min * capacity
+        usable = stored - fleet["soc_min"] * capacity
         self._bounds.add(np.abs(rows["usable_kwh"] - usable) / capacity, label, first)
 
     def _there(self, first: int, rows: Columns) -> NDArray[np.int64]:
@@ -201,29 +206,34 @@ class VehicleAudit:
         Where the energy of the next trip is kept back and that trip is not known, only the upper
         bound can be told.
         """
-        vehicles: Vehicles = self.inputs.scenario.vehicles
-        plugged = rows["plugged"] == 1
-        rated = plugged_rating(vehicles.power_kw, self.inputs.step_h, rows["plugged_part"])
-        stored, capacity = rows["soc"] * vehicles.capacity_kwh, vehicles.capacity_kwh
+        fleet, step_h = self._fleet, self.inputs.step_h
+        plugged, part = rows["plugged"] == 1, rows["plugged_part"]
+        rated = plugged_rating(fleet["power_kw"], step_h, part)
+        given = plugged_rating(fleet["v2g_kw"], step_h, part)
+        capacity = fleet["capacity_kwh"]
+        stored = rows["soc"] * capacity
         reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
-        kept = vehicles.soc_min * capacity + reserve
-        lower = -most_discharge(stored, kept, rated, vehicles.discharge_efficiency)
-        highest = vehicles.soc_max * capacity
-        upper = most_charge(stored, highest, rated, vehicles.charge_efficiency)
-        if travel is not None or not vehicles.trip_reserve:
-            off = np.abs(rows["min_kwh"] - lower) / vehicles.capacity_kwh
-            self._bounds.add(off, label, first)
-        self._bounds.add(np.abs(rows["max_kwh"] - upper) / vehicles.capacity_kwh, label, first)
+        kept = fleet["soc_min"] * capacity + reserve
+        lower = -most_discharge(stored, kept, given, fleet["discharge_efficiency"])
+        upper = most_charge(stored, fleet["soc_max"] * capacity, rated, fleet["charge_efficiency"])
+        for points, mine in self._curves:
+            into = fleet["charge_efficiency"][mine] / capacity[mine]
+            soc = rows["soc"][..., mine]
+            filled = most_along_curve(points, soc, rated[..., mine] * into)
+            upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
+        if travel is not None or not self._keeps_reserve:
+            self._bounds.add(np.abs(rows["min_kwh"] - lower) / capacity, label, first)
+        self._bounds.add(np.abs(rows["max_kwh"] - upper) / capacity, label, first)
         energy = rows["energy_kwh"]
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
-        beyond = np.maximum(np.maximum(beyond, np.abs(energy) - rated), 0.0)
+        beyond = np.maximum(np.maximum(beyond, np.maximum(energy - rated, -energy - given)), 0.0)
         self._within.add(beyond, label, first)
         for name in ("energy_kwh", "min_kwh", "max_kwh"):
             self._road.add(np.where(plugged, 0.0, np.abs(rows[name])), label, first)
 
     def _decisions(self, first: int, rows: Columns, travel: Travel | None) -> None:
         """Hold the exchange against the best one, or against typical charging."""
-        vehicles: Vehicles = self.inputs.scenario.vehicles
+        fleet = self._fleet
         for s, strategy in enumerate(self.inputs.vehicle_strategies):
             label = self.inputs.places.label("vehicle", first, [strategy])
             mine = {name: values[:, s : s + 1] for name, values in rows.items()}
@@ -235,7 +245,8 @@ class VehicleAudit:
                 price = np.where(mine["plugged"] == 1, mine["price"], 0.0)
                 stores = AnsweringStores(
                     mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"],
-                    mine["max_kwh"], vehicles.charge_efficiency, vehicles.discharge_efficiency,
+                    mine["max_kwh"], fleet["charge_efficiency"], fleet["discharge_efficiency"],
+                    fleet["wanted_kwh"], fleet["miss_weight"],
                 )  # fmt: skip
                 off = stores.wrong_by(price, energy)
                 if len(self._best_responders) < energy.shape[2]:

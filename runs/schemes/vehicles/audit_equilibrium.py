@@ -50,8 +50,8 @@ class EquilibriumAudit:
         elif game.solver == "grid":
             spacing = game.grid_step / 10**game.grid_zooms / self._utility_range
         # An exchange moves by no more than this when its price does by 1.
-        steepest = 1 / float(fleet["theta"].min(initial=np.inf))
-        steepest /= inputs.scenario.vehicles.charge_efficiency**2
+        slopes = 1 / (fleet["theta"] * fleet["charge_efficiency"] ** 2)
+        steepest = float(slopes.max(initial=0.0))
         utility_kwh = max(spacing * self._utility_range, share * self._aggregator_range) * steepest
         community_kwh = share * self._aggregator_range * steepest
         unit = "of the price range"

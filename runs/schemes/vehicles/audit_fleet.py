@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.run_inputs import FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
-from hmesh.runs.schemes.vehicles.section import Vehicles
+
+# Columns of the fleet that have another name in the results.
+_COLUMNS = {"group": "vehicle_group", "model": "model_row"}
 
 
 def vehicle_reader(run: Run, inputs: VehicleRunInputs) -> TableReader:
@@ -24,7 +27,9 @@ def vehicle_reader(run: Run, inputs: VehicleRunInputs) -> TableReader:
     return TableReader(run, "vehicles", names, inputs.start_ms)
 
 
-def read_vehicles(reader: TableReader, inputs: VehicleRunInputs, first: int, last: int) -> Columns:
+def read_vehicles(
+    reader: TableReader, inputs: VehicleRunInputs, fleet: Columns, first: int, last: int
+) -> Columns:
     """Return the next steps of vehicles.parquet.
 
     Parameters
@@ -33,6 +38,8 @@ def read_vehicles(reader: TableReader, inputs: VehicleRunInputs, first: int, las
         What `vehicle_reader` opened.
     inputs
         What the scenario settles.
+    fleet
+        The columns of fleet.parquet.
     first, last
         Steps from the first to before the last.
 
@@ -55,9 +62,9 @@ def read_vehicles(reader: TableReader, inputs: VehicleRunInputs, first: int, las
     expected = np.broadcast_to(there, [len(held) for held in keys.values()])
     rows = framed("vehicles", reader.take(int(expected.sum())), keys, expected)
     # Who has not joined yet is nowhere and has nothing.
-    vehicles: Vehicles = inputs.scenario.vehicles
     rows["community"][~expected] = -1
-    rows["usable_kwh"][~expected] = -vehicles.soc_min * vehicles.capacity_kwh
+    least = np.broadcast_to(fleet["soc_min"] * fleet["capacity_kwh"], expected.shape)
+    rows["usable_kwh"][~expected] = -least[~expected]
     rows["price"][~expected], rows["theta"][~expected] = np.nan, 1.0
     return rows
 
@@ -71,7 +78,10 @@ def read_fleet(run: Run, inputs: VehicleRunInputs) -> Columns:
         If rows are missing, stand there twice or belong nowhere.
     """
     setting = inputs.of_scheme("vehicles")
-    names = {} if setting is None else {"day_plan": setting.plans.names}
+    groups = [group.name for group in inputs.scenario.vehicles.every]
+    names: dict[str, Sequence[str]] = {"group": groups}
+    if setting is not None:
+        names |= {"day_plan": setting.plans.names, "model": setting.models}
     rows = TableReader(run, "fleet", names, inputs.start_ms).rest()
     return framed("fleet", rows, {"vehicle": range(inputs.recorded)})
 
@@ -84,6 +94,23 @@ def check_fleet(inputs: VehicleRunInputs, fleet: Columns) -> Check:
         return tally.check()
     made = inputs.of_scheme("vehicles").fleet
     names = list(fleet)
-    off = [np.abs(fleet[name] - made[name][: inputs.recorded]) for name in names]
+    expected = {name: made[_COLUMNS.get(name, name)][: inputs.recorded] for name in names}
+    if not inputs.scenario.vehicles.groups:
+        # Vehicles that are all alike have no group to name.
+        expected["group"] = np.full(inputs.recorded, -1)
+    off = [np.abs(fleet[name] - expected[name]) for name in names]
     tally.add(np.stack(off, axis=1), lambda at: f"vehicle {at[0]}, {names[at[1]]}", None)
     return tally.check()
+
+
+def curves_of(
+    inputs: VehicleRunInputs, fleet: Columns
+) -> list[tuple[Sequence[tuple[float, float]], NDArray[np.intp]]]:
+    """Return the charging curves of the recorded vehicles, each with the vehicles that have it."""
+    groups = enumerate(inputs.scenario.vehicles.every)
+    named = bool(inputs.scenario.vehicles.groups)
+    return [
+        (group.charging_curve, np.flatnonzero(fleet["group"] == (number if named else -1)))
+        for number, group in groups
+        if group.charging_curve is not None
+    ]

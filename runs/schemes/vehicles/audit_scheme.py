@@ -21,6 +21,7 @@ from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
 from hmesh.runs.schemes.vehicles.audit_congestion import CongestionAudit
+from hmesh.runs.schemes.vehicles.audit_departures import DepartureAudit
 from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
 from hmesh.runs.schemes.vehicles.audit_fleet import (
     check_fleet,
@@ -30,7 +31,7 @@ from hmesh.runs.schemes.vehicles.audit_fleet import (
 )
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
-from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
+from hmesh.runs.schemes.vehicles.section import CONNECTION
 
 _CHARGING, _DISCHARGING = "vehicle_charging", "vehicle_discharging"
 
@@ -66,12 +67,19 @@ class VehicleSchemeAudit(SchemeAudit):
         fleet = read_fleet(run, inputs)
         yield check_fleet(inputs, fleet)
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
-        self.traffic = TrafficAudit(inputs, TableReader(run, "trips", names, inputs.start_ms))
+        trips = TableReader(run, "trips", names, inputs.start_ms)
+        self._fleet = fleet
+        self.traffic = TrafficAudit(inputs, trips, fleet["consumption_kwh_per_km"])
         self.vehicles = VehicleAudit(
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
         )
         self.equilibrium = EquilibriumAudit(inputs, fleet)
         self.congestion = CongestionAudit(inputs)
+        self.departures = None
+        if inputs.scenario.vehicles.departures:
+            by = {"strategy": inputs.strategies}
+            departures = TableReader(run, "departures", by, inputs.start_ms)
+            self.departures = DepartureAudit(inputs, departures, fleet)
         self._reader = vehicle_reader(run, inputs)
         setting = inputs.of_scheme("vehicles")
         self._given = None if setting is None else ScenarioTravel(inputs, setting)
@@ -82,10 +90,12 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def block(self, first: int, last: int) -> None:
         """Check some steps of the vehicles."""
-        rows = read_vehicles(self._reader, self.inputs, first, last)
+        rows = read_vehicles(self._reader, self.inputs, self._fleet, first, last)
         travel = None if self._given is None else self._given.block(first, last)
         where, km = self.traffic.block(first, last, rows["community"][:, 0], travel)
         self.vehicles.add(first, rows, where, km, travel)
+        if self.departures is not None:
+            self.departures.block(first, last, rows, travel)
         self._rows, self._first = rows, first
 
     def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
@@ -130,14 +140,15 @@ class VehicleSchemeAudit(SchemeAudit):
         rows, first, hours = self._rows, self._first, self._hours
         mine = {name: values[step - first, strategy] for name, values in rows.items()}
         here = {name: values[step, strategy] for name, values in hours.items()}
-        vehicles: Vehicles = self.inputs.scenario.vehicles
+        fleet = self._fleet
         return GameStep(
             step=step,
             strategy=strategy,
             where=np.where(mine["plugged"] == 1, mine["community"], -1),
             stores=AnsweringStores(
                 mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"], mine["max_kwh"],
-                vehicles.charge_efficiency, vehicles.discharge_efficiency,
+                fleet["charge_efficiency"], fleet["discharge_efficiency"], fleet["wanted_kwh"],
+                fleet["miss_weight"],
             ),
             energy_kwh=mine["energy_kwh"],
             utility_price=float(here["utility_price"][0]),
@@ -157,6 +168,7 @@ class VehicleSchemeAudit(SchemeAudit):
         """Return what was found."""
         yield from self.traffic.checks()
         yield from self.vehicles.checks()
+        yield from () if self.departures is None else self.departures.checks()
         if not self._behaving:
             yield from self.equilibrium.checks()
             yield from self.congestion.checks()
@@ -220,7 +232,10 @@ class VehicleSchemeAudit(SchemeAudit):
             return by_step, {}
         by_step["ev_charging_bill"] = (price * self.vehicles.charged_kwh).sum(axis=2)
         by_step["ev_discharging_income"] = (price * self.vehicles.discharged_kwh).sum(axis=2)
-        more, of_run = _of_vehicles(inputs, self.vehicles)
+        if self.departures is not None:
+            by_step["counts.departures_short"] = self.departures.short
+            by_step["departure_short_kwh"] = self.departures.short_kwh
+        more, of_run = _of_vehicles(inputs, self.vehicles, self._fleet)
         return by_step | more, of_run
 
 
@@ -245,22 +260,27 @@ def _counts(inputs: VehicleRunInputs, hours: Columns) -> Figures:
     }
 
 
-def _of_vehicles(inputs: VehicleRunInputs, vehicles: VehicleAudit) -> tuple[Figures, Figures]:
+def _of_vehicles(
+    inputs: VehicleRunInputs, vehicles: VehicleAudit, fleet: Columns
+) -> tuple[Figures, Figures]:
     """Work out the figures that need every vehicle written down, by step and of the run."""
-    settings: Vehicles = inputs.scenario.vehicles
     there = inputs.all_there
     stored, count = vehicles.stored_kwh[:, : there[-1]], there[-1]
-    start_kwh = settings.soc_start * settings.capacity_kwh
-    soc = stored / settings.capacity_kwh
-    joined = np.diff(there, prepend=there[0])[:, None] * np.ones(len(inputs.strategies))
+    start_kwh = fleet["soc_start"] * fleet["capacity_kwh"]
+    soc = stored / fleet["capacity_kwh"]
+    each = np.ones(len(inputs.strategies))
+    joined = np.diff(there, prepend=there[0])[:, None] * each
+    # All that have come by each step, in the order in which they come.
+    brought = np.concatenate(([0.0], np.cumsum(start_kwh)))[there]
+    joined_kwh = np.diff(brought, prepend=brought[0])[:, None] * each
     by_step = vehicles.counts | {
         "vehicle_charged_kwh": vehicles.charged_kwh.sum(axis=2),
         "vehicle_discharged_kwh": vehicles.discharged_kwh.sum(axis=2),
-        "joined_kwh": joined * start_kwh,
+        "joined_kwh": joined_kwh,
         "counts.vehicles_joined": joined,
     }
     of_run = {
-        "stored_change_kwh": stored.sum(axis=1) - settings.count * start_kwh,
+        "stored_change_kwh": stored.sum(axis=1) - start_kwh[: inputs.scenario.vehicles.count].sum(),
         "final_mean_soc": soc.mean(axis=1) if count else np.full(len(stored), np.nan),
     }
     plugged = by_step.pop("plugged_in", None)

@@ -62,7 +62,7 @@ class ScenarioTravel:
             inputs.calendar,
             setting.trips_of(self._fleet, inputs.calendar),
             self._fleet,
-            keep_reserve=inputs.scenario.vehicles.trip_reserve,
+            keep_reserve=any(group.trip_reserve for group in inputs.scenario.vehicles.every),
         )
         self._traffic.begin()
 
@@ -105,10 +105,15 @@ class TrafficAudit:
         What the scenario settles.
     trips
         The rows of trips.parquet.
+    consumption
+        What each recorded vehicle uses [kWh/km].
     """
 
-    def __init__(self, inputs: VehicleRunInputs, trips: TableReader) -> None:
+    def __init__(
+        self, inputs: VehicleRunInputs, trips: TableReader, consumption: NDArray[np.float64]
+    ) -> None:
         self.inputs = inputs
+        self._consumption = consumption
         self._reader = trips
         self._parked: NDArray[np.int64] | None = None
         self._bound_for: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -204,7 +209,7 @@ class TrafficAudit:
     def _compare(self, new: Columns) -> None:
         """Hold the trips that depart against each other."""
         label = _trip_label(new["vehicle"], new["departs"], self.inputs)
-        used = new["km"] * self.inputs.scenario.vehicles.consumption_kwh_per_km
+        used = new["km"] * self._consumption[new["vehicle"]]
         self._energy.add(np.abs(new["energy_kwh"] - used), label, None)
         order = np.argsort(new["vehicle"], kind="stable")
         vehicle, destination = new["vehicle"][order], new["destination"][order]

@@ -29,14 +29,42 @@ def write_fleet(writer: RowWriter, setting: "Setting") -> None:
     recorded, fleet = recorded_vehicles(setting), vehicles.fleet
     rows = slice(recorded)
     names = (
-        "capacity_kwh", "power_kw", "consumption_kwh_per_km", "lam", "theta",
+        "capacity_kwh", "power_kw", "consumption_kwh_per_km", "lam", "theta", "v2g_kw", "soc_min",
+        "soc_max", "soc_start", "charge_efficiency", "discharge_efficiency", "wanted_kwh",
+        "miss_weight",
     )  # fmt: skip
+    # Vehicles that are all alike are a group without a name.
+    groups = vehicles.groups.names if vehicles.groups.names[0] else ()
+    group = fleet["vehicle_group"][rows] if groups else np.full(recorded, -1, dtype=np.int16)
     writer.add(
         "fleet",
         {
             "vehicle": np.arange(recorded),
             "day_plan": Coded(fleet["day_plan"][rows], vehicles.plans.names),
             **{name: fleet[name][rows] for name in names},
+            "group": Coded(group, groups),
+            "model": Coded(fleet["model_row"][rows], vehicles.models),
+        },
+    )
+
+
+def write_departures(writer: RowWriter, vehicles: "VehicleSharing") -> None:
+    """Write with how much the recorded vehicles set out that want energy at their departure."""
+    departing = vehicles.departing
+    if departing is None:
+        return
+    some = departing.vehicles < recorded_vehicles(vehicles.setting)
+    if not some.any():
+        return
+    write_rows(
+        writer,
+        vehicles,
+        "departures",
+        {
+            "vehicle": departing.vehicles[some],
+            "wanted_kwh": departing.wanted_kwh[some],
+            "held_kwh": departing.held_kwh[some],
+            "short_kwh": departing.short_kwh[some],
         },
     )
 

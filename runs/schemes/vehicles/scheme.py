@@ -28,6 +28,7 @@ SCHEME = SchemeDescriptor(
     step=".step:VehicleSharing",
     figure="ev_bill",
     tables=".tables:TABLES",
+    tables_on_request=".tables:ON_REQUEST",
     audit=".audit_scheme:VehicleSchemeAudit",
     pictures=(
         ("charging", "hmesh.runs.pictures.prices_and_charging:charging"),

@@ -1,57 +1,67 @@
 """The electric vehicles of a scenario."""
 
-from collections.abc import Iterator
-from math import inf
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationInfo
+from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import Problem
-from hmesh.runs.scenarios import common_keys as keys
-from hmesh.runs.scenarios.base import (
-    SchemeSection,
-    above_lowest,
-    existing,
-    within_limits,
-)
-from hmesh.runs.scenarios.money_defaults import money
-from hmesh.runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
-from hmesh.runs.schemes.vehicles.money import MONEY
+from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
+from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
+from hmesh.runs.scenarios.travel_section import Travel, between, files_of
+from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
 from hmesh.runs.strategy_names import scheme_of
 
 CONNECTION = "charging"
+_NOT_SHARED = ("count", "groups", "name", "travel", "behaviour")
 
 
-class Vehicles(SchemeSection):
-    """The electric vehicles, alike but for their day plans and satisfaction."""
+class VehicleGroup(VehicleKeys):
+    """Some of the vehicles; what is left out is that of all vehicles."""
+
+    name: Name = Field(description="name of the group")
+    travel: Travel | None = Field(
+        default=None, description="how these vehicles travel, or null: as the scenario says"
+    )
+    behaviour: str | None = Field(
+        default=None, description="behaviour of a plugin by which they decide, or null"
+    )
+
+    @property
+    def files(self) -> list[str]:
+        """The files of its keys and of its travel."""
+        return [*super().files, *(() if self.travel is None else files_of(self.travel))]
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what does not fit together in it."""
+        yield from self.inconsistencies()
+        if self.behaviour is not None and self.behaviour not in BEHAVIOURS:
+            known = ", ".join(BEHAVIOURS)
+            hint = REGISTER.format(decorator="behaviour")
+            yield Problem(
+                "behaviour",
+                f"there is no behaviour {self.behaviour!r}",
+                f"{known}; {hint}" if known else hint,
+                nearest(self.behaviour, BEHAVIOURS),
+            )
+        elif self.behaviour is not None and BEHAVIOURS[self.behaviour].scheme != "vehicles":
+            others = BEHAVIOURS[self.behaviour].scheme
+            message = f"{self.behaviour!r} is a behaviour of agents of {others}"
+            yield Problem("behaviour", message, "a behaviour of vehicles")
+
+
+class Vehicles(VehicleKeys, SchemeSection):
+    """The electric vehicles: alike but for what is drawn, or in groups."""
 
     connects: ClassVar[str] = "vehicles"
 
-    count: Annotated[int, Field(ge=0, le=10_000_000)] = Field(description="how many vehicles")
-    day_plans: str | None = Field(
-        default=None, description="CSV file of day plans, or null for the ten published ones"
+    groups: Annotated[tuple[VehicleGroup, ...], AS_TUPLE] = Field(
+        default=(),
+        description="groups of vehicles, each with a name, a count and any of the keys; "
+        "none given: all are alike",
     )
-    capacity_kwh: keys.Capacity = 40.0
-    power_kw: keys.PlugPower = 7.0
-    consumption_kwh_per_km: keys.Consumption = 0.16
-    soc_min: keys.DischargeSocMin = 0.2
-    soc_max: keys.ChargeSocMax = 0.9
-    soc_start: keys.SocStart = 0.5
-    charge_efficiency: keys.ChargeEfficiency = 1.0
-    discharge_efficiency: keys.DischargeEfficiency = 1.0
-    lam: Preference = money(
-        MONEY["vehicles.lam"], "satisfaction of the first kWh; two bounds are drawn between"
-    )
-    theta: PositivePreference = money(
-        MONEY["vehicles.theta"], "fall of satisfaction per kWh stored"
-    )
-    trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
-
-    @check("day_plans")
-    @classmethod
-    def _existing_plans(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".csv",))
 
     _above_lowest = check("soc_max")(above_lowest)
     _within_limits = check("soc_start")(within_limits)
@@ -60,6 +70,67 @@ class Vehicles(SchemeSection):
     def absent(cls) -> Self:
         """Return the section of a scenario that leaves it out: no vehicles."""
         return cls(count=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many_as_their_groups(cls, given: Any) -> Any:
+        """Count the vehicles of groups where no count is given."""
+        groups = given.get("groups") if isinstance(given, Mapping) else None
+        if not isinstance(groups, list | tuple) or not groups or "count" in given:
+            return given
+        counts = [one.get("count") for one in groups if isinstance(one, Mapping)]
+        return {"count": sum(c for c in counts if isinstance(c, int)), **given}
+
+    @model_validator(mode="after")
+    def _complete_groups(self) -> Self:
+        """Give each group what the section gives for all, and refuse what does not fit."""
+        if not self.groups:
+            if problems := list(self.inconsistencies()):
+                raise InputError(problems)
+            return self
+        problems = names_given_twice(self.groups, place="groups.")
+        here = self.model_fields_set.difference(_NOT_SHARED)
+        complete = []
+        for number, group in enumerate(self.groups):
+            missing = here - group.model_fields_set
+            group = group.model_copy(update={key: getattr(self, key) for key in missing})
+            complete.append(group)
+            problems += [
+                replace(each, place=f"groups.{number}.{each.place}") for each in group.problems()
+            ]
+        count = sum(group.count for group in complete)
+        if self.count != count:
+            message = f"{self.count:,} is not the sum of the groups"
+            problems.append(Problem("count", message, f"{count:,}, or no count"))
+        if problems:
+            raise InputError(problems)
+        # The section is frozen; nobody has seen it yet.
+        self.__dict__["groups"] = tuple(complete)
+        return self
+
+    @classmethod
+    def agree(cls, section: "Vehicles", info: ValidationInfo) -> "Vehicles":
+        """Return the section once the places of its groups' travel are found to exist."""
+        communities = info.data.get("communities")
+        problems = list(_unexplained_departures(section, info))
+        for number, group in enumerate(section.groups):
+            try:
+                if group.travel is not None and communities is not None:
+                    between(group.travel, communities)
+            except InputError as error:
+                place = f"groups.{number}.travel"
+                problems += [replace(p, place=f"{place}.{p.place}") for p in error.problems]
+        if problems:
+            raise InputError(problems)
+        return section
+
+    @property
+    def every(self) -> tuple[VehicleGroup, ...]:
+        """Its groups; one without a name where all vehicles are alike."""
+        if self.groups:
+            return self.groups
+        shared = {key: getattr(self, key) for key in VehicleKeys.model_fields}
+        return (VehicleGroup.model_construct(name="", **shared),)
 
     def takes_part(self, scenario: Any) -> bool:
         """Return whether there are vehicles, some join, or their strategies are compared."""
@@ -70,20 +141,48 @@ class Vehicles(SchemeSection):
         """Return whether there are vehicles at any time of the run."""
         return bool(self.count or scenario.growth.vehicles_per_year)
 
+    @property
+    def departures(self) -> bool:
+        """Whether any vehicle wants a state of charge at its departure."""
+        return any(group.departure_soc is not None for group in self.every)
+
+    @property
+    def asked_tables(self) -> tuple[str, ...]:
+        """Return the table of departures where vehicles want energy then."""
+        return ("departures",) if self.departures else ()
+
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the node of the grid at which vehicles are plugged in."""
         return (CONNECTION,)
 
     @property
     def files(self) -> list[str]:
-        """The file of day plans and those of preferences."""
-        plans = [] if self.day_plans is None else [self.day_plans]
-        given = (self.lam, self.theta)
-        return [*plans, *(each.file for each in given if isinstance(each, FromFile))]
+        """The files that its groups name."""
+        return list(dict.fromkeys(file for group in self.every for file in group.files))
+
+
+def _unexplained_departures(section: Vehicles, info: ValidationInfo) -> Iterator[Problem]:
+    """Yield a problem where prices are found by a rule that knows no value of departures."""
+    game = info.data.get("game")
+    bargains = {"two_level", "three_level"}.intersection(info.data.get("strategies", ()))
+    if game is None or not bargains:
+        return
+    by_prices = game.solver == "negotiate" and game.bids == "prices"
+    if not by_prices and game.solver != "closed_form":
+        return
+    how = "negotiate with bids: prices" if by_prices else "closed_form"
+    for number, group in enumerate(section.every):
+        if group.departure_soc is not None:
+            place = f"groups.{number}.departure_soc" if section.groups else "departure_soc"
+            message = f"game.solver {how} takes the answer of a vehicle for one line"
+            yield Problem(place, message, "game.solver: exact, or negotiate with bids: curves")
 
 
 def preference_problems(scenario: Any, _: Any) -> Iterator[Problem]:
-    """Return what is wrong with the files of preferences."""
-    vehicles: Vehicles = scenario.vehicles
-    given = ((vehicles.lam, -inf, vehicles.count), (vehicles.theta, 0.0, vehicles.count))
-    return file_problems(scenario, given)
+    """Return what is wrong with the files of distributions."""
+    found = (
+        problem
+        for group in scenario.vehicles.every
+        for problem in group.file_problems(scenario, group.count)
+    )
+    yield from dict.fromkeys(found)

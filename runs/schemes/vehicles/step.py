@@ -11,7 +11,13 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.traffic import ABSENT, ON_THE_ROAD, Traffic
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
-from hmesh.runs.schemes.vehicles.records import write_fleet, write_step, write_trips
+from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
+from hmesh.runs.schemes.vehicles.records import (
+    write_departures,
+    write_fleet,
+    write_step,
+    write_trips,
+)
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.chance import next_outages
@@ -44,9 +50,13 @@ class VehicleSharing(Scheme):
         What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
+    departing : Departing or None
+        With what those set out in the step that want energy at their departure; None where nobody
+        does.
     """
 
     parked: list[ParkedVehicles]
+    departing: Departing | None
     response_kwh: list[NDArray[np.float64]]
 
     def __init__(self, simulation: "Simulation") -> None:
@@ -56,12 +66,15 @@ class VehicleSharing(Scheme):
         self.strategy = strategy_within("vehicles", simulation.strategy)
         self.vehicles: VehicleSetting = setting.schemes["vehicles"]
         self.answer_nodes = self.vehicles.connections
-        reserve = setting.scenario.vehicles.trip_reserve
+        section = setting.scenario.vehicles
+        reserve = any(group.trip_reserve for group in section.every)
         self.fleet = Fleet(
             simulation,
             self.vehicles.fleet.fork(),
             keeps_reserve=reserve,
             outages=setting.scenario.chance.outages,
+            curves=self.vehicles.curves,
+            departures=section.departures,
         )
         self.traffic = Traffic(
             simulation.clock,
@@ -134,6 +147,7 @@ class VehicleSharing(Scheme):
         # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
         self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
         self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
+        self.departing = departing_of(self)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
         self.simulation.draw("ev_kwh", communities, nodes, self.vehicle_kwh)
@@ -186,6 +200,8 @@ class VehicleSharing(Scheme):
         }
         if self.traffic.trips.growth is not None:
             sums["joined_kwh"] = self.traffic.joined_kwh
+        if self.departing is not None:
+            sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
         return sums
 
     def counts(self) -> dict[str, int]:
@@ -222,6 +238,7 @@ class VehicleSharing(Scheme):
             "parked_below_soc_min": int(sum(below)),
             "vehicles_cut_off": self._cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
+            **({} if self.departing is None else {"departures_short": self.departing.short}),
             **self.traffic.counts,
             **decision.counts,
         }
@@ -243,6 +260,7 @@ class VehicleSharing(Scheme):
         """Write the recorded vehicles and the trips that begin in the step."""
         write_step(writer, self)
         write_trips(writer, self)
+        write_departures(writer, self)
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""

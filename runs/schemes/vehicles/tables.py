@@ -51,5 +51,27 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
         ResultColumn("consumption_kwh_per_km", "number", "kWh/km", "consumption driving"),
         LAM,
         THETA,
+        name("group", "name of its group, empty where all are alike", optional=True),
+        name("model", "name of its model, empty where it has none", optional=True),
+        ResultColumn("v2g_kw", "number", "kW", "highest power at the plug discharging"),
+        ResultColumn("soc_min", "number", "1", "lowest state of charge for discharging"),
+        ResultColumn("soc_max", "number", "1", "highest state of charge for charging"),
+        ResultColumn("soc_start", "number", "1", "state of charge with which it begins"),
+        ResultColumn("charge_efficiency", "number", "1", "stored per energy charged"),
+        ResultColumn("discharge_efficiency", "number", "1", "delivered per energy taken out"),
+        kwh("wanted_kwh", "energy above soc_min that it wants at departure, 0 for none"),
+        ResultColumn("miss_weight", "number", "money/kWh", "value of a kWh below it beside lam"),
+    ),
+}  # fmt: skip
+
+# Of a run in which vehicles want energy by their departure.
+ON_REQUEST: Mapping[str, tuple[ResultColumn, ...]] = {
+    "departures": (
+        STEP,
+        STRATEGY,
+        whole("vehicle", "number of the vehicle, from 0, of those that want energy at departure"),
+        kwh("wanted_kwh", "stored energy that it wants as it sets out in the step"),
+        kwh("held_kwh", "stored energy with which it sets out"),
+        kwh("short_kwh", "what it lacks of what it wants"),
     ),
 }  # fmt: skip

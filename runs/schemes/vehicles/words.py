@@ -18,6 +18,9 @@ NOTES: Mapping[str, Note] = {
         "an outage kept a parked vehicle from charging or discharging for a step",
         50,
     ),
+    "departures_short": Note(
+        "a vehicle set out with less than the state of charge that it wanted", 45
+    ),
     "unmet_trips": Note("a vehicle on the road lacked the energy to drive in a step", 50),
     "tours_with_shorter_stays": Note(
         "a drawn tour had its stays shortened, to be home before the next", 110
@@ -32,6 +35,7 @@ NOTES: Mapping[str, Note] = {
 # Energies that are told where there are any.
 ENERGIES: Mapping[str, Note] = {
     "unmet_trip_kwh": Note("energy that driving took and batteries lacked", 10),
+    "departure_short_kwh": Note("energy that vehicles lacked of what they wanted as they left", 11),
 }
 
 

@@ -1,0 +1,156 @@
+"""Charging curves: the share of its power that a battery takes as it fills.
+
+Between two points of a curve the share is a straight line of the state of charge. So the time that
+charging takes from one state of charge to another follows in closed form, and charging for an hour
+ends where charging for twelve times five minutes does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChargingCurves:
+    """Several curves, each through points of state of charge and share of power.
+
+    Before its first point and after its last one a curve is level.
+
+    Attributes
+    ----------
+    soc : array, shape (curves, points)
+        States of charge, ascending; curves with fewer points repeat their last one [-].
+    share : array, shape (curves, points)
+        Share of the power at each, 0 to 1; above 0 but at the last point [-].
+    """
+
+    soc: Array
+    share: Array
+
+    @classmethod
+    def of(cls, curves: Sequence[Sequence[tuple[float, float]]]) -> Self:
+        """Return curves given as points of state of charge and share."""
+        most = 2 + max(len(points) for points in curves)
+        soc, share = np.empty((2, len(curves), most))
+        for row, points in enumerate(curves):
+            padded = [(0.0, points[0][1]), *points]
+            padded += [(max(points[-1][0], 1.0), points[-1][1])] * (most - len(padded))
+            soc[row], share[row] = zip(*padded, strict=True)
+        return cls(soc, share)
+
+    def shares(self, which: NDArray[np.integer], soc: Array) -> Array:
+        """Return the share of power that each battery takes at its state of charge, shape (n,)."""
+        found = np.ones(len(soc))
+        for curve in np.unique(which[which >= 0]).tolist():
+            rows = which == curve
+            found[rows] = np.interp(soc[rows], self.soc[curve], self.share[curve])
+        return found
+
+
+def most_charged_kwh(
+    curves: ChargingCurves,
+    which: NDArray[np.integer],
+    energy_kwh: Array,
+    capacity_kwh: float | Array,
+    power_kw: float | Array,
+    hours: float | Array,
+    charge_efficiency: float | Array = 1.0,
+    most_kw: float | Array = np.inf,
+) -> Array:
+    """Return what batteries take at their plugs in some time if nothing else holds them back.
+
+    Parameters
+    ----------
+    curves : ChargingCurves
+        The curves.
+    which : array of int, shape (n,)
+        Curve of each battery, -1 for one that takes its full power however full it is.
+    energy_kwh : array, shape (n,)
+        Stored energy [kWh].
+    capacity_kwh, power_kw : float or array, shape (n,)
+        Size of the battery [kWh], and its power at the plug where the share is 1 [kW].
+    hours : float or array, shape (n,)
+        How long it charges [h].
+    charge_efficiency : float or array, shape (n,), optional
+        From the plug to the store [-].
+    most_kw : float or array, shape (n,), optional
+        What the charger gives at most, which bends the curve where it is less [kW].
+
+    Returns
+    -------
+    array, shape (n,)
+        Energy at the plug [kWh].
+
+    Notes
+    -----
+    The state of charge ``z`` follows ``dz/dt = r s(z)``, ``r`` the power stored as a share of the
+    capacity. Where ``s`` rises or falls by ``b`` with ``z`` it is
+    ``z(t) = z0 + s(z0) (exp(b r t) - 1) / b``. A curve that ends at a share of 0 is never passed.
+    """
+    count = len(energy_kwh)
+    capacity, power, hour, into, most = (
+        np.broadcast_to(np.asarray(each, dtype=np.float64), count)
+        for each in (capacity_kwh, power_kw, hours, charge_efficiency, most_kw)
+    )
+    taken: Array = np.minimum(power, most) * hour
+    rows = np.flatnonzero(which >= 0)
+    if len(rows) == 0:
+        return taken
+    rate = power[rows] * into[rows] / capacity[rows]
+    begun = energy_kwh[rows] / capacity[rows]
+    limit = np.divide(most[rows], power[rows], out=np.zeros(len(rows)), where=power[rows] > 0.0)
+    soc, share = curves.soc[which[rows]], curves.share[which[rows]]
+    ended = _filled(soc, share, np.minimum(limit, 1.0), begun, rate * hour[rows])
+    taken[rows] = np.minimum(taken[rows], (ended - begun) * capacity[rows] / into[rows])
+    return taken
+
+
+def _filled(soc: Array, share: Array, limit: Array, begun: Array, left: Array) -> Array:
+    """Return the state of charge after some time, in hours of full power over the capacity."""
+    now, left = begun.copy(), left.copy()
+    for k in range(soc.shape[1] - 1):
+        first, last = soc[:, k], soc[:, k + 1]
+        width = last - first
+        bend = np.divide(share[:, k + 1] - share[:, k], width, out=np.zeros_like(width),
+                         where=width > 0.0)  # fmt: skip
+        # Where the charger binds in a part of the piece, the piece is cut in two.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            crossing = first + (limit - share[:, k]) / bend
+        crosses = np.isfinite(crossing) & (crossing > first) & (crossing < last)
+        middle = np.where(crosses, crossing, last)
+        for end in (middle, last):
+            now, left = _along(now, left, first, end, share[:, k], bend, limit)
+    # Beyond the last point the share stays.
+    beyond = np.minimum(share[:, -1], limit)
+    return np.where(now >= soc[:, -1], now + beyond * left, now)
+
+
+def _along(
+    now: Array, left: Array, first: Array, end: Array, share: Array, bend: Array, limit: Array
+) -> tuple[Array, Array]:
+    """Return where a piece of a curve takes each battery that is on it, and the time then left."""
+    here = (now >= first) & (now < end) & (left > 0.0)
+    at_now, at_end = (share + bend * (each - first) for each in (now, end))
+    # Within a piece the charger binds throughout or nowhere.
+    bound = 0.5 * (at_now + at_end) > limit
+    slope = np.where(bound, 0.0, bend)
+    at_now = np.maximum(np.where(bound, limit, at_now), 0.0)
+    steep = slope != 0.0
+    room = np.maximum(end - now, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        straight = room / at_now
+        curved = np.log1p(slope * room / at_now) / slope
+        needed = np.where(steep, curved, straight)
+        grown = at_now * np.expm1(slope * left) / slope
+        reached = now + np.where(steep, grown, at_now * left)
+    # At a share of 0 the piece is never left.
+    needed = np.where(np.isnan(needed), np.inf, np.maximum(needed, 0.0))
+    passes = here & (needed <= left)
+    stays = here & ~passes
+    now = np.where(passes, end, np.where(stays, np.minimum(reached, end), now))
+    return now, np.where(passes, left - needed, np.where(stays, 0.0, left))

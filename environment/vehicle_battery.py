@@ -1,0 +1,63 @@
+"""What the battery of a vehicle can exchange at its plug: both powers, and its charging curve."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.battery import exchange_bounds
+from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
+
+
+def vehicle_bounds[T: (float, NDArray[np.float64])](
+    energy_kwh: T,
+    capacity_kwh: T | float,
+    soc_min: T | float,
+    soc_max: T | float,
+    power_kw: T | float,
+    step_h: float,
+    charge_efficiency: T | float,
+    discharge_efficiency: T | float,
+    reserve_kwh: T | float = 0.0,
+    plugged: bool | float | NDArray[np.bool_] | NDArray[np.float64] = True,
+    v2g_kw: T | float | None = None,
+    curves: ChargingCurves | None = None,
+    which: int | NDArray[np.integer] = -1,
+) -> tuple[T, T]:
+    """Return the least and the greatest exchange of a step for batteries of vehicles.
+
+    Parameters
+    ----------
+    energy_kwh, capacity_kwh, soc_min, soc_max, power_kw, charge_efficiency, \
+discharge_efficiency, step_h, reserve_kwh, plugged
+        As in :func:`hmesh.environment.battery.exchange_bounds`.
+    v2g_kw : float or array, shape (n,), optional
+        Rating at the plug when discharging [kW]; NaN or None: that of charging.
+    curves : ChargingCurves, optional
+        The charging curves that there are.
+    which : int or array of int, shape (n,), optional
+        Curve of each, -1 for none.
+
+    Returns
+    -------
+    lo_kwh, hi_kwh : float or array, shape (n,)
+        Energy at the plug [kWh], lo_kwh <= 0 <= hi_kwh.
+    """
+    given: Any = None
+    if v2g_kw is not None:
+        given = power_kw if np.isscalar(v2g_kw) and np.isnan(v2g_kw) else v2g_kw
+        if isinstance(given, np.ndarray):
+            given = np.where(np.isnan(given), power_kw, given)
+    lower, upper = exchange_bounds(
+        energy_kwh, capacity_kwh, soc_min, soc_max, power_kw, step_h, charge_efficiency,
+        discharge_efficiency, reserve_kwh, plugged, given,
+    )  # fmt: skip
+    if curves is None:
+        return lower, upper
+    held = np.atleast_1d(np.asarray(energy_kwh, dtype=np.float64))
+    curve = np.broadcast_to(which, held.shape)
+    most: Any = most_charged_kwh(
+        curves, curve, held, capacity_kwh, power_kw, np.multiply(plugged, step_h), charge_efficiency
+    )
+    upper = np.minimum(upper, most if np.ndim(energy_kwh) else most[0])
+    return lower, upper

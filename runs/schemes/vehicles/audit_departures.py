@@ -1,0 +1,112 @@
+"""With how much energy vehicles set out that want some then: who, how much, and what they lack."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.reference.batteries import held_after
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
+from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
+from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_trips import Travel
+
+# Less than this is no energy that anybody misses [kWh].
+NOTHING = 1e-9
+
+
+class DepartureAudit:
+    """Checks departures.parquet against trips, stores and what vehicles want.
+
+    Parameters
+    ----------
+    inputs
+        What the scenario settles.
+    departures
+        The rows of departures.parquet.
+    fleet
+        The columns of fleet.parquet.
+
+    Attributes
+    ----------
+    short, short_kwh
+        How many trips of each step begin short of energy and of how much, by the rows, each of
+        shape (steps, strategies).
+    """
+
+    def __init__(self, inputs: VehicleRunInputs, departures: TableReader, fleet: Columns) -> None:
+        self.inputs, self._reader, self._fleet = inputs, departures, fleet
+        self.short, self.short_kwh = np.zeros((2, inputs.steps, len(inputs.strategies)))
+        self._who = Tally("departures: the trips of those that want energy", 0.0)
+        self._energies = Tally("departures: energy held and wanted as vehicles set out", EXACT)
+        if inputs.setting is None:
+            self._who.tell(FILE_GONE)
+
+    def block(self, first: int, last: int, rows: Columns, travel: Travel | None) -> None:
+        """Check some steps.
+
+        Parameters
+        ----------
+        first, last
+            Steps from the first to before the last; blocks follow each other.
+        rows
+            Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
+        travel
+            What the trips of the scenario come to, None where they are not known.
+        """
+        told = self._reader.before("step", last)
+        step, strategy, vehicle = (
+            told[name].astype(int) for name in ("step", "strategy", "vehicle")
+        )
+        wrong = (step < first) | (strategy < 0) | (vehicle < 0) | (vehicle >= self.inputs.recorded)
+        if wrong.any():
+            raise DamagedTableError("departures", "a row belongs to no step, strategy or vehicle")
+        fleet, at = self._fleet, (step - first, strategy, vehicle)
+        capacity = fleet["capacity_kwh"][vehicle]
+        held = held_after(
+            rows["soc"][at] * capacity,
+            rows["energy_kwh"][at],
+            fleet["charge_efficiency"][vehicle],
+            fleet["discharge_efficiency"][vehicle],
+        )
+        wanted = fleet["wanted_kwh"][vehicle] + fleet["soc_min"][vehicle] * capacity
+        lacks = np.maximum(wanted - held, 0.0)
+        label = self._label(step, vehicle)
+        for name, expected in (("held", held), ("wanted", wanted), ("short", lacks)):
+            self._energies.add(np.abs(told[f"{name}_kwh"] - expected), label, None)
+        np.add.at(self.short, (step, strategy), lacks > NOTHING)
+        np.add.at(self.short_kwh, (step, strategy), lacks)
+        if travel is not None:
+            self._compare(first, last, step, strategy, vehicle, travel)
+
+    def _compare(
+        self,
+        first: int,
+        last: int,
+        step: NDArray[np.int64],
+        strategy: NDArray[np.int64],
+        vehicle: NDArray[np.int64],
+        travel: Travel,
+    ) -> None:
+        """Check that there is a row for each trip of those that want energy, and no other."""
+        count = len(self._fleet["miss_weight"])
+        trips = travel.trips["vehicle"].astype(int)
+        wanting = self._fleet["miss_weight"][trips] > 0.0
+        departs = np.floor(travel.trips["departs"][wanting]).astype(int) - first
+        due = np.zeros((last - first, count))
+        np.add.at(due, (departs, trips[wanting]), 1.0)
+        for s, name in enumerate(self.inputs.strategies):
+            found = np.zeros_like(due)
+            mine = strategy == s
+            np.add.at(found, (step[mine] - first, vehicle[mine]), 1.0)
+            places = self.inputs.places.label("vehicle", first, [name])
+            self._who.add(np.abs(found - due)[:, None, :], places, first)
+
+    def _label(self, step: NDArray[np.int64], vehicle: NDArray[np.int64]) -> Label:
+        places = self.inputs.places
+        return lambda at: f"vehicle {int(vehicle[at[0]])}, {places.step(int(step[at[0]]))}"
+
+    def checks(self) -> list[Check]:
+        """Return what was found."""
+        if len(self._reader.rest()["step"]):
+            raise DamagedTableError("departures", "there are departures after the run")
+        return [self._who.check(), self._energies.check()]

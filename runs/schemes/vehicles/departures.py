@@ -1,0 +1,63 @@
+"""With how much energy vehicles set out, and what they lack of what they want."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.battery import charged
+
+if TYPE_CHECKING:
+    from hmesh.runs.schemes.vehicles.step import VehicleSharing
+
+# Less than this is no energy that anybody misses [kWh].
+NOTHING = 1e-9
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Departing:
+    """Vehicles that set out in a step and want energy then, one for each trip.
+
+    Attributes
+    ----------
+    vehicles : array of int, shape (n,)
+        Their rows.
+    wanted_kwh, held_kwh : array, shape (n,)
+        Stored energy that each wants, and has once it has exchanged what it does in the step [kWh].
+    """
+
+    vehicles: NDArray[np.intp]
+    wanted_kwh: Array
+    held_kwh: Array
+
+    @property
+    def short_kwh(self) -> Array:
+        """What each lacks [kWh], shape (n,)."""
+        return np.maximum(self.wanted_kwh - self.held_kwh, 0.0)
+
+    @property
+    def short(self) -> int:
+        """How many lack any."""
+        return int(np.count_nonzero(self.short_kwh > NOTHING))
+
+
+def departing_of(sharing: "VehicleSharing") -> Departing | None:
+    """Return who sets out in the step; None where no vehicle wants energy at its departure."""
+    if not sharing.fleet.departures:
+        return None
+    fleet = sharing.fleet.population
+    weight = fleet["miss_weight"]
+    batches = [batch.vehicles for batch in sharing.traffic.departed]
+    rows = np.concatenate([np.empty(0, dtype=np.intp), *batches])
+    rows = np.sort(rows[weight[rows] > 0.0])
+    held = charged(
+        fleet["energy_kwh"][rows],
+        sharing.exchange_kwh()[rows],
+        fleet["charge_efficiency"][rows],
+        fleet["discharge_efficiency"][rows],
+    )
+    least = fleet["soc_min"][rows] * fleet["capacity_kwh"][rows]
+    return Departing(rows, fleet["wanted_kwh"][rows] + least, held)

@@ -1,0 +1,146 @@
+"""The vehicles of a scenario: what each of them is like, drawn group by group."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.group_rows import GroupRows, of_group
+from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
+from hmesh.environment.vehicle_models import VehicleModels, read_vehicle_models
+from hmesh.markets.departure_value import wanted_usable_kwh
+from hmesh.runs.scenarios.preferences import FromFile, preference_values
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.vehicles.section import VehicleGroup, Vehicles
+from hmesh.runs.schemes.vehicles.vehicle_keys import BOUNDS
+
+AGENT_TYPE = "electric vehicle"
+
+# What is drawn, where a stream is not called like its key.
+_PURPOSES = {"lam": "satisfaction", "theta": "fall of satisfaction"}
+_OF_DEPARTURE = {"departure_soc": 0.0, "departure_weight": 0.0}
+
+type Array = NDArray[np.float64]
+
+
+def make_fleet(
+    scenario: Scenario, streams: Streams, groups: GroupRows
+) -> tuple[Population, tuple[str, ...]]:
+    """Return the vehicles of a scenario, and the names of their models.
+
+    Every quantity of every group has a stream of its own. Vehicles that join later have their rows
+    from the start, and bring their energy as they join.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used, or what is drawn from it does not fit together.
+    """
+    vehicles: Vehicles = scenario.vehicles
+    columns: dict[str, Array] = {key: np.empty(len(groups)) for key in BOUNDS}
+    rows_of_models = np.full(len(groups), -1, dtype=np.int16)
+    curves = np.full(len(groups), -1, dtype=np.int16)
+    reserve = np.zeros(len(groups), dtype=np.bool_)
+    names: list[str] = []
+    problems: list[Problem] = []
+    curve = 0
+    for group, rows in zip(vehicles.every, groups.rows, strict=True):
+        try:
+            found = _drawn(scenario, streams, group, len(rows))
+            chosen, models = _models(scenario, streams, group, len(rows))
+        except InputError as error:
+            problems += error.problems
+            continue
+        if models is not None:
+            found |= {key: values[chosen] for key, values in models.columns.items()}
+            rows_of_models[rows] = chosen + len(names)
+            names += models.names
+        if np.isnan(found["v2g_kw"]).any():
+            found["v2g_kw"] = found["power_kw"]
+        for key, values in found.items():
+            columns[key][rows] = values
+        problems += _unfit(group, found)
+        if group.charging_curve is not None:
+            curves[rows] = curve
+            curve += 1
+        reserve[rows] = group.trip_reserve
+    if problems:
+        raise InputError(list(dict.fromkeys(problems)))
+    fleet = Population(ElectricVehicle.attributes(), len(groups))
+    weight, wanted = columns.pop("departure_weight"), columns.pop("departure_soc")
+    for key, values in columns.items():
+        fleet.set(key, values)
+    capacity = columns["capacity_kwh"]
+    fleet.set("wanted_kwh", wanted_usable_kwh(wanted, columns["soc_min"], capacity))
+    fleet.set("miss_weight", weight)
+    fleet.set("charging_curve", curves)
+    fleet.set("keeps_reserve", reserve)
+    fleet.set("vehicle_group", groups.group)
+    fleet.set("model_row", rows_of_models)
+    fleet.set("energy_kwh", columns["soc_start"] * capacity)
+    fleet["energy_kwh"][vehicles.count :] = 0.0
+    return fleet, tuple(names)
+
+
+def _drawn(
+    scenario: Scenario, streams: Streams, group: VehicleGroup, size: int
+) -> dict[str, Array]:
+    """Return what each vehicle of a group has of every key, shape (size,) each."""
+    found: dict[str, Array] = {}
+    problems: list[Problem] = []
+    for key, (above, most) in BOUNDS.items():
+        given: Any = getattr(group, key)
+        if given is None:
+            found[key] = np.full(size, _OF_DEPARTURE.get(key, np.nan))
+            continue
+        if isinstance(given, float):
+            found[key] = np.full(size, given)
+            continue
+        purpose = _PURPOSES.get(key, key)
+        draw = streams.generator(purpose, of_group(AGENT_TYPE, group.name)).random(size)
+        try:
+            if isinstance(given, FromFile):
+                found[key] = given.read(scenario.path_of(given.file), draw, above, most)
+            else:
+                found[key] = preference_values(given, draw)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _models(
+    scenario: Scenario, streams: Streams, group: VehicleGroup, size: int
+) -> tuple[NDArray[np.intp], VehicleModels | None]:
+    """Return which model each vehicle of a group has, and the models; None where it has none."""
+    if group.model is None:
+        return np.empty(0, dtype=np.intp), None
+    path = scenario.path_of(group.model.file)
+    models = read_vehicle_models(path)
+    if group.model.name is not None:
+        return np.full(size, models.named(group.model.name, path)), models
+    stream = streams.generator("vehicle model", of_group(AGENT_TYPE, group.name))
+    return models.drawn(stream.random(size)), models
+
+
+def _unfit(group: VehicleGroup, found: dict[str, Array]) -> Iterator[Problem]:
+    """Yield what of the values drawn does not fit together; files alone can bring that about."""
+    place = f"vehicles group {group.name!r}" if group.name else "vehicles"
+    for wrong, message in (
+        (found["soc_max"] <= found["soc_min"], "soc_max is not above soc_min"),
+        (found["soc_start"] < found["soc_min"], "soc_start is below soc_min"),
+        (found["soc_start"] > found["soc_max"], "soc_start is above soc_max"),
+        (found["departure_soc"] > found["soc_max"], "departure_soc is above soc_max"),
+    ):
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            values = ", ".join(
+                f"{key} {found[key][row]:g}"
+                for key in ("soc_min", "soc_start", "soc_max", "departure_soc")
+            )
+            yield Problem(f"{place}, its vehicle {row}", f"{message}: {values}")

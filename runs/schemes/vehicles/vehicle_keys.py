@@ -1,0 +1,224 @@
+"""What may differ from vehicle to vehicle and from group to group, and what must fit together."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, ValidationInfo
+from pydantic import field_validator as check
+
+from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, existing, refuse
+from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.preferences import (
+    EfficiencyPreference,
+    FromFile,
+    NotNegativePreference,
+    PositivePreference,
+    Preference,
+    SharePreference,
+    file_problems,
+    highest_of,
+    lowest_of,
+)
+from hmesh.runs.schemes.vehicles.money import MONEY
+
+# What values of a file must be above, and at most, by key.
+_ANY, _ABOVE_0, _AT_LEAST_0 = -np.inf, 0.0, -5e-324
+BOUNDS: dict[str, tuple[float, float]] = {
+    "capacity_kwh": (_ABOVE_0, np.inf),
+    "power_kw": (_ABOVE_0, np.inf),
+    "v2g_kw": (_AT_LEAST_0, np.inf),
+    "consumption_kwh_per_km": (_AT_LEAST_0, np.inf),
+    "soc_min": (_AT_LEAST_0, 1.0),
+    "soc_max": (_AT_LEAST_0, 1.0),
+    "soc_start": (_AT_LEAST_0, 1.0),
+    "charge_efficiency": (_ABOVE_0, 1.0),
+    "discharge_efficiency": (_ABOVE_0, 1.0),
+    "lam": (_ANY, np.inf),
+    "theta": (_ABOVE_0, np.inf),
+    "departure_soc": (_AT_LEAST_0, 1.0),
+    "departure_weight": (_AT_LEAST_0, np.inf),
+}
+# What a table of vehicle models gives in place of these keys.
+OF_MODELS = ("capacity_kwh", "power_kw", "consumption_kwh_per_km")
+
+Point = Annotated[tuple[Share, Share], AS_TUPLE]
+Curve = Annotated[tuple[Point, ...], AS_TUPLE]
+
+
+class VehicleModels(Section):
+    """A table of vehicle models, or one row of it."""
+
+    file: str = Field(
+        description="CSV file with the columns name, capacity_kwh, power_kw, "
+        "consumption_kwh_per_km and, where wanted, v2g_kw and share"
+    )
+    name: str | None = Field(
+        default=None,
+        description="the model of all vehicles, or null: each draws one by the column share",
+    )
+
+    @check("file")
+    @classmethod
+    def _existing(cls, file: str, info: ValidationInfo) -> str:
+        return existing(file, info, (".csv",))
+
+
+class VehicleKeys(Section):
+    """What vehicles are like: each key one value for all of them, or a distribution."""
+
+    count: Annotated[int, Field(ge=0, le=10_000_000)] = Field(description="how many vehicles")
+    day_plans: str | None = Field(
+        default=None, description="CSV file of day plans, or null for the ten published ones"
+    )
+    model: VehicleModels | None = Field(
+        default=None,
+        description="models of vehicles, in place of capacity, power and consumption, or null",
+    )
+    capacity_kwh: PositivePreference = Field(
+        default=40.0, description="capacity of a battery [kWh]"
+    )
+    power_kw: PositivePreference = Field(
+        default=7.0, description="highest power at the plug [kW], both ways without v2g_kw"
+    )
+    v2g_kw: NotNegativePreference | None = Field(
+        default=None,
+        description="highest power at the plug discharging [kW]; 0: no V2G; null: that of charging",
+    )
+    consumption_kwh_per_km: NotNegativePreference = Field(
+        default=0.16, description="consumption driving [kWh/km]"
+    )
+    charging_curve: Curve | None = Field(
+        default=None,
+        description="points [state of charge, share of the charging power], or null: full power",
+    )
+    soc_min: SharePreference = Field(
+        default=0.2, description="lowest state of charge for discharging [1]"
+    )
+    soc_max: SharePreference = Field(
+        default=0.9, description="highest state of charge for charging [1]"
+    )
+    soc_start: SharePreference = Field(default=0.5, description="state of charge at the start [1]")
+    charge_efficiency: EfficiencyPreference = Field(
+        default=1.0, description="stored per energy charged [1]"
+    )
+    discharge_efficiency: EfficiencyPreference = Field(
+        default=1.0, description="delivered per energy taken out [1]"
+    )
+    lam: Preference = money(
+        MONEY["vehicles.lam"], "satisfaction of the first kWh; two bounds are drawn between"
+    )
+    theta: PositivePreference = money(
+        MONEY["vehicles.theta"], "fall of satisfaction per kWh stored"
+    )
+    departure_soc: SharePreference | None = Field(
+        default=None, description="state of charge wanted at the next departure [1], or null"
+    )
+    departure_weight: NotNegativePreference | None = Field(
+        default=None, description="what a kWh below departure_soc is worth more [money/kWh]"
+    )
+    trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
+
+    @check("day_plans")
+    @classmethod
+    def _existing_plans(cls, file: str | None, info: ValidationInfo) -> str | None:
+        return None if file is None else existing(file, info, (".csv",))
+
+    @check("charging_curve")
+    @classmethod
+    def _ascending(cls, curve: Any) -> Any:
+        if curve is None:
+            return None
+        if len(curve) < 1 or any(b[0] <= a[0] for a, b in pairwise(curve)):
+            raise refuse(
+                "the states of charge do not ascend", allowed="points, each above the one before"
+            )
+        if any(share == 0 for _, share in curve[:-1]):
+            raise refuse(
+                "a share of 0 ends charging before the last point",
+                allowed="shares above 0, the last one also 0",
+            )
+        return curve
+
+    @property
+    def files(self) -> list[str]:
+        """The files of day plans, models and distributions."""
+        named = [] if self.day_plans is None else [self.day_plans]
+        named += [] if self.model is None else [self.model.file]
+        each = (getattr(self, key) for key in BOUNDS)
+        return [*named, *(one.file for one in each if isinstance(one, FromFile))]
+
+    def inconsistencies(self) -> Iterator[Problem]:
+        """Yield what does not fit together, seen from the section."""
+        yield from _limits(self.soc_min, self.soc_max)
+        yield from _start(self.soc_min, self.soc_max, self.soc_start)
+        yield from self._of_departure()
+        if self.model is not None:
+            for key in OF_MODELS:
+                if getattr(self, key) != type(self).model_fields[key].default:
+                    message = f"the models of {self.model.file} give it"
+                    yield Problem(key, message, "to be left out, or no model")
+
+    def _of_departure(self) -> Iterator[Problem]:
+        if self.departure_soc is None and self.departure_weight is not None:
+            yield Problem("departure_soc", "is missing", "a state of charge, with departure_weight")
+        if self.departure_soc is None:
+            return
+        if self.departure_weight is None:
+            allowed = "what a kWh below departure_soc is worth more [money/kWh]"
+            yield Problem("departure_weight", "is missing", allowed)
+        wanted, most = highest_of(self.departure_soc), lowest_of(self.soc_max)
+        if wanted > most:
+            yield Problem(
+                "departure_soc",
+                f"departure_soc {wanted:g} is above soc_max {most:g}, to which vehicles charge",
+                f"to {most:g}",
+            )
+
+    def file_problems(self, scenario: Any, count: int) -> Iterator[Problem]:
+        """Return what is wrong with its files of distributions, for so many vehicles."""
+        given = ((getattr(self, key), low, count, most) for key, (low, most) in BOUNDS.items())
+        return file_problems(scenario, given)
+
+
+def _limits(soc_min: Any, soc_max: Any) -> Iterator[Problem]:
+    lowest, highest = highest_of(soc_min), lowest_of(soc_max)
+    if highest <= lowest:
+        yield Problem(
+            "soc_max",
+            f"soc_max {highest:g} is not above soc_min {lowest:g}",
+            f"a state of charge above {lowest:g}, to 1",
+        )
+
+
+def _start(soc_min: Any, soc_max: Any, soc_start: Any) -> Iterator[Problem]:
+    lowest, highest = highest_of(soc_min), lowest_of(soc_max)
+    for start in (lowest_of(soc_start), highest_of(soc_start)):
+        if start < lowest or start > highest:
+            yield Problem(
+                "soc_start",
+                f"soc_start {start:g} is outside the limits of the state of charge",
+                f"from soc_min {lowest:g} to soc_max {highest:g}",
+            )
+            return
+
+
+def _refused(problems: Iterator[Problem]) -> None:
+    """Refuse a field for the first of some problems with it."""
+    for problem in problems:
+        raise InputError([replace(problem, place="")])
+
+
+def above_lowest(soc_max: Any, info: ValidationInfo) -> Any:
+    """Return highest states of charge that are above all lowest ones."""
+    _refused(_limits(info.data.get("soc_min", -1.0), soc_max))
+    return soc_max
+
+
+def within_limits(soc_start: Any, info: ValidationInfo) -> Any:
+    """Return states of charge at the start that are within the limits."""
+    _refused(_start(info.data.get("soc_min", 0.0), info.data.get("soc_max", 1.0), soc_start))
+    return soc_start
