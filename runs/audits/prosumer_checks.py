@@ -237,7 +237,8 @@ class ProsumerAudit(SchemeAudit):
     @property
     def _moving(self) -> set[str]:
         """The kinds whose members move between communities."""
-        return {kind for kind in self.parts if kind == "vehicles"}
+        parts = (each.prosumer_part for each in prosumer_parts().values())
+        return {part.kind for part in parts if part is not None and part.moves}
 
     def _of_ledger(self, kind: str) -> tuple[Values, NDArray[np.bool_]]:
         """Return what the ledger itself says that was paid for parts of a kind, and where."""
@@ -322,21 +323,29 @@ class ProsumerAudit(SchemeAudit):
         least, most = drawn
         give, take = np.zeros((2, *least.shape))
         for who, due in held:
+            home = self._stands_at_home(who, due)
             for k, prosumer in enumerate(who.tolist()):
-                give[:, :, prosumer] += due.give[:, :, k]
-                take[:, :, prosumer] += due.take[:, :, k]
+                give[:, :, prosumer] += np.where(home, due.give, 0.0)[:, :, k]
+                take[:, :, prosumer] += np.where(home, due.take, 0.0)[:, :, k]
         up = _part(np.maximum(self.limit_kwh - most, 0.0), take)
         down = _part(np.maximum(self.limit_kwh + least, 0.0), give)
         for who, due in held:
             label = self.inputs.places.label([f"store of prosumer {p}" for p in who])
-            tally.add(relative(due.upper_kwh, due.take * up[:, :, who]), label)
-            tally.add(relative(due.lower_kwh, -due.give * down[:, :, who]), label)
+            home = self._stands_at_home(who, due)
+            more, less = (np.where(home, part[:, :, who], 1.0) for part in (up, down))
+            tally.add(relative(due.upper_kwh, due.take * more), label)
+            tally.add(relative(due.lower_kwh, -due.give * less), label)
         # Whatever is above a limit was there before any store answered.
         label = self.inputs.places.label("prosumer")
         over = np.maximum(self.connection_kwh - np.maximum(self.limit_kwh, most), 0.0)
         under = np.maximum(np.minimum(-self.limit_kwh, least) - self.connection_kwh, 0.0)
         tally.add((over + under) / np.maximum(np.abs(self.connection_kwh), 1.0), label)
         return tally.check()
+
+    def _stands_at_home(self, who: NDArray[np.intp], due: AnswersDue) -> NDArray[np.bool_]:
+        """Return where each store is behind the connection of its prosumer."""
+        home = np.ones(due.take.shape, dtype=np.bool_)
+        return home if due.place is None else due.place == self._home()[who]
 
     def _committed(self) -> tuple[Values, Values] | str:
         """Return what each draws at least and at most beside its stores [kWh], or why not known."""

@@ -281,9 +281,11 @@ def misplaced_groups(groups: Iterable[Any], info: ValidationInfo) -> list[Proble
     }
     for scheme, section in info.data.items():
         for other in getattr(section, "groups", ()):
-            told = f"a group of {scheme} in {other.community} is called {other.name!r} too"
-            if (other.community, other.name) not in prosumers:
-                taken.setdefault((other.community, other.name), told)
+            # Groups of vehicles live nowhere.
+            where = getattr(other, "community", None)
+            told = f"a group of {scheme} in {where} is called {other.name!r} too"
+            if where is not None and (where, other.name) not in prosumers:
+                taken.setdefault((where, other.name), told)
     problems = []
     for g, group in enumerate(groups):
         if group.community not in communities:

@@ -81,7 +81,7 @@ def _checked(scheme: SchemeDescriptor, given: Mapping[str, Any], context: Any) -
         raise InputError(problems)
     rest = {name: value for name, value in given.items() if name not in own}
     group = _group(scheme, rest, "prosumers", "", 1, context)
-    filled = group.model_dump(mode="json", exclude=hidden)
+    filled = group.model_dump(mode="json", exclude=hidden, exclude_unset=part.inherits)
     return {SHARE: float(share), **({EACH: each} if part.several else {}), **filled}
 
 

@@ -145,6 +145,10 @@ class ProsumerPart:
         The field of the group that says in which community it is.
     several
         Whether one may own several, so that a scenario says how many ``each`` has.
+    inherits
+        Whether what a scenario leaves out of a group is that of the section, not a default.
+    moves
+        Whether its members move between communities.
     """
 
     key: str
@@ -153,6 +157,8 @@ class ProsumerPart:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     place: str = "community"
     several: bool = False
+    inherits: bool = False
+    moves: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,10 +100,12 @@ def trips_of(
     calendar: Calendar,
     streams: Streams,
     roads: RoadNetwork | RoadMap,
-    vehicles: int,
+    homes: NDArray[np.intp],
     growth: Growth | None,
 ) -> TripSource | None:
     """Return where the trips of all strategies come from; None where they follow day plans.
+
+    Each vehicle sleeps in its community of ``homes``, or where travel has it at -1.
 
     Raises
     ------
@@ -115,7 +117,7 @@ def trips_of(
         once, file = travel.deal == "once", scenario.path_of(travel.file)
         return DiaryTrips(
             read_diaries(file, communities, calendar, each_person=once, ways=roads),
-            vehicles,
+            len(homes),
             calendar,
             streams,
             once=once,
@@ -128,16 +130,19 @@ def trips_of(
     shares = np.array([travel.home.get(name, 0.0) for name in communities])
     if not travel.home:
         shares = np.bincount(plans.start, minlength=len(communities)).astype(np.float64)
-    u = streams.generator("home", "electric vehicle").random(vehicles)
-    home = discrete(u, np.arange(float(len(communities))), shares).astype(np.int16)
+    u = streams.generator("home", "electric vehicle").random(len(homes))
+    drawn = discrete(u, np.arange(float(len(communities))), shares).astype(np.int16)
+    home = np.where(homes < 0, drawn, homes).astype(np.int16)
+    lived_in = shares > 0
+    lived_in[homes[homes >= 0]] = True
     return DrawnTrips(
         days,
         home,
         calendar,
         streams,
         speed_km_h=speed,
-        road_km=_between(days, roads, shares > 0, roads.distance_km),
-        road_h=_road_h(days, roads, shares > 0) if speed is None else None,
+        road_km=_between(days, roads, lived_in, roads.distance_km),
+        road_h=_road_h(days, roads, lived_in) if speed is None else None,
         day_begins_h=travel.day_begins_h,
         growth=growth,
     )

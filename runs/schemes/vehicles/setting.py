@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.day_plans import DayPlans
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.growth import Growth
 from hmesh.environment.planned_trips import PlannedTrips
@@ -78,7 +79,8 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         [group.name for group in every], [group.count for group in every], size - vehicles.count
     )
     fleet, models = make_fleet(scenario, streams, groups)
-    fleet.set("day_plan", (groups.number % len(plans.names)).astype(np.int32))
+    home = _homes(vehicles, setting.communities, groups)
+    fleet.set("day_plan", _dealt(vehicles, scenario.travel.kind, plans, home, groups))
     given = [group.charging_curve for group in every if group.charging_curve is not None]
     nodes = [setting.grid.node_index[f"{name}/{CONNECTION}"] for name in setting.communities]
     return VehicleSetting(
@@ -86,9 +88,50 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         plans=plans,
         connections=np.array(nodes, dtype=np.intp),
         growth=growth,
-        trips=trips_of(scenario, plans, calendar, streams, setting.roads, size, growth),
+        trips=trips_of(scenario, plans, calendar, streams, setting.roads, home, growth),
         residential=residential(scenario),
         groups=groups,
         models=models,
         curves=ChargingCurves.of(given) if given else None,
     )
+
+
+def _homes(vehicles: Vehicles, communities: tuple[str, ...], groups: GroupRows) -> NDArray[np.intp]:
+    """Return the community in which each vehicle sleeps by its group, -1 where none is given."""
+    home = np.full(len(groups), -1)
+    for group, rows in zip(vehicles.every, groups.rows, strict=True):
+        if group.home is not None:
+            home[rows] = communities.index(group.home)
+    return home
+
+
+def _dealt(
+    vehicles: Vehicles, kind: str, plans: DayPlans, home: NDArray[np.intp], groups: GroupRows
+) -> NDArray[np.int32]:
+    """Deal the day plans to the vehicles of each group in turn: those that begin at their home.
+
+    Raises
+    ------
+    InputError
+        If no plan does, or trips do not begin at a home that is given.
+    """
+    dealt = groups.number % len(plans.names)
+    problems = []
+    for number, (group, rows) in enumerate(zip(vehicles.every, groups.rows, strict=True)):
+        if group.home is None:
+            continue
+        place = f"vehicles.groups.{number}.home"
+        if kind == "diaries":
+            message = "trips of diaries begin where these say"
+            problems.append(Problem(place, message, "null, or travel by plans or drawn"))
+        elif kind == "plans" and len(rows):
+            there = np.flatnonzero(plans.start == home[rows[0]])
+            if not len(there):
+                message = f"no day plan begins in {group.home}"
+                allowed = "a plan from there, or travel that is drawn"
+                problems.append(Problem(place, message, allowed))
+                continue
+            dealt[rows] = there[groups.number[rows] % len(there)]
+    if problems:
+        raise InputError(problems)
+    return dealt.astype(np.int32)
