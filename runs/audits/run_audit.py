@@ -131,12 +131,13 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     energies, out = member_energies(inputs), feeders_out(inputs)
     hours, limits = read_hours(run, inputs), read_limits(run, inputs)
     shed = None if limits is None else limits["shed_kwh"]
-    decided = before_shedding(hours, shed)
-    elastic = ElasticAudit(inputs, decided, energies, out)
-    decided = decided | elastic.hours()
+    decided = dict(before_shedding(hours, shed))
     in_order: list[SchemeAudit] = [
         scheme(name).part("audit")(run, inputs, decided) for name in inputs.scenario.schemes
     ]
+    elastic = ElasticAudit(inputs, decided, energies, out, in_order)
+    # Those who act before prices are set are to find what members meter then.
+    decided.update(elastic.hours())
     schemes = sorted(in_order, key=lambda each: not each.step_by_step)
     # Members with an elasticity belong to no scheme, but use energy and talk as its agents do.
     everybody = [*schemes, elastic] if elastic.there else schemes

@@ -17,6 +17,8 @@ from hmesh.runs.schemes.registry import prosumer_parts, schemes
 
 SHARE, EACH = "share", "each"
 MOST_EACH = 10
+# In the context of a validation: that a scenario was written with everything filled in.
+RESOLVED = "resolved"
 
 
 def checked_parts(owns: Mapping[str, Any], info: ValidationInfo) -> dict[str, Any]:
@@ -190,6 +192,9 @@ def with_owned(scheme: SchemeDescriptor) -> Callable[[Any, ValidationInfo], Any]
                 f"is missing, and prosumers of {min(names)[0]} own a {part.key}",
                 allowed=f"a section {scheme.name}, with `groups: []` where nobody else has any",
             )
+        if (info.context or {}).get(RESOLVED):
+            # What they own is among the groups already, and is made again.
+            section = section.without_owned(given_groups(scheme.name, section, communities))
         problems = [
             Problem(
                 f"groups.{g}.name",

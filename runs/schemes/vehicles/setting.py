@@ -14,6 +14,7 @@ from hmesh.environment.growth import Growth
 from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.population import Population
 from hmesh.environment.trips import TripSource
+from hmesh.runs.scenarios.prosumer_parts import prosumers_of
 from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 from hmesh.runs.world.setting import Setting
@@ -73,6 +74,10 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
     """
     scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
     plans, growth = plans_of(scenario, setting.roads), growth_of(scenario, calendar)
+    if growth and any("vehicle" in each.owns for _, each in prosumers_of(scenario.communities)):
+        message = "vehicles that join would be in groups of prosumers, too"
+        allowed = "0, or prosumers without vehicles"
+        raise InputError([Problem("growth.vehicles_per_year", message, allowed)])
     size = growth.final(scenario.steps) if growth else vehicles.count
     every = vehicles.every
     groups = GroupRows.of(
