@@ -11,7 +11,7 @@ synced := .venv/.synced
 uv_version := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint docs bench clean
+.PHONY: help run test test-all lint docs bench fuzz kills clean
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@echo "== benchmarks, smallest sizes"
 	@$(bin)/python benchmarks/vehicle_study.py --smoke
 	@$(bin)/python benchmarks/long_run.py --smoke
+	@$(bin)/python benchmarks/city_year.py --smoke
 	@$(bin)/python benchmarks/sweep_overhead.py --smoke
 	@$(bin)/python benchmarks/battery_sharing.py --smoke
 	@$(bin)/python benchmarks/smart_homes.py --smoke
@@ -46,6 +47,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/composite_storage.py --smoke
 	@$(bin)/python benchmarks/reading.py --smoke
 	@$(bin)/python benchmarks/random_kills.py --smoke
+	@$(bin)/python benchmarks/random_inputs.py --smoke
 	@echo "== tests, the slow ones too, with newly drawn examples"
 	@HMESH_EXAMPLES=drawn $(bin)/python -m pytest -n $(TEST_WORKERS)
 
@@ -64,10 +66,11 @@ docs: $(synced)  ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
-bench: $(synced)  ## time the vehicle study, runs of five years and a sweep of 200 runs; figures go to results/
+bench: $(synced)  ## time the vehicle study, runs of five years, a city's year and a sweep of 200 runs; figures go to results/
 	@mkdir -p results
 	@$(bin)/python benchmarks/vehicle_study.py --json results/benchmark.json
 	@$(bin)/python benchmarks/long_run.py --json results/long-run.json
+	@$(bin)/python benchmarks/city_year.py --json results/city-year.json
 	@$(bin)/python benchmarks/sweep_overhead.py --json results/sweep-overhead.json
 	@$(bin)/python benchmarks/battery_sharing.py --json results/battery-sharing.json
 	@$(bin)/python benchmarks/smart_homes.py --json results/smart-homes.json
@@ -75,6 +78,14 @@ bench: $(synced)  ## time the vehicle study, runs of five years and a sweep of 2
 	@$(bin)/python benchmarks/community_storage.py --json results/community-storage.json
 	@$(bin)/python benchmarks/composite_storage.py --json results/composite-storage.json
 	@$(bin)/python benchmarks/reading.py --json results/reading.json
+
+fuzz: $(synced)  ## give hMESH 10,000 wrong inputs; figures go to results/
+	@mkdir -p results
+	@$(bin)/python benchmarks/random_inputs.py --json results/random-inputs.json
+
+kills: $(synced)  ## kill runs of all scenarios a thousand times at random moments; figures go to results/
+	@mkdir -p results
+	@$(bin)/python benchmarks/random_kills.py --cold 20 --json results/random-kills.json
 
 clean:  ## remove caches and built pages; results/ and .venv stay
 	@rm -rf build dist site .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

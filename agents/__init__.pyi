@@ -32,6 +32,7 @@ from .house_devices import HeatPump as HeatPump
 from .house_devices import HouseBattery as HouseBattery
 from .house_devices import RooftopPhotovoltaics as RooftopPhotovoltaics
 from .house_devices import ThermalTank as ThermalTank
+from .metered_sites import MeteredSite as MeteredSite
 from .row_agent import AgentGroup as AgentGroup
 from .row_agent import Column as Column
 from .row_agent import RowAgent as RowAgent

@@ -32,10 +32,15 @@ class Battery(RowAgent):
         """Energy above the lowest state of charge that it keeps [kWh]."""
         return 0.0
 
+    @property
+    def energy_at_plug_kwh(self) -> float:
+        """Stored energy with which it can exchange in this step [kWh]."""
+        return self.energy_kwh
+
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
         lower, upper = exchange_bounds(
-            self.energy_kwh,
+            self.energy_at_plug_kwh,
             self.capacity_kwh,
             self.soc_min,
             self.soc_max,

@@ -61,12 +61,18 @@ class DrivenBatteryRows(AgentRows):
         """Part of the step in which each can exchange energy, 0..1."""
         return self.can_exchange
 
+    @property
+    def energy_at_plug_kwh(self) -> NDArray[np.float64]:
+        """Stored energy with which each can exchange in this step [kWh]."""
+        held: NDArray[np.float64] = self.energy_kwh
+        return held
+
     def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the least and the greatest energy each can exchange in this step [kWh]."""
         if self._bounds is not None:
             return self._bounds
         lower, upper = exchange_bounds(
-            self.energy_kwh,
+            self.energy_at_plug_kwh,
             self.capacity_kwh,
             self.soc_min,
             self.soc_max,

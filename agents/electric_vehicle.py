@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
-from hmesh.environment.battery import charged, usable_kwh
+from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.vehicle_battery import vehicle_bounds
 from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
@@ -33,9 +33,15 @@ class ElectricVehicle(DrivenBattery):
     vehicle_group = Column(np.int16, "-", 0, "group of vehicles that it belongs to")
     model_row = Column(np.int16, "-", -1, "row in the table of models; -1 for none")
     day_plan = Column(np.int32, "-", 0, "day plan it follows")
-    community = Column(np.int16, "-", 0, "where it is parked; -1 on the road", state=True)
-    trips_under_way = Column(np.int16, "-", 0, "trips it is on in this step", state=True)
+    community = Column(np.int16, "-", 0, "where it is parked longest; -1 on the road", state=True)
+    place = Column(np.int16, "-", 0, "where it is as the step ends; -1 on the road", state=True)
     day_finished = Column(np.bool_, "-", False, "in its night at home", state=True)
+    night_now = Column(np.bool_, "-", False, "in its night at home as the step ends", state=True)
+    next_trip_km = Column(np.float64, "km", 0.0, "length of the next trip it knows of", state=True)
+    km_before_plug = Column(
+        np.float64, "km", 0.0, "distance driven in this step before it is last plugged in",
+        state=True,
+    )  # fmt: skip
     plugged_part = Column(
         np.float64, "-", 1.0, "part of the step in which it is plugged in where it is parked",
         state=True,
@@ -53,10 +59,16 @@ class ElectricVehicle(DrivenBattery):
         """Part of the step in which it can exchange energy, 0..1."""
         return self.plugged_part if self.can_exchange else 0.0
 
+    @property
+    def energy_at_plug_kwh(self) -> float:
+        """Stored energy when it is last plugged in within this step [kWh]."""
+        held = energy_at_plug(self.energy_kwh, self.km_before_plug, self.consumption_kwh_per_km)
+        return float(held)
+
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
         lower, upper = vehicle_bounds(
-            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
+            self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
             self.held_back_kwh, self.part_of_step, self.v2g_kw, curves_of(self.group),
             self.charging_curve,
@@ -64,20 +76,18 @@ class ElectricVehicle(DrivenBattery):
         return float(lower), float(upper)
 
     def step(self) -> None:
-        """Hear the price of the step, exchange what suits it best, or drive.
+        """Drive, hear the price of the step and exchange what suits it best.
 
         Where nobody names a price it charges until full, once its night at home has begun.
         """
-        if self.community >= 0:
-            exchange = self._exchange()
-            self.energy_kwh = float(
-                charged(
-                    self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
-                )
+        exchange = self._exchange() if self.community >= 0 else 0.0
+        held = float(
+            charged(
+                self.energy_at_plug_kwh, exchange, self.charge_efficiency, self.discharge_efficiency
             )
-        else:
-            wanted = self.driven_km * self.consumption_kwh_per_km
-            self.energy_kwh -= min(wanted, self.energy_kwh)
+        )
+        wanted = (self.driven_km - self.km_before_plug) * self.consumption_kwh_per_km
+        self.energy_kwh = held - min(wanted, held)
 
     def _exchange(self) -> float:
         """Return what it exchanges in the step, by what it has heard [kWh]."""
@@ -95,7 +105,7 @@ class ElectricVehicle(DrivenBattery):
         if type(self) is not ElectricVehicle and self.by_rows("respond"):
             return float(type(self).respond_rows(self.as_rows(), price)[0])
         lower, upper = self.exchange_bounds()
-        usable = usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min)
+        usable = usable_kwh(self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min)
         if self.miss_weight > 0.0:
             stores = self.as_rows().stores()
             return float(best_response_before_departure(price, stores)[0])
@@ -165,6 +175,11 @@ class VehicleRows(DrivenBatteryRows):
         return can
 
     @property
+    def energy_at_plug_kwh(self) -> NDArray[np.float64]:
+        """Stored energy of each when it is last plugged in within this step [kWh]."""
+        return energy_at_plug(self.energy_kwh, self.km_before_plug, self.consumption_kwh_per_km)
+
+    @property
     def part_of_step(self) -> NDArray[np.float64]:
         """Part of the step in which each can exchange energy, 0..1."""
         return np.where(self.can_exchange, self.plugged_part, 0.0)
@@ -174,7 +189,7 @@ class VehicleRows(DrivenBatteryRows):
         if self._bounds is not None:
             return self._bounds
         lower, upper = vehicle_bounds(
-            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
+            self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
             self.reserve_kwh, self.part_of_step, self.v2g_kw, curves_of(self.population.group),
             self.charging_curve,
@@ -184,8 +199,9 @@ class VehicleRows(DrivenBatteryRows):
     def stores(self) -> StoreColumns:
         """Return what each values energy at and can exchange in this step."""
         lower, upper = self.exchange_bounds()
+        usable = usable_kwh(self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min)
         return StoreColumns(
-            self.lam, self.theta, usable_kwh(self.energy_kwh, self.capacity_kwh, self.soc_min),
+            self.lam, self.theta, usable,
             lower, upper, self.charge_efficiency, self.discharge_efficiency,
             self.wanted_kwh, self.miss_weight,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.ask_and_answer import Who
-from hmesh.environment.battery import usable_kwh
+from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.population import Population
@@ -135,7 +135,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         if self.outages:
             plugged &= ~fleet["cut_off"]
         rows = np.flatnonzero(plugged)
-        energy = fleet["energy_kwh"][rows]
+        energy = self.energy_at_plug_kwh(rows)
         lower, upper = self.exchange_bounds(rows, energy, fleet["plugged_part"][rows])
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
@@ -158,17 +158,39 @@ class Fleet(AgentGroup[ElectricVehicle]):
         weight = self.population["miss_weight"][rows]
         return (self.population["wanted_kwh"][rows], weight) if weight.any() else None
 
-    def driving_kwh(
-        self, rows: NDArray[np.intp]
+    def energy_at_plug_kwh(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+        """Return what vehicles hold when they are last plugged in within this step [kWh]."""
+        fleet = self.population
+        energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
+        before = fleet["km_before_plug"][rows]
+        if not before.any():
+            return energy
+        return np.asarray(energy_at_plug(energy, before, self.each("consumption_kwh_per_km", rows)))
+
+    def driven(
+        self, rows: NDArray[np.intp] | slice, exchange_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what this step's driving takes from batteries, and what they lack for it [kWh].
+        """Return what batteries hold after this step's driving, and what they lacked for it [kWh].
 
         A battery is never emptied below 0: what it does not hold is unmet.
+
+        Parameters
+        ----------
+        rows : array of int or slice
+            Vehicles.
+        exchange_kwh : array, shape (n,)
+            What they exchange at their plugs in this step [kWh].
         """
-        fleet = self.population
-        wanted = fleet["driven_km"][rows] * self.each("consumption_kwh_per_km", rows)
-        used = np.minimum(wanted, fleet["energy_kwh"][rows])
-        return used, wanted - used
+        fleet, kwh_per_km = self.population, self.each("consumption_kwh_per_km", rows)
+        before_km = fleet["km_before_plug"][rows]
+        before, after = before_km * kwh_per_km, (fleet["driven_km"][rows] - before_km) * kwh_per_km
+        unmet = before - np.minimum(before, fleet["energy_kwh"][rows])
+        into, out_of = (
+            self.each(name, rows) for name in ("charge_efficiency", "discharge_efficiency")
+        )
+        held = charged(self.energy_at_plug_kwh(rows), exchange_kwh, into, out_of)
+        used = np.minimum(after, held)
+        return held - used, unmet + (after - used)
 
 
 @dataclass(frozen=True, slots=True)

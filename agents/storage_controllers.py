@@ -30,6 +30,7 @@ from hmesh.markets.community_storage import (
     StorageRatings,
     allowance_kwh,
     bounds_at_a_price,
+    charge_from_grid,
     dealt_kwh,
     exchange,
     served_by_storage,
@@ -69,6 +70,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         What those that may draw are allowed, were there enough [kWh].
     done : SlotExchange
         What the storages do in this step.
+    grid_kwh : array, shape (storages,)
+        What they charge from the grid by the clock in this step [kWh].
     unheard : int
         Households that told no average in this step.
     """
@@ -92,6 +95,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         self.grid_charging = grid_charging
         self.ratings = ratings_of(population)
         self._most: NDArray[np.intp] = population["dischargers"].astype(np.intp)
+        self.grid_kwh = np.zeros(len(self))
         self.begin_step()
         self.served = np.empty((len(self), 0), dtype=np.intp)
         nobody = np.zeros(len(households))
@@ -283,6 +287,13 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             _, most_in = ratings_of(own, row).bounds(own["energy_kwh"][row], self.model.step_h)
             charge = min(charge, given + float(most_in))
         exchange_kwh = charge - given
+        if "level_kwh" in own.heard:
+            exchange_kwh += float(
+                charge_from_grid(
+                    np.array([exchange_kwh]), own["energy_kwh"][row : row + 1],
+                    own.heard["level_kwh"][row : row + 1], ratings_of(own, row), self.model.step_h,
+                )[0]
+            )  # fmt: skip
         if "price" in own.heard:
             lower, upper = bounds_at_a_price(
                 np.array([exchange_kwh]), own["energy_kwh"][row : row + 1], ratings_of(own, row),
@@ -295,6 +306,20 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             float(own["charge_efficiency"][row]),
             float(own["discharge_efficiency"][row]),
         )
+
+    def charge_to(self, level_kwh: NDArray[np.float64]) -> None:
+        """Let storages charge from the grid up to a level, beside what they do in the step.
+
+        Parameters
+        ----------
+        level_kwh : array, shape (storages,)
+            Up to what each charges [kWh], 0 where it charges nothing.
+        """
+        self.population.heard["level_kwh"] = level_kwh
+        self.grid_kwh = charge_from_grid(
+            self.exchange_kwh, self.population["energy_kwh"], level_kwh, self.ratings,
+            self.model.step_h,
+        )  # fmt: skip
 
     @property
     def exchange_kwh(self) -> NDArray[np.float64]:
@@ -316,7 +341,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         own = self.population
         own["energy_kwh"][:] = charged(
             own["energy_kwh"],
-            self.exchange_kwh + response_kwh,
+            self.exchange_kwh + self.grid_kwh + response_kwh,
             own["charge_efficiency"],
             own["discharge_efficiency"],
         )

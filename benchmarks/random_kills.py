@@ -43,6 +43,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "community-storage": ("hours=12", "checkpoint_every_h=3"),
     "composite-storage": ("years=null", "hours=48", "checkpoint_every_h=12"),
     "one-city": ("hours=4", "vehicles.count=20", "checkpoint_every_h=1"),
+    "two-voltage-levels": ("hours=4", "vehicles.count=20", "checkpoint_every_h=1"),
 }  # fmt: skip
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # How often a run is killed before it is left to end.

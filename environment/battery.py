@@ -138,6 +138,30 @@ def usable_kwh[T: (float, NDArray[np.float64])](
     return energy_kwh - soc_min * capacity_kwh
 
 
+def energy_at_plug[T: (float, NDArray[np.float64])](
+    energy_kwh: T, km_before: T, consumption_kwh_per_km: T | float
+) -> T:
+    """Return the energy that a vehicle holds after a drive, with which it is plugged in.
+
+    Parameters
+    ----------
+    energy_kwh : float or array, shape (n,)
+        Stored energy as the step begins [kWh].
+    km_before : float or array, shape (n,)
+        Distance driven in the step before it is plugged in [km].
+    consumption_kwh_per_km : float or array, shape (n,)
+        Energy used by driving [kWh/km].
+
+    Returns
+    -------
+    float or array, shape (n,)
+        Stored energy [kWh]; a battery is never emptied below 0.
+    """
+    held: Any = energy_kwh - np.minimum(km_before * consumption_kwh_per_km, energy_kwh)
+    at_plug: T = held
+    return at_plug
+
+
 def is_one(efficiency: Any) -> bool:
     """Return whether a factor is the number 1 for all, which leaves every bit as it is."""
     return isinstance(efficiency, float) and efficiency == 1.0

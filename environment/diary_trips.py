@@ -89,12 +89,12 @@ class DiaryTrips(TripSource):
 
     def _make(self, day: int) -> DayTrips:
         today = self.calendar.start.date() + timedelta(days=day)
-        step_h, diaries = self.calendar.step_h, self.diaries
+        diaries = self.diaries
         dealt = self._dealt(day)
         vehicles = np.flatnonzero(dealt >= 0)
         vehicles = vehicles[diaries.trips[dealt[vehicles]] > 0]
         if len(vehicles) == 0:
-            return trips_of(Tours.blank(vehicles, 1), step_h, {})
+            return trips_of(Tours.blank(vehicles, 1), {})
         chosen = dealt[vehicles]
         tours = Tours.blank(vehicles, int(diaries.trips[chosen].max()))
         tours.trips[:] = diaries.trips[chosen]
@@ -116,7 +116,7 @@ class DiaryTrips(TripSource):
             after = today + timedelta(days=days)
             ends[rows] = self.calendar.elapsed_hours(after, diaries.begins_h[chosen[rows]])
         tours, counts = fit_into_day(tours, begins, ends)
-        return trips_of(tours, step_h, counts, self._night_after[chosen])
+        return trips_of(tours, counts, self._night_after[chosen])
 
     def _dealt(self, day: int) -> NDArray[np.int64]:
         """Return the diary of each vehicle on a day, -1 where there is none or one goes on."""

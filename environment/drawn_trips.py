@@ -82,11 +82,11 @@ class DrawnTrips(TripSource):
             going = self._draw("travel", day)[: self.joined(day)] < travel.travels
             vehicles = np.flatnonzero(going)
         if travel is None or len(vehicles) == 0:
-            return trips_of(Tours.blank(vehicles, 1), self.calendar.step_h, {})
+            return trips_of(Tours.blank(vehicles, 1), {})
         tours = self._tours(travel, vehicles, day)
         tours.departs_h[:] = self.calendar.elapsed_hours(today, tours.departs_h)
         tours, counts = fit_into_day(tours, begins, ends)
-        return trips_of(tours, self.calendar.step_h, counts)
+        return trips_of(tours, counts)
 
     def _draw(self, purpose: str, day: int) -> NDArray[np.float64]:
         return self.streams.generator(purpose, "electric vehicle", day).random(self.size)

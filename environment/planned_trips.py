@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar, DayKind
 from hmesh.environment.day_plans import DayPlans
 from hmesh.environment.growth import Growth
+from hmesh.environment.moments import SECOND_MS, moment
 from hmesh.environment.night_at_home import homes_among, nights_at_home
 from hmesh.environment.trips import DayTrips, GroupTrips, TripBatch, TripSource
 
@@ -95,14 +96,14 @@ class PlannedTrips(TripSource):
         vehicles: NDArray[np.intp],
         day: int,
     ) -> TripBatch:
-        plans, trip, step_h = self.plans, drive.trip, self.calendar.step_h
-        departs = math.floor(drive.departs_h / step_h + 1e-9)
-        arrives = max(math.ceil(drive.arrives_h / step_h - 1e-9), departs + 1)
+        plans, trip = self.plans, drive.trip
+        departs = moment(drive.departs_h)
+        arrives = max(moment(drive.arrives_h), departs + SECOND_MS)
         next_trip = following.trip if following else self._next_trip(plan, day + 1)
         return TripBatch(
             vehicles=vehicles,
-            departs_step=departs,
-            arrives_step=arrives,
+            departs_ms=departs,
+            arrives_ms=arrives,
             origin=int(plans.origin[trip]),
             destination=int(plans.destination[trip]),
             km=float(plans.km[trip]),

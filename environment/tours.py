@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.moments import SECOND_MS, moments
 from hmesh.environment.trips import TripTable
 
 
@@ -110,18 +111,15 @@ def fit_into_day(
 
 def trips_of(
     tours: Tours,
-    step_h: float,
     counts: dict[str, int],
     night_after: NDArray[np.int64] | None = None,
 ) -> TripTable:
-    """Return the trips of tours by the steps in which they depart and arrive.
+    """Return the trips of tours, each from one whole second to another.
 
     Parameters
     ----------
     tours : Tours
         Tours that do not overlap.
-    step_h : float
-        Length of a step [h].
     counts : dict
         What had to be changed.
     night_after : array of int, shape (n,), optional
@@ -130,16 +128,29 @@ def trips_of(
     """
     spent = tours.driving_h + tours.stay_h
     departs_h = tours.departs_h[:, None] + np.cumsum(spent, axis=1) - spent
-    departs = np.floor(departs_h / step_h + 1e-9).astype(np.int64)
-    arrives = np.ceil((departs_h + tours.driving_h) / step_h - 1e-9).astype(np.int64)
+    departs, arrives = moments(departs_h), moments(departs_h + tours.driving_h)
+    never = ~tours.before(tours.trips)
+    departs[never] = arrives[never] = np.iinfo(np.int64).max // 2
+    begins, columns = departs[:, 0].copy(), range(departs.shape[1])
+    # A trip takes a second at least; to be over when the day is, the ones before it are earlier,
+    # and where these fill the day, one of them is shorter.
+    for k in reversed(columns):
+        departs[:, k] = np.minimum(departs[:, k], arrives[:, k] - SECOND_MS)
+        if k:
+            arrives[:, k - 1] = np.minimum(arrives[:, k - 1], departs[:, k])
+    departs[:, 0] = np.maximum(departs[:, 0], begins)
+    for k in columns:
+        if k:
+            departs[:, k] = np.maximum(departs[:, k], arrives[:, k - 1])
+        arrives[:, k] = np.maximum(arrives[:, k], departs[:, k] + SECOND_MS)
     number, row = np.nonzero(tours.before(tours.trips).T)
     following = np.minimum(number + 1, tours.km.shape[1] - 1)
     last = number == tours.trips[row] - 1
     return TripTable(
         vehicle=tours.vehicles[row],
         number=number,
-        departs_step=departs[row, number],
-        arrives_step=np.maximum(arrives, departs + 1)[row, number],
+        departs_ms=departs[row, number],
+        arrives_ms=arrives[row, number],
         origin=tours.places[row, number],
         destination=tours.places[row, number + 1],
         km=tours.km[row, number],

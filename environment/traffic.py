@@ -1,8 +1,9 @@
-"""Vehicles on the road: who departs, who arrives, and how far each drives in a step.
+"""Vehicles on the road: who departs, who arrives, where each is parked, how far it drives.
 
-A vehicle that drives in any part of a step belongs to no community for the whole step. Departures
-and arrivals are events of groups: one event moves every vehicle that sets out, or arrives, in a
-step. What is pending names only the day whose trips they are, for these can be made again.
+Trips begin and end at their own moment. As a step begins all that happens in it is worked out at
+once, from arrays of the trips that touch it: the clock holds one event for each step and one for
+each day, which name what can be made again and so can be saved. A vehicle that drives in a part
+of a step is plugged in for the rest of it.
 """
 
 import math
@@ -10,15 +11,19 @@ from collections import Counter
 from datetime import timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
+from hmesh.environment.moments import step_moment
 from hmesh.environment.population import Population
-from hmesh.environment.trips import TripBatch, TripSource, part
+from hmesh.environment.stays import Moving, SettingOut, market_stay
+from hmesh.environment.trips import TripBatch, TripSource, joined
 
 ON_THE_ROAD = -1
 ABSENT = -2
-ARRIVE, DEPART = 0, 1
+_AFTER_DAY = 1
+_NOBODY: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 
 
 class Traffic:
@@ -27,17 +32,18 @@ class Traffic:
     Parameters
     ----------
     clock : Clock
-        Where departures and arrivals are pending.
+        Where the next step and the next day are pending.
     calendar : Calendar
         What the clocks show.
     trips : TripSource
         The trips of every day.
     fleet : Population
         Has the columns ``capacity_kwh``, ``consumption_kwh_per_km``, ``soc_start`` (with which
-        vehicles join) and ``keeps_reserve``, and these, which traffic
-        writes: ``community`` (-1 on the road, -2 not yet there), ``trips_under_way``,
-        ``driven_km`` (in this step), ``day_finished`` (in its night at home), ``reserve_kwh`` (for
-        the next trip) and, as a vehicle joins, ``energy_kwh``.
+        vehicles join) and ``keeps_reserve``, and these, which traffic writes. As of the end of the
+        step: ``place`` (-1 on the road, -2 not yet there), ``night_now`` (in its night at home) and
+        ``next_trip_km``. Of the step: ``community``, where it is plugged in longest,
+        ``plugged_part``, ``driven_km``, ``km_before_plug``, ``day_finished`` (in its night at
+        home), ``reserve_kwh`` (for the next trip). As a vehicle joins, ``energy_kwh``.
     keep_reserve : bool
         Whether any vehicle keeps back the energy of its next trip.
 
@@ -45,6 +51,8 @@ class Traffic:
     ----------
     departed : list of TripBatch
         Trips begun in this step.
+    setting_out : SettingOut
+        The vehicles that begin them, by vehicle and time.
     counts : Counter
         What became of the trips and the fleet in this step.
     joined_kwh : float
@@ -65,14 +73,17 @@ class Traffic:
         self.trips = trips
         self.fleet = fleet
         self.keep_reserve = keep_reserve
+        self._under_way: TripBatch | None = None
+        self._drove = _NOBODY
+        self._step = -1
         self.end_step()
         clock.on("day", self._begin_day)
-        clock.on("depart", self._depart)
-        clock.on("arrive", self._arrive)
+        clock.on("traffic", self._begin_step)
 
     def end_step(self) -> None:
         """Forget what happened in this step."""
         self.departed: list[TripBatch] = []
+        self.setting_out = SettingOut.nobody()
         self.counts: Counter[str] = Counter()
         self.joined_kwh = 0.0
 
@@ -87,46 +98,46 @@ class Traffic:
         """Park every vehicle where it is at the start of the run."""
         today = self.trips.day(0)
         self._park(0, self.trips.joined(0), 0)
-        self.fleet["community"][self.trips.joined(0) :] = ABSENT
-        for step in today.departures:
-            if step >= 0:
-                break
-            for batch in today.departing(step):
-                self.fleet["community"][batch.vehicles] = batch.destination
-                self.fleet["day_finished"][batch.vehicles] = batch.night_follows
-                self._reserve(batch, following=True)
+        for name in ("community", "place"):
+            self.fleet[name][self.trips.joined(0) :] = ABSENT
+        for batch in today.departing(-math.inf, 0):
+            for name in ("community", "place"):
+                self.fleet[name][batch.vehicles] = batch.destination
+            for name in ("day_finished", "night_now"):
+                self.fleet[name][batch.vehicles] = batch.night_follows
+            self._await(batch.vehicles, batch.next_km)
         self.clock.schedule(0.0, "day", 0)
+        self.clock.schedule(0.0, "traffic", 0, priority=_AFTER_DAY)
 
     def _park(self, first: int, end: int, day: int) -> None:
         """Park rows of the fleet where they are as a day begins."""
         rows = slice(first, end)
-        self.fleet["community"][rows] = self.trips.parked_at(day)[rows]
+        for name in ("community", "place"):
+            self.fleet[name][rows] = self.trips.parked_at(day)[rows]
         # Vehicles that drive today have not come home yet, and plug in after today's trips.
-        self.fleet["day_finished"][rows] = self.trips.home_at(day)[rows]
+        for name in ("day_finished", "night_now"):
+            self.fleet[name][rows] = self.trips.home_at(day)[rows]
         for batch in self.trips.day(day).first():
             new = batch.where((batch.vehicles >= first) & (batch.vehicles < end))
-            self.fleet["day_finished"][new.vehicles] = False
-            self._reserve(new, following=False)
+            for name in ("day_finished", "night_now"):
+                self.fleet[name][new.vehicles] = False
+            self._await(new.vehicles, new.km)
 
     def _begin_day(self, day: int) -> None:
-        """Make the trips of a day pending, and the day after it."""
+        """Let vehicles know the first trip of a day, and join on it; the next day is pending."""
         today = self.trips.day(day)
-        step_h = self.calendar.step_h
         if day > 0:
             for batch in today.first():
-                self._reserve(batch, following=False)
+                self._await(batch.vehicles, batch.km)
             self._join(day)
         self.counts.update(today.counts)
-        for step in today.departures:
-            if step * step_h >= self.clock.now_h:
-                self.clock.schedule(step * step_h, "depart", day, priority=DEPART)
-        for step in today.arrivals:
-            if step * step_h >= self.clock.now_h:
-                self.clock.schedule(step * step_h, "arrive", day, priority=ARRIVE)
-        tomorrow = self.calendar.start.date() + timedelta(days=day + 1)
-        midnight_h = self.calendar.elapsed_h(tomorrow, 0.0)
+        self.clock.schedule(self._opens(day + 1) * self.calendar.step_h, "day", day + 1)
+
+    def _opens(self, day: int) -> int:
+        """Return the step in which a day begins."""
+        date = self.calendar.start.date() + timedelta(days=day)
         # A trip soon after midnight may belong to a step that begins before it.
-        self.clock.schedule(math.floor(midnight_h / step_h + 1e-9) * step_h, "day", day + 1)
+        return math.floor(self.calendar.elapsed_h(date, 0.0) / self.calendar.step_h + 1e-9)
 
     def _join(self, day: int) -> None:
         """Let the vehicles join whose first day it is, with the energy that they bring."""
@@ -141,41 +152,101 @@ class Traffic:
         self.joined_kwh += float(brought.sum())
         self.counts["vehicles_joined"] += end - first
 
-    def _now(self) -> int:
-        return round(self.clock.now_h / self.calendar.step_h)
+    def _begin_step(self, step: int) -> None:
+        """Work out what happens in a step; the next one is pending."""
+        step_h = self.calendar.step_h
+        begin, end = step_moment(step, step_h), step_moment(step + 1, step_h)
+        if step != self._step + 1:
+            self._go_on(step, begin)
+        self._step = step
+        self._settle(self._drove)
+        days = self._days(step)
+        self.departed = [
+            batch
+            for day in days
+            for batch in self.trips.day(day).departing(max(begin, 0), end)
+            if len(batch.vehicles)
+        ]
+        under_way = [] if self._under_way is None else [self._under_way]
+        if under_way or self.departed:
+            self._move(Moving.of(joined([*under_way, *self.departed])), begin, end)
+        else:
+            self._drove, self.setting_out = _NOBODY, SettingOut.nobody()
+        self.clock.schedule((step + 1) * step_h, "traffic", step + 1, priority=_AFTER_DAY)
 
-    def _depart(self, day: int) -> None:
+    def _days(self, step: int) -> range:
+        """Return the days whose trips may touch a step."""
+        today = self.calendar.day_of(step)
+        while self._opens(today + 1) <= step:
+            today += 1
+        return range(max(today - self.trips.days_kept, 0), today + 1)
+
+    def _go_on(self, step: int, begin: int) -> None:
+        """Find who was on the road in the step before, from columns and the trips of the days."""
         fleet = self.fleet
-        for batch in self.trips.day(day).departing(self._now()):
-            vehicles = batch.vehicles
-            fleet["community"][vehicles] = ON_THE_ROAD
-            fleet["trips_under_way"][vehicles] += 1
-            fleet["driven_km"][vehicles] += batch.km / (batch.arrives_step - batch.departs_step)
-            fleet["day_finished"][vehicles] = False
-            self._reserve(batch, following=True)
-            self.departed.append(batch)
+        drove = (fleet["driven_km"] > 0) | (fleet["community"] != fleet["place"])
+        self._drove = np.flatnonzero(drove | (fleet["plugged_part"] != 1.0))
+        under_way = [
+            batch.where(np.broadcast_to(batch.arrives_ms, batch.vehicles.shape) >= begin)
+            for day in self._days(max(step - 1, 0))
+            for batch in self.trips.day(day).departing(0, begin)
+        ]
+        found = joined(under_way) if under_way else None
+        self._under_way = found if found is not None and len(found.vehicles) else None
 
-    def _arrive(self, day: int) -> None:
+    def _settle(self, rows: NDArray[np.intp]) -> None:
+        """Let vehicles that drove in the step before stay where they are."""
         fleet = self.fleet
-        for batch in self.trips.day(day).arriving(self._now()):
-            if day == 0:
-                # Who set out before the run began was parked where that trip goes.
-                batch = batch.where(np.broadcast_to(batch.departs_step >= 0, batch.vehicles.shape))
-            vehicles = batch.vehicles
-            fleet["trips_under_way"][vehicles] -= 1
-            fleet["driven_km"][vehicles] -= batch.km / (batch.arrives_step - batch.departs_step)
-            # Short trips may share a step: who set out again in it is still on the road.
-            there = fleet["trips_under_way"][vehicles] == 0
-            parked = vehicles[there]
-            fleet["driven_km"][parked] = 0.0
-            fleet["community"][parked] = part(batch.destination, there)
-            fleet["day_finished"][parked] = part(batch.night_follows, there)
+        fleet["community"][rows] = fleet["place"][rows]
+        fleet["day_finished"][rows] = fleet["night_now"][rows]
+        fleet["plugged_part"][rows] = 1.0
+        fleet["driven_km"][rows] = 0.0
+        fleet["km_before_plug"][rows] = 0.0
+        self._reserve(rows, fleet["next_trip_km"][rows])
 
-    def _reserve(self, batch: TripBatch, *, following: bool) -> None:
-        """Let vehicles keep back the energy of a trip, or of the one that follows it."""
+    def _move(self, moving: Moving, begin: int, end: int) -> None:
+        """Let the vehicles drive that are on the road in a part of a step."""
+        fleet, rows, trips = self.fleet, moving.vehicles, moving.trips
+        stays = moving.stays(
+            fleet["place"][rows], fleet["night_now"][rows], fleet["next_trip_km"][rows], begin, end
+        )
+        plugged_ms = stays.length_ms
+        places = 1 + int(stays.place.max(initial=0))
+        stay, at_plug_ms = market_stay(stays, plugged_ms, len(rows), places)
+        parked = stay >= 0
+        fleet["community"][rows] = np.where(parked, stays.place[stay], ON_THE_ROAD)
+        fleet["plugged_part"][rows] = at_plug_ms / (end - begin)
+        fleet["day_finished"][rows] = parked & stays.night[stay]
+        km = moving.driven_km(begin, end)
+        so_far = np.cumsum(km) - km
+        so_far -= so_far[moving.first][moving.owner]
+        fleet["driven_km"][rows] = np.bincount(moving.owner, km, len(rows))
+        # A trip ahead of the last moment at the plug is one that leads there.
+        unplugs_ms = np.where(at_plug_ms > 0, stays.ends_ms[stay], 0)
+        leads_there = np.asarray(trips.departs_ms) < unplugs_ms[moving.owner]
+        out = np.asarray(trips.departs_ms) >= begin
+        self.setting_out = SettingOut(trips.vehicles[out], so_far[out], ~leads_there[out])
+        km = np.where(leads_there, km, 0.0)
+        fleet["km_before_plug"][rows] = np.bincount(moving.owner, km, len(rows))
+        last_km = np.asarray(trips.next_km)[moving.last]
+        fleet["next_trip_km"][rows] = last_km
+        self._reserve(rows, np.where(parked, stays.next_km[stay], last_km))
+        there = np.asarray(trips.arrives_ms)[moving.last] < end
+        destination = np.asarray(trips.destination)[moving.last]
+        fleet["place"][rows] = np.where(there, destination, ON_THE_ROAD)
+        fleet["night_now"][rows] = there & np.asarray(trips.night_follows)[moving.last]
+        still = np.asarray(trips.arrives_ms) >= end
+        self._under_way = trips.where(still) if still.any() else None
+        self._drove = rows
+
+    def _await(self, rows: NDArray[np.intp], km: float | NDArray[np.float64]) -> None:
+        """Let vehicles know the length of the trip that comes next, and keep its energy back."""
+        self.fleet["next_trip_km"][rows] = km
+        self._reserve(rows, km)
+
+    def _reserve(self, rows: NDArray[np.intp], km: float | NDArray[np.float64]) -> None:
+        """Let vehicles keep back the energy of a trip in this step."""
         if self.keep_reserve:
-            km = batch.next_km if following else batch.km
-            rows = batch.vehicles
             used = km * self.fleet["consumption_kwh_per_km"][rows]
             keeps = self.fleet["keeps_reserve"][rows]
             self.fleet["reserve_kwh"][rows] = np.where(keeps, used, 0.0)

@@ -1,5 +1,6 @@
-"""Trips of a day, in the batches in which vehicles set out and arrive together."""
+"""Trips of a day, in batches: one trip of each of some vehicles, at its own moment."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -17,7 +18,7 @@ type Truth = bool | NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class TripBatch:
-    """Vehicles that set out together, or arrive together; one trip of each.
+    """One trip of each of some vehicles.
 
     What is the same for all of them is one number instead of an array of shape (n,).
 
@@ -25,8 +26,8 @@ class TripBatch:
     ----------
     vehicles : array of int, shape (n,)
         Rows of the fleet, each once.
-    departs_step, arrives_step : int or array
-        First step on the road, and first step parked again.
+    departs_ms, arrives_ms : int or array
+        When it sets out, and when it is there, from the start of the run [ms].
     origin, destination : int or array
         Communities.
     km : float or array
@@ -38,27 +39,36 @@ class TripBatch:
     """
 
     vehicles: NDArray[np.intp]
-    departs_step: Whole
-    arrives_step: Whole
+    departs_ms: Whole
+    arrives_ms: Whole
     origin: Whole
     destination: Whole
     km: Number
     night_follows: Truth
     next_km: Number
 
-    def where(self, chosen: NDArray[np.bool_]) -> "TripBatch":
-        """Return the trips of some of its vehicles."""
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "TripBatch":
+        """Return the trips of some of its vehicles: those of a mask, or those of rows."""
         return TripBatch(*(part(getattr(self, each.name), chosen) for each in fields(self)))
 
 
-def part[T](values: T, chosen: NDArray[np.bool_]) -> T:
+def joined(batches: Sequence[TripBatch]) -> TripBatch:
+    """Return the trips of some batches as one, each value an array; a vehicle may have several."""
+    columns = (
+        [np.broadcast_to(getattr(each, name.name), each.vehicles.shape) for each in batches]
+        for name in fields(TripBatch)
+    )
+    return TripBatch(*(np.concatenate(parts) for parts in columns))
+
+
+def part[T](values: T, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> T:
     """Return some of the values of a batch; one number for all stays one."""
     some: T = values[chosen] if isinstance(values, np.ndarray) else values  # type: ignore[assignment]
     return some
 
 
 class DayTrips(ABC):
-    """The trips that belong to one day, by the steps in which vehicles depart and arrive.
+    """The trips that belong to one day.
 
     Attributes
     ----------
@@ -68,23 +78,13 @@ class DayTrips(ABC):
 
     counts: Mapping[str, int]
 
-    @property
     @abstractmethod
-    def departures(self) -> list[int]:
-        """Steps in which vehicles depart, ascending."""
+    def departing(self, begin_ms: float, end_ms: float) -> Sequence[TripBatch]:
+        """Return the trips that depart from a moment to before another, a vehicle's in order."""
 
-    @property
-    @abstractmethod
-    def arrivals(self) -> list[int]:
-        """Steps in which vehicles arrive, ascending."""
-
-    @abstractmethod
-    def departing(self, step: int) -> Sequence[TripBatch]:
-        """Return the trips that depart in a step, those of one vehicle in their order."""
-
-    @abstractmethod
-    def arriving(self, step: int) -> Sequence[TripBatch]:
-        """Return the trips that arrive in a step, those of one vehicle in their order."""
+    def all(self) -> Sequence[TripBatch]:
+        """Return all trips, those of one vehicle in their order."""
+        return self.departing(-math.inf, math.inf)
 
     @abstractmethod
     def first(self) -> Sequence[TripBatch]:
@@ -145,30 +145,12 @@ class GroupTrips(DayTrips):
 
     def __init__(self, batches: Sequence[TripBatch], firsts: Sequence[TripBatch]) -> None:
         self.counts = {}
-        self._departing: dict[int, list[TripBatch]] = {}
-        self._arriving: dict[int, list[TripBatch]] = {}
-        for batch in batches:
-            self._departing.setdefault(int(batch.departs_step), []).append(batch)
-            self._arriving.setdefault(int(batch.arrives_step), []).append(batch)
+        self._batches = tuple(batches)
         self._first = tuple(firsts)
 
-    @property
-    def departures(self) -> list[int]:
-        """Steps in which vehicles depart, ascending."""
-        return sorted(self._departing)
-
-    @property
-    def arrivals(self) -> list[int]:
-        """Steps in which vehicles arrive, ascending."""
-        return sorted(self._arriving)
-
-    def departing(self, step: int) -> Sequence[TripBatch]:
-        """Return the trips that depart in a step, those of one vehicle in their order."""
-        return self._departing.get(step, ())
-
-    def arriving(self, step: int) -> Sequence[TripBatch]:
-        """Return the trips that arrive in a step, those of one vehicle in their order."""
-        return self._arriving.get(step, ())
+    def departing(self, begin_ms: float, end_ms: float) -> Sequence[TripBatch]:
+        """Return the trips that depart from a moment to before another, a vehicle's in order."""
+        return [each for each in self._batches if begin_ms <= int(each.departs_ms) < end_ms]
 
     def first(self) -> Sequence[TripBatch]:
         """Return the first trip of every vehicle that travels on the day."""
@@ -184,7 +166,7 @@ class TripTable(DayTrips):
     vehicle, number : array of int, shape (trips,)
         Row of the fleet, and which of the vehicle's trips of the day it is, from 0; ordered by
         number, then vehicle.
-    departs_step, arrives_step, origin, destination, km, next_km : array, shape (trips,)
+    departs_ms, arrives_ms, origin, destination, km, next_km : array, shape (trips,)
         As in `TripBatch`.
     night_follows : array of bool, shape (trips,)
         As in `TripBatch`.
@@ -194,8 +176,8 @@ class TripTable(DayTrips):
 
     vehicle: NDArray[np.intp]
     number: NDArray[np.int64]
-    departs_step: NDArray[np.int64]
-    arrives_step: NDArray[np.int64]
+    departs_ms: NDArray[np.int64]
+    arrives_ms: NDArray[np.int64]
     origin: NDArray[np.int64]
     destination: NDArray[np.int64]
     km: NDArray[np.float64]
@@ -203,43 +185,25 @@ class TripTable(DayTrips):
     next_km: NDArray[np.float64]
     counts: Mapping[str, int] = field(default_factory=dict)
     _by_departure: NDArray[np.intp] = field(init=False)
-    _by_arrival: NDArray[np.intp] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Stable sorts keep the order of number, then vehicle.
-        self._by_departure = np.argsort(self.departs_step, kind="stable")
-        self._by_arrival = np.argsort(self.arrives_step, kind="stable")
+        self._by_departure = np.argsort(self.departs_ms, kind="stable")
 
-    @property
-    def departures(self) -> list[int]:
-        """Steps in which vehicles depart, ascending."""
-        steps: list[int] = np.unique(self.departs_step).tolist()
-        return steps
-
-    @property
-    def arrivals(self) -> list[int]:
-        """Steps in which vehicles arrive, ascending."""
-        steps: list[int] = np.unique(self.arrives_step).tolist()
-        return steps
-
-    def departing(self, step: int) -> Sequence[TripBatch]:
-        """Return the trips that depart in a step, those of one vehicle in their order."""
-        return self._batches(self.departs_step, self._by_departure, step)
-
-    def arriving(self, step: int) -> Sequence[TripBatch]:
-        """Return the trips that arrive in a step, those of one vehicle in their order."""
-        return self._batches(self.arrives_step, self._by_arrival, step)
+    def departing(self, begin_ms: float, end_ms: float) -> Sequence[TripBatch]:
+        """Return the trips that depart from a moment to before another, a vehicle's in order."""
+        begin, end = np.searchsorted(
+            self.departs_ms, [begin_ms, end_ms], sorter=self._by_departure
+        ).tolist()
+        # In the order of the table: by number, then vehicle.
+        rows = np.sort(self._by_departure[begin:end])
+        return self._batches(rows)
 
     def first(self) -> Sequence[TripBatch]:
         """Return the first trip of every vehicle that travels on the day."""
         return (self._batch(np.arange(np.searchsorted(self.number, 1))),)
 
-    def _batches(
-        self, steps: NDArray[np.int64], order: NDArray[np.intp], step: int
-    ) -> list[TripBatch]:
-        """Return the trips of a step, a batch for each number: in it every vehicle stands once."""
-        begin, end = np.searchsorted(steps, [step, step + 1], sorter=order)
-        rows = order[begin:end]
+    def _batches(self, rows: NDArray[np.intp]) -> list[TripBatch]:
+        """Return some trips, a batch for each number: in it every vehicle stands once."""
         if len(rows) == 0:
             return []
         numbers = self.number[rows]
@@ -249,8 +213,8 @@ class TripTable(DayTrips):
     def _batch(self, rows: NDArray[np.intp]) -> TripBatch:
         return TripBatch(
             self.vehicle[rows],
-            self.departs_step[rows],
-            self.arrives_step[rows],
+            self.departs_ms[rows],
+            self.arrives_ms[rows],
             self.origin[rows],
             self.destination[rows],
             self.km[rows],

@@ -44,6 +44,11 @@ from .community_storage_bounds import largest_demands_kwh as largest_demands_kwh
 from .community_storage_bounds import most_delivered as most_delivered
 from .community_storage_bounds import most_delivered_lp as most_delivered_lp
 from .community_storage_bounds import most_in_turns as most_in_turns
+from .connection import Connection as Connection
+from .connection import ConnectionFlows as ConnectionFlows
+from .connection import battery_bounds as battery_bounds
+from .connection import export_limit_kw as export_limit_kw
+from .connection import settle_connection as settle_connection
 from .critical_hours import base_demand as base_demand
 from .critical_hours import required_demand as required_demand
 from .demand_curve import DemandCurve as DemandCurve
@@ -120,6 +125,11 @@ from .storage_capacity import published_capacity as published_capacity
 from .stored_energy_price import average_price_after as average_price_after
 from .supply_curve import SupplyCurve as SupplyCurve
 from .supply_curve import supply_curve as supply_curve
+from .tariff_control import SiteBatteries as SiteBatteries
+from .tariff_control import StepTariff as StepTariff
+from .tariff_control import best_exchange as best_exchange
+from .tariff_control import lowest_peak_kw as lowest_peak_kw
+from .tariff_control import worth_of_stored as worth_of_stored
 from .taut_string import most_level_load as most_level_load
 from .three_level_game import Game as Game
 from .three_level_game import Outcome as Outcome

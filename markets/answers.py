@@ -8,6 +8,7 @@ answers of all its members.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,8 @@ class Answers:
     jump_price, jump_kwh : array, shape (jumps,)
         Prices above which the answers fall at once [money/kWh], and by how much [kWh]; at the
         price itself they have not fallen yet.
+    curves : dict
+        Demand curves that were computed of them, by the ends of each.
     """
 
     saturated_kwh: float
@@ -49,6 +52,9 @@ class Answers:
     dead_bands: int = 0
     jump_price: NDArray[np.float64] = field(default_factory=_none)
     jump_kwh: NDArray[np.float64] = field(default_factory=_none)
+    curves: dict[tuple[float, float], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def answering(self) -> bool:

@@ -249,6 +249,40 @@ def exchange(
     return SlotExchange(charge, generation_kwh - charge, discharge)
 
 
+def charge_from_grid(
+    exchange_kwh: NDArray[np.float64],
+    stored_kwh: NDArray[np.float64],
+    level_kwh: NDArray[np.float64],
+    ratings: StorageRatings,
+    step_h: float,
+) -> NDArray[np.float64]:
+    """Return what storages charge from the grid in a slot to reach a level [kWh].
+
+    Parameters
+    ----------
+    exchange_kwh : array, shape (...)
+        What passes each store for plant and households [kWh], above 0 when charging.
+    stored_kwh : array, shape (...)
+        What each holds [kWh].
+    level_kwh : array, shape (...)
+        Up to what each charges [kWh].
+    ratings : StorageRatings
+        What the storages are able to do.
+    step_h : float
+        Length of the slot [h].
+
+    Notes
+    -----
+    Plant and grid fill the store together, within its rating. One that holds the level or more
+    takes nothing from the grid, whatever it delivers.
+    """
+    _, most_in = ratings.bounds(stored_kwh, step_h)
+    wanted = np.minimum(most_in, (level_kwh - stored_kwh) / ratings.charge_efficiency)
+    more = np.maximum(wanted - exchange_kwh, 0.0)
+    charge: NDArray[np.float64] = np.where(level_kwh > stored_kwh, more, 0.0)
+    return charge
+
+
 def bounds_at_a_price(
     exchange_kwh: NDArray[np.float64],
     stored_kwh: NDArray[np.float64],

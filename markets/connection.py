@@ -162,23 +162,36 @@ def settle_connection(
     """
     lowest, highest = battery_bounds(load_kwh, generation_kwh, connection, step_h)
     battery = np.clip(battery_kwh, lowest, highest)
+    return flows_within(load_kwh, generation_kwh, battery, connection, step_h, worthless=worthless)
+
+
+def flows_within(
+    load_kwh: Each,
+    generation_kwh: Each,
+    battery_kwh: Each,
+    connection: Connection,
+    step_h: float,
+    *,
+    worthless: bool = False,
+) -> ConnectionFlows:
+    """Return what `settle_connection` returns for exchanges that are within their bounds."""
     rated = connection.inverter_kw * step_h
-    carried = np.where(connection.dc_coupled, rated + battery, rated)
+    carried = np.where(connection.dc_coupled, rated + battery_kwh, rated)
     generated = np.minimum(generation_kwh, np.maximum(carried, 0.0))
-    surplus = generated - load_kwh - battery
+    surplus = generated - load_kwh - battery_kwh
     allowed = connection.export_kw * step_h
     if worthless:
         # What the battery delivers is its own decision.
-        allowed = np.minimum(allowed, np.maximum(-battery - load_kwh, 0.0))
+        allowed = np.minimum(allowed, np.maximum(-battery_kwh - load_kwh, 0.0))
     too_much = np.clip(surplus - allowed, 0.0, generated)
     generated = generated - too_much
-    net = load_kwh + battery - generated
+    net = load_kwh + battery_kwh - generated
     unserved = np.clip(net - connection.import_kw * step_h, 0.0, load_kwh)
     net = net - unserved
     return ConnectionFlows(
         import_kwh=np.maximum(net, 0.0),
         export_kwh=np.maximum(0.0 - net, 0.0),
-        battery_kwh=battery,
+        battery_kwh=battery_kwh,
         curtailed_kwh=generation_kwh - generated,
         unserved_kwh=unserved,
     )

@@ -13,6 +13,8 @@ from hmesh.markets.answers import Answers
 
 # As a share of the prices at hand.
 SAME_PRICE = 1e-14
+# Curves of more lines than this are not remembered: their memory is worth more than their time.
+REMEMBERED_LINES = 2**15
 
 
 def _none() -> NDArray[np.float64]:
@@ -209,4 +211,12 @@ def demand_curve(answers: Answers, lowest_price: float, highest_price: float) ->
     DemandCurve
         At least one piece; at most two more for every line and one more for every jump.
     """
-    return bends_of(answers, lowest_price, highest_price).curve()
+    if len(answers.slope) > REMEMBERED_LINES:
+        return bends_of(answers, lowest_price, highest_price).curve()
+    # Limits, planner and aggregators ask for the same curve of a step again.
+    known = answers.curves.get((lowest_price, highest_price))
+    if known is None:
+        known = bends_of(answers, lowest_price, highest_price).curve()
+        answers.curves[lowest_price, highest_price] = known
+    curve: DemandCurve = known
+    return curve

@@ -1,4 +1,4 @@
-"""Charges of a month: for its highest power, and for energy beyond thresholds."""
+"""Charges of a month: its highest power, energy beyond thresholds, net metering."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,3 +49,33 @@ def demand_charge(
     """
     charge: NDArray[np.float64] = np.tensordot(price_per_kw, peak_kw, axes=1)
     return charge
+
+
+def net_metering_credit(
+    bought_kwh: NDArray[np.float64],
+    delivered_kwh: NDArray[np.float64],
+    at_purchase: NDArray[np.float64],
+    at_feed_in: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    r"""Return what net metering adds to what feed-in has paid in a month [money].
+
+    .. math:: \min(1, B / D) (c_p - c_f)
+
+    Parameters
+    ----------
+    bought_kwh, delivered_kwh : array, shape (...)
+        Energy bought B and delivered D in the month [kWh].
+    at_purchase, at_feed_in : array, shape (...)
+        What all deliveries are worth at the prices of purchases c_p and of feed-in c_f, each at the
+        price of its step [money].
+
+    Returns
+    -------
+    array, shape (...)
+        Deliveries up to what is bought are worth as much as purchases, all of them alike; what is
+        beyond stays at the price of feed-in.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        netted = np.where(delivered_kwh > 0, np.minimum(bought_kwh / delivered_kwh, 1.0), 0.0)
+    credit: NDArray[np.float64] = netted * (at_purchase - at_feed_in)
+    return credit

@@ -189,14 +189,19 @@ def solve_planner(game: Game) -> Outcome:
     exact for demands made of lines and jumps. At a marginal cost below 0, where losses are welcome
     too, a line whose both directions pay changes direction at the price between them.
     """
-    grid = _Demands(game)
-    cost = marginal_cost(grid.total, game.cost)
-    community_price = grid.prices(cost)
+    cost, community_price = planned_prices(game)
     demand = np.empty(len(game.kinks))
     for m, kinks in enumerate(game.kinks):
         price = float(community_price[m])
         demand[m] = float(demand_curve(kinks, price, price).demand_kwh(price))
     return Outcome(cost, community_price, demand)
+
+
+def planned_prices(game: Game) -> tuple[float, NDArray[np.float64]]:
+    """Return the marginal cost of generation and every community's price, as `solve_planner`."""
+    grid = _Demands(game)
+    cost = marginal_cost(grid.total, game.cost)
+    return cost, grid.prices(cost)
 
 
 def prices_at(game: Game, cost: float) -> NDArray[np.float64]:

@@ -23,6 +23,8 @@ SAMPLES = 128
 FEW_KINKS = 5000
 ROUNDING = 1e-11
 CACHED = 2**15
+# Prices that are compared with all bins at once, in arrays that stay in the processor's cache.
+ROWS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,28 +261,88 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
     q = prices[:, None]
     low, high = bins.edges[:-1], bins.edges[1:]
     demand = bins.demand_kwh
-    certain = ((bins.edges - q) * demand).max(axis=1, keepdims=True)
-    # Dearer than q, the demand lies below the line from the bin's lower edge; else above the one
-    # from its upper edge. A bin around q is bounded by neither alone.
-    dearer = low >= q
-    slope = bins.gentlest
-    intercept = np.where(dearer, demand[:-1] + slope * low, demand[1:] + slope * high)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        top = 0.5 * (q + intercept / slope)
-    if (slope == 0).any():
-        top = np.where(slope > 0, top, np.where(intercept > 0, high, low))
-    price = np.minimum(np.maximum(top, low), high)
-    reach = (price - q) * (intercept - slope * price)
-    dust = ROUNDING * np.abs(demand).max() * np.abs(bins.edges - q).max()
-    around = (low < q) & (q < high)
+    earned = np.subtract(bins.edges, q)
+    earned *= demand
+    certain = earned.max(axis=1)
+    farthest = max(abs(low[0] - prices[-1]), abs(high[-1] - prices[0]))
+    enough = certain - ROUNDING * np.abs(demand).max() * farthest
+    reach, possible = _Reach(bins), np.empty((len(prices), len(low)), dtype=np.bool_)
+    for start in range(0, len(prices), ROWS):
+        rows = slice(start, start + ROWS)
+        np.greater_equal(reach.earned(prices[rows]), enough[rows, None], out=possible[rows])
+    # A bin around q is bounded by neither line alone.
+    around = np.searchsorted(low, prices, side="left") - 1
+    inside = np.flatnonzero((around >= 0) & (prices < high[around]))
+    at, asked = around[inside], prices[inside]
+    possible[inside, at] = True
     if bins.bends.dead_bands:
         # Both ends bound it. Without losses it stays in any case, which keeps the order in which
         # what is left is summed, and with it the last digits of published results.
-        sells = (high - q) * np.maximum(demand[:-1], 0.0)
-        buys = (q - low) * np.maximum(-demand[1:], 0.0)
-        around &= np.maximum(sells, buys) >= certain - dust
-    possible = np.where((low < q) & (q < high), around, reach >= certain - dust)
+        sells = (high[at] - asked) * np.maximum(demand[:-1], 0.0)[at]
+        buys = (asked - low[at]) * np.maximum(-demand[1:], 0.0)[at]
+        possible[inside, at] = np.maximum(sells, buys) >= enough[inside]
     first = np.maximum.accumulate(np.argmax(possible, axis=1))
     last = possible.shape[1] - np.argmax(possible[:, ::-1], axis=1)
     last = np.minimum.accumulate(last[::-1])[::-1]
     return _Answers(first, last, demand[last], demand[first])
+
+
+class _Reach:
+    """The most that an aggregator can earn in each bin.
+
+    Dearer than q, the demand lies below the line from the bin's lower edge; else above the one
+    from its upper edge.
+
+    Parameters
+    ----------
+    bins : DemandBins
+        What is known of the demand.
+    """
+
+    def __init__(self, bins: DemandBins) -> None:
+        self.low, self.high, self.slope = bins.edges[:-1], bins.edges[1:], bins.gentlest
+        demand, slope = bins.demand_kwh, bins.gentlest
+        self.dearer = demand[:-1] + slope * self.low
+        self.cheaper = demand[1:] + slope * self.high
+        self.chokes = [_choke(each, slope) for each in (self.dearer, self.cheaper)]
+
+    def earned(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return it for ascending prices of the utility, shape (prices, bins) [money]."""
+        column = q[:, None]
+        first, last = self.low.searchsorted(q[[0, -1]])
+        left, middle, right = slice(first), slice(first, last), slice(last, None)
+        dearer_choke, cheaper_choke = self.chokes
+        found = np.empty((len(q), len(self.low)))
+        found[:, left] = self._profit(column, left, self.cheaper[left], cheaper_choke[left])
+        found[:, right] = self._profit(column, right, self.dearer[right], dearer_choke[right])
+        if last > first:
+            dearer = self.low[middle] >= column
+            intercept = np.where(dearer, self.dearer[middle], self.cheaper[middle])
+            choke = np.where(dearer, dearer_choke[middle], cheaper_choke[middle])
+            found[:, middle] = self._profit(column, middle, intercept, choke)
+        return found
+
+    def _profit(
+        self,
+        q: NDArray[np.float64],
+        bins: slice,
+        intercept: NDArray[np.float64],
+        choke: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return the best profit on lines within some bins."""
+        price = choke + q
+        price *= 0.5
+        np.maximum(price, self.low[bins], out=price)
+        np.minimum(price, self.high[bins], out=price)
+        sold = self.slope[bins] * price
+        np.subtract(intercept, sold, out=sold)
+        price -= q
+        sold *= price
+        return sold
+
+
+def _choke(intercept: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where lines meet 0; what is sold of a flat one sells at the end of its bin."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        choke = intercept / slope
+    return np.where(slope > 0, choke, np.where(intercept > 0, np.inf, -np.inf))

@@ -16,10 +16,12 @@ from hmesh.markets.cash_flows import (
     payback_years,
     worth_today,
 )
+from hmesh.runs.scenarios.economics_section import Economics
 from hmesh.runs.summary_rows import Row, Totals, money, one
 
 # Of a year, without which nothing is stated: seasons differ.
 WHOLE_YEAR = 0.98
+YEAR_H = 8760.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,31 @@ def compared_worth(totals: Totals, without: Totals, prefix: str) -> Worth | None
     )
 
 
-def investment_rows(every: Sequence[Totals], prefix: str) -> list[Row]:
+def investment_figures(
+    prefix: str, economics: Economics, investment: float, hours: float
+) -> dict[str, float]:
+    """Return the figures of a scheme's investment, but for its running cost.
+
+    Parameters
+    ----------
+    prefix : str
+        Prefix of the scheme's figures.
+    economics : Economics
+        What the scenario states.
+    investment : float
+        What is invested under the strategy [money].
+    hours : float
+        Length of the run [h].
+    """
+    return {
+        f"{prefix}_investment": investment,
+        f"{prefix}_interest_rate": economics.interest_rate,
+        f"{prefix}_lifetime_years": economics.lifetime_years,
+        f"{prefix}_years": hours / YEAR_H,
+    }
+
+
+def investment_rows(every: Sequence[Totals], prefix: str, whose: str = "") -> list[Row]:
     """Return payback, net present value and internal rate of the devices of a scheme.
 
     Running costs are compared with those of the first strategy without an investment. A run of less
@@ -98,6 +124,8 @@ def investment_rows(every: Sequence[Totals], prefix: str) -> list[Row]:
         The totals of every strategy.
     prefix
         Prefix of the scheme's figures.
+    whose
+        What stands before the labels, such as "batteries' ".
     """
     without = next((t for t in every if not anything(t[f"{prefix}_investment"])), None)
     if without is None or without.get(f"{prefix}_years", 0.0) < WHOLE_YEAR:
@@ -114,7 +142,17 @@ def investment_rows(every: Sequence[Totals], prefix: str) -> list[Row]:
         return value
 
     return [
-        ("payback [a]", figure(lambda w: w.payback_years), one, False),
-        ("net present value [{currency}]", figure(lambda w: w.net_present_value), money, False),
-        ("internal rate of return [%]", figure(lambda w: 100.0 * w.internal_rate), one, False),
+        (f"{whose}payback [a]", figure(lambda w: w.payback_years), one, False),
+        (
+            f"{whose}net present value [{{currency}}]",
+            figure(lambda w: w.net_present_value),
+            money,
+            False,
+        ),
+        (
+            f"{whose}internal rate of return [%]",
+            figure(lambda w: 100.0 * w.internal_rate),
+            one,
+            False,
+        ),
     ]

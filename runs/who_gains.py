@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.last_digits import anything, settled
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.number_text import change, fixed, same
+from hmesh.runs.schemes.registry import schemes
 from hmesh.runs.strategy_names import strategy_label, strategy_name
 from hmesh.runs.summary_rows import Totals, money, unit_of_money
 
@@ -20,6 +22,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "prosumers": ("prosumers", PAY),
     "homes": ("smart homes", PAY),
     "houses": ("houses with storages", PAY),
+    "sites": ("metered sites", PAY),
     "schools": ("schools", PAY),
     "vehicles": ("vehicles", PAY),
     "storages": ("community storages", PAY),
@@ -171,10 +174,31 @@ def gains_table(
             beside = f"{share:>9}" if len(names) <= _MOST_BESIDE else f"\n{share}" if share else ""
             cells[-1].append(beside, style="dim")
         table.add_row(Text(f"{course.said.removeprefix('the ')} [{unit}]"), *cells)
-    for label, values in _spread(summary, names):
+    for label, values in (*_worth(summary, currency, names), *_spread(summary, names)):
         room = " " * 9 if len(names) <= _MOST_BESIDE else ""
         table.add_row(Text(label), *(Text(v + (room if n else "")) for n, v in enumerate(values)))
     return table
+
+
+def _worth(
+    summary: Mapping[str, Totals], currency: str, names: Sequence[str]
+) -> list[tuple[str, list[str]]]:
+    """Return the rows on whether devices of schemes pay, over a year or more."""
+    every = [summary[name] for name in names]
+    paying = [each for each in schemes().values() if each.pays]
+    there = [each for each in paying if f"{each.pays}_investment" in every[0]]
+    rows = []
+    for each in there:
+        whose = f"{each.title}: " if len(there) > 1 else ""
+        for label, value, places, _ in investment_rows(every, each.pays):
+            values = [value(totals) for totals in every]
+            size, sign = 1.0, ""
+            if places is money:
+                size, sign = unit_of_money(max(abs(number or 0.0) for number in values))
+            digits = places(max(abs(number or 0.0) for number in values) / size)
+            cells = ["-" if number is None else fixed(number / size, digits) for number in values]
+            rows.append((whose + label.format(currency=f"{sign} {currency}".strip()), cells))
+    return rows
 
 
 def _signed(amount: float, digits: int) -> str:

@@ -147,7 +147,8 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
     )  # fmt: skip
     run = Run(Path(), {"scenario": scenario.resolved()})
     audit = EquilibriumAudit(
-        VehicleRunInputs.of(run_inputs_of(run)), {"theta": np.array([2.0, 2.0])}
+        VehicleRunInputs.of(run_inputs_of(run)),
+        {"theta": np.array([2.0, 2.0]), "charge_efficiency": np.ones(2)},
     )
     tree = Tree.star([0.0] * 3, [np.inf] * 3)
     # Two vehicles, and a price of the utility at which two prices earn the aggregator the same.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from hmesh.environment import InputError
@@ -314,6 +315,39 @@ def test_a_damaged_interrupted_run_never_ends_as_a_sound_one(
 def test_a_damaged_finished_run_is_read_or_refused(whole: Path, tmp_path: Path) -> None:
     outcomes = many(range(60), partial(check_whole, whole=whole), tmp_path)
     assert outcomes["refused"] + outcomes["found by the audit"] > 30
+
+
+def test_a_damaged_table_is_read_or_refused(whole: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(whole, tmp_path / "run")
+    path = run / "hours.parquet"
+    content, draw, refused = path.read_bytes(), random.Random(5), 0
+    for _ in range(150):
+        # Its columns are described at its end.
+        at = len(content) - draw.randrange(2, 3000)
+        path.write_bytes(
+            content[:at] + bytes([content[at] ^ (1 << draw.randrange(8))]) + content[at + 1 :]
+        )
+        try:
+            read_run(run).table("hours", ["net_kwh"])
+        except InputError as error:
+            one_message(error)
+            refused += 1
+    assert refused > 50
+
+
+def test_a_table_of_another_kind_is_refused_column_by_column(whole: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(whole, tmp_path / "run")
+    shutil.copy(run / "ledger.parquet", run / "hours.parquet")
+    with pytest.raises(InputError, match=r"hours\.parquet, column net_kwh: is missing"):
+        read_run(run).table("hours", ["net_kwh", "time"])
+    table = read_run(whole).table("hours")
+    at = table.schema.get_field_index("net_kwh")
+    pq.write_table(
+        table.set_column(at, "net_kwh", table.column("net_kwh").cast("string")),
+        run / "hours.parquet",
+    )
+    with pytest.raises(InputError, match=r"column net_kwh: holds string \(allowed: double"):
+        read_run(run).table("hours")
 
 
 @pytest.mark.slow

@@ -9,9 +9,11 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.diaries import Diaries, read_diaries
 from hmesh.environment.diary_trips import DiaryTrips
 from hmesh.environment.errors import InputError
+from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.streams import Streams
 
 COMMUNITIES = ("homes", "malls", "offices")
+HALF_HOUR_MS = MS_PER_H // 2
 CALENDAR = Calendar("2024-03-29", "Europe/Berlin", 0.5)
 HEADER = "person,day,departs_h,arrives_h,origin,destination,km,weight\n"
 GOOD = (
@@ -76,15 +78,15 @@ def test_every_problem_is_told_with_its_row(tmp_path: Path, rows: str, told: str
 
 
 def trips(source: DiaryTrips, day: int) -> list[tuple[int, ...]]:
+    """Return vehicle, times in half hours, origin and destination of every trip of a day."""
     table = source.day(day)
     return sorted(
         (vehicle, departs, arrives, origin, destination)
-        for step in table.departures
-        for batch in table.departing(step)
+        for batch in table.all()
         for vehicle, departs, arrives, origin, destination in zip(
             batch.vehicles.tolist(),
-            batch.departs_step.tolist(),
-            batch.arrives_step.tolist(),
+            (np.asarray(batch.departs_ms) / HALF_HOUR_MS).tolist(),
+            (np.asarray(batch.arrives_ms) / HALF_HOUR_MS).tolist(),
             batch.origin.tolist(),
             batch.destination.tolist(),
             strict=True,
@@ -104,8 +106,8 @@ def test_diaries_are_dealt_by_weight_to_those_at_home_there(tmp_path: Path) -> N
     assert len(ann) / (home == 0).sum() == pytest.approx(0.25, abs=0.015)
     assert all(trip[3] == home[vehicle] for vehicle, trip in first.items())
     assert sorted({trip[1:] for trip in friday}) == [
-        (12, 14, 1, 0), (15, 17, 0, 2), (18, 19, 0, 1), (22, 23, 1, 0), (36, 38, 0, 1),
-        (47, 50, 2, 0),
+        (12, 14, 1, 0), (15, 16.5, 0, 2), (18, 18.5, 0, 1), (22, 22.5, 1, 0), (36, 38, 0, 1),
+        (47, 49.5, 2, 0),
     ]  # fmt: skip
     # On the Sunday nobody from homes drives, and nobody's trips change with a vehicle more.
     assert {trip[3] for trip in trips(source, 2) if trip[1] < 48 * 2 + 24} == {1}

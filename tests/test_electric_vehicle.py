@@ -109,11 +109,12 @@ def test_driving_takes_what_the_battery_holds_and_tells_what_it_lacks(seed: int,
         patch.setattr(row_agent, "MOST_OBJECTS", 0)
         fleet = fleet_of(seed, size, 1.0, alike=False)
     rows = np.arange(size)
-    used, lacking = fleet.driving_kwh(rows)
+    left, lacking = fleet.driven(rows, np.zeros(size))
     for vehicle in fleet:
         wanted = vehicle.driven_km * vehicle.consumption_kwh_per_km
-        assert used[vehicle.row] == min(wanted, vehicle.energy_kwh)
-        assert lacking[vehicle.row] == wanted - used[vehicle.row]
+        used = min(wanted, vehicle.energy_kwh)
+        assert left[vehicle.row] == vehicle.energy_kwh - used
+        assert lacking[vehicle.row] == wanted - used
     assert np.all(lacking >= 0)
 
 

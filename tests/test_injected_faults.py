@@ -113,8 +113,8 @@ PRICES = {
         "vehicles: store changes by exchange and driving",
     ),
     "driving takes a tenth less than it should": Injected(
-        "hmesh.agents.fleet.Fleet.driving_kwh",
-        result(lambda energy, *_: (0.9 * energy[0], energy[1])),
+        "hmesh.agents.fleet.Fleet.driven",
+        result(lambda energy, *_: (1.01 * energy[0], energy[1])),
         "vehicles: store changes by exchange and driving",
     ),
     "an aggregator asks 1 % more than its best price": Injected(

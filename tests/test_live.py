@@ -92,7 +92,7 @@ def test_what_is_shown_is_what_the_simulation_does() -> None:
         "utility_price": f"{decision.utility_price:,.3f} JPY/kWh",
         "fixed_load_kwh": f"{alone.hour_kwh['fixed_load_kwh'].sum():,.1f} kWh drawn",
         "ev_kwh": f"{-alone.hour_kwh['ev_kwh'].sum():,.1f} kWh delivered",
-        "on_the_road": f"{len(alone.schemes['vehicles'].on_the_road):,}",
+        "on_the_road": f"{len(alone.schemes['vehicles'].drivers):,}",
     }
     shown = world.summary()["three_level"]
     assert shown.pop("accounts")["parties"] == alone.ledger.balances
@@ -167,7 +167,7 @@ def test_vehicles_are_drawn_on_the_way_between_their_communities() -> None:
     world = lived("three-communities", 8)
     road = world.on_the_road
     assert road is not None
-    assert road.vehicles == len(world.watched.schemes["vehicles"].on_the_road) > 0
+    assert road.vehicles == len(world.watched.schemes["vehicles"].drivers) > 0
     assert len(road.at) == -(-road.vehicles // road.each) <= MOST_DOTS
     fleet = world.watched.schemes["vehicles"].fleet.population
     assert ((road.soc >= 0) & (road.soc <= 1)).all()

@@ -11,6 +11,7 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.day_plans import read_day_plans
 from hmesh.environment.diaries import read_diaries
 from hmesh.environment.diary_trips import DiaryTrips
+from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.night_at_home import HALF_A_DAY_H, homes_among, nights_at_home
 from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.streams import Streams
@@ -69,9 +70,7 @@ def nights_of(folder: Path, rows: str, residential: np.ndarray | None) -> list[t
     source = PlannedTrips(plans, calendar, np.zeros(1, np.int64), residential=residential)
     day = source.day(1)
     return [
-        (step / 2 - 24, bool(batch.night_follows))
-        for step in day.departures
-        for batch in day.departing(step)
+        (int(batch.departs_ms) / MS_PER_H - 24, bool(batch.night_follows)) for batch in day.all()
     ]
 
 
@@ -101,10 +100,10 @@ def test_the_published_plans_have_their_night_after_their_last_trip() -> None:
         source = PlannedTrips(plans, calendar, np.arange(10), residential=residential)
         for day in range(3):
             trips = source.day(day)
-            batches = [b for step in trips.departures for b in trips.departing(step)]
-            latest = {int(b.vehicles[0]): int(b.departs_step) for b in batches}
+            batches = trips.all()
+            latest = {int(b.vehicles[0]): int(b.departs_ms) for b in batches}
             for batch in batches:
-                last = int(batch.departs_step) == latest[int(batch.vehicles[0])]
+                last = int(batch.departs_ms) == latest[int(batch.vehicles[0])]
                 assert batch.night_follows == last
 
 
@@ -118,8 +117,6 @@ def test_a_diary_cut_at_midnight_has_its_night_at_home_by_day(tmp_path: Path) ->
     for residential, nights in ((None, [False, True]), (RESIDENTIAL, [True, False])):
         source = DiaryTrips(diaries, 1, calendar, Streams(1), residential=residential)
         day = source.day(1)
-        found = [
-            bool(np.all(b.night_follows)) for step in day.departures for b in day.departing(step)
-        ]
+        found = [bool(np.all(b.night_follows)) for b in day.all()]
         assert found == nights
         assert source.home_at(0).tolist() == [residential is None]

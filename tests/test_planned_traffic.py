@@ -23,6 +23,7 @@ from hmesh.environment.traffic import ON_THE_ROAD, Traffic
 BERLIN = ZoneInfo("Europe/Berlin")
 COMMUNITIES = ("homes", "malls", "offices")
 SPRING, AUTUMN, WINTER = "2024-03-30", "2024-10-26", "2024-01-15"
+NAMES = ("community", "plugged_part", "driven_km", "km_before_plug")
 type Told = dict[str, NDArray[np.float64]]
 
 
@@ -35,7 +36,6 @@ class Drive:
     km: float
     origin: int
     destination: int
-    step: tuple[int, int] = (0, 0)
 
 
 def moved(
@@ -54,7 +54,7 @@ def moved(
         return fleet, clock, traffic
 
     fleet, clock, traffic = begin()
-    names = ("community", "driven_km", "trips_under_way", "day_finished", "reserve_kwh")
+    names = (*NAMES, "day_finished", "reserve_kwh")
     told: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
     departures = []
     for step in range(steps):
@@ -72,7 +72,7 @@ def moved(
     return {name: np.array(rows) for name, rows in told.items()}, np.array(departures)
 
 
-def walk(plans: DayPlans, plan: int, start: str, step_h: float, days: int) -> list[Drive]:
+def walk(plans: DayPlans, plan: int, start: str, days: int) -> list[Drive]:
     """Return the trips of a plan in order, by the clock on the wall and by elapsed time."""
     begin = datetime.fromisoformat(start).replace(tzinfo=BERLIN)
     midnight = begin.replace(hour=0, minute=0)
@@ -92,29 +92,40 @@ def walk(plans: DayPlans, plan: int, start: str, step_h: float, days: int) -> li
                 int(plans.origin[trip]),
                 int(plans.destination[trip]),
             )
-            first = math.floor(departs_h / step_h + 1e-9)
-            drive.step = first, max(math.ceil(arrives_h / step_h - 1e-9), first + 1)
             drives.append(drive)
     return drives
 
 
-def expected(drives: list[Drive], start: int, steps: int) -> tuple[list[int], NDArray[np.float64]]:
-    """Return where a vehicle is in every step, and how far it drives in it."""
-    place, where, km = start, [], np.zeros(steps)
+def expected(drives: list[Drive], start: int, step_h: float, steps: int) -> Told:
+    """Return where a vehicle is in every step and how far it drives, a quarter after another."""
     # Who set out before the run began is there as it begins.
+    place = start
     for drive in drives:
-        if drive.step[0] < 0:
+        if drive.departs_h < 0:
             place = drive.destination
-    drives = [drive for drive in drives if drive.step[0] >= 0]
+    drives = [drive for drive in drives if drive.departs_h >= 0]
+    told: dict[str, list[float]] = {name: [] for name in NAMES}
+    quarters = round(step_h * 4)
     for step in range(steps):
-        for drive in drives:
-            if drive.step[1] <= step:
-                place = drive.destination
-        driving = [drive for drive in drives if drive.step[0] <= step < drive.step[1]]
-        for drive in driving:
-            km[step] += drive.km / (drive.step[1] - drive.step[0])
-        where.append(ON_THE_ROAD if driving else place)
-    return where, km
+        parked: list[int] = []
+        km: list[float] = []
+        for quarter in range(quarters):
+            now_h = step * step_h + quarter / 4
+            for drive in drives:
+                if drive.arrives_h <= now_h + 1e-9:
+                    place = drive.destination
+            driving = [d for d in drives if d.departs_h - 1e-9 < now_h < d.arrives_h - 1e-9]
+            parked.append(ON_THE_ROAD if driving else place)
+            km.append(sum(d.km * 0.25 / (d.arrives_h - d.departs_h) for d in driving))
+        there = [each for each in parked if each != ON_THE_ROAD]
+        # The first of those where it is longest.
+        community = max(dict.fromkeys(there), key=there.count, default=ON_THE_ROAD)
+        told["community"].append(community)
+        told["plugged_part"].append(there.count(community) / quarters)
+        told["driven_km"].append(sum(km))
+        leaves = quarters - parked[::-1].index(community) if there else 0
+        told["km_before_plug"].append(sum(km[:leaves]))
+    return {name: np.array(values) for name, values in told.items()}
 
 
 @st.composite
@@ -165,16 +176,20 @@ def test_vehicles_are_where_their_plans_say(
     steps = round(72 / step_h)
     told, departures = moved(plans, start, step_h, steps)
     for plan in range(len(plans.names)):
-        drives = walk(plans, plan, start, step_h, days=5)
-        where, km = expected(drives, int(plans.start[plan]), steps)
-        assert told["community"][:, plan].tolist() == where
-        np.testing.assert_allclose(told["driven_km"][:, plan], km, rtol=0, atol=1e-9)
-        begun = [(drive.step[0], drive.origin) for drive in drives if 0 <= drive.step[0] < steps]
+        drives = walk(plans, plan, start, days=5)
+        wanted = expected(drives, int(plans.start[plan]), step_h, steps)
+        for name, values in wanted.items():
+            np.testing.assert_allclose(told[name][:, plan], values, rtol=0, atol=1e-9, err_msg=name)
+        begun = [
+            (step, drive.origin)
+            for drive in drives
+            if 0 <= (step := math.floor(drive.departs_h / step_h + 1e-9)) < steps
+        ]
         mine = departures[departures[:, 2] == plan] if len(departures) else departures
         assert [tuple(row[:2]) for row in mine.tolist()] == begun
     on_the_road = told["community"] == ON_THE_ROAD
-    np.testing.assert_array_equal(on_the_road, told["trips_under_way"] > 0)
-    np.testing.assert_array_equal(on_the_road, told["driven_km"] > 0)
+    np.testing.assert_array_equal(on_the_road, told["plugged_part"] == 0)
+    assert (told["driven_km"][on_the_road] > 0).all()
     resume_at = data.draw(st.integers(1, steps - 1), label="resume at")
     again, _ = moved(plans, start, step_h, steps, resume_at=resume_at)
     for name, values in told.items():

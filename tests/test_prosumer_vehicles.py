@@ -14,12 +14,12 @@ from tests.prosumer_runs import HOUSEHOLDS, PIONEERS, run_of, scenario_of
 TRAVEL = (
     "travel={kind: drawn, home: {suburb: 0.5, offices: 0.5}, speed_km_h: 40, days: {every: {"
     "stops: [1], trip_km: 20, departs_h: {distribution: uniform, low: 7, high: 9}, "
-    "purposes: {work: {stay_h: {distribution: uniform, low: 3, high: 5}, "
+    "purposes: {work: {stay_h: {distribution: uniform, low: 2, high: 3}, "
     "between: {suburb: {offices: 1}, offices: {suburb: 1}}}}}}}"
 )
 VEHICLES = "vehicles={groups: [{name: others, count: 6}], lam: 45, theta: 1, trip_reserve: true}"
 OWNED = {"each": 2, "capacity_kwh": 30, "charge_efficiency": 0.9}
-ALONE = ("composite_storage=null", "smart_homes=null", "hours=18", "strategies=[three_level]")
+ALONE = ("composite_storage=null", "smart_homes=null", "hours=14", "strategies=[three_level]")
 
 
 def with_vehicles(*changes: str, vehicle: Any = OWNED, **members: Any) -> Any:
@@ -87,7 +87,7 @@ def test_vehicles_sleep_at_the_home_of_their_prosumer(pair: tuple[Run, Run]) -> 
     rows = pair[0].table("vehicles").to_pandas()
     owned = rows[rows.vehicle >= 6]
     where = owned.groupby("step").community.value_counts().unstack(fill_value=0)
-    assert (where.suburb[[0, 3, 17]] == 10).all()
+    assert (where.suburb[[0, 3, 13]] == 10).all()
     assert where.offices.max() >= 9
     others = rows[(rows.vehicle < 6) & (rows.step == 0)]
     assert set(others.community) == {"suburb", "offices"}

@@ -144,6 +144,7 @@ def test_one_account_holds_what_all_parts_pay(run: Run) -> None:
         assert run.summary[strategy]["money_imbalance"] == 0.0
 
 
+@pytest.mark.slow
 def test_answers_keep_connections_that_would_be_exceeded(run: Run) -> None:
     wide = prosumers("communities.suburb.members.1.connection_kw=null")
     over = {
@@ -179,7 +180,7 @@ ONE_PART = {"kind": "prosumer", "name": "houses", "count": 4, "owns": {"house": 
 
 def test_a_prosumer_with_a_house_alone_is_that_house() -> None:
     households = HOUSEHOLDS | {"profile": "h0"}
-    changes = ("smart_homes=null", "hours=12", "record.accounts=all")
+    changes = ("smart_homes=null", "hours=4", "strategies=[everybody_shares]")
     composed = run_of(scenario_of(*changes, members=[households, ONE_PART]))
     group = {"name": "houses", "community": "suburb", "count": 4, **HOUSE}
     alone = run_of(

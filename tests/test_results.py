@@ -152,7 +152,7 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "received_kwh unplaced_kwh",
         "exchanges": "step strategy giver taker sent_kwh received_kwh",
         "storages": "step strategy storage stored_kwh generation_kwh charge_kwh spilled_kwh "
-        "delivered_kwh alpha",
+        "delivered_kwh grid_kwh alpha",
         "storage_households": "step strategy household group storage demand_kwh forecast_kwh "
         "used_kwh average_kwh place granted_kwh drawn_kwh",
         "storage_plans": "step strategy storage alpha delivered_kwh final_kwh chosen",

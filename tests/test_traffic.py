@@ -15,6 +15,7 @@ from hmesh.environment.day_plans import read_day_plans
 from hmesh.environment.distributions import gamma
 from hmesh.environment.drawn_trips import DrawnTrips
 from hmesh.environment.growth import Growth
+from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
@@ -64,23 +65,23 @@ def drawn(
     )
 
 
-def all_trips(source: TripSource, days: int) -> Iterator[tuple[int, int, int, int, int, float]]:
-    """Yield vehicle, steps, places and length of every trip."""
+def all_trips(source: TripSource, days: int) -> Iterator[tuple[int, float, float, int, int, float]]:
+    """Yield vehicle, hours, places and length of every trip."""
     for day in range(days):
         trips = source.day(day)
-        for step in trips.departures:
-            for batch in trips.departing(step):
-                size = batch.vehicles.shape
-                yield from zip(
-                    *(
-                        np.broadcast_to(each, size).tolist()
-                        for each in (
-                            batch.vehicles, batch.departs_step, batch.arrives_step, batch.origin,
-                            batch.destination, batch.km,
-                        )
-                    ),
-                    strict=True,
-                )  # fmt: skip
+        for batch in trips.all():
+            size = batch.vehicles.shape
+            yield from zip(
+                *(
+                    np.broadcast_to(each, size).tolist()
+                    for each in (
+                        batch.vehicles, np.asarray(batch.departs_ms) / MS_PER_H,
+                        np.asarray(batch.arrives_ms) / MS_PER_H, batch.origin,
+                        batch.destination, batch.km,
+                    )
+                ),
+                strict=True,
+            )  # fmt: skip
 
 
 def moved(source: TripSource, steps: int, *, resume_at: int | None = None) -> NDArray[np.float64]:
@@ -101,7 +102,7 @@ def moved(source: TripSource, steps: int, *, resume_at: int | None = None) -> ND
             fleet.restore(state)
             clock.restore(now, pending)
         clock.run_until(step * source.calendar.step_h)  # type: ignore[attr-defined]
-        names = ("community", "driven_km", "day_finished", "reserve_kwh", "trips_under_way")
+        names = ("community", "driven_km", "day_finished", "reserve_kwh", "plugged_part")
         told.append([fleet[name].astype(np.float64) for name in names])
         traffic.end_step()
     return np.array(told)
@@ -117,28 +118,43 @@ def test_no_vehicle_is_on_two_trips_or_leaves_from_where_it_is_not(
     purposes = (Purpose(1.0, Gamma(stay_h, stay_h), ANYWHERE),)
     source = drawn(60, start, step_h, a_day(purposes=purposes))
     days, steps = 8, round(6 * 24 / step_h)
-    expected = np.repeat(source.home[None, :].astype(float), steps, axis=0)
-    km = np.zeros((steps, 60))
-    latest = np.full(60, -(10**9))
-    place = source.home.astype(int)
-    trips = sorted(all_trips(source, days), key=lambda trip: (trip[0], trip[1], trip[2]))
-    for vehicle, departs, arrives, origin, destination, length in trips:
+    parked, km = np.zeros((steps, 60, 3)), np.zeros((steps, 60))
+    begins = np.arange(steps) * step_h
+    place, since = source.home.astype(int), np.zeros(60)
+
+    def within(begin_h: float, end_h: float) -> NDArray[np.float64]:
+        """Return how much of a span lies in each step [h]."""
+        overlap = np.minimum(begins + step_h, end_h) - np.maximum(begins, begin_h)
+        return np.maximum(overlap, 0.0)
+
+    latest = np.full(60, -1e9)
+    for vehicle, departs, arrives, origin, destination, length in sorted(all_trips(source, days)):
         assert origin == place[vehicle]
-        # Two trips may share a step, but not more than the one.
-        assert departs >= latest[vehicle] - 1
-        assert arrives > departs
-        place[vehicle], latest[vehicle] = destination, arrives
-        if departs < 0:
-            # Who set out before the run began has arrived as it does.
-            expected[:, vehicle] = destination
-            continue
-        expected[departs:arrives, vehicle] = ON_THE_ROAD
-        expected[arrives:, vehicle] = destination
-        km[departs:arrives, vehicle] += length / (arrives - departs)
+        assert latest[vehicle] <= departs < arrives
+        latest[vehicle] = arrives
+        # Who set out before the run began has arrived as it does.
+        if departs >= 0:
+            parked[:, vehicle, origin] += within(since[vehicle], departs)
+            km[:, vehicle] += length * within(departs, arrives) / (arrives - departs)
+            since[vehicle] = arrives
+        place[vehicle] = destination
     assert (place == source.home).all()
+    parked[:, np.arange(60), place] += within_all(begins, step_h, since)
     told = moved(source, steps)
-    np.testing.assert_array_equal(told[:, 0], expected)
+    community, part = told[:, 0].astype(int), told[:, 4]
+    longest = parked.max(axis=2)
+    np.testing.assert_array_equal(community == ON_THE_ROAD, longest < 1e-9)
+    np.testing.assert_allclose(part, longest / step_h, rtol=0, atol=1e-9)
+    there = np.take_along_axis(parked, np.maximum(community, 0)[:, :, None], axis=2)[:, :, 0]
+    np.testing.assert_allclose(there, longest, rtol=0, atol=1e-9)
     np.testing.assert_allclose(told[:, 1], km, rtol=0, atol=1e-9)
+
+
+def within_all(
+    begins: NDArray[np.float64], step_h: float, since: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return how much of each step comes after a time of each vehicle [h]."""
+    return np.clip(begins[:, None] + step_h - since, 0.0, step_h)
 
 
 def test_nobody_is_away_as_a_travel_day_begins() -> None:
@@ -151,12 +167,12 @@ def test_nobody_is_away_as_a_travel_day_begins() -> None:
     assert set(counts) == {
         "tours_with_shorter_stays", "tours_departing_earlier", "tours_driving_less",
     }  # fmt: skip
-    ends: dict[int, list[tuple[int, int]]] = {}
+    ends: dict[int, list[tuple[float, float]]] = {}
     for vehicle, departs, arrives, *_ in all_trips(source, 6):
         ends.setdefault(vehicle, []).append((departs, arrives))
     for spans in ends.values():
         spans.sort()
-        assert all(b[0] >= a[1] - 1 for a, b in pairwise(spans))
+        assert all(b[0] >= a[1] for a, b in pairwise(spans))
 
 
 @pytest.mark.parametrize("resume_at", [1, 23, 40, 97])

@@ -1,13 +1,14 @@
 """Runs with travel of every kind: the same after an interruption, and no energy lost."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hmesh.environment.errors import InputError
-from hmesh.runs import audit_run, check_scenario, load_scenario, resume_run, start_run
+from hmesh.runs import audit_run, check_scenario, load_scenario, read_run, resume_run, start_run
 from tests.quick_cases import quick
 
 TOURS = "distance_km,travel_time_min,dwell_time_min,trips_in_tour\n30,45,400,2\n12,30,60,3\n"
@@ -131,19 +132,22 @@ def assert_trips_and_places_agree(directory: Path) -> None:
     import pandas as pd
 
     begin = pd.Timestamp(start, tz="Europe/Berlin")
-    departs = ((trips["departs"] - begin) / pd.Timedelta(hours=1)).round().astype(int)
-    arrives = ((trips["arrives"] - begin) / pd.Timedelta(hours=1)).round().astype(int)
+    departs = (trips["departs"] - begin) / pd.Timedelta(hours=1)
+    arrives = (trips["arrives"] - begin) / pd.Timedelta(hours=1)
     first = vehicles[vehicles["strategy"] == "typical"]
     road = first.pivot_table("driven_km", "step", "vehicle", dropna=False)
     expected = np.zeros(road.shape)
     for vehicle, begins, ends, km in zip(
         trips["vehicle"], departs, arrives, trips["km"], strict=True
     ):
-        expected[begins : min(ends, 72), vehicle] += km / (ends - begins)
+        hours = np.arange(math.floor(begins), min(math.ceil(ends), 72))
+        driven = np.minimum(hours + 1, ends) - np.maximum(hours, begins)
+        expected[hours, vehicle] += km * driven / (ends - begins)
     np.testing.assert_allclose(road.fillna(0.0), expected, atol=1e-9)
     away = first[first["community"].isna()]
     assert (away["driven_km"] > 0).all()
-    assert (first[first["community"].notna()]["driven_km"] == 0).all()
+    assert (away["plugged_part"] == 0).all()
+    assert ((first["plugged_part"] == 1.0) | (first["driven_km"] > 0)).all()
     joined = first.groupby("vehicle")["step"].min()
     assert (joined.iloc[:12] == 0).all()
     assert (joined.iloc[12:] > 0).all()
@@ -190,3 +194,49 @@ def test_trips_within_a_community_need_a_length(tmp_path: Path) -> None:
     Path(path).write_text(text)
     with pytest.raises(InputError, match="trips within homes have no length"):
         check_scenario(path)
+
+
+PLANS = """plan,departs_h,duration_h,km,origin,destination
+early,7.1,0.2833333333333333,9,homes,offices
+early,16.55,0.2833333333333333,9,offices,homes
+noon,8.2,0.5,20,homes,malls
+noon,12.05,0.1,3,malls,malls
+noon,17.9,0.75,22,malls,homes
+"""
+
+
+@pytest.mark.parametrize("efficiency", [1.0, pytest.param(0.9, marks=pytest.mark.slow)])
+def test_steps_of_any_length_give_the_same_trips_energy_and_charging(
+    tmp_path: Path, efficiency: float
+) -> None:
+    (tmp_path / "plans.csv").write_text(PLANS)
+    built_in = Path(scenario_file(tmp_path, "by road")).parent / "plans.yaml"
+    text = (tmp_path / "scenario.yaml").read_text().replace(TRAVEL["by road"], "travel: {}")
+    built_in.write_text(text)
+    found = {}
+    for minutes in (60, 30, 15, 5):
+        scenario = load_scenario(
+            str(built_in),
+            ("vehicles.count=4", "vehicles.day_plans=plans.csv", f"step_h={minutes / 60}",
+             "hours=48", "plots=false", "strategies=[typical]", "vehicles.soc_start=0.9",
+             f"vehicles.charge_efficiency={efficiency}"),
+        )  # fmt: skip
+        out = tmp_path / str(minutes)
+        totals = start_run(scenario, out)["typical"]
+        assert not [check for check in audit_run(out).checks if check.passed is False]
+        found[minutes] = read_run(out).table("trips"), totals
+    trips, hourly = found[60]
+    # Both plans drive between 18 and 45 km on each of two days.
+    assert hourly["driven_km"] == pytest.approx(2 * 2 * (18 + 45), abs=1e-9)
+    at = trips.column("departs").to_pandas()
+    assert set(at.dt.minute) == {6, 33, 12, 3, 54}
+    durations = (trips.column("arrives").to_pandas() - at).dt.total_seconds() / 60
+    assert set(durations) == {17.0, 30.0, 6.0, 45.0}
+    for table, totals in found.values():
+        assert table.equals(trips)
+        for name in ("driven_km", "vehicle_charged_kwh", "final_mean_soc", "unmet_trip_kwh"):
+            assert totals[name] == pytest.approx(hourly[name], abs=1e-9), name
+    # All that was driven has been charged again by the second midnight.
+    assert hourly["vehicle_charged_kwh"] * efficiency == pytest.approx(
+        0.16 * hourly["driven_km"], abs=1e-9
+    )

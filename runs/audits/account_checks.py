@@ -25,7 +25,9 @@ from hmesh.runs.schemes.registry import prosumer_parts
 
 type Table = dict[str, NDArray[Any]]
 
-_KINDS = ("households", "buildings", "homes", "houses", "schools", "vehicles", "prosumers")
+_KINDS = (
+    "households", "buildings", "homes", "houses", "sites", "schools", "vehicles", "prosumers"
+)  # fmt: skip
 _FLOWS = ("bought_kwh", "sold_kwh", "paid", "received", "stored_change_kwh")
 # The figure of the summary that is the change of stored energy of a kind of members.
 _STORED = {
@@ -33,6 +35,7 @@ _STORED = {
     "schools": "school_stored_change_kwh",
     "homes": "home_stored_change_kwh",
     "houses": "house_stored_change_kwh",
+    "sites": "site_stored_change_kwh",
     "buildings": "battery_stored_change_kwh",
     "storages": "storage_change_kwh",
 }

@@ -180,7 +180,9 @@ def _contradictions(world: _World, steps_done: int) -> Iterator[str]:
     if sum(int(money, 16) for money in world.ledger.money.values()):
         yield "money paid and money received differ"
     for at_h, _, _, kind, subject in world.pending:
-        if subject > at_h / 24.0 + 2.0:
+        if kind == "traffic" and subject != steps_done:
+            yield f"the event {kind} of step {subject:,} is pending at {at_h:g} h"
+        elif kind != "traffic" and subject > at_h / 24.0 + 2.0:
             yield f"the event {kind} of day {subject:,} is pending at {at_h:g} h"
 
 

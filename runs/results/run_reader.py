@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import read_json, sha256
-from hmesh.runs.results.result_tables import TABLES
+from hmesh.runs.results.result_tables import TABLES, arrow_schema
 from hmesh.runs.results.run_folder import RunFolder, read_folder
 
 if TYPE_CHECKING:
@@ -88,11 +88,29 @@ class Run(RunFolder):
         _refuse_unknown(str(path), "column", columns or [], known)
         wanted = None if columns is None else list(columns)
         try:
+            self._check_columns(path, name, wanted or known, pq.read_schema(path))
             return pq.read_table(path, columns=wanted, filters=filters)
         except FileNotFoundError:
             raise InputError([Problem(str(path), "is missing")]) from None
-        except pa.ArrowInvalid as error:
+        except (OSError, pa.ArrowException) as error:
             raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
+
+    def _check_columns(
+        self, path: Path, table: str, wanted: Sequence[str], found: "pa.Schema"
+    ) -> None:
+        """Refuse a table in which columns are missing or hold something else than a run writes."""
+        written = arrow_schema(table, self.info["time_zone"])
+        problems = []
+        for name in wanted:
+            place = f"{path}, column {name}"
+            index = found.get_field_index(name)
+            if index < 0:
+                problems.append(Problem(place, "is missing"))
+            elif found.field(index).type != written.field(name).type:
+                there, allowed = found.field(index).type, str(written.field(name).type)
+                problems.append(Problem(place, f"holds {there}", allowed))
+        if problems:
+            raise InputError(problems)
 
     def check_files(self) -> None:
         """Compare every file of a finished run with the digest told in run.json.

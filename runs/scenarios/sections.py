@@ -325,6 +325,10 @@ class Record(Section):
         description="which houses with storages are written at every step: all, none or the "
         "first N",
     )
+    sites: keys.Recorded = Field(
+        default="all",
+        description="which metered sites are written at every step: all, none or the first N",
+    )
     prosumers: keys.Recorded = Field(
         default="all",
         description="which prosumers are written at every step: all, none or the first N",

@@ -12,14 +12,9 @@ from hmesh.runs.scenarios.base import AS_TUPLE, Money, NotNegative, Section, ref
 _DAYS = (*DAY_GROUPS, *WEEK)
 
 
-class TimeOfYear(Section):
-    """Hours, days and seasons in which a price holds."""
+class DaysOfYear(Section):
+    """Days of a year, by their kind and season."""
 
-    hours: Annotated[tuple[float, float], AS_TUPLE] | None = Field(
-        default=None,
-        description="first hour and the one before which it ends, past midnight where it is not "
-        "above the first, or null for all hours [h]",
-    )
     days: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
         default=("all",),
         description="all, weekdays (no public holidays), weekends (and public holidays), holidays, "
@@ -29,16 +24,6 @@ class TimeOfYear(Section):
         default=None,
         description="first and last day such as 10-01 and 03-31, or null for the whole year",
     )
-
-    @check("hours")
-    @classmethod
-    def _quarters(cls, hours: tuple[float, float] | None) -> tuple[float, float] | None:
-        if hours is not None:
-            wrong = [hour for hour in hours if not 0 <= hour <= 24 or (4 * hour) % 1]
-            if wrong or hours[0] == 24:
-                message = f"{wrong[0] if wrong else 24:g} is no such hour"
-                raise refuse(message, allowed="quarters of an hour from 0 to 24 [h]")
-        return hours
 
     @check("days", mode="before")
     @classmethod
@@ -70,13 +55,38 @@ class TimeOfYear(Section):
     @property
     def band(self) -> TimeBand:
         """The part of the year."""
-        return TimeBand(
-            self.hours or (0.0, 24.0),
-            self.days,
-            None
-            if self.season is None
-            else (month_and_day(self.season[0]), month_and_day(self.season[1])),
-        )
+        return TimeBand((0.0, 24.0), self.days, self._season)
+
+    @property
+    def _season(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        if self.season is None:
+            return None
+        return month_and_day(self.season[0]), month_and_day(self.season[1])
+
+
+class TimeOfYear(DaysOfYear):
+    """Hours, days and seasons in which a price holds."""
+
+    hours: Annotated[tuple[float, float], AS_TUPLE] | None = Field(
+        default=None,
+        description="first hour and the one before which it ends, past midnight where it is not "
+        "above the first, or null for all hours [h]",
+    )
+
+    @check("hours")
+    @classmethod
+    def _quarters(cls, hours: tuple[float, float] | None) -> tuple[float, float] | None:
+        if hours is not None:
+            wrong = [hour for hour in hours if not 0 <= hour <= 24 or (4 * hour) % 1]
+            if wrong or hours[0] == 24:
+                message = f"{wrong[0] if wrong else 24:g} is no such hour"
+                raise refuse(message, allowed="quarters of an hour from 0 to 24 [h]")
+        return hours
+
+    @property
+    def band(self) -> TimeBand:
+        """The part of the year."""
+        return TimeBand(self.hours or (0.0, 24.0), self.days, self._season)
 
 
 class TariffBand(TimeOfYear):

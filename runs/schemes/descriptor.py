@@ -209,6 +209,8 @@ class SchemeDescriptor:
         Whether it finds a price by the solver of the game, a function of what a scenario gives.
     size_note
         A line where its tables get very long, a function of the scenario.
+    pays
+        Prefix of the figures by which its devices pay, as `hmesh.runs.investment_rows` reads them.
     rules
         The table to which a strategy of a plugin adds its rule, where the scheme takes any.
     deciding
@@ -249,6 +251,7 @@ class SchemeDescriptor:
     price_tables: Part = ()
     searches_price: Part = ()
     size_note: Part = ()
+    pays: str = ""
     rules: Part = ()
     deciding: Part = ()
     prosumer_part: ProsumerPart | None = None

@@ -14,6 +14,7 @@ from hmesh.runs.schemes.descriptor import SchemeDescriptor, SweepFigure
 BUILT_IN = (
     "smart_homes",
     "composite_storage",
+    "metered_sites",
     "battery_sharing",
     "community_storage",
     "school_buses",

@@ -28,12 +28,15 @@ def unlimited_prices(
     held = [game.aggregator_bounds(m) != bounds for m in range(len(game.kinks))]
     if outcome.unlimited_price is None and not any(held):
         return outcome.community_price
-    q = outcome.utility_price if outcome.unlimited_price is None else outcome.unlimited_price
     follow = follow_closed_form if closed_form else follow_exact
-    free = follow(replace(game, limits_kwh=None), q).community_price
-    if outcome.unlimited_price is None:
-        return np.where(held, free, outcome.community_price)
-    return free
+    free = replace(game, limits_kwh=None)
+    if outcome.unlimited_price is not None:
+        return follow(free, outcome.unlimited_price).community_price
+    prices = outcome.community_price.copy()
+    places = np.flatnonzero(held).tolist()
+    own = replace(free, kinks=tuple(game.kinks[m] for m in places))
+    prices[places] = follow(own, outcome.utility_price).community_price
+    return prices
 
 
 def planned_prices(game: Game, outcome: Outcome) -> NDArray[np.float64]:

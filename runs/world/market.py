@@ -167,6 +167,8 @@ class Market:
         What each community draws whatever the price of the step [kWh].
     node_kwh : array, shape (nodes,)
         What each node of the grid takes whatever the price of the step [kWh].
+    game : Game or None
+        The game of the step, where somebody has asked for it.
     """
 
     decision: Decision
@@ -176,6 +178,7 @@ class Market:
         strategy = simulation.strategy
         self.decide = RULES[strategy if strategy in RULES else pricing_of(strategy)]().decide
         self.answering: dict[str, list[Answering]] = {}
+        self.game: Game | None = None
         self._grid: tuple[tuple[str, ...], PricedGrid] | None = None
 
     @property
@@ -207,6 +210,7 @@ class Market:
     def set_prices(self) -> None:
         """Ask those that answer to a price what they could do, and set the prices of the step."""
         simulation = self.simulation
+        self.game = None
         self.passive_kwh = simulation.net_kwh.copy()
         self.node_kwh = simulation.meters.node_kwh.copy()
         sources = self._sources()
@@ -272,6 +276,13 @@ def time_of_use_price(simulation: "Simulation") -> float:
 
 def game_of(simulation: "Simulation") -> Game:
     """Return the game of the step as somebody would see it who knows everything."""
+    market = simulation.market
+    if market.game is None:
+        market.game = _game_of(simulation)
+    return market.game
+
+
+def _game_of(simulation: "Simulation") -> Game:
     setting, market = simulation.setting, simulation.market
     kinks = tuple(
         answers_of(market.groups_in(m), fixed)

@@ -26,7 +26,7 @@ from hmesh.runs.world.tariff import market_prices
 type Series = NDArray[np.float64]
 
 
-class Tariff(Protocol):
+class TariffKeys(Protocol):
     """The keys of a tariff that a person states, whichever section holds them."""
 
     @property
@@ -124,13 +124,13 @@ def no_bill(steps: int) -> StatedBill:
 
 
 def stated_bill(
-    tariff: Tariff, scenario: Scenario, calendar: Calendar, place: str, prefix: str
+    tariff: TariffKeys, scenario: Scenario, calendar: Calendar, place: str, prefix: str
 ) -> StatedBill:
     """Return the parts of a bill under a tariff.
 
     Parameters
     ----------
-    tariff : Tariff
+    tariff : TariffKeys
         What the scenario states.
     scenario : Scenario
         The scenario.
@@ -192,7 +192,7 @@ class MonthlyCharges:
     def __init__(
         self,
         demand: list[tuple[TimeBand, float, int, str]],
-        tariff: Tariff,
+        tariff: TariffKeys,
         calendar: Calendar,
         steps: int,
         prefix: str,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hmesh.markets.planner import solve_planner
+from hmesh.markets.planner import planned_prices
 from hmesh.markets.welfare import price_of_anarchy
 from hmesh.runs.world.market import Exchange, planned_game_of
 
@@ -62,7 +62,7 @@ def step_welfare(simulation: "Simulation") -> StepWelfare:
                 valued += group.worth(energy)
         return valued - cost.total(float(feed.generation_kwh(demand[:, None])[0]))
 
-    price = solve_planner(game).community_price.tolist()
+    price = planned_prices(game)[1].tolist()
     best = {
         name: [group.best_kwh(asked) for group, asked in zip(groups, price, strict=True)]
         for name, groups in market.answering.items()

@@ -1,10 +1,12 @@
-"""The tariff of the two-level strategy, where a dataset's market sets it."""
+"""Tariffs that a scenario states, or that the market of a dataset sets."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.tariff_bands import band_prices
+from hmesh.runs.scenarios.economics_section import EnergyTariff
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.dataset_files import load_dataset
 
@@ -52,3 +54,32 @@ def market_prices(
     market = dataset.series["market"]
     prices: NDArray[np.float64] = market.over(column, calendar, scenario.steps)[:, 0]
     return prices, market.place
+
+
+def stated_prices(
+    tariff: EnergyTariff, scenario: Scenario, calendar: Calendar, place: str
+) -> NDArray[np.float64]:
+    """Return the prices of a stated tariff in every step, shape (steps,) [money/kWh].
+
+    Parameters
+    ----------
+    tariff : EnergyTariff
+        The tariff.
+    scenario : Scenario
+        The scenario that states it.
+    calendar : Calendar
+        From steps to dates and hours.
+    place : str
+        The key at which it stands, for errors.
+
+    Raises
+    ------
+    InputError
+        If bands leave a time without a price, or a dataset cannot be used.
+    """
+    if tariff.bands:
+        bands = [(band.band, band.price) for band in tariff.bands]
+        return band_prices(bands, calendar, scenario.steps, f"{place}.bands")
+    assert tariff.dataset is not None
+    prices, _ = market_prices(scenario, calendar, tariff.dataset, tariff.column)
+    return prices

@@ -97,7 +97,7 @@ class SchoolYard:
         plugged = supplied[self.school] & ~((share_of_round > 0) & (self.round_km > 0))
         self.rounds_kwh = rounds_ahead * self.round_km * self.kwh_per_km
         kept = self.rounds_kwh if self.keeps_reserve else 0.0
-        self.limit_kwh = plugged_rating(self.power_kw, self.step_h, plugged * 1.0)
+        self.limit_kwh = plugged_rating(self.power_kw, self.step_h, plugged.astype(np.float64))
         no_end = np.where(plugged, np.inf, 0.0)
         eta_c, eta_d = self.charge_efficiency, self.discharge_efficiency
         self.needs_kwh = most_charge(self.held_kwh, self.greatest_kwh, no_end, eta_c)

@@ -65,6 +65,15 @@ class StorageUnit:
             left_kwh -= given[-1]
         return given
 
+    def from_grid(self, held_kwh: float, passes_kwh: float, level_kwh: float) -> float:
+        """Return what it charges from the grid beside what passes it, to reach a level."""
+        if held_kwh >= level_kwh:
+            return 0.0
+        rated = self.power_kw * self.step_h
+        room = max(self.soc_max * self.capacity_kwh - held_kwh, 0.0)
+        takes = min(room, level_kwh - held_kwh) / self.charge_efficiency
+        return max(min(takes, rated) - passes_kwh, 0.0)
+
     def after(self, held_kwh: float, charge_kwh: float, given_kwh: float) -> float:
         """Return what it holds after a slot: what a plant gives at once passes no store."""
         stored = self.charge_efficiency * max(charge_kwh - given_kwh, 0.0)

@@ -9,24 +9,29 @@ from typing import Any
 _NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def holds(when: Any, local: datetime, holiday: bool) -> bool:
-    """Return whether something with hours, days and season holds at a local time."""
+def day_lies_in(when: Any, day: date, holiday: bool) -> bool:
+    """Return whether a date lies in the season and is of the days of something."""
     if when.season is not None:
         first, last = (tuple(int(part) for part in text.split("-")) for text in when.season)
-        here = (local.month, local.day)
+        here = (day.month, day.day)
         if first <= last and not first <= here <= last:
             return False
         if first > last and last < here < first:
             return False
-    weekend = local.weekday() in (5, 6)
+    weekend = day.weekday() in (5, 6)
     meant = {
         "all": True,
         "holidays": holiday,
         "weekends": weekend or holiday,
         "weekdays": not weekend and not holiday,
-        _NAMES[local.weekday()]: True,
+        _NAMES[day.weekday()]: True,
     }
-    if not any(meant.get(day, False) for day in when.days):
+    return any(meant.get(each, False) for each in when.days)
+
+
+def holds(when: Any, local: datetime, holiday: bool) -> bool:
+    """Return whether something with hours, days and season holds at a local time."""
+    if not day_lies_in(when, local.date(), holiday):
         return False
     if when.hours is None:
         return True

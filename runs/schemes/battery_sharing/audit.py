@@ -15,6 +15,7 @@ from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableRead
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_answers import check_answers
 from hmesh.runs.schemes.battery_sharing.audit_days import check_days
+from hmesh.runs.schemes.battery_sharing.audit_figures import deviations_of_run, economics_of_run
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.step_rows import BATTERY, first_recorded
@@ -124,9 +125,18 @@ class BatteryAudit(SchemeAudit):
         answered = {} if self.answers_of is None else self.answers_of.figures()
         if self.answers_of is not None:
             answered["battery_sharing_response_loss_kwh"] = self._lost_kwh(answered)
+        setting = self.inputs.of_scheme("battery_sharing")
+        drawn = self.charged - self.covered + self.response
+        cost, invests = economics_of_run(
+            self.inputs, self.given, setting, self.hours, drawn,
+            self.of_run.get("battery_capacity_kwh"),
+        )  # fmt: skip
+        total = self.hours["net_kwh"].sum(axis=2)
         return (
-            answered | {"battery_charged_kwh": charged, "battery_bill": bill, **self.by_step},
-            self.of_run | self._deviations(),
+            {**answered, "battery_charged_kwh": charged, "battery_bill": bill}
+            | self.by_step
+            | cost,
+            self.of_run | deviations_of_run(self.inputs, self.given, setting, total) | invests,
         )
 
     def checks(self) -> Iterator[Check]:
@@ -185,18 +195,6 @@ class BatteryAudit(SchemeAudit):
         """Return what every battery exchanges at prices [kWh], of the shape of the columns."""
         answers = self.answers_of
         return np.zeros_like(at["load_kwh"]) if answers is None else answers.exchange_kwh
-
-    def _deviations(self) -> Figures:
-        """Return the standard deviations of the demand of all communities."""
-        total = self.hours["net_kwh"].sum(axis=2)
-        days = self.inputs.calendar.days_of(0, self.inputs.steps)
-        each = [total[days == day] for day in np.unique(days)]
-        within = np.array([load.var(axis=0) for load in each])
-        return {
-            "load_deviation_kwh": np.sqrt(((total - total.mean(axis=0)) ** 2).mean(axis=0)),
-            "load_deviation_daily_mean_kwh": np.sqrt(within).mean(axis=0),
-            "load_deviation_daily_rms_kwh": np.sqrt(within.mean(axis=0)),
-        }
 
     def _from_ledger(self, run: Run) -> None:
         """Take the energies of communities from the payments where buildings tell not all."""

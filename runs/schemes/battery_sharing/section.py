@@ -14,10 +14,21 @@ from hmesh.runs.scenarios.base import (
     above_lowest,
     refuse,
 )
+from hmesh.runs.scenarios.economics_section import BatteryEconomics
 from hmesh.runs.scenarios.price_response_section import PriceResponse
+from hmesh.runs.scenarios.tariff_sections import DaysOfYear
 
 ClockHour = Annotated[float, Field(ge=0, le=24)]
 Window = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
+
+
+class MeasuredDays(DaysOfYear):
+    """Days over which the deviation of the load is taken, for sizes and in the results."""
+
+    highest: Annotated[int, Field(ge=1, le=3660)] | None = Field(
+        default=None,
+        description="only so many of these days, those of the highest energy, or null for all",
+    )
 
 
 class BatterySharing(SchemeSection):
@@ -38,6 +49,10 @@ class BatterySharing(SchemeSection):
     )
     measure: Literal["annual", "daily_rms"] = Field(
         default="annual", description="standard deviation that sizes a battery: from which mean"
+    )
+    measure_days: MeasuredDays | None = Field(
+        default=None,
+        description="days over which it is taken, such as weekdays of a season, or null for all",
     )
     cycle: Literal["full", "free"] = Field(
         default="full", description="whether every day uses the whole battery, or as much as helps"
@@ -63,6 +78,11 @@ class BatterySharing(SchemeSection):
         default=(8.0, 22.0), description="clock hours in which they discharge, [from, to] [h]"
     )
 
+    economics: BatteryEconomics | None = Field(
+        default=None,
+        description="what batteries cost, for their payback and net present value, or null",
+    )
+
     price_response: PriceResponse | None = Field(
         default=None,
         description="what batteries value energy at where what their schedule leaves of them "
@@ -73,6 +93,13 @@ class BatterySharing(SchemeSection):
     def stores_answer(self) -> bool:
         """Whether its stores answer to prices with what their own rule leaves."""
         return self.price_response is not None
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """The dataset whose market sets prices at which energy is valued."""
+        tariff = None if self.economics is None else self.economics.tariff
+        named = None if tariff is None else tariff.dataset
+        return {} if named is None else {named: ("market",)}
 
     @property
     def depth_of_discharge(self) -> float:

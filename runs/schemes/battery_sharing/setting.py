@@ -13,6 +13,7 @@ from hmesh.agents.consumer import Building
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.chance import growth_factor
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.last_digits import descending
 from hmesh.environment.population import Population
 from hmesh.markets.battery_sizing import Sizing
 from hmesh.markets.capacity_allocation import SharedDischarge, allocate_capacity, capacity_rule_kwh
@@ -21,6 +22,7 @@ from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.world.members import Members
 from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.tariff import stated_prices
 
 DAYS_SIZED_FOR = 365
 _FULL_DAY_H = 24.0
@@ -108,6 +110,10 @@ class BatterySetting:
         Name of every building: its community, group and number.
     step_h : float
         Length of a step [h].
+    calendar : Calendar
+        From steps to dates.
+    tariff : array, shape (steps,), or None
+        Prices at which energy is valued, None for those paid [money/kWh].
     """
 
     given: BatterySharing
@@ -116,6 +122,8 @@ class BatterySetting:
     communities: tuple[slice, ...]
     names: tuple[str, ...]
     step_h: float
+    calendar: Calendar
+    tariff: NDArray[np.float64] | None = None
     _windows: dict[bytes, Windows] = field(default_factory=dict)
 
     def windows(self, day: range) -> Windows:
@@ -213,8 +221,41 @@ class BatterySetting:
         return self.windows_of_clock(np.arange(steps, dtype=np.float64) * self.step_h)
 
     @cached_property
+    def measured_days(self) -> list[range] | None:
+        """The days over which the deviation is taken, each with its steps; None for all."""
+        chosen = self.given.measure_days
+        if chosen is None:
+            return None
+        if chosen.highest is not None:
+            return self._sized_for
+        return [day for day in self.forecast.days() if self._lies_in(day)]
+
+    def _lies_in(self, day: range) -> bool:
+        """Return whether the deviation may be taken over a day."""
+        assert self.given.measure_days is not None
+        date = self.calendar.date_of(day.start)
+        return self.given.measure_days.band.on(date, self.calendar.is_holiday(date))
+
+    @cached_property
     def _sized_for(self) -> list[range]:
-        """Return the whole days of 24 hours that batteries are sized for.
+        """The whole days that batteries are sized for: those over which the deviation is taken."""
+        chosen = self.given.measure_days
+        if chosen is None:
+            return self._whole_days
+        days = [day for day in self._whole_days if self._lies_in(day)]
+        if not days:
+            message = "no whole day of the run is among them"
+            allowed = "days and a season that the run reaches"
+            raise InputError([Problem("battery_sharing.measure_days", message, allowed)])
+        if chosen.highest is not None:
+            energy = [sum(float(self.forecast.of_step(at).sum()) for at in day) for day in days]
+            highest = descending(np.array(energy))[: chosen.highest]
+            days = [days[at] for at in sorted(highest.tolist())]
+        return days
+
+    @cached_property
+    def _whole_days(self) -> list[range]:
+        """Return the first year's whole days of 24 hours.
 
         Days on which clocks change, and parts of days at the ends of the run, are left out.
         """
@@ -271,6 +312,10 @@ def make_battery_setting(given: BatterySharing, setting: Setting) -> BatterySett
         for group in members.groups[Building]
         for row in range(group.rows.start, group.rows.stop)
     ]
+    tariff = None
+    if given.economics is not None and given.economics.tariff is not None:
+        place = "battery_sharing.economics.tariff"
+        tariff = stated_prices(given.economics.tariff, scenario, calendar, place)
     return BatterySetting(
         given=given,
         rules=rules,
@@ -278,4 +323,6 @@ def make_battery_setting(given: BatterySharing, setting: Setting) -> BatterySett
         communities=tuple(slice(*both) for both in pairwise(edges)),
         names=tuple(names),
         step_h=scenario.step_h,
+        calendar=calendar,
+        tariff=tariff,
     )

@@ -18,6 +18,7 @@ from hmesh.environment.population import Population
 from hmesh.markets.battery_exchange import Orders, own_load_first
 from hmesh.markets.load_levelling import Windows, level_load
 from hmesh.markets.store_remainder import left_of_schedule
+from hmesh.runs.investment_rows import investment_figures
 from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
@@ -79,6 +80,10 @@ class BatterySharingScheme(Scheme):
         self.nodes = setting.members.nodes[Building]
         self.community = self.batteries["community"].astype(np.intp)
         self.deviation = RunningDeviation()
+        # Days over which it is taken too, where the scenario chooses some.
+        days = self.shared.measured_days
+        self._measured_days = None if days is None else {day.start: day for day in days}
+        self._measured = RunningDeviation()
         self.started_kwh = float(self.batteries["energy_kwh"].sum())
         count = len(self.batteries)
         self.answers: StoreAnswers | None = None
@@ -326,8 +331,19 @@ class BatterySharingScheme(Scheme):
             "battery_unplaced_kwh": float(self.unplaced_kwh.sum()),
             "battery_unfollowed_kwh": float(self.unfollowed_kwh.sum()),
             "battery_bill": float((price * self._of_communities(drawn)).sum()),
+            **self._cost(drawn),
             **answered,
         }
+
+    def _cost(self, drawn_kwh: NDArray[np.float64]) -> dict[str, float]:
+        """Return what batteries pay for energy at the prices that value it, less what they save."""
+        if self.shared.given.economics is None:
+            return {}
+        price, tariff = self.simulation.paid_price(), self.shared.tariff
+        if tariff is not None:
+            price = np.full_like(price, tariff[self.simulation.step_index])
+        drawn = self._of_communities(drawn_kwh + self.response_kwh)
+        return {"battery_running_cost": float((price * drawn).sum())}
 
     def _lost_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
         """Return what batteries lose of an exchange at their plugs [kWh]."""
@@ -366,16 +382,29 @@ class BatterySharingScheme(Scheme):
             exchange = exchange + self.response_kwh
         for bank, rows in zip(self.banks, self.shared.communities, strict=True):
             bank.move(exchange[rows])
-        self.deviation.add(float(self.simulation.net_kwh.sum()), ends_day=ends_day)
+        net = float(self.simulation.net_kwh.sum())
+        self.deviation.add(net, ends_day=ends_day)
+        day = self.shared.forecast.day(self.simulation.step_index)
+        if self._measured_days is not None and day.start in self._measured_days:
+            self._measured.add(net, ends_day=ends_day)
         if ends_day:
             self._exchanged.clear()
 
     def summary(self) -> dict[str, Any]:
         """Return how uneven the load is, the capacity, and what batteries hold more than first."""
         held = float(self.batteries["energy_kwh"].sum())
+        capacity = float(self.batteries["capacity_kwh"].sum())
+        further: dict[str, Any] = {}
+        if self._measured_days is not None:
+            further = {f"measured_{k}": v for k, v in self._measured.summary().items()}
+        if (economics := self.shared.given.economics) is not None:
+            hours = self.setting.scenario.steps * self.shared.step_h
+            price = economics.battery_price_per_kwh
+            further |= investment_figures("battery", economics, price * capacity, hours)
         return {
             **self.deviation.summary(),
-            "battery_capacity_kwh": float(self.batteries["capacity_kwh"].sum()),
+            **further,
+            "battery_capacity_kwh": capacity,
             "battery_stored_change_kwh": held - self.started_kwh,
         }
 
@@ -386,6 +415,7 @@ class BatterySharingScheme(Scheme):
             "plan_kwh": self._plan_kwh,
             "day": None if self._day is None else [self._day.start, self._day.stop],
             "deviation": self.deviation.state(),
+            **({} if self._measured_days is None else {"measured": self._measured.state()}),
             "exchanged": self._exchanged.state(),
         }
 
@@ -399,6 +429,8 @@ class BatterySharingScheme(Scheme):
             if self._plan_kwh.shape[1] != len(self._day):
                 raise ValueError("the plan of a day and its steps differ in length")
         self.deviation = RunningDeviation.restored(state["deviation"])
+        if self._measured_days is not None:
+            self._measured = RunningDeviation.restored(state["measured"])
         self._exchanged.restore(state["exchanged"])
 
 

@@ -14,6 +14,7 @@ from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores, Kn
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -65,6 +66,9 @@ class CommunityStorageAudit(SchemeAudit):
         self.response = np.zeros(hours["net_kwh"].shape)
         if rules.price_response is not None:
             self._read_answers(rules.price_response)
+        # What storages draw by the clock comes to the same as an answer to a price.
+        self.from_grid = self._of_communities(self.tables.storages["grid_kwh"])
+        self.response = self.response + self.from_grid
 
     def _read_answers(self, response: PriceResponse) -> None:
         """Read what storages answer to prices."""
@@ -143,11 +147,20 @@ class CommunityStorageAudit(SchemeAudit):
         there = supplied(self.hours) & np.isin(np.arange(delivered.shape[2]), self.community)
         there &= np.isin(np.arange(delivered.shape[1]), self.used)[:, None]
         price = np.nan_to_num(self.hours["community_price"])
+        charged = []
+        if self.rules.night_charging is not None:
+            charged.append(
+                Payments(
+                    "storage_charging", "storages@{community}", "aggregator@{community}",
+                    self.from_grid, price * self.from_grid, there,
+                )
+            )  # fmt: skip
         return (
             Payments(
                 "shared_storage", "aggregator@{community}", "consumers@{community}",
                 delivered, price * delivered, there,
             ),
+            *charged,
             *([] if self.answers_of is None else [self.answers_of.payments()]),
         )  # fmt: skip
 
@@ -172,6 +185,8 @@ class CommunityStorageAudit(SchemeAudit):
             "storage_credit": (price * delivered).sum(axis=2),
         }
         out = ~supplied(self.hours)[:, :, self.community]
+        if rules.night_charging is not None:
+            figures["storage_grid_kwh"] = self.from_grid.sum(axis=2)
         figures["counts.plants_cut_off"] = spread(out[:, self.used].sum(axis=2))
         demand = self._demand_kwh()
         if demand is not None:
@@ -189,7 +204,30 @@ class CommunityStorageAudit(SchemeAudit):
         final = np.full(shape[1], first)
         if self.used:
             final[self.used] = self._checks().final_kwh().sum(axis=1)
-        return figures, {"storage_final_kwh": final, "storage_change_kwh": final - first}
+        cost, invests = self._economics(delivered)
+        return figures | cost, {
+            "storage_final_kwh": final, "storage_change_kwh": final - first, **invests
+        }  # fmt: skip
+
+    def _economics(self, delivered_kwh: NDArray[np.float64]) -> tuple[Figures, Figures]:
+        """Return what storages pay less what they deliver, and what they cost."""
+        economics = self.rules.economics
+        if economics is None:
+            return {}, {}
+        price = np.zeros(len(self.inputs.strategies))
+        for storage in self.rules.storages:
+            plant = 0.0 if storage.pv_dataset is not None else storage.pv_kw
+            price[self.used] += economics.storage_price_per_kwh * storage.capacity_kwh
+            if economics.pv_price_per_kw is not None:
+                price[self.used] += economics.pv_price_per_kw * plant
+        invests = invested("storage", economics, price, self.inputs)
+        shared: CommunityStorageSetting | None = self.inputs.of_scheme("community_storage")
+        tariff = economics.tariff
+        if shared is None and tariff is not None and not tariff.bands:
+            return {}, invests
+        measured = None if shared is None else shared.tariff
+        at = valued_at(self.inputs, economics, self.hours, measured)
+        return {"storage_running_cost": (at * (self.response - delivered_kwh)).sum(axis=2)}, invests
 
     def checks(self) -> Iterator[Check]:
         """Check the storages, their households and their plans."""
@@ -211,6 +249,7 @@ class CommunityStorageAudit(SchemeAudit):
         yield units.stores(label)
         yield units.spilled(label)
         yield units.limits(label)
+        yield units.from_grid(label, self.inputs)
         yield from self._check_answers()
         if shared is None:
             for name in ("storages: plants generate what the sun gives", "households: as metered"):
@@ -238,7 +277,8 @@ class CommunityStorageAudit(SchemeAudit):
     def _checks(self) -> StorageChecks:
         return StorageChecks(
             self.rules, self.tables.storages, self._supplied_storages(), self.inputs.step_h,
-            0.0 if self.answers_of is None else self.answers_of.exchange_kwh[:, self.used],
+            self.tables.storages["grid_kwh"]
+            + (0.0 if self.answers_of is None else self.answers_of.exchange_kwh[:, self.used]),
         )  # fmt: skip
 
     def _supplied_storages(self) -> NDArray[np.bool_]:

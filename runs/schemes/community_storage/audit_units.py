@@ -122,6 +122,26 @@ class StorageChecks:
         tally.add(np.where(self.supplied, 0.0, np.maximum(charge, delivered)), label)
         return tally.check()
 
+    def from_grid(self, label: Label, inputs: RunInputs) -> Check:
+        """Hold what storages charge from the grid against hours, level and ratings."""
+        tally = Tally("storages: charge from the grid by the clock", EXACT, "of the energy")
+        due = np.zeros_like(self.storages["grid_kwh"])
+        night = self.rules.night_charging
+        if night is not None:
+            first, last = night.hours
+            passes = self.storages["charge_kwh"] - self.storages["delivered_kwh"]
+            for step in range(len(due)):
+                clock = inputs.calendar.hour_of_day(step)
+                inside = (clock - first) % 24 < ((last - first) % 24 or 24)
+                for row, unit in enumerate(storages_of(self.rules, self.step_h)):
+                    for s in np.flatnonzero(inside & self.supplied[step, :, row]).tolist():
+                        due[step, s, row] = unit.from_grid(
+                            float(self.storages["stored_kwh"][step, s, row]),
+                            float(passes[step, s, row]), night.soc * unit.capacity_kwh,
+                        )  # fmt: skip
+        tally.add(relative(self.storages["grid_kwh"], due), label)
+        return tally.check()
+
     def sun(self, label: Label, shared: CommunityStorageSetting, inputs: RunInputs) -> Check:
         """Hold the generation against that of sun and clouds, or what was measured."""
         tally = Tally("storages: plants generate what the sun gives", EXACT, "of the energy")
@@ -147,7 +167,7 @@ class StorageChecks:
             Names of the strategies that use storages.
         """
         tally = Tally("storages: none delivers more than is possible", 0.0, "kWh")
-        if self.rules.grid_charging:
+        if self.rules.grid_charging or self.rules.night_charging is not None:
             tally.tell("the grid may charge them, too")
             return tally.check()
         storage_of = shared.households["storage"]

@@ -27,6 +27,7 @@ def write_storages(writer: RowWriter, storage: "CommunityStorageSharing") -> Non
             "charge_kwh": done.charge_kwh,
             "spilled_kwh": done.spilled_kwh,
             "delivered_kwh": storage.delivered_kwh,
+            "grid_kwh": controllers.grid_kwh,
             "alpha": own["alpha"],
         },
     )

@@ -41,5 +41,6 @@ SCHEME = SchemeDescriptor(
     ),
     live=".live:CommunityStorageLive",
     file_problems=".plants:plant_problems",
+    warnings=".warnings:storage_warnings",
     deciding="hmesh.agents.community_storage:ServedHousehold",
 )

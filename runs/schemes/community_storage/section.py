@@ -16,14 +16,17 @@ from hmesh.runs.scenarios.base import (
     Positive,
     SchemeSection,
     Section,
+    Share,
     above_lowest,
     existing_dataset,
     names_given_twice,
     refuse,
 )
+from hmesh.runs.scenarios.economics_section import StorageEconomics
 from hmesh.runs.scenarios.price_response_section import PriceResponse
 
 CONNECTION = "community-storage"
+ClockHour = Annotated[float, Field(ge=0, le=24)]
 # Where a measured plant stands in a dataset.
 PLANT_TABLES = ("members", "profiles")
 
@@ -184,6 +187,33 @@ class SharedStorage(Section):
     _above_lowest = check("soc_max")(above_lowest)
 
 
+class NightCharging(Section):
+    """When storages charge from the grid by the clock, and how far."""
+
+    hours: Annotated[tuple[ClockHour, ClockHour], AS_TUPLE] = Field(
+        default=(0.0, 6.0),
+        description="clock hours from and to, past midnight where to lies before from [h]",
+    )
+    soc: Share = Field(
+        default=0.5, description="state of charge up to which they charge from the grid [1]"
+    )
+
+    @check("hours")
+    @classmethod
+    def _some_hours(cls, hours: tuple[float, float]) -> tuple[float, float]:
+        if hours[0] == hours[1]:
+            raise refuse(
+                f"the hours begin and end at {hours[0]:g}",
+                allowed="two hours; [0, 24] is the whole day",
+            )
+        return hours
+
+    def holds(self, clock_h: float) -> bool:
+        """Return whether they charge at a time that the clock shows [h]."""
+        first, last = self.hours
+        return first <= clock_h < last if first < last else clock_h >= first or clock_h < last
+
+
 class CommunityStorage(SchemeSection):
     """Storages that communities share, and how they are scheduled on forecasts."""
 
@@ -206,8 +236,9 @@ class CommunityStorage(SchemeSection):
         description="whether the plan is made of forecasts, or of what will be, as in the source",
     )
     stop_when: Literal["left", "delivered"] = Field(
-        default="left",
-        description="whether the allowance settles with the energy left, or that delivered",
+        default="delivered",
+        description="whether the allowance settles with the energy delivered, or that left at the "
+        "end, as in the source",
     )
     tolerance_kwh: Positive = Field(
         default=1e-3, description="change of that energy which counts as none [kWh]"
@@ -233,6 +264,16 @@ class CommunityStorage(SchemeSection):
         default=False,
         description="whether storages may charge from the grid too, where their price_response "
         "makes it worth its price",
+    )
+    night_charging: NightCharging | None = Field(
+        default=None,
+        description="when storages charge from the grid by the clock, at the price of the step, "
+        "or null where they do not",
+    )
+    economics: StorageEconomics | None = Field(
+        default=None,
+        description="what storages and plants cost, for their payback and net present value, or "
+        "null",
     )
     record_households: bool = Field(
         default=True, description="whether every household is written down in every step"
@@ -284,9 +325,15 @@ class CommunityStorage(SchemeSection):
 
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
-        """Datasets that measured plants, and the tables they are read for."""
+        """Datasets that measured plants or set prices, and the tables they are read for."""
         named = (storage.pv_dataset for storage in self.storages)
-        return {dataset: PLANT_TABLES for dataset in named if dataset is not None}
+        used: dict[str, tuple[str, ...]] = {
+            dataset: PLANT_TABLES for dataset in named if dataset is not None
+        }
+        tariff = None if self.economics is None else self.economics.tariff
+        if tariff is not None and tariff.dataset is not None:
+            used[tariff.dataset] = (*used.get(tariff.dataset, ()), "market")
+        return used
 
     def problems(self, members: Mapping[str, tuple[str, ...]]) -> list[Problem]:
         """Return what does not fit the communities.
@@ -326,7 +373,37 @@ class CommunityStorage(SchemeSection):
         if self.grid_charging and self.price_response is None:
             raise refuse(
                 "storages charge from the grid by the price of the step alone",
-                place="grid_charging", allowed="false, or a price_response",
+                place="grid_charging", allowed="false, or a price_response; night_charging charges "
+                "by the clock",
+            )  # fmt: skip
+        if self.night_charging is not None and self.price_response is not None:
+            raise refuse(
+                "storages that answer to prices charge by them, not by the clock",
+                place="night_charging", allowed="null, or no price_response",
+            )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _plants_of_known_size(self) -> Self:
+        priced = self.economics is not None and self.economics.pv_price_per_kw is not None
+        measured = [s.name for s in self.storages if s.pv_dataset is not None]
+        if priced and measured:
+            raise refuse(
+                f"a dataset measured the plant of {measured[0]!r}, whose size it does not state",
+                place="economics.pv_price_per_kw", allowed="null, or plants by pv_kw",
+            )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _charged_within_limits(self) -> Self:
+        if self.night_charging is None:
+            return self
+        lowest = max(storage.soc_min for storage in self.storages)
+        highest = min(storage.soc_max for storage in self.storages)
+        if not lowest < self.night_charging.soc <= highest:
+            raise refuse(
+                f"{self.night_charging.soc:g} lies outside the limits of a storage",
+                place="night_charging.soc", allowed=f"above {lowest:g}, at most {highest:g}",
             )  # fmt: skip
         return self
 

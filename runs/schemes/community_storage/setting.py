@@ -22,6 +22,7 @@ from hmesh.runs.schemes.community_storage.section import CONNECTION, PluginForec
 from hmesh.runs.schemes.community_storage.section import CommunityStorage as Rules
 from hmesh.runs.world.members import make_members
 from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.tariff import stated_prices
 
 STORAGE_COLUMNS = (
     "capacity_kwh", "soc_min", "soc_max", "charge_efficiency", "discharge_efficiency",
@@ -63,6 +64,8 @@ class CommunityStorageSetting:
         Least demand seen in each slot of the clock's day [kWh].
     most_kwh : array, shape (households,)
         Highest demand seen [kWh].
+    tariff : array, shape (steps,), or None
+        Prices at which energy is valued, None for those paid [money/kWh].
     """
 
     def __init__(self, rules: Rules, setting: Setting) -> None:
@@ -97,6 +100,10 @@ class CommunityStorageSetting:
         past = _before(setting, earlier, self.history_slots)
         self.plants = StoragePlants(scenario, rules, earlier, self.history_slots, self.community)
         self._setting = setting
+        self.tariff: NDArray[np.float64] | None = None
+        if rules.economics is not None and rules.economics.tariff is not None:
+            place = "community_storage.economics.tariff"
+            self.tariff = stated_prices(rules.economics.tariff, scenario, calendar, place)
         seen = PilotWorld(past, self.watched)
         slots = range(-self.history_slots, 0)
         self.demand_history_kwh = np.maximum(seen.loads_kwh(0, self.history_slots), 0.0)
@@ -114,6 +121,18 @@ class CommunityStorageSetting:
     def pilot(self) -> PilotWorld:
         """The households lived through ahead of the run."""
         return PilotWorld(self._setting, self.watched)
+
+    @property
+    def investment(self) -> float:
+        """Price of all storages and plants, 0 where the scenario has none [money]."""
+        economics = self.rules.economics
+        if economics is None:
+            return 0.0
+        return sum(
+            economics.storage_price_per_kwh * storage.capacity_kwh
+            + (economics.pv_price_per_kw or 0.0) * (storage.pv_kw if storage.sunlit else 0.0)
+            for storage in self.rules.storages
+        )
 
     def coming_demand_kwh(self, first: int, last: int) -> NDArray[np.float64]:
         """Return what households will use from a step to before another, (steps, households)."""

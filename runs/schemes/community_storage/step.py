@@ -11,6 +11,7 @@ from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.storage_controllers import StorageControllers
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
 from hmesh.markets.allowance_iteration import Iterations
+from hmesh.runs.investment_rows import investment_figures
 from hmesh.runs.schemes.community_storage.pilot_world import loads_of
 from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
 from hmesh.runs.schemes.community_storage.records import (
@@ -136,6 +137,10 @@ class CommunityStorageSharing(Scheme):
             self._begin_day(step)
         least = self.shared.least_kwh[slot_by_clock(self.shared.calendar, step)]
         self.controllers.act(step, self._averages(step), least, self.shared.most_kwh, self.supplied)
+        if (night := self.rules.night_charging) is not None:
+            charges = self.supplied & night.holds(self.shared.calendar.hour_of_day(step))
+            level = night.soc * self.controllers.population["capacity_kwh"]
+            self.controllers.charge_to(np.where(charges, level, 0.0))
         self._draw()
 
     def look_around(self) -> None:
@@ -163,7 +168,7 @@ class CommunityStorageSharing(Scheme):
         done = self.controllers.done
         self.delivered_kwh = done.discharge_kwh.sum(axis=1)
         draw("generation_kwh", shared.community, shared.nodes, -done.charge_kwh)
-        exchanged = done.charge_kwh - self.delivered_kwh
+        exchanged = done.charge_kwh - self.delivered_kwh + self.controllers.grid_kwh
         draw("shared_storage_kwh", shared.community, shared.nodes, exchanged)
 
     def _begin_day(self, step: int) -> None:
@@ -230,12 +235,16 @@ class CommunityStorageSharing(Scheme):
         if self.answers is not None:
             self.answers.pay()
         delivered = self._of_communities(self.delivered_kwh)
+        from_grid = self._of_communities(self.controllers.grid_kwh)
         for m in self.simulation.supplied_communities:
             if m in self.shared.community:
                 name = self.setting.communities[m]
                 price = float(self.simulation.market.decision.community_price[m])
                 aggregator, members = f"aggregator@{name}", f"consumers@{name}"
                 pay(step, "shared_storage", aggregator, members, float(delivered[m]), price)
+                if self.rules.night_charging is not None:
+                    kind, payer = "storage_charging", f"storages@{name}"
+                    pay(step, kind, payer, aggregator, float(from_grid[m]), price)
 
     def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(self.shared.community, values, len(self.setting.communities))
@@ -267,24 +276,37 @@ class CommunityStorageSharing(Scheme):
             "storage_delivered_kwh", "storage_households_kwh", "storage_credit",
         )  # fmt: skip
         if not self.used:
-            return dict.fromkeys(names, 0.0) | {"storage_households_kwh": self._wanted_kwh}
+            further = () if self.rules.economics is None else ("storage_running_cost",)
+            if self.rules.night_charging is not None:
+                further = (*further, "storage_grid_kwh")
+            nothing = dict.fromkeys((*names, *further), 0.0)
+            return nothing | {"storage_households_kwh": self._wanted_kwh}
         done = self.controllers.done
         credit = self.simulation.paid_price() * self._of_communities(self.delivered_kwh)
         answered = {} if self.answers is None else self.answers.sums()
-        return answered | dict(
-            zip(
-                names,
-                (
-                    float(self.controllers.population["generation_kwh"].sum()),
-                    float(done.charge_kwh.sum()),
-                    float(done.spilled_kwh.sum()),
-                    float(self.delivered_kwh.sum()),
-                    float(self.households.population["demand_kwh"].sum()),
-                    float(credit.sum()),
-                ),
-                strict=True,
-            )
+        if self.rules.night_charging is not None:
+            answered = answered | {"storage_grid_kwh": float(self.controllers.grid_kwh.sum())}
+        values = (
+            float(self.controllers.population["generation_kwh"].sum()),
+            float(done.charge_kwh.sum()),
+            float(done.spilled_kwh.sum()),
+            float(self.delivered_kwh.sum()),
+            float(self.households.population["demand_kwh"].sum()),
+            float(credit.sum()),
         )
+        return answered | self._cost() | dict(zip(names, values, strict=True))
+
+    def _cost(self) -> dict[str, float]:
+        """Return what storages pay at the prices that value energy, less what they deliver."""
+        if self.rules.economics is None:
+            return {}
+        price = self.simulation.paid_price()
+        if self.shared.tariff is not None:
+            price = np.full_like(price, self.shared.tariff[self.simulation.step_index])
+        drawn = self._of_communities(self.controllers.grid_kwh - self.delivered_kwh)
+        if self.answers is not None:
+            drawn += self.answers.of_communities()
+        return {"storage_running_cost": float((price * drawn).sum())}
 
     def counts(self) -> dict[str, int]:
         """Count who went short, was not heard or not known of, and plans that did not settle."""
@@ -330,7 +352,12 @@ class CommunityStorageSharing(Scheme):
         """Return what the storages hold at the end, and how much more than at first."""
         held = float(self.controllers.population["energy_kwh"].sum())
         first = float(self.shared.storages["energy_kwh"].sum())
-        return {"storage_final_kwh": held, "storage_change_kwh": held - first}
+        invests: dict[str, float] = {}
+        if (economics := self.rules.economics) is not None:
+            price = self.shared.investment if self.used else 0.0
+            hours = self.setting.scenario.steps * self.setting.scenario.step_h
+            invests = investment_figures("storage", economics, price, hours)
+        return {"storage_final_kwh": held, "storage_change_kwh": held - first, **invests}
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""

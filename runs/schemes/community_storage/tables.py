@@ -14,6 +14,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
         kwh("charge_kwh", "energy of it that is taken in"),
         kwh("spilled_kwh", "energy of it that nobody takes"),
         kwh("delivered_kwh", "energy that its households draw"),
+        kwh("grid_kwh", "energy that it charges from the grid by the clock"),
         whole("alpha", "the allowance leaves 1 / alpha of the least demand"),
     ),
     "storage_households": (

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, one, share
 
@@ -32,7 +33,7 @@ NOTES: Mapping[str, Note] = {
 }
 
 
-def rows(_: Sequence[Totals]) -> list[Row]:
+def rows(every: Sequence[Totals]) -> list[Row]:
     """Return its rows of the summary table."""
     return [
         ("households use [kWh]", lambda t: t["storage_households_kwh"], loss, False),
@@ -40,8 +41,29 @@ def rows(_: Sequence[Totals]) -> list[Row]:
         ("  from the storage [%]", _from_storage, one, False),
         ("plants' energy stored [kWh]", lambda t: t["plant_stored_kwh"], loss, False),
         ("  spilled [kWh]", lambda t: t["plant_spilled_kwh"], loss, False),
+        *_from_grid(every),
         ("households' credit [{currency}]", lambda t: t["storage_credit"], money, False),
+        *_whether_it_pays(every),
     ]
+
+
+def _from_grid(every: Sequence[Totals]) -> list[Row]:
+    """Return what storages charge from the grid by the clock, where they may."""
+    if "storage_grid_kwh" not in every[0]:
+        return []
+    return [("charged from the grid [kWh]", lambda t: t["storage_grid_kwh"], loss, False)]
+
+
+def _whether_it_pays(every: Sequence[Totals]) -> list[Row]:
+    """Return price, payback and net present value of storages, where the scenario has prices."""
+    if "storage_running_cost" not in every[0]:
+        return []
+    return [
+        ("storages save [{currency}]", lambda t: 0.0 - t["storage_running_cost"], money, False),
+        ("price of storages and plants [{currency}]", lambda t: t["storage_investment"], money,
+         False),
+        *investment_rows(every, "storage", "storages' "),
+    ]  # fmt: skip
 
 
 def _from_storage(totals: Totals) -> float | None:

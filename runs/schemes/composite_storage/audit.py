@@ -331,14 +331,10 @@ class CompositeStorageAudit(SchemeAudit):
         more, less = (each[-1].sum(axis=1) for each in self._answered("tank"))
         last = last + devices.cop * (eta_tank * more - less / eta_tank)
         houses = float(setting.houses)
-        of_run: Figures = {}
-        if self.settings.tariff.itemized:
-            years = self.inputs.steps * self.inputs.step_h / 8760.0
-            of_run = {
-                "house_years": np.full(len(self.strategies), years),
-                "house_lifetime_years": np.full(len(self.strategies), self.settings.lifetime_years),
-            }
-        return by_step, of_run | {
+        years = self.inputs.steps * self.inputs.step_h / 8760.0
+        return by_step, {
+            "house_years": np.full(len(self.strategies), years),
+            "house_lifetime_years": np.full(len(self.strategies), self.settings.lifetime_years),
             "house_stored_change_kwh": charged,
             "house_tank_change_kwh": last,
             "house_investment": np.array([setting.investment(s) for s in self.strategies]) * houses,

@@ -1,6 +1,5 @@
 """What houses with storages pay and are paid: a tariff, or the price of their community."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
@@ -20,6 +19,7 @@ from hmesh.runs.scenarios.base import (
     refuse,
 )
 from hmesh.runs.scenarios.money_defaults import money
+from hmesh.runs.scenarios.tariff_of_meters import names_of_fees
 from hmesh.runs.scenarios.tariff_sections import DemandCharge, TariffBand, TariffTier
 from hmesh.runs.schemes.composite_storage.money import MONEY, states_prices
 
@@ -32,7 +32,6 @@ _PRICES = {
     **dict.fromkeys(("feed_in", "feed_in_year", "feed_in_column"), "null"),
 }
 _PARTS = {"fees": "{}", "value_added_tax": "0", "demand_charges": "[]", "tiers": "[]"}
-_FEE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
 class HouseTariff(Section):
@@ -115,14 +114,7 @@ class HouseTariff(Section):
     @check("fees")
     @classmethod
     def _names(cls, fees: dict[str, float]) -> dict[str, float]:
-        problems = [
-            Problem(name, f"{name!r} is no name of a fee", "small letters, digits and _")
-            for name in fees
-            if not _FEE.fullmatch(name) or name in ("energy", "base", "demand", "tier", "feed_in")
-        ]
-        if problems:
-            raise InputError(problems)
-        return fees
+        return dict(names_of_fees(fees))
 
     @model_validator(mode="before")
     @classmethod

@@ -54,6 +54,7 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     price_tables=".money:price_tables",
     size_note=".size:size_note",
+    pays="house",
     prosumer_part=ProsumerPart("house", "houses", ".section:StorageHouseGroup"),
     deciding="hmesh.agents.storage_household:HomeEnergyManager",
 )

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
-from hmesh.environment.cloudiness import clearness
 from hmesh.environment.demand import LoadTable, read_loads
+from hmesh.environment.drawn_generation import Sky, drawn_generation
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.house_profiles import Need, house_need
 from hmesh.environment.streams import Streams
-from hmesh.environment.sunshine import ClearSky, Orientation
+from hmesh.environment.sunshine import Orientation
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.composite_storage.section import (
     CompositeStorage,
@@ -149,19 +149,11 @@ class HouseSources:
         where = self.scenario.location
         assert where is not None
         modules = Orientation(roof.tilt, roof.azimuth, roof.performance_ratio)
-        sky = ClearSky(self.calendar, where.latitude, where.longitude, where.altitude_m, [modules])
-        clear = np.concatenate([sky.generation_kwh(step) for step in range(steps)])
-        day = self.calendar.days_of(0, steps)
-        # Houses of a community stand under one sky.
-        normal = np.array(
-            [
-                self.streams.generator("daily clearness", group.community, d).standard_normal()
-                for d in range(int(day[-1]) + 1)
-            ]
-        )
-        shares = clearness(normal, roof.clearness, roof.clearness_deviation)
-        generated: Series = roof.pv_kw * clear * shares[day]
-        return [generated]
+        sky = Sky(
+            group.community, where.latitude, where.longitude, where.altitude_m, roof.clearness,
+            roof.clearness_deviation,
+        )  # fmt: skip
+        return [drawn_generation(roof.pv_kw, sky, modules, self.calendar, steps, self.streams)]
 
     def _measured(
         self, source: HouseNeed | HousePhotovoltaics, place: str, *, generation: bool

@@ -389,13 +389,9 @@ class CompositeStorageHouses(Scheme):
         """Return what storages hold more than at first, and what they cost."""
         columns, setting = self.houses.columns, self.setting
         stored = columns.batteries["energy_kwh"].sum() - self._first_energy
-        stated: dict[str, Any] = {}
-        if setting.settings.tariff.itemized:
-            stated = {
-                "house_years": setting.steps * setting.step_h / YEAR_H,
-                "house_lifetime_years": setting.settings.lifetime_years,
-            }
-        return stated | {
+        return {
+            "house_years": setting.steps * setting.step_h / YEAR_H,
+            "house_lifetime_years": setting.settings.lifetime_years,
             "house_stored_change_kwh": float(stored),
             "house_tank_change_kwh": float(columns.tanks["heat_kwh"].sum()),
             "house_investment": setting.investment(self.strategy) * setting.houses,

@@ -21,7 +21,7 @@ from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
-from hmesh.runs.schemes.vehicles.audit_trips import Travel
+from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
 
 AT_BOUND = 1e-9
 
@@ -105,8 +105,7 @@ class VehicleAudit:
         self,
         first: int,
         rows: Columns,
-        where: NDArray[np.int64],
-        km: NDArray[np.float64],
+        where: Whereabouts,
         travel: Travel | None,
     ) -> None:
         """Check some steps.
@@ -117,9 +116,8 @@ class VehicleAudit:
             The first of them.
         rows
             Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
-        where, km
-            Where the trips have every vehicle, -1 on the road, and how far it drives [km], of
-            shape (steps, vehicles).
+        where
+            Where the trips have every vehicle, and how far it drives.
         travel
             What the trips of the scenario come to, None where they are not known.
         """
@@ -128,11 +126,12 @@ class VehicleAudit:
         for name in ("lam", "theta"):
             off = np.abs(rows[name] - self._fleet[name])
             self._worth.add(np.where(there, off, 0.0), label, first)
-        self._where.add((rows["community"] != where[:, None]).astype(np.float64), label, first)
-        self._km.add(np.abs(rows["driven_km"] - km[:, None]), label, first)
-        self._plugs(first, rows, label)
-        self._batteries(first, rows, label)
-        self._bounds_met(first, rows, travel, label)
+        elsewhere = rows["community"] != where.community[:, None]
+        self._where.add(elsewhere.astype(np.float64), label, first)
+        self._km.add(np.abs(rows["driven_km"] - where.km[:, None]), label, first)
+        self._plugs(first, rows, where, label)
+        at_plug = self._batteries(first, rows, where, label)
+        self._bounds_met(first, rows, at_plug, travel, label)
         self._decisions(first, rows, travel)
         self._sum_up(first, rows, travel)
 
@@ -153,39 +152,44 @@ class VehicleAudit:
                 tally.tell(self.inputs.not_all_recorded)
         return [*(tally.check() for tally in tallies), *self._sums()]
 
-    def _plugs(self, first: int, rows: Columns, label: Label) -> None:
+    def _plugs(self, first: int, rows: Columns, where: Whereabouts, label: Label) -> None:
         """Check who is plugged in, and at which price."""
         here = slice(first, first + len(rows["price"]))
         # Nowhere is -1, the last place, which is always out and has no price.
         out = np.pad(self._feeders_out[here], ((0, 0), (0, 1)), constant_values=True)
-        where = rows["community"] % out.shape[1]
-        no_supply = np.take_along_axis(out[:, None], where, axis=2)
+        place = rows["community"] % out.shape[1]
+        no_supply = np.take_along_axis(out[:, None], place, axis=2)
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
-        plugged = ~(no_supply | no_charger)
-        self._plugged.add(np.abs(rows["plugged"] - plugged), label, first)
-        self._plugged.add(np.abs(rows["plugged_part"] - plugged), label, first)
+        part = np.where(no_supply | no_charger, 0.0, where.parked[:, None])
+        self._plugged.add(np.abs(rows["plugged"] - (part > 0)), label, first)
+        self._plugged.add(np.abs(rows["plugged_part"] - part), label, first)
         asked = np.pad(
             self._hours["community_price"][here],
             ((0, 0), (0, 0), (0, 1)),
             constant_values=np.nan,
         )
-        due = np.where(rows["plugged"] == 1, np.take_along_axis(asked, where, axis=2), np.nan)
+        due = np.where(rows["plugged"] == 1, np.take_along_axis(asked, place, axis=2), np.nan)
         neither = np.isnan(due) & np.isnan(rows["price"])
         self._price.add(np.where(neither, 0.0, np.abs(rows["price"] - due)), label, first)
 
-    def _batteries(self, first: int, rows: Columns, label: Label) -> None:
-        """Follow what is stored from step to step."""
+    def _batteries(
+        self, first: int, rows: Columns, where: Whereabouts, label: Label
+    ) -> NDArray[np.float64]:
+        """Follow what is stored from step to step; return what each holds when plugged in [kWh]."""
         fleet = self._fleet
         capacity = fleet["capacity_kwh"]
         stored = rows["soc"] * capacity
         self._soc.add(np.maximum(np.maximum(-rows["soc"], rows["soc"] - 1.0), 0.0), label, first)
         wanted = rows["driven_km"] * fleet["consumption_kwh_per_km"]
-        used = np.minimum(wanted, stored)
-        self._unmet.add(np.abs(rows["unmet_kwh"] - (wanted - used)), label, first)
+        way_there = where.km_before[:, None] * fleet["consumption_kwh_per_km"]
+        at_plug = np.maximum(stored - way_there, 0.0)
         after = held_after(
-            stored, rows["energy_kwh"], fleet["charge_efficiency"], fleet["discharge_efficiency"]
+            at_plug, rows["energy_kwh"], fleet["charge_efficiency"], fleet["discharge_efficiency"]
         )
-        after -= used
+        way_back = np.maximum(wanted - way_there, 0.0)
+        unmet = np.maximum(way_there - stored, 0.0) + np.maximum(way_back - after, 0.0)
+        self._unmet.add(np.abs(rows["unmet_kwh"] - unmet), label, first)
+        after = np.maximum(after - way_back, 0.0)
         before = np.concatenate((self.stored_kwh[None], after[:-1]))
         there = self._there(first, rows)
         already = self.inputs.there[first - 1] if first else 0
@@ -195,14 +199,22 @@ class VehicleAudit:
         ]
         self._store.add(np.abs(stored - before) / capacity, label, first)
         self.stored_kwh = after[-1].copy()
-        usable = stored - fleet["soc_min"] * capacity
+        usable = at_plug - fleet["soc_min"] * capacity
         self._bounds.add(np.abs(rows["usable_kwh"] - usable) / capacity, label, first)
+        return at_plug
 
     def _there(self, first: int, rows: Columns) -> NDArray[np.int64]:
         """Return how many vehicles there are in some steps."""
         return self.inputs.there[first : first + len(rows["soc"])]
 
-    def _bounds_met(self, first: int, rows: Columns, travel: Travel | None, label: Label) -> None:
+    def _bounds_met(
+        self,
+        first: int,
+        rows: Columns,
+        stored: NDArray[np.float64],
+        travel: Travel | None,
+        label: Label,
+    ) -> None:
         """Work out bounds anew, and hold them and the exchange against them.
 
         Where the energy of the next trip is kept back and that trip is not known, only the upper
@@ -213,14 +225,13 @@ class VehicleAudit:
         rated = plugged_rating(fleet["power_kw"], step_h, part)
         given = plugged_rating(fleet["v2g_kw"], step_h, part)
         capacity = fleet["capacity_kwh"]
-        stored = rows["soc"] * capacity
         reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
         kept = fleet["soc_min"] * capacity + reserve
         lower = -most_discharge(stored, kept, given, fleet["discharge_efficiency"])
         upper = most_charge(stored, fleet["soc_max"] * capacity, rated, fleet["charge_efficiency"])
         for points, mine in self._curves:
             into = fleet["charge_efficiency"][mine] / capacity[mine]
-            soc = rows["soc"][..., mine]
+            soc = stored[..., mine] / capacity[mine]
             filled = most_along_curve(points, soc, rated[..., mine] * into)
             upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
         self.owned.add(rows, lower, upper)

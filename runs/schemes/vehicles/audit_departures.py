@@ -8,7 +8,7 @@ from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
-from hmesh.runs.schemes.vehicles.audit_trips import Travel
+from hmesh.runs.schemes.vehicles.audit_trips import MS_PER_H, Travel, Whereabouts
 
 # Less than this is no energy that anybody misses [kWh].
 NOTHING = 1e-9
@@ -41,7 +41,9 @@ class DepartureAudit:
         if inputs.setting is None:
             self._who.tell(FILE_GONE)
 
-    def block(self, first: int, last: int, rows: Columns, travel: Travel | None) -> None:
+    def block(
+        self, first: int, last: int, rows: Columns, where: Whereabouts, travel: Travel | None
+    ) -> None:
         """Check some steps.
 
         Parameters
@@ -50,6 +52,8 @@ class DepartureAudit:
             Steps from the first to before the last; blocks follow each other.
         rows
             Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
+        where
+            Where the trips have every vehicle, and how far it drives.
         travel
             What the trips of the scenario come to, None where they are not known.
         """
@@ -62,12 +66,17 @@ class DepartureAudit:
             raise DamagedTableError("departures", "a row belongs to no step, strategy or vehicle")
         fleet, at = self._fleet, (step - first, strategy, vehicle)
         capacity = fleet["capacity_kwh"][vehicle]
-        held = held_after(
-            rows["soc"][at] * capacity,
+        stored = rows["soc"][at] * capacity
+        used, before = fleet["consumption_kwh_per_km"][vehicle], where.km_before[at[0], vehicle]
+        exchanged = held_after(
+            np.maximum(stored - before * used, 0.0),
             rows["energy_kwh"][at],
             fleet["charge_efficiency"][vehicle],
             fleet["discharge_efficiency"][vehicle],
         )
+        so_far, after = self._departures(step, strategy, vehicle, where)
+        held = np.where(after, exchanged - (so_far - before) * used, stored - so_far * used)
+        held = np.maximum(held, 0.0)
         wanted = fleet["wanted_kwh"][vehicle] + fleet["soc_min"][vehicle] * capacity
         lacks = np.maximum(wanted - held, 0.0)
         label = self._label(step, vehicle)
@@ -77,6 +86,25 @@ class DepartureAudit:
         np.add.at(self.short_kwh, (step, strategy), lacks)
         if travel is not None:
             self._compare(first, last, step, strategy, vehicle, travel)
+
+    def _departures(
+        self,
+        step: NDArray[np.int64],
+        strategy: NDArray[np.int64],
+        vehicle: NDArray[np.int64],
+        where: Whereabouts,
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return how far each has driven in the step by then, and whether it has left its plug."""
+        seen: dict[tuple[int, int, int], int] = {}
+        so_far, after = np.full(len(step), np.nan), np.zeros(len(step), dtype=np.bool_)
+        rows = zip(step.tolist(), strategy.tolist(), vehicle.tolist(), strict=True)
+        for row, (now, under, who) in enumerate(rows):
+            number = seen.get((now, under, who), 0)
+            seen[now, under, who] = number + 1
+            trips = where.departures.get((now, who), [])
+            if number < len(trips):
+                so_far[row], after[row] = trips[number]
+        return so_far, after
 
     def _compare(
         self,
@@ -91,7 +119,8 @@ class DepartureAudit:
         count = len(self._fleet["miss_weight"])
         trips = travel.trips["vehicle"].astype(int)
         wanting = self._fleet["miss_weight"][trips] > 0.0
-        departs = np.floor(travel.trips["departs"][wanting]).astype(int) - first
+        step_ms = self.inputs.step_h * MS_PER_H
+        departs = np.floor(travel.trips["departs"][wanting] / step_ms + 1e-9).astype(int) - first
         due = np.zeros((last - first, count))
         np.add.at(due, (departs, trips[wanting]), 1.0)
         for s, name in enumerate(self.inputs.strategies):

@@ -92,10 +92,10 @@ class VehicleSchemeAudit(SchemeAudit):
         """Check some steps of the vehicles."""
         rows = read_vehicles(self._reader, self.inputs, self._fleet, first, last)
         travel = None if self._given is None else self._given.block(first, last)
-        where, km = self.traffic.block(first, last, rows["community"][:, 0], travel)
-        self.vehicles.add(first, rows, where, km, travel)
+        where = self.traffic.block(first, last, rows["community"][:, 0], travel)
+        self.vehicles.add(first, rows, where, travel)
         if self.departures is not None:
-            self.departures.block(first, last, rows, travel)
+            self.departures.block(first, last, rows, where, travel)
         self._rows, self._first = rows, first
 
     def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:

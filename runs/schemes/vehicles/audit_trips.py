@@ -1,7 +1,7 @@
 """Where every vehicle has to be: by the trips written down, and by those of the scenario."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +9,39 @@ from numpy.typing import NDArray
 from hmesh.environment.clock import Clock
 from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.reference.whereabouts import Trip, whereabouts
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
 ON_THE_ROAD = -1
+MS_PER_H = 3_600_000
 _TRIP = ("vehicle", "departs", "arrives", "origin", "destination", "km")
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the recorded vehicles are in some steps, each of shape (steps, vehicles).
+
+    Attributes
+    ----------
+    community
+        Where each is parked longest in the step, -1 on the road or not yet there.
+    parked
+        Part of the step in which it is parked there.
+    km, km_before
+        How far it drives, and how far of it before it leaves that place for the last time [km].
+    departures
+        By step and vehicle, for each trip that begins then how far it has driven in the step [km],
+        and whether it has left that place for the last time.
+    """
+
+    community: NDArray[np.int64]
+    parked: NDArray[np.float64]
+    km: NDArray[np.float64]
+    km_before: NDArray[np.float64]
+    departures: dict[tuple[int, int], list[tuple[float, bool]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +57,7 @@ class Travel:
     reserve_kwh
         Energy kept back for the next trip [kWh], shape (steps, vehicles).
     trips
-        The trips that depart, as rows of trips.parquet with steps for times.
+        The trips that depart, as rows of trips.parquet with moments for times [ms].
     counts
         What became of trips and fleet, each of shape (steps,).
     """
@@ -82,7 +108,7 @@ class ScenarioTravel:
             for departed in self._traffic.departed:
                 batch = departed.where(departed.vehicles < recorded)
                 columns = (
-                    batch.vehicles, batch.departs_step, batch.arrives_step, batch.origin,
+                    batch.vehicles, batch.departs_ms, batch.arrives_ms, batch.origin,
                     batch.destination, batch.km,
                 )  # fmt: skip
                 for name, values in zip(_TRIP, columns, strict=True):
@@ -126,7 +152,7 @@ class TrafficAudit:
 
     def block(
         self, first: int, last: int, seen: NDArray[np.int64], travel: Travel | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    ) -> Whereabouts:
         """Return where the recorded vehicles are in some steps, and how far they drive.
 
         Parameters
@@ -137,14 +163,6 @@ class TrafficAudit:
             Where vehicles.parquet has each vehicle, shape (last - first, recorded).
         travel
             What the trips of the scenario come to, None where they are not known.
-
-        Returns
-        -------
-        where
-            Community of each vehicle, -1 on the road or not yet there, shape
-            (last - first, recorded).
-        km
-            Distance [km], of the same shape.
         """
         new = self._departing(first, last)
         where = seen if travel is None else travel.where
@@ -156,8 +174,10 @@ class TrafficAudit:
             off, label = _unlike(new, travel.trips, self.inputs)
             self._as_given.add(off, label, None)
         there = np.arange(self.inputs.recorded) < self.inputs.there[first:last, None]
-        where, km = self._drive(new, first, last, joining)
-        return np.where(there, where, ON_THE_ROAD), km
+        found = self._follow(new, first, last, joining)
+        found.community[~there] = ON_THE_ROAD
+        found.parked[~there] = 0.0
+        return found
 
     def checks(self) -> list[Check]:
         """Return what was found."""
@@ -168,9 +188,12 @@ class TrafficAudit:
     def _departing(self, first: int, last: int) -> Columns:
         step_h = self.inputs.step_h
         rows = self._reader.before("departs", last * step_h - 1e-6)
-        rows |= {name: _whole_steps(rows[name], step_h) for name in ("departs", "arrives")}
+        # Times are written in whole milliseconds.
+        rows |= {
+            name: np.rint(rows[name] * MS_PER_H).astype(np.int64) for name in ("departs", "arrives")
+        }
         wrong = (
-            (rows["departs"] < first)
+            (rows["departs"] < self._moment(first))
             | (rows["arrives"] <= rows["departs"])
             | (rows["vehicle"] < 0)
             | (rows["vehicle"] >= self.inputs.recorded)
@@ -178,14 +201,15 @@ class TrafficAudit:
         if wrong.any():
             row = int(np.argmax(wrong))
             told = ", ".join(f"{name} {rows[name][row]}" for name in _TRIP[:3])
-            raise DamagedTableError("trips", f"a trip that cannot be, in steps: {told}")
+            raise DamagedTableError("trips", f"a trip that cannot be, in ms: {told}")
         return rows
 
     def _begin(self, where: NDArray[np.int64], new: Columns) -> None:
         """Park the vehicles where they were before the run's first trips."""
         parked = where.copy()
-        first, row = np.unique(new["vehicle"], return_index=True)
-        away = parked[first] < 0
+        first, row = _firsts(new)
+        # Where it drives in the first step, a vehicle may be parked longest where it arrives.
+        away = (parked[first] < 0) | (new["departs"][row] < self._moment(1))
         parked[first[away]] = new["origin"][row[away]]
         self._parked, self._bound_for = parked, parked.copy()
         self._under_way = {name: values[:0] for name, values in new.items()}
@@ -199,10 +223,12 @@ class TrafficAudit:
         steps = np.searchsorted(there, vehicles, side="right") - first
         places = where[steps, vehicles]
         # Who sets out at once was where the trip begins.
-        driven, row = np.unique(new["vehicle"], return_index=True)
+        driven, row = _firsts(new)
         origin = np.full(self.inputs.recorded, -1)
-        origin[driven] = new["origin"][row]
-        places = np.where(places < 0, origin[vehicles], places)
+        departs = np.full(self.inputs.recorded, self._moment(last))
+        origin[driven], departs[driven] = new["origin"][row], new["departs"][row]
+        joined = np.array([self._moment(first + int(step) + 1) for step in steps], dtype=np.int64)
+        places = np.where((places < 0) | (departs[vehicles] < joined), origin[vehicles], places)
         self._bound_for[vehicles] = places
         return vehicles, steps, places
 
@@ -221,38 +247,63 @@ class TrafficAudit:
         self._connected.add(apart, label, None)
         self._bound_for[vehicle[closes]] = destination[closes]
 
-    def _drive(
+    def _follow(
         self,
         new: Columns,
         first: int,
         last: int,
         joining: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    ) -> Whereabouts:
+        """Follow the vehicles one by one where trips touch a step; the others stay there."""
         assert self._parked is not None
         trips = {name: np.concatenate((self._under_way[name], new[name])) for name in new}
+        begins = [self._moment(step) for step in range(first, last + 1)]
+        touched: list[dict[int, list[Trip]]] = [{} for _ in range(first, last)]
+        names = ("vehicle", "departs", "arrives", "destination", "km")
+        order = np.lexsort((trips["departs"], trips["vehicle"]))
+        for vehicle, departs, arrives, destination, km in zip(
+            *(trips[name][order].tolist() for name in names), strict=True
+        ):
+            trip = Trip(departs, arrives, int(destination), km)
+            earliest = max(bisect_right(begins, departs) - 1, 0)
+            for step in range(earliest, min(bisect_right(begins, arrives), last - first)):
+                touched[step].setdefault(int(vehicle), []).append(trip)
         shape = last - first, self.inputs.recorded
-        km, driving = np.zeros(shape), np.zeros(shape, dtype=bool)
-        begins = np.maximum(trips["departs"], first)
-        lasts = np.minimum(trips["arrives"], last) - begins
-        vehicle = np.repeat(trips["vehicle"], lasts)
-        step = np.arange(lasts.sum()) - np.repeat(np.cumsum(lasts) - lasts, lasts)
-        step += np.repeat(begins - first, lasts)
-        each_km = trips["km"] / (trips["arrives"] - trips["departs"])
-        np.add.at(km, (step, vehicle), np.repeat(each_km, lasts))
-        driving[step, vehicle] = True
-        # The last arrival so far is where a vehicle is parked.
-        arriving = trips["arrives"] < last
-        arrival = np.full(shape, -1, dtype=np.int64)
-        arrival[0] = self._parked
-        joined, joins_in, places = joining
-        arrival[joins_in, joined] = places
-        in_step = trips["arrives"][arriving] - first
-        arrival[in_step, trips["vehicle"][arriving]] = trips["destination"][arriving]
-        for before, now in pairwise(arrival):
-            np.copyto(now, before, where=now < 0)
-        self._parked = arrival[-1].copy()
-        self._under_way = {name: values[~arriving] for name, values in trips.items()}
-        return np.where(driving, ON_THE_ROAD, arrival), km
+        found = Whereabouts(
+            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape), {}
+        )
+        joins: list[list[tuple[int, int]]] = [[] for _ in range(first, last)]
+        for vehicle, step, place in zip(*(each.tolist() for each in joining), strict=True):
+            joins[step].append((vehicle, place))
+        for step in range(last - first):
+            for vehicle, place in joins[step]:
+                self._parked[vehicle] = place
+            found.community[step] = self._parked
+            begin, end = begins[step], begins[step + 1]
+            for vehicle, its in touched[step].items():
+                told = whereabouts(int(self._parked[vehicle]), its, begin, end)
+                found.community[step, vehicle] = told.community
+                found.parked[step, vehicle] = told.parked_ms / (end - begin)
+                found.km[step, vehicle], found.km_before[step, vehicle] = told.km, told.km_before
+                if told.departures:
+                    found.departures[first + step, vehicle] = told.departures
+                self._parked[vehicle] = told.place
+        found.parked[found.community < 0] = 0.0
+        self._under_way = {
+            name: values[trips["arrives"] >= begins[-1]] for name, values in trips.items()
+        }
+        return found
+
+    def _moment(self, step: int) -> int:
+        """Return when a step begins [ms]."""
+        return round(step * self.inputs.step_h * MS_PER_H)
+
+
+def _firsts(trips: Columns) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Return the vehicles of trips, and the row of the first trip of each."""
+    order = np.lexsort((trips["departs"], trips["vehicle"]))
+    vehicles, row = np.unique(trips["vehicle"][order], return_index=True)
+    return vehicles, order[row]
 
 
 def _unlike(
@@ -274,16 +325,10 @@ def _unlike(
 
 
 def _trip_label(
-    vehicle: NDArray[np.number], departs: NDArray[np.number], inputs: VehicleRunInputs
+    vehicle: NDArray[np.number], departs_ms: NDArray[np.number], inputs: VehicleRunInputs
 ) -> Label:
-    return lambda place: (
-        f"vehicle {int(vehicle[place[0]])}, departs in {inputs.places.step(int(departs[place[0]]))}"
-    )
+    def label(place: tuple[int, ...]) -> str:
+        step = int(departs_ms[place[0]] / (inputs.step_h * MS_PER_H))
+        return f"vehicle {int(vehicle[place[0]])}, departs in {inputs.places.step(step)}"
 
-
-def _whole_steps(hours: NDArray[np.float64], step_h: float) -> NDArray[np.int64]:
-    """Return the steps that start at hours since the start of the run, -1 where none does."""
-    steps = np.rint(hours / step_h)
-    # Times are written in whole milliseconds.
-    near = np.abs(steps * step_h - hours) <= 1e-6
-    return np.where(near & (steps >= 0), steps, -1).astype(np.int64)
+    return label

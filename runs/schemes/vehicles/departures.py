@@ -26,7 +26,8 @@ class Departing:
     vehicles : array of int, shape (n,)
         Their rows.
     wanted_kwh, held_kwh : array, shape (n,)
-        Stored energy that each wants, and has once it has exchanged what it does in the step [kWh].
+        Stored energy that each wants, and has as it sets out [kWh]: where it leaves its plug of the
+        step, what it exchanges there in it included.
     """
 
     vehicles: NDArray[np.intp]
@@ -50,14 +51,20 @@ def departing_of(sharing: "VehicleSharing") -> Departing | None:
         return None
     fleet = sharing.fleet.population
     weight = fleet["miss_weight"]
-    batches = [batch.vehicles for batch in sharing.traffic.departed]
-    rows = np.concatenate([np.empty(0, dtype=np.intp), *batches])
-    rows = np.sort(rows[weight[rows] > 0.0])
-    held = charged(
-        fleet["energy_kwh"][rows],
+    out = sharing.traffic.setting_out
+    wanting = weight[out.vehicles] > 0.0
+    rows, so_far, after = out.vehicles[wanting], out.km_so_far[wanting], out.after_plug[wanting]
+    used, before = fleet["consumption_kwh_per_km"][rows], fleet["km_before_plug"][rows]
+    exchanged = charged(
+        sharing.fleet.energy_at_plug_kwh(rows),
         sharing.exchange_kwh()[rows],
         fleet["charge_efficiency"][rows],
         fleet["discharge_efficiency"][rows],
     )
+    held = np.where(
+        after,
+        exchanged - (so_far - before) * used,
+        fleet["energy_kwh"][rows] - so_far * used,
+    )
     least = fleet["soc_min"][rows] * fleet["capacity_kwh"][rows]
-    return Departing(rows, fleet["wanted_kwh"][rows] + least, held)
+    return Departing(rows, fleet["wanted_kwh"][rows] + least, np.maximum(held, 0.0))

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from hmesh.environment.traffic import ABSENT, ON_THE_ROAD
+from hmesh.environment.moments import step_moment
+from hmesh.environment.traffic import ABSENT
 from hmesh.environment.trips import TripBatch
 from hmesh.runs.live.chart_style import amount
 from hmesh.runs.live.readings import Reading, Roads, SchemeLive
@@ -57,14 +58,15 @@ class VehicleRoads(Roads):
     def read(self, scheme: VehicleSharing) -> OnTheRoad:
         """Return where the vehicles are in the step that is now, which must follow the last read.
 
-        A trip is known to the step. Within it the vehicles of a road are spread over what they
-        drive in the step.
+        Each vehicle is shown at a moment of its own within the step, so that those of a road are
+        spread over what they drive in it.
         """
         step, fleet = scheme.simulation.step_index, scheme.fleet.population
+        begin_ms, end_ms = (step_moment(k, scheme.simulation.step_h) for k in (step, step + 1))
         self._under_way = [
             batch
             for batch in (*self._under_way, *scheme.traffic.departed)
-            if np.any(np.asarray(batch.arrives_step) > step)
+            if np.any(np.asarray(batch.arrives_ms) > begin_ms)
         ]
         here = np.full((len(fleet), 2), np.nan)
         for batch in self._under_way:
@@ -72,14 +74,15 @@ class VehicleRoads(Roads):
             begin, end, origin, destination = (
                 np.broadcast_to(part, rows.shape)
                 for part in (
-                    batch.departs_step, batch.arrives_step, batch.origin, batch.destination
+                    batch.departs_ms, batch.arrives_ms, batch.origin, batch.destination
                 )
             )  # fmt: skip
-            done = (step + (rows * _SPREAD) % 1.0 - begin) / (end - begin)
+            at_ms = begin_ms + (rows * _SPREAD) % 1.0 * (end_ms - begin_ms)
+            done = (at_ms - begin) / (end - begin)
             now = (done >= 0) & (done <= 1)
             here[rows[now]] = self._along(origin[now], destination[now], done[now])
-        shown = np.flatnonzero((fleet["community"] == ON_THE_ROAD) & np.isfinite(here[:, 0]))
-        vehicles = len(scheme.on_the_road)
+        shown = np.flatnonzero(np.isfinite(here[:, 0]))
+        vehicles = len(shown)
         each = max(-(-len(shown) // MOST_DOTS), 1)
         dots = shown[::each]
         soc = fleet["energy_kwh"][dots] / fleet["capacity_kwh"][dots]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import usable_kwh
+from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.trips import Whole
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
@@ -79,7 +80,7 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
     fleet = vehicles.fleet.population
     where: NDArray[np.int16] = fleet["community"][rows]
     prices = np.append(simulation.market.decision.community_price, np.nan)
-    energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
+    energy: NDArray[np.float64] = vehicles.fleet.energy_at_plug_kwh(rows)
     part = vehicles.fleet.plugged_part[rows]
     plugged = part > 0
     lower, upper = vehicles.fleet.exchange_bounds(rows, energy, part)
@@ -88,7 +89,8 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
             there = parked.rows < recorded
             lower[parked.rows[there]] = parked.lower_kwh[there]
             upper[parked.rows[there]] = parked.upper_kwh[there]
-    _, unmet = vehicles.fleet.driving_kwh(np.arange(recorded))
+    exchange = vehicles.exchange_kwh()[rows]
+    _, unmet = vehicles.fleet.driven(rows, exchange)
     write_rows(
         writer,
         vehicles,
@@ -96,9 +98,9 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
         {
             "vehicle": np.arange(recorded),
             "community": Coded(where, setting.communities),
-            "soc": energy / fleet["capacity_kwh"][rows],
+            "soc": fleet["energy_kwh"][rows] / fleet["capacity_kwh"][rows],
             "usable_kwh": usable_kwh(energy, fleet["capacity_kwh"][rows], fleet["soc_min"][rows]),
-            "energy_kwh": vehicles.exchange_kwh()[rows],
+            "energy_kwh": exchange,
             "min_kwh": lower,
             "max_kwh": upper,
             "lam": fleet["lam"][rows],
@@ -133,8 +135,8 @@ def write_trips(writer: RowWriter, vehicles: "VehicleSharing") -> None:
             "trips",
             {
                 "vehicle": rows,
-                "departs": batch.departs_step * simulation.step_h,
-                "arrives": batch.arrives_step * simulation.step_h,
+                "departs": batch.departs_ms / MS_PER_H,
+                "arrives": batch.arrives_ms / MS_PER_H,
                 "origin": named(batch.origin),
                 "destination": named(batch.destination),
                 "km": batch.km,

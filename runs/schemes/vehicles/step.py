@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hmesh.agents.fleet import Fleet, ParkedVehicles
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
-from hmesh.environment.traffic import ABSENT, ON_THE_ROAD, Traffic
+from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
 from hmesh.runs.schemes.vehicles.records import (
@@ -113,8 +113,7 @@ class VehicleSharing(Scheme):
         self.answering = self.parked
         self.narrowed = False
         self.present = np.array([len(parked) for parked in self.parked])
-        self.on_the_road = np.flatnonzero(self.fleet.population["community"] == ON_THE_ROAD)
-        self.driving_kwh, self.unmet_kwh = self.fleet.driving_kwh(self.on_the_road)
+        self.drivers = np.flatnonzero(self.fleet.population["driven_km"] > 0)
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
         """Let the vehicles charge until full whose night at home has begun.
@@ -145,6 +144,11 @@ class VehicleSharing(Scheme):
         """Let the vehicles exchange what they do at the price of the step."""
         exchange = self.response_kwh
         self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
+        if len(self.drivers):
+            own = self.exchange_kwh()[self.drivers]
+            self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
+        else:
+            self.left_kwh = self.unmet_kwh = np.zeros(0)
         # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
         self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
         self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
@@ -224,7 +228,7 @@ class VehicleSharing(Scheme):
             "vehicle_kwh": float(self.vehicle_kwh.sum()),
             "vehicle_charged_kwh": float(self.charged_kwh.sum()),
             "vehicle_discharged_kwh": float(self.discharged_kwh.sum()),
-            "driven_km": float(self.fleet.population["driven_km"][self.on_the_road].sum()),
+            "driven_km": float(self.fleet.population["driven_km"][self.drivers].sum()),
             "unmet_trip_kwh": float(self.unmet_kwh.sum()),
             "ev_bill": float((price * self.vehicle_kwh).sum()),
             "ev_charging_bill": float((price * self.charged_kwh).sum()),
@@ -300,7 +304,7 @@ class VehicleSharing(Scheme):
             self._learn()
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
-        self.fleet.population["energy_kwh"][self.on_the_road] -= self.driving_kwh
+        self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
         self.traffic.end_step()
 
     def _learn(self) -> None:
@@ -331,6 +335,7 @@ class VehicleSharing(Scheme):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         where = state["fleet"]["community"]
+        where = np.concatenate((where, state["fleet"]["place"]))
         if not np.isin(where, np.arange(ABSENT, len(self.setting.communities))).all():
             message = "a vehicle is parked in a community that does not exist"
             raise InputError([Problem("community", message)])

@@ -1,0 +1,215 @@
+"""Sites behind one meter each, and how their batteries decide: all at once, or one alone."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.agents.battery import Battery
+from hmesh.agents.row_agent import AgentGroup, Column
+from hmesh.environment.battery import charged
+from hmesh.environment.population import Population
+from hmesh.markets.connection import Connection, ConnectionFlows, settle_connection
+from hmesh.markets.tariff_control import (
+    LEVELS,
+    SiteBatteries,
+    StepTariff,
+    best_exchange,
+    lowest_peak_kw,
+    self_consumption,
+    worth_of_stored,
+)
+
+type Each = NDArray[np.float64]
+type Control = Literal["idle", "self_consumption", "tariff"]
+
+
+class MeteredSite(Battery):
+    """A site with one meter: loads, modules and a battery that knows its tariff."""
+
+    community = Column(np.int16, "-", 0, "where it stands")
+    group = Column(np.int32, "-", 0, "group it belongs to")
+    wear = Column(np.float64, "money/kWh", 0.0, "cost per energy discharged")
+    new_kwh = Column(np.float64, "kWh", 0.0, "size of the battery when it was new")
+    capacity_kwh = Column(np.float64, "kWh", 0.0, "size of the battery now", state=True)
+    cycled_kwh = Column(np.float64, "kWh", 0.0, "energy discharged since it was new", state=True)
+    peak_target_kw = Column(
+        np.float64, "kW", 0.0, "power of the month that it aims to keep", state=True
+    )
+
+    def step(self) -> None:
+        """See loads and modules, exchange what costs least, and hold what is left."""
+        self.population.heard["sites"].step_of(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What sites expect as a day begins.
+
+    Attributes
+    ----------
+    load_kwh, generation_kwh : array, shape (steps, sites)
+        Of the coming steps, the first of the day first [kWh].
+    tariffs : list of StepTariff
+        What each of them costs.
+    for_worth : int
+        How many of them the worth of stored energy is worked out over.
+    for_peak : int
+        How many of them the power of the month is looked for over; 0 where none is charged.
+    """
+
+    load_kwh: Each
+    generation_kwh: Each
+    tariffs: list[StepTariff]
+    for_worth: int
+    for_peak: int
+
+
+class MeteredSites:
+    """All sites of a world.
+
+    Parameters
+    ----------
+    model : mesa.Model
+        The world they live in, with `step_h`.
+    population : Population
+        Columns of `MeteredSite`.
+    connection : Connection
+        What their connections allow.
+    control : {"idle", "self_consumption", "tariff"}
+        How batteries decide.
+
+    Attributes
+    ----------
+    worth : array, shape (steps + 1, sites, LEVELS)
+        What the coming steps cost by the energy held, since `worth_from`; empty where no day has
+        been planned [money].
+    """
+
+    def __init__(
+        self, model: Any, population: Population, connection: Connection, control: Control
+    ) -> None:
+        self.model, self.population = model, population
+        self.sites = AgentGroup(model, MeteredSite, population)
+        self.connection, self.control = connection, control
+        self.worth: Each = np.zeros((0, len(population), LEVELS))
+        self.worth_from = 0
+        population.heard["sites"] = self
+
+    def batteries(self, rows: slice = slice(None)) -> SiteBatteries:
+        """Return the batteries of some sites."""
+        column = self.population
+        return SiteBatteries(
+            *(
+                column[name][rows]
+                for name in (
+                    "capacity_kwh", "power_kw", "soc_min", "soc_max", "charge_efficiency",
+                    "discharge_efficiency", "wear",
+                )
+            )
+        )  # fmt: skip
+
+    def age(self, years: float, calendar_fade: float, cycle_fade: float) -> None:
+        """Let batteries have lost capacity by age and by cycles."""
+        column = self.population
+        new = column["new_kwh"]
+        cycles = np.divide(column["cycled_kwh"], new, where=new > 0, out=np.zeros_like(new))
+        left = np.maximum(1.0 - calendar_fade * years - cycle_fade * cycles, 0.0)
+        column["capacity_kwh"][:] = new * left
+
+    def begin_day(self, step: int, ahead: Ahead | None, least_kw: Each) -> None:
+        """Work out what stored energy is worth over the coming steps.
+
+        Parameters
+        ----------
+        step : int
+            The first step of the day.
+        ahead : Ahead or None
+            What is expected; None where nothing is known of loads yet.
+        least_kw : array, shape (sites,)
+            Power of the month that has been drawn, or is aimed at, already [kW].
+        """
+        if self.control != "tariff" or ahead is None:
+            self.worth = self.worth[:0]
+            return
+        step_h, batteries = self.model.step_h, self.batteries()
+        target = self.population["peak_target_kw"]
+        if ahead.for_peak:
+            seen = slice(0, ahead.for_peak)
+            counts = np.array([tariff.demand_price > 0 for tariff in ahead.tariffs[seen]])
+            found = lowest_peak_kw(
+                self.population["energy_kwh"], ahead.load_kwh[seen], ahead.generation_kwh[seen],
+                counts, batteries, self.connection, step_h,
+            )  # fmt: skip
+            target[:] = np.maximum(found, least_kw)
+        seen = slice(0, ahead.for_worth)
+        planned = ahead.load_kwh[seen], ahead.generation_kwh[seen], ahead.tariffs[seen]
+        self.worth = worth_of_stored(*planned, batteries, self.connection, target, step_h)
+        self.worth_from = step
+
+    def decide(
+        self, step: int, load_kwh: Each, generation_kwh: Each, tariff: StepTariff
+    ) -> ConnectionFlows:
+        """Return what all sites do in a step."""
+        return self._decide(step, load_kwh, generation_kwh, tariff, slice(None))
+
+    def _decide(
+        self, step: int, load: Each, sun: Each, tariff: StepTariff, rows: slice
+    ) -> ConnectionFlows:
+        batteries, step_h = self.batteries(rows), self.model.step_h
+        energy = self.population["energy_kwh"][rows]
+        connection = Connection(
+            *(getattr(self.connection, name)[rows] for name in Connection.__slots__)
+        )
+        if self.control == "idle":
+            exchange = np.zeros(len(load))
+        elif self.control == "self_consumption" or not len(self.worth):
+            exchange = self_consumption(energy, load, sun, batteries, connection, step_h)
+        else:
+            after = self.worth[step - self.worth_from + 1][rows]
+            target = self.population["peak_target_kw"][rows]
+            exchange = best_exchange(
+                energy, load, sun, tariff, batteries, connection, target, step_h, after
+            )
+        return settle_connection(
+            load, sun, exchange, connection, step_h, worthless=tariff.worthless
+        )
+
+    def move(self, battery_kwh: Each) -> None:
+        """Let batteries hold what an exchange leaves."""
+        self._move(battery_kwh, slice(None))
+
+    def _move(self, battery_kwh: Each, rows: slice) -> None:
+        column = self.population
+        after = charged(
+            column["energy_kwh"][rows], battery_kwh, column["charge_efficiency"][rows],
+            column["discharge_efficiency"][rows],
+        )  # fmt: skip
+        # Rounding leaves it at least empty.
+        column["energy_kwh"][rows] = np.maximum(after, 0.0)
+        column["cycled_kwh"][rows] += np.maximum(0.0 - battery_kwh, 0.0)
+
+    def step_of(self, site: MeteredSite) -> None:
+        """Decide and act for one site alone, from what all have heard of the step."""
+        heard, rows = self.population.heard, slice(site.row, site.row + 1)
+        flows = self._decide(
+            heard["step"], heard["loads_kwh"][rows], heard["suns_kwh"][rows], heard["tariff"], rows
+        )
+        self._move(flows.battery_kwh, rows)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything of it that changes during a run, live where it is an array."""
+        return {
+            "sites": self.population.state(),
+            "worth": self.worth,
+            "worth_from": self.worth_from,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.population.restore(state["sites"])
+        worth = state["worth"]
+        if worth.ndim != 3 or worth.shape[1:] != (len(self.population), LEVELS):
+            raise ValueError("the worth of stored energy is not that of these sites")
+        self.worth, self.worth_from = worth, state["worth_from"]

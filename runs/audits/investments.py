@@ -1,0 +1,72 @@
+"""What an investment is valued at, worked out a second time from what the scenario states."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.reference.stated_tariff import local_times, price_of_step
+from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.audits.scheme_audit import Figures
+from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.scenarios.economics_section import Economics
+
+_YEAR_H = 365 * 24
+
+
+def valued_at(
+    inputs: RunInputs, economics: Economics, hours: Columns, measured: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return the prices at which energy is valued, of the shape of the hours [money/kWh].
+
+    Parameters
+    ----------
+    inputs
+        What the scenario of the run settles.
+    economics
+        What it states.
+    hours
+        Columns of hours.parquet; their prices count where no tariff is stated.
+    measured
+        The prices of a dataset, shape (steps,), where it sets them.
+    """
+    asked = np.where(supplied(hours), hours["community_price"], 0.0)
+    if economics.tariff is None:
+        return asked
+    if economics.tariff.bands:
+        calendar = inputs.calendar
+        begins = local_times(
+            calendar.time_of(0).astimezone(calendar.zone), inputs.steps, inputs.step_h
+        )
+        measured = np.array(
+            [
+                price_of_step(economics.tariff.bands, at, inputs.step_h, calendar.is_holiday)
+                for at in begins
+            ]
+        )
+    assert measured is not None
+    return np.broadcast_to(measured[:, None, None], asked.shape)
+
+
+def invested(
+    prefix: str, economics: Economics, investment: NDArray[np.float64], inputs: RunInputs
+) -> Figures:
+    """Return the figures of the summary of an investment, but for what it earns.
+
+    Parameters
+    ----------
+    prefix
+        With which the figures begin.
+    economics
+        What the scenario states.
+    investment
+        What is invested under each strategy, shape (strategies,) [money].
+    inputs
+        What the scenario of the run settles.
+    """
+    each = np.ones(len(investment))
+    return {
+        f"{prefix}_investment": investment,
+        f"{prefix}_interest_rate": economics.interest_rate * each,
+        f"{prefix}_lifetime_years": economics.lifetime_years * each,
+        f"{prefix}_years": inputs.steps * inputs.step_h / _YEAR_H * each,
+    }

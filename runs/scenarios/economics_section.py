@@ -1,0 +1,73 @@
+"""What an investment of a scheme costs and what money costs, in any section."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic import field_validator as check
+
+from hmesh.runs.scenarios.base import (
+    AS_TUPLE,
+    NotNegative,
+    Positive,
+    Section,
+    existing_dataset,
+    refuse,
+)
+from hmesh.runs.scenarios.tariff_sections import TariffBand
+
+
+class EnergyTariff(Section):
+    """Prices of energy by the clock, stated in the scenario or by the market of a dataset."""
+
+    bands: Annotated[tuple[TariffBand, ...], AS_TUPLE] = Field(
+        default=(), description="prices by hour, day and season, the first that holds counts"
+    )
+    dataset: str | None = Field(
+        default=None, description="or the folder of a dataset whose market sets the price, or null"
+    )
+    column: str = Field(default="price", description="column of its table market")
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.bands) == (self.dataset is not None):
+            told = "bands and dataset are given" if self.bands else "nothing sets the price"
+            raise refuse(told, allowed="one of bands and dataset")
+        return self
+
+
+class Economics(Section):
+    """What money costs, how long an investment lives, and at which prices it earns."""
+
+    interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.035, description="interest of a year [1]"
+    )
+    lifetime_years: Positive = Field(default=15.0, description="life of what is bought [a]")
+    tariff: EnergyTariff | None = Field(
+        default=None,
+        description="prices at which energy is valued, or null for those paid in the run",
+    )
+
+
+class BatteryEconomics(Economics):
+    """What batteries of buildings cost, and whether they pay."""
+
+    battery_price_per_kwh: NotNegative = Field(
+        description="price of a battery per size [money/kWh]"
+    )
+
+
+class StorageEconomics(Economics):
+    """What storages of a community and their plants cost, and whether they pay."""
+
+    storage_price_per_kwh: NotNegative = Field(
+        description="price of a storage per size [money/kWh]"
+    )
+    pv_price_per_kw: NotNegative | None = Field(
+        default=None,
+        description="price of a plant per peak power [money/kW], or null where plants cost nothing",
+    )

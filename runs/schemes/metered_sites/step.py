@@ -1,0 +1,332 @@
+"""Metered sites of one strategy's world: what they draw, and what they pay."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.agents.metered_sites import MeteredSites
+from hmesh.markets.connection import ConnectionFlows
+from hmesh.markets.monthly_charges import net_metering_credit
+from hmesh.runs.schemes.metered_sites.records import write_sites, write_step
+from hmesh.runs.schemes.metered_sites.setting import PREFIX, MeteredSitesSetting
+from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.strategy_names import strategy_within
+from hmesh.runs.world.member_payments import MemberPayments
+
+if TYPE_CHECKING:
+    from hmesh.runs.world.simulation import Simulation
+
+type Each = NDArray[np.float64]
+
+YEAR_H = 8760.0
+STATE = "state"
+# Payments that value added tax is not put on.
+UNTAXED = ("site_feed_in", "site_net_metering")
+ENERGIES = (
+    "load_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh",
+    "curtailed_kwh", "unserved_kwh",
+)  # fmt: skip
+
+
+class MeteredSitesScheme(Scheme):
+    """Sites that settle with the utility by the tariff of their meters.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy.
+
+    Attributes
+    ----------
+    strategy : str
+        What sites have, and how their batteries decide.
+    sites : MeteredSites
+        The agents.
+    energies_kwh : dict of array, shape (sites,)
+        The energies of the step by the names of `ENERGIES` [kWh].
+    """
+
+    flows: ConnectionFlows
+    energies_kwh: dict[str, Each]
+
+    def __init__(self, simulation: "Simulation") -> None:
+        setting: MeteredSitesSetting = simulation.setting.schemes["metered_sites"]
+        self.simulation, self.setting = simulation, setting
+        self.strategy = strategy_within("metered_sites", simulation.strategy)
+        self.layout = setting.layout(self.strategy)
+        self.sites = MeteredSites(
+            simulation, setting.population(self.strategy), setting.connection(self.layout),
+            setting.control(self.strategy),
+        )  # fmt: skip
+        self._generation = setting.generation_kwh(self.strategy)
+        self._places = len(simulation.setting.communities)
+        count = len(self.layout.names)
+        monthly = setting.bill.monthly
+        self._month = {} if monthly is None else monthly.begun(count)
+        self.netted = setting.settings.tariff.settlement == "net_metering"
+        # Bought, delivered, and what deliveries are worth at both prices, of the month so far.
+        self._netted = {name: np.zeros(count) for name in _NETTED} if self.netted else {}
+        self.highest_kw = np.zeros(count)
+        self._first_energy = float(self.sites.population["energy_kwh"].sum())
+
+    def act(self) -> None:
+        """Let every site see its loads and its sun, decide, and draw what it lacks."""
+        simulation, setting, step = self.simulation, self.setting, self.simulation.step_index
+        if setting.first_of_day[step] == step:
+            self._begin_day(step)
+        self.there = simulation.supplied[self.layout.community]
+        load = np.where(self.there, self.layout.load_kwh[step], 0.0)
+        sun = np.where(self.there, self._generation[step], 0.0)
+        tariff = setting.tariffs[step]
+        self.sites.population.heard |= {
+            "step": step, "loads_kwh": load, "suns_kwh": sun, "tariff": tariff
+        }  # fmt: skip
+        # Without supply a site has no exchange: its meter is dark, and its battery idle.
+        flows = self.sites.decide(step, load, sun, tariff)
+        battery = np.where(self.there, flows.battery_kwh, 0.0)
+        self.energies_kwh = {
+            "load_kwh": load - flows.unserved_kwh,
+            "generation_kwh": sun - flows.curtailed_kwh,
+            "import_kwh": np.where(self.there, flows.import_kwh, 0.0),
+            "export_kwh": np.where(self.there, flows.export_kwh, 0.0),
+            "charge_kwh": np.maximum(battery, 0.0),
+            "discharge_kwh": np.maximum(0.0 - battery, 0.0),
+            "curtailed_kwh": flows.curtailed_kwh,
+            "unserved_kwh": flows.unserved_kwh
+            + np.where(self.there, 0.0, self.layout.load_kwh[step]),
+        }
+        self.battery_kwh = battery
+        self._draw()
+        self._payments = self._payments_of_step()
+
+    def _begin_day(self, step: int) -> None:
+        """Let batteries have aged, and plan the day."""
+        setting, sites = self.setting, self.sites
+        own = setting.settings.battery
+        if own.calendar_fade or own.cycle_fade:
+            sites.age(step * setting.step_h / YEAR_H, own.calendar_fade, own.cycle_fade)
+        if sites.control != "tariff":
+            return
+        monthly = setting.bill.monthly
+        begins = not len(sites.worth) or (monthly is not None and bool(monthly.ends[step - 1]))
+        least = np.zeros(len(self.layout.names))
+        if not begins and setting.charges_power:
+            drawn = self._month["peak_kw"].max(axis=0)
+            least = np.maximum(sites.population["peak_target_kw"], drawn)
+        ahead = setting.ahead(self.strategy, step, month_begins=begins)
+        sites.begin_day(step, ahead, least)
+
+    def _draw(self) -> None:
+        community, node = self.layout.community, self.layout.node
+        for name, energy in (
+            ("fixed_load_kwh", self.energies_kwh["load_kwh"]),
+            ("generation_kwh", 0.0 - self.energies_kwh["generation_kwh"]),
+            ("home_storage_kwh", self.battery_kwh),
+        ):
+            self.simulation.draw(name, community, node, energy, direct=True)
+
+    def _of_communities(self, values: Each) -> Each:
+        return np.bincount(self.layout.community, values, self._places)
+
+    def _payments_of_step(self) -> list[tuple[str, str, str, float, Each, Each]]:
+        """Return the payments: kind, payer, payee, price, energies and amounts of each site."""
+        setting, step = self.setting, self.simulation.step_index
+        bill, none = setting.bill, np.zeros(len(self.layout.names))
+        bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
+        energy, feed_in = float(bill.energy[step]), float(bill.feed_in[step])
+        base = np.full(len(none), setting.base_charge[step])
+        paid = [
+            ("site_purchase", "sites", "utility", energy, bought, energy * bought),
+            *(
+                (f"site_fee_{name}", "sites", "utility", fee, bought, fee * bought)
+                for name, fee in bill.fees.items()
+            ),
+            *(
+                (kind, "sites", "utility", 0.0, none, due)
+                for kind, due in self._monthly_charges().items()
+            ),
+            ("site_base_charge", "sites", "utility", 0.0, none, base),
+            ("site_feed_in", "utility", "sites", feed_in, sold, feed_in * sold),
+        ]
+        if self.netted:
+            paid.append(("site_net_metering", "utility", "sites", 0.0, none, self._credit()))
+        if bill.tax:
+            taxed = sum((amount for kind, *_, amount in paid if kind not in UNTAXED), none)
+            paid.append(("site_value_added_tax", "sites", STATE, 0.0, none, bill.tax * taxed))
+        return paid
+
+    def _monthly_charges(self) -> dict[str, Each]:
+        """Return the charges of a month that ends with the step by kind, shape (sites,)."""
+        monthly, step = self.setting.bill.monthly, self.simulation.step_index
+        if monthly is None:
+            return {}
+        if not monthly.ends[step]:
+            return dict.fromkeys(monthly.kinds, np.zeros(len(self.layout.names)))
+        known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
+        return monthly.charges(known)
+
+    def _netted_after(self) -> dict[str, Each]:
+        """Return what net metering knows of the month once the step is over."""
+        setting, step = self.setting, self.simulation.step_index
+        sold = self.energies_kwh["export_kwh"]
+        added = (
+            self.energies_kwh["import_kwh"], sold, setting.bill.purchase[step] * sold,
+            setting.bill.feed_in[step] * sold,
+        )  # fmt: skip
+        return {name: self._netted[name] + more for name, more in zip(_NETTED, added, strict=True)}
+
+    def _credit(self) -> Each:
+        """Return what net metering adds for the month that ends with the step, shape (sites,)."""
+        if not self.setting.month_ends[self.simulation.step_index]:
+            return np.zeros(len(self.layout.names))
+        return net_metering_credit(*self._netted_after().values())
+
+    def pay(self) -> None:
+        """Let sites pay for what they draw, and be paid for what they deliver."""
+        simulation = self.simulation
+        names, step = simulation.setting.communities, simulation.step_index
+        for kind, payer, payee, price, energies, amounts in self._payments:
+            energy, amount = self._of_communities(energies), self._of_communities(amounts)
+            for m in self.setting.inhabited:
+                sides = [f"{side}@{names[m]}" if side == "sites" else side
+                         for side in (payer, payee)]  # fmt: skip
+                simulation.ledger.pay(
+                    step, kind, sides[0], sides[1], float(energy[m]), price, float(amount[m])
+                )
+                utility = (payee == "utility") - (payer == "utility")
+                simulation.direct_income += utility * float(amount[m])
+
+    def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return where each site is, whether or not its meter is pooled."""
+        return {"sites": self.setting.apart.community}
+
+    def _to_members(self, values: Each) -> Each:
+        """Return what of each meter is its members': of a pooled one by their loads of the step."""
+        apart = self.setting.apart
+        if self.layout is apart:
+            return values
+        load = apart.load_kwh[self.simulation.step_index]
+        together = np.bincount(apart.group, load, len(values))[apart.group]
+        count = self.layout.meters[apart.group]
+        share = np.divide(load, together, where=together > 0, out=1.0 / count)
+        shared: Each = share * values[apart.group]
+        return shared
+
+    def member_payments(self) -> Iterable[MemberPayments]:
+        """Yield what each site pays for what it draws, and is paid."""
+        paid, received = np.zeros((2, len(self.layout.names)))
+        for _, payer, _, _, _, amounts in self._payments:
+            if payer == "sites":
+                paid += amounts
+            else:
+                received += amounts
+        bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
+        own = self._to_members
+        yield MemberPayments("sites", own(bought), own(sold), own(paid), own(received))
+
+    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what the battery of each site holds, equal parts of a pooled one [kWh]."""
+        held, apart = self.sites.population["energy_kwh"], self.setting.apart
+        if self.layout is apart:
+            return {"sites": held}
+        return {"sites": (held / self.layout.meters)[apart.group]}
+
+    def sums(self) -> dict[str, float]:
+        """Return the energies and the money of the step."""
+        setting, step = self.setting, self.simulation.step_index
+        sums = {f"{PREFIX}_{name}": float(v.sum()) for name, v in self.energies_kwh.items()}
+        parts: dict[str, float] = {}
+        for kind, payer, *_, amounts in self._payments:
+            name = f"{PREFIX}_bill_{kind.removeprefix(f'{PREFIX}_')}"
+            parts[name] = (1.0 if payer == "sites" else -1.0) * float(amounts.sum())
+        bill = sum(parts.values())
+        wear = setting.settings.battery.wear * sums["site_discharge_kwh"]
+        lost = max(float(setting.bill.feed_in[step]), 0.0) * sums["site_curtailed_kwh"]
+        return (
+            sums
+            | parts
+            | {
+                "site_bill": bill,
+                "site_wear": wear,
+                "site_curtailed_worth": lost,
+                "site_running_cost": bill + wear,
+            }
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Count sites whose modules were curtailed, and whose loads were not served."""
+        noticeable = 1e-9
+        return {
+            "sites_curtailed": int((self.energies_kwh["curtailed_kwh"] > noticeable).sum()),
+            "sites_unserved": int((self.energies_kwh["unserved_kwh"] > noticeable).sum()),
+        }
+
+    def record_start(self, writer: RowWriter) -> None:
+        """Write who the sites are."""
+        write_sites(writer, self)
+
+    def record(self, writer: RowWriter) -> None:
+        """Write what sites do in the step, before their batteries change."""
+        write_step(writer, self)
+
+    def move(self) -> None:
+        """Let the batteries do what was decided, and the month go on."""
+        step, setting = self.simulation.step_index, self.setting
+        bought = self.energies_kwh["import_kwh"]
+        if (monthly := setting.bill.monthly) is not None:
+            begun = monthly.begun(len(self.layout.names))
+            known = monthly.after(self._month, step, bought)
+            for name, values in (begun if monthly.ends[step] else known).items():
+                self._month[name][...] = values
+        if self.netted:
+            ends = setting.month_ends[step]
+            for name, values in self._netted_after().items():
+                self._netted[name][...] = 0.0 if ends else values
+        np.maximum(self.highest_kw, bought / setting.step_h, out=self.highest_kw)
+        self.sites.move(self.battery_kwh)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what batteries hold more than at first, powers, and what devices cost."""
+        setting, own = self.setting, self.setting.settings
+        column = self.sites.population
+        sun, batteries = setting.investment(self.strategy)
+        years = setting.steps * setting.step_h / YEAR_H
+        new, cycled = float(column["new_kwh"].sum()), float(column["cycled_kwh"].sum())
+        cycles = cycled / new / years if new else 0.0
+        fade = own.battery.calendar_fade + own.battery.cycle_fade * cycles
+        # Modules do not age here: what they save lasts.
+        part = batteries / (sun + batteries) if sun + batteries else 0.0
+        return {
+            "site_highest_kw": float(self.highest_kw.sum()),
+            "site_stored_change_kwh": float(column["energy_kwh"].sum()) - self._first_energy,
+            "site_battery_kwh": new,
+            "site_cycles_per_year": cycles,
+            "site_investment": sun + batteries,
+            "site_years": years,
+            "site_interest_rate": own.economics.interest_rate,
+            "site_lifetime_years": own.economics.lifetime_years,
+            "site_fade_per_year": fade * part if new else 0.0,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return everything of it that changes during a run, live where it is an array."""
+        return {
+            **self.sites.state(),
+            "highest_kw": self.highest_kw,
+            **({"month": self._month} if self._month else {}),
+            **({"netted": self._netted} if self._netted else {}),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        self.sites.restore(state)
+        self.highest_kw[...] = state["highest_kw"]
+        for name, values in self._month.items():
+            values[...] = state["month"][name]
+        for name, values in self._netted.items():
+            values[...] = state["netted"][name]
+
+
+_NETTED = ("bought_kwh", "delivered_kwh", "at_purchase", "at_feed_in")
