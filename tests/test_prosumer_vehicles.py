@@ -39,7 +39,6 @@ def test_they_become_a_group_that_takes_what_the_section_gives() -> None:
 
 WRONG = {
     "vehicles={count: 5}": "5 vehicles are in no group",
-    "travel={kind: plans}": "no community",
     "growth={vehicles_per_year: 10}": "vehicles that join would be in groups of prosumers",
 }
 
