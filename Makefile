@@ -9,9 +9,11 @@ export UV_COMPILE_BYTECODE := 1
 bin := .venv/bin
 synced := .venv/.synced
 uv_version := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+# The digests that uv.lock gives for the files of this version; no other file is installed.
+uv_digests := $(shell sed -n '/^name = "uv"$$/,/^\]$$/s/.*hash = "\(sha256:[0-9a-f]*\)".*/--hash=\1/p' uv.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint docs bench fuzz kills clean
+.PHONY: help run test test-all lint docs bench fuzz kills sbom clean
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -87,6 +89,12 @@ kills: $(synced)  ## kill runs of all scenarios a thousand times at random momen
 	@mkdir -p results
 	@$(bin)/python benchmarks/random_kills.py --cold 20 --json results/random-kills.json
 
+sbom: $(synced)  ## list all parts of hMESH with their digests (CycloneDX) in results/sbom.json
+	@mkdir -p results
+	@$(bin)/uv export --locked --offline --quiet --no-dev --all-extras --format cyclonedx1.5 \
+		--output-file results/sbom.json
+	@echo "results/sbom.json"
+
 clean:  ## remove caches and built pages; results/ and .venv stay
 	@rm -rf build dist site .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find agents environment markets runs tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -99,12 +107,13 @@ $(synced): pyproject.toml uv.lock .python-version
 		set -e; \
 		echo "Installing the locked tools into .venv (once, a minute or two)"; \
 		bootstrap=$$(mktemp -d); trap 'rm -rf "$$bootstrap"' EXIT; trap 'exit 130' INT TERM; \
+		echo "uv==$(uv_version) $(uv_digests)" >"$$bootstrap/uv.txt"; \
 		if $(PYTHON) -m venv "$$bootstrap/venv" >"$$bootstrap/log" 2>&1; then \
 			"$$bootstrap/venv/bin/python" -m pip install -qq --disable-pip-version-check \
-				--only-binary=:all: uv==$(uv_version); \
+				--only-binary=:all: --require-hashes -r "$$bootstrap/uv.txt"; \
 			"$$bootstrap/venv/bin/uv" sync --locked --quiet; \
 		elif $(PYTHON) -m pip install -qq --disable-pip-version-check --only-binary=:all: \
-				--target "$$bootstrap/target" uv==$(uv_version) >>"$$bootstrap/log" 2>&1; then \
+				--target "$$bootstrap/target" --require-hashes -r "$$bootstrap/uv.txt" >>"$$bootstrap/log" 2>&1; then \
 			"$$bootstrap/target/bin/uv" sync --locked --quiet; \
 		else \
 			cat "$$bootstrap/log" >&2; \

@@ -14,7 +14,9 @@ from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.curve_messages import CurveRequest
+from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import (
@@ -49,6 +51,8 @@ class Fleet(AgentGroup[ElectricVehicle]):
         The charging curves of their batteries; None where none has one.
     departures : bool
         Whether any of them wants energy by its next departure.
+    groups : GroupRows or None
+        Which of them belong to which group; None where all are alike.
     """
 
     def __init__(
@@ -60,12 +64,27 @@ class Fleet(AgentGroup[ElectricVehicle]):
         outages: bool = False,
         curves: ChargingCurves | None = None,
         departures: bool = False,
+        groups: GroupRows | None = None,
     ) -> None:
         super().__init__(model, ElectricVehicle, population)
         self.keeps_reserve = keeps_reserve
         self.outages = outages
         self.curves = curves
         self.departures = departures
+        self.groups = groups
+
+    def uniform_draws(self, streams: Streams, purpose: str, agent_type: str) -> NDArray[np.float64]:
+        """Return a uniform draw for each vehicle, each group from a stream of its own."""
+        if self.groups is None:
+            return super().uniform_draws(streams, purpose, agent_type)
+        return self.groups.draw(streams, purpose, agent_type)
+
+    def belongs(self, name: str) -> NDArray[np.bool_]:
+        """Return which vehicles belong to a group."""
+        if self.groups is None or name not in self.groups.names:
+            return super().belongs(name)
+        mine: NDArray[np.bool_] = self.groups.group == self.groups.names.index(name)
+        return mine
 
     @property
     def heard_price(self) -> NDArray[np.float64]:

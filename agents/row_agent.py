@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.population import AgentAttribute, Population
+from hmesh.environment.streams import Streams
 
 MOST_OBJECTS = 10_000
 
@@ -207,6 +208,14 @@ class AgentGroup[A: RowAgent](Sequence[A]):
             return np.empty(0, dtype=np.intp)
         numbers = self.class_numbers(np.arange(len(self)))
         return np.flatnonzero(numbers == self._classes.index(agent_class))
+
+    def uniform_draws(self, streams: Streams, purpose: str, agent_type: str) -> NDArray[np.float64]:
+        """Return a uniform draw for each agent, shape (n,), from the stream of a name."""
+        return streams.generator(purpose, agent_type).random(len(self))
+
+    def belongs(self, name: str) -> NDArray[np.bool_]:
+        """Return which agents belong to a group of their section; none where it has no groups."""
+        return np.zeros(len(self), dtype=np.bool_)
 
     @property
     def all_kept(self) -> bool:

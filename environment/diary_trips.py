@@ -37,6 +37,8 @@ class DiaryTrips(TripSource):
         When vehicles join the fleet.
     residential : array of bool, shape (communities,), optional
         Where people live; where diaries begin unless given.
+    agent_type : str, optional
+        What its streams are named after.
     """
 
     def __init__(
@@ -49,16 +51,18 @@ class DiaryTrips(TripSource):
         once: bool = False,
         growth: Growth | None = None,
         residential: NDArray[np.bool_] | None = None,
+        agent_type: str = "electric vehicle",
     ) -> None:
         super().__init__(size, growth)
         self.diaries = diaries
         self.calendar = calendar
         self.streams = streams
         self.once = once
+        self.agent_type = agent_type
         # A vehicle is dealt the diaries of its group: those of a person, or of a home.
         self._of_group = self._groups()
         weights = np.bincount(self._of_group, diaries.weight)
-        u = streams.generator("diary group", "electric vehicle").random(size)
+        u = streams.generator("diary group", agent_type).random(size)
         self._group = discrete(u, np.arange(float(len(weights))), weights).astype(np.intp)
         homes = np.zeros(len(weights), dtype=np.int16)
         homes[self._of_group] = diaries.home
@@ -142,7 +146,7 @@ class DiaryTrips(TripSource):
     def _chosen(self, day: int) -> NDArray[np.int64]:
         """Return the diary that each vehicle would have on a day, -1 where there is none."""
         diaries = self.diaries
-        u = self.streams.generator("diary", "electric vehicle", day).random(self.size)
+        u = self.streams.generator("diary", self.agent_type, day).random(self.size)
         u, group = u[: self.joined(day)], self._group[: self.joined(day)]
         possible = np.flatnonzero(self._possible(day))
         possible = possible[np.argsort(self._of_group[possible], kind="stable")]

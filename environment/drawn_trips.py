@@ -44,6 +44,8 @@ class DrawnTrips(TripSource):
         Clock hour at which one travel day ends and the next begins; a tour is home by then [h].
     growth : Growth, optional
         When vehicles join the fleet.
+    agent_type : str, optional
+        What its streams are named after.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class DrawnTrips(TripSource):
         road_h: NDArray[np.float64] | None = None,
         day_begins_h: float = 4.0,
         growth: Growth | None = None,
+        agent_type: str = "electric vehicle",
     ) -> None:
         super().__init__(len(home), growth)
         self.days = days
@@ -68,6 +71,7 @@ class DrawnTrips(TripSource):
         self.road_km = road_km
         self.road_h = road_h
         self.day_begins_h = day_begins_h
+        self.agent_type = agent_type
 
     def parked_at(self, day: int) -> NDArray[np.int16]:
         """Return the community in which each vehicle is as a day begins, its home."""
@@ -89,7 +93,7 @@ class DrawnTrips(TripSource):
         return trips_of(tours, counts)
 
     def _draw(self, purpose: str, day: int) -> NDArray[np.float64]:
-        return self.streams.generator(purpose, "electric vehicle", day).random(self.size)
+        return self.streams.generator(purpose, self.agent_type, day).random(self.size)
 
     def _tours(self, travel: TravelDay, vehicles: NDArray[np.intp], day: int) -> Tours:
         """Draw a tour for each of some vehicles, departures by the clock."""

@@ -1,8 +1,10 @@
 """Files that are whole or not there, written and removed only where hMESH may."""
 
 import hashlib
+import math
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -194,6 +196,30 @@ def _link(path: Path) -> Problem:
     return Problem(str(path), message, "a file or folder of its own")
 
 
+# More than any JSON that hMESH writes: the summary of a city of hundreds of communities has a few.
+MOST_JSON_BYTES = 256 * 2**20
+
+
+def refuse_unbounded(path: Path, most_bytes: float = math.inf) -> None:
+    """Refuse what is no file, and a file that is larger than it may be.
+
+    A device or a pipe, to which a link may lead, has no end.
+
+    Raises
+    ------
+    InputError
+        When it is one of these.
+    OSError
+        When there is nothing.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError([Problem(str(path), "is not a regular file")])
+    if found.st_size > most_bytes:
+        message = f"cannot be read: it holds {found.st_size:,} bytes"
+        raise InputError([Problem(str(path), message, f"at most {most_bytes:,} bytes")])
+
+
 def read_json(path: Path, *, finite: bool = True) -> dict[str, Any]:
     """Read a mapping from a file of JSON.
 
@@ -207,11 +233,12 @@ def read_json(path: Path, *, finite: bool = True) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When the file cannot be read, is no JSON or holds something else.
+        When the file cannot be read, is too large, is no JSON or holds something else.
     """
     import json
 
     try:
+        refuse_unbounded(path, MOST_JSON_BYTES)
         value = json.loads(path.read_text(encoding="utf-8"))
         # Python reads NaN, infinities and halves of characters, which nothing may hold.
         json.dumps(value, ensure_ascii=False, allow_nan=not finite).encode()
@@ -247,6 +274,7 @@ def sync(path: Path) -> None:
 def sha256(path: Path) -> str:
     """Return the digest of a file's content, as 64 hexadecimal digits."""
     try:
+        refuse_unbounded(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

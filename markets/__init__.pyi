@@ -97,6 +97,11 @@ from .load_levelling import level_load as level_load
 from .load_shifting import ShiftedDay as ShiftedDay
 from .load_shifting import shift_loads as shift_loads
 from .load_shifting_bound import least_waste as least_waste
+from .local_exchange import LocalExchange as LocalExchange
+from .local_exchange import LocalPrices as LocalPrices
+from .local_exchange import exchange_locally as exchange_locally
+from .local_exchange import feed_in_price as feed_in_price
+from .local_exchange import local_prices as local_prices
 from .particle_swarm import Swarm as Swarm
 from .particle_swarm import adaptive_swarm as adaptive_swarm
 from .particle_swarm import pymoo_swarm as pymoo_swarm

@@ -38,6 +38,11 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
         10,
         of_games=True,
     ),
+    "local_exchanges_without_gain": Note(
+        "local energy with its grid fee would have cost as much as other energy in a step of a "
+        "community, or more, so that nothing was shared",
+        55,
+    ),
     "feeders_out": Note("an outage of its feeder left a community without supply for a step", 40),
     "communities_exporting": Note("a community delivered energy to the utility in a step", 60),
     "system_exporting": Note(

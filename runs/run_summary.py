@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.local_exchange_words import local_rows
 from hmesh.runs.number_text import change, fixed
 from hmesh.runs.run_notes import notes as notes
 from hmesh.runs.run_notes import without_grid
@@ -81,6 +82,7 @@ def _rows(every: Sequence[Totals]) -> list[Row]:
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], money, True),
         ("utility's profit [{currency}]", lambda t: t["utility_profit"], money, True),
         ("overloads [lines x steps]", _overloaded, whole, True),
+        *local_rows(totals),
         *_of_limits_and_welfare(totals, every),
         sent,
     ]

@@ -28,10 +28,11 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "storages": ("community storages", PAY),
     "state": ("the state", EARN),
     "aggregators": ("aggregators", EARN),
+    "grid_operator": ("the grid operator", EARN),
     "utility": ("the utility", EARN),
     "generators": ("generation", COST),
 }
-_LEADERS = ("state", "aggregators", "utility", "generators")
+_LEADERS = ("state", "aggregators", "grid_operator", "utility", "generators")
 # With more communities than this, only kinds of parties have rows.
 MOST_COMMUNITIES = 12
 # A sentence names so many kinds of parties, those with the largest changes.

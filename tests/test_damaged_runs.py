@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import random
 import shutil
 from collections import Counter
@@ -11,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from hmesh.environment import InputError
-from hmesh.environment.safe_files import sha256
+from hmesh.environment.safe_files import MOST_JSON_BYTES, sha256
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, scenario_hash, start_run
 from hmesh.runs.report.write import write_report
+from hmesh.runs.results import run_reader
 from hmesh.runs.results import writer as results
 from hmesh.runs.results.result_tables import TABLES, tables_with
 from hmesh.runs.results.unfinished_run import read_any_run
@@ -348,6 +351,48 @@ def test_a_table_of_another_kind_is_refused_column_by_column(whole: Path, tmp_pa
     )
     with pytest.raises(InputError, match=r"column net_kwh: holds string \(allowed: double"):
         read_run(run).table("hours")
+
+
+def test_a_table_that_claims_more_than_memory_is_refused(whole: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(whole, tmp_path / "run")
+    table = read_run(whole).table("hours")
+    rows, path = table.slice(0, 1), run / "hours.parquet"
+    many = pa.concat_tables([rows] * 2**17).combine_chunks()
+    with pq.ParquetWriter(path, many.schema) as writer:
+        writer.write_table(many)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_reader.os, "sysconf", lambda name: 2**10)
+        with pytest.raises(InputError, match="more than the memory of this machine"):
+            read_run(run).table("hours")
+    assert read_run(run).table("hours", ["step"]).num_rows == 2**17
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are of POSIX")
+@pytest.mark.parametrize("name", ["run.json", "summary.json", "hours.parquet"])
+def test_what_has_no_end_is_refused(whole: Path, tmp_path: Path, name: str) -> None:
+    run = shutil.copytree(whole, tmp_path / "run")
+    (run / name).unlink()
+    os.mkfifo(tmp_path / "pipe")
+    (run / name).symlink_to(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"is not a regular file|holds no run"):
+        _ = read_run(run).summary, read_run(run).table("hours")
+
+
+def test_json_is_refused_beyond_a_size(tmp_path: Path) -> None:
+    with (tmp_path / "run.json").open("wb") as file:
+        file.truncate(MOST_JSON_BYTES + 1)
+    with pytest.raises(InputError, match=r"holds 268,435,457 bytes \(allowed: at most 268,435,456"):
+        read_run(tmp_path)
+
+
+def test_packed_arrays_of_a_checkpoint_are_refused(left: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(left, tmp_path / "run")
+    (place,) = (run / "checkpoint").glob("0*")
+    with (place / "arrays.npz").open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, array_0=np.zeros(10**6))
+    sealed(run)
+    with pytest.raises(InputError, match="are packed, which hMESH never does"):
+        resume_run(run)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from typer.testing import CliRunner
 from hmesh.runs import load_scenario, read_run, start_run, summary_table, write_report
 from hmesh.runs.command_line import app
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.map_geometry import geometry_of_run
 from hmesh.runs.report.map_selection import window_of
+from hmesh.runs.report.places import ON_SCREEN
 from hmesh.runs.report.trip_film import Motion
 from tests.audited_runs import FEW, finished
 from tests.interrupted_runs import interrupted
@@ -163,7 +166,8 @@ def test_vehicles_are_where_the_run_says(visit: Visit, day: Path, hours: float) 
           };
         }"""
     )
-    motion = Motion(data, window, np.array(shown["at"]))
+    drawn = replace(geometry_of_run(data, ON_SCREEN), places=np.array(shown["at"]))
+    motion = Motion(data, window, drawn)
     expected, share = motion.at(hours)
     v = np.arange(len(expected))
     reach = 0.88 * shown["radius"] * np.sqrt((v + 0.5) / len(v))

@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.environment.errors import InputError
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.streams import Streams
+from hmesh.plugins import behaviour
 from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.run import start_run
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.world.behaving_rows import behaving_rows
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -223,3 +226,115 @@ def test_no_v2g_and_a_curve_bind() -> None:
             assert np.all(parked.lower_kwh == 0.0)
             full = parked.energy_kwh > 0.6 * 75.0
             assert np.all(parked.upper_kwh[full] < 22.0)
+
+
+DRAWN: dict[str, Any] = {
+    "kind": "drawn", "home": {"homes": 1.0}, "speed_km_h": 30.0,
+    "days": {
+        "every": {
+            "travels": 0.9, "stops": [0.5, 0.5], "trip_km": 12.0,
+            "departs_h": {"distribution": "normal", "mean": 9.0, "deviation": 2.0},
+            "purposes": {"any": {"stay_h": 1.5}},
+        }
+    },
+}  # fmt: skip
+
+
+def driven(each: Scenario, group: str) -> list[np.ndarray]:
+    """Return where the vehicles of a group are in every step of a day, and how far they drive."""
+    world = Simulation(make_setting(each), "typical")
+    vehicles: Any = world.schemes["vehicles"]
+    rows = vehicles.vehicles.groups.rows[vehicles.vehicles.groups.names.index(group)]
+    found = []
+    for _ in range(24):
+        world.step()
+        fleet = vehicles.fleet.population
+        found.append(np.stack((fleet["community"][rows], fleet["driven_km"][rows])))
+    return found
+
+
+def test_each_group_travels_in_its_own_way(tmp_path: Path) -> None:
+    plans = tmp_path / "plans.csv"
+    plans.write_text(
+        "plan,departs_h,km,origin,destination\n"
+        "pattern 1,6,30,homes,malls\npattern 1,9,30,malls,homes\n"
+    )
+    taxis, vans = TAXIS | {"travel": DRAWN}, VANS | {"day_plans": str(plans)}
+    setting = make_setting(scenario(COMMUTERS, vans, taxis)).schemes["vehicles"]
+    # One of the published plans is called so too.
+    assert setting.plans.names.count("pattern 1 (2)") == 1
+    assert {setting.plans.names[k] for k in setting.fleet["day_plan"][12:18]} == {"pattern 1 (2)"}
+    alone = driven(scenario(taxis), "taxis")
+    assert sum(float(step[1].sum()) for step in alone) > 0
+    for others in ((COMMUTERS, vans, taxis), (taxis | {"count": 9}, COMMUTERS | {"travel": DRAWN})):
+        beside = driven(scenario(*others), "taxis")
+        for one, another in zip(alone, beside, strict=True):
+            np.testing.assert_array_equal(one, another[:, : one.shape[1]])
+    wrong = taxis | {"travel": DRAWN | {"home": {"home": 1.0}}}
+    (line,) = problems(COMMUTERS, wrong)
+    assert "vehicles.groups.1.travel.home.home: no community is called 'home'" in line
+
+
+def test_charger_outages_of_a_group_stay_as_another_group_comes() -> None:
+    given = {"mean_time_between_failures_h": 6.0, "mean_time_to_repair_h": 3.0}
+    found = []
+    for groups in ((TAXIS,), (COMMUTERS, TAXIS)):
+        each = scenario(*groups, **{"chance.charger_outages": given})
+        world = Simulation(make_setting(each), "typical")
+        vehicles: Any = world.schemes["vehicles"]
+        rows = vehicles.vehicles.groups.rows[-1]
+        out = []
+        for _ in range(12):
+            world.step()
+            out.append(vehicles.fleet.population["charger_out"][rows].copy())
+        found.append(np.stack(out))
+    np.testing.assert_array_equal(*found)
+    assert found[0].any()
+
+
+@pytest.mark.usefixtures("plugins_withdrawn")
+def test_a_group_decides_by_its_behaviour() -> None:
+    @behaviour("stubborn")
+    class Stubborn(ElectricVehicle):
+        """Does nothing."""
+
+        def respond(self, price: float) -> float:
+            """Return nothing."""
+            return 0.0
+
+    each = scenario(COMMUTERS, TAXIS | {"behaviour": "stubborn"})
+    rows = behaving_rows(make_setting(each), "vehicles")
+    assert {name: mine.tolist() for name, mine in rows.items()} == {"stubborn": [*range(12, 17)]}
+    some = {"behaviour": "stubborn", "count": 2, "group": "commuters"}
+    chosen = scenario(COMMUTERS, TAXIS, behaviours=[some])
+    (mine,) = behaving_rows(make_setting(chosen), "vehicles").values()
+    assert len(mine) == 2
+    assert mine.max() < 12
+    (line,) = problems(COMMUTERS, behaviours=[some | {"group": "comuters"}])
+    assert "did you mean 'commuters'?" in line
+
+
+def test_a_night_worker_charges_as_she_comes_home_in_the_morning(tmp_path: Path) -> None:
+    plans = tmp_path / "night.csv"
+    plans.write_text(
+        "plan,departs_h,duration_h,km,origin,destination\n"
+        "night,6.5,0.5,20,offices,homes\nnight,23.5,0.5,20,homes,offices\n"
+    )
+    worker = {
+        "name": "night", "count": 1, "day_plans": str(plans), "soc_start": 0.3, "power_kw": 3.0
+    }  # fmt: skip
+    world = Simulation(
+        make_setting(scenario(worker, start="2023-01-16T00:00", step_h=0.5)), "typical"
+    )
+    vehicles: Any = world.schemes["vehicles"]
+    charged = []
+    while world.running:
+        world.step()
+        charged.append(float(vehicles.charged_kwh.sum()))
+    # At work at night it waits; home at 7:00 it charges until it is full, long before 23:30.
+    room = 0.9 * 40.0 - (0.3 * 40.0 - 20 * 0.16)
+    full_at = 14 + int(np.ceil(room / 1.5))
+    assert charged[:14] == [0.0] * 14
+    assert charged[14 : full_at - 1] == [1.5] * (full_at - 15)
+    assert sum(charged) == pytest.approx(room)
+    assert charged[full_at:] == [0.0] * (48 - full_at)

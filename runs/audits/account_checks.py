@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally
-from hmesh.runs.audits.member_accounts import MemberBills, consumer_bills, vehicle_bills
+from hmesh.runs.audits.local_exchange import LocalExchangeAudit
+from hmesh.runs.audits.member_accounts import consumer_bills, vehicle_bills
+from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.prosumer_checks import ProsumerAudit
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -44,7 +46,12 @@ _OF_CONSUMERS = ("consumers", "batteries")
 
 
 def check_accounts(
-    run: Run, inputs: RunInputs, hours: Columns, energies: Energies, prosumers: ProsumerAudit
+    run: Run,
+    inputs: RunInputs,
+    hours: Columns,
+    energies: Energies,
+    prosumers: ProsumerAudit,
+    local: LocalExchangeAudit | None = None,
 ) -> tuple[list[Check], Figures]:
     """Check the accounts, and return the figures of the summary that they settle.
 
@@ -54,6 +61,8 @@ def check_accounts(
         The run, what its scenario settles, the columns of hours.parquet, and what members use.
     prosumers
         The audit of the prosumers.
+    local
+        The audit of local exchanges, where there are any.
     """
     kept = inputs.scenario.record.accounts
     # Runs of earlier versions kept none.
@@ -67,7 +76,7 @@ def check_accounts(
     accounts = _read(run, inputs)
     checks = [
         _sums(run, inputs, accounts, money),
-        *_members(run, inputs, hours, energies, prosumers, accounts),
+        *_members(run, inputs, hours, energies, prosumers, accounts, local),
     ]
     figures |= _of_consumers(inputs, accounts)
     figures |= _stored_of_prosumers(inputs, accounts, price)
@@ -277,23 +286,27 @@ def _members(
     energies: Energies,
     prosumers: ProsumerAudit,
     accounts: Sequence[Mapping[str, Table]],
+    local: LocalExchangeAudit | None,
 ) -> Iterator[Check]:
     """Check the account of every member whose energies follow from the scenario or the tables."""
     tally = Tally("accounts: each member pays for its own energy", EXACT, "of the amount")
     bills: dict[str, MemberBills] = {}
+    prosumer_bills = prosumers.bills()
+    if local is not None and not isinstance(prosumer_bills, str):
+        prosumer_bills = local.settled(prosumer_bills)
     vehicles = len(accounts[0].get("vehicles", {}).get("paid", ()))
     for found in (
-        consumer_bills(run, inputs, hours, energies),
+        consumer_bills(run, inputs, hours, energies, local),
         vehicle_bills(run, inputs, vehicles),
-        prosumers.bills(),
+        prosumer_bills,
     ):
         if isinstance(found, str):
             tally.tell(found)
         else:
             bills |= found
     for kind, due in bills.items():
-        if due.count == 0:
-            continue
+        if not due.count:
+            continue  # Who is nobody has no account.
         for s, strategy in enumerate(inputs.strategies):
             table = accounts[s].get(kind)
             if table is None or len(table["paid"]) != due.count:

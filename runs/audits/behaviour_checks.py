@@ -20,7 +20,7 @@ def behaviours_of(inputs: RunInputs, scheme: str) -> dict[str, NDArray[np.intp] 
         By behaviour; None where a file that the scenario names has changed, so that it is not
         known which agents these are.
     """
-    choices = inputs.scenario.behaviours
+    choices = inputs.scenario.chosen_behaviours
     named = [each.behaviour for each in choices if BEHAVIOURS[each.behaviour].scheme == scheme]
     if inputs.setting is None:
         return dict.fromkeys(named)

@@ -1,68 +1,48 @@
 """What single members pay, computed again from the energies of each by scenario and tables."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.consumers_used import consumers_used, unknown_use
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.member_energies import Energies, each_load
+from hmesh.runs.audits.local_exchange import LocalExchangeAudit
+from hmesh.runs.audits.member_bills import MemberBills
+from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 
 
-@dataclass(frozen=True, slots=True)
-class MemberBills:
-    """What the members of a kind should have in their accounts.
-
-    Attributes
-    ----------
-    columns
-        By the names of the columns of accounts.parquet, each of shape (strategies, members).
-    community
-        Number of the community of each member; None where it is not known.
-    """
-
-    columns: Mapping[str, NDArray[np.float64]]
-    community: NDArray[np.intp] | None
-
-    @property
-    def count(self) -> int:
-        """How many members there are."""
-        return len(next(iter(self.columns.values()))[0])
-
-
 def consumer_bills(
-    run: Run, inputs: RunInputs, hours: Columns, energies: Energies
+    run: Run,
+    inputs: RunInputs,
+    hours: Columns,
+    energies: Energies,
+    local: LocalExchangeAudit | None = None,
 ) -> dict[str, MemberBills] | str:
     """Return what households and buildings should have paid for their loads, or why it is unknown.
 
-    What buildings with batteries pay besides is read from buildings.parquet.
+    What buildings with batteries pay besides is read from buildings.parquet, and what a local
+    exchange saves each of them is what its audit says.
     """
-    if any(energy is None for energy in energies.values()):
-        return "the loads of some members are in a file that is gone or has changed"
-    if inputs.scenario.grid.shed:
-        return "how much of each member's load was shed is not written down"
-    groups = (g for held in inputs.scenario.communities.values() for g in held.members)
-    if any(group.elasticity is not None for group in groups):
-        return "what elastic loads of single members become is not written down"
+    if why := unknown_use(inputs, energies):
+        return why
     batteries = "battery_sharing" in inputs.scenario.schemes
     if batteries and inputs.scenario.record.buildings != "all":
         return "not every building with a battery is recorded"
+    if local is not None and local.less_paid is None:
+        return f"what local energy saves each member is not known, since {local.unknown_members}"
     price = np.where(supplied(hours), hours["community_price"], 0.0)
-    there = supplied(hours).astype(np.float64)
     found: dict[str, list[tuple[int, NDArray[np.float64], NDArray[np.float64]]]] = {}
-    for (community, _), kind, count, loads in each_load(inputs):
-        if kind == "prosumer":
+    for group in consumers_used(inputs, hours):
+        if group.kind == "prosumer":
             continue  # Their account is that of all their parts.
-        m = inputs.communities.index(community)
-        bought, paid = np.zeros((2, len(inputs.strategies), count))
-        for step, load in enumerate(loads):
-            bought += there[step, :, m, None] * load
-            paid += price[step, :, m, None] * load
-        found.setdefault(f"{kind}s", []).append((m, bought, paid))
+        m = inputs.communities.index(group.community)
+        bought, paid = np.zeros((2, len(inputs.strategies), group.count))
+        for step, used in enumerate(group.steps):
+            bought += used
+            paid += price[step, :, m, None] * used
+        found.setdefault(f"{group.kind}s", []).append((m, bought, paid))
     bills = {}
     for kind, parts in found.items():
         where = np.repeat([m for m, *_ in parts], [bought.shape[1] for _, bought, _ in parts])
@@ -70,6 +50,8 @@ def consumer_bills(
         if kind == "buildings" and batteries:
             more = _of_batteries(run, inputs, price, where)
             bought, paid = bought + more[0], paid + more[1]
+        if local is not None and local.less_paid is not None:
+            paid = paid - local.less_paid[kind]
         bills[kind] = MemberBills({"bought_kwh": bought, "paid": paid}, where)
     return bills
 

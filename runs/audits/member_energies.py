@@ -78,7 +78,8 @@ def member_energies(inputs: RunInputs) -> Energies:
         kind = metered_as(group.kind)
         load, consumed = _varied(inputs, key, kind, meters.each_kwh, meters.count)
         sun = meters.count * _sunshine(inputs, group) * clear[key[0]]
-        followed = np.zeros(steps) if meters.generation_kwh is None else meters.generation_kwh
+        measured = meters.generation_kwh
+        followed = np.zeros(steps) if measured is None else measured.sum(axis=1)
         alike = meters.count if meters.each_kwh.shape[1] == 1 else 1
         users = alike * (meters.each_kwh > 0).sum(axis=1)
         energies[key] = GroupEnergy(load, consumed, sun + followed, users)
@@ -114,6 +115,24 @@ def metered_as(kind: str) -> str:
     return "household" if kind == "prosumer" else kind
 
 
+def each_generation(inputs: RunInputs) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """Return what each member of every group would generate with supply [kWh].
+
+    Returns
+    -------
+    dict
+        By community and name of the group, of shape (steps, members), or (steps, 1) where all
+        members generate the same; groups whose files are gone or have changed are left out.
+    """
+    clear = sky_clearness(inputs)
+    found = {}
+    for key, group, meters in _meters(inputs):
+        if meters is not None:
+            sun = (_sunshine(inputs, group) * clear[key[0]])[:, None]
+            found[key] = sun if meters.generation_kwh is None else sun + meters.generation_kwh
+    return found
+
+
 def _loads(
     inputs: RunInputs, key: tuple[str, str], kind: str, meters: "_Meters"
 ) -> Iterator[NDArray[np.float64]]:
@@ -139,7 +158,7 @@ class _Meters:
     count
         How many members there are.
     generation_kwh
-        What is measured that they generate, shape (steps,); None where nothing is.
+        What is measured that each generates, shape (steps, members); None where nothing is.
     """
 
     each_kwh: NDArray[np.float64]
@@ -180,7 +199,7 @@ def _meters(inputs: RunInputs) -> Iterator[tuple[tuple[str, str], Group, _Meters
             columns = [table.members.index(member) for member in chosen]
             generation = table.generation_kwh
             if generation is not None:
-                generation = group.scale * generation[:, columns].sum(axis=1)
+                generation = group.scale * generation[:, columns]
             loads = group.scale * table.load_kwh[:, columns]
             yield key, group, _Meters(loads, len(columns), generation)
         else:

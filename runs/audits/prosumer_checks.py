@@ -15,7 +15,7 @@ from hmesh.environment.last_digits import DUST_KWH
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.member_accounts import MemberBills
+from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies, each_load
 from hmesh.runs.audits.reference.loads import LoadsWithElasticity
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs

@@ -14,6 +14,7 @@ from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
 from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
 from hmesh.runs.audits.line_flows import check_lines, read_lines, refuse_changed_grid
+from hmesh.runs.audits.local_exchange import LocalExchangeAudit
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
 from hmesh.runs.audits.metric_checks import check_metrics
@@ -139,6 +140,11 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     # Those who act before prices are set are to find what members meter then.
     decided.update(elastic.hours())
     schemes = sorted(in_order, key=lambda each: not each.step_by_step)
+    local = (
+        LocalExchangeAudit(run, inputs, hours, energies) if inputs.scenario.local_exchange else None
+    )
+    if local is not None:
+        schemes.append(local)
     # Members with an elasticity belong to no scheme, but use energy and talk as its agents do.
     everybody = [*schemes, elastic] if elastic.there else schemes
     flows = read_lines(run, inputs)
@@ -164,6 +170,8 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     paying = [*schemes, prosumers] if prosumers.there else schemes
     ledger = read_ledger(run, inputs, supplied(hours), paying)
     yield from check_money(inputs, hours, flows, ledger, paying)
+    if local is not None:
+        yield local.check_trade()
     yield from messages.checks()
     by_step, of_run = figures_of_messages(inputs, messages)
     by_step |= figures_of_tables(inputs, hours, flows, energies, schemes)
@@ -171,7 +179,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         checks, figures = check_limits(inputs, hours, flows, limits, audited, schemes)
         yield from checks
         by_step |= figures
-    accounts, account_figures = check_accounts(run, inputs, hours, energies, prosumers)
+    accounts, account_figures = check_accounts(run, inputs, hours, energies, prosumers, local)
     yield from accounts
     of_run |= account_figures
     if (welfare := read_welfare(run, inputs)) is not None:

@@ -86,6 +86,11 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
         "xAxis": hidden | {"min": -wide, "max": wide},
         "yAxis": hidden | {"min": -high, "max": high},
         "tooltip": look.tooltip(trigger="item"),
+        # The wheel enlarges the map around the pointer, and dragging moves it.
+        "dataZoom": [
+            {"type": "inside", axis: 0, "filterMode": "none"}
+            for axis in ("xAxisIndex", "yAxisIndex")
+        ],
         "visualMap": {
             "type": "continuous",
             "show": bool(dots or stores),

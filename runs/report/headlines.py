@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.local_exchange_words import local_sentence
 from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.figure_layout import change, power_text
 from hmesh.runs.pictures.run_data import RunData
@@ -19,6 +20,7 @@ def headline(data: RunData, strategy: str) -> Sentence:
     return (
         *(_of_load(data, strategy, totals) if drawn else ()),
         *of_schemes(totals, data.currency, None if strategy == first else data.summary[first]),
+        *local_sentence(totals, data.currency),
         *(_of_money(totals, data.currency) if drawn else ()),
         *_of_congestion(totals, data.currency),
         *(_of_lines(totals) if drawn else ()),

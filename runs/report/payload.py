@@ -65,6 +65,7 @@ def payload(data: RunData, name: str, window: Window, share: float = 1.0) -> dic
         "map": _map(data),
         "hours": _hours(data, window),
         "vehicles": vehicle_traces(data, window),
+        "drawn": {"vehicles": len(window.vehicles), "recorded": data.recorded},
         "flows": flows(data, window, paths),
         "paths": None if paths is None else _paths(paths),
         "grid": grid_lines(data, window),

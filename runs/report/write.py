@@ -26,8 +26,8 @@ MOST_BESIDE_SENTENCES = 4
 MOST_RUNS = 6
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = (
-    "unpack.js", "time.js", "clock.js", "colours.js", "map.js", "charts.js", "grid.js",
-    "tables.js", "main.js",
+    "unpack.js", "time.js", "clock.js", "colours.js", "frame.js", "hand.js", "flows.js", "map.js",
+    "charts.js", "grid.js", "tables.js", "main.js",
 )  # fmt: skip
 
 

@@ -121,6 +121,7 @@ def load_checkpoint(folder: Path | str, scenario_hash: str) -> tuple[int, dict[s
         message = "belongs to another scenario, or a file the scenario names changed"
         raise not_resumable(place, message)
     try:
+        _refuse_bomb(place / _ARRAYS)
         with np.load(place / _ARRAYS, allow_pickle=False) as arrays:
             state = _decode(told["state"], arrays)
     except _DAMAGE as error:
@@ -128,6 +129,20 @@ def load_checkpoint(folder: Path | str, scenario_hash: str) -> tuple[int, dict[s
     if not isinstance(state, dict):
         raise not_resumable(place, f"{_STATE} is not what a run writes")
     return told["steps_done"], state
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse packed arrays that hold far more than their file: hMESH packs them as they are.
+
+    Raises
+    ------
+    ValueError
+        When they do.
+    """
+    with zipfile.ZipFile(path) as packed:
+        unpacked = sum(entry.file_size for entry in packed.infolist())
+    if unpacked > path.stat().st_size:
+        raise ValueError(f"its {unpacked:,} bytes are packed, which hMESH never does")
 
 
 def not_resumable(place: Path, message: str) -> InputError:

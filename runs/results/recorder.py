@@ -8,6 +8,7 @@ from hmesh.runs.results.buffer import Coded
 from hmesh.runs.results.writer import ResultsWriter
 
 if TYPE_CHECKING:
+    from hmesh.runs.world.local_settlement import LocalSettlement
     from hmesh.runs.world.setting import Setting
     from hmesh.runs.world.simulation import Simulation
     from hmesh.runs.world.step_limits import StepLimits
@@ -44,6 +45,8 @@ class Recorder:
         if simulation.welfare is not None:
             about = {"step": simulation.step_index, "strategy": simulation.strategy}
             self.writer.add("welfare", about | simulation.welfare.row())
+        if simulation.local_exchange is not None:
+            self._write_local_exchange(simulation, simulation.local_exchange)
         for scheme in simulation.schemes.values():
             scheme.record(self.writer)
         if simulation.prosumers is not None:
@@ -84,6 +87,21 @@ class Recorder:
                 "unserved_kwh": simulation.meters.unserved_kwh,
             },
         )
+
+    def _write_local_exchange(self, simulation: "Simulation", local: "LocalSettlement") -> None:
+        rows = local.rows()
+        about = {
+            "step": simulation.step_index,
+            "strategy": simulation.strategy,
+            "community": Coded(rows["community"], self.setting.communities),
+            "kind": Coded(rows["kind"], local.kinds),
+        }
+        self.writer.add("local_exchange", rows | about)
+        if simulation.setting.scenario.record.local_members:
+            rows = local.member_rows()
+            about["community"] = Coded(rows["community"], self.setting.communities)
+            about["kind"] = Coded(rows["kind"], local.kinds)
+            self.writer.add("local_members", rows | about)
 
     def _write_metrics(self, simulation: "Simulation") -> None:
         about = {"step": simulation.step_index, "strategy": simulation.strategy}

@@ -127,6 +127,39 @@ OF_WELFARE: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run in which members of communities share what some of them generate.
+OF_LOCAL_EXCHANGE: Mapping[str, tuple[ResultColumn, ...]] = {
+    "local_exchange": (
+        STEP,
+        STRATEGY,
+        name("community", "name of the community"),
+        name("kind", "kind of its members: households, buildings, homes, schools"),
+        kwh("own_kwh", "energy of their own that members used, as far as meters show it"),
+        kwh("lack_kwh", "what they used beyond it"),
+        kwh("surplus_kwh", "what they generated beyond it"),
+        kwh("received_kwh", "surplus of other members that they got"),
+        kwh("given_kwh", "surplus that other members got"),
+        kwh("fed_in_kwh", "surplus that no member got"),
+        price("local_price", "price of local energy without grid fee, empty where there is none"),
+        price("feed_in_price", "price of a surplus that no member gets, empty in an outage"),
+    ),
+}  # fmt: skip
+
+# The same for each member, where it is asked for.
+OF_LOCAL_MEMBERS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "local_members": (
+        STEP,
+        STRATEGY,
+        name("community", "name of the community"),
+        name("kind", "kind of the member: households, buildings, homes or schools"),
+        whole("member", "number of the member within its kind, from 0"),
+        kwh("used_kwh", "energy it used, as far as its meter shows it"),
+        kwh("generated_kwh", "energy it generated, as far as its meter shows it"),
+        kwh("received_kwh", "surplus of other members that it got"),
+        kwh("given_kwh", "surplus of it that other members got"),
+    ),
+}  # fmt: skip
+
 # Of a run in which stores answer to the price with what their own rule leaves.
 OF_STORE_ANSWERS: Mapping[str, tuple[ResultColumn, ...]] = {
     "store_answers": (
@@ -202,6 +235,8 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_VOLTAGES,
         **OF_LIMITS,
         **OF_WELFARE,
+        **OF_LOCAL_EXCHANGE,
+        **OF_LOCAL_MEMBERS,
         **OF_STORE_ANSWERS,
         **OF_PROSUMERS,
         **OF_ACCOUNTS,
@@ -223,6 +258,8 @@ def tables_with(
     welfare: bool = False,
     accounts: bool = False,
     store_answers: bool = False,
+    local_exchange: bool = False,
+    local_members: bool = False,
     prosumers: bool = False,
 ) -> tuple[str, ...]:
     """Return the tables of a run in which some schemes take part, with or without those asked."""
@@ -231,6 +268,8 @@ def tables_with(
         (limits, OF_LIMITS),
         (welfare, OF_WELFARE),
         (accounts, OF_ACCOUNTS),
+        (local_exchange, OF_LOCAL_EXCHANGE),
+        (local_members, OF_LOCAL_MEMBERS),
         (store_answers, OF_STORE_ANSWERS),
         (prosumers, OF_PROSUMERS),
     )
@@ -245,6 +284,8 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         metrics=bool(scenario.metrics),
         limits=scenario.grid.limits == "keep",
         welfare=scenario.welfare_recorded,
+        local_exchange=scenario.local_exchange,
+        local_members=scenario.local_exchange and scenario.record.local_members,
         store_answers=scenario.stores_answer,
         accounts=scenario.record.accounts == "all",
         prosumers=scenario.prosumers_there,

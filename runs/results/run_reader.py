@@ -1,5 +1,7 @@
 """The results of a run, read from its folder."""
 
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
-from hmesh.environment.safe_files import read_json, sha256
+from hmesh.environment.safe_files import read_json, refuse_unbounded, sha256
 from hmesh.runs.results.result_tables import TABLES, arrow_schema
 from hmesh.runs.results.run_folder import RunFolder, read_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_POSIX = hasattr(os, "sysconf")
+_BYTES_PER_VALUE = 8
 _OTHER = "is not what the run wrote: its digest differs"
 
 
@@ -88,7 +92,11 @@ class Run(RunFolder):
         _refuse_unknown(str(path), "column", columns or [], known)
         wanted = None if columns is None else list(columns)
         try:
-            self._check_columns(path, name, wanted or known, pq.read_schema(path))
+            refuse_unbounded(path)
+            described = pq.read_metadata(path)
+            self._check_columns(path, name, wanted or known, described.schema.to_arrow_schema())
+            if filters is None:
+                _refuse_beyond_memory(path, described.num_rows * len(wanted or known))
             return pq.read_table(path, columns=wanted, filters=filters)
         except FileNotFoundError:
             raise InputError([Problem(str(path), "is missing")]) from None
@@ -155,6 +163,17 @@ def read_run(directory: Path | str) -> Run:
     """
     folder = read_folder(directory)
     return Run(folder.directory, folder.info)
+
+
+def _refuse_beyond_memory(path: Path, values: int) -> None:
+    """Refuse a table of more values than the memory of this machine holds.
+
+    A file of a few bytes may say that it holds as many as it likes, all of them the same.
+    """
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if _POSIX else math.inf
+    if values * _BYTES_PER_VALUE > memory_bytes:
+        message = f"holds {values:,} values, more than the memory of this machine"
+        raise InputError([Problem(str(path), message)])
 
 
 def _refuse_unknown(place: str, what: str, names: Sequence[str], known: Sequence[str]) -> None:

@@ -46,6 +46,8 @@ class SchemeSection(Section):
     # What it connects to the grid, in the word that `grid.connections` uses; the scheme's name
     # where it is empty.
     connects: ClassVar[str] = ""
+    # Kind of those of its agents that are members of the local exchange of their community.
+    shares_locally: ClassVar[str] = ""
 
     @classmethod
     def absent(cls) -> Self | None:
@@ -89,6 +91,11 @@ class SchemeSection(Section):
     def decided_above(self) -> str:
         """Why its agents are not asked what they want, so that none can have a behaviour."""
         return ""
+
+    @property
+    def behaving_groups(self) -> dict[str, str | None]:
+        """The behaviour of a plugin by which each of its groups decides, by name of the group."""
+        return {}
 
     @property
     def asked_tables(self) -> tuple[str, ...]:

@@ -29,6 +29,9 @@ class BehaviourChoice(Section):
     community: str | None = Field(
         default=None, description="only agents that are there at the start, or null for any"
     )
+    group: str | None = Field(
+        default=None, description="only agents of that group of their section, or null for any"
+    )
     columns: dict[str, float | bool] = Field(
         default={}, description="values of columns that the behaviour declares, by name"
     )
@@ -82,6 +85,8 @@ class BehaviourChoice(Section):
             raise refuse(f"{told} {verb} given", allowed="one of share, count and rows")
         if self.rows is not None and self.community is not None:
             raise refuse("rows and community are given", allowed="share or count in a community")
+        if self.rows is not None and self.group is not None:
+            raise refuse("rows and group are given", allowed="share or count in a group")
         return self
 
 
@@ -124,7 +129,12 @@ def behaviour_problems(
                 ", ".join(communities),
                 nearest(choice.community, communities),
             )
-        if choice.share is None:
+        known = tuple(getattr(schemes.get(registered.scheme), "behaving_groups", ()))
+        if choice.group is not None and choice.group not in known:
+            message = f"no group of {registered.scheme} is called {choice.group!r}"
+            near = nearest(choice.group, known)
+            yield Problem(f"{here}.group", message, ", ".join(known) or "null", near)
+        if choice.share is None or choice.group is not None:
             continue
         for name in communities if choice.community is None else (choice.community,):
             place = registered.scheme, name

@@ -16,7 +16,7 @@ from hmesh.environment.zone_places import far_from_zone
 from hmesh.runs.scenarios.money_defaults import OF_EVERY_RUN, Given
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.scenarios.sections import ProfileMembers
+from hmesh.runs.scenarios.sections import DatasetMembers, FileMembers, ProfileMembers
 from hmesh.runs.schemes.descriptor import RETAIL
 from hmesh.runs.strategy_names import pricing_of
 
@@ -40,6 +40,7 @@ def implausible(scenario: Scenario) -> Iterator[Problem]:
     """
     yield from _households(scenario)
     yield from _elasticities(scenario)
+    yield from _local_exchanges(scenario)
     given = Given(scenario.model_dump())
     yield from _prices(scenario, given)
     if (place := scenario.location) is not None:
@@ -81,6 +82,27 @@ def _elasticities(scenario: Scenario) -> Iterator[Problem]:
                     f"{reference:g} is a price that no community may ask",
                     f"a price within prices.aggregator, {lowest:g} to {highest:g}",
                 )
+
+
+def _local_exchanges(scenario: Scenario) -> Iterator[Problem]:
+    """Warn of local exchanges of communities in which nobody can generate or deliver energy."""
+    sections = [scenario.section(name) for name in scenario.schemes]
+    sharing = [section for section in sections if section.shares_locally]
+    homes = {name for section in sharing for name in section.lived_in}
+    # Buses and batteries of buildings may deliver what they hold, wherever they are.
+    deliver = any(section.stores_answer for section in sharing)
+    deliver = deliver or "battery_sharing" in scenario.schemes
+    for name, community in scenario.communities.items():
+        groups = community.members
+        # A measured load may be below 0.
+        measured = any(isinstance(group, DatasetMembers | FileMembers) for group in groups)
+        generates = measured or any(group.pv_kw for group in groups) or name in homes
+        if community.local_exchange is not None and not (generates or deliver):
+            yield Problem(
+                f"communities.{name}.local_exchange",
+                "no member of the community generates energy, so that there is nothing to share",
+                "pv_kw of a group of members, or smart homes; or local_exchange: null",
+            )
 
 
 def household(place: str, annual_kwh: float) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_files.read_grid import grid_files
 from hmesh.runs.plugins.loading import Plugin, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
-from hmesh.runs.plugins.registered import FORECASTERS, Metric, unnamed_plugin
+from hmesh.runs.plugins.registered import BEHAVIOURS, FORECASTERS, Metric, unnamed_plugin
 from hmesh.runs.scenarios.base import Name
 from hmesh.runs.scenarios.behaviour_section import BehaviourChoice, behaviour_problems
 from hmesh.runs.scenarios.chance_section import (
@@ -219,6 +219,17 @@ class Scenario(Section):
         """The schemes that take part, in the order of the hour."""
         return tuple(name for name, each in schemes().items() if each.takes_part(self))
 
+    @property
+    def chosen_behaviours(self) -> tuple[BehaviourChoice, ...]:
+        """The behaviours that agents have, those of groups of sections last."""
+        of_groups = (
+            BehaviourChoice(behaviour=behaviour, share=1.0, group=group)
+            for scheme in self.schemes
+            for group, behaviour in self.section(scheme).behaving_groups.items()
+            if behaviour is not None
+        )
+        return (*self.behaviours, *of_groups)
+
     def section(self, scheme: str) -> Any:
         """Return the section of a scheme; None where it has none."""
         return getattr(self, scheme, None)
@@ -263,6 +274,11 @@ class Scenario(Section):
         """Whether the welfare of every step is recorded: where somebody answers to prices."""
         strategies = (s for name in self.schemes for s in schemes()[name].strategies or ())
         return self.record.welfare and any(s.pricing not in ("", RETAIL) for s in strategies)
+
+    @property
+    def local_exchange(self) -> bool:
+        """Whether members of any community share what some of them generate."""
+        return any(each.local_exchange is not None for each in self.communities.values())
 
     @property
     def prosumers_there(self) -> bool:
@@ -373,7 +389,14 @@ class Scenario(Section):
     def _behaviours_of_agents_there(self) -> Self:
         sections = {name: self.section(name) for name in self.schemes}
         places = sections, self.plugins, self.communities
-        if problems := list(behaviour_problems(self.behaviours, *places)):
+        problems = list(behaviour_problems(self.behaviours, *places))
+        for name, section in sections.items():
+            for number, behaviour in enumerate(section.behaving_groups.values()):
+                if behaviour is not None:
+                    here, named = f"{name}.groups.{number}.behaviour", {"plugins": self.plugins}
+                    registered = BEHAVIOURS[behaviour]
+                    problems += unnamed_plugin(here, "behaviour", registered, named)
+        if problems:
             raise InputError(problems)
         return self
 

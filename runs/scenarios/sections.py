@@ -24,6 +24,8 @@ from hmesh.runs.scenarios.base import Section as Section
 from hmesh.runs.scenarios.base import existing as existing
 from hmesh.runs.scenarios.base import ordered as ordered
 from hmesh.runs.scenarios.base import refuse as refuse
+from hmesh.runs.scenarios.local_exchange_section import LocalExchange as LocalExchange
+from hmesh.runs.scenarios.local_exchange_section import kinds_that_share
 from hmesh.runs.scenarios.member_groups import BusinessMembers as BusinessMembers
 from hmesh.runs.scenarios.member_groups import DatasetMembers as DatasetMembers
 from hmesh.runs.scenarios.member_groups import FileMembers as FileMembers
@@ -195,6 +197,11 @@ class Community(Section):
         default=None, description="where it is, or null where only distances are known"
     )
     area: Area | None = Field(default=None, description="its area on the map, or null")
+    local_exchange: LocalExchange | None = Field(
+        default=None,
+        description="how members share what some of them generate beyond their own use, or null "
+        "where all pay and are paid the price of the community",
+    )
 
     @check("members")
     @classmethod
@@ -202,6 +209,29 @@ class Community(Section):
         if problems := names_given_twice(members):
             raise InputError(problems)
         return members
+
+    @check("local_exchange")
+    @classmethod
+    def _shares_of_members(
+        cls, local: LocalExchange | None, info: ValidationInfo
+    ) -> LocalExchange | None:
+        members = info.data.get("members")
+        if local is None or local.shares is None or members is None:
+            return local
+        known = list(dict.fromkeys((*(group.name for group in members), *kinds_that_share())))
+        problems = [
+            Problem(
+                f"shares.{name}",
+                f"no member group of the community is called {name!r}, and no kind of its members",
+                ", ".join(known),
+                nearest(name, known),
+            )
+            for name in local.shares
+            if name not in known
+        ]
+        if problems:
+            raise InputError(problems)
+        return local
 
 
 class Road(Section):
@@ -336,6 +366,11 @@ class Record(Section):
     welfare: bool = Field(
         default=True,
         description="whether welfare and the planner's are written, where vehicles answer prices",
+    )
+    local_members: bool = Field(
+        default=False,
+        description="whether it is written at every step what each member got and gave in the "
+        "local exchange of its community",
     )
     accounts: Literal["none", "kinds", "all"] = Field(
         default="kinds",

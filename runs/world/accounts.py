@@ -148,13 +148,20 @@ class Accounts:
     def settle(self) -> None:
         """Add what everybody pays and receives in the step."""
         self.utility_price_sum += float(self.simulation.market.decision.utility_price)
-        prosumers = self.simulation.prosumers
+        prosumers, local = self.simulation.prosumers, self.simulation.local_exchange
         for payments, _ in self.simulation.payments():
-            own = payments if prosumers is None else prosumers.of_others(payments)
-            if own.kind in self.kinds:
-                self.kinds[own.kind].add(own)
+            self._add_of_others(payments)
+        for payments in () if local is None else local.payments():
+            self._add_of_others(payments)
         if prosumers is not None and self.by_member:
             self.kinds["prosumers"].add(prosumers.account())
+
+    def _add_of_others(self, payments: MemberPayments) -> None:
+        """Add payments of members, those of parts of prosumers left out."""
+        prosumers = self.simulation.prosumers
+        own = payments if prosumers is None else prosumers.of_others(payments)
+        if own.kind in self.kinds:
+            self.kinds[own.kind].add(own)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the kinds, and the columns of this year's accounts of all members of each."""

@@ -16,7 +16,7 @@ def behaving_rows(setting: Setting, scheme: str) -> dict[str, NDArray[np.intp]]:
     InputError
         When there are fewer agents than shall have them.
     """
-    choices = setting.scenario.behaviours
+    choices = setting.scenario.chosen_behaviours
     if all(BEHAVIOURS[choice.behaviour].scheme != scheme for choice in choices):
         return {}
     simulation = Simulation(setting, setting.scenario.strategies[0])
@@ -35,5 +35,5 @@ def check_behaviours(setting: Setting) -> None:
     InputError
         When there are.
     """
-    if setting.scenario.behaviours:
+    if setting.scenario.chosen_behaviours:
         Simulation(setting, setting.scenario.strategies[0])

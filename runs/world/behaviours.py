@@ -22,7 +22,7 @@ def give_behaviours(simulation: "Simulation") -> None:
     InputError
         When there are fewer agents than shall have them.
     """
-    choices = simulation.setting.scenario.behaviours
+    choices = simulation.setting.scenario.chosen_behaviours
     named = dict.fromkeys(BEHAVIOURS[choice.behaviour].scheme for choice in choices)
     for scheme in named:
         group = simulation.schemes[scheme].deciding
@@ -43,13 +43,13 @@ def _chosen(
     others as they are, and further choices leave the rows of earlier ones.
     """
     setting, size = simulation.setting, len(group)
-    draw = setting.streams.generator("behaviour", scheme).random(size)
+    draw = group.uniform_draws(setting.streams, "behaviour", scheme)
     free = np.ones(size, dtype=np.bool_)
     # Up to where the draws of a row are used up by the shares before.
     used = np.zeros(size)
     found: dict[int, NDArray[np.intp]] = {}
     problems: list[Problem] = []
-    for k, choice in enumerate(setting.scenario.behaviours):
+    for k, choice in enumerate(setting.scenario.chosen_behaviours):
         if BEHAVIOURS[choice.behaviour].scheme != scheme:
             continue
         here = np.ones(size, dtype=np.bool_)
@@ -60,6 +60,8 @@ def _chosen(
                 problems.append(Problem(f"behaviours.{k}.community", message, "null"))
                 continue
             here = group.population["community"] == place
+        if choice.group is not None:
+            here &= group.belongs(choice.group)
         wanted = 0
         if choice.share is not None:
             rows = np.flatnonzero(here & free & (draw >= used) & (draw < used + choice.share))
@@ -76,6 +78,7 @@ def _chosen(
         if len(rows) < wanted:
             key = "count" if choice.count is not None else "rows"
             where = "" if choice.community is None else f" in {choice.community}"
+            where += "" if choice.group is None else f" of group {choice.group}"
             message = (
                 f"{wanted:,} agents of {scheme} shall have it{where}, and {len(rows):,} are left"
             )

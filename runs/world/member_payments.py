@@ -25,6 +25,9 @@ class MemberPayments:
         Money they pay and are paid [money].
     rows : slice or array of int
         Which members of the kind they are, each at most once.
+    shared : bool
+        Whether it is bought and sold at the price of the community, so that a local exchange of
+        the community may settle it.
     """
 
     kind: str
@@ -33,18 +36,26 @@ class MemberPayments:
     paid: Each
     received: Each
     rows: Rows = EVERY
+    shared: bool = False
 
 
 def at_price(
-    kind: str, price: Each, bought_kwh: Each, sold_kwh: Each, rows: Rows = EVERY
+    kind: str,
+    price: Each,
+    bought_kwh: Each,
+    sold_kwh: Each,
+    rows: Rows = EVERY,
+    *,
+    shared: bool = True,
 ) -> MemberPayments:
     """Return the payments of members that buy and sell at the same price.
 
     Parameters
     ----------
-    kind, bought_kwh, sold_kwh, rows
+    kind, bought_kwh, sold_kwh, rows, shared
         As those of `MemberPayments`.
     price : array, shape (members,)
         What each pays and is paid [money/kWh].
     """
-    return MemberPayments(kind, bought_kwh, sold_kwh, price * bought_kwh, price * sold_kwh, rows)
+    paid, received = price * bought_kwh, price * sold_kwh
+    return MemberPayments(kind, bought_kwh, sold_kwh, paid, received, rows, shared)

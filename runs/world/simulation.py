@@ -26,6 +26,7 @@ from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.elastic_loads import ElasticLoads
 from hmesh.runs.world.expected_price import ExpectedPrice
+from hmesh.runs.world.local_settlement import LocalSettlement
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 from hmesh.runs.world.meters import read_meters
@@ -90,6 +91,8 @@ class Simulation(World):
         What members expect communities to ask; None where nobody plans on it.
     metrics : MetricTotals
         The metrics of plugins.
+    local_exchange : LocalSettlement or None
+        What members of communities share among each other, None where no community does.
     prosumers : Prosumers or None
         The households whose parts belong to several schemes; None where there are none.
     accounts : Accounts or None
@@ -142,8 +145,10 @@ class Simulation(World):
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
         self.prosumers = Prosumers(self) if setting.scenario.prosumers_there else None
-        if setting.scenario.behaviours:
+        if setting.scenario.chosen_behaviours:
             give_behaviours(self)
+        shares = setting.scenario.local_exchange
+        self.local_exchange = LocalSettlement(self) if shares else None
         kept = setting.scenario.record.accounts
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
 
@@ -284,6 +289,9 @@ class Simulation(World):
             self.accounts.settle()
         sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
         sums |= self.elastic_loads.sums()
+        if self.local_exchange is not None:
+            sums |= self.local_exchange.sums()
+            counts.update(self.local_exchange.counts())
         if self.prosumers is not None:
             sums |= self.prosumers.sums()
             counts.update(self.prosumers.counts())
@@ -334,6 +342,8 @@ class Simulation(World):
         """Enter the payments of the step."""
         for each in self.schemes.values():
             each.pay()
+        if self.local_exchange is not None:
+            self.local_exchange.settle()
         pay, step, decision = self.ledger.pay, self.step_index, self.market.decision
         photovoltaics = self.setting.scenario.photovoltaics
         for m in self.supplied_communities:
@@ -417,6 +427,8 @@ class Simulation(World):
             summary |= self.calendar_totals.summary(self.step_h)
         for each in self.schemes.values():
             summary |= each.summary()
+        if self.local_exchange is not None:
+            summary |= self.local_exchange.summary()
         messages = {
             kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
             for kind, count in self.bus.statistics.items()
@@ -441,6 +453,7 @@ class Simulation(World):
             "calendar_totals": self.calendar_totals.state(),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
             **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
+            **({} if self.local_exchange is None else {"local": self.local_exchange.state()}),
             **({} if self.accounts is None else {"accounts": self.accounts.state()}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
@@ -461,6 +474,8 @@ class Simulation(World):
             self.metrics.restore(state["metrics"])
         if self.expected_price is not None:
             self.expected_price.restore(state["expected"])
+        if self.local_exchange is not None:
+            self.local_exchange.restore(state["local"])
         if self.accounts is not None:
             self.accounts.restore(state["accounts"])
         self.utility.restore(state["utility"])

@@ -1,6 +1,7 @@
 """The trips of a run, made from what its scenario says about travel."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hmesh.environment.diary_trips import DiaryTrips
 from hmesh.environment.distributions import discrete
 from hmesh.environment.drawn_trips import DrawnTrips
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.group_rows import of_group
 from hmesh.environment.growth import Growth
 from hmesh.environment.road_map import RoadMap
 from hmesh.environment.roads import RoadNetwork, Ways
@@ -25,28 +27,88 @@ from hmesh.runs.scenarios.travel_section import (
     DiaryTravel,
     DrawnTravel,
     PurposeSettings,
+    Travel,
     TravelDaySettings,
 )
 from hmesh.runs.world.places import roads_of
 
+AGENT_TYPE = "electric vehicle"
 
-def plans_of(scenario: Scenario, roads: Ways | None = None) -> DayPlans:
+
+@dataclass(frozen=True, slots=True)
+class Travellers:
+    """Vehicles that travel alike: all of a scenario, or a group of them.
+
+    Attributes
+    ----------
+    travel
+        How they travel.
+    day_plans
+        The file of their day plans, None for the published ones.
+    name
+        Name of the group, "" where all travel alike.
+    place
+        Where the scenario says how they travel.
+    home
+        Community in which all of them sleep, None where travel says it.
+    """
+
+    travel: Travel
+    day_plans: str | None
+    name: str = ""
+    place: str = "travel"
+    home: str | None = None
+
+    @property
+    def agent_type(self) -> str:
+        """What their streams are named after."""
+        return of_group(AGENT_TYPE, self.name)
+
+
+def travellers_of(scenario: Scenario) -> list[Travellers]:
+    """Return the vehicles of a scenario by how they travel, in the order of their groups."""
+    vehicles = scenario.vehicles
+    if not vehicles.groups:
+        return [Travellers(scenario.travel, vehicles.day_plans)]
+    return [
+        Travellers(
+            _from_home(scenario.travel if group.travel is None else group.travel, group.home),
+            group.day_plans,
+            group.name,
+            "travel" if group.travel is None else f"vehicles.groups.{number}.travel",
+            group.home,
+        )
+        for number, group in enumerate(vehicles.groups)
+    ]
+
+
+def _from_home(travel: Travel, home: str | None) -> Travel:
+    """Return how vehicles travel whose tours begin and end at a home, where one is given."""
+    if home is None or not isinstance(travel, DrawnTravel):
+        return travel
+    return travel.model_copy(update={"home": {home: 1.0}})
+
+
+def plans_of(
+    scenario: Scenario, roads: Ways | None = None, who: Travellers | None = None
+) -> DayPlans:
     """Return the day plans of a scenario; a blank one where vehicles follow none, or are none.
 
     A file that the scenario names is read in any case. Lengths that it leaves out are those of the
-    roads; without `roads` these are made from the scenario.
+    roads; without `roads` these are made from the scenario. They are those of all vehicles unless
+    `who` names some.
 
     Raises
     ------
     InputError
         If they cannot be used.
     """
-    travel = scenario.travel
-    needless = not scenario.vehicles.expected(scenario) and scenario.vehicles.day_plans is None
+    who = who or Travellers(scenario.travel, scenario.vehicles.day_plans)
+    travel, file = who.travel, who.day_plans
+    needless = not scenario.vehicles.expected(scenario) and file is None
     if "vehicles" not in scenario.schemes or needless:
         return DayPlans.blank("none")
     if travel.kind == "plans" or (isinstance(travel, DrawnTravel) and travel.fit.day_plans):
-        file = scenario.vehicles.day_plans
         return read_day_plans(
             None if file is None else scenario.path_of(file),
             tuple(scenario.communities),
@@ -61,17 +123,25 @@ def travel_problems(scenario: Scenario, calendar: Calendar) -> list[Problem]:
     """Return what is wrong with the files that travel takes its trips from."""
     try:
         roads = roads_of(scenario)
-        plans = plans_of(scenario, roads)
-        if isinstance(scenario.travel, DrawnTravel) and scenario.vehicles.expected(scenario):
-            _Fitted(scenario, scenario.travel, plans, tuple(scenario.communities))
-        elif isinstance(scenario.travel, DiaryTravel):
-            file = scenario.path_of(scenario.travel.file)
-            once = scenario.travel.deal == "once"
-            names = tuple(scenario.communities)
-            read_diaries(file, names, calendar, each_person=once, ways=roads)
     except InputError as error:
         return list(error.problems)
-    return []
+    problems: dict[Problem, None] = {}
+    for who in travellers_of(scenario):
+        try:
+            _check_files(scenario, calendar, roads, who)
+        except InputError as error:
+            problems.update(dict.fromkeys(error.problems))
+    return list(problems)
+
+
+def _check_files(scenario: Scenario, calendar: Calendar, roads: Ways, who: Travellers) -> None:
+    """Refuse files from which no trips can be taken."""
+    plans, travel, names = plans_of(scenario, roads, who), who.travel, tuple(scenario.communities)
+    if isinstance(travel, DrawnTravel) and scenario.vehicles.expected(scenario):
+        _Fitted(scenario, travel, plans, names)
+    elif isinstance(travel, DiaryTravel):
+        once, file = travel.deal == "once", scenario.path_of(travel.file)
+        read_diaries(file, names, calendar, each_person=once, ways=roads)
 
 
 def residential(scenario: Scenario) -> NDArray[np.bool_]:
@@ -100,29 +170,32 @@ def trips_of(
     calendar: Calendar,
     streams: Streams,
     roads: RoadNetwork | RoadMap,
-    homes: NDArray[np.intp],
+    vehicles: int,
     growth: Growth | None,
+    who: Travellers | None = None,
 ) -> TripSource | None:
     """Return where the trips of all strategies come from; None where they follow day plans.
 
-    Each vehicle sleeps in its community of ``homes``, or where travel has it at -1.
+    They are those of all vehicles unless `who` names some.
 
     Raises
     ------
     InputError
         If a table of the scenario cannot be used, or there is no road where one is needed.
     """
-    travel, communities = scenario.travel, tuple(scenario.communities)
+    who = who or Travellers(scenario.travel, scenario.vehicles.day_plans)
+    travel, communities = who.travel, tuple(scenario.communities)
     if isinstance(travel, DiaryTravel):
         once, file = travel.deal == "once", scenario.path_of(travel.file)
         return DiaryTrips(
             read_diaries(file, communities, calendar, each_person=once, ways=roads),
-            len(homes),
+            vehicles,
             calendar,
             streams,
             once=once,
             growth=growth,
             residential=residential(scenario),
+            agent_type=who.agent_type,
         )
     if not isinstance(travel, DrawnTravel) or not scenario.vehicles.expected(scenario):
         return None
@@ -130,21 +203,19 @@ def trips_of(
     shares = np.array([travel.home.get(name, 0.0) for name in communities])
     if not travel.home:
         shares = np.bincount(plans.start, minlength=len(communities)).astype(np.float64)
-    u = streams.generator("home", "electric vehicle").random(len(homes))
-    drawn = discrete(u, np.arange(float(len(communities))), shares).astype(np.int16)
-    home = np.where(homes < 0, drawn, homes).astype(np.int16)
-    lived_in = shares > 0
-    lived_in[homes[homes >= 0]] = True
+    u = streams.generator("home", who.agent_type).random(vehicles)
+    home = discrete(u, np.arange(float(len(communities))), shares).astype(np.int16)
     return DrawnTrips(
         days,
         home,
         calendar,
         streams,
         speed_km_h=speed,
-        road_km=_between(days, roads, lived_in, roads.distance_km),
-        road_h=_road_h(days, roads, lived_in) if speed is None else None,
+        road_km=_between(days, roads, shares > 0, roads.distance_km),
+        road_h=_road_h(days, roads, shares > 0) if speed is None else None,
         day_begins_h=travel.day_begins_h,
         growth=growth,
+        agent_type=who.agent_type,
     )
 
 

@@ -2,6 +2,8 @@
 
 const SOC = ['#c24a00', '#e08a1e', '#d9b93b', '#6fa8d6', '#2f7fc1', '#00539b'];
 const SOC_DARK = ['#ff7f3a', '#ffab52', '#f0d264', '#a5cdf0', '#6cb4ef', '#3f94e6'];
+const PRICE = ['#f2ecf7', '#d7c6e8', '#b698d3', '#8f63b5'];
+const PRICE_DARK = ['#241d2e', '#3d2f52', '#5d4580', '#8a68b8'];
 
 function dark() {
   return document.documentElement.dataset.theme === 'dark';
@@ -30,14 +32,23 @@ function translucent(colour, opacity) {
   return colour + Math.round(opacity * 255).toString(16).padStart(2, '0');
 }
 
-// State of charge, 0 to 1.
-function socColours(count) {
-  const scale = dark() ? SOC_DARK : SOC;
+// Colours of a scale, evenly spaced.
+function shadesOf(scale, count) {
   return Array.from({ length: count }, (_, n) => {
     const at = (n / (count - 1)) * (scale.length - 1);
     const low = Math.min(Math.floor(at), scale.length - 2);
     return mix(scale[low], scale[low + 1], at - low);
   });
+}
+
+// State of charge, 0 to 1.
+function socColours(count) {
+  return shadesOf(dark() ? SOC_DARK : SOC, count);
+}
+
+// Prices, from the lowest to the highest.
+function priceColours(count) {
+  return shadesOf(dark() ? PRICE_DARK : PRICE, count);
 }
 
 // Loading of a line, as a share of its rating; above 1 the colour is another one.

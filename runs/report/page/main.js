@@ -75,8 +75,12 @@ class Page {
   }
 
   makeMaps() {
+    const redraw = () => this.views.forEach(({ map }) => map?.draw(map.now));
+    this.flowChoice = new FlowChoice(this.runs, redraw);
+    // Maps of one run are enlarged and moved together.
+    const frames = new Map(this.runs.map((run) => [run, new MapFrame(run.map)]));
     for (const [cell, view] of this.cells('map')) {
-      const map = new CommunityMap(cell, view);
+      const map = new CommunityMap(cell, view, this.flowChoice, frames.get(view.run), redraw);
       view.map = map;
       this.follow.push({ at: (now) => map.draw(now) });
     }
@@ -231,13 +235,30 @@ class Page {
     this.again();
   }
 
+  // What a dot stands for; how many of the vehicles are drawn, where it is not all.
+  dots() {
+    const thinned = this.runs.find(({ drawn }) => drawn.vehicles < drawn.recorded);
+    if (!thinned) return 'dot: a vehicle';
+    return `dot: a vehicle (${whole(thinned.drawn.vehicles)} of ${whole(thinned.drawn.recorded)} are drawn)`;
+  }
+
   explainMap() {
     const some = (has) => this.runs.some(has);
     const entries = ['<span>ring: load as a share of the highest</span>'];
-    if (some((run) => run.vehicles)) entries.push(`<span>dot: a vehicle, empty <i class="scale" id="soc-scale"></i> full</span>`);
-    if (some((run) => run.flows.kwh.length)) entries.push('<span><i class="line" style="border-color: var(--accent)"></i> energy brought from one community and given in another</span>');
-    if (some((run) => run.map.roads.length)) entries.push('<span><i class="line" style="border-color: var(--road)"></i> road, not to scale</span>');
+    const [run] = this.runs;
+    const range = this.runs.map(priceRange).find(Boolean);
+    if (range) entries.push(`<span>circle: price <data id="price-low"></data> <i class="scale" id="price-scale"></i> <data id="price-high"></data> ${run.currency}/kWh</span>`);
+    if (some(({ vehicles }) => vehicles)) entries.push(`<span>${this.dots()}, empty <i class="scale" id="soc-scale"></i> full</span>`);
+    if (some(({ hours }) => hours.queue_length)) entries.push('<span><i class="badge"></i> vehicles that wait for a charger</span>');
+    if (some(({ flows }) => flows.kwh.length)) entries.push('<span><i class="line" style="border-color: var(--accent)"></i> energy brought from one community and given in another</span>');
+    if (some(({ map }) => map.areas.length)) entries.push('<span>shaded: areas of communities</span>');
+    const scale = some(({ map }) => !map.to_scale) ? ', not to scale' : '';
+    if (some(({ map }) => map.roads.length || map.network)) entries.push(`<span><i class="line" style="border-color: var(--road)"></i> road${scale}</span>`);
     document.getElementById('map-legend').innerHTML = entries.join('');
+    if (range) ['low', 'high'].forEach((end, n) => {
+      const place = document.getElementById(`price-${end}`);
+      Object.assign(place, { value: range[n], textContent: told(range[n]) });
+    });
   }
 
   // Everything anew: another strategy, span or theme.
@@ -246,8 +267,10 @@ class Page {
       this.name(view);
       view.map.colours();
     }
-    const scale = document.getElementById('soc-scale');
-    if (scale) scale.style.background = `linear-gradient(90deg, ${socColours(6).join(', ')})`;
+    for (const [id, colours] of [['soc-scale', socColours(6)], ['price-scale', priceColours(6)]]) {
+      const scale = document.getElementById(id);
+      if (scale) scale.style.background = `linear-gradient(90deg, ${colours.join(', ')})`;
+    }
     this.redo.forEach((redo) => redo());
   }
 }

@@ -1,22 +1,28 @@
 // The map: communities on the roads between them, vehicles on their way, energy carried across.
 
-const ON_THE_ROAD = 65535;
 const NOT_THERE = 65534;
+const ON_THE_ROAD = 65535;
 const SOC_UNITS = 250;
 const SHADES = 24;
 const GOLDEN_ANGLE = 2.399963;
 const MANY = 14;
+const SMALLEST_WITH_DOTS = 9;
+const ROUND_KM = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 class CommunityMap {
-  constructor(cell, view) {
-    this.view = view;
+  constructor(cell, view, choice, frame, redraw) {
+    Object.assign(this, { view, choice, frame });
     this.stage = Object.assign(document.createElement('div'), { className: 'stage' });
     this.canvas = document.createElement('canvas');
     this.canvas.setAttribute('role', 'img');
+    this.still = document.createElement('canvas');
     this.tip = Object.assign(document.createElement('div'), { className: 'tip', hidden: true });
+    this.count = Object.assign(document.createElement('p'), { className: 'note' });
     this.stage.append(this.canvas, this.tip);
-    cell.append(this.stage);
+    cell.append(this.stage, this.count);
+    this.hand = new MapHand(this, frame, redraw);
     this.now = view.run.window[0] * view.run.step_h;
+    this.importance = this.sizes();
     this.canvas.addEventListener('pointermove', (event) => this.point(event));
     this.canvas.addEventListener('pointerdown', (event) => this.point(event));
     this.canvas.addEventListener('pointerleave', () => { this.tip.hidden = true; });
@@ -24,58 +30,66 @@ class CommunityMap {
     this.resize();
   }
 
+  // Communities by the energy that they draw or give, which is in whose order names find room.
+  sizes() {
+    const { run } = this.view;
+    const steps = run.hours.net_kwh.shape[2];
+    const size = run.communities.map((_, m) => part(run.hours.net_kwh, 0, m).reduce((a, b) => a + Math.abs(b), 0) / steps);
+    return run.communities.map((_, m) => m).sort((a, b) => size[b] - size[a]);
+  }
+
   // Fit the places into the room there is.
   resize() {
     const { run } = this.view;
     const width = this.stage.clientWidth;
     if (!width) return;
-    const alone = run.map.places.length === 1;
+    const alone = run.map.places.length === 1 && !run.map.network;
     const height = Math.round(alone ? 210 : Math.min(Math.max(width * 0.64, 300), 560));
     const ratio = window.devicePixelRatio || 1;
-    this.canvas.width = width * ratio;
-    this.canvas.height = height * ratio;
+    for (const canvas of [this.canvas, this.still]) Object.assign(canvas, { width: width * ratio, height: height * ratio });
     this.canvas.style.height = `${height}px`;
     Object.assign(this, { width, height, ratio });
-    const places = run.map.places;
-    const count = places.length;
-    this.radius = Math.max(Math.min(width * 0.13, height * 0.17, (0.42 * Math.sqrt(width * height)) / Math.sqrt(count)), 7);
-    const [xs, ys] = [0, 1].map((axis) => places.map((place) => place[axis]));
-    const left = this.radius + 14;
-    const below = this.radius + (count <= MANY ? 44 : 14);
-    this.spread(xs, ys, left, below);
-    this.shrink();
+    const count = run.map.places.length;
+    const most = run.map.to_scale
+      ? Math.min(width * 0.04, height * 0.06)
+      : Math.min(width * 0.13, height * 0.17);
+    this.largest = Math.max(Math.min(most, (0.42 * Math.sqrt(width * height)) / Math.sqrt(count)), 7);
+    const side = this.largest + 14;
+    const below = this.largest + (count <= MANY ? 44 : 14);
+    // Buttons stand at the right, and names may be wider than circles.
+    const right = run.map.to_scale ? Math.max(side, 48) : side;
+    this.frame.fit(width, height, { left: right, right, top: side, bottom: below });
     this.colours();
   }
 
-  spread(xs, ys, left, below) {
-    const fit = (values, from, to) => {
-      const low = Math.min(...values), high = Math.max(...values);
-      return values.map((value) => (high > low ? from + ((value - low) / (high - low)) * (to - from) : (from + to) / 2));
-    };
-    const x = fit(xs, left, this.width - left);
-    const y = fit(ys, this.radius + 14, this.height - below);
-    this.at = x.map((value, m) => [value, y[m]]);
-  }
-
-  // No two circles touch.
-  shrink() {
-    let nearest = Infinity;
-    this.at.forEach((a, m) => this.at.slice(m + 1).forEach((b) => {
-      nearest = Math.min(nearest, Math.hypot(a[0] - b[0], a[1] - b[1]));
-    }));
-    this.radius = Math.max(Math.min(this.radius, nearest * 0.4), 4);
+  // Where communities are on the screen, in circles that do not touch.
+  lay() {
+    const { zoom } = this.frame;
+    const key = [zoom.k, zoom.x, zoom.y, this.width, this.height, this.frame.scale].join();
+    if (key === this.laid) return false;
+    this.laid = key;
+    this.at = this.view.run.map.places.map((place) => this.frame.screen(place));
+    if (this.spaced === undefined || this.spacedFor !== `${this.width}`) {
+      let nearest = Infinity;
+      this.at.forEach((a, m) => this.at.slice(m + 1).forEach((b) => {
+        nearest = Math.min(nearest, Math.hypot(a[0] - b[0], a[1] - b[1]));
+      }));
+      Object.assign(this, { spaced: nearest / zoom.k, spacedFor: `${this.width}` });
+    }
+    this.radius = Math.max(Math.min(this.largest * Math.min(Math.sqrt(zoom.k), 2), this.spaced * zoom.k * 0.4), this.view.run.map.to_scale ? 6 : 4);
+    return true;
   }
 
   colours() {
     this.shades = socColours(SHADES);
-    this.theme = Object.fromEntries(['ink', 'faint', 'sheet', 'page', 'road', 'edge', 'accent', 'bad'].map((name) => [name, css(name)]));
+    this.prices = priceColours(SHADES);
+    this.theme = Object.fromEntries(['ink', 'faint', 'sheet', 'page', 'road', 'edge', 'accent', 'bad', 'quiet'].map((name) => [name, css(name)]));
+    this.laid = '';
     this.draw(this.now);
   }
 
   step(now) {
-    const { run } = this.view;
-    const [first, last] = run.window;
-    return Math.min(Math.max(Math.floor(now / run.step_h + 1e-9), first), last - 1) - first;
+    return stepOf(this.view.run, now);
   }
 
   value(name, community, step) {
@@ -88,36 +102,88 @@ class CommunityMap {
     this.now = now;
     if (!this.width) return;
     const pen = this.canvas.getContext('2d');
-    pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    pen.clearRect(0, 0, this.width, this.height);
     const step = this.step(now);
+    if (this.lay()) this.drawStill();
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    pen.drawImage(this.still, 0, 0);
+    pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     const labels = this.labels(pen, step);
-    this.drawRoads(pen);
+    this.drawRoadLengths(pen);
     this.drawCommunities(pen, step);
     this.drawVehicles(pen, now, step);
     this.drawCounts(pen, step);
     this.drawFlows(pen, step);
     for (const label of labels) this.write(pen, ...label, this.theme.ink);
-    const told = this.view.run.communities.slice(0, MANY).map((community, m) => `${community.name} ${power(this.view.run, this.value('net_kwh', m, step))}`);
-    this.canvas.setAttribute('aria-label', `Map: ${told.join(', ')}`);
+    this.drawQueues(pen, step);
+    const read = this.view.run.communities.slice(0, MANY).map((community, m) => `${community.name} ${power(this.view.run, this.value('net_kwh', m, step))}`);
+    this.canvas.setAttribute('aria-label', `Map: ${read.join(', ')}`);
   }
 
-  drawRoads(pen) {
+  // What does not move with the clock: areas, roads, scale and north.
+  drawStill() {
+    const pen = this.still.getContext('2d');
+    pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    pen.clearRect(0, 0, this.width, this.height);
+    const { map } = this.view.run;
+    pen.lineCap = pen.lineJoin = 'round';
+    for (const [m, rings] of map.areas) {
+      const colour = themed(this.view.run.communities[m].colour);
+      Object.assign(pen, { fillStyle: translucent(colour, 0.1), strokeStyle: translucent(colour, 0.5), lineWidth: 1.5 });
+      pen.beginPath();
+      this.frame.trace(pen, rings, true);
+      pen.fill('evenodd');
+      pen.stroke();
+    }
+    pen.strokeStyle = this.theme.road;
+    if (map.network) {
+      const lines = [[map.network.others, 1, 0.55], [map.network.roads, Math.min(2.2 + 0.5 * Math.log2(this.frame.zoom.k), 5), 1]];
+      for (const [strung, width, opacity] of lines) {
+        Object.assign(pen, { lineWidth: width, globalAlpha: opacity });
+        pen.beginPath();
+        this.frame.trace(pen, strung);
+        pen.stroke();
+      }
+      pen.globalAlpha = 1;
+    }
+    pen.lineWidth = Math.min(Math.max(this.radius * 0.16, 2), 9);
+    for (const [a, b] of map.roads) {
+      pen.beginPath();
+      pen.moveTo(...this.at[a]);
+      pen.lineTo(...this.at[b]);
+      pen.stroke();
+    }
+    this.drawScale(pen);
+  }
+
+  // A round number of kilometres, and north above it.
+  drawScale(pen) {
+    const { perKm } = this.frame;
+    if (!perKm) return;
+    const km = ROUND_KM.findLast((length) => length * perKm <= Math.max(this.width * 0.22, 60)) ?? ROUND_KM[0];
+    const [right, y] = [this.width - 12, this.height - 12];
+    const left = right - km * perKm;
+    Object.assign(pen, { strokeStyle: this.theme.faint, lineWidth: 2, lineCap: 'butt' });
+    pen.beginPath();
+    pen.moveTo(left, y - 5);
+    pen.lineTo(left, y);
+    pen.lineTo(right, y);
+    pen.lineTo(right, y - 5);
+    pen.stroke();
+    this.scaleKm = km;
+    this.write(pen, km < 1 ? `${km * 1000} m` : `${km} km`, (left + right) / 2, y - 6, '12px', this.theme.faint);
+    this.write(pen, 'N \u2191', right - 8, y - 26, '12px', this.theme.faint);
+  }
+
+  // Lengths of the roads of a list, beside them, where there is room.
+  drawRoadLengths(pen) {
     const { roads } = this.view.run.map;
-    pen.lineCap = 'round';
+    if (roads.length > MANY) return;
     for (const [a, b, km] of roads) {
       const [from, to] = [this.at[a], this.at[b]];
-      pen.strokeStyle = this.theme.road;
-      pen.lineWidth = Math.min(Math.max(this.radius * 0.16, 2), 9);
-      pen.beginPath();
-      pen.moveTo(...from);
-      pen.lineTo(...to);
-      pen.stroke();
-      if (roads.length > MANY) continue;
       const length = Math.hypot(to[0] - from[0], to[1] - from[1]) || 1;
       const [along, across] = [to[0] - from[0], to[1] - from[1]].map((part) => Math.abs(part / length));
       const text = `${km} km`;
-      // Beside the road, where there is room.
       const spots = [0.5, 0.4, 0.6, 0.3, 0.7].flatMap((share) => [1, -1, 2, -2].map((side) => [
         from[0] + (to[0] - from[0]) * share + side * (this.half(pen, text, '12px') + 8) * across,
         from[1] + (to[1] - from[1]) * share + side * 16 * along + 4,
@@ -127,16 +193,27 @@ class CommunityMap {
     }
   }
 
+  // Whether a community is of those that the reader chose.
+  chosen(m) {
+    return !this.choice.community || this.view.run.communities[m].name === this.choice.community;
+  }
+
   drawCommunities(pen, step) {
     const { run, strategy } = this.view;
     run.highest ??= Math.max(...run.hours.net_kwh.map(Math.abs), 1e-9);
     this.at.forEach(([x, y], m) => {
+      pen.globalAlpha = this.chosen(m) ? 1 : 0.55;
       pen.fillStyle = this.theme.sheet;
       pen.strokeStyle = this.theme.edge;
       pen.lineWidth = Math.min(Math.max(this.radius * 0.1, 2), 8);
       pen.beginPath();
       pen.arc(x, y, this.radius, 0, 2 * Math.PI);
       pen.fill();
+      const price = this.priceColour(m, step);
+      if (price) {
+        pen.fillStyle = price;
+        pen.fill();
+      }
       pen.stroke();
       const load = part(run.hours.net_kwh, strategy, m)[step] / run.highest;
       pen.strokeStyle = load < 0 ? this.theme.bad : themed(run.communities[m].colour);
@@ -144,27 +221,48 @@ class CommunityMap {
       pen.arc(x, y, this.radius, -Math.PI / 2, -Math.PI / 2 + load * 2 * Math.PI, load < 0);
       pen.stroke();
     });
+    pen.globalAlpha = 1;
+  }
+
+  // The colour of a community's price in a step; none where all prices are alike, or there is none.
+  priceColour(m, step) {
+    const range = priceRange(this.view.run);
+    const price = this.value('community_price', m, step);
+    if (!range || !Number.isFinite(price)) return null;
+    return this.prices[Math.round(((price - range[0]) / (range[1] - range[0])) * (SHADES - 1))];
   }
 
   // Vehicles stand in the circle of a community, each at its own place, or drive along the roads.
   drawVehicles(pen, now, step) {
     const { run, strategy } = this.view;
     if (!run.vehicles) return;
-    const shades = Array.from({ length: SHADES }, () => []);
     const count = run.vehicles.where.shape[1];
+    const [parked, driving] = [0, 1].map(() => Array.from({ length: SHADES }, () => []));
     for (let v = 0; v < count; v += 1) {
       const place = this.placeOf(v, now, step);
-      if (!place) continue;
-      shades[Math.round(this.socOf(v, now, step, strategy) * (SHADES - 1))].push(place);
+      if (!place || place[0] < -9 || place[1] < -9 || place[0] > this.width + 9 || place[1] > this.height + 9) continue;
+      const shade = Math.round(this.socOf(v, now, step, strategy) * (SHADES - 1));
+      (this.moving ? driving : parked)[shade].push(place);
     }
     const size = Math.min(Math.max((this.radius * 1.35) / Math.sqrt(count), 0.9), 4.5);
+    // A circle too small for vehicles shows its price.
+    if (!run.map.to_scale || this.radius >= SMALLEST_WITH_DOTS) this.dots(pen, parked, size);
+    // On true roads there is room for those who drive.
+    this.dots(pen, driving, run.map.to_scale ? Math.max(size, count > 1000 ? 2.2 : 3.2) : size);
+  }
+
+  dots(pen, shades, size) {
+    pen.lineWidth = 1;
+    pen.strokeStyle = this.theme.page;
     shades.forEach((places, shade) => {
+      if (!places.length) return;
       pen.fillStyle = this.shades[shade];
       pen.beginPath();
       for (const [x, y] of places) {
         pen.moveTo(x + size, y);
         pen.arc(x, y, size, 0, 2 * Math.PI);
       }
+      if (size > 2) pen.stroke();
       pen.fill();
     });
   }
@@ -179,6 +277,7 @@ class CommunityMap {
     return (at(step) + (at(next) - at(step)) * share) / SOC_UNITS;
   }
 
+  // A vehicle's place: on the way of its trip, else where the last one brought it.
   placeOf(v, now, step) {
     const { where, trips } = this.view.run.vehicles;
     const count = where.shape[1];
@@ -187,26 +286,30 @@ class CommunityMap {
     const angle = v * GOLDEN_ANGLE;
     const reach = 0.88 * this.radius * Math.sqrt((v + 0.5) / count);
     const slot = [reach * Math.cos(angle), reach * Math.sin(angle)];
-    if (community !== ON_THE_ROAD) return [this.at[community][0] + slot[0], this.at[community][1] + slot[1]];
-    for (let trip = trips.first[v]; trip < trips.first[v + 1]; trip += 1) {
-      if (now >= trips.departs[trip] - 1e-6 && now <= trips.arrives[trip] + 1e-6) return this.along(trip, now, slot);
-    }
-    return null;
+    const [first, end] = [trips.first[v], trips.first[v + 1]];
+    let before = -1;
+    for (let trip = first; trip < end && now >= trips.departs[trip] - 1e-6; trip += 1) before = trip;
+    this.moving = before >= 0 && now <= trips.arrives[before] + 1e-6;
+    if (this.moving) return this.along(before, now, slot);
+    let parked = before >= 0 ? trips.destination[before] : community;
+    if (before < 0 && first < end) parked = trips.origin[first];
+    if (parked >= this.at.length) return null;
+    return [this.at[parked][0] + slot[0], this.at[parked][1] + slot[1]];
   }
 
   // A place on the way of a trip; a swarm that leaves together grows narrow on the road.
   along(trip, now, slot) {
     const { map, vehicles: { trips } } = this.view.run;
-    const ends = [trips.origin[trip], trips.destination[trip]];
-    const way = (map.routes[ends.join('-')] || ends).map((m) => this.at[m]);
     const share = Math.min(Math.max((now - trips.departs[trip]) / (trips.arrives[trip] - trips.departs[trip]), 0), 1);
-    const lengths = way.slice(1).map((to, n) => Math.hypot(to[0] - way[n][0], to[1] - way[n][1]));
-    let left = share * lengths.reduce((a, b) => a + b, 0);
-    let leg = 0;
-    while (leg < lengths.length - 1 && left > lengths[leg]) left -= lengths[leg++];
-    const done = lengths[leg] ? left / lengths[leg] : 0;
-    const width = 1 - 0.62 * Math.sin(Math.PI * share);
-    return [0, 1].map((axis) => way[leg][axis] + (way[leg + 1][axis] - way[leg][axis]) * done + slot[axis] * width);
+    const { at, direction } = this.frame.along(trips.origin[trip], trips.destination[trip], share);
+    if (!map.to_scale || trips.origin[trip] === trips.destination[trip]) {
+      const width = 1 - 0.62 * Math.sin(Math.PI * share);
+      return [0, 1].map((axis) => at[axis] + slot[axis] * width);
+    }
+    // Out of the circle onto the right lane, and at the end into the circle again.
+    const within = Math.max(1 - 12 * Math.min(share, 1 - share), 0);
+    const lane = 3 * (1 - within);
+    return [at[0] + slot[0] * within - direction[1] * lane, at[1] + slot[1] * within + direction[0] * lane];
   }
 
   // Where no single vehicle was recorded: how many are plugged in.
@@ -214,21 +317,46 @@ class CommunityMap {
     const { run } = this.view;
     if (run.vehicles || !run.hours.vehicles_present || this.radius < 24) return;
     this.at.forEach(([x, y], m) => {
-      this.write(pen, told(this.value('vehicles_present', m, step)), x, y + 2, '600 14px', this.theme.ink);
+      this.write(pen, whole(this.value('vehicles_present', m, step)), x, y + 2, '600 14px', this.theme.ink);
       this.write(pen, 'plugged in', x, y + 17, '11px', this.theme.faint);
+    });
+  }
+
+  // Who waits for a charger.
+  drawQueues(pen, step) {
+    const { run } = this.view;
+    if (!run.hours.queue_length) return;
+    this.at.forEach(([x, y], m) => {
+      const waiting = this.value('queue_length', m, step);
+      if (!(waiting > 0)) return;
+      const text = whole(waiting);
+      const half = Math.max(this.half(pen, text, '600 11px'), 8);
+      const at = [x + this.radius * 0.75, y - this.radius * 0.75];
+      pen.fillStyle = this.theme.bad;
+      pen.beginPath();
+      pen.roundRect(at[0] - half, at[1] - 9, 2 * half, 16, 8);
+      pen.fill();
+      pen.textAlign = 'center';
+      pen.fillStyle = this.theme.sheet;
+      pen.fillText(text, at[0], at[1] + 3);
     });
   }
 
   // Energy that one community gives another in this step: arrows as wide as there is much of it.
   drawFlows(pen, step) {
     const { run, strategy } = this.view;
-    const { first, origin, destination, kwh } = run.flows;
-    const at = strategy * (run.window[1] - run.window[0]) + step;
+    const { drawn, all } = this.choice.of(run, strategy, step);
+    const { origin, destination, kwh } = run.flows;
     run.most ??= kwh.reduce((a, b) => Math.max(a, b), 1e-9);
-    for (let flow = first[at]; flow < first[at + 1]; flow += 1) {
-      const width = 3 + 13 * Math.sqrt(kwh[flow] / run.most);
-      this.arrow(pen, this.at[origin[flow]], this.at[destination[flow]], width, `${told(kwh[flow])} kWh`);
-    }
+    const labelled = drawn.length <= MANY ? 0 : drawn.length - MANY;
+    drawn.forEach((flow, n) => {
+      const width = run.map.to_scale || run.map.places.length > MANY
+        ? 1.5 + 6 * Math.sqrt(kwh[flow] / run.most)
+        : 3 + 13 * Math.sqrt(kwh[flow] / run.most);
+      this.arrow(pen, this.at[origin[flow]], this.at[destination[flow]], width, n >= labelled ? `${told(kwh[flow])} kWh` : '');
+    });
+    const cut = drawn.length < all ? `The ${drawn.length} largest of ${all} flows are drawn.` : '';
+    if (this.count.textContent !== cut) this.count.textContent = cut;
   }
 
   arrow(pen, from, to, width, text) {
@@ -256,33 +384,44 @@ class CommunityMap {
     pen.lineTo(neck[0] - head * 0.62 * Math.sin(turn), neck[1] + head * 0.62 * Math.cos(turn));
     pen.lineTo(neck[0] + head * 0.62 * Math.sin(turn), neck[1] - head * 0.62 * Math.cos(turn));
     pen.fill();
-    if (this.at.length <= MANY) {
-      const spots = [0.5, 0.4, 0.6, 0.3, 0.7].map((t) => [0, 1].map((axis) => (
-        (1 - t) ** 2 * begin[axis] + 2 * t * (1 - t) * middle[axis] + t ** 2 * end[axis] + 4 * axis
-      )));
-      this.write(pen, text, ...(this.free(pen, text, spots, '600 12px') || spots[0]), '600 12px', this.theme.ink);
-    }
+    if (!text) return;
+    const spots = [0.5, 0.4, 0.6, 0.3, 0.7].map((t) => [0, 1].map((axis) => (
+      (1 - t) ** 2 * begin[axis] + 2 * t * (1 - t) * middle[axis] + t ** 2 * end[axis] + 4 * axis
+    )));
+    const spot = this.free(pen, text, spots, '600 12px') || (this.view.run.map.to_scale || this.at.length > MANY ? null : spots[0]);
+    if (spot) this.write(pen, text, ...spot, '600 12px', this.theme.ink);
   }
 
   // What stands below or above each community, where there is room: text, place and font.
   labels(pen, step) {
     const { run } = this.view;
     this.taken = [];
-    if (this.at.length > MANY) return [];
+    this.named = [];
+    const few = this.at.length <= MANY;
+    const inside = ([x, y]) => x >= 0 && y >= 0 && x <= this.width && y <= this.height;
+    const order = this.importance.filter((m) => inside(this.at[m])).sort((a, b) => this.chosen(b) - this.chosen(a));
+    // Where names are many, those of others leave the circles free.
+    if (!few) this.at.forEach((place) => this.keepFree(place, 1));
     const text = (m) => `${power(run, this.value('net_kwh', m, step))}, ${told(this.value('community_price', m, step))} ${run.currency}/kWh`;
-    const labelled = (words, [x, y], below, font) => {
+    const labelled = (m, words, [x, y], below, font) => {
       const spots = [[x, y + this.radius + below], [x, y - this.radius - 8]];
+      if (!few) spots.push([x + this.radius + this.half(pen, words, font) + 2, y + 4], [x - this.radius - this.half(pen, words, font) - 2, y + 4]);
       const spot = this.free(pen, words, below > 16 ? spots.slice(0, 1) : spots, font);
-      return spot ? [[words, ...spot, font]] : [];
+      if (!spot) return [];
+      this.named.push([m, words, ...this.box(pen, words, ...spot, font)]);
+      return [[words, ...spot, font]];
     };
-    const found = [
-      ...this.at.flatMap((place, m) => labelled(run.communities[m].name, place, 16, '600 13px')),
-      ...this.at.flatMap((place, m) => labelled(text(m), place, 32, '12px')),
-    ];
+    const found = order.flatMap((m) => labelled(m, run.communities[m].name, this.at[m], 16, '600 13px'));
+    const room = few || this.frame.zoom.k > 2;
+    if (room) found.push(...order.flatMap((m) => labelled(m, text(m), this.at[m], 32, '12px')));
     // What is written later leaves the communities themselves free.
-    const inner = 0.8 * this.radius;
-    for (const [x, y] of this.at) this.taken.push([x - inner, y - inner, x + inner, y + inner]);
+    if (few) this.at.forEach((place) => this.keepFree(place, 0.8));
     return found;
+  }
+
+  keepFree([x, y], share) {
+    const inner = share * this.radius;
+    this.taken.push([x - inner, y - inner, x + inner, y + inner]);
   }
 
   // The first of some places where a text covers no other; it is taken then.
@@ -321,24 +460,43 @@ class CommunityMap {
     pen.fillText(text, inside, y);
   }
 
-  point(event) {
+  // What a community does in the step of the clock, line by line.
+  reading(m) {
     const { run } = this.view;
-    const box = this.canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    const m = this.at.findIndex((place) => Math.hypot(place[0] - x, place[1] - y) <= Math.max(this.radius, 14));
-    this.tip.hidden = m < 0;
-    if (m < 0) return;
     const step = this.step(this.now);
     const lines = [
       run.communities[m].name,
       `load ${power(run, this.value('net_kwh', m, step))}`,
       `price ${told(this.value('community_price', m, step))} ${run.currency}/kWh`,
     ];
-    if (run.hours.vehicles_present) lines.push(`${told(this.value('vehicles_present', m, step))} vehicles plugged in`);
-    this.tip.textContent = lines.join('\n');
-    this.tip.style.left = `${Math.min(x + 12, this.width - 190)}px`;
+    if (run.hours.vehicles_present) lines.push(`${whole(this.value('vehicles_present', m, step))} vehicles plugged in`);
+    if (run.hours.queue_length) lines.push(`${whole(this.value('queue_length', m, step))} wait for a charger`);
+    return lines;
+  }
+
+  point(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const m = this.at.findIndex((place) => Math.hypot(place[0] - x, place[1] - y) <= Math.max(this.radius, 14));
+    this.tip.hidden = m < 0;
+    if (m < 0) return;
+    this.tip.textContent = this.reading(m).join('\n');
+    this.tip.style.left = `${Math.max(Math.min(x + 12, this.width - 190), 0)}px`;
     this.tip.style.top = `${Math.max(y - 90, 4)}px`;
   }
+}
+
+// The lowest and the highest price of a community in the window; null where all are alike.
+function priceRange(run) {
+  if (run.prices === undefined) {
+    let low = Infinity, high = -Infinity;
+    for (const price of run.hours.community_price) {
+      if (price < low) low = price;
+      if (price > high) high = price;
+    }
+    run.prices = high - low > 1e-9 * Math.max(Math.abs(high), 1) ? [low, high] : null;
+  }
+  return run.prices;
 }
 
 // Energy of a step as mean power.

@@ -80,3 +80,8 @@ function told(value) {
   const text = (Math.abs(value) < 5e-4 ? 0 : value).toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return text.replace('-', '\u2212');
 }
+
+// A number of things.
+function whole(value) {
+  return Number.isFinite(value) ? Math.round(value).toLocaleString('en') : '-';
+}

@@ -317,7 +317,9 @@ class CompositeStorageHouses(Scheme):
         if self.answers is not None:
             exchange = self.answers.exchange_kwh.reshape(2, -1)
             more, less = np.maximum(exchange, 0.0), np.maximum(0.0 - exchange, 0.0)
-            yield at_price("houses", asked, more.sum(axis=0), less.sum(axis=0))
+            # Houses have a tariff of their own, and what their stores answer stays with it.
+            more, less = more.sum(axis=0), less.sum(axis=0)
+            yield at_price("houses", asked, more, less, shared=False)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each house holds [kWh]."""

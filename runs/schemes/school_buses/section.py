@@ -90,6 +90,7 @@ class BusResponse(Section):
 class SchoolBuses(SchemeSection):
     """Electric school buses, and the trade of their energy in critical hours."""
 
+    shares_locally: ClassVar[str] = "schools"
     connects: ClassVar[str] = "schools"
 
     groups: Annotated[tuple[SchoolGroup, ...], AS_TUPLE] = Field(description="schools")

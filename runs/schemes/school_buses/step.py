@@ -196,12 +196,12 @@ class SchoolBusSharing(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each school pays for charging, and is paid for what it sells."""
-        paid = self.simulation.paid_price()[self.community] * self.charged_kwh
-        yield MemberPayments("schools", self.charged_kwh, self.sold_kwh, paid, self.income)
+        price, nothing = self.simulation.paid_price()[self.community], np.zeros(len(self.community))
+        yield at_price("schools", price, self.charged_kwh, nothing)
+        yield MemberPayments("schools", nothing, self.sold_kwh, nothing, self.income)
         if self.answers is not None:
             bought = self.district.by_school(np.maximum(self.response_kwh, 0.0))
             sold = self.district.by_school(np.maximum(-self.response_kwh, 0.0))
-            price = self.simulation.paid_price()[self.community]
             yield at_price("schools", price, bought, sold)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:

@@ -292,6 +292,7 @@ class Sizing(Section):
 class SmartHomesSettings(SchemeSection):
     """Homes that settle their own power flow."""
 
+    shares_locally: ClassVar[str] = "homes"
     connects: ClassVar[str] = "homes"
 
     groups: Annotated[tuple[HomeGroupSettings, ...], AS_TUPLE] = Field(description="homes")

@@ -71,7 +71,7 @@ class VehicleAudit:
         self._best_responders = np.flatnonzero(responds)
         self._hours, self._fleet = hours, fleet
         self._feeders_out = out
-        self._chargers = ChargerOutages(inputs)
+        self._chargers = ChargerOutages(inputs, fleet["group"])
         shape = hours["ev_kwh"].shape
         self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
         self.present = np.zeros(shape, dtype=np.int64)

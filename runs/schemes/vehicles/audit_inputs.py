@@ -75,12 +75,17 @@ class ChargerOutages:
     ----------
     inputs
         What the scenario settles.
+    group
+        Group of each recorded vehicle, -1 where all are alike.
     """
 
-    def __init__(self, inputs: VehicleRunInputs) -> None:
+    def __init__(self, inputs: VehicleRunInputs, group: NDArray[np.int64]) -> None:
         self.inputs = inputs
         self._out = np.zeros(inputs.recorded, dtype=bool)
         self._streams = Streams(inputs.scenario.seed)
+        names = [f"electric vehicle of {each.name}" for each in inputs.scenario.vehicles.groups]
+        every = enumerate(names) if names else [(-1, "electric vehicle")]
+        self._groups = [(name, np.flatnonzero(group == number)) for number, name in every]
 
     def block(self, first: int, last: int) -> NDArray[np.bool_]:
         """Return what is out in the next steps, shape (last - first, recorded vehicles)."""
@@ -88,9 +93,11 @@ class ChargerOutages:
         out = np.zeros((last - first, len(self._out)), dtype=bool)
         if given is None:
             return out
+        draw = np.empty(len(self._out))
         for step in range(first, last):
-            stream = self._streams.generator("charger outages", "electric vehicle", step)
-            draw = stream.random(len(self._out))
+            for name, rows in self._groups:
+                stream = self._streams.generator("charger outages", name, step)
+                draw[rows] = stream.random(len(rows))
             self._out = failed(self._out, draw, given, self.inputs.step_h, step)
             out[step - first] = self._out
         return out

@@ -17,8 +17,7 @@ from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.vehicles.section import VehicleGroup, Vehicles
 from hmesh.runs.schemes.vehicles.vehicle_keys import BOUNDS
-
-AGENT_TYPE = "electric vehicle"
+from hmesh.runs.world.travel import AGENT_TYPE
 
 # What is drawn, where a stream is not called like its key.
 _PURPOSES = {"lam": "satisfaction", "theta": "fall of satisfaction"}

@@ -159,7 +159,7 @@ class Vehicles(VehicleKeys, SchemeSection):
                 problems.append(Problem(place, message, ", ".join(communities), near))
             try:
                 if group.travel is not None and communities is not None:
-                    between(group.travel, communities)
+                    between(group.travel, communities, info.data.get("roads", ()))
             except InputError as error:
                 place = f"groups.{number}.travel"
                 problems += [replace(p, place=f"{place}.{p.place}") for p in error.problems]
@@ -188,6 +188,11 @@ class Vehicles(VehicleKeys, SchemeSection):
     def departures(self) -> bool:
         """Whether any vehicle wants a state of charge at its departure."""
         return any(group.departure_soc is not None for group in self.every)
+
+    @property
+    def behaving_groups(self) -> dict[str, str | None]:
+        """The behaviour by which each group decides, by its name."""
+        return {group.name: group.behaviour for group in self.groups}
 
     @property
     def asked_tables(self) -> tuple[str, ...]:

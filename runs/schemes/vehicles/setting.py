@@ -16,9 +16,10 @@ from hmesh.environment.population import Population
 from hmesh.environment.trips import TripSource
 from hmesh.runs.scenarios.prosumer_parts import prosumers_of
 from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
+from hmesh.runs.schemes.vehicles.group_travel import travel_of
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.travel import growth_of, plans_of, residential, trips_of
+from hmesh.runs.world.travel import growth_of, residential
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         If a file cannot be used, or its parts do not fit together.
     """
     scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
-    plans, growth = plans_of(scenario, setting.roads), growth_of(scenario, calendar)
+    growth = growth_of(scenario, calendar)
     if growth and any("vehicle" in each.owns for _, each in prosumers_of(scenario.communities)):
         message = "vehicles that join would be in groups of prosumers, too"
         allowed = "0, or prosumers without vehicles"
@@ -84,59 +85,18 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         [group.name for group in every], [group.count for group in every], size - vehicles.count
     )
     fleet, models = make_fleet(scenario, streams, groups)
-    home = _homes(vehicles, setting.communities, groups)
-    fleet.set("day_plan", _dealt(vehicles, scenario.travel.kind, plans, home, groups))
+    travel = travel_of(setting, groups, growth)
+    fleet.set("day_plan", travel.day_plan)
     given = [group.charging_curve for group in every if group.charging_curve is not None]
     nodes = [setting.grid.node_index[f"{name}/{CONNECTION}"] for name in setting.communities]
     return VehicleSetting(
         fleet=fleet,
-        plans=plans,
+        plans=travel.plans,
         connections=np.array(nodes, dtype=np.intp),
         growth=growth,
-        trips=trips_of(scenario, plans, calendar, streams, setting.roads, home, growth),
+        trips=travel.trips,
         residential=residential(scenario),
         groups=groups,
         models=models,
         curves=ChargingCurves.of(given) if given else None,
     )
-
-
-def _homes(vehicles: Vehicles, communities: tuple[str, ...], groups: GroupRows) -> NDArray[np.intp]:
-    """Return the community in which each vehicle sleeps by its group, -1 where none is given."""
-    home = np.full(len(groups), -1)
-    for group, rows in zip(vehicles.every, groups.rows, strict=True):
-        if group.home is not None:
-            home[rows] = communities.index(group.home)
-    return home
-
-
-def _dealt(
-    vehicles: Vehicles, kind: str, plans: DayPlans, home: NDArray[np.intp], groups: GroupRows
-) -> NDArray[np.int32]:
-    """Deal the day plans to the vehicles of each group in turn: those that begin at their home.
-
-    Raises
-    ------
-    InputError
-        If no plan does, or trips do not begin at a home that is given.
-    """
-    dealt = groups.number % len(plans.names)
-    problems = []
-    for number, (group, rows) in enumerate(zip(vehicles.every, groups.rows, strict=True)):
-        if group.home is None:
-            continue
-        place = f"vehicles.groups.{number}.home"
-        if kind == "diaries":
-            message = "trips of diaries begin where these say"
-            problems.append(Problem(place, message, "null, or travel by plans or drawn"))
-        elif kind == "plans" and len(rows):
-            there = np.flatnonzero(plans.start == home[rows[0]])
-            if not len(there):
-                message = f"no day plan begins in {group.home}"
-                allowed = "a plan from there, or travel that is drawn"
-                problems.append(Problem(place, message, allowed))
-                continue
-            dealt[rows] = there[groups.number[rows] % len(there)]
-    if problems:
-        raise InputError(problems)
-    return dealt.astype(np.int32)

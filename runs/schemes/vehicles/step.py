@@ -22,6 +22,7 @@ from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.chance import next_outages
 from hmesh.runs.world.member_payments import MemberPayments, at_price
+from hmesh.runs.world.travel import AGENT_TYPE
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -75,6 +76,7 @@ class VehicleSharing(Scheme):
             outages=setting.scenario.chance.outages,
             curves=self.vehicles.curves,
             departures=section.departures,
+            groups=self.vehicles.groups,
         )
         self.traffic = Traffic(
             simulation.clock,
@@ -96,8 +98,8 @@ class VehicleSharing(Scheme):
         fleet, simulation = self.fleet.population, self.simulation
         given, step = self.setting.scenario.chance, simulation.step_index
         if given.charger_outages is not None:
-            stream = simulation.streams.generator("charger outages", "electric vehicle", step)
-            draw = stream.random(len(fleet))
+            groups = self.vehicles.groups
+            draw = groups.draw(simulation.streams, "charger outages", AGENT_TYPE, step)
             fleet["charger_out"][:] = next_outages(
                 fleet["charger_out"], draw, given.charger_outages, step, simulation.step_h
             )
@@ -215,7 +217,9 @@ class VehicleSharing(Scheme):
         exchange = self.exchange_kwh()
         price = np.append(self.simulation.paid_price(), 0.0)
         own = price[np.maximum(self.fleet.population["community"], -1)]
-        yield at_price("vehicles", own, np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0))
+        charged, discharged = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
+        # Vehicles are guests where they stand, and no members of the community there.
+        yield at_price("vehicles", own, charged, discharged, shared=False)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each vehicle holds [kWh]."""

@@ -55,7 +55,7 @@ def _lowest(preference: Any) -> float:
 def _prices_without_behaviours(scenario: Scenario) -> Iterator[Problem]:
     """Yield a warning where prices are computed that vehicles do not answer as assumed."""
     solver = scenario.game.solver
-    schemes = {BEHAVIOURS[choice.behaviour].scheme for choice in scenario.behaviours}
+    schemes = {BEHAVIOURS[choice.behaviour].scheme for choice in scenario.chosen_behaviours}
     if solver == "negotiate" or "vehicles" not in schemes:
         return
     if Given(scenario.model_dump()).bargains:

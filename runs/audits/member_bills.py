@@ -1,0 +1,28 @@
+"""What the members of a kind should have in their accounts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class MemberBills:
+    """What the members of a kind should have in their accounts.
+
+    Attributes
+    ----------
+    columns
+        By the names of the columns of accounts.parquet, each of shape (strategies, members).
+    community
+        Number of the community of each member; None where it is not known.
+    """
+
+    columns: Mapping[str, NDArray[np.float64]]
+    community: NDArray[np.intp] | None
+
+    @property
+    def count(self) -> int:
+        """How many members there are."""
+        return len(next(iter(self.columns.values()))[0])

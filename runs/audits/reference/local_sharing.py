@@ -1,0 +1,122 @@
+"""Local exchange a second time: who gets how much of a surplus, by rounds, and at which price."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+
+MOST_ROUNDS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What members lack and have too much in a step, and share of it; each of shape (members,)."""
+
+    own_kwh: Array
+    lack_kwh: Array
+    surplus_kwh: Array
+    received_kwh: Array
+    given_kwh: Array
+    fed_in_kwh: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a scenario says of the local exchange of a community.
+
+    Attributes
+    ----------
+    allocation
+        "none", "static", "equal", "consumption" or "need".
+    passes_on
+        Whether what a static share leaves unused goes to others.
+    seller_share
+        Part of what local energy saves that its sellers get, or None where it depends on scarcity.
+    feed_in_share, feed_in_price
+        What a surplus is paid otherwise: a share of the retail price, or a price [money/kWh].
+    fee
+        Grid fee for local energy [money/kWh].
+    """
+
+    allocation: str
+    passes_on: bool
+    seller_share: float | None
+    feed_in_share: float
+    feed_in_price: float | None
+    fee: float
+
+    def feed_in(self, retail: float) -> float:
+        """Return what a surplus is paid that nobody takes [money/kWh]."""
+        wanted = self.feed_in_share * retail if self.feed_in_price is None else self.feed_in_price
+        return wanted if wanted < retail else retail
+
+    def local(self, retail: float, surplus_kwh: float, lack_kwh: float) -> float | None:
+        """Return the price of local energy without fee, None where nothing is exchanged."""
+        least, most = self.feed_in(retail), retail - self.fee
+        if self.allocation == "none" or least > most:
+            return None
+        if self.seller_share is None:
+            scarce = 0.0 if surplus_kwh >= lack_kwh else 1.0 - surplus_kwh / lack_kwh
+            return most * scarce + least * (1.0 - scarce)
+        return most * self.seller_share + least * (1.0 - self.seller_share)
+
+
+def share(terms: Terms, used_kwh: Array, generated_kwh: Array, weight: Array, open: bool) -> Shared:
+    """Share what some members of a community generate beyond their use.
+
+    Parameters
+    ----------
+    terms
+        The terms of the exchange.
+    used_kwh, generated_kwh
+        At the connection of each member, at least 0 [kWh].
+    weight
+        Weight of each where shares are static.
+    open
+        Whether anything can be exchanged in the step.
+    """
+    lack = np.where(used_kwh > generated_kwh, used_kwh - generated_kwh, 0.0)
+    surplus = np.where(generated_kwh > used_kwh, generated_kwh - used_kwh, 0.0)
+    offered = float(surplus.sum())
+    received = np.zeros(len(lack))
+    if open and terms.allocation == "static" and not terms.passes_on:
+        part = offered * weight / weight.sum()
+        received = np.where(part < lack, part, lack)
+    elif open and terms.allocation != "none":
+        by = {
+            "static": weight,
+            "equal": np.ones(len(lack)),
+            "consumption": used_kwh,
+            "need": lack,
+        }[terms.allocation]
+        received = _by_rounds(offered, lack, by)
+    shared = float(received.sum())
+    given = surplus * (shared / offered) if offered > 0.0 else np.zeros(len(lack))
+    own = np.where(used_kwh < generated_kwh, used_kwh, generated_kwh)
+    return Shared(own, lack, surplus, received, given, surplus - given)
+
+
+def _by_rounds(offered: float, lack: Array, weight: Array) -> Array:
+    """Share by weight round by round: those whose part is more than they lack get that and leave.
+
+    The others share what is left in the next round, until all parts fit.
+    """
+    if offered >= lack.sum():
+        return lack.copy()
+    received = np.zeros(len(lack))
+    there = lack > 0.0
+    left = offered
+    for _ in range(MOST_ROUNDS):
+        if not there.any():
+            return received
+        part = np.where(there, left * weight / weight[there].sum(), 0.0)
+        full = there & (part >= lack)
+        if not full.any():
+            received[there] = part[there]
+            return received
+        received[full] = lack[full]
+        left = max(left - float(lack[full].sum()), 0.0)
+        there &= ~full
+    raise ArithmeticError("sharing by rounds does not end")

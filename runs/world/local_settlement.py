@@ -1,0 +1,353 @@
+"""The local exchange of each community in a step: energies, payments of parties and of members."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.markets.local_exchange import (
+    LocalPrices,
+    exchange_locally,
+    feed_in_price,
+    local_prices,
+)
+from hmesh.runs.scenarios.local_exchange_section import LocalExchange
+from hmesh.runs.scenarios.member_groups import ProsumerMembers
+from hmesh.runs.world.member_payments import Each, MemberPayments
+
+if TYPE_CHECKING:
+    from hmesh.runs.scenarios.scenario import Scenario
+    from hmesh.runs.world.simulation import Simulation
+
+EXCHANGE, GRID_OPERATOR = "local_exchange", "grid_operator"
+# Households and buildings have one party of the ledger together.
+CONSUMERS = ("households", "buildings")
+PROSUMERS = "prosumers"
+# The energies of the members of a kind in a community, by their names in the results.
+LOCAL_ENERGIES = (
+    "own_kwh", "lack_kwh", "surplus_kwh", "received_kwh", "given_kwh", "fed_in_kwh",
+)  # fmt: skip
+
+# Those of each member.
+MEMBER_ENERGIES = ("used_kwh", "generated_kwh", "received_kwh", "given_kwh")
+
+
+def party_of(kind: str) -> str:
+    """Return the party of the ledger that pays for members of a kind."""
+    return "consumers" if kind in CONSUMERS else kind
+
+
+def local_kinds(scenario: "Scenario") -> tuple[str, ...]:
+    """Return the kinds of members that there are of any local exchange of a scenario."""
+    groups = [group for community in scenario.communities.values() for group in community.members]
+    there = {f"{group.kind}s" for group in groups}
+    schemes = (scenario.section(name).shares_locally for name in scenario.schemes)
+    return (
+        *(kind for kind in (*CONSUMERS, PROSUMERS) if kind in there),
+        *(kind for kind in schemes if kind),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """The members of a community that share, kind by kind."""
+
+    community: int
+    section: LocalExchange
+    rows: Mapping[str, NDArray[np.intp]]
+    weight: NDArray[np.float64]
+
+
+class LocalSettlement:
+    """The local exchanges of all communities of a world that have one.
+
+    Prices are set before, and everybody has paid and been paid the price of its community. What is
+    local is settled after that, as grid operators do by the meters: members that get local energy
+    are paid back what it is cheaper, those with a surplus return what it brings them less.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world of one strategy, its members and schemes being made.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Kinds of members that share.
+    energies : dict of array, shape (communities, kinds)
+        The energies of the step, by the names of `LOCAL_ENERGIES` [kWh].
+    prices : list of LocalPrices or None
+        The prices of the step in each community; None where nothing is local.
+    feed_in : array, shape (communities,)
+        What a surplus that nobody takes is paid in the step, NaN where there is no local exchange,
+        or no supply [money/kWh].
+    """
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation = simulation
+        scenario = simulation.setting.scenario
+        self.kinds = local_kinds(scenario)
+        self._community = self._communities_of_members()
+        self._here = [
+            self._members(m, community.local_exchange)
+            for m, community in enumerate(scenario.communities.values())
+            if community.local_exchange is not None
+        ]
+        places = len(simulation.setting.communities)
+        self._sums = {name: np.zeros(places) for name in LOCAL_ENERGIES}
+        self._begin_step()
+
+    def _communities_of_members(self) -> dict[str, NDArray[np.intp]]:
+        """Return where each member of all kinds is at home, -1 for parts of prosumers."""
+        simulation, prosumers = self.simulation, self.simulation.prosumers
+        found = {
+            f"{kind.scenario_name}s": group.population["community"].astype(np.intp)
+            for kind, group in simulation.consumers.items()
+        }
+        for each in simulation.schemes.values():
+            found |= each.member_communities()
+        if prosumers is not None:
+            for kind, owner in prosumers.owner.items():
+                found[kind] = np.where(owner < 0, found[kind], -1)
+            found[PROSUMERS] = prosumers.community
+        return found
+
+    def _members(self, community: int, section: LocalExchange) -> _Here:
+        home = {kind: self._community[kind] for kind in self.kinds}
+        rows = {kind: np.flatnonzero(at == community) for kind, at in home.items()}
+        given = section.shares or {}
+        weights = {kind: np.full(len(at), given.get(kind, 1.0)) for kind, at in home.items()}
+        name = self.simulation.setting.communities[community]
+        for kind, groups in self.simulation.setting.members.groups.items():
+            for group in groups:
+                where, _, own = group.name.partition("/")
+                if where == name and own in given and f"{kind.scenario_name}s" in weights:
+                    weights[f"{kind.scenario_name}s"][group.rows] = given[own]
+        for (where, members), first in self._prosumer_groups():
+            if where == name and members.name in given:
+                weights[PROSUMERS][first : first + members.count] = given[members.name]
+        weight = np.concatenate([weights[kind][own] for kind, own in rows.items()])
+        return _Here(community, section, rows, weight)
+
+    def _prosumer_groups(self) -> Iterator[tuple[tuple[str, ProsumerMembers], int]]:
+        """Yield the groups of prosumers with their communities and their first members."""
+        if (prosumers := self.simulation.prosumers) is not None:
+            yield from zip(prosumers.groups, prosumers.first.tolist(), strict=False)
+
+    def _begin_step(self) -> None:
+        places = len(self.simulation.setting.communities)
+        shape = places, len(self.kinds)
+        self.energies = {name: np.zeros(shape) for name in LOCAL_ENERGIES}
+        self.prices: list[LocalPrices | None] = [None] * places
+        self.feed_in = np.full(places, np.nan)
+        self._without_gain = 0
+        self._of_members: dict[int, tuple[Each, ...]] = {}
+        self._less_paid = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
+        self._less_received = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
+
+    def settle(self) -> None:
+        """Exchange what can be, and enter what is paid for it beside the price of communities."""
+        self._begin_step()
+        bought, sold = self._metered()
+        price = self.simulation.paid_price()
+        for here in self._here:
+            if self.simulation.supplied[here.community]:
+                self._exchange(here, bought, sold, float(price[here.community]))
+        for name, energy in self.energies.items():
+            self._sums[name] += energy.sum(axis=1)
+        self._pay()
+
+    def _metered(self) -> tuple[dict[str, Each], dict[str, Each]]:
+        """Return what each member draws and delivers in the step, by kind [kWh]."""
+        bought = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
+        sold = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
+        for each, _ in self.simulation.payments():
+            if each.shared:
+                # A measured load below 0 is fed in.
+                drawn, delivered = np.maximum(each.bought_kwh, 0.0), np.maximum(each.sold_kwh, 0.0)
+                bought[each.kind][each.rows] += drawn + np.maximum(0.0 - each.sold_kwh, 0.0)
+                sold[each.kind][each.rows] += delivered + np.maximum(0.0 - each.bought_kwh, 0.0)
+        if (prosumers := self.simulation.prosumers) is not None:
+            # All parts of a prosumer are behind one meter.
+            for kind, owner in prosumers.owner.items():
+                mine = owner >= 0
+                for held in (bought, sold):
+                    own = np.bincount(owner[mine], held[kind][mine], len(prosumers))
+                    held[PROSUMERS] += own
+        return bought, sold
+
+    def _exchange(
+        self, here: _Here, bought: dict[str, Each], sold: dict[str, Each], retail: float
+    ) -> None:
+        """Exchange energy in a community, and note what each member pays and is paid less."""
+        section, m = here.section, here.community
+        mine, theirs = (
+            np.concatenate([held[kind][own] for kind, own in here.rows.items()])
+            for held in (bought, sold)
+        )
+        own = np.minimum(mine, theirs)
+        lack, surplus = mine - own, theirs - own
+        wanted, offered = float(lack.sum()), float(surplus.sum())
+        feed_in = feed_in_price(retail, section.feed_in_share, section.feed_in_price)
+        prices = local_prices(
+            retail, feed_in, section.local_fee, section.price, section.seller_share,
+            offered / wanted if wanted > 0.0 else np.inf,
+        )  # fmt: skip
+        if prices is None and section.allocation != "none":
+            self._without_gain += 1
+        allocation = "none" if prices is None else section.allocation
+        shared = exchange_locally(mine, theirs, allocation, here.weight, pass_on=section.pass_on)
+        self.prices[m] = None if allocation == "none" else prices
+        self.feed_in[m] = feed_in
+        self._of_members[m] = (mine, theirs, shared.received_kwh, shared.given_kwh)
+        each = (own, lack, surplus, shared.received_kwh, shared.given_kwh, shared.fed_in_kwh)
+        less_paid, less_received = np.zeros_like(own), (retail - feed_in) * shared.fed_in_kwh
+        if prices is not None:
+            less_paid = (retail - prices.local - prices.fee) * shared.received_kwh
+            less_received = less_received + (retail - prices.local) * shared.given_kwh
+        ends = np.cumsum([len(rows) for rows in here.rows.values()])[:-1]
+        for k, (kind, rows) in enumerate(here.rows.items()):
+            for name, energy in zip(LOCAL_ENERGIES, each, strict=True):
+                self.energies[name][m, k] = np.split(energy, ends)[k].sum()
+            self._less_paid[kind][rows] = np.split(less_paid, ends)[k]
+            self._less_received[kind][rows] = np.split(less_received, ends)[k]
+
+    def _pay(self) -> None:
+        """Enter the payments of all parties."""
+        simulation, names = self.simulation, self.simulation.setting.communities
+        pay, step = simulation.ledger.pay, simulation.step_index
+        price = simulation.paid_price()
+        for here in self._here:
+            m, prices = here.community, self.prices[here.community]
+            exchange, retail = f"{EXCHANGE}@{names[m]}", float(price[m])
+            for party in dict.fromkeys(map(party_of, self.kinds)):
+                received, given, fed_in = (
+                    self.of_party(name, party)[m]
+                    for name in ("received_kwh", "given_kwh", "fed_in_kwh")
+                )
+                who = f"{party}@{names[m]}"
+                if prices is not None and received > 0.0:
+                    cheaper = retail - prices.local - prices.fee
+                    pay(step, f"local_discount_{party}", exchange, who, received, cheaper)
+                if prices is not None and given > 0.0:
+                    pay(step, f"local_sale_{party}", who, exchange, given, retail - prices.local)
+                if fed_in > 0.0:
+                    less = retail - float(self.feed_in[m])
+                    pay(step, f"local_feed_in_{party}", who, f"aggregator@{names[m]}", fed_in, less)
+                    simulation.aggregator_margin += less * fed_in
+            shared = float(self.energies["received_kwh"][m].sum())
+            if prices is not None and shared > 0.0:
+                pay(step, "local_grid_fee", exchange, GRID_OPERATOR, shared, prices.fee)
+
+    def of_party(self, name: str, party: str) -> list[float]:
+        """Return an energy of the step of the members of a party, by community [kWh]."""
+        mine = [party_of(kind) == party for kind in self.kinds]
+        found: list[float] = self.energies[name][:, mine].sum(axis=1).tolist()
+        return found
+
+    def payments(self) -> Iterator[MemberPayments]:
+        """Yield what members pay, and are paid, less than the price of their community."""
+        for kind in self.kinds:
+            less = self._less_paid[kind]
+            nothing = np.zeros(len(less))
+            yield MemberPayments(kind, nothing, nothing, -less, -self._less_received[kind])
+
+    def sums(self) -> dict[str, float]:
+        """Return the figures of the step that add up over a run."""
+        totals = {name: float(energy.sum()) for name, energy in self.energies.items()}
+        fees = sum(
+            prices.fee * float(self.energies["received_kwh"][m].sum())
+            for m, prices in enumerate(self.prices)
+            if prices is not None
+        )
+        return {
+            "local_own_kwh": totals["own_kwh"],
+            "local_lack_kwh": totals["lack_kwh"],
+            "local_surplus_kwh": totals["surplus_kwh"],
+            "local_shared_kwh": totals["received_kwh"],
+            "local_fed_in_kwh": totals["fed_in_kwh"],
+            "local_saving": sum(float(less.sum()) for less in self._less_paid.values()),
+            "local_surplus_cost": sum(float(less.sum()) for less in self._less_received.values()),
+            "local_grid_fees": float(fees),
+        }
+
+    def counts(self) -> dict[str, int]:
+        """Return how often no local price was worth anything to both sides."""
+        return {"local_exchanges_without_gain": self._without_gain}
+
+    def summary(self) -> dict[str, Any]:
+        """Return what each community came to in all, and how far it lived of its own energy."""
+        found = {}
+        for here in self._here:
+            sums = {name: float(held[here.community]) for name, held in self._sums.items()}
+            name = self.simulation.setting.communities[here.community]
+            found[name] = {
+                "own_kwh": sums["own_kwh"],
+                "lack_kwh": sums["lack_kwh"],
+                "surplus_kwh": sums["surplus_kwh"],
+                "shared_kwh": sums["received_kwh"],
+                "fed_in_kwh": sums["fed_in_kwh"],
+                **self_use(sums),
+            }
+        return {"local_exchange": found}
+
+    def rows(self) -> dict[str, Any]:
+        """Return the rows of the step in local_exchange.parquet, community by community."""
+        there = np.array([here.community for here in self._here], dtype=np.intp)
+        kinds = len(self.kinds)
+        local = [np.nan if (held := self.prices[m]) is None else held.local for m in there]
+        return {
+            "community": np.repeat(there, kinds),
+            "kind": np.tile(np.arange(kinds), len(there)),
+            **{name: energy[there].ravel() for name, energy in self.energies.items()},
+            "local_price": np.repeat(local, kinds),
+            "feed_in_price": np.repeat(self.feed_in[there], kinds),
+        }
+
+    def member_rows(self) -> dict[str, Any]:
+        """Return the rows of the step in local_members.parquet, community by community."""
+        rows: dict[str, list[Any]] = {name: [] for name in ("community", "kind", "member")}
+        energies: dict[str, list[Each]] = {name: [] for name in MEMBER_ENERGIES}
+        for here in self._here:
+            for k, members in enumerate(here.rows.values()):
+                rows["community"].append(np.full(len(members), here.community))
+                rows["kind"].append(np.full(len(members), k))
+                rows["member"].append(members)
+            nothing = (np.zeros(len(here.weight)),) * len(MEMBER_ENERGIES)
+            each = self._of_members.get(here.community, nothing)
+            for name, energy in zip(MEMBER_ENERGIES, each, strict=True):
+                energies[name].append(energy)
+        return {name: np.concatenate(held) for name, held in (rows | energies).items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes during a run, live."""
+        return dict(self._sums)
+
+    def restore(self, state: Mapping[str, Each]) -> None:
+        """Take over an earlier `state`."""
+        for name, sums in self._sums.items():
+            sums[:] = state[name]
+
+
+def self_use(sums: Mapping[str, float]) -> dict[str, float | None]:
+    """Return how much of its generation a community used, and of its use it generated.
+
+    Parameters
+    ----------
+    sums
+        Its energies by the names of `LOCAL_ENERGIES` [kWh].
+
+    Returns
+    -------
+    dict
+        ``self_consumption`` and ``self_sufficiency`` [-], at the connections of its members; None
+        where nothing was generated, or used.
+    """
+    used = sums["own_kwh"] + sums["received_kwh"]
+    generated, needed = sums["own_kwh"] + sums["surplus_kwh"], sums["own_kwh"] + sums["lack_kwh"]
+    return {
+        "self_consumption": used / generated if generated > 0.0 else None,
+        "self_sufficiency": used / needed if needed > 0.0 else None,
+    }
