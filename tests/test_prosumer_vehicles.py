@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hmesh.environment.errors import InputError
-from hmesh.runs import Run, check_scenario, resume_run, start_run
+from hmesh.runs import Run, check_scenario, load_scenario, resume_run, start_run
 from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.world.setting import make_setting
 from tests.prosumer_runs import HOUSEHOLDS, PIONEERS, run_of, scenario_of
@@ -169,3 +169,24 @@ def _plain(scenario: Any) -> dict[str, Any]:
     for name in ("composite_storage", "smart_homes"):
         resolved[name]["groups"] = []
     return {key: value for key, value in resolved.items() if key not in ("files", "plugins")}
+
+
+def test_a_group_with_a_home_follows_the_day_plans_that_begin_there() -> None:
+    groups = "vehicles={groups: [{name: day, count: 6, home: homes}, {name: other, count: 4}]}"
+    vehicles = make_setting(load_scenario("three-communities", [groups])).schemes["vehicles"]
+    plans, day_plan = vehicles.plans, vehicles.fleet["day_plan"]
+    begin = plans.start[day_plan]
+    assert set(begin[:6]) == {0}
+    assert len(set(day_plan[:6])) > 1
+    with pytest.raises(InputError, match="no trips of vehicles of day begin at their home suburb"):
+        make_setting(
+            load_scenario(
+                "three-communities",
+                [
+                    groups.replace("home: homes", "home: suburb"),
+                    "communities.suburb={members: []}",
+                ],
+            )
+        )
+    with pytest.raises(InputError, match=r"groups\.0\.home: no community is called 'home'"):
+        load_scenario("three-communities", [groups.replace("home: homes", "home: home")])
