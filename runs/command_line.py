@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
-from hmesh.runs import browser_commands
+from hmesh.runs import browser_commands, pairs_command
 from hmesh.runs.command_options import Changes, NoProgress, Plugins, RunFolder, ScenarioName, Seed
 from hmesh.runs.exit_status import DONE, FAILED, Commands, end_interrupted, resumable
 from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
@@ -167,6 +167,7 @@ def run(
 ) -> None:
     """Run a scenario and write its results."""
     from hmesh.runs import load_scenario, start_run
+    from hmesh.runs.results.run_folder import next_folder
     from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
     from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
@@ -176,7 +177,7 @@ def run(
         typer.echo(f"warning: {warning}", err=True)
     if note := size_note(loaded):
         typer.echo(note, err=True)
-    directory = out or _next_folder(Path("results"), loaded.name)
+    directory = out or next_folder(Path("results"), loaded.name)
     with resumable(directory):
         with progress_bar(shown=not no_progress) as progress:
             start_run(loaded, directory, progress)
@@ -373,15 +374,7 @@ def sweep(
 
 app.command()(browser_commands.report)
 app.command()(browser_commands.live)
-
-
-def _next_folder(parent: Path, name: str) -> Path:
-    """Return a folder of its own for another run of a scenario."""
-    taken = {path.name for path in parent.glob(f"{name}-*")}
-    number = 1
-    while f"{name}-{number}" in taken:
-        number += 1
-    return parent / f"{name}-{number}"
+app.command()(pairs_command.pairs)
 
 
 def main() -> None:

@@ -254,4 +254,16 @@ class ElasticAudit(SchemeAudit):
         """Return what they used more than their load."""
         if not self.there or self._gone:
             return {}, {}
-        return {"elastic_response_kwh": self._more.sum(axis=2)}, {}
+        figures: Figures = {"elastic_response_kwh": self._more.sum(axis=2)}
+        if self.known:
+            figures["elastic_response_worth"] = self._worth()
+        return figures, {}
+
+    def _worth(self) -> NDArray[np.float64]:
+        """Return what it was worth to all, shape (steps, strategies) [money]."""
+        worth = np.zeros(self._more.shape[:2])
+        for step in range(len(worth)):
+            price = self._hours["community_price"][step][:, self._where]
+            of_each = np.where(np.isnan(price), 0.0, self._loads(step).worth(price))
+            worth[step, self._answered] = of_each.sum(axis=1)[self._answered]
+        return worth

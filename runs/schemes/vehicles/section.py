@@ -18,7 +18,7 @@ from hmesh.runs.scenarios.base import (
 )
 from hmesh.runs.scenarios.travel_section import Travel, between, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
-from hmesh.runs.strategy_names import scheme_of
+from hmesh.runs.strategy_names import schemes_of
 
 CONNECTION = "charging"
 _NOT_SHARED = ("count", "groups", "name", "travel", "behaviour", "home")
@@ -177,7 +177,7 @@ class Vehicles(VehicleKeys, SchemeSection):
 
     def takes_part(self, scenario: Any) -> bool:
         """Return whether there are vehicles, some join, or their strategies are compared."""
-        compared = any(scheme_of(strategy) == "vehicles" for strategy in scenario.strategies)
+        compared = any("vehicles" in schemes_of(strategy) for strategy in scenario.strategies)
         return compared or self.expected(scenario)
 
     def expected(self, scenario: Any) -> bool:
