@@ -95,7 +95,7 @@ class ElasticAudit(SchemeAudit):
     energies, out
         As `member_energies` and `feeders_out` give them.
     schemes
-        The audits of the schemes, some of whose agents use energy beside members.
+        The audits of the schemes whose homes use energy beside members.
     """
 
     answers = answers_beside = True
