@@ -372,6 +372,48 @@ def sweep(
     raise typer.Exit(FAILED if done.failures else DONE)
 
 
+@app.command()
+def size(
+    scenario: ScenarioName,
+    directory: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the runs, or of some to go on.")
+    ],
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            "--vary", metavar="KEY=VALUES", help="Sizes a,b,c or lowest:highest:number of a key."
+        ),
+    ],
+    changes: Changes = None,
+    plugins: Plugins = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes. [default: one per processor]")
+    ] = None,
+    no_progress: NoProgress = False,
+) -> None:
+    """Compare sizes of devices: payback, net present value and internal rate of return."""
+    from rich.console import Console
+
+    from hmesh.runs.sweeps.sizing import size_lines, size_table
+    from hmesh.runs.sweeps.sweep import run_sweep
+    from hmesh.runs.terminal import progress_bar
+
+    raise_from_now_on()
+    try:
+        with progress_bar(shown=not no_progress, what="runs") as progress:
+            done = run_sweep(
+                scenario, vary, directory, changes=changes or (), workers=workers,
+                plugins=plugins or (), progress=progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        end_interrupted("interrupted; the same command continues")
+    Console().print(size_table(done.ensemble))
+    for line in size_lines(done.ensemble):
+        typer.echo(line)
+    typer.echo(f"results: {directory}")
+    raise typer.Exit(FAILED if done.failures else DONE)
+
+
 app.command()(browser_commands.report)
 app.command()(browser_commands.live)
 app.command()(pairs_command.pairs)
