@@ -126,9 +126,9 @@ class VehicleAudit:
         for name in ("lam", "theta"):
             off = np.abs(rows[name] - self._fleet[name])
             self._worth.add(np.where(there, off, 0.0), label, first)
-        elsewhere = rows["community"] != where.community[:, None]
+        elsewhere = rows["community"] != where.community
         self._where.add(elsewhere.astype(np.float64), label, first)
-        self._km.add(np.abs(rows["driven_km"] - where.km[:, None]), label, first)
+        self._km.add(np.abs(rows["driven_km"] - where.km), label, first)
         self._plugs(first, rows, where, label)
         at_plug = self._batteries(first, rows, where, label)
         self._bounds_met(first, rows, at_plug, travel, label)
@@ -160,7 +160,9 @@ class VehicleAudit:
         place = rows["community"] % out.shape[1]
         no_supply = np.take_along_axis(out[:, None], place, axis=2)
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
-        part = np.where(no_supply | no_charger, 0.0, where.parked[:, None])
+        out_of_use = no_supply | no_charger
+        self._cut_off = (rows["community"] >= 0) & out_of_use
+        part = np.where(out_of_use, 0.0, where.parked)
         self._plugged.add(np.abs(rows["plugged"] - (part > 0)), label, first)
         self._plugged.add(np.abs(rows["plugged_part"] - part), label, first)
         asked = np.pad(
@@ -181,7 +183,7 @@ class VehicleAudit:
         stored = rows["soc"] * capacity
         self._soc.add(np.maximum(np.maximum(-rows["soc"], rows["soc"] - 1.0), 0.0), label, first)
         wanted = rows["driven_km"] * fleet["consumption_kwh_per_km"]
-        way_there = where.km_before[:, None] * fleet["consumption_kwh_per_km"]
+        way_there = where.km_before * fleet["consumption_kwh_per_km"]
         at_plug = np.maximum(stored - way_there, 0.0)
         after = held_after(
             at_plug, rows["energy_kwh"], fleet["charge_efficiency"], fleet["discharge_efficiency"]
@@ -225,7 +227,7 @@ class VehicleAudit:
         rated = plugged_rating(fleet["power_kw"], step_h, part)
         given = plugged_rating(fleet["v2g_kw"], step_h, part)
         capacity = fleet["capacity_kwh"]
-        reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
+        reserve = 0.0 if travel is None else travel.reserve_kwh
         kept = fleet["soc_min"] * capacity + reserve
         lower = -most_discharge(stored, kept, given, fleet["discharge_efficiency"])
         upper = most_charge(stored, fleet["soc_max"] * capacity, rated, fleet["charge_efficiency"])
@@ -273,7 +275,8 @@ class VehicleAudit:
                     off[idle] = 0.0
                 self._best.add(off, self._named(label), first)
             elif travel is not None:
-                charging = travel.finished[:, None] & (mine["plugged"] == 1)
+                own = s if travel.finished.shape[1] > 1 else 0
+                charging = travel.finished[:, own : own + 1] & (mine["plugged"] == 1)
                 off = np.abs(energy - np.where(charging, mine["max_kwh"], 0.0))
                 self._charge.add(off, label, first)
 
@@ -305,7 +308,7 @@ class VehicleAudit:
         counted = {
             "counts.vehicles_at_bound": saturated,
             "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
-            "counts.vehicles_cut_off": (rows["community"] >= 0) & ~plugged,
+            "counts.vehicles_cut_off": self._cut_off,
             "counts.unmet_trips": rows["unmet_kwh"] > 0,
             "counts.communities_all_saturated": (present > 0) & stuck,
             "counts.communities_with_captive_load": (present > 0) & (captive > 0),
@@ -315,7 +318,7 @@ class VehicleAudit:
         if not self.others_known:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
-            counted["plugged_in"] = travel.finished[:, None] & plugged
+            counted["plugged_in"] = travel.finished & plugged
             for name, values in travel.counts.items():
                 counted[f"counts.{name}"] = values[:, None, None]
         for name, values in counted.items():

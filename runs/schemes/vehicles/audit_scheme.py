@@ -69,7 +69,7 @@ class VehicleSchemeAudit(SchemeAudit):
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         trips = TableReader(run, "trips", names, inputs.start_ms)
         self._fleet = fleet
-        self.traffic = TrafficAudit(inputs, trips, fleet["consumption_kwh_per_km"])
+        self.traffic = TrafficAudit(inputs, trips, fleet)
         self.vehicles = VehicleAudit(
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
         )
@@ -91,8 +91,8 @@ class VehicleSchemeAudit(SchemeAudit):
     def block(self, first: int, last: int) -> None:
         """Check some steps of the vehicles."""
         rows = read_vehicles(self._reader, self.inputs, self._fleet, first, last)
-        travel = None if self._given is None else self._given.block(first, last)
-        where = self.traffic.block(first, last, rows["community"][:, 0], travel)
+        travel = None if self._given is None else self._given.block(first, last, rows["soc"])
+        where = self.traffic.block(first, last, rows, travel)
         self.vehicles.add(first, rows, where, travel)
         if self.departures is not None:
             self.departures.block(first, last, rows, where, travel)

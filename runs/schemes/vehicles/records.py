@@ -45,6 +45,7 @@ def write_fleet(writer: RowWriter, setting: "Setting") -> None:
             **{name: fleet[name][rows] for name in names},
             "group": Coded(group, groups),
             "model": Coded(fleet["model_row"][rows], vehicles.models),
+            "home": Coded(fleet["home"][rows], setting.communities),
         },
     )
 

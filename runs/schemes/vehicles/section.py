@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.plug_habits import PlugHabit
 from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
@@ -188,6 +189,12 @@ class Vehicles(VehicleKeys, SchemeSection):
     def departures(self) -> bool:
         """Whether any vehicle wants a state of charge at its departure."""
         return any(group.departure_soc is not None for group in self.every)
+
+    @property
+    def habits(self) -> tuple[PlugHabit, ...]:
+        """When the vehicles of each group plug in; none where all always do."""
+        habits = tuple(group.habit for group in self.every)
+        return () if all(habit.always for habit in habits) else habits
 
     @property
     def behaving_groups(self) -> dict[str, str | None]:

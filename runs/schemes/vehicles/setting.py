@@ -12,7 +12,9 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.growth import Growth
 from hmesh.environment.planned_trips import PlannedTrips
+from hmesh.environment.plug_habits import PlugHabit, PlugHabits
 from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
 from hmesh.environment.trips import TripSource
 from hmesh.runs.scenarios.prosumer_parts import prosumers_of
 from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
@@ -46,6 +48,8 @@ class VehicleSetting:
         Names of the models that vehicles have, by the column ``model_row``.
     curves : ChargingCurves or None
         The charging curves of their batteries; None where none has one.
+    habits : tuple of PlugHabit
+        When the vehicles of each group plug in; empty where all always do.
     """
 
     fleet: Population
@@ -57,12 +61,19 @@ class VehicleSetting:
     groups: GroupRows
     models: tuple[str, ...]
     curves: ChargingCurves | None
+    habits: tuple[PlugHabit, ...]
 
     def trips_of(self, fleet: Population, calendar: Calendar) -> TripSource:
         """Return where the trips of a fleet come from: its day plans if from nowhere else."""
         if self.trips is not None:
             return self.trips
         return PlannedTrips(self.plans, calendar, fleet["day_plan"], self.growth, self.residential)
+
+    def habits_of(self, fleet: Population, streams: Streams) -> PlugHabits | None:
+        """Return when the vehicles of a fleet plug in; None where they always do."""
+        if not self.habits:
+            return None
+        return PlugHabits(self.habits, self.groups, streams, fleet)
 
 
 def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting:
@@ -87,6 +98,11 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
     fleet, models = make_fleet(scenario, streams, groups)
     travel = travel_of(setting, groups, growth)
     fleet.set("day_plan", travel.day_plan)
+    if any(habit.at_home for habit in vehicles.habits):
+        source = travel.trips or PlannedTrips(
+            travel.plans, calendar, travel.day_plan, growth, residential(scenario)
+        )
+        fleet.set("home", source.homes())
     given = [group.charging_curve for group in every if group.charging_curve is not None]
     nodes = [setting.grid.node_index[f"{name}/{CONNECTION}"] for name in setting.communities]
     return VehicleSetting(
@@ -99,4 +115,5 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         groups=groups,
         models=models,
         curves=ChargingCurves.of(given) if given else None,
+        habits=vehicles.habits,
     )

@@ -84,6 +84,7 @@ class VehicleSharing(Scheme):
             self.vehicles.trips_of(self.fleet.population, simulation.calendar),
             self.fleet.population,
             keep_reserve=reserve,
+            habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
         )
         self.traffic.begin()
         self.look_around()
