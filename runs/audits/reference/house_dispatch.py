@@ -123,8 +123,9 @@ def cheapest(
     ):  # fmt: skip
         cost[at[name]] = worth
     battery, tank = d.battery_kw * step_h, d.tank_kw * step_h
+    delivered = sun + battery if d.battery_exports else sun
     for name, most in (
-        ("export_kwh", sun), ("charge_kwh", battery), ("discharge_kwh", battery),
+        ("export_kwh", delivered), ("charge_kwh", battery), ("discharge_kwh", battery),
         ("heat_pump_kwh", d.pump_kw * step_h), ("tank_charge_kwh", tank),
         ("tank_discharge_kwh", tank), ("stored_kwh", d.soc_max * d.battery_kwh),
         ("tank_kwh", d.tank_kwh),
@@ -163,7 +164,7 @@ def cheapest(
     ) < 0:
         binary = len(_EITHER) * steps
         most_drawn = load + d.pump_kw * step_h + battery
-        bounds = {"import_kwh": most_drawn, "export_kwh": sun}
+        bounds = {"import_kwh": most_drawn, "export_kwh": delivered}
         limits = [
             LinearConstraint(_widened(limits[0].A, binary), limits[0].lb, limits[0].ub),
             _either(at, len(cost), steps, {**bounds, **_rated(battery, tank)}),

@@ -220,6 +220,7 @@ class HouseReplay:
             tank_wear=own.tank_wear,
             pump_kw=own.heat_pump_kw,
             cop=own.cop,
+            battery_exports=own.battery_exports,
         )
 
     def tariffs(self, s: int) -> dict[int, list[Tariff]]:

@@ -182,6 +182,11 @@ class HouseDeviceSettings(Section):
         default=0.95, description="of charging, and of discharging the battery [1]"
     )
     soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [1]")
+    battery_exports: bool = Field(
+        default=False,
+        description="whether foresight may deliver what the battery gives; else no more is "
+        "delivered in a step than is generated in it",
+    )
     soc_max: keys.SocMax = 0.9
     tank_power_per_kwh: Positive = Field(
         default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"

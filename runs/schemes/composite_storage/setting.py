@@ -200,6 +200,7 @@ class CompositeStorageSetting:
             tank_power_per_kwh=own.tank_power_per_kwh,
             tank_efficiency=own.tank_efficiency,
             tank_loss_per_h=own.tank_loss_per_h,
+            battery_exports=own.battery_exports,
         )
 
     def investment(self, strategy: str) -> float:
