@@ -46,6 +46,8 @@ class ElectricVehicle(DrivenBattery):
         np.float64, "-", 1.0, "part of the step in which it is plugged in where it is parked",
         state=True,
     )  # fmt: skip
+    home = Column(np.int16, "-", -1, "community of its home, -1 where nobody asks for it")
+    plugs_in = Column(np.bool_, "-", True, "whether it plugs in where it is", state=True)
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
     cut_off = Column(np.bool_, "-", False, "whether an outage keeps its plug idle", state=True)
 

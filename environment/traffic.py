@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.moments import step_moment
+from hmesh.environment.plug_habits import PlugHabits
 from hmesh.environment.population import Population
-from hmesh.environment.stays import Moving, SettingOut, market_stay
+from hmesh.environment.stays import Moving, SettingOut, Stays, market_stay
 from hmesh.environment.trips import TripBatch, TripSource, joined
 
 ON_THE_ROAD = -1
@@ -46,6 +47,8 @@ class Traffic:
         home), ``reserve_kwh`` (for the next trip). As a vehicle joins, ``energy_kwh``.
     keep_reserve : bool
         Whether any vehicle keeps back the energy of its next trip.
+    habits : PlugHabits, optional
+        Who plugs in where it arrives; every vehicle does unless given.
 
     Attributes
     ----------
@@ -67,12 +70,14 @@ class Traffic:
         fleet: Population,
         *,
         keep_reserve: bool = False,
+        habits: PlugHabits | None = None,
     ) -> None:
         self.clock = clock
         self.calendar = calendar
         self.trips = trips
         self.fleet = fleet
         self.keep_reserve = keep_reserve
+        self.habits = habits
         self._under_way: TripBatch | None = None
         self._drove = _NOBODY
         self._step = -1
@@ -106,6 +111,7 @@ class Traffic:
             for name in ("day_finished", "night_now"):
                 self.fleet[name][batch.vehicles] = batch.night_follows
             self._await(batch.vehicles, batch.next_km)
+        self._choose(np.flatnonzero(self.fleet["community"] >= 0), 0)
         self.clock.schedule(0.0, "day", 0)
         self.clock.schedule(0.0, "traffic", 0, priority=_AFTER_DAY)
 
@@ -149,6 +155,7 @@ class Traffic:
         self._park(first, end, day)
         brought = self.fleet["soc_start"][first:end] * self.fleet["capacity_kwh"][first:end]
         self.fleet["energy_kwh"][first:end] = brought
+        self._choose(np.arange(first, end), self._opens(day))
         self.joined_kwh += float(brought.sum())
         self.counts["vehicles_joined"] += end - first
 
@@ -199,7 +206,7 @@ class Traffic:
         fleet = self.fleet
         fleet["community"][rows] = fleet["place"][rows]
         fleet["day_finished"][rows] = fleet["night_now"][rows]
-        fleet["plugged_part"][rows] = 1.0
+        fleet["plugged_part"][rows] = 1.0 if self.habits is None else fleet["plugs_in"][rows]
         fleet["driven_km"][rows] = 0.0
         fleet["km_before_plug"][rows] = 0.0
         self._reserve(rows, fleet["next_trip_km"][rows])
@@ -211,6 +218,8 @@ class Traffic:
             fleet["place"][rows], fleet["night_now"][rows], fleet["next_trip_km"][rows], begin, end
         )
         plugged_ms = stays.length_ms
+        if self.habits is not None:
+            plugged_ms = np.where(self._asks(moving, stays, begin, end), plugged_ms, 0)
         places = 1 + int(stays.place.max(initial=0))
         stay, at_plug_ms = market_stay(stays, plugged_ms, len(rows), places)
         parked = stay >= 0
@@ -238,6 +247,35 @@ class Traffic:
         still = np.asarray(trips.arrives_ms) >= end
         self._under_way = trips.where(still) if still.any() else None
         self._drove = rows
+
+    def _choose(self, rows: NDArray[np.intp], step: int) -> None:
+        """Let vehicles plug in or not where they are as the run begins, or as they join."""
+        if self.habits is not None:
+            self.habits.settle(rows, step)
+            self.fleet["plugged_part"][rows] = self.fleet["plugs_in"][rows]
+
+    def _asks(self, moving: Moving, stays: Stays, begin: int, end: int) -> NDArray[np.bool_]:
+        """Let vehicles that arrive plug in or not; return in which stays they do.
+
+        They go by the state of charge with which the step began, less what they have driven since.
+        """
+        assert self.habits is not None
+        fleet, rows, trips = self.fleet, moving.vehicles, moving.trips
+        asks: NDArray[np.bool_] = fleet["plugs_in"][rows][stays.owner]
+        after = np.flatnonzero(stays.arrives)
+        arrived = np.asarray(trips.arrives_ms) < end
+        driven = np.cumsum(km := moving.driven_km(begin, end))
+        driven -= (driven - km)[moving.first][moving.owner]
+        vehicles = trips.vehicles
+        used = driven * fleet["consumption_kwh_per_km"][vehicles]
+        left = np.maximum(fleet["energy_kwh"][vehicles] - used, 0.0)
+        places = np.asarray(trips.destination)
+        asks[after[arrived]] = self.habits.decide(
+            vehicles[arrived], places[arrived], left[arrived], self._step
+        )
+        last = arrived[moving.last]
+        fleet["plugs_in"][rows[last]] = asks[after[moving.last[last]]]
+        return asks
 
     def _await(self, rows: NDArray[np.intp], km: float | NDArray[np.float64]) -> None:
         """Let vehicles know the length of the trip that comes next, and keep its energy back."""

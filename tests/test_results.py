@@ -141,7 +141,7 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "messages": "step strategy time round kind sender receiver value count",
         "fleet": "vehicle day_plan capacity_kwh power_kw consumption_kwh_per_km lam theta group "
         "model v2g_kw soc_min soc_max soc_start charge_efficiency discharge_efficiency wanted_kwh "
-        "miss_weight",
+        "miss_weight home",
         "departures": "step strategy vehicle wanted_kwh held_kwh short_kwh",
         "lines": "step strategy line sent_kwh received_kwh losses_kwh loading",
         "schools": "step strategy school usable_kwh energy_kwh min_kwh max_kwh lam theta "
@@ -413,6 +413,7 @@ ROW: dict[str, Any] = {
     "consumption_kwh_per_km": 0.16, "lam": 60.0, "theta": 2.0, "group": None, "model": None,
     "v2g_kw": 7.0, "soc_min": 0.2, "soc_max": 0.9, "soc_start": 0.5, "charge_efficiency": 1.0,
     "discharge_efficiency": 1.0, "wanted_kwh": 0.0, "miss_weight": 0.0,
+    "home": None,
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
 from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
 
 AT_BOUND = 1e-9
@@ -79,6 +80,7 @@ class VehicleAudit:
         every = inputs.scenario.vehicles.every
         self._keeps_reserve = any(group.trip_reserve for group in every)
         self._curves = curves_of(inputs, fleet)
+        self.owned = OwnedVehicles(inputs)
         self.stored_kwh = np.zeros((len(inputs.strategies), inputs.recorded))
         follows = list(enumerate(inputs.vehicle_strategies))
         self._games = [s for s, name in follows if name != "typical" and not inputs.own_rule(s)]
@@ -124,9 +126,9 @@ class VehicleAudit:
         for name in ("lam", "theta"):
             off = np.abs(rows[name] - self._fleet[name])
             self._worth.add(np.where(there, off, 0.0), label, first)
-        elsewhere = rows["community"] != where.community[:, None]
+        elsewhere = rows["community"] != where.community
         self._where.add(elsewhere.astype(np.float64), label, first)
-        self._km.add(np.abs(rows["driven_km"] - where.km[:, None]), label, first)
+        self._km.add(np.abs(rows["driven_km"] - where.km), label, first)
         self._plugs(first, rows, where, label)
         at_plug = self._batteries(first, rows, where, label)
         self._bounds_met(first, rows, at_plug, travel, label)
@@ -158,7 +160,9 @@ class VehicleAudit:
         place = rows["community"] % out.shape[1]
         no_supply = np.take_along_axis(out[:, None], place, axis=2)
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
-        part = np.where(no_supply | no_charger, 0.0, where.parked[:, None])
+        out_of_use = no_supply | no_charger
+        self._cut_off = (rows["community"] >= 0) & out_of_use
+        part = np.where(out_of_use, 0.0, where.parked)
         self._plugged.add(np.abs(rows["plugged"] - (part > 0)), label, first)
         self._plugged.add(np.abs(rows["plugged_part"] - part), label, first)
         asked = np.pad(
@@ -179,7 +183,7 @@ class VehicleAudit:
         stored = rows["soc"] * capacity
         self._soc.add(np.maximum(np.maximum(-rows["soc"], rows["soc"] - 1.0), 0.0), label, first)
         wanted = rows["driven_km"] * fleet["consumption_kwh_per_km"]
-        way_there = where.km_before[:, None] * fleet["consumption_kwh_per_km"]
+        way_there = where.km_before * fleet["consumption_kwh_per_km"]
         at_plug = np.maximum(stored - way_there, 0.0)
         after = held_after(
             at_plug, rows["energy_kwh"], fleet["charge_efficiency"], fleet["discharge_efficiency"]
@@ -223,7 +227,7 @@ class VehicleAudit:
         rated = plugged_rating(fleet["power_kw"], step_h, part)
         given = plugged_rating(fleet["v2g_kw"], step_h, part)
         capacity = fleet["capacity_kwh"]
-        reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
+        reserve = 0.0 if travel is None else travel.reserve_kwh
         kept = fleet["soc_min"] * capacity + reserve
         lower = -most_discharge(stored, kept, given, fleet["discharge_efficiency"])
         upper = most_charge(stored, fleet["soc_max"] * capacity, rated, fleet["charge_efficiency"])
@@ -232,9 +236,12 @@ class VehicleAudit:
             soc = stored[..., mine] / capacity[mine]
             filled = most_along_curve(points, soc, rated[..., mine] * into)
             upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
+        self.owned.add(rows, lower, upper)
+        # The connection of a prosumer may leave its vehicle less, which has a check of its own.
+        held = ~self.owned.limited / capacity
         if travel is not None or not self._keeps_reserve:
-            self._bounds.add(np.abs(rows["min_kwh"] - lower) / capacity, label, first)
-        self._bounds.add(np.abs(rows["max_kwh"] - upper) / capacity, label, first)
+            self._bounds.add(np.abs(rows["min_kwh"] - lower) * held, label, first)
+        self._bounds.add(np.abs(rows["max_kwh"] - upper) * held, label, first)
         energy = rows["energy_kwh"]
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
         beyond = np.maximum(np.maximum(beyond, np.maximum(energy - rated, -energy - given)), 0.0)
@@ -268,7 +275,8 @@ class VehicleAudit:
                     off[idle] = 0.0
                 self._best.add(off, self._named(label), first)
             elif travel is not None:
-                charging = travel.finished[:, None] & (mine["plugged"] == 1)
+                own = s if travel.finished.shape[1] > 1 else 0
+                charging = travel.finished[:, own : own + 1] & (mine["plugged"] == 1)
                 off = np.abs(energy - np.where(charging, mine["max_kwh"], 0.0))
                 self._charge.add(off, label, first)
 
@@ -300,7 +308,7 @@ class VehicleAudit:
         counted = {
             "counts.vehicles_at_bound": saturated,
             "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
-            "counts.vehicles_cut_off": (rows["community"] >= 0) & ~plugged,
+            "counts.vehicles_cut_off": self._cut_off,
             "counts.unmet_trips": rows["unmet_kwh"] > 0,
             "counts.communities_all_saturated": (present > 0) & stuck,
             "counts.communities_with_captive_load": (present > 0) & (captive > 0),
@@ -310,7 +318,7 @@ class VehicleAudit:
         if not self.others_known:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
-            counted["plugged_in"] = travel.finished[:, None] & plugged
+            counted["plugged_in"] = travel.finished & plugged
             for name, values in travel.counts.items():
                 counted[f"counts.{name}"] = values[:, None, None]
         for name, values in counted.items():

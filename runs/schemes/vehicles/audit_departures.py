@@ -67,7 +67,10 @@ class DepartureAudit:
         fleet, at = self._fleet, (step - first, strategy, vehicle)
         capacity = fleet["capacity_kwh"][vehicle]
         stored = rows["soc"][at] * capacity
-        used, before = fleet["consumption_kwh_per_km"][vehicle], where.km_before[at[0], vehicle]
+        used, before = (
+            fleet["consumption_kwh_per_km"][vehicle],
+            where.km_before[at[0], np.minimum(strategy, where.worlds - 1), vehicle],
+        )
         exchanged = held_after(
             np.maximum(stored - before * used, 0.0),
             rows["energy_kwh"][at],
@@ -101,7 +104,7 @@ class DepartureAudit:
         for row, (now, under, who) in enumerate(rows):
             number = seen.get((now, under, who), 0)
             seen[now, under, who] = number + 1
-            trips = where.departures.get((now, who), [])
+            trips = where.departures.get((now, min(under, where.worlds - 1), who), [])
             if number < len(trips):
                 so_far[row], after[row] = trips[number]
         return so_far, after

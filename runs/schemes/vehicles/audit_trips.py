@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.clock import Clock
+from hmesh.environment.streams import Streams
 from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.reference.whereabouts import Trip, whereabouts
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
+from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
@@ -22,26 +24,34 @@ _TRIP = ("vehicle", "departs", "arrives", "origin", "destination", "km")
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where the recorded vehicles are in some steps, each of shape (steps, vehicles).
+    """Where the recorded vehicles are in some steps, each of shape (steps, worlds, vehicles).
+
+    There is a world for each strategy where vehicles plug in by habits, else one for all of them.
 
     Attributes
     ----------
     community
-        Where each is parked longest in the step, -1 on the road or not yet there.
+        Where each is plugged in longest in the step, if nowhere parked longest, -1 on the road or
+        not yet there.
     parked
-        Part of the step in which it is parked there.
+        Part of the step in which it is plugged in there.
     km, km_before
         How far it drives, and how far of it before it leaves that place for the last time [km].
     departures
-        By step and vehicle, for each trip that begins then how far it has driven in the step [km],
-        and whether it has left that place for the last time.
+        By step, world and vehicle, for each trip that begins then how far it has driven in the step
+        [km], and whether it has left that place for the last time.
     """
 
     community: NDArray[np.int64]
     parked: NDArray[np.float64]
     km: NDArray[np.float64]
     km_before: NDArray[np.float64]
-    departures: dict[tuple[int, int], list[tuple[float, bool]]]
+    departures: dict[tuple[int, int, int], list[tuple[float, bool]]]
+
+    @property
+    def worlds(self) -> int:
+        """How many worlds there are."""
+        return int(self.community.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +61,11 @@ class Travel:
     Attributes
     ----------
     where
-        Community, below 0 where it is in none, shape (steps, vehicles).
+        Community, below 0 where it is in none, shape (steps, worlds, vehicles) as in `Whereabouts`.
     finished
-        Whether no trip is left on the day, shape (steps, vehicles).
+        Whether no trip is left on the day, likewise.
     reserve_kwh
-        Energy kept back for the next trip [kWh], shape (steps, vehicles).
+        Energy kept back for the next trip [kWh], likewise.
     trips
         The trips that depart, as rows of trips.parquet with moments for times [ms].
     counts
@@ -72,6 +82,9 @@ class Travel:
 class ScenarioTravel:
     """Lets the vehicles of a scenario drive once more, and do nothing else.
 
+    Where they plug in by habits they do so in the world of each strategy, with what their batteries
+    hold there.
+
     Parameters
     ----------
     inputs
@@ -82,30 +95,47 @@ class ScenarioTravel:
 
     def __init__(self, inputs: VehicleRunInputs, setting: VehicleSetting) -> None:
         self.inputs = inputs
-        self._fleet = setting.fleet.fork()
-        self._traffic = Traffic(
+        self._traffic = [
+            self._begun(setting) for _ in range(len(inputs.strategies) if setting.habits else 1)
+        ]
+
+    def _begun(self, setting: VehicleSetting) -> Traffic:
+        """Return the traffic of a world at its start."""
+        inputs, fleet = self.inputs, setting.fleet.fork()
+        traffic = Traffic(
             Clock(),
             inputs.calendar,
-            setting.trips_of(self._fleet, inputs.calendar),
-            self._fleet,
+            setting.trips_of(fleet, inputs.calendar),
+            fleet,
             keep_reserve=any(group.trip_reserve for group in inputs.scenario.vehicles.every),
+            habits=setting.habits_of(fleet, Streams(inputs.scenario.seed)),
         )
-        self._traffic.begin()
+        traffic.begin()
+        return traffic
 
-    def block(self, first: int, last: int) -> Travel:
-        """Return what becomes of the vehicles in the next steps, from first to before last."""
+    def block(self, first: int, last: int, soc: NDArray[np.float64]) -> Travel:
+        """Return what becomes of the vehicles in the next steps, from first to before last.
+
+        They hold what vehicles.parquet says as a step begins, of shape (steps, strategies,
+        vehicles).
+        """
         recorded = self.inputs.recorded
-        shape = last - first, recorded
+        shape = last - first, len(self._traffic), recorded
         travel = Travel(
             np.empty(shape, np.int64), np.empty(shape, np.bool_), np.empty(shape), {}, {}
         )
         rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in _TRIP}
         for step in range(first, last):
-            self._traffic.clock.run_until(step * self.inputs.step_h)
-            travel.where[step - first] = self._fleet["community"][:recorded]
-            travel.finished[step - first] = self._fleet["day_finished"][:recorded]
-            travel.reserve_kwh[step - first] = self._fleet["reserve_kwh"][:recorded]
-            for departed in self._traffic.departed:
+            for world, traffic in enumerate(self._traffic):
+                fleet, at = traffic.fleet, (step - first, world)
+                if len(self._traffic) > 1:
+                    held = soc[at] * fleet["capacity_kwh"][:recorded]
+                    fleet["energy_kwh"][:recorded] = np.nan_to_num(held)
+                traffic.clock.run_until(step * self.inputs.step_h)
+                travel.where[at] = fleet["community"][:recorded]
+                travel.finished[at] = fleet["day_finished"][:recorded]
+                travel.reserve_kwh[at] = fleet["reserve_kwh"][:recorded]
+            for departed in self._traffic[0].departed:
                 batch = departed.where(departed.vehicles < recorded)
                 columns = (
                     batch.vehicles, batch.departs_ms, batch.arrives_ms, batch.origin,
@@ -113,10 +143,11 @@ class ScenarioTravel:
                 )  # fmt: skip
                 for name, values in zip(_TRIP, columns, strict=True):
                     rows[name].append(np.broadcast_to(values, len(batch.vehicles)) + 0.0)
-            for name, count in self._traffic.counts.items():
+            for name, count in self._traffic[0].counts.items():
                 counted = travel.counts.setdefault(name, np.zeros(last - first, np.int64))
                 counted[step - first] = count
-            self._traffic.end_step()
+            for traffic in self._traffic:
+                traffic.end_step()
         for name, parts in rows.items():
             travel.trips[name] = np.concatenate([np.empty(0), *parts])
         return travel
@@ -131,15 +162,16 @@ class TrafficAudit:
         What the scenario settles.
     trips
         The rows of trips.parquet.
-    consumption
-        What each recorded vehicle uses [kWh/km].
+    fleet
+        The columns of fleet.parquet.
     """
 
-    def __init__(
-        self, inputs: VehicleRunInputs, trips: TableReader, consumption: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, inputs: VehicleRunInputs, trips: TableReader, fleet: Columns) -> None:
         self.inputs = inputs
-        self._consumption = consumption
+        self._consumption = fleet["consumption_kwh_per_km"]
+        self._habits = None
+        if inputs.scenario.vehicles.habits:
+            self._habits = HabitAudit(inputs, fleet)
         self._reader = trips
         self._parked: NDArray[np.int64] | None = None
         self._bound_for: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -150,22 +182,20 @@ class TrafficAudit:
         if inputs.setting is None:
             self._as_given.tell(FILE_GONE)
 
-    def block(
-        self, first: int, last: int, seen: NDArray[np.int64], travel: Travel | None
-    ) -> Whereabouts:
+    def block(self, first: int, last: int, rows: Columns, travel: Travel | None) -> Whereabouts:
         """Return where the recorded vehicles are in some steps, and how far they drive.
 
         Parameters
         ----------
         first, last
             Steps from the first to before the last; blocks follow each other.
-        seen
-            Where vehicles.parquet has each vehicle, shape (last - first, recorded).
+        rows
+            Columns of vehicles.parquet, of shape (last - first, strategies, recorded).
         travel
             What the trips of the scenario come to, None where they are not known.
         """
         new = self._departing(first, last)
-        where = seen if travel is None else travel.where
+        where = (rows["community"] if travel is None else travel.where)[:, 0]
         if self._parked is None:
             self._begin(where[0], new)
         joining = self._join(first, last, where, new)
@@ -174,9 +204,10 @@ class TrafficAudit:
             off, label = _unlike(new, travel.trips, self.inputs)
             self._as_given.add(off, label, None)
         there = np.arange(self.inputs.recorded) < self.inputs.there[first:last, None]
-        found = self._follow(new, first, last, joining)
-        found.community[~there] = ON_THE_ROAD
-        found.parked[~there] = 0.0
+        found = self._follow(new, first, last, joining, rows["soc"])
+        absent = np.broadcast_to(~there[:, None], found.community.shape)
+        found.community[absent] = ON_THE_ROAD
+        found.parked[absent] = 0.0
         return found
 
     def checks(self) -> list[Check]:
@@ -253,6 +284,7 @@ class TrafficAudit:
         first: int,
         last: int,
         joining: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+        soc: NDArray[np.float64],
     ) -> Whereabouts:
         """Follow the vehicles one by one where trips touch a step; the others stay there."""
         assert self._parked is not None
@@ -268,7 +300,8 @@ class TrafficAudit:
             earliest = max(bisect_right(begins, departs) - 1, 0)
             for step in range(earliest, min(bisect_right(begins, arrives), last - first)):
                 touched[step].setdefault(int(vehicle), []).append(trip)
-        shape = last - first, self.inputs.recorded
+        worlds = 1 if self._habits is None else len(self.inputs.strategies)
+        shape = last - first, worlds, self.inputs.recorded
         found = Whereabouts(
             np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape), {}
         )
@@ -280,13 +313,24 @@ class TrafficAudit:
                 self._parked[vehicle] = place
             found.community[step] = self._parked
             begin, end = begins[step], begins[step + 1]
+            if self._habits is not None:
+                there = [vehicle for vehicle, _ in joins[step]]
+                there = list(range(self.inputs.there[0])) if first + step == 0 else there
+                self._habits.settle(first + step, there, self._parked, soc[step])
+                found.parked[step] = self._habits.plugs_in
             for vehicle, its in touched[step].items():
-                told = whereabouts(int(self._parked[vehicle]), its, begin, end)
-                found.community[step, vehicle] = told.community
-                found.parked[step, vehicle] = told.parked_ms / (end - begin)
-                found.km[step, vehicle], found.km_before[step, vehicle] = told.km, told.km_before
-                if told.departures:
-                    found.departures[first + step, vehicle] = told.departures
+                for world in range(worlds):
+                    place, plugs = int(self._parked[vehicle]), None
+                    if self._habits is not None:
+                        at = (first + step, world, vehicle)
+                        plugs = self._habits.follow(at, its, (begin, end), soc[step])
+                    told = whereabouts(place, its, begin, end, plugs)
+                    here = step, world, vehicle
+                    found.community[here] = told.community
+                    found.parked[here] = told.parked_ms / (end - begin)
+                    found.km[here], found.km_before[here] = told.km, told.km_before
+                    if told.departures:
+                        found.departures[first + step, world, vehicle] = told.departures
                 self._parked[vehicle] = told.place
         found.parked[found.community < 0] = 0.0
         self._under_way = {

@@ -61,6 +61,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
         ResultColumn("discharge_efficiency", "number", "1", "delivered per energy taken out"),
         kwh("wanted_kwh", "energy above soc_min that it wants at departure, 0 for none"),
         ResultColumn("miss_weight", "number", "money/kWh", "value of a kWh below it beside lam"),
+        name("home", "its home, empty where no habit asks for it", optional=True),
     ),
 }  # fmt: skip
 
