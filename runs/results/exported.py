@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import beside
+from hmesh.runs.results.hours_of_run import cubes
 from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.scenarios.calendar import calendar_of
@@ -190,33 +191,6 @@ def _package(name: str, extra: str) -> Any:
     except ImportError:
         message = f"the package {name} is not installed"
         raise InputError([Problem("--to", message, f'pip install "hmesh[{extra}]"')]) from None
-
-
-def cubes(run: Run) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """Return the numbers of hours and lines by step, strategy and community or line.
-
-    Returns
-    -------
-    dict
-        By table and column, arrays of shape (steps, strategies, communities) or (..., lines).
-    """
-    found = {}
-    for table, by in (("hours", "community"), ("lines", "line")):
-        rows = run.table(table)
-        steps = run.info["steps_total"]
-        strategies = run.info["scenario"]["strategies"]
-        numbers = [c.name for c in TABLES[table] if c.kind == "number"]
-        # Rows are in the order of steps, strategies, and communities or lines.
-        shape = (steps, len(strategies), -1)
-        found[table] = {
-            name: np.array(rows.column(name).to_numpy(), dtype=np.float64).reshape(shape)
-            for name in numbers
-        }
-        width = next(iter(found[table].values())).shape[2]
-        order = rows.slice(0, width * len(strategies)).select(["step", "strategy", by]).to_pydict()
-        assert order["step"] == [0] * (width * len(strategies))
-        assert order["strategy"] == [name for name in strategies for _ in range(width)]
-    return found
 
 
 def _of_first_step(run: Run, table: str, column: str) -> list[str]:

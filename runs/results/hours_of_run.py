@@ -13,6 +13,33 @@ if TYPE_CHECKING:
     from hmesh.runs.results.run_reader import Run
 
 
+def cubes(run: "Run") -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return the numbers of hours and lines by step, strategy and community or line.
+
+    Returns
+    -------
+    dict
+        By table and column, arrays of shape (steps, strategies, communities) or (..., lines).
+    """
+    found = {}
+    for table, by in (("hours", "community"), ("lines", "line")):
+        rows = run.table(table)
+        steps = run.info["steps_total"]
+        strategies = run.info["scenario"]["strategies"]
+        numbers = [c.name for c in TABLES[table] if c.kind == "number"]
+        # Rows are in the order of steps, strategies, and communities or lines.
+        shape = (steps, len(strategies), -1)
+        found[table] = {
+            name: np.array(rows.column(name).to_numpy(), dtype=np.float64).reshape(shape)
+            for name in numbers
+        }
+        width = next(iter(found[table].values())).shape[2]
+        order = rows.slice(0, width * len(strategies)).select(["step", "strategy", by]).to_pydict()
+        assert order["step"] == [0] * (width * len(strategies))
+        assert order["strategy"] == [name for name in strategies for _ in range(width)]
+    return found
+
+
 @dataclass(frozen=True)
 class HoursOfRun:
     """The numbers of hours.parquet by time, strategy and community.
@@ -27,8 +54,6 @@ class HoursOfRun:
 
     def arrays(self) -> Mapping[str, NDArray[np.float64]]:
         """Return each column of numbers, of shape (steps, strategies, communities)."""
-        from hmesh.runs.results.exported import cubes
-
         return cubes(self.run)["hours"]
 
     def to_xarray(self) -> Any:
