@@ -18,7 +18,7 @@ KINDS: dict[str, str] = {
     "home_assistant": "history of Home Assistant, as its page exports it",
     "evcc": "charging sessions of evcc, CSV or JSON",
     "acn": "charging sessions of ACN-Data, JSON",
-    "entsoe": "day-ahead prices of the ENTSO-E Transparency Platform, CSV",
+    "entsoe": "day-ahead prices of the ENTSO-E Transparency Platform, CSV or XML",
     "renewables_ninja": "photovoltaics of renewables.ninja, CSV",
 }
 
