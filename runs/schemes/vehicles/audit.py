@@ -20,6 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
 from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
 
 AT_BOUND = 1e-9
@@ -79,6 +80,7 @@ class VehicleAudit:
         every = inputs.scenario.vehicles.every
         self._keeps_reserve = any(group.trip_reserve for group in every)
         self._curves = curves_of(inputs, fleet)
+        self.owned = OwnedVehicles(inputs)
         self.stored_kwh = np.zeros((len(inputs.strategies), inputs.recorded))
         follows = list(enumerate(inputs.vehicle_strategies))
         self._games = [s for s, name in follows if name != "typical" and not inputs.own_rule(s)]
@@ -234,9 +236,12 @@ class VehicleAudit:
             soc = stored[..., mine] / capacity[mine]
             filled = most_along_curve(points, soc, rated[..., mine] * into)
             upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
+        self.owned.add(rows, lower, upper)
+        # The connection of a prosumer may leave its vehicle less, which has a check of its own.
+        held = ~self.owned.limited / capacity
         if travel is not None or not self._keeps_reserve:
-            self._bounds.add(np.abs(rows["min_kwh"] - lower) / capacity, label, first)
-        self._bounds.add(np.abs(rows["max_kwh"] - upper) / capacity, label, first)
+            self._bounds.add(np.abs(rows["min_kwh"] - lower) * held, label, first)
+        self._bounds.add(np.abs(rows["max_kwh"] - upper) * held, label, first)
         energy = rows["energy_kwh"]
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
         beyond = np.maximum(np.maximum(beyond, np.maximum(energy - rated, -energy - given)), 0.0)
