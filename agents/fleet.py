@@ -1,6 +1,6 @@
 """All vehicles of a world, and those parked in one community, deciding at once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -245,6 +245,17 @@ class ParkedVehicles(AnsweringStores):
     departure: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(
         kw_only=True, default=None
     )
+
+    def within(
+        self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]
+    ) -> "ParkedVehicles":
+        """Return the same vehicles within narrower bounds [kWh]."""
+        model, population = self.fleet.model, self.fleet.population
+        behaving = tuple(
+            (kind, k, VehicleRows(model, population, self.rows[k], (lower_kwh[k], upper_kwh[k])))
+            for kind, k, _ in self.behaving
+        )
+        return replace(self, lower_kwh=lower_kwh, upper_kwh=upper_kwh, behaving=behaving)
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""

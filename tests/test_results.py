@@ -169,6 +169,17 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "house_sums": "step strategy group appliances_kwh heat_kwh generation_kwh import_kwh "
         "export_kwh charge_kwh discharge_kwh heat_pump_kwh tank_charge_kwh tank_discharge_kwh "
         "unmet_heat_kwh stored_kwh tank_kwh",
+        "sites": "site name group community battery_kwh pv_kw",
+        "site_steps": "step strategy site load_kwh generation_kwh import_kwh export_kwh charge_kwh "
+        "discharge_kwh curtailed_kwh unserved_kwh stored_kwh capacity_kwh peak_target_kw",
+        "site_sums": "step strategy group load_kwh generation_kwh import_kwh export_kwh charge_kwh "
+        "discharge_kwh curtailed_kwh unserved_kwh stored_kwh",
+        "local_exchange": "step strategy community kind own_kwh lack_kwh surplus_kwh received_kwh "
+        "given_kwh fed_in_kwh local_price feed_in_price",
+        "local_members": "step strategy community kind member used_kwh generated_kwh received_kwh "
+        "given_kwh",
+        "prosumers": "step strategy prosumer community connection_kwh paid received",
+        "prosumer_parts": "step strategy prosumer part bought_kwh sold_kwh paid received home_kwh",
         "home_groups": "step strategy group generation_kwh wanted_kwh served_kwh direct_kwh "
         "charged_kwh discharged_kwh losses_kwh curtailed_kwh imported_kwh exported_kwh",
         "home_days": "step strategy home steps wanted_slots granted_slots committed_slots "

@@ -20,6 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
 from hmesh.runs.schemes.vehicles.audit_plugs import chargers_named
 from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
 
@@ -82,6 +83,7 @@ class VehicleAudit:
         every = inputs.scenario.vehicles.every
         self._keeps_reserve = any(group.trip_reserve for group in every)
         self._curves = curves_of(inputs, fleet)
+        self.owned = OwnedVehicles(inputs)
         self.stored_kwh = np.zeros((len(inputs.strategies), inputs.recorded))
         follows = list(enumerate(inputs.vehicle_strategies))
         self._games = [s for s, name in follows if name != "typical" and not inputs.own_rule(s)]
@@ -244,11 +246,12 @@ class VehicleAudit:
             filled = most_along_curve(points, soc, rated[..., mine] * into)
             upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
         upper, rated = np.minimum(upper, plug_kwh), np.minimum(rated, plug_kwh)
+        self.owned.add(rows, lower, upper)
+        # The connection of a prosumer may leave its vehicle less, which has a check of its own.
+        held = ~self.owned.limited * float(self._plugs_known) / capacity
         if travel is not None or not self._keeps_reserve:
-            off = np.abs(rows["min_kwh"] - lower) / capacity
-            self._bounds.add(off * self._plugs_known, label, first)
-        off = np.abs(rows["max_kwh"] - upper) / capacity
-        self._bounds.add(off * self._plugs_known, label, first)
+            self._bounds.add(np.abs(rows["min_kwh"] - lower) * held, label, first)
+        self._bounds.add(np.abs(rows["max_kwh"] - upper) * held, label, first)
         energy = rows["energy_kwh"]
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
         beyond = np.maximum(np.maximum(beyond, np.maximum(energy - rated, -energy - given)), 0.0)

@@ -15,8 +15,8 @@ from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.planner import welfare
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
-from hmesh.runs.audits.run_inputs import RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
+from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
+from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
@@ -217,6 +217,21 @@ class VehicleSchemeAudit(SchemeAudit):
         label = self.inputs.places.label(self.inputs.communities)
         tally.add(off_balance(self._hours["ev_kwh"], charging, discharging), label)
         tally.add(np.maximum(np.maximum(-charging, -discharging), 0.0), label)
+
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the vehicles of a group trade where they are plugged in."""
+        return self.vehicles.owned.flows(group)
+
+    def answers_due(self, group: str) -> AnswersDue | str:
+        """Return within which bounds the vehicles of a group could answer."""
+        if self._given is None and self.inputs.scenario.vehicles.every[0].trip_reserve:
+            return FILE_GONE
+        return self.vehicles.owned.due(group)
+
+    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+        """Return nothing for each vehicle of a group: all that they draw answers to the price."""
+        flows = self.member_flows(group)
+        return flows if isinstance(flows, str) else np.zeros(flows.paid.shape)
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the vehicles and of their game."""

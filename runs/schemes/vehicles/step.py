@@ -12,7 +12,7 @@ from hmesh.environment.messages import PlugIn
 from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
-from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
 from hmesh.runs.schemes.vehicles.records import (
@@ -124,6 +124,7 @@ class VehicleSharing(Scheme):
         self.fleet.begin_step()
         self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
         self.answering = self.parked
+        self.narrowed = False
         self.present = np.array([len(parked) for parked in self.parked])
         self.drivers = np.flatnonzero(self.fleet.population["driven_km"] > 0)
 
@@ -190,6 +191,37 @@ class VehicleSharing(Scheme):
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each vehicle starts, -1 for the road or where it joins later."""
         return {"vehicles": np.maximum(self.vehicles.fleet["community"].astype(np.intp), -1)}
+
+    def members_of(self, group: str) -> NDArray[np.intp]:
+        """Return which vehicles are of a group."""
+        groups = self.vehicles.groups
+        return groups.rows[groups.names.index(group)]
+
+    def member_places(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return in which community each vehicle is, -1 on the road and before it joins."""
+        where = self.fleet.population["community"].astype(np.intp)
+        return {"vehicles": np.maximum(where, -1)}
+
+    def answer_bounds(self) -> AnswerBounds | None:
+        """Return within which bounds the vehicles of all communities answer, one after another."""
+        counts = [len(parked) for parked in self.parked]
+        return AnswerBounds(
+            "vehicles",
+            np.concatenate([parked.rows for parked in self.parked]),
+            np.repeat(np.arange(len(counts)), counts),
+            np.concatenate([parked.lower_kwh for parked in self.parked]),
+            np.concatenate([parked.upper_kwh for parked in self.parked]),
+        )
+
+    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
+        """Let vehicles answer within narrower bounds."""
+        ends = np.cumsum([len(parked) for parked in self.parked])[:-1]
+        bounds = zip(np.split(lower_kwh, ends), np.split(upper_kwh, ends), strict=True)
+        self.parked = [
+            parked.within(lower, upper)
+            for parked, (lower, upper) in zip(self.parked, bounds, strict=True)
+        ]
+        self.answering, self.narrowed = self.parked, True
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each vehicle pays for charging and is paid for discharging."""
