@@ -143,6 +143,10 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "model v2g_kw soc_min soc_max soc_start charge_efficiency discharge_efficiency wanted_kwh "
         "miss_weight home",
         "departures": "step strategy vehicle wanted_kwh held_kwh short_kwh",
+        "chargers": "step strategy community plugs_taken waiting arrivals without_plug",
+        "sessions": "strategy vehicle community charger arrives plug_in plug_out energy_kwh "
+        "delivered_kwh",
+        "events": "strategy time kind vehicle place value",
         "lines": "step strategy line sent_kwh received_kwh losses_kwh loading",
         "schools": "step strategy school usable_kwh energy_kwh min_kwh max_kwh lam theta "
         "average_price incentive_price counted_kwh stored_kwh charged_kwh sold_kwh replaced_kwh "

@@ -102,6 +102,10 @@ class SchemeSection(Section):
         """Tables on request of its scheme that a run with it fills."""
         return ()
 
+    def tables_asked(self, scenario: Any) -> tuple[str, ...]:
+        """Return those, and those that other sections of the scenario ask for."""
+        return self.asked_tables
+
     @property
     def files(self) -> list[str]:
         """Single files that it names."""

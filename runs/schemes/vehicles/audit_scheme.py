@@ -30,6 +30,7 @@ from hmesh.runs.schemes.vehicles.audit_fleet import (
     vehicle_reader,
 )
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
 from hmesh.runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
 from hmesh.runs.schemes.vehicles.section import CONNECTION
 
@@ -69,7 +70,12 @@ class VehicleSchemeAudit(SchemeAudit):
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         trips = TableReader(run, "trips", names, inputs.start_ms)
         self._fleet = fleet
-        self.traffic = TrafficAudit(inputs, trips, fleet)
+        record = inputs.scenario.record
+        self.plugs = None
+        named = any(each.chargers for each in inputs.scenario.communities.values())
+        if (named or record.sessions or record.events) and inputs.all_recorded:
+            self.plugs = PlugAudit(run, inputs, fleet)
+        self.traffic = TrafficAudit(inputs, trips, fleet, self.plugs)
         self.vehicles = VehicleAudit(
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
         )
@@ -91,7 +97,7 @@ class VehicleSchemeAudit(SchemeAudit):
     def block(self, first: int, last: int) -> None:
         """Check some steps of the vehicles."""
         rows = read_vehicles(self._reader, self.inputs, self._fleet, first, last)
-        travel = None if self._given is None else self._given.block(first, last, rows["soc"])
+        travel = None if self._given is None else self._given.block(first, last)
         where = self.traffic.block(first, last, rows, travel)
         self.vehicles.add(first, rows, where, travel)
         if self.departures is not None:
@@ -169,6 +175,7 @@ class VehicleSchemeAudit(SchemeAudit):
         yield from self.traffic.checks()
         yield from self.vehicles.checks()
         yield from () if self.departures is None else self.departures.checks()
+        yield from () if self.plugs is None else self.plugs.checks()
         if not self._behaving:
             yield from self.equilibrium.checks()
             yield from self.congestion.checks()
@@ -250,6 +257,9 @@ class VehicleSchemeAudit(SchemeAudit):
         if self.departures is not None:
             by_step["counts.departures_short"] = self.departures.short
             by_step["departure_short_kwh"] = self.departures.short_kwh
+        if self.plugs is not None and any(self.plugs.kinds):
+            by_step["counts.arrivals_without_plug"] = self.plugs.without_plug
+            by_step["waiting_vehicle_h"] = self.plugs.waiting_h
         more, of_run = _of_vehicles(inputs, self.vehicles, self._fleet)
         return by_step | more, of_run
 

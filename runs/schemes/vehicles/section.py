@@ -206,6 +206,15 @@ class Vehicles(VehicleKeys, SchemeSection):
         """Return the table of departures where vehicles want energy then."""
         return ("departures",) if self.departures else ()
 
+    def tables_asked(self, scenario: Any) -> tuple[str, ...]:
+        """Return those, and those of chargers, sessions and events where they are asked for."""
+        asked = (
+            ("chargers", any(each.chargers for each in scenario.communities.values())),
+            ("sessions", scenario.record.sessions),
+            ("events", scenario.record.events),
+        )
+        return (*self.asked_tables, *(name for name, wanted in asked if wanted))
+
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the node of the grid at which vehicles are plugged in."""
         return (CONNECTION,)

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from hmesh.agents.fleet import Fleet, ParkedVehicles
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
+from hmesh.environment.moments import MS_PER_H
+from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
+from hmesh.runs.schemes.vehicles.plug_records import write_plugs
 from hmesh.runs.schemes.vehicles.records import (
     write_departures,
     write_fleet,
@@ -69,6 +72,7 @@ class VehicleSharing(Scheme):
         self.answer_nodes = self.vehicles.connections
         section = setting.scenario.vehicles
         reserve = any(group.trip_reserve for group in section.every)
+        chargers = any(each.chargers for each in setting.scenario.communities.values())
         self.fleet = Fleet(
             simulation,
             self.vehicles.fleet.fork(),
@@ -76,8 +80,13 @@ class VehicleSharing(Scheme):
             outages=setting.scenario.chance.outages,
             curves=self.vehicles.curves,
             departures=section.departures,
+            chargers=chargers,
             groups=self.vehicles.groups,
         )
+        record = setting.scenario.record
+        self.follows_plugs = chargers or record.sessions or record.events
+        kinds = [[c.kind for c in each.chargers] for each in setting.scenario.communities.values()]
+        self.plugs = PlugTraffic(self.fleet.population, kinds) if self.follows_plugs else None
         self.traffic = Traffic(
             simulation.clock,
             simulation.calendar,
@@ -85,6 +94,7 @@ class VehicleSharing(Scheme):
             self.fleet.population,
             keep_reserve=reserve,
             habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
+            plugs=self.plugs,
         )
         self.traffic.begin()
         self.look_around()
@@ -241,6 +251,8 @@ class VehicleSharing(Scheme):
         }
         if self.traffic.trips.growth is not None:
             sums["joined_kwh"] = self.traffic.joined_kwh
+        if self.plugs is not None and self.fleet.chargers:
+            sums["waiting_vehicle_h"] = float(self.plugs.waiting_ms.sum()) / MS_PER_H
         if self.departing is not None:
             sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
         return sums
@@ -280,6 +292,7 @@ class VehicleSharing(Scheme):
             "vehicles_cut_off": self._cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
             **({} if self.departing is None else {"departures_short": self.departing.short}),
+            **self._of_chargers(),
             **self.traffic.counts,
             **decision.counts,
         }
@@ -287,7 +300,16 @@ class VehicleSharing(Scheme):
     def _cut_off(self) -> int:
         """Return how many parked vehicles an outage keeps from their plugs in this step."""
         outages = self.setting.scenario.chance.outages
-        return int(np.count_nonzero(self.fleet.population["cut_off"])) if outages else 0
+        if not outages:
+            return 0
+        fleet = self.fleet.population
+        return int(np.count_nonzero(fleet["cut_off"] & (fleet["plugged_part"] > 0)))
+
+    def _of_chargers(self) -> dict[str, int]:
+        """Return how many vehicles found no plug in the step at once, where chargers are named."""
+        if self.plugs is None or not self.fleet.chargers:
+            return {}
+        return {"arrivals_without_plug": int(self.plugs.unplugged.sum())}
 
     def worst(self) -> dict[str, float]:
         """Return how much the utility may have missed."""
@@ -302,6 +324,8 @@ class VehicleSharing(Scheme):
         write_step(writer, self)
         write_trips(writer, self)
         write_departures(writer, self)
+        if self.plugs is not None:
+            write_plugs(writer, self, self.plugs)
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
@@ -310,6 +334,8 @@ class VehicleSharing(Scheme):
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
         self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
+        if self.plugs is not None:
+            self.plugs.exchange(self.exchange_kwh())
         self.traffic.end_step()
 
     def _learn(self) -> None:
