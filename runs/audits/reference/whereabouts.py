@@ -31,8 +31,6 @@ class Stay:
         Whether the vehicle arrives there in the step.
     leaves
         Whether it leaves in the step.
-    slot
-        How many trips of the step are before it.
     """
 
     place: int
@@ -40,7 +38,6 @@ class Stay:
     ends_ms: int
     arrives: bool
     leaves: bool
-    slot: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +84,11 @@ def stays_in_step(
     """
     stays: list[Stay] = []
     since, arrives = begin_ms, False
-    for slot, trip in enumerate([*trips, None]):
+    for trip in [*trips, None]:
         departs = end_ms if trip is None else min(max(trip.departs_ms, begin_ms), end_ms)
         # A stay may be over as it begins: then it counts for those that were there before.
         if place != ON_THE_ROAD and (departs > since or not arrives):
-            stays.append(Stay(place, since, departs, arrives, departs < end_ms, slot))
+            stays.append(Stay(place, since, departs, arrives, departs < end_ms))
         if trip is not None:
             place = trip.destination if trip.arrives_ms < end_ms else ON_THE_ROAD
             since, arrives = max(trip.arrives_ms, begin_ms), True

@@ -21,7 +21,6 @@ from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
-from hmesh.runs.schemes.vehicles.audit_plugs import chargers_named
 from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
 
 AT_BOUND = 1e-9
@@ -71,7 +70,7 @@ class VehicleAudit:
             responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
         self._best_responders = np.flatnonzero(responds)
         self._hours, self._fleet = hours, fleet
-        named = chargers_named(inputs)
+        named = any(each.chargers for each in inputs.scenario.communities.values())
         self._chargers_named, self._plugs_known = named, not named or inputs.all_recorded
         self._feeders_out = out
         self._chargers = ChargerOutages(inputs, fleet["group"])
@@ -163,11 +162,7 @@ class VehicleAudit:
         place = rows["community"] % out.shape[1]
         no_supply = np.take_along_axis(out[:, None], place, axis=2)
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
-        out_of_use = no_supply | no_charger
-        self._cut_off = (rows["community"] >= 0) & out_of_use
-        if self._chargers_named:
-            self._cut_off &= where.plugged > 0
-        part = np.where(out_of_use, 0.0, where.plugged)
+        part = np.where(no_supply | no_charger, 0.0, where.plugged)
         known = float(self._plugs_known)
         self._plugged.add(np.abs(rows["plugged"] - (part > 0)) * known, label, first)
         self._plugged.add(np.abs(rows["plugged_part"] - part) * known, label, first)
@@ -236,7 +231,7 @@ class VehicleAudit:
         plug_kwh = plugged_rating(where.plug_kw, step_h, part)
         given = np.minimum(given, plugged_rating(where.plug_v2g_kw, step_h, part))
         capacity = fleet["capacity_kwh"]
-        reserve = 0.0 if travel is None else travel.reserve_kwh
+        reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
         kept = fleet["soc_min"] * capacity + reserve
         lower = -most_discharge(stored, kept, given, fleet["discharge_efficiency"])
         upper = most_charge(stored, fleet["soc_max"] * capacity, rated, fleet["charge_efficiency"])
@@ -250,7 +245,10 @@ class VehicleAudit:
         # The connection of a prosumer may leave its vehicle less, which has a check of its own.
         held = ~self.owned.limited * float(self._plugs_known) / capacity
         if travel is not None or not self._keeps_reserve:
-            self._bounds.add(np.abs(rows["min_kwh"] - lower) * held, label, first)
+            # What a vehicle keeps back is that of the stay with which it takes part.
+            told = where.as_parked if self._keeps_reserve else True
+            off = np.where(told, np.abs(rows["min_kwh"] - lower) * held, 0.0)
+            self._bounds.add(off, label, first)
         self._bounds.add(np.abs(rows["max_kwh"] - upper) * held, label, first)
         energy = rows["energy_kwh"]
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
@@ -287,10 +285,10 @@ class VehicleAudit:
                     off[idle] = 0.0
                 self._best.add(off, self._named(label), first)
             elif travel is not None:
-                own = s if travel.finished.shape[1] > 1 else 0
-                charging = travel.finished[:, own : own + 1] & (mine["plugged"] == 1)
+                charging = travel.finished[:, None] & (mine["plugged"] == 1)
                 off = np.abs(energy - np.where(charging, mine["max_kwh"], 0.0))
-                self._charge.add(off * float(self._plugs_known), label, first)
+                off *= where.as_parked[:, min(s, where.km.shape[1] - 1)][:, None]
+                self._charge.add(off, label, first)
 
     def _named(self, label: Label) -> Label:
         """Return the label of numbers of best responders alone, by the numbers of all vehicles."""
@@ -320,7 +318,7 @@ class VehicleAudit:
         counted = {
             "counts.vehicles_at_bound": saturated,
             "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
-            "counts.vehicles_cut_off": self._cut_off,
+            "counts.vehicles_cut_off": (rows["community"] >= 0) & ~plugged & (where.plugged > 0),
             "counts.unmet_trips": rows["unmet_kwh"] > 0,
             "counts.communities_all_saturated": (present > 0) & stuck,
             "counts.communities_with_captive_load": (present > 0) & (captive > 0),
@@ -330,7 +328,9 @@ class VehicleAudit:
         if not self.others_known:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
-            counted["plugged_in"] = travel.finished & plugged
+            # By queues and habits a vehicle may take part with another stay than the longest.
+            if not (self._chargers_named or self.inputs.scenario.vehicles.habits):
+                counted["plugged_in"] = travel.finished[:, None] & plugged
             for name, values in travel.counts.items():
                 counted[f"counts.{name}"] = values[:, None, None]
         for name, values in counted.items():

@@ -12,6 +12,7 @@ from hmesh.runs.audits.reference.whereabouts import Stay
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 
 HOUR_MS = 3_600_000
@@ -20,11 +21,6 @@ _SESSION = ("vehicle", "community", "charger", "arrives", "plug_in", "plug_out",
             "delivered_kwh")  # fmt: skip
 
 type PerStay = list[tuple[int, int | None]]
-
-
-def chargers_named(inputs: VehicleRunInputs) -> bool:
-    """Return whether a community of the scenario names its chargers."""
-    return any(each.chargers for each in inputs.scenario.communities.values())
 
 
 class PlugAudit:
@@ -90,14 +86,14 @@ class PlugAudit:
         vehicles: Sequence[int],
         places: NDArray[np.int64],
         at_ms: int,
-        wants: NDArray[np.bool_] | None,
+        habits: HabitAudit | None = None,
     ) -> None:
-        """Let vehicles be where they begin, and ask for a plug."""
+        """Let vehicles be where they begin, and ask for a plug, those that plug in by habit."""
         for s in range(len(self.inputs.strategies)):
             for vehicle in vehicles:
                 self._arrived[s, vehicle] = self._since[s, vehicle] = at_ms
-                asks = wants is None or bool(wants[s, vehicle])
-                if asks and places[vehicle] >= 0 and self.kinds[places[vehicle]]:
+                wants = habits is None or habits.plugs_in[s, vehicle]
+                if wants and places[vehicle] >= 0 and self.kinds[places[vehicle]]:
                     self._asks[s][vehicle] = at_ms
 
     def step(
@@ -107,8 +103,8 @@ class PlugAudit:
         span: tuple[int, int],
         place: NDArray[np.int64],
         stays: Mapping[int, list[Stay]],
-        wants: Mapping[int, list[bool]],
         soc: NDArray[np.float64],
+        wants: Mapping[int, Sequence[bool]],
     ) -> tuple[dict[int, PerStay], dict[int, tuple[int, int]]]:
         """Follow a step under a strategy.
 
@@ -120,10 +116,10 @@ class PlugAudit:
             Where every vehicle is as the step begins.
         stays
             The stays of those that drive in the step, or arrive as it begins.
-        wants
-            In which of them each wants to be plugged in.
         soc
             State of charge of every vehicle as the step begins.
+        wants
+            In which stays each wants to be plugged in; in all where it is not named.
 
         Returns
         -------
@@ -142,14 +138,15 @@ class PlugAudit:
         visits: dict[int, list[tuple[Visit, int, int]]] = {}
         for vehicle, its in stays.items():
             for number, stay in enumerate(its):
+                wanted = vehicle not in wants or wants[vehicle][number]
                 if not self.kinds[stay.place]:
-                    length = (stay.ends_ms - stay.begins_ms) * wants[vehicle][number]
+                    length = stay.ends_ms - stay.begins_ms if wanted else 0
                     found[vehicle][number] = (length, None)
+                    continue
+                if stay.arrives and not wanted:
                     continue
                 plug = None if stay.arrives else self._plug[s].get(vehicle)
                 asks = stay.begins_ms if stay.arrives else self._asks[s].get(vehicle)
-                if stay.arrives and not wants[vehicle][number]:
-                    asks = None
                 if plug is not None or asks is not None:
                     visit = Visit(vehicle, stay.begins_ms, stay.ends_ms, stay.leaves, plug, asks)
                     visits.setdefault(stay.place, []).append((visit, vehicle, number))
@@ -180,7 +177,7 @@ class PlugAudit:
                 self.waiting_h[step, s] += waits / HOUR_MS
                 row = (taken / (end - begin), waits / (end - begin), len(new), lacking)
                 self._columns[step, s, m] = row
-        self._go_on(s, stays, wants, found, outcome, span)
+        self._go_on(s, stays, found, outcome, span, wants)
         return found, waiting
 
     def _leave_when_full(
@@ -213,10 +210,10 @@ class PlugAudit:
         self,
         s: int,
         stays: Mapping[int, list[Stay]],
-        wants: Mapping[int, list[bool]],
         found: dict[int, PerStay],
         outcome: dict[tuple[int, int], Visit],
         span: tuple[int, int],
+        wants: Mapping[int, Sequence[bool]],
     ) -> None:
         """Begin and end sessions, one vehicle and stay after another."""
         for vehicle, its in stays.items():
@@ -228,8 +225,8 @@ class PlugAudit:
                 visit = outcome.get((vehicle, number))
                 if stay.arrives:
                     self._arrived[s, vehicle] = stay.begins_ms
-                before = held is not None if limited else wants[vehicle][number]
-                old = not stay.arrives and before
+                wanted = vehicle not in wants or wants[vehicle][number]
+                old = not stay.arrives and (held is not None if limited else wanted)
                 if not old and length > 0:
                     since = stay.ends_ms - length
                     self._since[s, vehicle] = since

@@ -30,7 +30,7 @@ from hmesh.runs.schemes.vehicles.audit_fleet import (
     vehicle_reader,
 )
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
-from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit, chargers_named
+from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
 from hmesh.runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
 from hmesh.runs.schemes.vehicles.section import CONNECTION
 
@@ -72,7 +72,8 @@ class VehicleSchemeAudit(SchemeAudit):
         self._fleet = fleet
         record = inputs.scenario.record
         self.plugs = None
-        if (chargers_named(inputs) or record.sessions or record.events) and inputs.all_recorded:
+        named = any(each.chargers for each in inputs.scenario.communities.values())
+        if (named or record.sessions or record.events) and inputs.all_recorded:
             self.plugs = PlugAudit(run, inputs, fleet)
         self.traffic = TrafficAudit(inputs, trips, fleet, self.plugs)
         self.vehicles = VehicleAudit(
@@ -96,7 +97,7 @@ class VehicleSchemeAudit(SchemeAudit):
     def block(self, first: int, last: int) -> None:
         """Check some steps of the vehicles."""
         rows = read_vehicles(self._reader, self.inputs, self._fleet, first, last)
-        travel = None if self._given is None else self._given.block(first, last, rows["soc"])
+        travel = None if self._given is None else self._given.block(first, last)
         where = self.traffic.block(first, last, rows, travel)
         self.vehicles.add(first, rows, where, travel)
         if self.departures is not None:

@@ -93,8 +93,8 @@ class VehicleSharing(Scheme):
             self.vehicles.trips_of(self.fleet.population, simulation.calendar),
             self.fleet.population,
             keep_reserve=reserve,
-            plugs=self.plugs,
             habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
+            plugs=self.plugs,
         )
         self.traffic.begin()
         self.look_around()
