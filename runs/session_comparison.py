@@ -96,7 +96,8 @@ def draw_sessions(ours: "pd.DataFrame", measured: "pd.DataFrame", path: Path | s
             values = np.sort(samples[name])
             share = np.arange(1, len(values) + 1) / len(values) * 100.0
             axes.step(values, share, where="post", color=colour, label=f"{who} ({len(values):,})")
-        axes.set_title(f"{name}s differ by {distances[name]:.2g} {unit}", fontsize=10)
+        apart = f"differs by {distances[name]:.2g} {unit} on average"
+        axes.set_title(f"{name.capitalize()} {apart}", fontsize=10)
         axes.set_xlabel(label)
     panels[0].set_ylabel("sessions [%]")
     panels[0].legend(frameon=False, fontsize=8)
