@@ -414,6 +414,29 @@ def size(
     raise typer.Exit(FAILED if done.failures else DONE)
 
 
+@app.command()
+def export(
+    directory: RunFolder,
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORM", help="csv, xlsx, xarray (netCDF) or pypsa.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="New folder or file.")],
+    tables: Annotated[
+        list[str] | None,
+        typer.Option("--table", metavar="NAME", help="Of csv, xlsx: this table; may be repeated."),
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="Of pypsa: whose energies. [default: first]")
+    ] = None,
+) -> None:
+    """Write the results of a finished run in the form of another program."""
+    from hmesh.runs.results.exported import export_run
+
+    raise_from_now_on()
+    for line in export_run(directory, to, out, tables or (), strategy):
+        typer.echo(line)
+
+
 app.command()(browser_commands.report)
 app.command()(browser_commands.live)
 app.command()(pairs_command.pairs)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.reference.plugging import plugs_in
-from hmesh.runs.audits.reference.whereabouts import Trip
+from hmesh.runs.audits.reference.whereabouts import Stay, Trip
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 
@@ -65,24 +65,26 @@ class HabitAudit:
         self,
         at: tuple[int, int, int],
         trips: Sequence[Trip],
+        stays: Sequence[Stay],
         span: tuple[int, int],
         soc: NDArray[np.float64],
     ) -> list[bool]:
-        """Return whether a vehicle is plugged in before and after each of its trips of a step.
+        """Return whether a vehicle wants to be plugged in during each of its stays of a step.
 
         Parameters
         ----------
         at
             Step, world and vehicle.
-        trips
-            Its trips that touch the step.
+        trips, stays
+            Its trips that touch the step, and its stays.
         span
             From when to when the step lasts [ms].
         soc
             States of charge as the step begins, shape (strategies, vehicles).
         """
         step, world, vehicle = at
-        plugs = [bool(self.plugs_in[world, vehicle])]
+        before = bool(self.plugs_in[world, vehicle])
+        after: dict[int, bool] = {}
         capacity = float(self._fleet["capacity_kwh"][vehicle])
         used = float(self._fleet["consumption_kwh_per_km"][vehicle])
         km = 0.0
@@ -91,12 +93,10 @@ class HabitAudit:
             km += trip.km * max(driven_ms, 0) / (trip.arrives_ms - trip.departs_ms)
             if trip.arrives_ms < span[1]:
                 held = max(float(soc[world, vehicle]) - km * used / capacity, 0.0)
-                plugs.append(self._decides(step, vehicle, trip.destination, held))
-            else:
-                plugs.append(False)
-        if trips and trips[-1].arrives_ms < span[1]:
-            self.plugs_in[world, vehicle] = plugs[-1]
-        return plugs
+                decided = self._decides(step, vehicle, trip.destination, held)
+                after[max(trip.arrives_ms, span[0])] = decided
+                self.plugs_in[world, vehicle] = decided
+        return [after[stay.begins_ms] if stay.arrives else before for stay in stays]
 
     def _decides(self, step: int, vehicle: int, place: int, soc: float) -> bool:
         group = int(self._group[vehicle])

@@ -7,14 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.clock import Clock
-from hmesh.environment.streams import Streams
 from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.audit_report import Check, Label, Tally
-from hmesh.runs.audits.reference.whereabouts import Trip, whereabouts
+from hmesh.runs.audits.reference.whereabouts import (
+    Stay,
+    Trip,
+    stays_in_step,
+    whereabouts,
+)
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
 ON_THE_ROAD = -1
@@ -24,34 +29,43 @@ _TRIP = ("vehicle", "departs", "arrives", "origin", "destination", "km")
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where the recorded vehicles are in some steps, each of shape (steps, worlds, vehicles).
+    """Where the recorded vehicles are in some steps, each of shape (steps, strategies, vehicles).
 
-    There is a world for each strategy where vehicles plug in by habits, else one for all of them.
+    Where no chargers are named all strategies have the same, and there is one for all of them.
 
     Attributes
     ----------
     community
-        Where each is plugged in longest in the step, if nowhere parked longest, -1 on the road or
-        not yet there.
-    parked
-        Part of the step in which it is plugged in there.
+        Where each takes part in the market of the step, -1 on the road or not yet there.
+    plugged
+        Part of the step in which it is plugged in there, outages aside.
     km, km_before
-        How far it drives, and how far of it before it leaves that place for the last time [km].
+        How far it drives, and how far of it before it leaves that plug for the last time [km].
+    as_parked
+        Whether it takes part with the stay for which it is parked longest.
+    plug_kw, plug_v2g_kw
+        Highest power of the plug charging and discharging [kW].
     departures
-        By step, world and vehicle, for each trip that begins then how far it has driven in the step
-        [km], and whether it has left that place for the last time.
+        By step, strategy and vehicle, for each trip that begins then how far it has driven in the
+        step [km], and whether it has left that plug for the last time.
     """
 
     community: NDArray[np.int64]
-    parked: NDArray[np.float64]
+    plugged: NDArray[np.float64]
     km: NDArray[np.float64]
     km_before: NDArray[np.float64]
+    as_parked: NDArray[np.bool_]
+    plug_kw: NDArray[np.float64]
+    plug_v2g_kw: NDArray[np.float64]
     departures: dict[tuple[int, int, int], list[tuple[float, bool]]]
 
-    @property
-    def worlds(self) -> int:
-        """How many worlds there are."""
-        return int(self.community.shape[1])
+    @classmethod
+    def blank(cls, shape: tuple[int, int, int]) -> "Whereabouts":
+        """Return that of vehicles that are plugged in all the time somewhere."""
+        return cls(
+            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape),
+            np.ones(shape, np.bool_), np.full(shape, np.inf), np.full(shape, np.inf), {},
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +75,11 @@ class Travel:
     Attributes
     ----------
     where
-        Community, below 0 where it is in none, shape (steps, worlds, vehicles) as in `Whereabouts`.
+        Community, below 0 where it is in none, shape (steps, vehicles).
     finished
-        Whether no trip is left on the day, likewise.
+        Whether no trip is left on the day, shape (steps, vehicles).
     reserve_kwh
-        Energy kept back for the next trip [kWh], likewise.
+        Energy kept back for the next trip [kWh], shape (steps, vehicles).
     trips
         The trips that depart, as rows of trips.parquet with moments for times [ms].
     counts
@@ -82,9 +96,6 @@ class Travel:
 class ScenarioTravel:
     """Lets the vehicles of a scenario drive once more, and do nothing else.
 
-    Where they plug in by habits they do so in the world of each strategy, with what their batteries
-    hold there.
-
     Parameters
     ----------
     inputs
@@ -95,47 +106,30 @@ class ScenarioTravel:
 
     def __init__(self, inputs: VehicleRunInputs, setting: VehicleSetting) -> None:
         self.inputs = inputs
-        self._traffic = [
-            self._begun(setting) for _ in range(len(inputs.strategies) if setting.habits else 1)
-        ]
-
-    def _begun(self, setting: VehicleSetting) -> Traffic:
-        """Return the traffic of a world at its start."""
-        inputs, fleet = self.inputs, setting.fleet.fork()
-        traffic = Traffic(
+        self._fleet = setting.fleet.fork()
+        self._traffic = Traffic(
             Clock(),
             inputs.calendar,
-            setting.trips_of(fleet, inputs.calendar),
-            fleet,
+            setting.trips_of(self._fleet, inputs.calendar),
+            self._fleet,
             keep_reserve=any(group.trip_reserve for group in inputs.scenario.vehicles.every),
-            habits=setting.habits_of(fleet, Streams(inputs.scenario.seed)),
         )
-        traffic.begin()
-        return traffic
+        self._traffic.begin()
 
-    def block(self, first: int, last: int, soc: NDArray[np.float64]) -> Travel:
-        """Return what becomes of the vehicles in the next steps, from first to before last.
-
-        They hold what vehicles.parquet says as a step begins, of shape (steps, strategies,
-        vehicles).
-        """
+    def block(self, first: int, last: int) -> Travel:
+        """Return what becomes of the vehicles in the next steps, from first to before last."""
         recorded = self.inputs.recorded
-        shape = last - first, len(self._traffic), recorded
+        shape = last - first, recorded
         travel = Travel(
             np.empty(shape, np.int64), np.empty(shape, np.bool_), np.empty(shape), {}, {}
         )
         rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in _TRIP}
         for step in range(first, last):
-            for world, traffic in enumerate(self._traffic):
-                fleet, at = traffic.fleet, (step - first, world)
-                if len(self._traffic) > 1:
-                    held = soc[at] * fleet["capacity_kwh"][:recorded]
-                    fleet["energy_kwh"][:recorded] = np.nan_to_num(held)
-                traffic.clock.run_until(step * self.inputs.step_h)
-                travel.where[at] = fleet["community"][:recorded]
-                travel.finished[at] = fleet["day_finished"][:recorded]
-                travel.reserve_kwh[at] = fleet["reserve_kwh"][:recorded]
-            for departed in self._traffic[0].departed:
+            self._traffic.clock.run_until(step * self.inputs.step_h)
+            travel.where[step - first] = self._fleet["community"][:recorded]
+            travel.finished[step - first] = self._fleet["day_finished"][:recorded]
+            travel.reserve_kwh[step - first] = self._fleet["reserve_kwh"][:recorded]
+            for departed in self._traffic.departed:
                 batch = departed.where(departed.vehicles < recorded)
                 columns = (
                     batch.vehicles, batch.departs_ms, batch.arrives_ms, batch.origin,
@@ -143,11 +137,10 @@ class ScenarioTravel:
                 )  # fmt: skip
                 for name, values in zip(_TRIP, columns, strict=True):
                     rows[name].append(np.broadcast_to(values, len(batch.vehicles)) + 0.0)
-            for name, count in self._traffic[0].counts.items():
+            for name, count in self._traffic.counts.items():
                 counted = travel.counts.setdefault(name, np.zeros(last - first, np.int64))
                 counted[step - first] = count
-            for traffic in self._traffic:
-                traffic.end_step()
+            self._traffic.end_step()
         for name, parts in rows.items():
             travel.trips[name] = np.concatenate([np.empty(0), *parts])
         return travel
@@ -164,10 +157,19 @@ class TrafficAudit:
         The rows of trips.parquet.
     fleet
         The columns of fleet.parquet.
+    plugs
+        Who holds a plug; None where every vehicle has one, or not all vehicles are recorded.
     """
 
-    def __init__(self, inputs: VehicleRunInputs, trips: TableReader, fleet: Columns) -> None:
+    def __init__(
+        self,
+        inputs: VehicleRunInputs,
+        trips: TableReader,
+        fleet: Columns,
+        plugs: PlugAudit | None = None,
+    ) -> None:
         self.inputs = inputs
+        self.plugs = plugs
         self._consumption = fleet["consumption_kwh_per_km"]
         self._habits = None
         if inputs.scenario.vehicles.habits:
@@ -190,12 +192,12 @@ class TrafficAudit:
         first, last
             Steps from the first to before the last; blocks follow each other.
         rows
-            Columns of vehicles.parquet, of shape (last - first, strategies, recorded).
+            Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
         travel
             What the trips of the scenario come to, None where they are not known.
         """
         new = self._departing(first, last)
-        where = (rows["community"] if travel is None else travel.where)[:, 0]
+        where = rows["community"][:, 0] if travel is None else travel.where
         if self._parked is None:
             self._begin(where[0], new)
         joining = self._join(first, last, where, new)
@@ -204,10 +206,10 @@ class TrafficAudit:
             off, label = _unlike(new, travel.trips, self.inputs)
             self._as_given.add(off, label, None)
         there = np.arange(self.inputs.recorded) < self.inputs.there[first:last, None]
-        found = self._follow(new, first, last, joining, rows["soc"])
+        found = self._follow(new, first, last, joining, rows)
         absent = np.broadcast_to(~there[:, None], found.community.shape)
         found.community[absent] = ON_THE_ROAD
-        found.parked[absent] = 0.0
+        found.plugged[absent] = 0.0
         return found
 
     def checks(self) -> list[Check]:
@@ -284,59 +286,153 @@ class TrafficAudit:
         first: int,
         last: int,
         joining: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-        soc: NDArray[np.float64],
+        rows: Columns,
     ) -> Whereabouts:
         """Follow the vehicles one by one where trips touch a step; the others stay there."""
         assert self._parked is not None
         trips = {name: np.concatenate((self._under_way[name], new[name])) for name in new}
         begins = [self._moment(step) for step in range(first, last + 1)]
         touched: list[dict[int, list[Trip]]] = [{} for _ in range(first, last)]
-        names = ("vehicle", "departs", "arrives", "destination", "km")
+        names = ("vehicle", "departs", "arrives", "origin", "destination", "km")
         order = np.lexsort((trips["departs"], trips["vehicle"]))
-        for vehicle, departs, arrives, destination, km in zip(
+        for vehicle, departs, arrives, origin, destination, km in zip(
             *(trips[name][order].tolist() for name in names), strict=True
         ):
-            trip = Trip(departs, arrives, int(destination), km)
+            trip = Trip(departs, arrives, int(origin), int(destination), km)
             earliest = max(bisect_right(begins, departs) - 1, 0)
             for step in range(earliest, min(bisect_right(begins, arrives), last - first)):
                 touched[step].setdefault(int(vehicle), []).append(trip)
-        worlds = 1 if self._habits is None else len(self.inputs.strategies)
-        shape = last - first, worlds, self.inputs.recorded
-        found = Whereabouts(
-            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape), {}
-        )
+        plugs = self.plugs
+        alike = plugs is None and self._habits is None
+        strategies = 1 if alike else len(self.inputs.strategies)
+        found = Whereabouts.blank((last - first, strategies, self.inputs.recorded))
         joins: list[list[tuple[int, int]]] = [[] for _ in range(first, last)]
         for vehicle, step, place in zip(*(each.tolist() for each in joining), strict=True):
             joins[step].append((vehicle, place))
-        for step in range(last - first):
-            for vehicle, place in joins[step]:
-                self._parked[vehicle] = place
-            found.community[step] = self._parked
-            begin, end = begins[step], begins[step + 1]
+        for k in range(last - first):
+            self._parked[[vehicle for vehicle, _ in joins[k]]] = [place for _, place in joins[k]]
+            there = [vehicle for vehicle, _ in joins[k]] if first + k else self._here(first)
             if self._habits is not None:
-                there = [vehicle for vehicle, _ in joins[step]]
-                there = list(range(self.inputs.there[0])) if first + step == 0 else there
-                self._habits.settle(first + step, there, self._parked, soc[step])
-                found.parked[step] = self._habits.plugs_in
-            for vehicle, its in touched[step].items():
-                for world in range(worlds):
-                    place, plugs = int(self._parked[vehicle]), None
-                    if self._habits is not None:
-                        at = (first + step, world, vehicle)
-                        plugs = self._habits.follow(at, its, (begin, end), soc[step])
-                    told = whereabouts(place, its, begin, end, plugs)
-                    here = step, world, vehicle
-                    found.community[here] = told.community
-                    found.parked[here] = told.parked_ms / (end - begin)
-                    found.km[here], found.km_before[here] = told.km, told.km_before
-                    if told.departures:
-                        found.departures[first + step, world, vehicle] = told.departures
-                self._parked[vehicle] = told.place
-        found.parked[found.community < 0] = 0.0
+                self._habits.settle(first + k, there, self._parked, rows["soc"][k])
+                found.plugged[k] = self._habits.plugs_in
+            if plugs is not None and there:
+                plugs.arrive(there, self._parked, begins[k], self._habits)
+            self._step(first + k, found, k, touched[k], (begins[k], begins[k + 1]), rows)
+        found.plugged[found.community < 0] = 0.0
         self._under_way = {
             name: values[trips["arrives"] >= begins[-1]] for name, values in trips.items()
         }
+        if plugs is not None:
+            plugs.compare(first, last)
         return found
+
+    def _here(self, step: int) -> list[int]:
+        """Return the vehicles that are there in a step."""
+        return list(range(int(self.inputs.there[step])))
+
+    def _step(
+        self,
+        step: int,
+        found: Whereabouts,
+        k: int,
+        touched: dict[int, list[Trip]],
+        span: tuple[int, int],
+        rows: Columns,
+    ) -> None:
+        """Follow the vehicles of one step, which is the k-th of its block."""
+        assert self._parked is not None
+        begin, end = span
+        place, after = self._parked, {}
+        stays: dict[int, list[Stay]] = {}
+        for vehicle, its in touched.items():
+            stays[vehicle], after[vehicle] = stays_in_step(int(place[vehicle]), its, begin, end)
+        lengths = {v: [s.ends_ms - s.begins_ms for s in its] for v, its in stays.items()}
+        parked = {
+            v: whereabouts(stays[v], lengths[v], its, begin, end) for v, its in touched.items()
+        }
+        found.community[k] = place
+        for s in range(found.community.shape[1]):
+            seen, wants = parked, {}
+            if self._habits is not None:
+                soc = rows["soc"][k]
+                wants = {
+                    v: self._habits.follow((step, s, v), touched[v], stays[v], span, soc)
+                    for v in touched
+                }
+                counted = {
+                    v: [ms * wanted for ms, wanted in zip(lengths[v], wants[v], strict=True)]
+                    for v in touched
+                }
+                seen = {
+                    v: whereabouts(stays[v], counted[v], its, begin, end)
+                    for v, its in touched.items()
+                }
+            if self.plugs is not None:
+                soc = rows["soc"][k, s]
+                driving, waiting = self.plugs.step(s, step, span, place, stays, soc, wants)
+                seen = {
+                    v: whereabouts(stays[v], [ms for ms, _ in driving[v]], its, begin, end)
+                    for v, its in touched.items()
+                }
+                self._rest(s, found, k, touched, waiting, span)
+                for vehicle, told in seen.items():
+                    energy = float(rows["energy_kwh"][k, s, vehicle])
+                    self.plugs.close(s, vehicle, told.stay if told.plugged_ms else -1, energy)
+                    if told.stay >= 0:
+                        kind = driving[vehicle][told.stay][1]
+                        self._rate(found, (k, s, vehicle), told.community, kind)
+                    self._tell_trips(s, vehicle, touched[vehicle], span)
+                self.plugs.exchange(s, rows["energy_kwh"][k, s], touched)
+            for vehicle, told in seen.items():
+                at = k, s, vehicle
+                found.community[at], found.plugged[at] = (
+                    told.community, told.plugged_ms / (end - begin),
+                )  # fmt: skip
+                found.km[at], found.km_before[at] = told.km, told.km_before
+                found.as_parked[at] = told.stay == parked[vehicle].stay
+                if told.departures:
+                    found.departures[step, s, vehicle] = told.departures
+        for vehicle, there in after.items():
+            place[vehicle] = there
+
+    def _rest(
+        self,
+        s: int,
+        found: Whereabouts,
+        k: int,
+        touched: dict[int, list[Trip]],
+        waiting: dict[int, tuple[int, int]],
+        span: tuple[int, int],
+    ) -> None:
+        """Say for how much of a step those are plugged in that do not drive."""
+        assert self._parked is not None
+        assert self.plugs is not None
+        for vehicle, place in enumerate(self._parked.tolist()):
+            if vehicle in touched or place < 0 or not self.plugs.kinds[place]:
+                continue
+            length = span[1] - span[0] if self.plugs.plugged(s, vehicle, place) else 0
+            length = waiting[vehicle][0] if vehicle in waiting else length
+            found.plugged[k, s, vehicle] = length / (span[1] - span[0])
+            self._rate(found, (k, s, vehicle), place, self.plugs.kind_of(s, vehicle))
+
+    def _rate(
+        self, found: Whereabouts, at: tuple[int, int, int], place: int, kind: int | None
+    ) -> None:
+        """Say what the plug of a vehicle allows."""
+        if self.plugs is not None and kind is not None:
+            charger = self.plugs.kinds[place][kind]
+            found.plug_kw[at], found.plug_v2g_kw[at] = charger.power_kw, charger.v2g_kw
+
+    def _tell_trips(self, s: int, vehicle: int, trips: list[Trip], span: tuple[int, int]) -> None:
+        """Note departures and arrivals of a step as events."""
+        assert self.plugs is not None
+        for trip in trips:
+            for at, kind, place in (
+                (trip.departs_ms, "departs", trip.origin),
+                (trip.arrives_ms, "arrives", trip.destination),
+            ):
+                if span[0] <= at < span[1]:
+                    self.plugs.trips(s, at, kind, vehicle, place, trip.km)
 
     def _moment(self, step: int) -> int:
         """Return when a step begins [ms]."""

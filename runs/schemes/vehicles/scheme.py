@@ -6,6 +6,7 @@ from hmesh.runs.schemes.descriptor import (
     THREE_LEVEL,
     TWO_LEVEL,
     Phase,
+    ProsumerPart,
     SchemeDescriptor,
     StrategyDescriptor,
     SweepFigure,
@@ -65,5 +66,14 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     size_note=".size:size_note",
     rules="hmesh.runs.world.market:RULES",
+    prosumer_part=ProsumerPart(
+        "vehicle",
+        "vehicles",
+        ".section:VehicleGroup",
+        place="home",
+        several=True,
+        inherits=True,
+        moves=True,
+    ),
     deciding="hmesh.agents.electric_vehicle:ElectricVehicle",
 )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.day_plans import DayPlans
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.growth import Growth
 from hmesh.environment.planned_trips import PlannedTrips
@@ -15,6 +16,7 @@ from hmesh.environment.plug_habits import PlugHabit, PlugHabits
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.trips import TripSource
+from hmesh.runs.scenarios.prosumer_parts import prosumers_of
 from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
 from hmesh.runs.schemes.vehicles.group_travel import travel_of
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
@@ -84,6 +86,10 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
     """
     scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
     growth = growth_of(scenario, calendar)
+    if growth and any("vehicle" in each.owns for _, each in prosumers_of(scenario.communities)):
+        message = "vehicles that join would be in groups of prosumers, too"
+        allowed = "0, or prosumers without vehicles"
+        raise InputError([Problem("growth.vehicles_per_year", message, allowed)])
     size = growth.final(scenario.steps) if growth else vehicles.count
     every = vehicles.every
     groups = GroupRows.of(
