@@ -83,7 +83,7 @@ class ElectricVehicle(DrivenBattery):
             self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
             self.held_back_kwh, self.part_of_step, self.v2g_kw, curves_of(self.group),
-            self.charging_curve,
+            self.charging_curve, self.plug_kw,
         )  # fmt: skip
         lower, upper = within_plug(
             (lower, upper), self.plug_kw, self.plug_v2g_kw, self.model.calendar.step_h,
@@ -208,7 +208,7 @@ class VehicleRows(DrivenBatteryRows):
             self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
             self.reserve_kwh, self.part_of_step, self.v2g_kw, curves_of(self.population.group),
-            self.charging_curve,
+            self.charging_curve, self.plug_kw,
         )  # fmt: skip
         lower, upper = within_plug(
             (lower, upper), self.plug_kw, self.plug_v2g_kw, self.model.calendar.step_h,

@@ -146,6 +146,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
             self.each("v2g_kw", rows),
             self.curves,
             -1 if self.curves is None else fleet["charging_curve"][rows],
+            fleet["plug_kw"][rows] if self.curves is not None and self.chargers else np.inf,
         )
         if not self.chargers:
             return lower, upper

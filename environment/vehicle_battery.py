@@ -56,6 +56,7 @@ def vehicle_bounds[T: (float, NDArray[np.float64])](
     v2g_kw: T | float | None = None,
     curves: ChargingCurves | None = None,
     which: int | NDArray[np.integer] = -1,
+    plug_kw: T | float = np.inf,
 ) -> tuple[T, T]:
     """Return the least and the greatest exchange of a step for batteries of vehicles.
 
@@ -70,6 +71,8 @@ discharge_efficiency, step_h, reserve_kwh, plugged
         The charging curves that there are.
     which : int or array of int, shape (n,), optional
         Curve of each, -1 for none.
+    plug_kw : float or array, shape (n,), optional
+        Highest power of the plug, which bends a charging curve where it is less [kW].
 
     Returns
     -------
@@ -90,7 +93,14 @@ discharge_efficiency, step_h, reserve_kwh, plugged
     held = np.atleast_1d(np.asarray(energy_kwh, dtype=np.float64))
     curve = np.broadcast_to(which, held.shape)
     most: Any = most_charged_kwh(
-        curves, curve, held, capacity_kwh, power_kw, np.multiply(plugged, step_h), charge_efficiency
+        curves,
+        curve,
+        held,
+        capacity_kwh,
+        power_kw,
+        np.multiply(plugged, step_h),
+        charge_efficiency,
+        plug_kw,
     )
     upper = np.minimum(upper, most if np.ndim(energy_kwh) else most[0])
     return lower, upper

@@ -238,7 +238,8 @@ class VehicleAudit:
         for points, mine in self._curves:
             into = fleet["charge_efficiency"][mine] / capacity[mine]
             soc = stored[..., mine] / capacity[mine]
-            filled = most_along_curve(points, soc, rated[..., mine] * into)
+            limit = (where.plug_kw / fleet["power_kw"])[..., mine]
+            filled = most_along_curve(points, soc, rated[..., mine] * into, limit)
             upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
         upper, rated = np.minimum(upper, plug_kwh), np.minimum(rated, plug_kwh)
         self.owned.add(rows, lower, upper)
