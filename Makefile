@@ -39,6 +39,7 @@ test: lint  ## check style, types and the direction of imports; run the quick te
 test-all: lint docs  ## all of that, the slow tests, the documentation and short benchmarks
 	@echo "== benchmarks, smallest sizes"
 	@$(bin)/python benchmarks/vehicle_study.py --smoke
+	@$(bin)/python benchmarks/vehicle_groups.py --smoke
 	@$(bin)/python benchmarks/long_run.py --smoke
 	@$(bin)/python benchmarks/city_year.py --smoke
 	@$(bin)/python benchmarks/sweep_overhead.py --smoke

@@ -10,7 +10,7 @@ from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
-from hmesh.environment.vehicle_battery import vehicle_bounds
+from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
 from hmesh.markets.learned_demand import learn_demand
 from hmesh.markets.told_curves import COLUMNS, told_curve
@@ -46,6 +46,18 @@ class ElectricVehicle(DrivenBattery):
         np.float64, "-", 1.0, "part of the step in which it is plugged in where it is parked",
         state=True,
     )  # fmt: skip
+    plug = Column(np.int8, "-", -1, "kind of charger that it holds as the step ends", state=True)
+    asks_since_ms = Column(np.int64, "ms", -1, "since when it awaits a plug, or -1", state=True)
+    arrived_ms = Column(np.int64, "ms", 0, "when it arrived where it is", state=True)
+    plugged_since_ms = Column(np.int64, "ms", 0, "when it was plugged in there", state=True)
+    session_kwh = Column(np.float64, "kWh", 0.0, "drawn since it was plugged in", state=True)
+    session_sold_kwh = Column(np.float64, "kWh", 0.0, "delivered since then", state=True)
+    plug_kw = Column(np.float64, "kW", np.inf, "highest power of its plug in the step", state=True)
+    plug_v2g_kw = Column(
+        np.float64, "kW", np.inf, "highest power of its plug discharging in the step", state=True
+    )
+    home = Column(np.int16, "-", -1, "community of its home, -1 where nobody asks for it")
+    plugs_in = Column(np.bool_, "-", True, "whether it plugs in where it is", state=True)
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
     cut_off = Column(np.bool_, "-", False, "whether an outage keeps its plug idle", state=True)
 
@@ -71,7 +83,11 @@ class ElectricVehicle(DrivenBattery):
             self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
             self.held_back_kwh, self.part_of_step, self.v2g_kw, curves_of(self.group),
-            self.charging_curve,
+            self.charging_curve, self.plug_kw,
+        )  # fmt: skip
+        lower, upper = within_plug(
+            (lower, upper), self.plug_kw, self.plug_v2g_kw, self.model.calendar.step_h,
+            self.part_of_step,
         )  # fmt: skip
         return float(lower), float(upper)
 
@@ -192,7 +208,11 @@ class VehicleRows(DrivenBatteryRows):
             self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
             self.reserve_kwh, self.part_of_step, self.v2g_kw, curves_of(self.population.group),
-            self.charging_curve,
+            self.charging_curve, self.plug_kw,
+        )  # fmt: skip
+        lower, upper = within_plug(
+            (lower, upper), self.plug_kw, self.plug_v2g_kw, self.model.calendar.step_h,
+            self.part_of_step,
         )  # fmt: skip
         return lower, upper
 

@@ -1,6 +1,6 @@
 """All vehicles of a world, and those parked in one community, deciding at once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
-from hmesh.environment.vehicle_battery import vehicle_bounds
+from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import (
     StoreColumns,
@@ -64,6 +64,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         outages: bool = False,
         curves: ChargingCurves | None = None,
         departures: bool = False,
+        chargers: bool = False,
         groups: GroupRows | None = None,
     ) -> None:
         super().__init__(model, ElectricVehicle, population)
@@ -71,6 +72,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self.outages = outages
         self.curves = curves
         self.departures = departures
+        self.chargers = chargers
         self.groups = groups
 
     def uniform_draws(self, streams: Streams, purpose: str, agent_type: str) -> NDArray[np.float64]:
@@ -144,8 +146,17 @@ class Fleet(AgentGroup[ElectricVehicle]):
             self.each("v2g_kw", rows),
             self.curves,
             -1 if self.curves is None else fleet["charging_curve"][rows],
+            fleet["plug_kw"][rows] if self.curves is not None and self.chargers else np.inf,
         )
-        return lower, upper
+        if not self.chargers:
+            return lower, upper
+        step_h, plug_kw, back_kw = (
+            self.model.calendar.step_h, fleet["plug_kw"][rows], fleet["plug_v2g_kw"][rows],
+        )  # fmt: skip
+        most: tuple[NDArray[np.float64], NDArray[np.float64]] = within_plug(
+            (lower, upper), plug_kw, back_kw, step_h, plugged
+        )
+        return most
 
     def parked_in(self, community: int) -> "ParkedVehicles":
         """Return the vehicles parked in a community whose plugs work."""
@@ -235,6 +246,17 @@ class ParkedVehicles(AnsweringStores):
     departure: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(
         kw_only=True, default=None
     )
+
+    def within(
+        self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]
+    ) -> "ParkedVehicles":
+        """Return the same vehicles within narrower bounds [kWh]."""
+        model, population = self.fleet.model, self.fleet.population
+        behaving = tuple(
+            (kind, k, VehicleRows(model, population, self.rows[k], (lower_kwh[k], upper_kwh[k])))
+            for kind, k, _ in self.behaving
+        )
+        return replace(self, lower_kwh=lower_kwh, upper_kwh=upper_kwh, behaving=behaving)
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""

@@ -38,6 +38,13 @@ class JoinedTrips(TripSource):
             parked[rows] = source.parked_at(day)
         return parked
 
+    def homes(self) -> NDArray[np.int16]:
+        """Return the community of each vehicle's home, shape (size,)."""
+        homes = np.zeros(self.size, dtype=np.int16)
+        for source, rows in self.parts:
+            homes[rows] = source.homes()
+        return homes
+
     def home_at(self, day: int) -> NDArray[np.bool_]:
         """Return whether each vehicle is at home as a day begins, shape (size,)."""
         there = np.ones(self.size, dtype=np.bool_)

@@ -59,6 +59,21 @@ class PlannedTrips(TripSource):
         parked: NDArray[np.int16] = np.array(self._origins(day), dtype=np.int16)[self._day_plan]
         return parked
 
+    def homes(self) -> NDArray[np.int16]:
+        """Return the community of each vehicle's home, shape (size,).
+
+        It is where its plan begins if people live there, else the first such place of its trips.
+        """
+        plans = self.plans
+        homes = plans.start.astype(np.int16)
+        for plan, start in enumerate(plans.start.tolist()):
+            stops = plans.destination[plans.trip_plan == plan]
+            lived_in = stops[self._home[plan, stops]]
+            if len(lived_in) and not self._home[plan, start]:
+                homes[plan] = lived_in[0]
+        mine: NDArray[np.int16] = homes[self._day_plan]
+        return mine
+
     def home_at(self, day: int) -> NDArray[np.bool_]:
         """Return whether each vehicle is at home as a day begins, shape (size,)."""
         at_home = [bool(self._home[plan, m]) for plan, m in enumerate(self._origins(day))]

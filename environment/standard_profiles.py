@@ -5,6 +5,11 @@ industry (VDEW, today BDEW) published in 1999 (VDEW-Materialien M-28/99): mean p
 quarter hour of nine typical days. They stand in `data/standard_load_profiles.csv` as [kW] for a
 consumer of about 1,000 kWh a year, each row labelled by the start of its quarter hour, and were
 taken from the copy in demandlib 0.2.2 (MIT licence).
+
+Those of 2025 (h25, g25, l25, p25, s25; BDEW, standard load profiles of electricity) have a
+typical day for each kind of day of every month. They stand as published, in kWh of a quarter hour
+for 1,000,000 kWh a year, in `data/standard_load_profiles_2025.csv`, and were taken from the copy in
+demandlib (MIT licence, revision 109c1c8). h25, p25 and s25 are dynamised like households of 1999.
 """
 
 import csv
@@ -23,13 +28,18 @@ from hmesh.environment.errors import InputError, Problem, nearest
 
 type Season = Literal["winter", "transition", "summer"]
 
-PROFILES = ("h0", "h0_dynamic", "g0", "g1", "g2", "g3", "g4", "g5", "g6", "l0", "l1", "l2")
+OF_1999 = ("h0", "h0_dynamic", "g0", "g1", "g2", "g3", "g4", "g5", "g6", "l0", "l1", "l2")
+OF_2025 = ("h25", "g25", "l25", "p25", "s25")
+PROFILES = (*OF_1999, *OF_2025)
+DYNAMIC = ("h0_dynamic", "h25", "p25", "s25")
 
 # What each name stands for, told where a name is unknown.
 _MEANINGS = (
     "h0 households, h0_dynamic the same smoothed over the year, g0 businesses, "
     "g1 on weekdays from 8 to 18, g2 in the evening, g3 all round the clock, "
-    "g4 shops and hairdressers, g5 bakeries, g6 at weekends, l0 farms, l1 with milk, l2 others"
+    "g4 shops and hairdressers, g5 bakeries, g6 at weekends, l0 farms, l1 with milk, l2 others; "
+    "of 2025: h25 households, g25 businesses, l25 farms, p25 households with photovoltaics, "
+    "s25 with a battery too"
 )
 _YEAR_KWH = 1000.0
 _QUARTER = timedelta(minutes=15)
@@ -73,7 +83,7 @@ def typical_day_kw(names: Sequence[str], season: Season, day_type: DayType) -> N
     Parameters
     ----------
     names
-        Profiles wanted, each one of `PROFILES` but h0_dynamic.
+        Profiles wanted, each one of `OF_1999` but h0_dynamic.
     season, day_type
         The typical day.
 
@@ -128,9 +138,12 @@ class StandardProfiles:
             )
         self.names = tuple(names)
         self._calendar = calendar
-        self._dynamic = np.array([name == "h0_dynamic" for name in names], dtype=np.bool_)
-        columns = [_COLUMNS.index(name.removesuffix("_dynamic")) for name in names]
+        self._dynamic = np.array([name in DYNAMIC for name in names], dtype=np.bool_)
+        old = [name for name in names if name in OF_1999]
+        columns = [_COLUMNS.index(name.removesuffix("_dynamic")) for name in old]
         self._figures_kw = {day: table[:, columns] for day, table in _figures().items()}
+        self._of_2025 = np.array([name in OF_2025 for name in names], dtype=np.bool_)
+        self._columns_2025 = [OF_2025.index(name) for name in names if name in OF_2025]
         self._scale: dict[int, NDArray[np.float64]] = {}
         self._days: dict[date, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
@@ -193,6 +206,12 @@ class StandardProfiles:
 
     def _unscaled_kw(self, day: date) -> NDArray[np.float64]:
         figures_kw = self._figures_kw[season_of(day), self._day_type(day)]
+        if self._columns_2025:
+            both = np.empty((96, len(self.names)))
+            both[:, ~self._of_2025] = figures_kw
+            of_2025 = _figures_of_2025()[day.month, self._day_type(day)]
+            both[:, self._of_2025] = of_2025[:, self._columns_2025]
+            figures_kw = both
         return figures_kw * np.where(self._dynamic, dynamisation(day.timetuple().tm_yday), 1.0)
 
     def _day_type(self, day: date) -> DayType:
@@ -235,7 +254,7 @@ def _hours(begins: datetime, ends: datetime) -> float:
     return (ends - begins) / timedelta(hours=1)
 
 
-_COLUMNS = tuple(name for name in PROFILES if name != "h0_dynamic")
+_COLUMNS = tuple(name for name in OF_1999 if name != "h0_dynamic")
 
 
 @cache
@@ -245,4 +264,16 @@ def _figures() -> dict[tuple[str, str], NDArray[np.float64]]:
     days: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
     for row in csv.DictReader(source.read_text(encoding="utf-8").splitlines()):
         days[row["season"], row["day_type"]].append([float(row[name]) for name in _COLUMNS])
+    return {day: np.array(table) for day, table in days.items()}
+
+
+@cache
+def _figures_of_2025() -> dict[tuple[int, str], NDArray[np.float64]]:
+    """Return the power of 2025 by month and kind of day, 1,000 kWh a year [96, profiles] [kW]."""
+    source = resources.files("hmesh.environment").joinpath("data/standard_load_profiles_2025.csv")
+    days: dict[tuple[int, str], list[list[float]]] = defaultdict(list)
+    for row in csv.DictReader(source.read_text(encoding="utf-8").splitlines()):
+        # A kWh in a quarter of an hour of 1,000,000 kWh is 4 W of 1,000 kWh.
+        powers = [float(row[name]) * 4.0 / 1000.0 for name in OF_2025]
+        days[int(row["month"]), row["day_type"]].append(powers)
     return {day: np.array(table) for day, table in days.items()}

@@ -40,6 +40,12 @@ class Stays:
     night: NDArray[np.bool_]
     next_km: NDArray[np.float64]
 
+    @classmethod
+    def nowhere(cls) -> "Stays":
+        """Return no stays."""
+        whole, none = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_)
+        return cls(whole, whole, whole, whole, none, none, np.empty(0))
+
     @property
     def length_ms(self) -> NDArray[np.int64]:
         """Length of each [ms]."""

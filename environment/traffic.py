@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.moments import step_moment
+from hmesh.environment.plug_habits import PlugHabits
+from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.population import Population
-from hmesh.environment.stays import Moving, SettingOut, market_stay
+from hmesh.environment.stays import Moving, SettingOut, Stays, market_stay
 from hmesh.environment.trips import TripBatch, TripSource, joined
 
 ON_THE_ROAD = -1
@@ -46,6 +48,10 @@ class Traffic:
         home), ``reserve_kwh`` (for the next trip). As a vehicle joins, ``energy_kwh``.
     keep_reserve : bool
         Whether any vehicle keeps back the energy of its next trip.
+    plugs : PlugTraffic, optional
+        Who holds a plug and who waits; every vehicle is plugged in where it is parked unless given.
+    habits : PlugHabits, optional
+        Who plugs in where it arrives; every vehicle does unless given.
 
     Attributes
     ----------
@@ -67,12 +73,16 @@ class Traffic:
         fleet: Population,
         *,
         keep_reserve: bool = False,
+        plugs: PlugTraffic | None = None,
+        habits: PlugHabits | None = None,
     ) -> None:
         self.clock = clock
         self.calendar = calendar
         self.trips = trips
         self.fleet = fleet
         self.keep_reserve = keep_reserve
+        self.plugs = plugs
+        self.habits = habits
         self._under_way: TripBatch | None = None
         self._drove = _NOBODY
         self._step = -1
@@ -86,6 +96,8 @@ class Traffic:
         self.setting_out = SettingOut.nobody()
         self.counts: Counter[str] = Counter()
         self.joined_kwh = 0.0
+        if self.plugs is not None:
+            self.plugs.forget()
 
     @property
     def vehicles_there(self) -> int:
@@ -106,6 +118,10 @@ class Traffic:
             for name in ("day_finished", "night_now"):
                 self.fleet[name][batch.vehicles] = batch.night_follows
             self._await(batch.vehicles, batch.next_km)
+        parked = np.flatnonzero(self.fleet["community"] >= 0)
+        self._choose(parked, 0)
+        if self.plugs is not None:
+            self.plugs.arrive(parked, 0)
         self.clock.schedule(0.0, "day", 0)
         self.clock.schedule(0.0, "traffic", 0, priority=_AFTER_DAY)
 
@@ -149,6 +165,10 @@ class Traffic:
         self._park(first, end, day)
         brought = self.fleet["soc_start"][first:end] * self.fleet["capacity_kwh"][first:end]
         self.fleet["energy_kwh"][first:end] = brought
+        self._choose(np.arange(first, end), self._opens(day))
+        if self.plugs is not None:
+            begins = step_moment(self._opens(day), self.calendar.step_h)
+            self.plugs.arrive(np.arange(first, end), begins)
         self.joined_kwh += float(brought.sum())
         self.counts["vehicles_joined"] += end - first
 
@@ -160,6 +180,8 @@ class Traffic:
             self._go_on(step, begin)
         self._step = step
         self._settle(self._drove)
+        if self.plugs is not None:
+            self.plugs.leave_when_full(begin)
         days = self._days(step)
         self.departed = [
             batch
@@ -172,6 +194,14 @@ class Traffic:
             self._move(Moving.of(joined([*under_way, *self.departed])), begin, end)
         else:
             self._drove, self.setting_out = _NOBODY, SettingOut.nobody()
+            if self.plugs is not None:
+                self.plugs.serve(_NOBODY, Stays.nowhere(), begin, end)
+                self.plugs.exchange_at(_NOBODY)
+        if self.plugs is not None:
+            # Plugs become free: who waits is looked at again in every step.
+            part = self.fleet["plugged_part"]
+            waited = np.flatnonzero((part != 1.0) & (self.fleet["place"] >= 0))
+            self._drove = np.union1d(self._drove, waited)
         self.clock.schedule((step + 1) * step_h, "traffic", step + 1, priority=_AFTER_DAY)
 
     def _days(self, step: int) -> range:
@@ -199,7 +229,11 @@ class Traffic:
         fleet = self.fleet
         fleet["community"][rows] = fleet["place"][rows]
         fleet["day_finished"][rows] = fleet["night_now"][rows]
-        fleet["plugged_part"][rows] = 1.0
+        if self.plugs is not None:
+            self.plugs.settle(rows)
+        else:
+            plugs_in = 1.0 if self.habits is None else fleet["plugs_in"][rows]
+            fleet["plugged_part"][rows] = plugs_in
         fleet["driven_km"][rows] = 0.0
         fleet["km_before_plug"][rows] = 0.0
         self._reserve(rows, fleet["next_trip_km"][rows])
@@ -210,10 +244,26 @@ class Traffic:
         stays = moving.stays(
             fleet["place"][rows], fleet["night_now"][rows], fleet["next_trip_km"][rows], begin, end
         )
-        plugged_ms = stays.length_ms
+        asks = None if self.habits is None else self._asks(moving, stays, begin, end)
+        unplugged_ms, plugged_ms = stays.ends_ms, stays.length_ms
+        if self.plugs is not None:
+            for kind, at, place in (
+                ("departs", np.asarray(trips.departs_ms), np.asarray(trips.origin)),
+                ("arrives", np.asarray(trips.arrives_ms), np.asarray(trips.destination)),
+            ):
+                now = (at >= begin) & (at < end)
+                km = np.asarray(trips.km)[now]
+                self.plugs.note(kind, at[now], trips.vehicles[now], place[now], km)
+            plugged_in_ms, unplugged_ms, plug = self.plugs.serve(rows, stays, begin, end, asks)
+            plugged_ms = unplugged_ms - plugged_in_ms
+        elif asks is not None:
+            plugged_ms = np.where(asks, plugged_ms, 0)
         places = 1 + int(stays.place.max(initial=0))
         stay, at_plug_ms = market_stay(stays, plugged_ms, len(rows), places)
         parked = stay >= 0
+        if self.plugs is not None:
+            self.plugs.exchange_at(stay[at_plug_ms > 0])
+            self.plugs.rate(rows[parked], stays.place[stay[parked]], plug[stay[parked]])
         fleet["community"][rows] = np.where(parked, stays.place[stay], ON_THE_ROAD)
         fleet["plugged_part"][rows] = at_plug_ms / (end - begin)
         fleet["day_finished"][rows] = parked & stays.night[stay]
@@ -222,7 +272,7 @@ class Traffic:
         so_far -= so_far[moving.first][moving.owner]
         fleet["driven_km"][rows] = np.bincount(moving.owner, km, len(rows))
         # A trip ahead of the last moment at the plug is one that leads there.
-        unplugs_ms = np.where(at_plug_ms > 0, stays.ends_ms[stay], 0)
+        unplugs_ms = np.where(at_plug_ms > 0, unplugged_ms[stay], 0)
         leads_there = np.asarray(trips.departs_ms) < unplugs_ms[moving.owner]
         out = np.asarray(trips.departs_ms) >= begin
         self.setting_out = SettingOut(trips.vehicles[out], so_far[out], ~leads_there[out])
@@ -238,6 +288,35 @@ class Traffic:
         still = np.asarray(trips.arrives_ms) >= end
         self._under_way = trips.where(still) if still.any() else None
         self._drove = rows
+
+    def _choose(self, rows: NDArray[np.intp], step: int) -> None:
+        """Let vehicles plug in or not where they are as the run begins, or as they join."""
+        if self.habits is not None:
+            self.habits.settle(rows, step)
+            self.fleet["plugged_part"][rows] = self.fleet["plugs_in"][rows]
+
+    def _asks(self, moving: Moving, stays: Stays, begin: int, end: int) -> NDArray[np.bool_]:
+        """Let vehicles that arrive plug in or not; return in which stays they do.
+
+        They go by the state of charge with which the step began, less what they have driven since.
+        """
+        assert self.habits is not None
+        fleet, rows, trips = self.fleet, moving.vehicles, moving.trips
+        asks: NDArray[np.bool_] = fleet["plugs_in"][rows][stays.owner]
+        after = np.flatnonzero(stays.arrives)
+        arrived = np.asarray(trips.arrives_ms) < end
+        driven = np.cumsum(km := moving.driven_km(begin, end))
+        driven -= (driven - km)[moving.first][moving.owner]
+        vehicles = trips.vehicles
+        used = driven * fleet["consumption_kwh_per_km"][vehicles]
+        left = np.maximum(fleet["energy_kwh"][vehicles] - used, 0.0)
+        places = np.asarray(trips.destination)
+        asks[after[arrived]] = self.habits.decide(
+            vehicles[arrived], places[arrived], left[arrived], self._step
+        )
+        last = arrived[moving.last]
+        fleet["plugs_in"][rows[last]] = asks[after[moving.last[last]]]
+        return asks
 
     def _await(self, rows: NDArray[np.intp], km: float | NDArray[np.float64]) -> None:
         """Let vehicles know the length of the trip that comes next, and keep its energy back."""

@@ -131,6 +131,10 @@ class TripSource(ABC):
         It is that of a vehicle whose first day this is.
         """
 
+    def homes(self) -> NDArray[np.int16]:
+        """Return the community of each vehicle's home, shape (size,)."""
+        return self.parked_at(0)
+
     def home_at(self, day: int) -> NDArray[np.bool_]:
         """Return whether each vehicle is at home as a day begins, shape (size,)."""
         return np.ones(self.size, dtype=np.bool_)

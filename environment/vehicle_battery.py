@@ -9,6 +9,39 @@ from hmesh.environment.battery import exchange_bounds
 from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
 
 
+def within_plug[T: (float, NDArray[np.float64])](
+    bounds: tuple[T, T],
+    plug_kw: T | float,
+    plug_v2g_kw: T | float,
+    step_h: float,
+    plugged: T | float,
+) -> tuple[T, T]:
+    """Return bounds of an exchange that the charger allows too.
+
+    Parameters
+    ----------
+    bounds : (float, float) or (array, array), shape (n,)
+        What vehicles could exchange at a plug of any power [kWh].
+    plug_kw, plug_v2g_kw : float or array, shape (n,)
+        Highest power of the plug charging, and discharging [kW]; may be infinite.
+    step_h : float
+        Length of the step [h].
+    plugged : float or array, shape (n,)
+        Part of the step in which it is plugged in, 0..1 [-].
+
+    Returns
+    -------
+    lo_kwh, hi_kwh : float or array, shape (n,)
+        Energy at the plug [kWh], lo_kwh <= 0 <= hi_kwh.
+    """
+    lower, upper = bounds
+    # Whoever is not plugged in has bounds of 0 already; no part of infinity is nothing.
+    hours: Any = step_h * np.where(np.greater(plugged, 0.0), plugged, 1.0)
+    least: Any = np.maximum(lower, 0.0 - plug_v2g_kw * hours)
+    most: Any = np.minimum(upper, plug_kw * hours)
+    return least, most
+
+
 def vehicle_bounds[T: (float, NDArray[np.float64])](
     energy_kwh: T,
     capacity_kwh: T | float,
@@ -23,6 +56,7 @@ def vehicle_bounds[T: (float, NDArray[np.float64])](
     v2g_kw: T | float | None = None,
     curves: ChargingCurves | None = None,
     which: int | NDArray[np.integer] = -1,
+    plug_kw: T | float = np.inf,
 ) -> tuple[T, T]:
     """Return the least and the greatest exchange of a step for batteries of vehicles.
 
@@ -37,6 +71,8 @@ discharge_efficiency, step_h, reserve_kwh, plugged
         The charging curves that there are.
     which : int or array of int, shape (n,), optional
         Curve of each, -1 for none.
+    plug_kw : float or array, shape (n,), optional
+        Highest power of the plug, which bends a charging curve where it is less [kW].
 
     Returns
     -------
@@ -57,7 +93,14 @@ discharge_efficiency, step_h, reserve_kwh, plugged
     held = np.atleast_1d(np.asarray(energy_kwh, dtype=np.float64))
     curve = np.broadcast_to(which, held.shape)
     most: Any = most_charged_kwh(
-        curves, curve, held, capacity_kwh, power_kw, np.multiply(plugged, step_h), charge_efficiency
+        curves,
+        curve,
+        held,
+        capacity_kwh,
+        power_kw,
+        np.multiply(plugged, step_h),
+        charge_efficiency,
+        plug_kw,
     )
     upper = np.minimum(upper, most if np.ndim(energy_kwh) else most[0])
     return lower, upper

@@ -33,6 +33,9 @@ class HouseDevices:
         Limits of the battery's state of charge, 0..1 [-].
     tank_loss_per_h
         Share of the stored heat lost in an hour [1/h].
+    battery_exports
+        Whether a dispatch may deliver what the battery gives; else no more is delivered in a step
+        than is generated in it.
     """
 
     battery_kwh: float = 0.0
@@ -46,6 +49,7 @@ class HouseDevices:
     tank_power_per_kwh: float = 1.0
     tank_efficiency: float = 0.98
     tank_loss_per_h: float = 0.01
+    battery_exports: bool = False
 
     def sized(self, battery_kwh: float, tank_kwh: float) -> Self:
         """Return the same devices with other sizes of battery and tank [kWh, kWh of heat]."""

@@ -57,9 +57,9 @@ class HouseModes:
         programme, most = self.programme, self._most
         imp, exp = programme.of["imp"], programme.of["exp"]
         cop = programme.devices.cop
-        generated = programme.demand.generation_kwh
+        most_given = programme.deliverable_kwh
         drawn = self.base_kwh + most["bc"] + most["tc"] / cop
-        given = np.minimum(most["bd"] + most["td"] / cop - self.base_kwh, generated)
+        given = np.minimum(most["bd"] + most["td"] / cop - self.base_kwh, most_given)
         # A step whose sign nothing can change needs no variable.
         programme.upper[exp[where & (given <= 0.0)]] = 0.0
         programme.upper[imp[where & (drawn <= 0.0)]] = 0.0

@@ -113,13 +113,15 @@ class HouseProgramme(MixedIntegerProgramme):
         demand, devices, prices = self.demand, self.devices, self.prices
         bc, tc = self.rated_kwh
         most: dict[str, Series | float] = {
-            "exp": demand.generation_kwh,
+            "exp": self.deliverable_kwh,
             "bc": bc, "bd": bc, "eb": devices.soc_max * devices.battery_kwh,
             "hp": devices.heat_pump_kw * demand.step_h,
             "tc": tc, "td": tc, "et": devices.tank_kwh,
         }  # fmt: skip
         if self.sized:
             most |= dict.fromkeys(("bc", "bd", "eb", "tc", "td", "et"), np.inf)
+            if devices.battery_exports:
+                most["exp"] = np.inf
         cost: dict[str, Series | float] = {
             "imp": prices.taxed,
             "exp": -prices.feed_in,
@@ -136,6 +138,12 @@ class HouseProgramme(MixedIntegerProgramme):
             )
             for name in VARIABLES
         }
+
+    @property
+    def deliverable_kwh(self) -> Series:
+        """What is delivered in each step at most, shape (steps,) [kWh]."""
+        given = self.rated_kwh[0] if self.devices.battery_exports else 0.0
+        return self.demand.generation_kwh + given
 
     @property
     def rated_kwh(self) -> tuple[float, float]:
@@ -203,6 +211,10 @@ class HouseProgramme(MixedIntegerProgramme):
             ("td", tank, devices.tank_power_per_kwh * step_h),
         ):
             self.add_rows([(self.of[name], 1.0), (size, -limit)], -np.inf, 0.0)
+        if devices.battery_exports:
+            given = devices.battery_power_per_kwh * step_h
+            most = self.demand.generation_kwh
+            self.add_rows([(self.of["exp"], 1.0), (battery, -given)], -np.inf, most)
         self.add_rows([(self.of["eb"], -1.0), (battery, devices.soc_min)], -np.inf, 0.0)
 
     def hold_at_midnight(self, battery_kwh: Series | float, tank_kwh: Series | float) -> None:
@@ -275,7 +287,13 @@ class HouseProgramme(MixedIntegerProgramme):
         """Steps in which buying to deliver would pay."""
         prices: HousePrices = self.prices
         pays: NDArray[np.bool_] = prices.feed_in > prices.taxed
-        return pays & (self.demand.generation_kwh > 0)
+        return pays & self._delivers
+
+    @property
+    def _delivers(self) -> NDArray[np.bool_]:
+        """Steps in which anything can be delivered."""
+        always = self.devices.battery_exports and (self.sized or self.rated_kwh[0] > 0)
+        return np.logical_or(self.demand.generation_kwh > 0, always)
 
     def _burns(self, storage: str, *, everywhere: bool) -> NDArray[np.bool_]:
         """Return in which steps charging and discharging at once might pay.
@@ -292,8 +310,7 @@ class HouseProgramme(MixedIntegerProgramme):
         through = eta**2
         if (limit == 0 and not self.sized) or (through == 1.0 and wear == 0.0):
             return np.zeros(demand.steps, dtype=np.bool_)
-        sun = demand.generation_kwh > 0
-        worth = np.where(sun, np.minimum(prices.taxed, prices.feed_in), prices.taxed)
+        worth = np.where(self._delivers, np.minimum(prices.taxed, prices.feed_in), prices.taxed)
         pays = worth * (1.0 - through) / per_kwh + wear * through <= 0.0
         if everywhere:
             return np.ones(demand.steps, dtype=np.bool_)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
-from hmesh.runs import browser_commands, scenario_commands
+from hmesh.runs import browser_commands, pairs_command, scenario_commands
 from hmesh.runs.command_options import Changes, NoProgress, Plugins, RunFolder, ScenarioName, Seed
 from hmesh.runs.exit_status import DONE, FAILED, Commands, end_interrupted, resumable
 from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
@@ -159,6 +159,7 @@ def run(
 ) -> None:
     """Run a scenario and write its results."""
     from hmesh.runs import load_scenario, start_run
+    from hmesh.runs.results.run_folder import next_folder
     from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
     from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
@@ -168,7 +169,7 @@ def run(
         typer.echo(f"warning: {warning}", err=True)
     if note := size_note(loaded):
         typer.echo(note, err=True)
-    directory = out or _next_folder(Path("results"), loaded.name)
+    directory = out or next_folder(Path("results"), loaded.name)
     with resumable(directory):
         with progress_bar(shown=not no_progress) as progress:
             start_run(loaded, directory, progress)
@@ -363,17 +364,74 @@ def sweep(
     raise typer.Exit(FAILED if done.failures else DONE)
 
 
+@app.command()
+def size(
+    scenario: ScenarioName,
+    directory: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the runs, or of some to go on.")
+    ],
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            "--vary", metavar="KEY=VALUES", help="Sizes a,b,c or lowest:highest:number of a key."
+        ),
+    ],
+    changes: Changes = None,
+    plugins: Plugins = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes. [default: one per processor]")
+    ] = None,
+    no_progress: NoProgress = False,
+) -> None:
+    """Compare sizes of devices: payback, net present value and internal rate of return."""
+    from rich.console import Console
+
+    from hmesh.runs.sweeps.sizing import size_lines, size_table
+    from hmesh.runs.sweeps.sweep import run_sweep
+    from hmesh.runs.terminal import progress_bar
+
+    raise_from_now_on()
+    try:
+        with progress_bar(shown=not no_progress, what="runs") as progress:
+            done = run_sweep(
+                scenario, vary, directory, changes=changes or (), workers=workers,
+                plugins=plugins or (), progress=progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        end_interrupted("interrupted; the same command continues")
+    Console().print(size_table(done.ensemble))
+    for line in size_lines(done.ensemble):
+        typer.echo(line)
+    typer.echo(f"results: {directory}")
+    raise typer.Exit(FAILED if done.failures else DONE)
+
+
+@app.command()
+def export(
+    directory: RunFolder,
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORM", help="csv, xlsx, xarray (netCDF) or pypsa.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="New folder or file.")],
+    tables: Annotated[
+        list[str] | None,
+        typer.Option("--table", metavar="NAME", help="Of csv, xlsx: this table; may be repeated."),
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="Of pypsa: whose energies. [default: first]")
+    ] = None,
+) -> None:
+    """Write the results of a finished run in the form of another program."""
+    from hmesh.runs.results.exported import export_run
+
+    raise_from_now_on()
+    for line in export_run(directory, to, out, tables or (), strategy):
+        typer.echo(line)
+
+
 app.command()(browser_commands.report)
 app.command()(browser_commands.live)
-
-
-def _next_folder(parent: Path, name: str) -> Path:
-    """Return a folder of its own for another run of a scenario."""
-    taken = {path.name for path in parent.glob(f"{name}-*")}
-    number = 1
-    while f"{name}-{number}" in taken:
-        number += 1
-    return parent / f"{name}-{number}"
+app.command()(pairs_command.pairs)
 
 
 def main() -> None:

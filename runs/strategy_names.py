@@ -44,6 +44,37 @@ STRATEGIES: Mapping[str, StrategyDescriptor] = FromSchemes(
 )
 
 
+# Between the strategies of several schemes that act at once, where a scenario names these.
+JOINT = "+"
+
+
+def parts_of(strategy: str) -> tuple[str, ...]:
+    """Return the strategies that a joint one is made of; itself where it is none.
+
+    A joint strategy names strategies of several schemes, ``shared_battery+three_level``; all other
+    schemes follow their first.
+    """
+    return (strategy,) if strategy in STRATEGIES else tuple(strategy.split(JOINT))
+
+
+def joint(strategies: Sequence[str]) -> str:
+    """Return the name of several schemes' strategies at once, in the order of the hour."""
+    order = list(STRATEGIES_OF)
+    return JOINT.join(sorted(strategies, key=lambda name: order.index(scheme_of(name) or "")))
+
+
+def is_joint(strategy: str) -> bool:
+    """Return whether a strategy is made of strategies of several schemes, one of each."""
+    found = [scheme_of(name) for name in parts_of(strategy)]
+    return len(found) > 1 and None not in found and len(set(found)) == len(found)
+
+
+def schemes_of(strategy: str) -> list[str]:
+    """Return the schemes that a strategy names; none where it is of all, or the user's own."""
+    found = (scheme_of(name) for name in parts_of(strategy))
+    return [scheme for scheme in found if scheme is not None]
+
+
 def default_strategies() -> tuple[str, ...]:
     """Return what a scenario compares that names no strategies: all that need no section."""
     always = (each.name for each in sections_first() if each.always_there)
@@ -73,10 +104,13 @@ def strategy_within(scheme: str, strategy: str) -> str:
     -------
     str
         The strategy itself where it is the scheme's or the user's own, its part for the scheme
-        where it is of all, else the scheme's first.
+        where it is of all or of several, else the scheme's first.
     """
     if strategy in STRATEGIES_OF_ALL:
         return STRATEGIES_OF_ALL[strategy][scheme]
+    if is_joint(strategy):
+        own = [name for name in parts_of(strategy) if scheme_of(name) == scheme]
+        return own[0] if own else STRATEGIES_OF[scheme][0]
     return strategy if scheme_of(strategy) in (scheme, None) else STRATEGIES_OF[scheme][0]
 
 
@@ -104,6 +138,8 @@ def first_of_each(scheme: str, strategies: Sequence[str]) -> list[str]:
 
 def strategy_name(strategy: str) -> str:
     """Return what a strategy is called within a sentence."""
+    if is_joint(strategy):
+        return " and ".join(strategy_name(name) for name in parts_of(strategy))
     named = STRATEGIES.get(strategy)
     return named.title if named is not None else strategy.replace("_", " ")
 
@@ -111,7 +147,8 @@ def strategy_name(strategy: str) -> str:
 def verb(strategy: str, of_one: str) -> str:
     """Return a regular verb that agrees with the name of a strategy: "batteries lower"."""
     named = STRATEGIES.get(strategy)
-    return of_one.removesuffix("s") if named is not None and named.plural else of_one
+    plural = is_joint(strategy) or (named is not None and named.plural)
+    return of_one.removesuffix("s") if plural else of_one
 
 
 def strategy_label(strategy: str) -> str:

@@ -42,7 +42,7 @@ BASE: dict[str, Any] = {
     "seed": 3,
     "start": "2023-01-16T00:00",
     "time_zone": "Asia/Tokyo",
-    "hours": 12,
+    "hours": 10,
     "strategies": ["nobody_shares", "everybody_shares"],
     "generation_cost": {"quadratic": 0.01, "linear": 10.14},
     "prices": {"utility": [0, 36], "aggregator": [0, 45], "retail": "marginal"},

@@ -22,6 +22,7 @@ class Visit:
         page.on("request", lambda request: self.asked.append(request.url))
         page.goto(path.resolve().as_uri(), timeout=PATIENCE_MS)
         self.wait("document.documentElement.dataset.ready === 'yes'")
+        self.show("all")
 
     def run(self, script: str, argument: Any = None) -> Any:
         return self.page.evaluate(script, argument)
@@ -33,6 +34,10 @@ class Visit:
                 return
             self.page.wait_for_timeout(100)
         raise AssertionError(f"never: {condition}")
+
+    def show(self, tab: str) -> None:
+        """Choose a tab, the name of a section or "all"."""
+        self.run("(tab) => hmesh.tabs.show(tab)", tab)
 
     def set_clock(self, hours: float) -> None:
         self.run("(hours) => hmesh.clock.set(hours)", hours)

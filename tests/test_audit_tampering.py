@@ -63,7 +63,7 @@ def otherwise(value: Any, values: list[Any]) -> Any:
 
 
 # Of vehicles in groups, whose own tests change them.
-OF_GROUPS = ("fleet.group", "fleet.model")
+OF_GROUPS = ("fleet.group", "fleet.model", "fleet.home")
 COLUMNS = [
     place
     for table in FILLED

@@ -316,3 +316,43 @@ def test_rounds_that_meet_are_refused_with_the_reason(
 ) -> None:
     with pytest.raises(InputError, match=rf"school_buses\.{message}".replace("[", r"\[")):
         check_scenario(write(tmp_path, SCHOOL.replace("[[6, 8], [23, 1]]", rounds)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("exports", "bill"), [("false", -1.034684210528), ("true", -1.8905)])
+def test_a_battery_may_deliver_only_where_a_key_says_so(
+    tmp_path: Path, exports: str, bill: float
+) -> None:
+    """Negative prices at noon and dear evenings: right to ten digits by a calculation apart."""
+    rows = {"load": [0.5] * 168, "heat": [0.0] * 168}
+    rows["pv"] = [2.0 if 9 <= hour % 24 < 17 else 0.0 for hour in range(168)]
+    files = {
+        name: "time,member,load_kwh\n"
+        + "".join(
+            f"2024-06-{1 + hour // 24:02}T{hour % 24:02}:00,a,{value}\n"
+            for hour, value in enumerate(values)
+        )
+        for name, values in rows.items()
+    }
+    text = f"""
+name: negative
+time_zone: Europe/Berlin
+start: "2024-06-01T00:00"
+hours: 168
+currency: EUR
+strategies: [no_house_storage, house_battery]
+communities: {{street: {{members: []}}}}
+plots: false
+composite_storage:
+  manager: foresight
+  groups: [{{name: houses, community: street, appliances: {{file: load.csv}},
+            heat: {{file: heat.csv}}, photovoltaics: {{file: pv.csv}}}}]
+  sizes: {{house_battery: {{battery_kwh: 5}}}}
+  devices: {{battery_power_per_kwh: 0.5, battery_efficiency: 0.95, soc_min: 0, soc_max: 1,
+            battery_wear: 0, battery_exports: {exports}}}
+  tariff: {{bands: [{{hours: [11, 15], price: -0.06}}, {{hours: [17, 21], price: 0.45}},
+           {{price: 0.2}}], feed_in: 0.08}}
+"""
+    run = played(tmp_path, text, **files)
+    assert run.totals("house_battery")["house_bill"] == pytest.approx(bill, abs=1e-9)
+    assert run.totals("no_house_storage")["house_bill"] == pytest.approx(7.98, abs=1e-9)

@@ -4,9 +4,16 @@ from typing import Any
 
 import pytest
 
-from hmesh.runs.report.headlines import _of_lines, _of_money
+from hmesh.runs import read_run, start_run, summary_table
+from hmesh.runs.pairs import pair_strategies
+from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report import markup
+from hmesh.runs.report.headlines import _of_lines, _of_money, headline, in_full
 from hmesh.runs.report.scheme_headlines import of_schemes
 from hmesh.runs.report.sentence import Figure
+from hmesh.runs.schemes.registry import schemes
+from hmesh.runs.strategy_names import schemes_of
+from tests.store_answer_runs import scenario
 
 HOUSES: dict[str, Any] = {
     "house_running_cost": 1.0, "house_generation_kwh": 4_000.0, "house_export_kwh": 3_000.0,
@@ -17,6 +24,51 @@ VEHICLES: dict[str, Any] = {
     "unmet_trip_kwh": 0.0,
 }  # fmt: skip
 FIRST = HOUSES | VEHICLES
+
+
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory: pytest.TempPathFactory) -> RunData:
+    """Return a run of two hours under six strategies, of which four are of single schemes."""
+    names = pair_strategies(scenario())
+    chosen = [*names[:5], names[-1]]
+    folder = tmp_path_factory.mktemp("many") / "run"
+    start_run(scenario("hours=2", f"strategies=[{', '.join(chosen)}]"), folder)
+    return RunData(read_run(folder))
+
+
+def test_many_strategies_do_not_repeat_each_other(eight: RunData) -> None:
+    first, *between, last = eight.strategies
+    assert in_full(eight) == (first, last)
+    of_schemes_first = text(headline(eight, first))
+    assert "School buses" in of_schemes_first
+    for name in between:
+        (scheme,) = schemes_of(name)
+        said = text(headline(eight, name))
+        assert said.startswith("The load peaks at")
+        totals = eight.summary[name]
+        for other, each in schemes().items():
+            if each.figure in totals and other != scheme:
+                sentence = text(each.part("sentence")(totals, eight.currency))
+                assert not sentence or sentence not in said
+    page = markup.headlines(eight)
+    assert page.index("<details>") > page.index("Everybody sharing")
+    assert page.count("<dt>") == len(eight.strategies)
+
+
+def test_figures_of_schemes_are_folded_and_those_that_differ_come_first(eight: RunData) -> None:
+    page = markup.comparison([("city", eight)])
+    shown, folded = page.split("<details>")[0], page.split("<details>")[1:]
+    assert "peak [kW]" in shown
+    assert "generation cost" in shown
+    assert "school buses" not in shown
+    assert "Figures of single schemes" in folded[0]
+    assert "same under every strategy" in folded[-1]
+    rows = [row for row in page.split("<tr>") if 'scope="row"' in row]
+    terminal = summary_table(eight.summary, eight.currency, eight.strategies)
+    assert len(rows) == terminal.row_count
+    for row in folded[-1].split("<tr>")[2:]:
+        cells = row.split("<td>")[1:]
+        assert len({cell.partition("</td>")[0] for cell in cells}) == 1
 
 
 def text(parts: Any) -> str:

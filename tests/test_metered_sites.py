@@ -9,8 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import hmesh.agents.metered_sites as sites_module
+import hmesh.runs.schemes.metered_sites.setting as setting_module
+import hmesh.runs.schemes.metered_sites.step as step_module
+import hmesh.runs.world.stated_bill as bill_module
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, start_run
+from hmesh.runs.schemes.metered_sites.warnings import site_warnings
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.test_audit_tampering import edit, otherwise
@@ -291,3 +296,47 @@ def test_every_changed_column_fails_the_audit(run: Path, tmp_path: Path, table: 
 
         edit(folder, table, column, change)
         assert not audit_run(folder).passed, f"{table}.{column}"
+
+
+def test_strategies_and_prices_without_effect_are_warned_of(files: Path) -> None:
+    sites = group(", photovoltaics: {file: suns.csv}") + (
+        ", tariff: {bands: [{price: 0.3}]}, economics: {battery_price_per_kwh: 300}"
+    )
+    names = "sites_without_devices, sites_with_sun, sites_on_tariff"
+    made = scenario(files, strategies=names, sites=sites, hours=24)
+    found = [str(each) for each in site_warnings(made)]
+    assert [each.partition(":")[0] for each in found] == [
+        "strategies.2", "metered_sites.economics.pv_price_per_kw"
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "name", "fault", "check"),
+    [
+        (sites_module, "best_exchange", lambda found: 0.9 * found, "no exchange costs less"),
+        (sites_module, "lowest_peak_kw", lambda found: 1.1 * found, "lowest power"),
+        (sites_module, "self_consumption", lambda found: 0.5 * found, "keep their limits"),
+        (setting_module, "export_limit_kw", lambda found: found + 1.0, "keep their limits"),
+        (step_module, "net_metering_credit", lambda found: 1.1 * found, "pay what they should"),
+        (bill_module, "demand_charge", lambda found: 0.9 * found, "pay what they should"),
+    ],
+)
+def test_a_fault_in_a_rule_fails_the_audit(
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Any,
+    name: str,
+    fault: Any,
+    check: str,
+) -> None:
+    right = getattr(place, name)
+    monkeypatch.setattr(place, name, lambda *args, **more: fault(right(*args, **more)))
+    more = FULL.replace("feed_in: 0.08", "feed_in: 0.08, settlement: net_metering")
+    names = "self_consuming_sites, sites_on_tariff"
+    made = scenario(files, strategies=names, sites=more, hours=9 * 24)
+    start_run(made, tmp_path / "run")
+    monkeypatch.setattr(place, name, right)
+    failed = audit_run(tmp_path / "run").failed
+    assert any(check in each for each in failed), failed

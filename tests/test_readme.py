@@ -24,6 +24,7 @@ PAGES = (
     "docs/long-runs.md",
     "docs/report.md",
     "docs/results.md",
+    "docs/models/prosumers.md",
     "docs/extending.md",
     "docs/messages.md",
     "docs/reproducibility.md",

@@ -87,6 +87,30 @@ def test_it_fits_and_needs_no_network(
         visit.page.emulate_media(color_scheme="light")
 
 
+def test_tabs_show_one_part_at_a_time_and_charts_fit_once_seen(visit: Visit) -> None:
+    sections = "[...document.querySelectorAll('main section')]"
+    seen = f"{sections}.filter((part) => part.offsetHeight).map((part) => part.id)"
+    every = visit.run(seen)
+    assert {"outcome", "moving", "charts", "grid", "audit", "origin"} <= set(every)
+    try:
+        visit.run("location.hash = 'outcome'")
+        visit.wait("hmesh.tabs.name === 'outcome'")
+        assert visit.run(seen) == ["outcome"]
+        assert visit.run("document.getElementById('clock').offsetHeight") == 0
+        visit.page.set_viewport_size({"width": 800, "height": 900})
+        visit.run("location.hash = 'charts'")
+        visit.wait("hmesh.tabs.name === 'charts'")
+        assert visit.run(seen) == ["charts"]
+        visit.wait("hmesh.charts[0].plot.layout.width === hmesh.charts[0].box.clientWidth")
+        assert visit.run("document.querySelector('nav a[aria-current]').hash") == "#charts"
+        assert visit.run("document.getElementById('clock').offsetHeight") > 0
+    finally:
+        visit.page.set_viewport_size({"width": 1280, "height": 900})
+        visit.run("history.replaceState(null, '', location.pathname)")
+        visit.show("all")
+    assert visit.run(seen) == every
+
+
 def test_the_numbers_shown_are_those_of_the_summary(visit: Visit, day: Path) -> None:
     summary = read_run(day).summary
     shown = visit.run(

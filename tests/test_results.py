@@ -141,8 +141,12 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "messages": "step strategy time round kind sender receiver value count",
         "fleet": "vehicle day_plan capacity_kwh power_kw consumption_kwh_per_km lam theta group "
         "model v2g_kw soc_min soc_max soc_start charge_efficiency discharge_efficiency wanted_kwh "
-        "miss_weight",
+        "miss_weight home",
         "departures": "step strategy vehicle wanted_kwh held_kwh short_kwh",
+        "chargers": "step strategy community plugs_taken waiting arrivals without_plug",
+        "sessions": "strategy vehicle community charger arrives plug_in plug_out energy_kwh "
+        "delivered_kwh",
+        "events": "strategy time kind vehicle place value",
         "lines": "step strategy line sent_kwh received_kwh losses_kwh loading",
         "schools": "step strategy school usable_kwh energy_kwh min_kwh max_kwh lam theta "
         "average_price incentive_price counted_kwh stored_kwh charged_kwh sold_kwh replaced_kwh "
@@ -165,6 +169,17 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "house_sums": "step strategy group appliances_kwh heat_kwh generation_kwh import_kwh "
         "export_kwh charge_kwh discharge_kwh heat_pump_kwh tank_charge_kwh tank_discharge_kwh "
         "unmet_heat_kwh stored_kwh tank_kwh",
+        "sites": "site name group community battery_kwh pv_kw",
+        "site_steps": "step strategy site load_kwh generation_kwh import_kwh export_kwh charge_kwh "
+        "discharge_kwh curtailed_kwh unserved_kwh stored_kwh capacity_kwh peak_target_kw",
+        "site_sums": "step strategy group load_kwh generation_kwh import_kwh export_kwh charge_kwh "
+        "discharge_kwh curtailed_kwh unserved_kwh stored_kwh",
+        "local_exchange": "step strategy community kind own_kwh lack_kwh surplus_kwh received_kwh "
+        "given_kwh fed_in_kwh local_price feed_in_price",
+        "local_members": "step strategy community kind member used_kwh generated_kwh received_kwh "
+        "given_kwh",
+        "prosumers": "step strategy prosumer community connection_kwh paid received",
+        "prosumer_parts": "step strategy prosumer part bought_kwh sold_kwh paid received home_kwh",
         "home_groups": "step strategy group generation_kwh wanted_kwh served_kwh direct_kwh "
         "charged_kwh discharged_kwh losses_kwh curtailed_kwh imported_kwh exported_kwh",
         "home_days": "step strategy home steps wanted_slots granted_slots committed_slots "
@@ -413,6 +428,7 @@ ROW: dict[str, Any] = {
     "consumption_kwh_per_km": 0.16, "lam": 60.0, "theta": 2.0, "group": None, "model": None,
     "v2g_kw": 7.0, "soc_min": 0.2, "soc_max": 0.9, "soc_start": 0.5, "charge_efficiency": 1.0,
     "discharge_efficiency": 1.0, "wanted_kwh": 0.0, "miss_weight": 0.0,
+    "home": None,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError
 from hmesh.environment.standard_profiles import (
+    DYNAMIC,
     PROFILES,
     StandardProfiles,
     dynamisation,
@@ -136,7 +137,7 @@ def test_steps_of_any_length_hold_the_same_energy(zone: str, start: object, step
 
 def test_holidays_are_sundays_and_the_last_days_of_the_year_saturdays() -> None:
     unity_day, sunday = day_kw("2024-10-03", country="DE"), day_kw("2024-10-06", country="DE")
-    static = [name != "h0_dynamic" for name in PROFILES]
+    static = [name not in DYNAMIC for name in PROFILES]
     np.testing.assert_array_equal(unity_day[:, static], sunday[:, static])
     saturday = day_kw("2024-12-21")
     for day in ("2024-12-24", "2024-12-31"):
@@ -172,3 +173,35 @@ def test_unknown_profiles_are_told_all_at_once() -> None:
     with pytest.raises(InputError, match="g4 shops and hairdressers") as error:
         StandardProfiles(Calendar("2024-01-01", "Europe/Berlin"), ["H0", "g9", "h0", "heat pump"])
     assert [problem.suggestion for problem in error.value.problems] == ["h0", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "quarter", "published_kwh"),
+    [
+        # As printed in the tables of 2025, kWh of a quarter hour for 1,000,000 kWh a year.
+        ("h25", "2025-01-04", "00:00", 22.152),
+        ("h25", "2025-01-05", "00:15", 21.985),
+        ("h25", "2025-12-03", "00:30", 17.714),
+        ("h25", "2025-07-02", "00:00", 25.976),
+    ],
+)
+def test_profiles_of_2025_are_the_published_ones(
+    name: str, day: str, quarter: str, published_kwh: float
+) -> None:
+    calendar = Calendar(f"{day}T{quarter}", "Europe/Berlin", 0.25)
+    power = StandardProfiles(calendar, [name]).power_kw(0)[0]
+    factor = dynamisation(float(date.fromisoformat(day).timetuple().tm_yday))
+    # Scaled to 1,000 kWh in this year: published years have them to half a per cent.
+    due = published_kwh * factor * 4 / 1000
+    assert power == pytest.approx(due, rel=0.006)
+    evening = Calendar(f"{day}T19:00", "Europe/Berlin", 0.25)
+    scale = StandardProfiles(evening, [name]).power_kw(0)[0] / power
+    both = StandardProfiles(evening, ["g0", name]).power_kw(0)
+    assert both[1] == pytest.approx(scale * power, rel=1e-12)
+
+
+def test_households_with_modules_draw_less_at_noon_and_with_a_battery_in_the_evening() -> None:
+    names = ("h25", "p25", "s25")
+    power = day_kw("2025-06-11", names)
+    assert power[12, 1] < power[12, 0]
+    assert power[19, 2] < power[19, 1]

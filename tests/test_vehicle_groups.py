@@ -1,9 +1,11 @@
 """Vehicles in groups: what each has, whose draws move, and that their runs pass the audit."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
@@ -13,11 +15,13 @@ from hmesh.environment.streams import Streams
 from hmesh.plugins import behaviour
 from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.results.run_reader import read_run
-from hmesh.runs.run import start_run
+from hmesh.runs.run import resume_run, start_run
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario
 from hmesh.runs.world.behaving_rows import behaving_rows
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.interrupted_runs import interrupted_run
+from tests.test_audit_tampering import edit, otherwise
 
 COMMUTERS: dict[str, Any] = {
     "name": "commuters",
@@ -51,6 +55,7 @@ TAXIS: dict[str, Any] = {
     "charging_curve": [[0.3, 1.0], [0.9, 0.05]],
 }
 GROUPS = (COMMUTERS, VANS, TAXIS)
+HABIT: dict[str, Any] = {"plug_in": {"below": 0.8, "probability": [[0.2, 1.0], [0.9, 0.4]]}}
 STRATEGIES = ["typical", "two_level", "three_level", "planner"]
 
 
@@ -338,3 +343,44 @@ def test_a_night_worker_charges_as_she_comes_home_in_the_morning(tmp_path: Path)
     assert charged[14 : full_at - 1] == [1.5] * (full_at - 15)
     assert sum(charged) == pytest.approx(room)
     assert charged[full_at:] == [0.0] * (48 - full_at)
+
+
+def test_built_in_preferences_of_groups_are_converted() -> None:
+    euro = {"currency": "EUR", "strategies": ["typical"]}
+    given = {"lam": [0.2, 0.4], "theta": 0.01}
+    own = scenario(TAXIS | given, COMMUTERS | given, **euro)
+    assert [each.key for each in own.converted_money if each.key.startswith("vehicles")] == []
+    plain = {"name": "plain", "count": 3}
+    mixed = scenario(TAXIS | given, plain, **euro)
+    keys = [each.key for each in mixed.converted_money if each.key.startswith("vehicles")]
+    assert keys == ["vehicles.lam", "vehicles.theta"]
+    taxis, others = mixed.vehicles.groups
+    assert taxis.lam == (0.2, 0.4)
+    assert others.lam == mixed.vehicles.lam
+    assert others.lam[1] < 1.0
+
+
+@pytest.mark.slow
+def test_a_run_of_groups_goes_on_as_if_never_interrupted(run: Path, tmp_path: Path) -> None:
+    each = scenario(TAXIS | HABIT, VANS, COMMUTERS, step_h=0.5)
+    start_run(each, tmp_path / "whole")
+    folder = interrupted_run(tmp_path / "part", 19, each)
+    resume_run(folder)
+    for table in ("vehicles", "departures", "hours", "fleet", "trips"):
+        name = f"{table}.parquet"
+        assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), table
+
+
+PLACES = [("fleet", c) for c in ("group", "v2g_kw", "soc_max", "wanted_kwh", "miss_weight")]
+PLACES += [("departures", c) for c in ("vehicle", "wanted_kwh", "held_kwh", "short_kwh")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("table", "column"), PLACES)
+def test_a_changed_value_is_found(run: Path, tmp_path: Path, table: str, column: str) -> None:
+    folder = shutil.copytree(run, tmp_path / "run")
+    values = pq.read_table(folder / f"{table}.parquet").column(column).to_pylist()
+    chosen = next(k for k, value in enumerate(values) if value) if any(values) else 0
+    wrong = otherwise(values[chosen], values)
+    edit(folder, table, column, lambda row, value: wrong if row == chosen else value)
+    assert not audit_run(folder).passed

@@ -1,6 +1,6 @@
 """Whether members with an elasticity use what they should at the prices of their communities."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from hmesh.runs.audits.member_energies import Energies, GroupEnergy
 from hmesh.runs.audits.reference.loads import LoadsWithElasticity
 from hmesh.runs.audits.reference.stores import Answer, Array
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit
+from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit, parts, total
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.scenarios.member_groups import Elasticity
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
@@ -94,14 +94,21 @@ class ElasticAudit(SchemeAudit):
         What the scenario settles, and the columns of hours.parquet before anything was shed.
     energies, out
         As `member_energies` and `feeders_out` give them.
+    schemes
+        The audits of the schemes whose homes use energy beside members.
     """
 
     answers = answers_beside = True
 
     def __init__(
-        self, inputs: RunInputs, hours: Columns, energies: Energies, out: NDArray[np.bool_]
+        self,
+        inputs: RunInputs,
+        hours: Columns,
+        energies: Energies,
+        out: NDArray[np.bool_],
+        schemes: Sequence[SchemeAudit] = (),
     ) -> None:
-        self.inputs, self._hours = inputs, hours
+        self.inputs, self._hours, self._schemes = inputs, hours, schemes
         self._given: dict[tuple[str, str], Elasticity] = {
             (name, group.name): group.elasticity
             for name, community in inputs.scenario.communities.items()
@@ -136,6 +143,8 @@ class ElasticAudit(SchemeAudit):
     def _of_hours(self, energies: Energies) -> NDArray[np.float64]:
         """Return what members used more than their load by hours.parquet, of their shape."""
         used = self._hours["fixed_load_kwh"]
+        if self._given:
+            used = used - total(parts(self._schemes, "fixed_load_kwh"), used)
         more = np.zeros_like(used)
         for m, name in enumerate(self.inputs.communities):
             groups = [energy for (community, _), energy in energies.items() if community == name]
@@ -245,4 +254,16 @@ class ElasticAudit(SchemeAudit):
         """Return what they used more than their load."""
         if not self.there or self._gone:
             return {}, {}
-        return {"elastic_response_kwh": self._more.sum(axis=2)}, {}
+        figures: Figures = {"elastic_response_kwh": self._more.sum(axis=2)}
+        if self.known:
+            figures["elastic_response_worth"] = self._worth()
+        return figures, {}
+
+    def _worth(self) -> NDArray[np.float64]:
+        """Return what it was worth to all, shape (steps, strategies) [money]."""
+        worth = np.zeros(self._more.shape[:2])
+        for step in range(len(worth)):
+            price = self._hours["community_price"][step][:, self._where]
+            of_each = np.where(np.isnan(price), 0.0, self._loads(step).worth(price))
+            worth[step, self._answered] = of_each.sum(axis=1)[self._answered]
+        return worth

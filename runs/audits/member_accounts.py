@@ -89,7 +89,9 @@ def vehicle_bills(run: Run, inputs: RunInputs, count: int) -> dict[str, MemberBi
     if recorded == "none" or (isinstance(recorded, int) and recorded < count):
         return "not every vehicle is recorded"
     rows = run.table("vehicles", ["strategy", "vehicle", "energy_kwh", "price"])
-    shape = (len(inputs.strategies), count)
+    # Those of prosumers follow, who have accounts of their own.
+    shape = (len(inputs.strategies), inputs.scenario.section("vehicles").count)
+    shape = (shape[0], max(shape[1], count))
     sums = {name: np.zeros(shape) for name in ("bought_kwh", "sold_kwh", "paid", "received")}
     for batch in rows.to_batches():
         strategies = {name: s for s, name in enumerate(inputs.strategies)}
@@ -103,4 +105,5 @@ def vehicle_bills(run: Run, inputs: RunInputs, count: int) -> dict[str, MemberBi
             side = np.where(sign * energy > 0, sign * energy, 0.0)
             np.add.at(sums[flow], (s, vehicle), side)
             np.add.at(sums[money], (s, vehicle), side * price)
-    return {"vehicles": MemberBills(sums, None)}
+    own = {name: values[:, :count] for name, values in sums.items()}
+    return {"vehicles": MemberBills(own, None)}

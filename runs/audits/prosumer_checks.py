@@ -58,8 +58,9 @@ class _Group:
             return np.empty(0, dtype=np.intp)
         whom = f"{self.community}/{self.members.name} {key}"
         draws = Streams(seed).generator("what prosumers own", whom).random(self.members.count)
-        share = self.members.owns[key]["share"]
-        return np.array([k for k in self.all if draws[k - self.first] < share], dtype=np.intp)
+        share, each = (self.members.owns[key].get(name, 1) for name in ("share", "each"))
+        own = [k for k in self.all.tolist() if draws[k - self.first] < share]
+        return np.array([k for k in own for _ in range(each)], dtype=np.intp)
 
 
 class ProsumerAudit(SchemeAudit):
@@ -114,28 +115,38 @@ class ProsumerAudit(SchemeAudit):
 
     @cached_property
     def parts(self) -> dict[str, MemberFlows | str]:
-        """What the parts of each kind trade, of shape (steps, strategies, prosumers).
-
-        A prosumer without such a part trades nothing. Text says why it is not known.
-        """
+        """What the parts of each kind trade, a column for each part; text says why not known."""
         found: dict[str, MemberFlows | str] = {HOUSEHOLDS: self._households()}
         for _, kind, audit in self._owned_schemes():
-            held = [audit.member_flows(group.members.name) for group, _ in self.owning[kind]]
-            unknown = [each for each in held if isinstance(each, str)]
-            found[kind] = unknown[0] if unknown else self._placed(kind, held)
+            flows: list[MemberFlows] = []
+            for group, _ in self.owning[kind]:
+                each = audit.member_flows(group.members.name)
+                if isinstance(each, str):
+                    found[kind] = each
+                    break
+                flows.append(each)
+            else:
+                found[kind] = self._joined(flows)
         return found
 
-    def _placed(self, kind: str, held: Sequence[MemberFlows | str]) -> MemberFlows:
-        """Return the parts of all groups where their owners are, several of one added up."""
-        shape = (self.inputs.steps, len(self.inputs.strategies), len(self))
-        columns = {name: np.zeros(shape) for name in FLOWS}
-        place = np.full(shape, -1)
-        for (_, own), flows in zip(self.owning[kind], held, strict=True):
-            assert not isinstance(flows, str)
-            for name, column in columns.items():
-                column[:, :, own] = getattr(flows, name)
-            place[:, :, own] = flows.place
-        return MemberFlows(**columns, place=place)
+    def who(self, kind: str) -> NDArray[np.intp]:
+        """Return the prosumer of each part of a kind."""
+        return np.concatenate([own for _, own in self.owning[kind]])
+
+    def _joined(self, held: Sequence[MemberFlows]) -> MemberFlows:
+        """Return the parts of several groups side by side."""
+        columns = {
+            name: np.concatenate([getattr(flows, name) for flows in held], axis=2) for name in FLOWS
+        }
+        places = [np.broadcast_to(flows.place, flows.paid.shape) for flows in held]
+        return MemberFlows(**columns, place=np.concatenate(places, axis=2))
+
+    def _of_each(self, kind: str, values: Values) -> Values:
+        """Return a quantity of parts added up by prosumer, shape (steps, strategies, prosumers)."""
+        added = np.zeros((*values.shape[:2], len(self)))
+        for k, prosumer in enumerate(self.who(kind).tolist()):
+            added[:, :, prosumer] += values[:, :, k]
+        return added
 
     def _households(self) -> MemberFlows | str:
         """Return what each buys for its own load, and sells of its own photovoltaics."""
@@ -197,9 +208,10 @@ class ProsumerAudit(SchemeAudit):
         places = [np.full(group.members.count, group.place) for group in self.groups]
         return np.concatenate(places)
 
-    def _at_home(self, flows: MemberFlows) -> Values:
-        """Return what parts draw at home, less what they deliver [kWh]."""
-        return np.where(flows.place == self._home(), flows.bought_kwh - flows.sold_kwh, 0.0)
+    def _at_home(self, kind: str, flows: MemberFlows) -> Values:
+        """Return what parts of a kind draw at home, less what they deliver, by prosumer [kWh]."""
+        here = flows.place == self._home()[self.who(kind)]
+        return self._of_each(kind, np.where(here, flows.bought_kwh - flows.sold_kwh, 0.0))
 
     def payments(self) -> Sequence[Payments]:
         """Return what prosumers pay for their parts, community by community."""
@@ -225,7 +237,8 @@ class ProsumerAudit(SchemeAudit):
     @property
     def _moving(self) -> set[str]:
         """The kinds whose members move between communities."""
-        return {kind for kind in self.parts if kind == "vehicles"}
+        parts = (each.prosumer_part for each in prosumer_parts().values())
+        return {part.kind for part in parts if part is not None and part.moves}
 
     def _of_ledger(self, kind: str) -> tuple[Values, NDArray[np.bool_]]:
         """Return what the ledger itself says that was paid for parts of a kind, and where."""
@@ -278,9 +291,8 @@ class ProsumerAudit(SchemeAudit):
                 tally.tell(f"{kind} left out: {flows}")
                 continue
             label = self.inputs.places.label(f"{kind} of prosumer")
-            due = {name: getattr(flows, name) for name in FLOWS} | {
-                "home_kwh": self._at_home(flows)
-            }
+            due = {name: self._of_each(kind, getattr(flows, name)) for name in FLOWS}
+            due["home_kwh"] = self._at_home(kind, flows)
             for name, values in due.items():
                 tally.add(relative(parts[name][..., k], values[:, :, :recorded]), label)
         return tally.check()
@@ -311,21 +323,29 @@ class ProsumerAudit(SchemeAudit):
         least, most = drawn
         give, take = np.zeros((2, *least.shape))
         for who, due in held:
-            for k, prosumer in enumerate(who):
-                give[:, :, prosumer] += due.give[:, :, k]
-                take[:, :, prosumer] += due.take[:, :, k]
+            home = self._stands_at_home(who, due)
+            for k, prosumer in enumerate(who.tolist()):
+                give[:, :, prosumer] += np.where(home, due.give, 0.0)[:, :, k]
+                take[:, :, prosumer] += np.where(home, due.take, 0.0)[:, :, k]
         up = _part(np.maximum(self.limit_kwh - most, 0.0), take)
         down = _part(np.maximum(self.limit_kwh + least, 0.0), give)
         for who, due in held:
             label = self.inputs.places.label([f"store of prosumer {p}" for p in who])
-            tally.add(relative(due.upper_kwh, due.take * up[:, :, who]), label)
-            tally.add(relative(due.lower_kwh, -due.give * down[:, :, who]), label)
+            home = self._stands_at_home(who, due)
+            more, less = (np.where(home, part[:, :, who], 1.0) for part in (up, down))
+            tally.add(relative(due.upper_kwh, due.take * more), label)
+            tally.add(relative(due.lower_kwh, -due.give * less), label)
         # Whatever is above a limit was there before any store answered.
         label = self.inputs.places.label("prosumer")
         over = np.maximum(self.connection_kwh - np.maximum(self.limit_kwh, most), 0.0)
         under = np.maximum(np.minimum(-self.limit_kwh, least) - self.connection_kwh, 0.0)
         tally.add((over + under) / np.maximum(np.abs(self.connection_kwh), 1.0), label)
         return tally.check()
+
+    def _stands_at_home(self, who: NDArray[np.intp], due: AnswersDue) -> NDArray[np.bool_]:
+        """Return where each store is behind the connection of its prosumer."""
+        home = np.ones(due.take.shape, dtype=np.bool_)
+        return home if due.place is None else due.place == self._home()[who]
 
     def _committed(self) -> tuple[Values, Values] | str:
         """Return what each draws at least and at most beside its stores [kWh], or why not known."""
@@ -351,8 +371,9 @@ class ProsumerAudit(SchemeAudit):
                 drawn = audit.committed_kwh(group.members.name)
                 if isinstance(drawn, str):
                     return drawn
-                least[:, :, own] += drawn
-                most[:, :, own] += drawn
+                for k, prosumer in enumerate(own.tolist()):
+                    least[:, :, prosumer] += drawn[:, :, k]
+                    most[:, :, prosumer] += drawn[:, :, k]
         return least, most
 
     def _answers_due(self) -> list[tuple[NDArray[np.intp], AnswersDue]] | str:
@@ -379,7 +400,8 @@ class ProsumerAudit(SchemeAudit):
     def connection_kwh(self) -> Values:
         """What passes each connection, shape (steps, strategies, prosumers) [kWh]."""
         shape = (self.inputs.steps, len(self.inputs.strategies), len(self))
-        return sum((self._at_home(flows) for flows in self._known().values()), np.zeros(shape))
+        parts = (self._at_home(kind, flows) for kind, flows in self._known().items())
+        return sum(parts, np.zeros(shape))
 
     @cached_property
     def limit_kwh(self) -> Values:
@@ -412,9 +434,13 @@ class ProsumerAudit(SchemeAudit):
             return {}
         if self.unknown:
             return self.unknown
-        known = self._known().values()
         columns = {
-            name: np.asarray(sum(getattr(flows, name).sum(axis=0) for flows in known))
+            name: np.asarray(
+                sum(
+                    self._of_each(kind, getattr(flows, name)).sum(axis=0)
+                    for kind, flows in self._known().items()
+                )
+            )
             for name in FLOWS
         }
         return {"prosumers": MemberBills(columns, self._home())}

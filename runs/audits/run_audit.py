@@ -32,6 +32,7 @@ from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
 
 ROWS_AT_ONCE = 2**18
@@ -132,12 +133,22 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     energies, out = member_energies(inputs), feeders_out(inputs)
     hours, limits = read_hours(run, inputs), read_limits(run, inputs)
     shed = None if limits is None else limits["shed_kwh"]
-    decided = before_shedding(hours, shed)
-    elastic = ElasticAudit(inputs, decided, energies, out)
-    decided = decided | elastic.hours()
-    in_order: list[SchemeAudit] = [
-        scheme(name).part("audit")(run, inputs, decided) for name in inputs.scenario.schemes
-    ]
+    decided = dict(before_shedding(hours, shed))
+    names = inputs.scenario.schemes
+    # What homes use is known before anybody else acts, and stands beside members' loads.
+    homes = [name for name in names if scheme(name).phase is Phase.HOMES]
+    by_name: dict[str, SchemeAudit] = {
+        name: scheme(name).part("audit")(run, inputs, decided) for name in homes
+    }
+    elastic = ElasticAudit(inputs, decided, energies, out, list(by_name.values()))
+    # Those who act before prices are set are to find what members meter then.
+    decided.update(elastic.hours())
+    by_name |= {
+        name: scheme(name).part("audit")(run, inputs, decided)
+        for name in names
+        if name not in homes
+    }
+    in_order = [by_name[name] for name in names]
     schemes = sorted(in_order, key=lambda each: not each.step_by_step)
     local = (
         LocalExchangeAudit(run, inputs, hours, energies) if inputs.scenario.local_exchange else None
@@ -152,7 +163,6 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         each.grid = audited
         each.unlimited_price = None if limits is None else limits["unlimited_price"]
         each.beside = [other for other in everybody if other.answers_beside and other is not each]
-    by_name = dict(zip(inputs.scenario.schemes, in_order, strict=True))
     prosumers = ProsumerAudit(run, inputs, decided, energies, by_name)
     yield from check_roads(run, inputs)
     yield from check_hours(inputs, hours, energies, out, everybody, shed)

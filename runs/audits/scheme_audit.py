@@ -116,6 +116,8 @@ class AnswersDue:
         What each could deliver and draw, if no connection had a limit [kWh].
     lower_kwh, upper_kwh : array, shape (steps, strategies, stores)
         Within which bounds it answered by the table [kWh].
+    place : array of int, shape (steps, strategies, stores), or None
+        Community in which each is, -1 for none; None where none ever moves.
     """
 
     member: NDArray[np.intp]
@@ -123,6 +125,7 @@ class AnswersDue:
     take: NDArray[np.float64]
     lower_kwh: NDArray[np.float64]
     upper_kwh: NDArray[np.float64]
+    place: NDArray[np.intp] | None = None
 
 
 NO_ANSWERS = ""

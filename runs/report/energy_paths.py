@@ -36,7 +36,7 @@ class EnergyPaths:
     exchanged_kwh : array, shape (strategies, steps of the window, groups, communities)
         Exchange at the plugs by group of vehicles, > 0 charging [kWh].
     groups : list of str
-        Names of those groups, after their day plans or where they were first.
+        Names of those groups, as the scenario names them or after their day plans.
     """
 
     delivered_kwh: NDArray[np.float64]
@@ -69,9 +69,7 @@ class _Tracing:
         fleet = data.run.table("fleet")
         self.capacity_kwh = fleet.column("capacity_kwh").to_numpy()
         self.kwh_per_km = fleet.column("consumption_kwh_per_km").to_numpy()
-        settings = data.scenario["vehicles"]
-        self.charging = float(settings["charge_efficiency"])
-        self.discharging = float(settings["discharge_efficiency"])
+        self.charging, self.discharging = _efficiencies(data, fleet)
         self.groups, self.group = _groups(data, fleet)
         s, c, origins = self.strategies, self.places, self.places + 1
         self.shares = np.zeros((s, data.recorded, origins))
@@ -101,7 +99,7 @@ class _Tracing:
         new = parked & (self.first_place[there] < 0)
         self.first_place[there[new]] = where[new]
         stored = values["soc"] * self.capacity_kwh[there]
-        added = np.maximum(energy, 0.0) * self.charging
+        added = np.maximum(energy, 0.0) * self.charging[there]
         given = np.maximum(-energy, 0.0)
         used = np.maximum(
             values["driven_km"] * self.kwh_per_km[there] - values["unmet_kwh"], 0.0
@@ -117,7 +115,7 @@ class _Tracing:
             self.carried[s, at] = self._brought(there, where, shares[:, -1] * given, delivered)
             np.add.at(self.exchanged[s, at], (self.group[there], where), energy)
         self.shares[s, there] = shares_after_charging(shares, stored, added, where)
-        self.stored_kwh[s, there] = stored + added - given / self.discharging - used
+        self.stored_kwh[s, there] = stored + added - given / self.discharging[there] - used
 
     def _brought(
         self,
@@ -142,9 +140,19 @@ class _Tracing:
         )  # fmt: skip
 
 
+def _efficiencies(data: RunData, fleet: Any) -> list[NDArray[np.float64]]:
+    """Return the efficiencies of charging and discharging of each vehicle."""
+    names = ("charge_efficiency", "discharge_efficiency")
+    if set(names) <= set(fleet.column_names):
+        return [fleet.column(name).to_numpy() for name in names]
+    # Runs of earlier versions have vehicles that are alike.
+    return [np.full(data.recorded, float(data.scenario["vehicles"][name])) for name in names]
+
+
 def _groups(data: RunData, fleet: Any) -> tuple[list[str], NDArray[np.intp]]:
-    """Return the names of few groups of vehicles, and the group of each."""
-    plans = fleet.column("day_plan").to_pylist()
+    """Return the names of few groups of vehicles, and the group of each: as named, or by plan."""
+    named = data.scenario["vehicles"].get("groups")
+    plans = fleet.column("group" if named else "day_plan").to_pylist()
     names = list(dict.fromkeys(plans))
     if len(names) > MOST_GROUPS:
         return ["all vehicles"], np.zeros(len(plans), dtype=np.intp)

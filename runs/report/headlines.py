@@ -9,14 +9,29 @@ from hmesh.runs.pictures.figure_layout import change, power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.scheme_headlines import of_schemes
 from hmesh.runs.report.sentence import Figure, Sentence, Totals, energy, money
-from hmesh.runs.strategy_names import capital, strategy_name
+from hmesh.runs.strategy_names import capital, schemes_of, strategy_name
+
+# With more strategies than this, little is said of those between the first and the last.
+MOST_IN_FULL = 4
+
+
+def in_full(data: RunData) -> tuple[str, ...]:
+    """Return the strategies of which everything is said: all, or of many the first and the last."""
+    names = tuple(data.strategies)
+    return names if len(names) <= MOST_IN_FULL else (names[0], names[-1])
 
 
 def headline(data: RunData, strategy: str) -> Sentence:
-    """Return what a strategy came to: the load, the schemes that take part, money, lines."""
+    """Return what a strategy came to: the load, the schemes that take part, money, lines.
+
+    Of many strategies those between the first and the last have the load and their own schemes.
+    """
     totals: Totals = data.summary[strategy]
     first = data.strategies[0]
     drawn = anything(totals["peak_kw"])
+    if strategy not in in_full(data):
+        own = of_schemes(totals, data.currency, data.summary[first], schemes_of(strategy))
+        return (*(_of_load(data, strategy, totals) if drawn else ()), *own)
     return (
         *(_of_load(data, strategy, totals) if drawn else ()),
         *of_schemes(totals, data.currency, None if strategy == first else data.summary[first]),

@@ -1,21 +1,39 @@
 """The parts of the page that are words and tables, which need no script to be read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from hmesh.runs.audits.audit_report import AuditReport
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.report.headlines import headline
+from hmesh.runs.report.headlines import headline, in_full
 from hmesh.runs.report.sentence import Figure
 from hmesh.runs.run_summary import notes, summary_table
 from hmesh.runs.strategy_names import strategy_label
 
+# More remarks than this are folded.
+MOST_REMARKS = 6
+# Rows of the system as a whole, which come first where there are many strategies.
+_FIRST = (
+    "peak", "generation cost", "aggregators' profit", "utility's profit", "overloads",
+    "congestion rent", "welfare", "price of anarchy",
+)  # fmt: skip
+
 
 def headlines(data: RunData) -> str:
-    """Return a sentence or two for each strategy."""
+    """Return a sentence or two for each strategy; of many, those in between are folded."""
+    full = in_full(data)
+    others = [name for name in data.strategies if name not in full]
+    shown = _headlines(data, full)
+    if not others:
+        return shown
+    summary = f"What the {len(others)} strategies in between change"
+    return f"{shown}<details><summary>{summary}</summary>{_headlines(data, others)}</details>"
+
+
+def _headlines(data: RunData, strategies: Sequence[str]) -> str:
     items = []
-    for strategy in data.strategies:
+    for strategy in strategies:
         told = "".join(
             _figure(strategy, part) if isinstance(part, Figure) else escape(part)
             for part in headline(data, strategy)
@@ -31,11 +49,17 @@ def remarks(data: RunData, thinned: Sequence[str]) -> str:
     if not told:
         return first
     items = "".join(f"<li>{escape(line)}</li>" for line in told)
-    return f"{first}<details open><summary>What to know of it</summary><ul>{items}</ul></details>"
+    is_open = " open" if len(told) <= MOST_REMARKS else ""
+    count = "" if is_open else f": {len(told)} remarks"
+    head = f"<details{is_open}><summary>What to know of it{count}</summary>"
+    return f"{first}{head}<ul>{items}</ul></details>"
 
 
 def comparison(runs: Sequence[tuple[str, RunData]]) -> str:
     """Return the figures of all runs side by side, a column for each strategy of each.
+
+    Of many strategies the figures of all schemes are folded, those that differ before those that
+    do not.
 
     Parameters
     ----------
@@ -57,17 +81,35 @@ def comparison(runs: Sequence[tuple[str, RunData]]) -> str:
         for _, data in runs
         for name in data.strategies
     )
-    body = "".join(
-        f"<tr>{row_head(label)}"
+    body = {
+        label: f"<tr>{row_head(label)}"
         + "".join(
             "".join(cells) if cells else "<td>-</td>" * len(data.strategies)
             for cells, (_, data) in zip(held, runs, strict=True)
         )
         + "</tr>"
         for label, held in rows.items()
-    )
+    }
     head += f"<tr><td></td>{strategies}</tr>"
-    return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+    if all(len(in_full(data)) == len(data.strategies) for _, data in runs):
+        return _table(head, body.values())
+    same = {label for label, held in rows.items() if all(len(set(cells)) <= 1 for cells in held)}
+    first = [label for label in body if label.strip().startswith(_FIRST)]
+    schemes = [label for label in body if label not in first and label not in same]
+    folded = [label for label in body if label not in first and label in same]
+    return _table(head, (body[label] for label in first)) + "".join(
+        f"<details><summary>{title}: {len(labels)} rows</summary>"
+        f"{_table(head, (body[label] for label in labels))}</details>"
+        for title, labels in (
+            ("Figures of single schemes", schemes),
+            ("The same under every strategy", folded),
+        )
+        if labels
+    )
+
+
+def _table(head: str, rows: Iterable[str]) -> str:
+    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def row_head(label: str) -> str:

@@ -1,5 +1,7 @@
 """What the schemes of a run came to under a strategy, in a sentence or two each."""
 
+from collections.abc import Collection
+
 from hmesh.runs.report.sentence import Sentence, Totals
 from hmesh.runs.schemes.registry import schemes
 
@@ -7,7 +9,12 @@ from hmesh.runs.schemes.registry import schemes
 NOTICEABLE = 0.01
 
 
-def of_schemes(totals: Totals, currency: str, first: Totals | None = None) -> Sentence:
+def of_schemes(
+    totals: Totals,
+    currency: str,
+    first: Totals | None = None,
+    only: Collection[str] | None = None,
+) -> Sentence:
     """Return what the schemes whose figures are among the totals came to.
 
     Parameters
@@ -18,10 +25,12 @@ def of_schemes(totals: Totals, currency: str, first: Totals | None = None) -> Se
         The currency of the run.
     first
         What the first strategy came to; schemes that hardly differ from it are left out.
+    only
+        The schemes of which something is said; all unless given.
     """
     told: Sentence = ()
-    for each in schemes().values():
-        if each.figure not in totals:
+    for name, each in schemes().items():
+        if each.figure not in totals or (only is not None and name not in only):
             continue
         sentence = each.part("sentence")
         said = sentence(totals, currency)

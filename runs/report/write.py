@@ -15,19 +15,18 @@ from hmesh.runs.pictures.plugin_pictures import embedded
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
 from hmesh.runs.report.gains_chart import gains
+from hmesh.runs.report.headlines import in_full
 from hmesh.runs.report.map_selection import thinning, window_of
 from hmesh.runs.report.packing import Packer
 from hmesh.runs.report.payload import payload
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.results.unfinished_run import read_any_run
 
-# Strategies whose table has room beside what is said of them.
-MOST_BESIDE_SENTENCES = 4
 MOST_RUNS = 6
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = (
     "unpack.js", "time.js", "clock.js", "colours.js", "frame.js", "hand.js", "flows.js", "map.js",
-    "charts.js", "grid.js", "tables.js", "main.js",
+    "charts.js", "grid.js", "tables.js", "tabs.js", "main.js",
 )  # fmt: skip
 
 
@@ -78,7 +77,7 @@ def write_report(
         packed.append(packer.pack(payload(data, name, window, share)))
         blocks.append(_block(name, data, thinned, report, why_not))
         told += [*thinned, f"{name}: {report.verdict if report else why_not}"]
-    few = len(datas[0].strategies) <= MOST_BESIDE_SENTENCES
+    few = len(in_full(datas[0])) == len(datas[0].strategies)
     page = Template(_text("page.html")).substitute(
         title=escape(" and ".join(dict.fromkeys(names))),
         description=escape(_description(datas)),

@@ -290,7 +290,11 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         accounts=scenario.record.accounts == "all",
         prosumers=scenario.prosumers_there,
     )
-    asked = (table for name in scenario.schemes for table in scenario.section(name).asked_tables)
+    asked = (
+        table
+        for name in scenario.schemes
+        for table in scenario.section(name).tables_asked(scenario)
+    )
     return (*there, *asked)
 
 

@@ -99,3 +99,12 @@ def statements(scenario: "Scenario") -> dict[str, Any]:
 
 def _runs_beside(directory: Path) -> Iterator[str]:
     return (path.parent.name for path in directory.parent.glob("*/run.json"))
+
+
+def next_folder(parent: Path, name: str) -> Path:
+    """Return a folder of its own for another run of a scenario."""
+    taken = {path.name for path in parent.glob(f"{name}-*")}
+    number = 1
+    while f"{name}-{number}" in taken:
+        number += 1
+    return parent / f"{name}-{number}"

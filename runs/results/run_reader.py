@@ -16,6 +16,8 @@ from hmesh.runs.results.run_folder import RunFolder, read_folder
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from hmesh.runs.results.hours_of_run import HoursOfRun
+
 _POSIX = hasattr(os, "sysconf")
 _BYTES_PER_VALUE = 8
 _OTHER = "is not what the run wrote: its digest differs"
@@ -119,6 +121,13 @@ class Run(RunFolder):
                 problems.append(Problem(place, f"holds {there}", allowed))
         if problems:
             raise InputError(problems)
+
+    @property
+    def hours(self) -> "HoursOfRun":
+        """The numbers of hours.parquet by time, strategy and community."""
+        from hmesh.runs.results.hours_of_run import HoursOfRun
+
+        return HoursOfRun(self)
 
     def check_files(self) -> None:
         """Compare every file of a finished run with the digest told in run.json.

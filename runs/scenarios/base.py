@@ -54,6 +54,16 @@ class SchemeSection(Section):
         """Return the section of a scenario that leaves it out; None where it then has none."""
         return None
 
+    def with_owned(self, groups: tuple[Any, ...]) -> Self:
+        """Return the section with groups that prosumers own after its own."""
+        own: tuple[Any, ...] = getattr(self, "groups", ())
+        return self.model_copy(update={"groups": (*own, *groups)})
+
+    def without_owned(self, given: int) -> Self:
+        """Return the section as it was given, of whose groups the first ones are its own."""
+        own: tuple[Any, ...] = getattr(self, "groups", ())
+        return self.model_copy(update={"groups": own[:given]})
+
     @classmethod
     def agree(cls, section: Any, info: ValidationInfo) -> Any:
         """Return the section, or None, once it is found to agree with the sections before it."""
@@ -91,6 +101,10 @@ class SchemeSection(Section):
     def asked_tables(self) -> tuple[str, ...]:
         """Tables on request of its scheme that a run with it fills."""
         return ()
+
+    def tables_asked(self, scenario: Any) -> tuple[str, ...]:
+        """Return those, and those that other sections of the scenario ask for."""
+        return self.asked_tables
 
     @property
     def files(self) -> list[str]:
@@ -278,9 +292,11 @@ def misplaced_groups(groups: Iterable[Any], info: ValidationInfo) -> list[Proble
     }
     for scheme, section in info.data.items():
         for other in getattr(section, "groups", ()):
-            told = f"a group of {scheme} in {other.community} is called {other.name!r} too"
-            if (other.community, other.name) not in prosumers:
-                taken.setdefault((other.community, other.name), told)
+            # Groups of vehicles live nowhere.
+            where = getattr(other, "community", None)
+            told = f"a group of {scheme} in {where} is called {other.name!r} too"
+            if where is not None and (where, other.name) not in prosumers:
+                taken.setdefault((where, other.name), told)
     problems = []
     for g, group in enumerate(groups):
         if group.community not in communities:

@@ -13,7 +13,7 @@ from hmesh.runs.strategy_names import (
     STRATEGIES_OF_ALL,
     default_strategies,
     pricing_of,
-    scheme_of,
+    schemes_of,
     strategy_within,
 )
 
@@ -74,7 +74,7 @@ def _own(strategy: str) -> bool:
     # A strategy that is no built-in one may do anything.
     if pricing_of(strategy) == OWN_RULE:
         return True
-    return scheme_of(strategy) is None and strategy not in STRATEGIES_OF_ALL
+    return not schemes_of(strategy) and strategy not in STRATEGIES_OF_ALL
 
 
 def content_of(part: Any) -> Mapping[str, Any]:

@@ -15,9 +15,10 @@ from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.schemes.descriptor import SchemeDescriptor
 from hmesh.runs.schemes.registry import prosumer_parts, schemes
 
-SHARE = "share"
-# What the members say of a group, so that its part of them does not.
-_OF_MEMBERS = ("name", "community", "count")
+SHARE, EACH = "share", "each"
+MOST_EACH = 10
+# In the context of a validation: that a scenario was written with everything filled in.
+RESOLVED = "resolved"
 
 
 def checked_parts(owns: Mapping[str, Any], info: ValidationInfo) -> dict[str, Any]:
@@ -62,37 +63,45 @@ def _checked(scheme: SchemeDescriptor, given: Mapping[str, Any], context: Any) -
     part = scheme.prosumer_part
     assert part is not None
     model: type[BaseModel] = scheme.found("prosumer_part", part.group)
-    hidden = {*_OF_MEMBERS, *part.fixed}
-    allowed = [SHARE, *(name for name in model.model_fields if name not in hidden)]
+    # What the members say of a group, its part of them does not.
+    hidden = {"name", "count", part.place, *part.fixed}
+    own = [SHARE, EACH] if part.several else [SHARE]
+    allowed = [*own, *(name for name in model.model_fields if name not in hidden)]
     problems = [
         Problem(name, f"there is no key {name!r}", ", ".join(allowed), nearest(name, allowed))
         for name in given
         if name not in allowed
     ]
-    share = given.get(SHARE, 1.0)
+    share, each = given.get(SHARE, 1.0), given.get(EACH, 1)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        problems.append(
-            Problem(SHARE, f"{share!r} is not allowed", "above 0, to 1; share that own one [1]")
-        )
+        message = f"{share!r} is not allowed"
+        problems.append(Problem(SHARE, message, "above 0, to 1; share that own one [1]"))
+    if isinstance(each, bool) or not isinstance(each, int) or not 1 <= each <= MOST_EACH:
+        allowed_each = f"a whole number from 1 to {MOST_EACH}; how many each of these has"
+        problems.append(Problem(EACH, f"{each!r} is not allowed", allowed_each))
     if problems:
         raise InputError(problems)
-    rest = {name: value for name, value in given.items() if name != SHARE}
-    group = _group(scheme, {**rest, **_members("prosumers", "", 1)}, context)
-    filled = group.model_dump(mode="json", exclude=hidden)
-    return {SHARE: float(share), **filled}
+    rest = {name: value for name, value in given.items() if name not in own}
+    group = _group(scheme, rest, "prosumers", "", 1, context)
+    filled = group.model_dump(mode="json", exclude=hidden, exclude_unset=part.inherits)
+    return {SHARE: float(share), **({EACH: each} if part.several else {}), **filled}
 
 
-def _members(name: str, community: str, count: int) -> dict[str, Any]:
-    return dict(zip(_OF_MEMBERS, (name, community, count), strict=True))
-
-
-def _group(scheme: SchemeDescriptor, given: Mapping[str, Any], context: Any) -> BaseModel:
+def _group(
+    scheme: SchemeDescriptor,
+    given: Mapping[str, Any],
+    name: str,
+    community: str,
+    count: int,
+    context: Any,
+) -> BaseModel:
     """Return the group of a scheme that a part of prosumers is."""
     part = scheme.prosumer_part
     assert part is not None
     model: type[BaseModel] = scheme.found("prosumer_part", part.group)
+    of_members = {"name": name, part.place: community, "count": count}
     try:
-        group = model.model_validate({**part.fixed, **given}, context=context)
+        group = model.model_validate({**part.fixed, **given, **of_members}, context=context)
     except ValidationError as error:
         raise InputError(problems_of(error, model, ".".join)) from None
     if uncounted := getattr(group, "uncounted", ""):
@@ -101,7 +110,7 @@ def _group(scheme: SchemeDescriptor, given: Mapping[str, Any], context: Any) -> 
 
 
 def owners(seed: int, community: str, members: Any, key: str) -> NDArray[np.intp]:
-    """Return which of some prosumers own a part, ascending.
+    """Return which of some prosumers own a part, ascending, one of several as often as it has.
 
     Each owns it with the probability of its share, by a draw of its own, so that further prosumers
     leave what the first ones own as it was.
@@ -119,7 +128,8 @@ def owners(seed: int, community: str, members: Any, key: str) -> NDArray[np.intp
     """
     whom = f"{community}/{members.name} {key}"
     draw = Streams(seed).generator("what prosumers own", whom).random(members.count)
-    return np.flatnonzero(draw < members.owns[key][SHARE])
+    owning = np.flatnonzero(draw < members.owns[key][SHARE])
+    return np.repeat(owning, members.owns[key].get(EACH, 1))
 
 
 def prosumers_of(communities: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -158,9 +168,8 @@ def owned_groups(scheme: SchemeDescriptor, info: ValidationInfo) -> list[Any]:
         if part.key in members.owns:
             count = len(owners(seed, community, members, part.key))
             if count:
-                rest = {k: v for k, v in members.owns[part.key].items() if k != SHARE}
-                rest |= _members(members.name, community, count)
-                found.append(_group(scheme, rest, info.context))
+                rest = {k: v for k, v in members.owns[part.key].items() if k not in (SHARE, EACH)}
+                found.append(_group(scheme, rest, members.name, community, count, info.context))
     return found
 
 
@@ -183,19 +192,21 @@ def with_owned(scheme: SchemeDescriptor) -> Callable[[Any, ValidationInfo], Any]
                 f"is missing, and prosumers of {min(names)[0]} own a {part.key}",
                 allowed=f"a section {scheme.name}, with `groups: []` where nobody else has any",
             )
+        if (info.context or {}).get(RESOLVED):
+            # What they own is among the groups already, and is made again.
+            section = section.without_owned(given_groups(scheme.name, section, communities))
         problems = [
             Problem(
                 f"groups.{g}.name",
-                f"prosumers of {group.community} are called {group.name!r}",
+                f"prosumers of {getattr(group, part.place)} are called {group.name!r}",
                 "a name of its own",
             )
             for g, group in enumerate(section.groups)
-            if (group.community, group.name) in names
+            if (getattr(group, part.place), group.name) in names
         ]
         if problems:
             raise InputError(problems)
-        owned = tuple(owned_groups(scheme, info))
-        return section.model_copy(update={"groups": (*section.groups, *owned)})
+        return section.with_owned(tuple(owned_groups(scheme, info)))
 
     return add
 
@@ -206,4 +217,4 @@ def given_groups(scheme: str, section: Any, communities: Mapping[str, Any]) -> i
     if part is None:
         return len(section.groups)
     owned = {(name, each.name) for name, each in prosumers_of(communities)}
-    return sum((group.community, group.name) not in owned for group in section.groups)
+    return sum((getattr(group, part.place), group.name) not in owned for group in section.groups)

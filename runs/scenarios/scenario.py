@@ -37,7 +37,7 @@ from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, gr
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
-from hmesh.runs.scenarios.prosumer_parts import given_groups, prosumers_of
+from hmesh.runs.scenarios.prosumer_parts import RESOLVED, prosumers_of
 from hmesh.runs.scenarios.scenario_files import (
     content_of,
     find_scenario,
@@ -311,10 +311,6 @@ class Scenario(Section):
         """
         resolved = self.model_dump(mode="json")
         del resolved["plugins"]
-        for name, section in self.sections.items():
-            if schemes()[name].prosumer_part is not None:
-                # The members say what prosumers own.
-                del resolved[name]["groups"][given_groups(name, section, self.communities) :]
         if not self.behaviours:
             del resolved["behaviours"]
         if not self.expects_prices:
@@ -354,7 +350,7 @@ class Scenario(Section):
         given["plugins"] = tuple(recorded)
         for section, before in _BEFORE_THESE_KEYS.items():
             given[section] = before | given.get(section, {})
-        context = {"folder": Path(files.get("folder", ""))}
+        context = {"folder": Path(files.get("folder", "")), RESOLVED: True}
         try:
             scenario = cls.model_validate(given, context=context)
         except ValidationError as error:

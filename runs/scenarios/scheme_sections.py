@@ -3,15 +3,24 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.fields import FieldInfo
 
+from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.plugins.registered import REGISTER
 from hmesh.runs.scenarios.prosumer_parts import with_owned
 from hmesh.runs.scenarios.section_consistency import there_if_compared
 from hmesh.runs.schemes.descriptor import SchemeDescriptor
 from hmesh.runs.schemes.registry import sections_first
-from hmesh.runs.strategy_names import STRATEGIES, default_strategies
+from hmesh.runs.strategy_names import (
+    JOINT,
+    STRATEGIES,
+    default_strategies,
+    is_joint,
+    joint,
+    parts_of,
+    scheme_of,
+)
 
 # Sections of schemes stand before this field of a scenario.
 _BEFORE = "location"
@@ -45,12 +54,52 @@ def always_there() -> str:
 def _strategies_field(description: str) -> FieldInfo:
     # What is allowed is known only now, and so no type that a checker could read.
     named: Any = tuple[Literal[*STRATEGIES], ...]  # type: ignore[valid-type]
-    strategies: Any = Annotated[named, Field(strict=False)]
+    strategies: Any = Annotated[named, Field(strict=False), WrapValidator(_with_joint)]
     hint = f"one of your own: {REGISTER.format(decorator='strategy')}"
     given: Any = Field(
         default=default_strategies(), description=description, json_schema_extra={"hint": hint}
     )
     return FieldInfo.from_annotated_attribute(strategies, given)
+
+
+def _with_joint(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Read strategies of which some join those of several schemes."""
+    if not isinstance(given, list | tuple):
+        return read(given)
+    several = {
+        index: name
+        for index, name in enumerate(given)
+        if isinstance(name, str) and JOINT in name and name not in STRATEGIES
+    }
+    problems = [
+        problem for index, name in several.items() for problem in _problems_of_joint(index, name)
+    ]
+    if problems:
+        raise InputError(problems)
+    # The others are read as they are, each joint one by its first part.
+    names = [parts_of(name)[0] if index in several else name for index, name in enumerate(given)]
+    found = read(names)
+    return tuple(
+        joint(parts_of(several[index])) if index in several else name
+        for index, name in enumerate(found)
+    )
+
+
+def _problems_of_joint(index: int, name: str) -> list[Problem]:
+    """Return why a joint strategy is none."""
+    if is_joint(name):
+        return []
+    place = f"{index}"
+    of_schemes = [each for each in STRATEGIES if scheme_of(each) is not None]
+    wrong = [part for part in parts_of(name) if part not in of_schemes]
+    if not wrong:
+        message = f"{name!r} names two strategies of one scheme"
+        return [Problem(place, message, "one strategy of each of several schemes")]
+    allowed = ", ".join(of_schemes)
+    return [
+        Problem(place, f"{part!r} in {name!r} is not allowed", allowed, nearest(part, of_schemes))
+        for part in wrong
+    ]
 
 
 def _section_field(scheme: SchemeDescriptor) -> FieldInfo:

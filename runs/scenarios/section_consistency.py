@@ -9,7 +9,7 @@ from hmesh.runs.scenarios.base import SchemeSection, refuse
 from hmesh.runs.scenarios.chance_section import Location
 from hmesh.runs.scenarios.sections import PriceRules
 from hmesh.runs.schemes.registry import schemes
-from hmesh.runs.strategy_names import scheme_of
+from hmesh.runs.strategy_names import schemes_of
 
 
 def each_once(strategies: tuple[str, ...]) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def each_once(strategies: tuple[str, ...]) -> tuple[str, ...]:
 def there_if_compared(section: Any, info: ValidationInfo) -> Any:
     """Return the section of a scheme, which is there where a strategy is of that scheme."""
     scheme = str(info.field_name)
-    compared = [name for name in info.data.get("strategies", ()) if scheme_of(name) == scheme]
+    compared = [name for name in info.data.get("strategies", ()) if scheme in schemes_of(name)]
     if section is None and compared:
         raise refuse(
             f"is missing, and the strategy {compared[0]!r} is one of it",

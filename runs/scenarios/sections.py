@@ -24,6 +24,7 @@ from hmesh.runs.scenarios.base import Section as Section
 from hmesh.runs.scenarios.base import existing as existing
 from hmesh.runs.scenarios.base import ordered as ordered
 from hmesh.runs.scenarios.base import refuse as refuse
+from hmesh.runs.scenarios.chargers_section import ChargerKinds, different_kinds
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange as LocalExchange
 from hmesh.runs.scenarios.local_exchange_section import kinds_that_share
 from hmesh.runs.scenarios.member_groups import BusinessMembers as BusinessMembers
@@ -203,6 +204,13 @@ class Community(Section):
         "where all pay and are paid the price of the community",
     )
 
+    chargers: ChargerKinds = Field(
+        default=(),
+        description="its chargers, one kind or a list of them; none: a plug for every vehicle",
+    )
+
+    _kinds = check("chargers")(different_kinds)
+
     @check("members")
     @classmethod
     def _distinct_names(cls, members: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -362,6 +370,15 @@ class Record(Section):
     prosumers: keys.Recorded = Field(
         default="all",
         description="which prosumers are written at every step: all, none or the first N",
+    )
+    sessions: bool = Field(
+        default=False,
+        description="whether times of the recorded vehicles at a plug are written as they end",
+    )
+    events: bool = Field(
+        default=False,
+        description="whether departures, arrivals, plug-ins and unpluggings of the recorded "
+        "vehicles are written at their own time",
     )
     welfare: bool = Field(
         default=True,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.plugins.registered import OWNERS
 from hmesh.runs.scenarios.scheme_sections import always_there
-from hmesh.runs.strategy_names import scheme_of
+from hmesh.runs.strategy_names import parts_of, schemes_of
 
 if TYPE_CHECKING:
     from hmesh.runs.scenarios.scenario import Scenario
@@ -19,7 +19,8 @@ def of_plugins_named(scenario: "Scenario") -> "Scenario":
             f"{strategy!r} is a strategy of the plugin {OWNERS[strategy]}",
             f"plugins: [{OWNERS[strategy]}] in the scenario, or --plugin",
         )
-        for index, strategy in enumerate(scenario.strategies)
+        for index, named in enumerate(scenario.strategies)
+        for strategy in parts_of(named)
         if OWNERS.get(strategy, "") not in ("", *scenario.plugins)
     ]
     if problems:
@@ -37,7 +38,8 @@ def of_schemes_there(scenario: "Scenario") -> "Scenario":
             f"a section {scheme}, or strategies of {there}",
         )
         for index, strategy in enumerate(scenario.strategies)
-        if (scheme := scheme_of(strategy)) is not None and scheme not in scenario.schemes
+        for scheme in schemes_of(strategy)
+        if scheme not in scenario.schemes
     ]
     if problems:
         raise InputError(problems)

@@ -137,16 +137,28 @@ class ProsumerPart:
     kind
         Kind of its members, as accounts call it.
     group
-        The class of the groups of its section, or its place. Its fields beside ``name``,
-        ``community`` and ``count`` are what a scenario says of it.
+        The class of the groups of its section, or its place. Its fields beside ``name``, ``count``
+        and that of its place are what a scenario says of it.
     fixed
         Fields of the group that are the same for all prosumers.
+    place
+        The field of the group that says in which community it is.
+    several
+        Whether one may own several, so that a scenario says how many ``each`` has.
+    inherits
+        Whether what a scenario leaves out of a group is that of the section, not a default.
+    moves
+        Whether its members move between communities.
     """
 
     key: str
     kind: str
     group: Part
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    place: str = "community"
+    several: bool = False
+    inherits: bool = False
+    moves: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,8 +123,13 @@ class ElasticLoads(Scheme):
             simulation.meters.fixed_kwh[m] += float(energy.sum())
 
     def sums(self) -> dict[str, float]:
-        """Return what everybody used more than they would have whatever the price."""
+        """Return what everybody used more than without a price, and what that was worth."""
         answered = self.simulation.market.decision.exchange_kwh.get(ELASTIC_LOADS)
         if answered is None:
             return {}
-        return {"elastic_response_kwh": float(sum(energy.sum() for energy in answered))}
+        members = self.answering or ()
+        worth = sum(each.worth(energy) for each, energy in zip(members, answered, strict=True))
+        return {
+            "elastic_response_kwh": float(sum(energy.sum() for energy in answered)),
+            "elastic_response_worth": float(worth),
+        }

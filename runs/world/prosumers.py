@@ -221,7 +221,8 @@ class Prosumers(Scheme):
         """Yield the communities in which parts of a kind may pay."""
         names = self.simulation.setting.communities
         there = self.community[self.owner[kind][self.owner[kind] >= 0]]
-        movable = kind in self.simulation.moving_kinds
+        parts = (each.prosumer_part for each in prosumer_parts().values())
+        movable = any(part is not None and part.kind == kind and part.moves for part in parts)
         for m, name in enumerate(names):
             if movable or m in there:
                 yield m, name

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -381,16 +380,6 @@ class Simulation(World):
                 yield payments, False
             for payments in each.member_payments():
                 yield payments, True
-
-    @cached_property
-    def moving_kinds(self) -> frozenset[str]:
-        """The kinds of members that move between communities."""
-        return frozenset(
-            kind
-            for each in self.schemes.values()
-            if type(each).member_places is not Scheme.member_places
-            for kind in each.member_communities()
-        )
 
     def _generated(self) -> tuple[float, float]:
         """Return what the utility generates [kWh], and what that costs."""

@@ -49,12 +49,15 @@ class Travellers:
         Name of the group, "" where all travel alike.
     place
         Where the scenario says how they travel.
+    home
+        Community in which all of them sleep, None where travel says it.
     """
 
     travel: Travel
     day_plans: str | None
     name: str = ""
     place: str = "travel"
+    home: str | None = None
 
     @property
     def agent_type(self) -> str:
@@ -69,13 +72,21 @@ def travellers_of(scenario: Scenario) -> list[Travellers]:
         return [Travellers(scenario.travel, vehicles.day_plans)]
     return [
         Travellers(
-            scenario.travel if group.travel is None else group.travel,
+            _from_home(scenario.travel if group.travel is None else group.travel, group.home),
             group.day_plans,
             group.name,
             "travel" if group.travel is None else f"vehicles.groups.{number}.travel",
+            group.home,
         )
         for number, group in enumerate(vehicles.groups)
     ]
+
+
+def _from_home(travel: Travel, home: str | None) -> Travel:
+    """Return how vehicles travel whose tours begin and end at a home, where one is given."""
+    if home is None or not isinstance(travel, DrawnTravel):
+        return travel
+    return travel.model_copy(update={"home": {home: 1.0}})
 
 
 def plans_of(

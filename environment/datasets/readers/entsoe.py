@@ -20,7 +20,7 @@ _MWH = 1e-3
 
 
 def read_entsoe(source: Path, wishes: Wishes) -> Foreign:
-    """Read a CSV file of day-ahead prices, of the platform before or since 2024.
+    """Read a CSV or XML file of day-ahead prices, of the platform before or since 2024.
 
     Prices of hours and of quarter-hours may follow each other, as around October 1, 2025: the
     dataset has the finer intervals, and a price holds for all of its own.
@@ -39,6 +39,10 @@ def read_entsoe(source: Path, wishes: Wishes) -> Foreign:
     """
     import pandas as pd
 
+    if source.suffix.lower() == ".xml":
+        from hmesh.environment.datasets.readers.entsoe_xml import read_entsoe_xml
+
+        return read_entsoe_xml(source, wishes)
     table = read_text_table(source)
     time = _only(table.header, _MTU, source, "MTU (UTC) or MTU (CET/CEST)")
     price = _only(table.header, _PRICE, source, "Day-ahead Price (EUR/MWh)")

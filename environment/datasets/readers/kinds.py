@@ -14,11 +14,11 @@ KINDS: dict[str, str] = {
     "epw": "EnergyPlus weather file",
     "tmy3": "TMY3 weather file",
     "simbench": "LoadProfile.csv of SimBench",
-    "csv": "CSV file or spreadsheet with a column for each building or quantity",
+    "csv": "CSV file, spreadsheet or netCDF with a column for each building or quantity",
     "home_assistant": "history of Home Assistant, as its page exports it",
     "evcc": "charging sessions of evcc, CSV or JSON",
     "acn": "charging sessions of ACN-Data, JSON",
-    "entsoe": "day-ahead prices of the ENTSO-E Transparency Platform, CSV",
+    "entsoe": "day-ahead prices of the ENTSO-E Transparency Platform, CSV or XML",
     "renewables_ninja": "photovoltaics of renewables.ninja, CSV",
 }
 

@@ -19,6 +19,7 @@ from hmesh.environment.datasets.readers.interval_edges import (
     instants_us,
     intervals_within,
 )
+from hmesh.environment.datasets.readers.netcdf_table import is_netcdf, read_netcdf_table
 from hmesh.environment.datasets.readers.text_table import (
     TextTable,
     column_numbers,
@@ -43,7 +44,7 @@ def read_wide_csv(source: Path, wishes: Wishes) -> Foreign:
     Parameters
     ----------
     source
-        A CSV file or a spreadsheet.
+        A CSV file, a spreadsheet or a netCDF file.
     wishes
         With a time zone unless times carry an offset from UTC, the unit unless columns name it,
         and the format of times that are not ISO 8601.
@@ -53,7 +54,7 @@ def read_wide_csv(source: Path, wishes: Wishes) -> Foreign:
     InputError
         If the table cannot be read, or what it holds is not said.
     """
-    table = read_text_table(source)
+    table = read_netcdf_table(source) if is_netcdf(source) else read_text_table(source)
     texts, first = _time_texts(table)
     times, utc = column_times(table, texts, 0, wishes.time_format)
     headings = headings_of(table, first, wishes)

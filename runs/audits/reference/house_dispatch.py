@@ -64,7 +64,7 @@ def electricity_lacks(flows: Flows, load_kwh: Array, sun_kwh: Array) -> Array:
     return used - comes
 
 
-def heat_lacks(flows: Flows, heat_kwh: Array, cop: float) -> Array:
+def heat_lacks(flows: Flows, heat_kwh: Array, cop: Numbers) -> Array:
     """Return how much more heat is needed and stored than is made, drawn and unmet [kWh]."""
     needed = heat_kwh + flows["tank_charge_kwh"]
     made = cop * flows["heat_pump_kwh"] + flows["tank_discharge_kwh"] + flows["unmet_heat_kwh"]
@@ -95,6 +95,8 @@ def cheapest(
     step_h: float,
     first: tuple[float, float],
     last: tuple[float, float],
+    *,
+    cop: Numbers | None = None,
 ) -> float:
     """Return what the cheapest dispatch of some steps costs that ends as it is told [money].
 
@@ -106,6 +108,8 @@ def cheapest(
         What is paid, the devices, and the length of a step [h].
     first, last
         What battery and tank hold at first and in the end [kWh]. No heat may be unmet.
+    cop
+        Coefficient of performance of each step, that of the devices unless given [1].
 
     Notes
     -----
@@ -114,6 +118,7 @@ def cheapest(
     """
     load, heat, sun = needs
     steps, d = len(load), devices
+    cop = d.cop if cop is None else cop
     at = {name: np.arange(k * steps, (k + 1) * steps) for k, name in enumerate(_NAMES)}
     cost, high = np.zeros(len(_NAMES) * steps), np.full(len(_NAMES) * steps, np.inf)
     low = np.zeros_like(high)
@@ -123,8 +128,9 @@ def cheapest(
     ):  # fmt: skip
         cost[at[name]] = worth
     battery, tank = d.battery_kw * step_h, d.tank_kw * step_h
+    delivered = sun + battery if d.battery_exports else sun
     for name, most in (
-        ("export_kwh", sun), ("charge_kwh", battery), ("discharge_kwh", battery),
+        ("export_kwh", delivered), ("charge_kwh", battery), ("discharge_kwh", battery),
         ("heat_pump_kwh", d.pump_kw * step_h), ("tank_charge_kwh", tank),
         ("tank_discharge_kwh", tank), ("stored_kwh", d.soc_max * d.battery_kwh),
         ("tank_kwh", d.tank_kwh),
@@ -142,7 +148,7 @@ def cheapest(
         },
         sun - load,
     )
-    rows.add({"heat_pump_kwh": d.cop, "tank_discharge_kwh": 1, "tank_charge_kwh": -1}, heat)
+    rows.add({"heat_pump_kwh": cop, "tank_discharge_kwh": 1, "tank_charge_kwh": -1}, heat)
     for level, way, eta, kept, begin in (
         ("stored_kwh", "", d.battery_efficiency, 1.0, first[0]),
         ("tank_kwh", "tank_", d.tank_efficiency, (1 - d.tank_loss_per_h) ** step_h, first[1]),
@@ -163,7 +169,7 @@ def cheapest(
     ) < 0:
         binary = len(_EITHER) * steps
         most_drawn = load + d.pump_kw * step_h + battery
-        bounds = {"import_kwh": most_drawn, "export_kwh": sun}
+        bounds = {"import_kwh": most_drawn, "export_kwh": delivered}
         limits = [
             LinearConstraint(_widened(limits[0].A, binary), limits[0].lb, limits[0].ub),
             _either(at, len(cost), steps, {**bounds, **_rated(battery, tank)}),
@@ -183,11 +189,11 @@ class _Rows:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.blocks: list[tuple[dict[str, float], dict[str, float]]] = []
+        self.blocks: list[tuple[dict[str, Numbers], dict[str, Numbers]]] = []
         self.due: list[Array] = []
 
     def add(
-        self, now: Mapping[str, float], due: Array, before: Mapping[str, float] | None = None
+        self, now: Mapping[str, Numbers], due: Array, before: Mapping[str, Numbers] | None = None
     ) -> None:
         self.blocks.append((dict(now), dict(before or {})))
         self.due.append(due)

@@ -24,6 +24,8 @@ class Devices:
         Rating at its plug, efficiency each way [1], upkeep per energy delivered [money/kWh].
     tank_kwh, tank_kw, tank_efficiency, tank_loss_per_h, tank_wear
         The same of the tank in heat, and the share of its heat that it loses in an hour [1/h].
+    battery_exports
+        Whether a dispatch may deliver what the battery gives.
     pump_kw, cop
         Most electricity of the heat pump [kW], and the heat it makes of each unit [1].
     """
@@ -41,6 +43,7 @@ class Devices:
     tank_wear: float
     pump_kw: float
     cop: float
+    battery_exports: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,9 @@ class TimeChart {
   }
 
   fit() {
-    if (this.drawn === this.box.clientWidth || !this.box.clientWidth) return;
+    // Hidden it has no width; what is drawn meanwhile is drawn again once it is seen.
+    if (!this.box.clientWidth) this.drawn = 0;
+    if (this.drawn === this.box.clientWidth) return;
     this.drawn = this.box.clientWidth;
     this.draw();
   }

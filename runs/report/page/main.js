@@ -290,6 +290,7 @@ async function main() {
     repaint();
   });
   window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
+  page.tabs = new Tabs(() => page.again());
   window.hmesh = page;
   document.documentElement.dataset.ready = 'yes';
 }

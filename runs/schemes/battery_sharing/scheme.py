@@ -39,5 +39,6 @@ SCHEME = SchemeDescriptor(
         ("battery_sharing.line_loss_rate", "lost between two buildings"),
     ),
     live=".live:BatterySharingLive",
+    pays="battery",
     deciding="hmesh.agents.building_battery:BuildingBattery",
 )

@@ -40,6 +40,7 @@ SCHEME = SchemeDescriptor(
         ("community_storage.forecaster.sigma", "error of forecasts"),
     ),
     live=".live:CommunityStorageLive",
+    pays="storage",
     file_problems=".plants:plant_problems",
     warnings=".warnings:storage_warnings",
     deciding="hmesh.agents.community_storage:ServedHousehold",

@@ -14,6 +14,7 @@ from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.reference.heat_pumps import cop_at
 from hmesh.runs.audits.reference.house_dispatch import (
     battery_after,
     electricity_lacks,
@@ -36,12 +37,14 @@ from hmesh.runs.scenarios.prosumer_parts import limited_groups
 from hmesh.runs.schemes.composite_storage.audit_answers import hold_house_answers, known_stores
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
+from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.schemes.composite_storage.step import ENERGIES, OF_EVERY_BILL, STATE, UNTAXED
 from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.world.dataset_files import load_dataset
 
 STORED = ("stored_kwh", "tank_kwh")
 PREFIX = "houses with storages: "
@@ -361,6 +364,8 @@ class CompositeStorageAudit(SchemeAudit):
             return
         yield self._needs(setting)
         yield from self._bills.checks(PREFIX)
+        if settings_of := self.settings.devices.outdoor_cop:
+            yield self._cops(setting, settings_of)
         assert self.replay is not None
         if setting.bill.monthly is not None and self.replay.recorded < setting.houses:
             note = f"only {self.replay.recorded:,} of {setting.houses:,} houses are written down"
@@ -408,6 +413,16 @@ class CompositeStorageAudit(SchemeAudit):
             tally.add(relative(self.sums[name], due), self._label(name))
         return tally.check()
 
+    def _cops(self, setting: CompositeStorageSetting, outdoors: OutdoorCop) -> Check:
+        """Check how well heat pumps work by the weather of the dataset."""
+        tally = Tally(f"{PREFIX}heat pumps work by the temperature outdoors", EXACT, "of the COP")
+        dataset = load_dataset(self.inputs.scenario.path_of(outdoors.dataset), ("weather",))
+        weather = dataset.series["weather"]
+        outside = weather.over("temp_air", self.inputs.calendar, self.inputs.steps)[:, 0]
+        due = np.array([cop_at(temperature, outdoors) for temperature in outside.tolist()])
+        tally.add(relative(setting.cop, due), lambda at: f"step {at[0]}", None)
+        return tally.check()
+
     def _balances(self) -> Iterator[Check]:
         sums, devices = self.sums, self.settings.devices
         electricity = Tally(f"{PREFIX}electricity in is electricity out", EXACT, "kWh per house")
@@ -415,7 +430,8 @@ class CompositeStorageAudit(SchemeAudit):
         scale = np.maximum(sums["appliances_kwh"] + sums["generation_kwh"] + sums["heat_kwh"], 1.0)
         off = electricity_lacks(sums, sums["appliances_kwh"], sums["generation_kwh"])
         electricity.add(np.abs(off) / scale, self._label("electricity"))
-        off = heat_lacks(sums, sums["heat_kwh"], devices.cop)
+        cop = devices.cop if self.setting is None else self.setting.cop[:, None, None]
+        off = heat_lacks(sums, sums["heat_kwh"], cop)
         heat.add(np.abs(off) / scale, self._label("heat"))
         store = Tally(f"{PREFIX}storages change by what goes in and out", EXACT, "of the energy")
         eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency

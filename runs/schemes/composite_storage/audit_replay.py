@@ -4,6 +4,7 @@ Both by the second implementation of `hmesh.runs.audits.reference`.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -220,6 +221,7 @@ class HouseReplay:
             tank_wear=own.tank_wear,
             pump_kw=own.heat_pump_kw,
             cop=own.cop,
+            battery_exports=own.battery_exports,
         )
 
     def tariffs(self, s: int) -> dict[int, list[Tariff]]:
@@ -285,7 +287,7 @@ class HouseReplay:
             rated, piped = own.battery_kw * step_h, own.tank_kw * step_h
             off = [
                 np.abs(electricity_lacks(mine, mine["appliances_kwh"], mine["generation_kwh"])),
-                np.abs(heat_lacks(mine, mine["heat_kwh"], own.cop)),
+                np.abs(heat_lacks(mine, mine["heat_kwh"], self.setting.cop[:, None])),
                 np.abs(np.vstack([np.zeros_like(stored[:1]) + least, later[:-1]]) - stored),
                 np.abs(np.vstack([np.zeros_like(heat[:1]), warm[:-1]]) - heat),
                 np.maximum(least - later, later - most),
@@ -318,6 +320,9 @@ class HouseReplay:
         for s, strategy in enumerate(self.strategies):
             told, answers = self.tariffs(s), self._answers(s)
             own, shape = self.devices(strategy), (self.inputs.steps, len(chosen))
+            at_cop = [
+                own if c == own.cop else replace(own, cop=c) for c in self.setting.cop.tolist()
+            ]
             due = {name: np.empty(shape) for name in (*_NEEDS, *_FLOWS)}
             for column, h in enumerate(chosen.tolist()):
                 needs = np.where(there[:, s, h], self.setting.series.of_house(h), 0.0)
@@ -334,6 +339,7 @@ class HouseReplay:
                         house.begin_day()
                     due["stored_kwh"][step, column] = house.stored_kwh
                     due["tank_kwh"][step, column] = house.tank_kwh
+                    house.devices = at_cop[step]
                     done = house.step(
                         load, heat, sun, known[step],
                         there=supplied[step], answer_kwh=tuple(answer[step]),
@@ -397,6 +403,7 @@ class HouseReplay:
                         self.inputs.step_h,
                         (float(levels[0][first]), float(levels[1][first])),
                         (float(levels[0][end]), float(levels[1][end])),
+                        cop=self.setting.cop[cut],
                     )  # fmt: skip
                     where = f"house {house} under {self.inputs.strategies[s]}, steps {first}-{end}"
                     whole = max(abs(float(cost.sum())), 1.0)

@@ -30,6 +30,7 @@ from hmesh.runs.scenarios.base import (
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.scenarios.prosumer_parts import given_groups
+from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop
 from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
 from hmesh.runs.schemes.composite_storage.money import MONEY
 
@@ -175,6 +176,11 @@ class HouseDeviceSettings(Section):
         default=1.5, description="most electricity the heat pump takes [kW]"
     )
     cop: Positive = Field(default=3.0, description="heat the heat pump makes per electricity [1]")
+    outdoor_cop: OutdoorCop | None = Field(
+        default=None,
+        description="its coefficient of performance by the temperature outdoors in place of cop, "
+        "or null",
+    )
     battery_power_per_kwh: Positive = Field(
         default=0.5, description="rating of the battery per size, both ways [kW/kWh]"
     )
@@ -182,6 +188,11 @@ class HouseDeviceSettings(Section):
         default=0.95, description="of charging, and of discharging the battery [1]"
     )
     soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [1]")
+    battery_exports: bool = Field(
+        default=False,
+        description="whether foresight may deliver what the battery gives; else no more is "
+        "delivered in a step than is generated in it",
+    )
     soc_max: keys.SocMax = 0.9
     tank_power_per_kwh: Positive = Field(
         default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"
@@ -261,6 +272,18 @@ class CompositeStorage(SchemeSection):
         return self.price_response is not None
 
     @model_validator(mode="after")
+    def _one_cop_of_plans(self) -> Self:
+        if self.devices.outdoor_cop is not None:
+            place = "devices.outdoor_cop"
+            if self.manager == "foresight":
+                message = "foresight plans with one coefficient of performance"
+                raise refuse(message, place=place, allowed="null, or manager: rule_based")
+            if self.price_response is not None:
+                message = "tanks answer to prices with one coefficient of performance"
+                raise refuse(message, place=place, allowed="null, or no price_response")
+        return self
+
+    @model_validator(mode="after")
     def _no_foresight_of_communities(self) -> Self:
         if self.tariff.community and self.manager == "foresight":
             raise refuse(
@@ -303,6 +326,8 @@ class CompositeStorage(SchemeSection):
         }
         if (market := self.tariff.dataset) is not None:
             used[market] = (*used.get(market, ()), "market")
+        if (outdoors := self.devices.outdoor_cop) is not None:
+            used[outdoors.dataset] = (*used.get(outdoors.dataset, ()), "weather")
         return used
 
     @property

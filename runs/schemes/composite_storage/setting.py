@@ -7,11 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.storage_houses import HousePopulations, LocalTariff
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.heat_pump import carnot_cop, cop_of_points
 from hmesh.environment.retail_tariff import base_charge
 from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.house_programme import Stored
+from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.composite_storage.section import (
     CompositeStorage,
     StorageHouseGroup,
@@ -19,6 +23,7 @@ from hmesh.runs.schemes.composite_storage.section import (
 )
 from hmesh.runs.schemes.composite_storage.sources import HouseSources
 from hmesh.runs.strategy_names import STRATEGIES_OF
+from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.stated_bill import no_bill, stated_bill
 
@@ -49,6 +54,8 @@ class CompositeStorageSetting:
         The parts of what they pay.
     prices : HousePrices
         What they pay, steps by steps; prices of 0 where their communities ask what they pay.
+    cop : array, shape (steps,)
+        Coefficient of performance of heat pumps [-].
     base_charge : array, shape (steps,)
         What a house pays in each step whatever it uses [money].
     day, months : array of int, shape (steps,)
@@ -88,6 +95,7 @@ class CompositeStorageSetting:
             emission_factor=settings.emission_factor,
         )
         self.base_charge = base_charge(calendar, self.steps, tariff.base_charge_per_month)
+        self.cop = self._cop(scenario, calendar)
         # A tax on what is bought changes what is cheap to a house as a price does.
         self._signals = tariff_signals(self.prices.taxed, self.day)
         self._planned = cache(self._solve)
@@ -95,6 +103,24 @@ class CompositeStorageSetting:
         self._alike = [
             first.setdefault(self.series.key(house), house) for house in range(len(self.community))
         ]
+
+    def _cop(self, scenario: Scenario, calendar: Calendar) -> Series:
+        """Return the coefficient of performance of heat pumps in every step [-]."""
+        own = self.settings.devices
+        if (outdoors := own.outdoor_cop) is None:
+            return np.full(self.steps, own.cop)
+        dataset = load_dataset(scenario.path_of(outdoors.dataset), ("weather",))
+        weather = dataset.series.get("weather")
+        if weather is None or "temp_air" not in weather.values:
+            place = "composite_storage.devices.outdoor_cop.dataset"
+            message = f"{outdoors.dataset} has no table weather with temp_air"
+            raise InputError([Problem(place, message, "temperatures of the air")])
+        temp_air = weather.over("temp_air", calendar, self.steps)[:, 0]
+        if outdoors.carnot_share is None:
+            return cop_of_points(temp_air, np.array(outdoors.points))
+        return carnot_cop(
+            temp_air, outdoors.flow_temperature, outdoors.carnot_share, outdoors.highest
+        )
 
     @property
     def local(self) -> bool:
@@ -200,6 +226,7 @@ class CompositeStorageSetting:
             tank_power_per_kwh=own.tank_power_per_kwh,
             tank_efficiency=own.tank_efficiency,
             tank_loss_per_h=own.tank_loss_per_h,
+            battery_exports=own.battery_exports,
         )
 
     def investment(self, strategy: str) -> float:

@@ -1,9 +1,11 @@
 """The charts of metered sites: where their electricity comes from, and the power of the meters."""
 
+from hmesh.environment.last_digits import lowest
 from hmesh.runs.pictures.chart import QUIET, Chart, Series, balance, of_strategies
 from hmesh.runs.pictures.figure_layout import Part, energy_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.step_sums import StepSums
+from hmesh.runs.strategy_names import strategy_name
 
 SUN, BOUGHT, SOLD, BATTERY, CHARGED = "#E69F00", "#D55E00", "#56B4E9", "#009E73", "#CC79A7"
 _COLUMNS = (
@@ -21,6 +23,9 @@ def site_charts(data: RunData) -> list[Chart]:
             float(power[name][s].sum()) * data.step_h for name in ("import_kwh", "export_kwh")
         )
         findings[strategy] = f"sites buy {energy_text(bought)} and deliver {energy_text(sold)}"
+    drawn_kwh = (power["import_kwh"].sum(axis=1) * data.step_h).tolist()
+    least = lowest(range(len(drawn_kwh)), lambda s: drawn_kwh[s])
+    finding = f"Sites buy least, {energy_text(drawn_kwh[least])}, under {_named(data, least)}"
     electricity = balance(
         data, "site_electricity", "Electricity of the sites: where from and where to", findings,
         [
@@ -33,17 +38,25 @@ def site_charts(data: RunData) -> list[Chart]:
             Part("charged into batteries", power["charge_kwh"], CHARGED),
             Part("delivered", power["export_kwh"], SOLD),
         ],
+        finding=finding,
     )  # fmt: skip
     drawn = power["import_kwh"]
 
     def of(s: int, _: str) -> tuple[str, list[Series]]:
         return f"at most {drawn[s].max():,.1f} kW", [Series("drawn", drawn[s], BOUGHT)]
 
+    highest = drawn.max(axis=1)
+    least = lowest(range(len(highest)), lambda s: float(highest[s]))
+    finding = f"Sites draw least, {highest[least]:,.1f} kW at most, under {_named(data, least)}"
     chart = Chart(
         data, "site_power", "Power that sites draw from the grid", what="power", unit="kW",
-        **of_strategies(data, of),
+        finding=finding, **of_strategies(data, of),
     )  # fmt: skip
     return [each for each in (electricity, chart) if each is not None]
+
+
+def _named(data: RunData, s: int) -> str:
+    return strategy_name(data.strategies[s])
 
 
 def draw_site_electricity(data: RunData) -> Chart:

@@ -36,6 +36,7 @@ SCHEME = SchemeDescriptor(
         ("metered_sites.battery.power_per_kwh", "power of batteries per size [kW/kWh]"),
     ),
     live=".live:MeteredSitesLive",
+    warnings=".warnings:site_warnings",
     size_note=".size:size_note",
     pays="site",
 )

@@ -20,6 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
 from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
 
 AT_BOUND = 1e-9
@@ -69,6 +70,8 @@ class VehicleAudit:
             responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
         self._best_responders = np.flatnonzero(responds)
         self._hours, self._fleet = hours, fleet
+        named = any(each.chargers for each in inputs.scenario.communities.values())
+        self._chargers_named, self._plugs_known = named, not named or inputs.all_recorded
         self._feeders_out = out
         self._chargers = ChargerOutages(inputs, fleet["group"])
         shape = hours["ev_kwh"].shape
@@ -79,6 +82,7 @@ class VehicleAudit:
         every = inputs.scenario.vehicles.every
         self._keeps_reserve = any(group.trip_reserve for group in every)
         self._curves = curves_of(inputs, fleet)
+        self.owned = OwnedVehicles(inputs)
         self.stored_kwh = np.zeros((len(inputs.strategies), inputs.recorded))
         follows = list(enumerate(inputs.vehicle_strategies))
         self._games = [s for s, name in follows if name != "typical" and not inputs.own_rule(s)]
@@ -124,14 +128,14 @@ class VehicleAudit:
         for name in ("lam", "theta"):
             off = np.abs(rows[name] - self._fleet[name])
             self._worth.add(np.where(there, off, 0.0), label, first)
-        elsewhere = rows["community"] != where.community[:, None]
-        self._where.add(elsewhere.astype(np.float64), label, first)
-        self._km.add(np.abs(rows["driven_km"] - where.km[:, None]), label, first)
+        elsewhere = rows["community"] != where.community
+        self._where.add(elsewhere * float(self._plugs_known), label, first)
+        self._km.add(np.abs(rows["driven_km"] - where.km), label, first)
         self._plugs(first, rows, where, label)
         at_plug = self._batteries(first, rows, where, label)
-        self._bounds_met(first, rows, at_plug, travel, label)
-        self._decisions(first, rows, travel)
-        self._sum_up(first, rows, travel)
+        self._bounds_met(first, rows, where, at_plug, travel, label)
+        self._decisions(first, rows, where, travel)
+        self._sum_up(first, rows, where, travel)
 
     def checks(self) -> list[Check]:
         """Return what was found."""
@@ -158,9 +162,10 @@ class VehicleAudit:
         place = rows["community"] % out.shape[1]
         no_supply = np.take_along_axis(out[:, None], place, axis=2)
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
-        part = np.where(no_supply | no_charger, 0.0, where.parked[:, None])
-        self._plugged.add(np.abs(rows["plugged"] - (part > 0)), label, first)
-        self._plugged.add(np.abs(rows["plugged_part"] - part), label, first)
+        part = np.where(no_supply | no_charger, 0.0, where.plugged)
+        known = float(self._plugs_known)
+        self._plugged.add(np.abs(rows["plugged"] - (part > 0)) * known, label, first)
+        self._plugged.add(np.abs(rows["plugged_part"] - part) * known, label, first)
         asked = np.pad(
             self._hours["community_price"][here],
             ((0, 0), (0, 0), (0, 1)),
@@ -179,7 +184,7 @@ class VehicleAudit:
         stored = rows["soc"] * capacity
         self._soc.add(np.maximum(np.maximum(-rows["soc"], rows["soc"] - 1.0), 0.0), label, first)
         wanted = rows["driven_km"] * fleet["consumption_kwh_per_km"]
-        way_there = where.km_before[:, None] * fleet["consumption_kwh_per_km"]
+        way_there = where.km_before * fleet["consumption_kwh_per_km"]
         at_plug = np.maximum(stored - way_there, 0.0)
         after = held_after(
             at_plug, rows["energy_kwh"], fleet["charge_efficiency"], fleet["discharge_efficiency"]
@@ -209,6 +214,7 @@ class VehicleAudit:
         self,
         first: int,
         rows: Columns,
+        where: Whereabouts,
         stored: NDArray[np.float64],
         travel: Travel | None,
         label: Label,
@@ -222,6 +228,8 @@ class VehicleAudit:
         plugged, part = rows["plugged"] == 1, rows["plugged_part"]
         rated = plugged_rating(fleet["power_kw"], step_h, part)
         given = plugged_rating(fleet["v2g_kw"], step_h, part)
+        plug_kwh = plugged_rating(where.plug_kw, step_h, part)
+        given = np.minimum(given, plugged_rating(where.plug_v2g_kw, step_h, part))
         capacity = fleet["capacity_kwh"]
         reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
         kept = fleet["soc_min"] * capacity + reserve
@@ -230,11 +238,19 @@ class VehicleAudit:
         for points, mine in self._curves:
             into = fleet["charge_efficiency"][mine] / capacity[mine]
             soc = stored[..., mine] / capacity[mine]
-            filled = most_along_curve(points, soc, rated[..., mine] * into)
+            limit = (where.plug_kw / fleet["power_kw"])[..., mine]
+            filled = most_along_curve(points, soc, rated[..., mine] * into, limit)
             upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
+        upper, rated = np.minimum(upper, plug_kwh), np.minimum(rated, plug_kwh)
+        self.owned.add(rows, lower, upper)
+        # The connection of a prosumer may leave its vehicle less, which has a check of its own.
+        held = ~self.owned.limited * float(self._plugs_known) / capacity
         if travel is not None or not self._keeps_reserve:
-            self._bounds.add(np.abs(rows["min_kwh"] - lower) / capacity, label, first)
-        self._bounds.add(np.abs(rows["max_kwh"] - upper) / capacity, label, first)
+            # What a vehicle keeps back is that of the stay with which it takes part.
+            told = where.as_parked if self._keeps_reserve else True
+            off = np.where(told, np.abs(rows["min_kwh"] - lower) * held, 0.0)
+            self._bounds.add(off, label, first)
+        self._bounds.add(np.abs(rows["max_kwh"] - upper) * held, label, first)
         energy = rows["energy_kwh"]
         beyond = np.maximum(rows["min_kwh"] - energy, energy - rows["max_kwh"])
         beyond = np.maximum(np.maximum(beyond, np.maximum(energy - rated, -energy - given)), 0.0)
@@ -242,7 +258,9 @@ class VehicleAudit:
         for name in ("energy_kwh", "min_kwh", "max_kwh"):
             self._road.add(np.where(plugged, 0.0, np.abs(rows[name])), label, first)
 
-    def _decisions(self, first: int, rows: Columns, travel: Travel | None) -> None:
+    def _decisions(
+        self, first: int, rows: Columns, where: Whereabouts, travel: Travel | None
+    ) -> None:
         """Hold the exchange against the best one, or against typical charging."""
         fleet = self._fleet
         for s, strategy in enumerate(self.inputs.vehicle_strategies):
@@ -270,6 +288,7 @@ class VehicleAudit:
             elif travel is not None:
                 charging = travel.finished[:, None] & (mine["plugged"] == 1)
                 off = np.abs(energy - np.where(charging, mine["max_kwh"], 0.0))
+                off *= where.as_parked[:, min(s, where.km.shape[1] - 1)][:, None]
                 self._charge.add(off, label, first)
 
     def _named(self, label: Label) -> Label:
@@ -277,7 +296,7 @@ class VehicleAudit:
         rows = self._best_responders
         return lambda at: label((*at[:2], int(rows[at[2]])))
 
-    def _sum_up(self, first: int, rows: Columns, travel: Travel | None) -> None:
+    def _sum_up(self, first: int, rows: Columns, where: Whereabouts, travel: Travel | None) -> None:
         """Add up what the vehicles of each community do, and what the summary counts."""
         here = slice(first, first + len(rows["soc"]))
         energy, lower, upper = rows["energy_kwh"], rows["min_kwh"], rows["max_kwh"]
@@ -300,7 +319,7 @@ class VehicleAudit:
         counted = {
             "counts.vehicles_at_bound": saturated,
             "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
-            "counts.vehicles_cut_off": (rows["community"] >= 0) & ~plugged,
+            "counts.vehicles_cut_off": (rows["community"] >= 0) & ~plugged & (where.plugged > 0),
             "counts.unmet_trips": rows["unmet_kwh"] > 0,
             "counts.communities_all_saturated": (present > 0) & stuck,
             "counts.communities_with_captive_load": (present > 0) & (captive > 0),
@@ -310,7 +329,9 @@ class VehicleAudit:
         if not self.others_known:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
-            counted["plugged_in"] = travel.finished[:, None] & plugged
+            # By queues and habits a vehicle may take part with another stay than the longest.
+            if not (self._chargers_named or self.inputs.scenario.vehicles.habits):
+                counted["plugged_in"] = travel.finished[:, None] & plugged
             for name, values in travel.counts.items():
                 counted[f"counts.{name}"] = values[:, None, None]
         for name, values in counted.items():

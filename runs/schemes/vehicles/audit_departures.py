@@ -67,7 +67,7 @@ class DepartureAudit:
         fleet, at = self._fleet, (step - first, strategy, vehicle)
         capacity = fleet["capacity_kwh"][vehicle]
         stored = rows["soc"][at] * capacity
-        used, before = fleet["consumption_kwh_per_km"][vehicle], where.km_before[at[0], vehicle]
+        used, before = fleet["consumption_kwh_per_km"][vehicle], self._at(where.km_before, *at)
         exchanged = held_after(
             np.maximum(stored - before * used, 0.0),
             rows["energy_kwh"][at],
@@ -87,6 +87,19 @@ class DepartureAudit:
         if travel is not None:
             self._compare(first, last, step, strategy, vehicle, travel)
 
+    def _at(
+        self,
+        values: NDArray[np.float64],
+        step: NDArray[np.int64],
+        strategy: NDArray[np.int64],
+        vehicle: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Return what each has of a quantity that may be the same under all strategies."""
+        found: NDArray[np.float64] = values[
+            step, np.minimum(strategy, values.shape[1] - 1), vehicle
+        ]
+        return found
+
     def _departures(
         self,
         step: NDArray[np.int64],
@@ -101,7 +114,8 @@ class DepartureAudit:
         for row, (now, under, who) in enumerate(rows):
             number = seen.get((now, under, who), 0)
             seen[now, under, who] = number + 1
-            trips = where.departures.get((now, who), [])
+            under = min(under, where.km.shape[1] - 1)
+            trips = where.departures.get((now, under, who), [])
             if number < len(trips):
                 so_far[row], after[row] = trips[number]
         return so_far, after

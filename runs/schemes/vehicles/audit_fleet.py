@@ -79,7 +79,7 @@ def read_fleet(run: Run, inputs: VehicleRunInputs) -> Columns:
     """
     setting = inputs.of_scheme("vehicles")
     groups = [group.name for group in inputs.scenario.vehicles.every]
-    names: dict[str, Sequence[str]] = {"group": groups}
+    names: dict[str, Sequence[str]] = {"group": groups, "home": inputs.communities}
     if setting is not None:
         names |= {"day_plan": setting.plans.names, "model": setting.models}
     rows = TableReader(run, "fleet", names, inputs.start_ms).rest()

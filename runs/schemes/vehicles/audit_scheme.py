@@ -15,8 +15,8 @@ from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.planner import welfare
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
-from hmesh.runs.audits.run_inputs import RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, Sale, SchemeAudit
+from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
+from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
@@ -30,6 +30,7 @@ from hmesh.runs.schemes.vehicles.audit_fleet import (
     vehicle_reader,
 )
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
 from hmesh.runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
 from hmesh.runs.schemes.vehicles.section import CONNECTION
 
@@ -69,7 +70,12 @@ class VehicleSchemeAudit(SchemeAudit):
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         trips = TableReader(run, "trips", names, inputs.start_ms)
         self._fleet = fleet
-        self.traffic = TrafficAudit(inputs, trips, fleet["consumption_kwh_per_km"])
+        record = inputs.scenario.record
+        self.plugs = None
+        named = any(each.chargers for each in inputs.scenario.communities.values())
+        if (named or record.sessions or record.events) and inputs.all_recorded:
+            self.plugs = PlugAudit(run, inputs, fleet)
+        self.traffic = TrafficAudit(inputs, trips, fleet, self.plugs)
         self.vehicles = VehicleAudit(
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
         )
@@ -92,7 +98,7 @@ class VehicleSchemeAudit(SchemeAudit):
         """Check some steps of the vehicles."""
         rows = read_vehicles(self._reader, self.inputs, self._fleet, first, last)
         travel = None if self._given is None else self._given.block(first, last)
-        where = self.traffic.block(first, last, rows["community"][:, 0], travel)
+        where = self.traffic.block(first, last, rows, travel)
         self.vehicles.add(first, rows, where, travel)
         if self.departures is not None:
             self.departures.block(first, last, rows, where, travel)
@@ -169,6 +175,7 @@ class VehicleSchemeAudit(SchemeAudit):
         yield from self.traffic.checks()
         yield from self.vehicles.checks()
         yield from () if self.departures is None else self.departures.checks()
+        yield from () if self.plugs is None else self.plugs.checks()
         if not self._behaving:
             yield from self.equilibrium.checks()
             yield from self.congestion.checks()
@@ -212,6 +219,21 @@ class VehicleSchemeAudit(SchemeAudit):
         tally.add(off_balance(self._hours["ev_kwh"], charging, discharging), label)
         tally.add(np.maximum(np.maximum(-charging, -discharging), 0.0), label)
 
+    def member_flows(self, group: str) -> MemberFlows | str:
+        """Return what the vehicles of a group trade where they are plugged in."""
+        return self.vehicles.owned.flows(group)
+
+    def answers_due(self, group: str) -> AnswersDue | str:
+        """Return within which bounds the vehicles of a group could answer."""
+        if self._given is None and self.inputs.scenario.vehicles.every[0].trip_reserve:
+            return FILE_GONE
+        return self.vehicles.owned.due(group)
+
+    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+        """Return nothing for each vehicle of a group: all that they draw answers to the price."""
+        flows = self.member_flows(group)
+        return flows if isinstance(flows, str) else np.zeros(flows.paid.shape)
+
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the vehicles and of their game."""
         inputs, hours = self.inputs, self._hours
@@ -235,6 +257,9 @@ class VehicleSchemeAudit(SchemeAudit):
         if self.departures is not None:
             by_step["counts.departures_short"] = self.departures.short
             by_step["departure_short_kwh"] = self.departures.short_kwh
+        if self.plugs is not None and any(self.plugs.kinds):
+            by_step["counts.arrivals_without_plug"] = self.plugs.without_plug
+            by_step["waiting_vehicle_h"] = self.plugs.waiting_h
         more, of_run = _of_vehicles(inputs, self.vehicles, self._fleet)
         return by_step | more, of_run
 

@@ -9,10 +9,17 @@ from numpy.typing import NDArray
 from hmesh.environment.clock import Clock
 from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.audit_report import Check, Label, Tally
-from hmesh.runs.audits.reference.whereabouts import Trip, whereabouts
+from hmesh.runs.audits.reference.whereabouts import (
+    Stay,
+    Trip,
+    stays_in_step,
+    whereabouts,
+)
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
+from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
 ON_THE_ROAD = -1
@@ -22,26 +29,43 @@ _TRIP = ("vehicle", "departs", "arrives", "origin", "destination", "km")
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where the recorded vehicles are in some steps, each of shape (steps, vehicles).
+    """Where the recorded vehicles are in some steps, each of shape (steps, strategies, vehicles).
+
+    Where no chargers are named all strategies have the same, and there is one for all of them.
 
     Attributes
     ----------
     community
-        Where each is parked longest in the step, -1 on the road or not yet there.
-    parked
-        Part of the step in which it is parked there.
+        Where each takes part in the market of the step, -1 on the road or not yet there.
+    plugged
+        Part of the step in which it is plugged in there, outages aside.
     km, km_before
-        How far it drives, and how far of it before it leaves that place for the last time [km].
+        How far it drives, and how far of it before it leaves that plug for the last time [km].
+    as_parked
+        Whether it takes part with the stay for which it is parked longest.
+    plug_kw, plug_v2g_kw
+        Highest power of the plug charging and discharging [kW].
     departures
-        By step and vehicle, for each trip that begins then how far it has driven in the step [km],
-        and whether it has left that place for the last time.
+        By step, strategy and vehicle, for each trip that begins then how far it has driven in the
+        step [km], and whether it has left that plug for the last time.
     """
 
     community: NDArray[np.int64]
-    parked: NDArray[np.float64]
+    plugged: NDArray[np.float64]
     km: NDArray[np.float64]
     km_before: NDArray[np.float64]
-    departures: dict[tuple[int, int], list[tuple[float, bool]]]
+    as_parked: NDArray[np.bool_]
+    plug_kw: NDArray[np.float64]
+    plug_v2g_kw: NDArray[np.float64]
+    departures: dict[tuple[int, int, int], list[tuple[float, bool]]]
+
+    @classmethod
+    def blank(cls, shape: tuple[int, int, int]) -> "Whereabouts":
+        """Return that of vehicles that are plugged in all the time somewhere."""
+        return cls(
+            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape),
+            np.ones(shape, np.bool_), np.full(shape, np.inf), np.full(shape, np.inf), {},
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +155,25 @@ class TrafficAudit:
         What the scenario settles.
     trips
         The rows of trips.parquet.
-    consumption
-        What each recorded vehicle uses [kWh/km].
+    fleet
+        The columns of fleet.parquet.
+    plugs
+        Who holds a plug; None where every vehicle has one, or not all vehicles are recorded.
     """
 
     def __init__(
-        self, inputs: VehicleRunInputs, trips: TableReader, consumption: NDArray[np.float64]
+        self,
+        inputs: VehicleRunInputs,
+        trips: TableReader,
+        fleet: Columns,
+        plugs: PlugAudit | None = None,
     ) -> None:
         self.inputs = inputs
-        self._consumption = consumption
+        self.plugs = plugs
+        self._consumption = fleet["consumption_kwh_per_km"]
+        self._habits = None
+        if inputs.scenario.vehicles.habits:
+            self._habits = HabitAudit(inputs, fleet)
         self._reader = trips
         self._parked: NDArray[np.int64] | None = None
         self._bound_for: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -150,22 +184,20 @@ class TrafficAudit:
         if inputs.setting is None:
             self._as_given.tell(FILE_GONE)
 
-    def block(
-        self, first: int, last: int, seen: NDArray[np.int64], travel: Travel | None
-    ) -> Whereabouts:
+    def block(self, first: int, last: int, rows: Columns, travel: Travel | None) -> Whereabouts:
         """Return where the recorded vehicles are in some steps, and how far they drive.
 
         Parameters
         ----------
         first, last
             Steps from the first to before the last; blocks follow each other.
-        seen
-            Where vehicles.parquet has each vehicle, shape (last - first, recorded).
+        rows
+            Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
         travel
             What the trips of the scenario come to, None where they are not known.
         """
         new = self._departing(first, last)
-        where = seen if travel is None else travel.where
+        where = rows["community"][:, 0] if travel is None else travel.where
         if self._parked is None:
             self._begin(where[0], new)
         joining = self._join(first, last, where, new)
@@ -174,9 +206,10 @@ class TrafficAudit:
             off, label = _unlike(new, travel.trips, self.inputs)
             self._as_given.add(off, label, None)
         there = np.arange(self.inputs.recorded) < self.inputs.there[first:last, None]
-        found = self._follow(new, first, last, joining)
-        found.community[~there] = ON_THE_ROAD
-        found.parked[~there] = 0.0
+        found = self._follow(new, first, last, joining, rows)
+        absent = np.broadcast_to(~there[:, None], found.community.shape)
+        found.community[absent] = ON_THE_ROAD
+        found.plugged[absent] = 0.0
         return found
 
     def checks(self) -> list[Check]:
@@ -253,46 +286,153 @@ class TrafficAudit:
         first: int,
         last: int,
         joining: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+        rows: Columns,
     ) -> Whereabouts:
         """Follow the vehicles one by one where trips touch a step; the others stay there."""
         assert self._parked is not None
         trips = {name: np.concatenate((self._under_way[name], new[name])) for name in new}
         begins = [self._moment(step) for step in range(first, last + 1)]
         touched: list[dict[int, list[Trip]]] = [{} for _ in range(first, last)]
-        names = ("vehicle", "departs", "arrives", "destination", "km")
+        names = ("vehicle", "departs", "arrives", "origin", "destination", "km")
         order = np.lexsort((trips["departs"], trips["vehicle"]))
-        for vehicle, departs, arrives, destination, km in zip(
+        for vehicle, departs, arrives, origin, destination, km in zip(
             *(trips[name][order].tolist() for name in names), strict=True
         ):
-            trip = Trip(departs, arrives, int(destination), km)
+            trip = Trip(departs, arrives, int(origin), int(destination), km)
             earliest = max(bisect_right(begins, departs) - 1, 0)
             for step in range(earliest, min(bisect_right(begins, arrives), last - first)):
                 touched[step].setdefault(int(vehicle), []).append(trip)
-        shape = last - first, self.inputs.recorded
-        found = Whereabouts(
-            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape), {}
-        )
+        plugs = self.plugs
+        alike = plugs is None and self._habits is None
+        strategies = 1 if alike else len(self.inputs.strategies)
+        found = Whereabouts.blank((last - first, strategies, self.inputs.recorded))
         joins: list[list[tuple[int, int]]] = [[] for _ in range(first, last)]
         for vehicle, step, place in zip(*(each.tolist() for each in joining), strict=True):
             joins[step].append((vehicle, place))
-        for step in range(last - first):
-            for vehicle, place in joins[step]:
-                self._parked[vehicle] = place
-            found.community[step] = self._parked
-            begin, end = begins[step], begins[step + 1]
-            for vehicle, its in touched[step].items():
-                told = whereabouts(int(self._parked[vehicle]), its, begin, end)
-                found.community[step, vehicle] = told.community
-                found.parked[step, vehicle] = told.parked_ms / (end - begin)
-                found.km[step, vehicle], found.km_before[step, vehicle] = told.km, told.km_before
-                if told.departures:
-                    found.departures[first + step, vehicle] = told.departures
-                self._parked[vehicle] = told.place
-        found.parked[found.community < 0] = 0.0
+        for k in range(last - first):
+            self._parked[[vehicle for vehicle, _ in joins[k]]] = [place for _, place in joins[k]]
+            there = [vehicle for vehicle, _ in joins[k]] if first + k else self._here(first)
+            if self._habits is not None:
+                self._habits.settle(first + k, there, self._parked, rows["soc"][k])
+                found.plugged[k] = self._habits.plugs_in
+            if plugs is not None and there:
+                plugs.arrive(there, self._parked, begins[k], self._habits)
+            self._step(first + k, found, k, touched[k], (begins[k], begins[k + 1]), rows)
+        found.plugged[found.community < 0] = 0.0
         self._under_way = {
             name: values[trips["arrives"] >= begins[-1]] for name, values in trips.items()
         }
+        if plugs is not None:
+            plugs.compare(first, last)
         return found
+
+    def _here(self, step: int) -> list[int]:
+        """Return the vehicles that are there in a step."""
+        return list(range(int(self.inputs.there[step])))
+
+    def _step(
+        self,
+        step: int,
+        found: Whereabouts,
+        k: int,
+        touched: dict[int, list[Trip]],
+        span: tuple[int, int],
+        rows: Columns,
+    ) -> None:
+        """Follow the vehicles of one step, which is the k-th of its block."""
+        assert self._parked is not None
+        begin, end = span
+        place, after = self._parked, {}
+        stays: dict[int, list[Stay]] = {}
+        for vehicle, its in touched.items():
+            stays[vehicle], after[vehicle] = stays_in_step(int(place[vehicle]), its, begin, end)
+        lengths = {v: [s.ends_ms - s.begins_ms for s in its] for v, its in stays.items()}
+        parked = {
+            v: whereabouts(stays[v], lengths[v], its, begin, end) for v, its in touched.items()
+        }
+        found.community[k] = place
+        for s in range(found.community.shape[1]):
+            seen, wants = parked, {}
+            if self._habits is not None:
+                soc = rows["soc"][k]
+                wants = {
+                    v: self._habits.follow((step, s, v), touched[v], stays[v], span, soc)
+                    for v in touched
+                }
+                counted = {
+                    v: [ms * wanted for ms, wanted in zip(lengths[v], wants[v], strict=True)]
+                    for v in touched
+                }
+                seen = {
+                    v: whereabouts(stays[v], counted[v], its, begin, end)
+                    for v, its in touched.items()
+                }
+            if self.plugs is not None:
+                soc = rows["soc"][k, s]
+                driving, waiting = self.plugs.step(s, step, span, place, stays, soc, wants)
+                seen = {
+                    v: whereabouts(stays[v], [ms for ms, _ in driving[v]], its, begin, end)
+                    for v, its in touched.items()
+                }
+                self._rest(s, found, k, touched, waiting, span)
+                for vehicle, told in seen.items():
+                    energy = float(rows["energy_kwh"][k, s, vehicle])
+                    self.plugs.close(s, vehicle, told.stay if told.plugged_ms else -1, energy)
+                    if told.stay >= 0:
+                        kind = driving[vehicle][told.stay][1]
+                        self._rate(found, (k, s, vehicle), told.community, kind)
+                    self._tell_trips(s, vehicle, touched[vehicle], span)
+                self.plugs.exchange(s, rows["energy_kwh"][k, s], touched)
+            for vehicle, told in seen.items():
+                at = k, s, vehicle
+                found.community[at], found.plugged[at] = (
+                    told.community, told.plugged_ms / (end - begin),
+                )  # fmt: skip
+                found.km[at], found.km_before[at] = told.km, told.km_before
+                found.as_parked[at] = told.stay == parked[vehicle].stay
+                if told.departures:
+                    found.departures[step, s, vehicle] = told.departures
+        for vehicle, there in after.items():
+            place[vehicle] = there
+
+    def _rest(
+        self,
+        s: int,
+        found: Whereabouts,
+        k: int,
+        touched: dict[int, list[Trip]],
+        waiting: dict[int, tuple[int, int]],
+        span: tuple[int, int],
+    ) -> None:
+        """Say for how much of a step those are plugged in that do not drive."""
+        assert self._parked is not None
+        assert self.plugs is not None
+        for vehicle, place in enumerate(self._parked.tolist()):
+            if vehicle in touched or place < 0 or not self.plugs.kinds[place]:
+                continue
+            length = span[1] - span[0] if self.plugs.plugged(s, vehicle, place) else 0
+            length = waiting[vehicle][0] if vehicle in waiting else length
+            found.plugged[k, s, vehicle] = length / (span[1] - span[0])
+            self._rate(found, (k, s, vehicle), place, self.plugs.kind_of(s, vehicle))
+
+    def _rate(
+        self, found: Whereabouts, at: tuple[int, int, int], place: int, kind: int | None
+    ) -> None:
+        """Say what the plug of a vehicle allows."""
+        if self.plugs is not None and kind is not None:
+            charger = self.plugs.kinds[place][kind]
+            found.plug_kw[at], found.plug_v2g_kw[at] = charger.power_kw, charger.v2g_kw
+
+    def _tell_trips(self, s: int, vehicle: int, trips: list[Trip], span: tuple[int, int]) -> None:
+        """Note departures and arrivals of a step as events."""
+        assert self.plugs is not None
+        for trip in trips:
+            for at, kind, place in (
+                (trip.departs_ms, "departs", trip.origin),
+                (trip.arrives_ms, "arrives", trip.destination),
+            ):
+                if span[0] <= at < span[1]:
+                    self.plugs.trips(s, at, kind, vehicle, place, trip.km)
 
     def _moment(self, step: int) -> int:
         """Return when a step begins [ms]."""

@@ -1,5 +1,8 @@
 """The charts of electric vehicles: how full they are, and where."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from hmesh.environment.arrays import FloatArray
@@ -28,7 +31,7 @@ def state_of_charge(data: RunData) -> Chart | Drawing:
     if data.recorded == 0:
         return Drawing("No state of charge to draw: record.vehicles is none in the scenario")
     soc = 100 * data.soc_quantiles(SHARES)
-    limits = [100 * data.scenario["vehicles"][name] for name in ("soc_min", "soc_max")]
+    limits = _limits(data.scenario["vehicles"])
 
     def of(s: int, colour: str) -> tuple[str, list[Series]]:
         lowest, quarter, median, three_quarters, highest = soc[s]
@@ -66,6 +69,17 @@ def state_of_charge(data: RunData) -> Chart | Drawing:
         note=f"the first {data.recorded:,} of {data.vehicles:,} vehicles" if few else "",
         finding=soc_finding(data), **of_strategies(data, of),
     )  # fmt: skip
+
+
+def _limits(vehicles: Mapping[str, Any]) -> list[float]:
+    """Return the limits of charging that all vehicles share [%]."""
+    groups = vehicles.get("groups") or [vehicles]
+    found = []
+    for name in ("soc_min", "soc_max"):
+        values = [group[name] for group in groups]
+        if isinstance(values[0], int | float) and values.count(values[0]) == len(values):
+            found.append(100.0 * values[0])
+    return found
 
 
 def draw_whereabouts(data: RunData) -> Drawing:

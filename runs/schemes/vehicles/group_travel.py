@@ -65,7 +65,15 @@ def travel_of(setting: Setting, groups: GroupRows, growth: Growth | None) -> Gro
             problems.update(dict.fromkeys(error.problems))
             continue
         sources.append(found)
-        day_plan[rows] = first + groups.number[rows] % len(plans.names)
+        there = np.arange(len(plans.names))
+        if who.home is not None and who.travel.kind != "drawn":
+            there = np.flatnonzero(plans.start == setting.communities.index(who.home))
+            if who.travel.kind == "diaries" or not len(there):
+                message = f"no trips of vehicles of {who.name} begin at their home {who.home}"
+                allowed = "travel that is drawn, or day plans that begin there"
+                problems[Problem(who.place, message, allowed)] = None
+                continue
+        day_plan[rows] = first + there[groups.number[rows] % len(there)]
     if problems:
         raise InputError(list(problems))
     plans = _together([plans for plans, _ in known.values()])

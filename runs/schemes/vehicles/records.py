@@ -45,6 +45,7 @@ def write_fleet(writer: RowWriter, setting: "Setting") -> None:
             **{name: fleet[name][rows] for name in names},
             "group": Coded(group, groups),
             "model": Coded(fleet["model_row"][rows], vehicles.models),
+            "home": Coded(fleet["home"][rows], setting.communities),
         },
     )
 
@@ -84,6 +85,11 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
     part = vehicles.fleet.plugged_part[rows]
     plugged = part > 0
     lower, upper = vehicles.fleet.exchange_bounds(rows, energy, part)
+    if vehicles.narrowed:
+        for parked in vehicles.parked:
+            there = parked.rows < recorded
+            lower[parked.rows[there]] = parked.lower_kwh[there]
+            upper[parked.rows[there]] = parked.upper_kwh[there]
     exchange = vehicles.exchange_kwh()[rows]
     _, unmet = vehicles.fleet.driven(rows, exchange)
     write_rows(

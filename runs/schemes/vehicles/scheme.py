@@ -6,6 +6,7 @@ from hmesh.runs.schemes.descriptor import (
     THREE_LEVEL,
     TWO_LEVEL,
     Phase,
+    ProsumerPart,
     SchemeDescriptor,
     StrategyDescriptor,
     SweepFigure,
@@ -50,6 +51,8 @@ SCHEME = SchemeDescriptor(
         ("vehicles.power_kw", "power of a vehicle [kW]"),
         ("vehicles.soc_start", "state of charge at the start"),
         ("vehicles.theta", "fall of satisfaction [money/kWh²]"),
+        ("vehicles.groups.*.power_kw", "power of a vehicle of {name} [kW]"),
+        ("vehicles.groups.*.capacity_kwh", "battery of a vehicle of {name} [kWh]"),
     ),
     live=".live:VehiclesLive",
     figures=(
@@ -65,5 +68,14 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     size_note=".size:size_note",
     rules="hmesh.runs.world.market:RULES",
+    prosumer_part=ProsumerPart(
+        "vehicle",
+        "vehicles",
+        ".section:VehicleGroup",
+        place="home",
+        several=True,
+        inherits=True,
+        moves=True,
+    ),
     deciding="hmesh.agents.electric_vehicle:ElectricVehicle",
 )

@@ -8,14 +8,21 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.plug_habits import PlugHabit
 from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
-from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
+from hmesh.runs.scenarios.base import (
+    AS_TUPLE,
+    Name,
+    SchemeSection,
+    names_given_twice,
+    refuse,
+)
 from hmesh.runs.scenarios.travel_section import Travel, between, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
-from hmesh.runs.strategy_names import scheme_of
+from hmesh.runs.strategy_names import schemes_of
 
 CONNECTION = "charging"
-_NOT_SHARED = ("count", "groups", "name", "travel", "behaviour")
+_NOT_SHARED = ("count", "groups", "name", "travel", "behaviour", "home")
 
 
 class VehicleGroup(VehicleKeys):
@@ -27,6 +34,9 @@ class VehicleGroup(VehicleKeys):
     )
     behaviour: str | None = Field(
         default=None, description="behaviour of a plugin by which they decide, or null"
+    )
+    home: str | None = Field(
+        default=None, description="community in which they sleep, or null: where travel has it"
     )
 
     @property
@@ -89,11 +99,9 @@ class Vehicles(VehicleKeys, SchemeSection):
                 raise InputError(problems)
             return self
         problems = names_given_twice(self.groups, place="groups.")
-        here = self.model_fields_set.difference(_NOT_SHARED)
         complete = []
         for number, group in enumerate(self.groups):
-            missing = here - group.model_fields_set
-            group = group.model_copy(update={key: getattr(self, key) for key in missing})
+            group = self._completed(group)
             complete.append(group)
             problems += [
                 replace(each, place=f"groups.{number}.{each.place}") for each in group.problems()
@@ -108,12 +116,48 @@ class Vehicles(VehicleKeys, SchemeSection):
         self.__dict__["groups"] = tuple(complete)
         return self
 
+    def _completed(self, group: VehicleGroup) -> VehicleGroup:
+        """Return a group with what the section gives for all."""
+        here = self.model_fields_set.difference(_NOT_SHARED)
+        missing = here - group.model_fields_set
+        return group.model_copy(update={key: getattr(self, key) for key in missing})
+
+    def with_owned(self, groups: tuple[VehicleGroup, ...]) -> Self:
+        """Return the section with vehicles that prosumers own after its own."""
+        if self.count and not self.groups:
+            raise refuse(
+                f"{self.count:,} vehicles are in no group, beside those of prosumers",
+                place="groups", allowed="a group of theirs with a name and their count",
+            )  # fmt: skip
+        complete = tuple(self._completed(group) for group in groups)
+        problems = [
+            replace(each, place=f"{group.name} of prosumers: {each.place}")
+            for group in complete
+            for each in group.problems()
+        ]
+        problems += names_given_twice((*self.groups, *complete), place="groups.")
+        if problems:
+            raise InputError(problems)
+        count = self.count + sum(group.count for group in complete)
+        return self.model_copy(update={"groups": (*self.groups, *complete), "count": count})
+
+    def without_owned(self, given: int) -> Self:
+        """Return the section with its own vehicles alone."""
+        groups = self.groups[:given]
+        count = sum(group.count for group in groups) if self.groups else self.count
+        return self.model_copy(update={"groups": groups, "count": count})
+
     @classmethod
     def agree(cls, section: "Vehicles", info: ValidationInfo) -> "Vehicles":
         """Return the section once the places of its groups' travel are found to exist."""
         communities = info.data.get("communities")
         problems = list(_unexplained_departures(section, info))
         for number, group in enumerate(section.groups):
+            if group.home is not None and communities is not None and group.home not in communities:
+                message = f"no community is called {group.home!r}"
+                near = nearest(group.home, communities)
+                place = f"groups.{number}.home"
+                problems.append(Problem(place, message, ", ".join(communities), near))
             try:
                 if group.travel is not None and communities is not None:
                     between(group.travel, communities, info.data.get("roads", ()))
@@ -134,7 +178,7 @@ class Vehicles(VehicleKeys, SchemeSection):
 
     def takes_part(self, scenario: Any) -> bool:
         """Return whether there are vehicles, some join, or their strategies are compared."""
-        compared = any(scheme_of(strategy) == "vehicles" for strategy in scenario.strategies)
+        compared = any("vehicles" in schemes_of(strategy) for strategy in scenario.strategies)
         return compared or self.expected(scenario)
 
     def expected(self, scenario: Any) -> bool:
@@ -147,6 +191,12 @@ class Vehicles(VehicleKeys, SchemeSection):
         return any(group.departure_soc is not None for group in self.every)
 
     @property
+    def habits(self) -> tuple[PlugHabit, ...]:
+        """When the vehicles of each group plug in; none where all always do."""
+        habits = tuple(group.habit for group in self.every)
+        return () if all(habit.always for habit in habits) else habits
+
+    @property
     def behaving_groups(self) -> dict[str, str | None]:
         """The behaviour by which each group decides, by its name."""
         return {group.name: group.behaviour for group in self.groups}
@@ -155,6 +205,15 @@ class Vehicles(VehicleKeys, SchemeSection):
     def asked_tables(self) -> tuple[str, ...]:
         """Return the table of departures where vehicles want energy then."""
         return ("departures",) if self.departures else ()
+
+    def tables_asked(self, scenario: Any) -> tuple[str, ...]:
+        """Return those, and those of chargers, sessions and events where they are asked for."""
+        asked = (
+            ("chargers", any(each.chargers for each in scenario.communities.values())),
+            ("sessions", scenario.record.sessions),
+            ("events", scenario.record.events),
+        )
+        return (*self.asked_tables, *(name for name, wanted in asked if wanted))
 
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the node of the grid at which vehicles are plugged in."""

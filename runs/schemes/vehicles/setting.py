@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.day_plans import DayPlans
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.growth import Growth
 from hmesh.environment.planned_trips import PlannedTrips
+from hmesh.environment.plug_habits import PlugHabit, PlugHabits
 from hmesh.environment.population import Population
+from hmesh.environment.streams import Streams
 from hmesh.environment.trips import TripSource
+from hmesh.runs.scenarios.prosumer_parts import prosumers_of
 from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
 from hmesh.runs.schemes.vehicles.group_travel import travel_of
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
@@ -44,6 +48,8 @@ class VehicleSetting:
         Names of the models that vehicles have, by the column ``model_row``.
     curves : ChargingCurves or None
         The charging curves of their batteries; None where none has one.
+    habits : tuple of PlugHabit
+        When the vehicles of each group plug in; empty where all always do.
     """
 
     fleet: Population
@@ -55,12 +61,19 @@ class VehicleSetting:
     groups: GroupRows
     models: tuple[str, ...]
     curves: ChargingCurves | None
+    habits: tuple[PlugHabit, ...]
 
     def trips_of(self, fleet: Population, calendar: Calendar) -> TripSource:
         """Return where the trips of a fleet come from: its day plans if from nowhere else."""
         if self.trips is not None:
             return self.trips
         return PlannedTrips(self.plans, calendar, fleet["day_plan"], self.growth, self.residential)
+
+    def habits_of(self, fleet: Population, streams: Streams) -> PlugHabits | None:
+        """Return when the vehicles of a fleet plug in; None where they always do."""
+        if not self.habits:
+            return None
+        return PlugHabits(self.habits, self.groups, streams, fleet)
 
 
 def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting:
@@ -73,6 +86,10 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
     """
     scenario, calendar, streams = setting.scenario, setting.calendar, setting.streams
     growth = growth_of(scenario, calendar)
+    if growth and any("vehicle" in each.owns for _, each in prosumers_of(scenario.communities)):
+        message = "vehicles that join would be in groups of prosumers, too"
+        allowed = "0, or prosumers without vehicles"
+        raise InputError([Problem("growth.vehicles_per_year", message, allowed)])
     size = growth.final(scenario.steps) if growth else vehicles.count
     every = vehicles.every
     groups = GroupRows.of(
@@ -81,6 +98,11 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
     fleet, models = make_fleet(scenario, streams, groups)
     travel = travel_of(setting, groups, growth)
     fleet.set("day_plan", travel.day_plan)
+    if any(habit.at_home for habit in vehicles.habits):
+        source = travel.trips or PlannedTrips(
+            travel.plans, calendar, travel.day_plan, growth, residential(scenario)
+        )
+        fleet.set("home", source.homes())
     given = [group.charging_curve for group in every if group.charging_curve is not None]
     nodes = [setting.grid.node_index[f"{name}/{CONNECTION}"] for name in setting.communities]
     return VehicleSetting(
@@ -93,4 +115,5 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         groups=groups,
         models=models,
         curves=ChargingCurves.of(given) if given else None,
+        habits=vehicles.habits,
     )

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from hmesh.agents.fleet import Fleet, ParkedVehicles
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
+from hmesh.environment.moments import MS_PER_H
+from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
-from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
+from hmesh.runs.schemes.vehicles.plug_records import write_plugs
 from hmesh.runs.schemes.vehicles.records import (
     write_departures,
     write_fleet,
@@ -69,6 +72,7 @@ class VehicleSharing(Scheme):
         self.answer_nodes = self.vehicles.connections
         section = setting.scenario.vehicles
         reserve = any(group.trip_reserve for group in section.every)
+        chargers = any(each.chargers for each in setting.scenario.communities.values())
         self.fleet = Fleet(
             simulation,
             self.vehicles.fleet.fork(),
@@ -76,14 +80,21 @@ class VehicleSharing(Scheme):
             outages=setting.scenario.chance.outages,
             curves=self.vehicles.curves,
             departures=section.departures,
+            chargers=chargers,
             groups=self.vehicles.groups,
         )
+        record = setting.scenario.record
+        self.follows_plugs = chargers or record.sessions or record.events
+        kinds = [[c.kind for c in each.chargers] for each in setting.scenario.communities.values()]
+        self.plugs = PlugTraffic(self.fleet.population, kinds) if self.follows_plugs else None
         self.traffic = Traffic(
             simulation.clock,
             simulation.calendar,
             self.vehicles.trips_of(self.fleet.population, simulation.calendar),
             self.fleet.population,
             keep_reserve=reserve,
+            habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
+            plugs=self.plugs,
         )
         self.traffic.begin()
         self.look_around()
@@ -113,6 +124,7 @@ class VehicleSharing(Scheme):
         self.fleet.begin_step()
         self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
         self.answering = self.parked
+        self.narrowed = False
         self.present = np.array([len(parked) for parked in self.parked])
         self.drivers = np.flatnonzero(self.fleet.population["driven_km"] > 0)
 
@@ -180,6 +192,37 @@ class VehicleSharing(Scheme):
         """Return where each vehicle starts, -1 for the road or where it joins later."""
         return {"vehicles": np.maximum(self.vehicles.fleet["community"].astype(np.intp), -1)}
 
+    def members_of(self, group: str) -> NDArray[np.intp]:
+        """Return which vehicles are of a group."""
+        groups = self.vehicles.groups
+        return groups.rows[groups.names.index(group)]
+
+    def member_places(self) -> Mapping[str, NDArray[np.intp]]:
+        """Return in which community each vehicle is, -1 on the road and before it joins."""
+        where = self.fleet.population["community"].astype(np.intp)
+        return {"vehicles": np.maximum(where, -1)}
+
+    def answer_bounds(self) -> AnswerBounds | None:
+        """Return within which bounds the vehicles of all communities answer, one after another."""
+        counts = [len(parked) for parked in self.parked]
+        return AnswerBounds(
+            "vehicles",
+            np.concatenate([parked.rows for parked in self.parked]),
+            np.repeat(np.arange(len(counts)), counts),
+            np.concatenate([parked.lower_kwh for parked in self.parked]),
+            np.concatenate([parked.upper_kwh for parked in self.parked]),
+        )
+
+    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
+        """Let vehicles answer within narrower bounds."""
+        ends = np.cumsum([len(parked) for parked in self.parked])[:-1]
+        bounds = zip(np.split(lower_kwh, ends), np.split(upper_kwh, ends), strict=True)
+        self.parked = [
+            parked.within(lower, upper)
+            for parked, (lower, upper) in zip(self.parked, bounds, strict=True)
+        ]
+        self.answering, self.narrowed = self.parked, True
+
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each vehicle pays for charging and is paid for discharging."""
         exchange = self.exchange_kwh()
@@ -208,6 +251,8 @@ class VehicleSharing(Scheme):
         }
         if self.traffic.trips.growth is not None:
             sums["joined_kwh"] = self.traffic.joined_kwh
+        if self.plugs is not None and self.fleet.chargers:
+            sums["waiting_vehicle_h"] = float(self.plugs.waiting_ms.sum()) / MS_PER_H
         if self.departing is not None:
             sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
         return sums
@@ -247,6 +292,7 @@ class VehicleSharing(Scheme):
             "vehicles_cut_off": self._cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
             **({} if self.departing is None else {"departures_short": self.departing.short}),
+            **self._of_chargers(),
             **self.traffic.counts,
             **decision.counts,
         }
@@ -254,7 +300,16 @@ class VehicleSharing(Scheme):
     def _cut_off(self) -> int:
         """Return how many parked vehicles an outage keeps from their plugs in this step."""
         outages = self.setting.scenario.chance.outages
-        return int(np.count_nonzero(self.fleet.population["cut_off"])) if outages else 0
+        if not outages:
+            return 0
+        fleet = self.fleet.population
+        return int(np.count_nonzero(fleet["cut_off"] & (fleet["plugged_part"] > 0)))
+
+    def _of_chargers(self) -> dict[str, int]:
+        """Return how many vehicles found no plug in the step at once, where chargers are named."""
+        if self.plugs is None or not self.fleet.chargers:
+            return {}
+        return {"arrivals_without_plug": int(self.plugs.unplugged.sum())}
 
     def worst(self) -> dict[str, float]:
         """Return how much the utility may have missed."""
@@ -269,6 +324,8 @@ class VehicleSharing(Scheme):
         write_step(writer, self)
         write_trips(writer, self)
         write_departures(writer, self)
+        if self.plugs is not None:
+            write_plugs(writer, self, self.plugs)
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
@@ -277,6 +334,8 @@ class VehicleSharing(Scheme):
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
         self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
+        if self.plugs is not None:
+            self.plugs.exchange(self.exchange_kwh())
         self.traffic.end_step()
 
     def _learn(self) -> None:

@@ -61,6 +61,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
         ResultColumn("discharge_efficiency", "number", "1", "delivered per energy taken out"),
         kwh("wanted_kwh", "energy above soc_min that it wants at departure, 0 for none"),
         ResultColumn("miss_weight", "number", "money/kWh", "value of a kWh below it beside lam"),
+        name("home", "its home, empty where no habit asks for it", optional=True),
     ),
 }  # fmt: skip
 
@@ -73,5 +74,36 @@ ON_REQUEST: Mapping[str, tuple[ResultColumn, ...]] = {
         kwh("wanted_kwh", "stored energy that it wants as it sets out in the step"),
         kwh("held_kwh", "stored energy with which it sets out"),
         kwh("short_kwh", "what it lacks of what it wants"),
+    ),
+    "chargers": (
+        STEP,
+        STRATEGY,
+        name("community", "name of the community, of those that name their chargers"),
+        ResultColumn("plugs_taken", "number", "1", "plugs taken, on average over the step"),
+        ResultColumn("waiting", "number", "1", "vehicles that wait, on average over the step"),
+        whole("arrivals", "vehicles that come to ask for a plug in the step"),
+        whole("without_plug", "of them, those that have none by the step's end"),
+    ),
+    "sessions": (
+        STRATEGY,
+        whole("vehicle", "number of the vehicle, from 0"),
+        name("community", "where it is plugged in"),
+        name("charger", "kind of the charger, empty where each vehicle has a plug", optional=True),
+        time("arrives", "when it arrives, or the run starts"),
+        time("plug_in", "when it is plugged in"),
+        time("plug_out", "when it is unplugged"),
+        kwh("energy_kwh", "energy charged"),
+        kwh("delivered_kwh", "energy discharged"),
+    ),
+    "events": (
+        STRATEGY,
+        time("time", "when it happens"),
+        name("kind", "departs, arrives, queues, plugs_in or unplugs"),
+        whole("vehicle", "number of the vehicle, from 0"),
+        name("place", "community"),
+        ResultColumn(
+            "value", "number", "km or h",
+            "length of a trip [km]; plugged in: hours waited; unplugged: hours plugged in [h]",
+        ),
     ),
 }  # fmt: skip

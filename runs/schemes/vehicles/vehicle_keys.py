@@ -1,15 +1,16 @@
 """What may differ from vehicle to vehicle and from group to group, and what must fit together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationInfo
+from pydantic import Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.plug_habits import PlugHabit
 from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, existing, refuse
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.preferences import (
@@ -67,6 +68,44 @@ class VehicleModels(Section):
         return existing(file, info, (".csv",))
 
 
+class PlugHabitSettings(Section):
+    """When vehicles plug in as they arrive; all that is given must be met."""
+
+    at_home: bool = Field(default=False, description="only at home")
+    below: Share | None = Field(
+        default=None, description="only below this state of charge as they arrive [1], or null"
+    )
+    probability: Curve | None = Field(
+        default=None, description="points [state of charge, probability], or null: always"
+    )
+
+    @check("probability")
+    @classmethod
+    def _ascending(cls, points: Any) -> Any:
+        return points if points is None else ascending(points)
+
+
+def ascending(points: Any) -> Any:
+    """Return points whose states of charge ascend."""
+    if len(points) < 1 or any(b[0] <= a[0] for a, b in pairwise(points)):
+        raise refuse(
+            "the states of charge do not ascend", allowed="points, each above the one before"
+        )
+    return points
+
+
+def _form(value: object) -> str:
+    """Return whether a habit is a word or a section."""
+    return "section" if isinstance(value, Mapping | PlugHabitSettings) else "word"
+
+
+PlugIn = Annotated[
+    Annotated[Literal["always", "at_home"], Tag("word")]
+    | Annotated[PlugHabitSettings, Tag("section")],
+    Discriminator(_form),
+]
+
+
 class VehicleKeys(Section):
     """What vehicles are like: each key one value for all of them, or a distribution."""
 
@@ -121,6 +160,7 @@ class VehicleKeys(Section):
         default=None, description="what a kWh below departure_soc is worth more [money/kWh]"
     )
     trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
+    plug_in: PlugIn = Field(default="always", description="when they plug in where they arrive")
 
     @check("day_plans")
     @classmethod
@@ -132,16 +172,22 @@ class VehicleKeys(Section):
     def _ascending(cls, curve: Any) -> Any:
         if curve is None:
             return None
-        if len(curve) < 1 or any(b[0] <= a[0] for a, b in pairwise(curve)):
-            raise refuse(
-                "the states of charge do not ascend", allowed="points, each above the one before"
-            )
+        ascending(curve)
         if any(share == 0 for _, share in curve[:-1]):
             raise refuse(
                 "a share of 0 ends charging before the last point",
                 allowed="shares above 0, the last one also 0",
             )
         return curve
+
+    @property
+    def habit(self) -> PlugHabit:
+        """When the vehicles plug in."""
+        given = self.plug_in
+        if isinstance(given, str):
+            return PlugHabit(at_home=given == "at_home")
+        below = np.inf if given.below is None else given.below
+        return PlugHabit(given.at_home, below, given.probability or ())
 
     @property
     def files(self) -> list[str]:

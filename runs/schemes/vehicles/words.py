@@ -21,6 +21,9 @@ NOTES: Mapping[str, Note] = {
     "departures_short": Note(
         "a vehicle set out with less than the state of charge that it wanted", 45
     ),
+    "arrivals_without_plug": Note(
+        "a vehicle found no free charger, and none became free in the step", 46
+    ),
     "unmet_trips": Note("a vehicle on the road lacked the energy to drive in a step", 50),
     "tours_with_shorter_stays": Note(
         "a drawn tour had its stays shortened, to be home before the next", 110

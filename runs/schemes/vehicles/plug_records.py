@@ -1,0 +1,99 @@
+"""What a simulation writes down of plugs: chargers, sessions and events."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hmesh.environment.moments import MS_PER_H, step_moment
+from hmesh.environment.plug_traffic import EVENTS, PlugTraffic, Sessions
+from hmesh.runs.results.buffer import Coded
+from hmesh.runs.schemes.scheme_step import RowWriter
+from hmesh.runs.schemes.step_rows import write_rows
+from hmesh.runs.schemes.vehicles.records import recorded_vehicles
+
+if TYPE_CHECKING:
+    from hmesh.runs.schemes.vehicles.step import VehicleSharing
+
+
+def write_plugs(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffic) -> None:
+    """Write the chargers of a step, and what the scenario asks for of sessions and events."""
+    record = vehicles.setting.scenario.record
+    if plugs.limited.any():
+        _write_chargers(writer, vehicles, plugs)
+    if record.sessions and plugs.ended:
+        _write_sessions(writer, vehicles, plugs)
+    if record.events and plugs.happened:
+        _write_events(writer, vehicles, plugs)
+
+
+def _write_chargers(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffic) -> None:
+    step, step_h = vehicles.simulation.step_index, vehicles.simulation.step_h
+    length_ms = step_moment(step + 1, step_h) - step_moment(step, step_h)
+    places = np.flatnonzero(plugs.limited)
+    write_rows(
+        writer,
+        vehicles,
+        "chargers",
+        {
+            "community": Coded(places, vehicles.setting.communities),
+            "plugs_taken": plugs.taken_ms[places] / length_ms,
+            "waiting": plugs.waiting_ms[places] / length_ms,
+            "arrivals": plugs.arrivals[places],
+            "without_plug": plugs.unplugged[places],
+        },
+    )
+
+
+def _write_sessions(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffic) -> None:
+    ended = Sessions.joined(plugs.ended)
+    order = np.lexsort((ended.vehicles, ended.to_ms))
+    order = order[ended.vehicles[order] < recorded_vehicles(vehicles.setting)]
+    if len(order) == 0:
+        return
+    rows, place, plug = (each[order] for each in (ended.vehicles, ended.place, ended.plug))
+    exchanged = np.where(ended.in_market[order], vehicles.exchange_kwh()[rows], 0.0)
+    # Names of kinds one community after another, so that a number stands for each.
+    given = [kind.name for kinds in plugs.chargers for kind in kinds]
+    names = tuple(dict.fromkeys(given))
+    code = np.array([*(names.index(name) for name in given), -1])
+    first = np.cumsum([0, *(len(kinds) for kinds in plugs.chargers)])
+    writer.add(
+        "sessions",
+        {
+            "strategy": vehicles.simulation.strategy,
+            "vehicle": rows,
+            "community": Coded(place, vehicles.setting.communities),
+            "charger": Coded(code[np.where(plug < 0, -1, first[place] + plug)], names),
+            "arrives": ended.arrived_ms[order] / MS_PER_H,
+            "plug_in": ended.from_ms[order] / MS_PER_H,
+            "plug_out": ended.to_ms[order] / MS_PER_H,
+            "energy_kwh": ended.drawn_kwh[order] + np.maximum(exchanged, 0.0),
+            "delivered_kwh": ended.delivered_kwh[order] + np.maximum(-exchanged, 0.0),
+        },
+    )
+
+
+def _write_events(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffic) -> None:
+    happened = [each for each in plugs.happened if len(each.at_ms)]
+    if not happened:
+        return
+    at, rows, place, value = (
+        np.concatenate([getattr(each, name) for each in happened])
+        for name in ("at_ms", "vehicles", "place", "value")
+    )
+    kind = np.concatenate([np.full(len(each.at_ms), EVENTS.index(each.kind)) for each in happened])
+    order = np.lexsort((kind, rows, at))
+    order = order[rows[order] < recorded_vehicles(vehicles.setting)]
+    if len(order) == 0:
+        return
+    writer.add(
+        "events",
+        {
+            "strategy": vehicles.simulation.strategy,
+            "time": at[order] / MS_PER_H,
+            "kind": Coded(kind[order], EVENTS),
+            "vehicle": rows[order],
+            "place": Coded(place[order], vehicles.setting.communities),
+            "value": value[order],
+        },
+    )

@@ -1,0 +1,143 @@
+"""Results in the forms of other programs, against the tables of the run."""
+
+import csv
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hmesh.environment.errors import InputError
+from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.results.exported import export_run
+
+CHANGES = ["vehicles.count=12", "hours=6", "game.solver=exact", "plots=false"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of six hours with losses of lines."""
+    directory = tmp_path_factory.mktemp("runs") / "one"
+    more = ["communities.homes.feeder.loss_rate=0.04"]
+    start_run(load_scenario("three-communities", [*CHANGES, *more]), directory)
+    return directory
+
+
+def test_csv_holds_what_the_tables_hold(run: Path, tmp_path: Path) -> None:
+    (line,) = export_run(run, "csv", tmp_path / "out", ["hours", "ledger"])
+    assert "hours, ledger, columns, summary" in line
+    for name in ("hours", "ledger"):
+        due = read_run(run).table(name).to_pandas()
+        found = pd.read_csv(tmp_path / "out" / f"{name}.csv")
+        assert list(found.columns) == list(due.columns)
+        for column in due.select_dtypes("number"):
+            np.testing.assert_array_equal(found[column], due[column])
+        assert found["strategy"].tolist() == due["strategy"].tolist()
+    times = pd.to_datetime(pd.read_csv(tmp_path / "out" / "hours.csv")["time"], utc=True)
+    assert (times == read_run(run).table("hours").to_pandas()["time"].dt.tz_convert("UTC")).all()
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv").set_index("figure")
+    peak = read_run(run).totals("typical")["peak_kw"]
+    assert float(summary.loc["peak_kw", "typical"]) == peak
+
+
+def test_a_spreadsheet_holds_what_the_tables_hold(run: Path, tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    export_run(run, "xlsx", tmp_path / "run.xlsx", ["lines"])
+    book = openpyxl.load_workbook(tmp_path / "run.xlsx", read_only=True)
+    assert book.sheetnames == ["summary", "lines", "columns"]
+    head, *rows = book["lines"].iter_rows(values_only=True)
+    due = read_run(run).table("lines").to_pandas()
+    assert list(head) == list(due.columns)
+    # Spreadsheets keep fifteen digits.
+    np.testing.assert_allclose(
+        [row[head.index("sent_kwh")] for row in rows], due["sent_kwh"], rtol=1e-15
+    )
+    book.close()
+
+
+def test_netcdf_has_named_axes_and_units(run: Path, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    export_run(run, "xarray", tmp_path / "run.nc")
+    due = read_run(run).table("hours").to_pandas()
+    with h5py.File(tmp_path / "run.nc") as file:
+        net = file["net_kwh"]
+        assert [net.dims[n][0].name for n in range(3)] == ["/time", "/strategy", "/community"]
+        assert net.attrs["units"] == b"kWh"
+        names = [name.decode() for name in file["community"][()]]
+        strategies = [name.decode() for name in file["strategy"][()]]
+        for row in due.itertuples():
+            at = row.step, strategies.index(row.strategy), names.index(row.community)
+            assert net[at] == row.net_kwh
+        since = pd.Timestamp(file["time"].attrs["units"].decode().removeprefix("seconds since "))
+        first = due["time"].iloc[0].tz_convert("UTC").tz_localize(None)
+        assert since == first
+        assert file["time"][-1] == 5 * 3600
+
+
+def test_hours_become_a_dataset(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dataset(variables: Any, coords: Any, attrs: Any) -> Any:
+        return SimpleNamespace(variables=variables, coords=coords, attrs=attrs)
+
+    monkeypatch.setitem(sys.modules, "xarray", SimpleNamespace(Dataset=dataset))
+    found = read_run(run).hours.to_xarray()
+    due = read_run(run).table("hours").to_pandas()
+    dims, values, attrs = found.variables["net_kwh"]
+    assert dims == ("time", "strategy", "community")
+    assert attrs["units"] == "kWh"
+    shape = tuple(len(found.coords[name]) for name in dims)
+    np.testing.assert_array_equal(values, due["net_kwh"].to_numpy().reshape(shape))
+    first = due["time"].iloc[0].tz_convert("UTC").tz_localize(None)
+    assert pd.Timestamp(found.coords["time"][0]) == first
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(InputError, match="pip install xarray"):
+        read_run(run).hours.to_xarray()
+
+
+def test_a_network_of_pypsa_balances_at_every_bus(run: Path, tmp_path: Path) -> None:
+    export_run(run, "pypsa", tmp_path / "net", strategy="three_level")
+
+    def rows(name: str) -> list[dict[str, str]]:
+        with (tmp_path / "net" / f"{name}.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    buses = [row["name"] for row in rows("buses")]
+    loads = {row["name"]: row["bus"] for row in rows("loads")}
+    links = rows("links")
+    back = {link["name"]: float(link["efficiency"]) for link in links if "back" in link["name"]}
+    assert back == {"homes/feeder back": 0.96}
+    table = read_run(run).table("lines").to_pandas()
+    table = table[table["strategy"] == "three_level"]
+    for step, taken in enumerate(rows("loads-p_set")):
+        needs = dict.fromkeys(buses, 0.0)
+        for name, bus in loads.items():
+            needs[bus] += float(taken[name])
+        # From the far ends up: each link brings what its bus needs, or takes what it delivers.
+        for link in reversed([link for link in links if not link["name"].endswith(" back")]):
+            far, efficiency = needs[link["bus1"]], 1 / float(link["efficiency"])
+            if far < 0 and f"{link['name']} back" in back:
+                efficiency = back[f"{link['name']} back"]
+            needs[link["bus0"]] += far * efficiency
+        here = table[(table["step"] == step) & table["line"].str.startswith("utility - ")]
+        assert needs["utility"] * 1000 == pytest.approx(here["sent_kwh"].sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"to": "pandapwr"}, "'pandapwr' is no form to export to"),
+        ({"to": "csv", "tables": ["hour"]}, "the run has no table 'hour'"),
+        ({"to": "pypsa", "strategy": "three"}, "the run has no strategy 'three'"),
+        ({"to": "xlsx", "out": "run.xls"}, "no spreadsheet"),
+    ],
+)
+def test_mistakes_are_named(run: Path, tmp_path: Path, words: Any, message: str) -> None:
+    given = {"out": "new", **words}
+    with pytest.raises(InputError) as error:
+        export_run(run, given.pop("to"), tmp_path / given.pop("out"), **given)
+    assert message in str(error.value)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(InputError, match="is there already"):
+        export_run(run, "csv", tmp_path / "there")
