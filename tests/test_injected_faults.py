@@ -103,7 +103,7 @@ PRICES = {
         "vehicles: none does better by another exchange",
     ),
     "a battery may charge beyond its limit": Injected(
-        "hmesh.agents.fleet.exchange_bounds",
+        "hmesh.agents.fleet.vehicle_bounds",
         result(lambda bounds, *_: (bounds[0], 1.02 * bounds[1])),
         "vehicles: bounds as rating and store allow",
     ),

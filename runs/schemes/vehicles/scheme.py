@@ -51,6 +51,8 @@ SCHEME = SchemeDescriptor(
         ("vehicles.power_kw", "power of a vehicle [kW]"),
         ("vehicles.soc_start", "state of charge at the start"),
         ("vehicles.theta", "fall of satisfaction [money/kWh²]"),
+        ("vehicles.groups.*.power_kw", "power of a vehicle of {name} [kW]"),
+        ("vehicles.groups.*.capacity_kwh", "battery of a vehicle of {name} [kWh]"),
     ),
     live=".live:VehiclesLive",
     figures=(
