@@ -73,7 +73,7 @@ def write_pairs(found: "Sequence[Interactions]", directory: Path) -> None:
     from hmesh.environment.safe_files import beside
     from hmesh.runs.pairs import rows_of
     from hmesh.runs.pictures.figure_layout import style
-    from hmesh.runs.pictures.pairs import draw_pairs
+    from hmesh.runs.pictures.pairs_matrix import draw_pairs
 
     rows = rows_of(found)
     with beside(directory / TABLE) as new, new.open("w", encoding="utf-8", newline="") as file:

@@ -20,8 +20,8 @@ from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.world.city_grid import make_city_grid
+from hmesh.runs.world.communities_on_roads import roads_of
 from hmesh.runs.world.members import Members, make_members
-from hmesh.runs.world.places import roads_of
 from hmesh.runs.world.tariff import measured_tariff
 
 

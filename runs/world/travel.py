@@ -30,7 +30,7 @@ from hmesh.runs.scenarios.travel_section import (
     Travel,
     TravelDaySettings,
 )
-from hmesh.runs.world.places import roads_of
+from hmesh.runs.world.communities_on_roads import roads_of
 
 AGENT_TYPE = "electric vehicle"
 

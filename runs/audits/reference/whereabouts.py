@@ -7,7 +7,7 @@ ON_THE_ROAD = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
+class TripMade:
     """A trip, with moments from the start of the run [ms]."""
 
     departs_ms: int
@@ -69,7 +69,7 @@ class StepWhereabouts:
 
 
 def stays_in_step(
-    place: int, trips: Sequence[Trip], begin_ms: int, end_ms: int
+    place: int, trips: Sequence[TripMade], begin_ms: int, end_ms: int
 ) -> tuple[list[Stay], int]:
     """Return the stays of one vehicle in a step, and where it is as the step ends.
 
@@ -98,7 +98,7 @@ def stays_in_step(
 def whereabouts(
     stays: Sequence[Stay],
     plugged_ms: Sequence[int],
-    trips: Sequence[Trip],
+    trips: Sequence[TripMade],
     begin_ms: int,
     end_ms: int,
 ) -> StepWhereabouts:

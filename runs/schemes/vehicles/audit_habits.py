@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.reference.plugging import plugs_in
-from hmesh.runs.audits.reference.whereabouts import Stay, Trip
+from hmesh.runs.audits.reference.whereabouts import Stay, TripMade
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 
@@ -64,7 +64,7 @@ class HabitAudit:
     def follow(
         self,
         at: tuple[int, int, int],
-        trips: Sequence[Trip],
+        trips: Sequence[TripMade],
         stays: Sequence[Stay],
         span: tuple[int, int],
         soc: NDArray[np.float64],

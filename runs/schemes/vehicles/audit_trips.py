@@ -11,7 +11,7 @@ from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.reference.whereabouts import (
     Stay,
-    Trip,
+    TripMade,
     stays_in_step,
     whereabouts,
 )
@@ -292,13 +292,13 @@ class TrafficAudit:
         assert self._parked is not None
         trips = {name: np.concatenate((self._under_way[name], new[name])) for name in new}
         begins = [self._moment(step) for step in range(first, last + 1)]
-        touched: list[dict[int, list[Trip]]] = [{} for _ in range(first, last)]
+        touched: list[dict[int, list[TripMade]]] = [{} for _ in range(first, last)]
         names = ("vehicle", "departs", "arrives", "origin", "destination", "km")
         order = np.lexsort((trips["departs"], trips["vehicle"]))
         for vehicle, departs, arrives, origin, destination, km in zip(
             *(trips[name][order].tolist() for name in names), strict=True
         ):
-            trip = Trip(departs, arrives, int(origin), int(destination), km)
+            trip = TripMade(departs, arrives, int(origin), int(destination), km)
             earliest = max(bisect_right(begins, departs) - 1, 0)
             for step in range(earliest, min(bisect_right(begins, arrives), last - first)):
                 touched[step].setdefault(int(vehicle), []).append(trip)
@@ -335,7 +335,7 @@ class TrafficAudit:
         step: int,
         found: Whereabouts,
         k: int,
-        touched: dict[int, list[Trip]],
+        touched: dict[int, list[TripMade]],
         span: tuple[int, int],
         rows: Columns,
     ) -> None:
@@ -400,7 +400,7 @@ class TrafficAudit:
         s: int,
         found: Whereabouts,
         k: int,
-        touched: dict[int, list[Trip]],
+        touched: dict[int, list[TripMade]],
         waiting: dict[int, tuple[int, int]],
         span: tuple[int, int],
     ) -> None:
@@ -423,7 +423,9 @@ class TrafficAudit:
             charger = self.plugs.kinds[place][kind]
             found.plug_kw[at], found.plug_v2g_kw[at] = charger.power_kw, charger.v2g_kw
 
-    def _tell_trips(self, s: int, vehicle: int, trips: list[Trip], span: tuple[int, int]) -> None:
+    def _tell_trips(
+        self, s: int, vehicle: int, trips: list[TripMade], span: tuple[int, int]
+    ) -> None:
         """Note departures and arrivals of a step as events."""
         assert self.plugs is not None
         for trip in trips:
