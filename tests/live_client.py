@@ -15,8 +15,8 @@ PAUSE_S = 1.0
 def forget_earlier_pages() -> None:
     """Forget pages of a server that this process had before.
 
-    Solara knows a page by the number of a thread. A new server whose thread has the number of an
-    old one would take that one's page for its own, and refuse to start.
+    Solara knows a page by the number of a thread. A new server or page whose thread has the number
+    of an old one would take that one's page for its own, and refuse to start.
     """
     from solara.server import kernel_context
 
@@ -33,6 +33,7 @@ class LiveClient:
     """
 
     def __init__(self, url: str) -> None:
+        forget_earlier_pages()
         kernel, session = uuid.uuid4(), uuid.uuid4()
         address = url.replace("http:", "ws:")
         self._connection = connect(

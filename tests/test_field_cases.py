@@ -107,7 +107,8 @@ NIGHT = PLAN.replace("\n", ",day\n") + (
 def test_who_works_by_night_charges_by_day_at_home(tmp_path: Path) -> None:
     run = played(tmp_path, HEAD + PLACES + VEHICLE + "hours: 168\n", plans=NIGHT)
     where = [whereabouts(run, 0, step) for step in range(48)]
-    day = ["works"] * 6 + ["road"] + ["homes"] * 14 + ["road"] * 2 + ["works"]
+    # From 21:30 to 22:30 it drives: half an hour at home before, half an hour at work after that.
+    day = ["works"] * 6 + ["road"] + ["homes"] * 15 + ["works"] * 2
     assert where == day * 2
     # 4 kWh are gone on the first morning, 8 kWh on the others: full after two hours at 7 kW.
     assert charging_hours(run) == [7, 31, 32, 55, 56, 79, 80, 103, 104]
@@ -118,8 +119,10 @@ def test_who_works_by_night_charges_by_day_at_home(tmp_path: Path) -> None:
 def test_who_comes_home_after_midnight_charges_then(tmp_path: Path) -> None:
     diary = DIARY + "a,weekday,07:30,08:00,homes,works,20\na,weekday,23:30,24:15,works,homes,20\n"
     run = played(tmp_path, HEAD + PLACES + DEALT + "hours: 72\n", diaries=diary)
-    assert {step % 24 for step in charging_hours(run)} <= {1, 2, 3, 4}
-    assert charging_hours(run)[0] == 25
+    # It comes home at a quarter past midnight and charges for the other three quarters.
+    assert {step % 24 for step in charging_hours(run)} <= {0, 1, 2, 3}
+    first = vehicles(run)[lambda rows: rows["energy_kwh"] > 0].iloc[0]
+    assert (first["step"], first["energy_kwh"]) == (24, 0.75 * 7)
     # The same as a plan by calendar days, whose first trip is that past midnight.
     plan = PLAN + "a,0.25,0.5,20,works,homes\na,7.5,0.5,20,homes,works\n"
     run = played(tmp_path, HEAD + PLACES + VEHICLE + "hours: 72\n", plans=plan)
@@ -147,8 +150,9 @@ def test_persons_have_days_of_their_own(tmp_path: Path) -> None:
     assert set(at_noon) == {"works", "homes"}
     assert [a == "works" for a in at_noon] == [a == "homes" for a in at_two]
     night = at_noon.index("homes")
-    assert whereabouts(run, night, 30) == "road"
-    assert charging_hours(run, night)[0] == 31
+    # Home at half past six, plugged in for the other half of the hour.
+    assert whereabouts(run, night, 30) == "homes"
+    assert charging_hours(run, night)[0] == 30
     # Dealt anew every day, one person's night would run into another's morning.
     with pytest.raises(InputError, match=r"arrives at 30\.5 h, when other days begin at 5 h.*once"):
         check_scenario(write(tmp_path, text.replace("once", "daily"), diaries=diary))

@@ -99,8 +99,9 @@ def test_all_words_of_money_carry_their_unit() -> None:
         if words.search(str(field.description)) and field.annotation in (float, float | None)
         and "[money" not in field.description
     }  # fmt: skip
-    # A share of the price range, and one of a load for a share of a price.
-    assert without <= {"game.tolerance", "communities.members.elasticity.value"}, without
+    # Shares of the price range, of a load for a share of a price, and of a price.
+    shares = ("tolerance", "elasticity.value", "feed_in_share")
+    assert all(key.endswith(shares) for key in without), without
 
 
 def test_in_its_own_currency_an_amount_is_as_built_in(tmp_path: Path) -> None:
