@@ -269,8 +269,7 @@ def kill_again_and_again(
         tally.kills[number.name] += 1
         tally.moments[state(directory)] += 1
         if number != signal.SIGKILL:
-            # On a busy machine the progress of what was resumed comes before.
-            lines = [line for line in end.errors.splitlines() if not PROGRESS.match(line)]
+            lines = said(end.errors)
             if len(lines) != 1 or not lines[0].startswith("interrupted"):
                 return f"{'; '.join(course)}; not one line: {end.errors}"
         next_words = recommended(end.errors) or words
@@ -297,6 +296,18 @@ def kill_again_and_again(
     return ""
 
 
+def said(errors: str) -> list[str]:
+    """Return the lines that a signal is answered with.
+
+    Before them come warnings of the scenario, and on a busy machine its progress.
+    """
+    return [
+        line
+        for line in errors.splitlines()
+        if not PROGRESS.match(line) and not line.startswith("warning: ")
+    ]
+
+
 def recommended(errors: str) -> list[str] | None:
     """Return the command that a message recommends, None where it recommends none."""
     found = COMMAND.search(errors)
@@ -321,7 +332,7 @@ def kill_while_starting(whole: Reference, folder: Path, chance: random.Random, t
     if program.returncode == 0:
         tally.too_late += 1
         return ""
-    if program.returncode not in allowed or "Traceback" in errors or errors.count("\n") > 1:
+    if program.returncode not in allowed or "Traceback" in errors or len(said(errors)) > 1:
         return course
     tally.kills[f"{number.name} at start"] += 1
     tally.moments[state(folder / "run")] += 1

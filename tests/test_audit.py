@@ -8,12 +8,12 @@ from rich.console import Console
 
 from hmesh.environment.errors import InputError
 from hmesh.runs import Run, audit_run, load_scenario, start_run
+from hmesh.runs.audits.equilibrium import EquilibriumAudit
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import run_inputs_of
-from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from tests.audited_runs import FEW, finished, outcome
 
@@ -146,10 +146,8 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
         ],
     )  # fmt: skip
     run = Run(Path(), {"scenario": scenario.resolved()})
-    audit = EquilibriumAudit(
-        VehicleRunInputs.of(run_inputs_of(run)),
-        {"theta": np.array([2.0, 2.0]), "charge_efficiency": np.ones(2)},
-    )
+    inputs = VehicleRunInputs.of(run_inputs_of(run))
+    audit = EquilibriumAudit(inputs, inputs.vehicle_strategies, slopes=np.array([0.5, 0.5]))
     tree = Tree.star([0.0] * 3, [np.inf] * 3)
     # Two vehicles, and a price of the utility at which two prices earn the aggregator the same.
     seen = GameStep(

@@ -330,6 +330,13 @@ def test_loads_answer_in_a_city_without_vehicles(tmp_path: Path) -> None:
     assert abs(summary["everybody_shares"]["elastic_response_kwh"]) > 1.0
     assert summary["everybody_shares"]["counts"]["unexplained_vehicles"] == 0
     assert summary["everybody_shares"]["worst"]["utility_profit_gap"] >= 0.0
+    # Without vehicles their prices are checked all the same, and another price is found.
+    checks = {check.name: check for check in report.checks}
+    name = "equilibrium: communities' prices (three_level)"
+    assert checks[name].passed
+    assert checks["equilibrium: utility's price (three_level)"].passed
+    edit(tmp_path / "run", "hours", "community_price", lambda row, price: price + 1.0)
+    assert not {check.name: check for check in audit_run(tmp_path / "run").checks}[name].passed
 
 
 def test_a_rule_must_say_what_every_group_exchanges() -> None:

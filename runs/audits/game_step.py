@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.demand import Demand, demand_of
 from hmesh.runs.audits.reference.lines import Tree
-from hmesh.runs.audits.reference.planner import PlannedStep
+from hmesh.runs.audits.reference.planner import PlannedStep, welfare
 from hmesh.runs.audits.reference.stores import Answer, AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import RunInputs
@@ -122,6 +122,26 @@ class GameStep:
         ratings = zip(tree.rating_kwh, tree.owner, strict=True)
         shared = [rating if owner < 0 else np.inf for rating, owner in ratings]
         return PlannedStep(demands, inputs.cost, replace(tree, rating_kwh=shared), limits)
+
+    def welfare(self, inputs: RunInputs) -> tuple[float, float]:
+        """Return the welfare of the step, and the planner's from the same state [money]."""
+        there, tree = self.where >= 0, self.tree()
+
+        def worth(energy: NDArray[np.float64], drawn: NDArray[np.float64], others: float) -> float:
+            cost = inputs.cost.total(tree.generated(drawn.tolist()))
+            return welfare(self.stores.satisfaction(energy)[there], cost) + others
+
+        done = self.passive_kwh + self.exchanged_kwh(self.energy_kwh)
+        done = done + sum(each.exchanged_kwh for each in self.others)
+        prices = np.array(self.planned(inputs).best().price)
+        return (
+            worth(self.energy_kwh, done, sum(each.worth for each in self.others)),
+            worth(
+                self.answers_kwh(prices),
+                self.demand_kwh(prices),
+                sum(each.worth_at(prices) for each in self.others),
+            ),
+        )
 
     def _demands(self, lowest: float, highest: float) -> list[Demand | float]:
         """Return what every community draws between two prices."""

@@ -101,7 +101,8 @@ class MessageAudit:
         self.kinds = kinds_with(schemes)
         self.inputs = inputs
         self._answered = any(each.answers for each in schemes)
-        self._vehicles = any(each.answers and not each.answers_beside for each in schemes)
+        of_agents = (each for each in schemes if each.of_agents)
+        self._vehicles = any(each.answers and not each.answers_beside for each in of_agents)
         # Places of those who answer beside the vehicles, after utility and vehicles.
         others = list(dict.fromkeys(party for each in schemes for party in each.parties))
         self._others: dict[tuple[str, int], int] = {}

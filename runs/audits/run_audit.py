@@ -18,6 +18,7 @@ from hmesh.runs.audits.local_exchange import LocalExchangeAudit
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
 from hmesh.runs.audits.metric_checks import check_metrics
+from hmesh.runs.audits.prices_without_vehicles import PricesAudit
 from hmesh.runs.audits.prosumer_checks import ProsumerAudit
 from hmesh.runs.audits.road_checks import check_roads
 from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
@@ -155,6 +156,8 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     )
     if local is not None:
         schemes.append(local)
+    if PricesAudit.needed(inputs):
+        schemes.append(PricesAudit(inputs, decided))
     # Members with an elasticity belong to no scheme, but use energy and talk as its agents do.
     everybody = [*schemes, elastic] if elastic.there else schemes
     flows = read_lines(run, inputs)

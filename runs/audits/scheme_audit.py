@@ -149,6 +149,8 @@ class SchemeAudit:
         The grid with what its nodes took, set once lines.parquet has been read.
     beside
         What knows those who answer beside its agents, set likewise.
+    of_agents
+        Whether it audits agents of its own; False for prices, which are of agents of others.
     answers_beside
         Whether some of its agents answer beside vehicles, whom `others` knows.
     unlimited_price
@@ -170,6 +172,7 @@ class SchemeAudit:
     answers = False
     grid: "AuditedGrid | None" = None
     beside: Sequence[OthersAudit] = ()
+    of_agents = True
     answers_beside = False
     unlimited_price: NDArray[np.float64] | None = None
     unknown_answers = ""

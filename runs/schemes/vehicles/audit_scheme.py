@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
+from hmesh.runs.audits.congestion_prices import CongestionAudit
+from hmesh.runs.audits.equilibrium import EquilibriumAudit
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.member_energies import feeders_out
 from hmesh.runs.audits.others_answers import OthersStep
-from hmesh.runs.audits.reference.planner import welfare
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
@@ -20,9 +21,7 @@ from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sal
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
-from hmesh.runs.schemes.vehicles.audit_congestion import CongestionAudit
 from hmesh.runs.schemes.vehicles.audit_departures import DepartureAudit
-from hmesh.runs.schemes.vehicles.audit_equilibrium import EquilibriumAudit
 from hmesh.runs.schemes.vehicles.audit_fleet import (
     check_fleet,
     read_fleet,
@@ -79,8 +78,10 @@ class VehicleSchemeAudit(SchemeAudit):
         self.vehicles = VehicleAudit(
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
         )
-        self.equilibrium = EquilibriumAudit(inputs, fleet)
-        self.congestion = CongestionAudit(inputs)
+        slopes = 1 / (fleet["theta"] * fleet["charge_efficiency"] ** 2)
+        follows, unknown = inputs.vehicle_strategies, self.unknown_answers
+        self.equilibrium = EquilibriumAudit(inputs, follows, slopes, unknown)
+        self.congestion = CongestionAudit(inputs, follows, unknown)
         self.departures = None
         if inputs.scenario.vehicles.departures:
             by = {"strategy": inputs.strategies}
@@ -119,7 +120,7 @@ class VehicleSchemeAudit(SchemeAudit):
             return None
         seen = self._seen(step, strategy, self.grid, known)
         if self._welfare is not None:
-            self._welfare[:, step, strategy] = _welfare(self.inputs, seen)
+            self._welfare[:, step, strategy] = seen.welfare(self.inputs)
         if not bargains:
             return None
         game = seen.game(self.inputs)
@@ -313,24 +314,3 @@ def _of_vehicles(
         typical = np.array([name == "typical" for name in inputs.vehicle_strategies])
         of_run["messages.PlugIn.sent"] = np.where(typical, plugged.sum(axis=0), 0)
     return by_step, of_run
-
-
-def _welfare(inputs: VehicleRunInputs, seen: GameStep) -> tuple[float, float]:
-    """Return the welfare of a step, and the planner's from the same state."""
-    there, tree = seen.where >= 0, seen.tree()
-
-    def worth(energy: NDArray[np.float64], drawn: NDArray[np.float64], others: float) -> float:
-        cost = inputs.cost.total(tree.generated(drawn.tolist()))
-        return welfare(seen.stores.satisfaction(energy)[there], cost) + others
-
-    done = seen.passive_kwh + seen.exchanged_kwh(seen.energy_kwh)
-    done = done + sum(each.exchanged_kwh for each in seen.others)
-    prices = np.array(seen.planned(inputs).best().price)
-    return (
-        worth(seen.energy_kwh, done, sum(each.worth for each in seen.others)),
-        worth(
-            seen.answers_kwh(prices),
-            seen.demand_kwh(prices),
-            sum(each.worth_at(prices) for each in seen.others),
-        ),
-    )

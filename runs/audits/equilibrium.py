@@ -5,6 +5,7 @@ another exchange. Prices are compared where they differ; two that earn the same 
 are equally good.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,7 @@ from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.aggregator import best_prices, earned
 from hmesh.runs.audits.reference.lines import DUST_KWH
 from hmesh.runs.audits.reference.utility import PriceGame, UtilityBest, best_utility_price
-from hmesh.runs.audits.run_inputs import EXACT
-from hmesh.runs.audits.table_reader import Columns
-from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 
 
 class EquilibriumAudit:
@@ -27,8 +26,14 @@ class EquilibriumAudit:
     ----------
     inputs
         What the scenario settles.
-    fleet
-        The columns of fleet.parquet.
+    follows
+        By which rule prices are set under each strategy: ``two_level``, ``three_level``,
+        ``planner`` or another, under which nothing is checked.
+    slopes
+        By how much the exchange of each vehicle moves where its price does by 1 [kWh^2/money]; None
+        where there are no vehicles, so that no energies of theirs are checked.
+    unknown
+        Why some of those who answer are not known, "" where all are.
 
     Attributes
     ----------
@@ -37,8 +42,15 @@ class EquilibriumAudit:
         shape (steps, strategies).
     """
 
-    def __init__(self, inputs: VehicleRunInputs, fleet: Columns) -> None:
-        self.inputs = inputs
+    def __init__(
+        self,
+        inputs: RunInputs,
+        follows: Sequence[str],
+        slopes: NDArray[np.float64] | None = None,
+        unknown: str = "",
+    ) -> None:
+        self.inputs, self.follows, self.unknown = inputs, follows, unknown
+        self._of_vehicles = slopes is not None
         self.unattained = np.zeros((inputs.steps, len(inputs.strategies)))
         bounds = inputs.bounds
         self._utility_range = (bounds.utility_upper - bounds.utility_lower) or 1.0
@@ -50,8 +62,7 @@ class EquilibriumAudit:
         elif game.solver == "grid":
             spacing = game.grid_step / 10**game.grid_zooms / self._utility_range
         # An exchange moves by no more than this when its price does by 1.
-        slopes = 1 / (fleet["theta"] * fleet["charge_efficiency"] ** 2)
-        steepest = float(slopes.max(initial=0.0))
+        steepest = 0.0 if slopes is None else float(slopes.max(initial=0.0))
         utility_kwh = max(spacing * self._utility_range, share * self._aggregator_range) * steepest
         community_kwh = share * self._aggregator_range * steepest
         unit = "of the price range"
@@ -71,7 +82,7 @@ class EquilibriumAudit:
 
     def add(self, seen: GameStep, game: PriceGame) -> None:
         """Check a step of the two-level or the three-level game."""
-        strategy = self.inputs.vehicle_strategies[seen.strategy]
+        strategy = self.follows[seen.strategy]
         if strategy == "planner":
             self._add_planned(seen)
             return
@@ -117,15 +128,16 @@ class EquilibriumAudit:
     def checks(self) -> list[Check]:
         """Return what was found."""
         checks = []
-        if "planner" in self.inputs.vehicle_strategies:
-            if not self.inputs.all_recorded:
-                self._planned.tell(self.inputs.not_all_recorded)
+        if "planner" in self.follows:
+            if self.unknown:
+                self._planned.tell(self.unknown)
             checks.append(self._planned.check())
         for strategy in ("two_level", "three_level"):
-            if strategy not in self.inputs.vehicle_strategies:
+            if strategy not in self.follows:
                 continue
             tallies = [self._utility] if strategy == "three_level" else []
-            tallies += [self._communities[strategy], self._energies[strategy]]
+            tallies.append(self._communities[strategy])
+            tallies += [self._energies[strategy]] if self._of_vehicles else []
             for tally in tallies:
                 steps = self._as_good.get(tally.name, [])
                 if steps:
@@ -133,8 +145,8 @@ class EquilibriumAudit:
                         f"equally good at another price in {len(steps)} steps, "
                         f"first {self.inputs.places.step(steps[0])}"
                     )
-                if not self.inputs.all_recorded:
-                    tally.tell(self.inputs.not_all_recorded)
+                if self.unknown:
+                    tally.tell(self.unknown)
                 if tally is self._utility and self._lost > 0:
                     tally.tell(f"another price would earn up to {100 * self._lost:.2g} % more")
                 checks.append(self._explained(tally.check(), strategy))

@@ -1,5 +1,6 @@
 """Whether communities would pay what is written if no line had a limit, found by other means."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,7 @@ from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.aggregator import best_prices, earned
 from hmesh.runs.audits.reference.lines import DUST_KWH
 from hmesh.runs.audits.reference.utility import PriceGame, best_utility_price
-from hmesh.runs.audits.run_inputs import EXACT
-from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 
 
 class CongestionAudit:
@@ -23,12 +23,12 @@ class CongestionAudit:
 
     Parameters
     ----------
-    inputs
-        What the scenario settles.
+    inputs, follows, unknown
+        As those of `EquilibriumAudit`.
     """
 
-    def __init__(self, inputs: VehicleRunInputs) -> None:
-        self.inputs = inputs
+    def __init__(self, inputs: RunInputs, follows: Sequence[str], unknown: str = "") -> None:
+        self.inputs, self.follows, self.unknown = inputs, follows, unknown
         bounds, game = inputs.bounds, inputs.scenario.game
         self._range = (bounds.aggregator_upper - bounds.aggregator_lower) or 1.0
         tolerance = EXACT
@@ -50,7 +50,7 @@ class CongestionAudit:
         told
             The prices of limits.parquet [money/kWh], shape (communities,).
         """
-        strategy = self.inputs.vehicle_strategies[seen.strategy]
+        strategy = self.follows[seen.strategy]
         if not seen.grid.keeps or strategy not in ("two_level", "three_level"):
             return
         if self.inputs.scenario.game.solver == "closed_form":
@@ -84,10 +84,10 @@ class CongestionAudit:
         """Return what was found."""
         if self.inputs.scenario.grid.limits != "keep":
             return []
-        if not {"two_level", "three_level"}.intersection(self.inputs.vehicle_strategies):
+        if not {"two_level", "three_level"}.intersection(self.follows):
             return []
-        if not self.inputs.all_recorded:
-            self._prices.tell(self.inputs.not_all_recorded)
+        if self.unknown:
+            self._prices.tell(self.unknown)
         check = self._prices.check()
         if check.passed is False and not self.inputs.reliable:
             note = f"off in {len(check.failed_steps)} steps; not required where messages may be "
