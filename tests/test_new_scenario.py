@@ -1,6 +1,7 @@
 """`hmesh init` writes a scenario that runs as it stands."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hmesh.environment import InputError
-from hmesh.runs import audit_run, load_scenario, read_run, start_run
+from hmesh.runs import audit_run, draw_plots, load_scenario, read_run, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.scenarios.check import check_scenario
 from hmesh.runs.scenarios.new_scenario import write_new_scenario
@@ -32,6 +33,8 @@ def test_what_it_writes_needs_no_change(tmp_path: Path) -> None:
     peaks = [run.totals(name)["peak_kw"] for name in ("typical", "three_level")]
     assert peaks[1] < peaks[0]
     assert run.table("trips").num_rows > 20
+    (plot,) = draw_plots(run.directory, only="whereabouts")
+    assert re.fullmatch(r"Vehicles drive \d+ km, and no trip takes a whole step", plot.finding)
 
 
 def test_its_loads_are_those_of_households(tmp_path: Path) -> None:

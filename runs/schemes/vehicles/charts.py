@@ -96,6 +96,8 @@ def _whereabouts(data: RunData, *, mean_day: bool = False) -> Chart:
     most = first_highest(where[-1] / np.maximum(data.there, 1))
     share = f"{where[-1, most] / max(int(data.there[most]), 1):.0%}".replace("%", " %")
     finding = f"at most {share} are on the road or cut off, {data.timeline.clock(most)}"
+    if where[-1, most] == 0:
+        finding = "nobody is on the road for a whole step"
     timeline = MeanDay(data.timeline) if mean_day else data.timeline
     if mean_day:
         where = data.timeline.mean_day(where)
@@ -124,6 +126,9 @@ def road_finding(
     """State when most vehicles are in no community."""
     most = first_highest(road)
     if road[most] == 0:
+        driven_km = float(data.total(data.strategies[0], "driven_km"))
+        if driven_km > 0:
+            return f"Vehicles drive {driven_km:,.0f} km, and no trip takes a whole step"
         return "No vehicle leaves its community"
     share = f"{road[most] / there[most]:.0%}".replace("%", " %")
     when = f"{most:02d}:00" if mean_day else data.timeline.clock(most)
