@@ -23,6 +23,17 @@ def forget_earlier_pages() -> None:
     kernel_context.current_context.clear()
 
 
+def make_page_ready() -> None:
+    """Make the page of a new server, here where no page of an earlier one can be in the way.
+
+    The thread of the server makes it as well when it begins. If that thread still has the page of
+    an earlier server, it cannot, and would then leave it to the first one who asks.
+    """
+    from solara.server import app
+
+    app.apps["__default__"].init()
+
+
 class LiveClient:
     """A window of the live view without a browser.
 

@@ -28,10 +28,11 @@ needs_viewer = [
 def url() -> Iterator[str]:
     pytest.importorskip("solara")
     from hmesh.runs.live.server import make_server
-    from tests.live_client import forget_earlier_pages
+    from tests.live_client import forget_earlier_pages, make_page_ready
 
     forget_earlier_pages()
     server = make_server(make_source("three-communities", ["vehicles.count=20", "hours=3"]))
+    make_page_ready()
     server.serve_threaded()
     server.wait_until_serving(WITHIN_S)
     yield server.base_url

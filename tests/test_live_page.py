@@ -130,7 +130,7 @@ def browser() -> Iterator[Any]:
 def served() -> Iterator[Any]:
     """Serve a scenario; only one at a time, for there is one page."""
     from hmesh.runs.live.server import STARTS_WITHIN_S, make_server
-    from tests.live_client import forget_earlier_pages
+    from tests.live_client import forget_earlier_pages, make_page_ready
 
     servers: list[Any] = []
 
@@ -138,6 +138,7 @@ def served() -> Iterator[Any]:
         forget_earlier_pages()
         server = make_server(source)
         servers.append(server)
+        make_page_ready()
         server.serve_threaded()
         server.wait_until_serving(STARTS_WITHIN_S)
         return server
