@@ -15,6 +15,8 @@ from hmesh.environment.roads import Ways, length_and_time
 from hmesh.environment.table_file import LARGEST, TableFile, names, numbers, plain
 
 _DAY_H = 24.0
+# Ordinals up to this one stand for days of the week, from Monday, which is 1.
+LAST_OF_WEEKDAYS = 21
 _OPTIONAL = ("day", "duration_h", "arrives_h", "weight")
 
 
@@ -28,8 +30,8 @@ class Diaries:
         Whose it is, and the kind of day, an index into
         `hmesh.environment.calendar.DAY_KINDS`; -1 for every day.
     date, days : array of int, shape (diaries,)
-        Its date as `date.toordinal`, 0 where it names none, and how many days it takes: more than
-        one where the person is away over night.
+        Its date as `date.toordinal`, from 1 to 7 a day of the week from Monday, 0 where it names
+        none; and how many days it takes: more than one where the person is away over night.
     later : array of int, shape (diaries, most days - 1)
         The kinds of the days after its first, -1 beyond its last.
     home : array of int, shape (diaries,)
@@ -200,6 +202,34 @@ def read_diaries(
     report_sequence(file, rows, latest_h, communities, each_person=each_person)
     if file.problems:
         raise InputError(file.problems)
+    return diaries_of(rows, days, begins_h, kind, stays, weight, km, calendar)
+
+
+def diaries_of(
+    rows: DiaryRows,
+    days: NDArray[np.int64],
+    begins_h: NDArray[np.float64],
+    kind: NDArray[np.int64],
+    stays: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    km: NDArray[np.float64],
+    calendar: Calendar,
+) -> Diaries:
+    """Return the diaries of rows that can be driven.
+
+    Parameters
+    ----------
+    rows
+        The rows; those that are dropped belong to no diary.
+    days : array of int, shape (rows,)
+        How many days the diary takes that begins with each row.
+    begins_h : array, shape (rows,)
+        Hour of the earliest departure of diaries that may be dealt the day after [h].
+    kind, stays, weight, km : array, shape (rows,)
+        Kind of day; whether it is a day without trips; weight of its diary; length [km].
+    calendar
+        What kind of day a date is.
+    """
     # Whoever stays has one row; sorted by departure, NaN last.
     order, new = rows.in_order()
     heads = order[new]
@@ -209,17 +239,17 @@ def read_diaries(
     return Diaries(
         person=rows.person[heads],
         kind=kind[heads],
-        date=dates[heads],
+        date=rows.dates[heads],
         days=days[heads],
-        later=_later(dates[heads], days[heads], calendar),
-        home=origin[heads],
+        later=_later(rows.dates[heads], days[heads], calendar),
+        home=rows.origin[heads],
         weight=weight[heads],
         first=np.cumsum(counts) - counts,
         trips=counts,
-        departs_h=departs[trips],
-        arrives_h=arrives[trips],
+        departs_h=rows.departs_h[trips],
+        arrives_h=rows.arrives_h[trips],
         km=km[trips],
-        destination=destination[trips],
+        destination=rows.destination[trips],
         begins_h=begins_h[heads],
     )
 
@@ -336,9 +366,15 @@ def _later(
     later = np.full((len(days), most - 1), -1)
     for diary in np.flatnonzero(days > 1).tolist():
         for number in range(int(days[diary]) - 1):
-            name = date.fromordinal(int(first[diary]) + number + 1).isoformat()
-            later[diary, number] = _like(_kind(name, calendar))
+            later[diary, number] = _like(kind_of(int(first[diary]) + number + 1, calendar))
     return later
+
+
+def kind_of(ordinal: int, calendar: Calendar) -> int:
+    """Return the kind of a date; the first two weeks of all stand for days of the week."""
+    if ordinal <= LAST_OF_WEEKDAYS:
+        return DAY_KINDS.index({6: "saturday", 0: "sunday"}.get(ordinal % 7, "weekday"))
+    return _kind(date.fromordinal(ordinal).isoformat(), calendar)
 
 
 def _like(kind: int) -> int:

@@ -32,7 +32,9 @@ class DiaryTrips(TripSource):
         Of the run.
     once : bool
         Whether a vehicle is dealt a person for good, and on each day has one of that person's
-        diaries of its kind, or that of the very date where there is one.
+        diaries of its kind, or that of the very date or day of the week where there is one.
+    in_turn : bool
+        Whether the persons are dealt in turn, the first to the first vehicle, instead of by weight.
     growth : Growth, optional
         When vehicles join the fleet.
     residential : array of bool, shape (communities,), optional
@@ -49,6 +51,7 @@ class DiaryTrips(TripSource):
         streams: Streams,
         *,
         once: bool = False,
+        in_turn: bool = False,
         growth: Growth | None = None,
         residential: NDArray[np.bool_] | None = None,
         agent_type: str = "electric vehicle",
@@ -64,6 +67,8 @@ class DiaryTrips(TripSource):
         weights = np.bincount(self._of_group, diaries.weight)
         u = streams.generator("diary group", agent_type).random(size)
         self._group = discrete(u, np.arange(float(len(weights))), weights).astype(np.intp)
+        if in_turn:
+            self._group = np.arange(size) % len(weights)
         homes = np.zeros(len(weights), dtype=np.int16)
         homes[self._of_group] = diaries.home
         self._home = homes[self._group]
@@ -172,7 +177,8 @@ class DiaryTrips(TripSource):
             found = np.bincount(self._of_group, possible)[self._of_group] > 0
             possible |= self.diaries.of("weekday", later) & dealt & ~found
         if self.once:
-            exact = (self.diaries.date == today.toordinal()) & dealt
+            weekday = (self.diaries.date == today.isoweekday()) & possible
+            exact = ((self.diaries.date == today.toordinal()) & dealt) | weekday
             has_exact = np.bincount(self._of_group, exact)[self._of_group] > 0
             possible = np.where(has_exact, exact, possible)
         return possible

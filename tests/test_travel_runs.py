@@ -159,7 +159,7 @@ def assert_trips_and_places_agree(directory: Path) -> None:
     [
         (["travel.kind=drwan"], "did you mean 'drawn'?"),
         (["travel.kind=drawn"], "travel.days: no kind of day is given"),
-        (["travel.kind=diaries"], "travel.file: is missing"),
+        (["travel.kind=diaries"], "travel.dataset: neither file nor dataset is given"),
         (["travel={kind: drawn, home: {hoems: 1}, fit: {day_plans: true}}"], "mean 'homes'"),
         (
             ["travel={kind: drawn, home: {homes: 0}, fit: {day_plans: true}}"],

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers
 from hmesh.runs.scenarios.places_section import RoadFile
-from hmesh.runs.scenarios.travel_section import files_of
+from hmesh.runs.scenarios.travel_section import datasets_of, files_of
 from hmesh.runs.world.dataset_files import LOAD_TABLES
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ def datasets_named(scenario: "Scenario") -> dict[str, tuple[str, ...]]:
     for section in scenario.sections.values():
         for folder, tables in section.datasets.items():
             used[folder] = (*used.get(folder, ()), *tables)
+    for folder, tables in datasets_of(scenario.travel).items():
+        used[folder] = (*used.get(folder, ()), *tables)
     if (dataset := scenario.prices.time_of_use.dataset) is not None:
         used[dataset] = (*used.get(dataset, ()), "market")
     return used

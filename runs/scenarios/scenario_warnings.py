@@ -5,6 +5,7 @@ from hmesh.runs.scenarios.measured_warnings import measured_warnings
 from hmesh.runs.scenarios.plausibility import implausible
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.registry import sections_first
+from hmesh.runs.world.travel import travel_warnings
 
 
 def scenario_warnings(scenario: Scenario) -> list[Problem]:
@@ -23,6 +24,7 @@ def scenario_warnings(scenario: Scenario) -> list[Problem]:
             if each.warnings:
                 found += each.part("warnings")(scenario)
         found += measured_warnings(scenario)
+        found += travel_warnings(scenario)
     except InputError:
         return warnings
     return list(dict.fromkeys((*warnings, *found)))

@@ -18,13 +18,14 @@ from hmesh.runs.scenarios.base import (
     Section,
     Share,
     existing,
+    existing_dataset,
     refuse,
 )
 from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
 
 TABLES = (".csv", ".parquet")
-KINDS = ("plans", "drawn", "diaries")
+KINDS = ("plans", "drawn", "diaries", "trips")
 
 Number = Annotated[float, Field(ge=-1e6, le=1e6)]
 Hour = Annotated[float, Field(ge=0, le=24)]
@@ -224,7 +225,7 @@ class FitSettings(Section):
 class PlannedTravel(Section):
     """Vehicles follow day plans."""
 
-    kind: Literal["plans", "drawn", "diaries"] = Field(
+    kind: Literal["plans", "drawn", "diaries", "trips"] = Field(
         default="plans", description="where the trips of a day come from"
     )
 
@@ -284,19 +285,59 @@ class DrawnTravel(Section):
         return days
 
 
-class DiaryTravel(Section):
+class SurveyKeys(Section):
+    """How the places and days of a dataset become those of a scenario."""
+
+    places: dict[str, str] = Field(
+        default={}, description="community of places that a dataset calls otherwise"
+    )
+    elsewhere: str | None = Field(
+        default=None, description="community of all other places of a dataset, or null: none"
+    )
+    open_days: Literal["leave_out", "refuse"] = Field(
+        default="leave_out",
+        description="what becomes of days of a dataset that cannot be driven day after day",
+    )
+
+
+class DiaryTravel(SurveyKeys):
     """Every vehicle is dealt the trips of a day from people's diaries."""
 
     kind: Literal["diaries"] = Field(description="where the trips of a day come from")
-    file: str = Field(description="CSV or Parquet file of trips, relative to the scenario's folder")
+    file: str | None = Field(
+        default=None, description="CSV or Parquet file of trips, or null where a dataset has them"
+    )
+    dataset: str | None = Field(
+        default=None, description="folder of a dataset with a table trips, or null"
+    )
     deal: Literal["daily", "once"] = Field(
         default="daily", description="daily: another diary every day; once: a person's for good"
     )
 
     @check("file")
     @classmethod
-    def _existing(cls, file: str, info: ValidationInfo) -> str:
-        return existing(file, info, TABLES)
+    def _existing(cls, file: str | None, info: ValidationInfo) -> str | None:
+        return None if file is None else existing(file, info, TABLES)
+
+    @check("dataset")
+    @classmethod
+    def _one_source(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        if (dataset is None) == (info.data.get("file") is None) and "file" in info.data:
+            both = "file and dataset are" if dataset else "neither file nor dataset is"
+            raise refuse(f"{both} given", allowed="one of the two")
+        return None if dataset is None else existing_dataset(dataset, info)
+
+
+class TripTravel(SurveyKeys):
+    """Each vehicle drives the trips of a vehicle of a dataset, dealt in turn."""
+
+    kind: Literal["trips"] = Field(description="where the trips of a day come from")
+    dataset: str = Field(description="folder of a dataset with a table trips")
+
+    @check("dataset")
+    @classmethod
+    def _existing(cls, dataset: str, info: ValidationInfo) -> str:
+        return existing_dataset(dataset, info)
 
 
 def _travel_kind(value: object) -> str:
@@ -307,25 +348,32 @@ def _travel_kind(value: object) -> str:
 Travel = Annotated[
     Annotated[PlannedTravel, Tag("plans")]
     | Annotated[DrawnTravel, Tag("drawn")]
-    | Annotated[DiaryTravel, Tag("diaries")],
+    | Annotated[DiaryTravel, Tag("diaries")]
+    | Annotated[TripTravel, Tag("trips")],
     Discriminator(_travel_kind),
 ]
 
 
 def files_of(travel: Travel) -> list[str]:
     """Return the files that travel names."""
-    if isinstance(travel, DiaryTravel):
+    if isinstance(travel, DiaryTravel) and travel.file is not None:
         return [travel.file]
     if isinstance(travel, DrawnTravel):
         return [file for file in (travel.fit.tours, travel.fit.departures) if file is not None]
     return []
 
 
+def datasets_of(travel: Travel) -> dict[str, tuple[str, ...]]:
+    """Return the datasets that travel names, with the tables that it uses."""
+    named = travel.dataset if isinstance(travel, DiaryTravel | TripTravel) else None
+    return {} if named is None else {named: ("trips", "vehicles")}
+
+
 def between(travel: Travel, communities: Mapping[str, Any], roads: Any = ()) -> Travel:
     """Return how vehicles travel; refuse places that are no communities, and unknown speeds."""
     problems = [
         Problem(place, f"no community is called {name!r}", ", ".join(communities), near)
-        for place, name in (_places(travel) if isinstance(travel, DrawnTravel) else ())
+        for place, name in _places(travel)
         if name not in communities
         for near in (nearest(name, communities),)
     ]
@@ -346,8 +394,14 @@ def _speed_known(travel: DrawnTravel, roads: Any) -> bool:
     return isinstance(roads, RoadFile) and by_road
 
 
-def _places(travel: DrawnTravel) -> Iterator[tuple[str, str]]:
+def _places(travel: Travel) -> Iterator[tuple[str, str]]:
     """Yield every name of a community with the place where it stands."""
+    if isinstance(travel, SurveyKeys):
+        yield from ((f"places.{place}", name) for place, name in travel.places.items())
+        if travel.elsewhere is not None:
+            yield "elsewhere", travel.elsewhere
+    if not isinstance(travel, DrawnTravel):
+        return
     yield from ((f"home.{name}", name) for name in travel.home)
     for kind, day in travel.days.items():
         for called, purpose in day.purposes.items():

@@ -1,6 +1,6 @@
 """The trips of a run, made from what its scenario says about travel."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from hmesh.environment.day_plans import DayPlans, read_day_plans
-from hmesh.environment.diaries import read_diaries
+from hmesh.environment.diaries import Diaries, read_diaries
 from hmesh.environment.diary_trips import DiaryTrips
 from hmesh.environment.distributions import discrete
 from hmesh.environment.drawn_trips import DrawnTrips
@@ -19,9 +19,11 @@ from hmesh.environment.growth import Growth
 from hmesh.environment.road_map import RoadMap
 from hmesh.environment.roads import RoadNetwork, Ways
 from hmesh.environment.streams import Streams
+from hmesh.environment.survey_diaries import PlacesOfSurvey, Survey, read_survey
 from hmesh.environment.travel_day import Discrete, Distribution, Histogram, Purpose, TravelDay
 from hmesh.environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
 from hmesh.environment.trips import TripSource
+from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.travel_section import (
     DiaryTravel,
@@ -29,8 +31,10 @@ from hmesh.runs.scenarios.travel_section import (
     PurposeSettings,
     Travel,
     TravelDaySettings,
+    TripTravel,
 )
 from hmesh.runs.world.communities_on_roads import roads_of
+from hmesh.runs.world.dataset_files import load_dataset
 
 AGENT_TYPE = "electric vehicle"
 
@@ -139,9 +143,61 @@ def _check_files(scenario: Scenario, calendar: Calendar, roads: Ways, who: Trave
     plans, travel, names = plans_of(scenario, roads, who), who.travel, tuple(scenario.communities)
     if isinstance(travel, DrawnTravel) and scenario.vehicles.expected(scenario):
         _Fitted(scenario, travel, plans, names)
-    elif isinstance(travel, DiaryTravel):
-        once, file = travel.deal == "once", scenario.path_of(travel.file)
-        read_diaries(file, names, calendar, each_person=once, ways=roads)
+    elif isinstance(travel, DiaryTravel | TripTravel):
+        diaries_for(scenario, travel, calendar, roads)
+
+
+def diaries_for(
+    scenario: Scenario, travel: DiaryTravel | TripTravel, calendar: Calendar, roads: Ways
+) -> Diaries:
+    """Return the diaries of a file or of the trips of a dataset.
+
+    Raises
+    ------
+    InputError
+        If they cannot be used.
+    """
+    names = tuple(scenario.communities)
+    once = isinstance(travel, TripTravel) or travel.deal == "once"
+    if isinstance(travel, DiaryTravel) and travel.file is not None:
+        file = scenario.path_of(travel.file)
+        return read_diaries(file, names, calendar, each_person=once, ways=roads)
+    return survey_of(scenario, travel, calendar).diaries
+
+
+def survey_of(scenario: Scenario, travel: DiaryTravel | TripTravel, calendar: Calendar) -> Survey:
+    """Return the trips of a dataset as diaries, and what of them was left out.
+
+    Raises
+    ------
+    InputError
+        If the dataset has no trips, or they cannot be driven.
+    """
+    folder = scenario.path_of(str(travel.dataset))
+    records = load_dataset(folder, ("trips", "vehicles")).records
+    if "trips" not in records:
+        raise InputError([Problem(str(folder), "has no table trips", "a dataset with trips")])
+    vehicles = records.get("vehicles")
+    return read_survey(
+        records["trips"].place,
+        records["trips"].columns,
+        None if vehicles is None else vehicles.columns,
+        PlacesOfSurvey(tuple(scenario.communities), travel.places, travel.elsewhere),
+        calendar,
+        each_vehicle=isinstance(travel, TripTravel) or travel.deal == "once",
+        refuse=travel.open_days == "refuse",
+    )
+
+
+def travel_warnings(scenario: Scenario) -> Iterator[Problem]:
+    """Yield what of the trips of datasets is left out."""
+    calendar = calendar_of(scenario)
+    for who in travellers_of(scenario):
+        if isinstance(who.travel, DiaryTravel | TripTravel) and who.travel.dataset is not None:
+            survey = survey_of(scenario, who.travel, calendar)
+            for reason, number in survey.left_out.items():
+                message = f"{number:,} of {survey.days:,} days are left out: {reason}"
+                yield Problem(f"{who.place}.dataset", message)
 
 
 def residential(scenario: Scenario) -> NDArray[np.bool_]:
@@ -185,14 +241,15 @@ def trips_of(
     """
     who = who or Travellers(scenario.travel, scenario.vehicles.day_plans)
     travel, communities = who.travel, tuple(scenario.communities)
-    if isinstance(travel, DiaryTravel):
-        once, file = travel.deal == "once", scenario.path_of(travel.file)
+    if isinstance(travel, DiaryTravel | TripTravel):
+        in_turn = isinstance(travel, TripTravel)
         return DiaryTrips(
-            read_diaries(file, communities, calendar, each_person=once, ways=roads),
+            diaries_for(scenario, travel, calendar, roads),
             vehicles,
             calendar,
             streams,
-            once=once,
+            once=in_turn or (isinstance(travel, DiaryTravel) and travel.deal == "once"),
+            in_turn=in_turn,
             growth=growth,
             residential=residential(scenario),
             agent_type=who.agent_type,

@@ -29,7 +29,8 @@ def read_nhts(source: Path, wishes: Wishes) -> Foreign:
     """Read the trips that a household's vehicles made on the travel day, told by their drivers.
 
     Trips of passengers, by other means than a vehicle of the household, of no distance and of
-    unknown times are left out. A trip that ends before it begins ends on the next day.
+    unknown times are left out. A trip that ends before it begins ends on the next day, and so do
+    trips that come later in a person's day, by TDTRPNUM, and begin earlier on the clock.
 
     Parameters
     ----------
@@ -57,6 +58,9 @@ def read_nhts(source: Path, wishes: Wishes) -> Foreign:
     departs_h, arrives_h = _hours(columns["STRTTIME"]), _hours(columns["ENDTIME"])
     driven &= departs_h != arrives_h
     arrives_h = arrives_h + 24.0 * (arrives_h < departs_h)
+    if {"PERSONID", "TDTRPNUM"} <= set(table.columns):
+        past_h = 24.0 * _past_midnight(table, departs_h, driven, source)
+        departs_h, arrives_h = departs_h + past_h, arrives_h + past_h
     trips = pd.DataFrame(
         {
             "vehicle": table["HOUSEID"].astype(str) + "-" + columns["VEHID"].map("{:.0f}".format),
@@ -88,6 +92,17 @@ def read_nhts(source: Path, wishes: Wishes) -> Foreign:
         tables={"vehicles": trips[["vehicle"]].drop_duplicates(), "trips": trips},
         notes=(f"{len(trips):,} of {len(table):,} trips; times are local wherever it was.",),
     )
+
+
+def _past_midnight(
+    table: "pd.DataFrame", departs_h: "pd.Series[float]", driven: "pd.Series[bool]", source: Path
+) -> "pd.Series[int]":
+    """Return 1 for trips that follow one of the same person that departs later on the clock."""
+    order = table.assign(
+        departs_h=departs_h.where(driven), number=numbers(table, "TDTRPNUM", source)
+    ).sort_values(["HOUSEID", "PERSONID", "number"], kind="stable")
+    latest = order.groupby(["HOUSEID", "PERSONID"], sort=False)["departs_h"].cummax()
+    return (order["departs_h"] < latest).astype(int).reindex(table.index)
 
 
 def _hours(clock: "pd.Series[float]") -> "pd.Series[float]":

@@ -10,14 +10,8 @@ from pydantic import field_validator as check
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.plug_habits import PlugHabit
 from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
-from hmesh.runs.scenarios.base import (
-    AS_TUPLE,
-    Name,
-    SchemeSection,
-    names_given_twice,
-    refuse,
-)
-from hmesh.runs.scenarios.travel_section import Travel, between, files_of
+from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice, refuse
+from hmesh.runs.scenarios.travel_section import Travel, between, datasets_of, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
 from hmesh.runs.strategy_names import schemes_of
 
@@ -223,6 +217,12 @@ class Vehicles(VehicleKeys, SchemeSection):
     def files(self) -> list[str]:
         """The files that its groups name."""
         return list(dict.fromkeys(file for group in self.every for file in group.files))
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """The datasets that the travel of its groups names."""
+        given = [group.travel for group in self.groups if group.travel is not None]
+        return {name: tables for each in given for name, tables in datasets_of(each).items()}
 
 
 def _unexplained_departures(section: Vehicles, info: ValidationInfo) -> Iterator[Problem]:
