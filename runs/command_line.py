@@ -7,7 +7,15 @@ import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
 from hmesh.runs import browser_commands, pairs_command, scenario_commands
-from hmesh.runs.command_options import Changes, NoProgress, Plugins, RunFolder, ScenarioName, Seed
+from hmesh.runs.command_options import (
+    Changes,
+    NewRunFolder,
+    NoProgress,
+    Plugins,
+    RunFolder,
+    ScenarioName,
+    Seed,
+)
 from hmesh.runs.exit_status import DONE, FAILED, Commands, end_interrupted, resumable
 from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on, raise_from_now_on
 
@@ -149,12 +157,7 @@ def run(
     changes: Changes = None,
     seed: Seed = None,
     plugins: Plugins = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="DIR", help="New folder for the results. [default: results/NAME-N]"
-        ),
-    ] = None,
+    out: NewRunFolder = None,
     no_progress: NoProgress = False,
 ) -> None:
     """Run a scenario and write its results."""

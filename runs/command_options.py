@@ -13,6 +13,12 @@ Changes = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as vehicles.count=500."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed in place of the scenario's.")]
+NewRunFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="New folder for the results. [default: results/NAME-N]"
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
 Plugins = Annotated[
     list[str] | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hmesh.runs.command_options import Changes, NoProgress, Plugins, Seed
+from hmesh.runs.command_options import Changes, NewRunFolder, NoProgress, Plugins, Seed
 from hmesh.runs.exit_status import resumable
 
 if TYPE_CHECKING:
@@ -30,12 +30,7 @@ def pairs(
     changes: Changes = None,
     seed: Seed = None,
     plugins: Plugins = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="DIR", help="New folder for the run. [default: results/NAME-N]"
-        ),
-    ] = None,
+    out: NewRunFolder = None,
     no_progress: NoProgress = False,
 ) -> None:
     """Run each scheme alone, each pair and all, and print which help or hinder each other."""

@@ -1,5 +1,6 @@
 """Which module may import which, beyond what import-linter holds."""
 
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -68,3 +69,16 @@ def test_a_file_name_in_runs_stands_for_one_thing() -> None:
         assert all(len(folder) == 2 for folder in folders), f"{name}: {sorted(folders)}"
         assert name in ROLES[rooms.pop()], f"{name}: {sorted(folders)}"
     assert set().union(*ROLES.values()) <= set(shared), "a role that no two share"
+
+
+def test_every_module_of_a_schemes_audit_is_under_contract() -> None:
+    pyproject = tomllib.loads((RUNS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    held = {
+        module
+        for contract in pyproject["tool"]["importlinter"]["contracts"]
+        for module in contract.get("source_modules", [])
+    }
+    there = {
+        f"hmesh.runs.schemes.{p.parent.name}.{p.stem}" for p in RUNS.glob("schemes/*/audit_*.py")
+    }
+    assert there <= held, sorted(there - held)
