@@ -4,25 +4,41 @@ A kernel does in one loop over rows what a rule does in one array operation afte
 operation on the same numbers and in the same order, without fused or reordered arithmetic, so that
 both give the same bits. NumPy alone gives all results; kernels give them sooner.
 
-Machine code is compiled once on a machine and kept on disk beside the bytecode. Short arrays are
-never worth it: a small run neither imports Numba nor compiles anything.
+Machine code is compiled once on a machine and kept on disk beside the bytecode. Importing Numba and
+loading that code takes about a second all the same, so rules work until they have done as much: a
+small run neither imports Numba nor compiles anything.
 """
 
 import functools
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
-# Rows from which kernels take the place of the array rules.
-FROM_ROWS = 10_000
+import numpy as np
+from numpy.typing import NDArray
+
+# Rows from which a kernel takes the place of an array rule.
+FROM_ROWS = 100
+# Rows that array rules work on before kernels are loaded, a call counting as some rows: what they
+# take for it is about what loading takes.
+LOADED_AFTER = 50_000_000
+ROWS_OF_A_CALL = 1000
 # With the value "off" none is used.
 VARIABLE = "HMESH_KERNELS"
 
+_done = 0
+
 
 def compiled_for(rows: int) -> bool:
-    """Return whether kernels take the place of array rules for as many rows."""
-    return rows >= FROM_ROWS and _installed()
+    """Return whether a kernel takes the place of an array rule for as many rows."""
+    global _done
+    if rows < FROM_ROWS or not _installed():
+        return False
+    if _done < LOADED_AFTER:
+        _done += rows + ROWS_OF_A_CALL
+        return False
+    return True
 
 
 @functools.cache
@@ -31,8 +47,27 @@ def _installed() -> bool:
     return not switched_off and importlib.util.find_spec("numba") is not None
 
 
-def kernel[**P, R](signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator that compiles a loop over rows when it is first called.
+class Kernel[R]:
+    """A loop over rows, compiled when it is first called."""
+
+    def __init__(self, function: Callable[..., R], signature: str) -> None:
+        self.function, self.signature = function, signature
+        self.compiled: Callable[..., R] | None = None
+        functools.update_wrapper(self, function)
+        KERNELS.append(self)
+
+    def __call__(self, *given: Any) -> R:
+        """Run the loop."""
+        if self.compiled is None:
+            self.compiled = _compile(self.function, self.signature)
+        return self.compiled(*given)
+
+
+KERNELS: list[Kernel[Any]] = []
+
+
+def kernel[R](signature: str) -> Callable[[Callable[..., R]], Kernel[R]]:
+    """Return a decorator that makes a kernel of a loop over rows.
 
     Parameters
     ----------
@@ -41,27 +76,15 @@ def kernel[**P, R](signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]
         for an array that is only read, whatever its strides, and ``[]!`` for a contiguous one that
         is written. So one compilation serves all arrays.
     """
-
-    def decorated(function: Callable[P, R]) -> Callable[P, R]:
-        made: list[Callable[P, R]] = []
-
-        @functools.wraps(function)
-        def called(*given: P.args, **named: P.kwargs) -> R:
-            if not made:
-                made.append(_compile(function, signature))
-            return made[0](*given, **named)
-
-        return called
-
-    return decorated
+    return lambda function: Kernel(function, signature)
 
 
 def _compile(function: Callable[..., Any], signature: str) -> Any:
-    import numba  # noqa: PLC0415
-    from numba.core import types  # noqa: PLC0415
+    import numba
+    from numba.core import types
 
     def type_of(word: str) -> Any:
-        scalar = numba.from_dtype(_dtype(word.rstrip("[]!")))
+        scalar = numba.from_dtype(np.dtype(word.rstrip("[]!")))
         if "[]" not in word:
             return scalar
         if word.endswith("!"):
@@ -69,16 +92,14 @@ def _compile(function: Callable[..., Any], signature: str) -> Any:
         return types.Array(scalar, 1, "A", readonly=True)
 
     arguments = tuple(type_of(word) for word in signature.split())
-    return numba.njit(arguments, cache=True, nogil=True, error_model="numpy")(function)
+    compiled = functools.partial(numba.njit, arguments, nogil=True, error_model="numpy")
+    try:
+        return compiled(cache=True)(function)
+    except RuntimeError:
+        # No folder can be written to in which the code could be kept.
+        return compiled()(function)
 
 
-def _dtype(name: str) -> Any:
-    import numpy as np  # noqa: PLC0415
-
-    return np.dtype(name)
-
-
-def plain[**P, R](function: Callable[P, R]) -> Callable[P, R]:
-    """Return the loop of a kernel as Python runs it, for tests."""
-    found: Callable[P, R] = function.__wrapped__  # type: ignore[attr-defined]
-    return found
+def whole(column: float | NDArray[np.float64], rows: Sized) -> NDArray[np.float64]:
+    """Return a column of as many rows, without memory of its own if it is one number for all."""
+    return np.broadcast_to(np.asarray(column, dtype=np.float64), len(rows))
