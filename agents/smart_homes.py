@@ -357,12 +357,8 @@ class SmartHomes:
         """
         bank, step_h = self.bank, self.model.step_h
         before = self.energy_kwh
-        lower, upper = room_left(
-            0.0 - bank.deliverable_kwh(before, step_h),
-            bank.takeable_kwh(before, step_h),
-            flows.charge_kwh,
-            flows.discharge_kwh,
-        )
+        bounds = bank.exchange_bounds(before, step_h)
+        lower, upper = room_left(*bounds, flows.charge_kwh, flows.discharge_kwh)
         usable = usable_kwh(flows.energy_kwh, bank.capacity_kwh, bank.soc_min)
         return usable, lower, upper
 

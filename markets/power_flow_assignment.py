@@ -106,7 +106,8 @@ def settle_step(
     """
     served_kwh = np.array(demand_kwh, dtype=np.float64, order="F")
     if assignment == "spfa_s":
-        charge, stored = _charge(False, layout, generation_kwh, energy_kwh, bank, step_h)
+        takeable = bank.takeable_kwh(energy_kwh, step_h)
+        charge, stored = _charge(False, layout, generation_kwh, takeable)
         energy_kwh = bank.after(energy_kwh, charge)
         direct = _zeros(len(served_kwh), layout.generators, layout.loads)
         deliverable = bank.deliverable_kwh(energy_kwh, step_h)
@@ -117,11 +118,12 @@ def settle_step(
         left = generation_kwh
     else:
         pooled = assignment == "mpfa_mg"
-        deliverable = bank.deliverable_kwh(energy_kwh, step_h)
+        least, takeable = bank.exchange_bounds(energy_kwh, step_h)
+        deliverable = 0.0 - least
         _admit(assignment, layout, generation_kwh, served_kwh, deliverable)
         direct, drawn, left = dispatch(assignment, layout, generation_kwh, served_kwh)
         discharge = _draw(pooled, layout, drawn, deliverable)
-        charge, stored = _charge(pooled, layout, left, energy_kwh, bank, step_h)
+        charge, stored = _charge(pooled, layout, left, takeable)
         after = bank.after(bank.after(energy_kwh, charge), 0.0 - discharge)
     return StepFlows(
         served=(served_kwh > 0.0),
@@ -276,26 +278,23 @@ def _charge(
     pooled: bool,
     layout: HomeLayout,
     left_kwh: Energies,
-    energy_kwh: Energies,
-    bank: StorageBank,
-    step_h: float,
+    takeable_kwh: Energies,
 ) -> tuple[Energies, Energies]:
     """Return what each storage takes of what generators have left, and of which generator.
 
     Where a storage cannot take all, its generators are cut back in proportion.
     """
-    takeable = bank.takeable_kwh(energy_kwh, step_h)
     stored = np.array(left_kwh, dtype=np.float64, order="F")
     if pooled:
         offered = _total(left_kwh)
-        able = np.minimum(offered, _total(takeable))
-        charge = _shared_equally(able, takeable)
+        able = np.minimum(offered, _total(takeable_kwh))
+        charge = _shared_equally(able, takeable_kwh)
         if np.any(able < offered):
             stored *= _ratio(able, offered)[:, None]
         return charge, stored
     charge = _zeros(len(left_kwh), layout.storages)
     for s, offer in enumerate(_by_storage(layout.generator_storage, layout.storages, left_kwh)):
-        charge[:, s] = np.minimum(offer, takeable[:, s])
+        charge[:, s] = np.minimum(offer, takeable_kwh[:, s])
         if np.any(charge[:, s] < offer):
             ratio = _ratio(charge[:, s], offer)
             for g, line in enumerate(layout.generator_storage):
