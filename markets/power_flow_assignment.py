@@ -120,8 +120,9 @@ def settle_step(
         pooled = assignment == "mpfa_mg"
         least, takeable = bank.exchange_bounds(energy_kwh, step_h)
         deliverable = 0.0 - least
-        _admit(assignment, layout, generation_kwh, served_kwh, deliverable)
-        direct, drawn, left = dispatch(assignment, layout, generation_kwh, served_kwh)
+        direct, drawn, left = _admit(
+            assignment, layout, generation_kwh, served_kwh, deliverable
+        )
         discharge = _draw(pooled, layout, drawn, deliverable)
         charge, stored = _charge(pooled, layout, left, takeable)
         after = bank.after(bank.after(energy_kwh, charge), 0.0 - discharge)
@@ -230,16 +231,19 @@ def _admit(
     generation_kwh: Energies,
     served_kwh: Energies,
     deliverable_kwh: Energies,
-) -> None:
-    """Set to 0 what loads want that cannot be met, in place."""
+) -> tuple[Energies, Energies, Energies]:
+    """Set to 0 what loads want that cannot be met, in place; return the dispatch of the rest."""
+    pooled = assignment == "mpfa_mg"
 
     def met(generation: Energies, wanted: Energies, deliverable: Energies) -> NDArray[np.bool_]:
         lack = dispatch(assignment, layout, generation, wanted)[1]
-        return _suffices(assignment == "mpfa_mg", layout, lack, deliverable)
+        return _suffices(pooled, layout, lack, deliverable)
 
-    short = np.flatnonzero(~met(generation_kwh, served_kwh, deliverable_kwh))
-    if short.size == 0:
-        return
+    dispatched = dispatch(assignment, layout, generation_kwh, served_kwh)
+    enough = _suffices(pooled, layout, dispatched[1], deliverable_kwh)
+    if enough.all():
+        return dispatched
+    short = np.flatnonzero(~enough)
     generation, wanted = generation_kwh[short], served_kwh[short]
     deliverable = deliverable_kwh[short]
     admitted = np.zeros_like(wanted)
@@ -247,6 +251,7 @@ def _admit(
         admitted[:, load] = wanted[:, load]
         admitted[~met(generation, admitted, deliverable), load] = 0.0
     served_kwh[short] = admitted
+    return dispatch(assignment, layout, generation_kwh, served_kwh)
 
 
 def _suffices(
