@@ -81,9 +81,7 @@ def schedule_day(homes: Homes, demand_kwh: Energies) -> Energies:
     return scheduled_day(homes, demand_kwh)[0]
 
 
-def scheduled_day(
-    homes: Homes, demand_kwh: Energies
-) -> tuple[Energies, NDArray[np.float64]]:
+def scheduled_day(homes: Homes, demand_kwh: Energies) -> tuple[Energies, NDArray[np.float64]]:
     """Return the schedule of a day, as of `schedule_day`, and what each home wastes with it [kWh].
 
     What is not served changes no flow, so the schedule wastes what the demand does.

@@ -284,9 +284,7 @@ def _demand(game: Game, community: int) -> Steps:
     if not kinks.answering:
         return Steps(np.zeros(1), np.array([kinks.saturated_kwh]))
     bends = [
-        prices
-        for prices in (kinks.full_price, kinks.empty_price, kinks.jump_price)
-        if len(prices)
+        prices for prices in (kinks.full_price, kinks.empty_price, kinks.jump_price) if len(prices)
     ]
     low = min(float(prices.min()) for prices in bends)
     high = max(float(prices.max()) for prices in bends)

@@ -120,9 +120,7 @@ def settle_step(
         pooled = assignment == "mpfa_mg"
         least, takeable = bank.exchange_bounds(energy_kwh, step_h)
         deliverable = 0.0 - least
-        direct, drawn, left = _admit(
-            assignment, layout, generation_kwh, served_kwh, deliverable
-        )
+        direct, drawn, left = _admit(assignment, layout, generation_kwh, served_kwh, deliverable)
         discharge = _draw(pooled, layout, drawn, deliverable)
         charge, stored = _charge(pooled, layout, left, takeable)
         after = bank.after(bank.after(energy_kwh, charge), 0.0 - discharge)

@@ -92,7 +92,7 @@ class TableBuffer:
         pieces: list[Any] = []
         rows = -1
         for column in self.columns:
-            piece = self._one_value(column, values[column.name])
+            piece: Any = self._one_value(column, values[column.name])
             if piece is None:
                 piece = self._piece(column, values[column.name])
                 if piece.ndim and piece.size != rows:
@@ -169,7 +169,8 @@ class TableBuffer:
         kind, given = column.kind, type(value)
         if given is str and kind == "name":
             known = self._names[column.name]
-            return known.setdefault(value, len(known))
+            code: int = known.setdefault(value, len(known))
+            return code
         if given is int and kind == "whole":
             whole: int = value
             return whole
@@ -178,7 +179,8 @@ class TableBuffer:
                 number: float = value
                 return number
             if kind == "time":
-                return round(value * _MILLISECONDS_PER_HOUR) + self._start_ms
+                since_epoch: int = round(value * _MILLISECONDS_PER_HOUR) + self._start_ms
+                return since_epoch
         return None
 
     def _piece(self, column: ResultColumn, value: Any) -> NDArray[Any]:
