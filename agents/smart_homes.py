@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +28,7 @@ from hmesh.environment.home_messages import (
     SlotOffer,
     SlotSchedule,
 )
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import Message
 from hmesh.environment.storage_bank import StorageBank
