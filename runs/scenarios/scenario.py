@@ -32,6 +32,7 @@ from hmesh.runs.scenarios.chance_section import (
     refuse_short_outages,
 )
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
+from hmesh.runs.scenarios.events_section import ScenarioEvent, refuse_wrong_events
 from hmesh.runs.scenarios.expected_price_section import ExpectedPriceSettings
 from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, grid_problems
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
@@ -149,6 +150,9 @@ class Scenario(Section):
     travel: Travel = Field(default=PlannedTravel(), description="how vehicles travel")
     chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
     growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
+    events: Annotated[tuple[ScenarioEvent, ...], Field(strict=False)] = Field(
+        default=(), description="values that change at a time"
+    )
     behaviours: Annotated[tuple[BehaviourChoice, ...], Field(strict=False)] = Field(
         default=(), description="agents that decide by a behaviour of a plugin"
     )
@@ -313,6 +317,8 @@ class Scenario(Section):
         del resolved["plugins"]
         if not self.behaviours:
             del resolved["behaviours"]
+        if not self.events:
+            del resolved["events"]
         if not self.expects_prices:
             del resolved["expected_price"]
         if self._plugins:
@@ -400,6 +406,7 @@ class Scenario(Section):
             raise InputError(problems)
         return self
 
+    _events_fit = model_validator(mode="after")(refuse_wrong_events)
     _of_plugins_named = model_validator(mode="after")(of_plugins_named)
     _of_schemes_there = model_validator(mode="after")(of_schemes_there)
     _known_zone = check("time_zone")(known_zone)

@@ -31,6 +31,7 @@ from hmesh.runs.world.market import Market
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.prosumers import Prosumers
+from hmesh.runs.world.scenario_events import ScenarioEvents
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
@@ -70,6 +71,8 @@ class Simulation(World):
         What every community draws from the utility in the step, as far as decided [kWh].
     elastic_loads : ElasticLoads
         The members whose load answers to prices.
+    bounds : PriceBounds
+        What may be asked in the step.
     market : Market
         Who sets the prices, and what was decided in the step.
     schemes : dict
@@ -118,6 +121,7 @@ class Simulation(World):
         )
         super().__init__(setting.calendar, setting.grid, setting.roads, setting.streams, bus)
         self.setting = setting
+        self.bounds = setting.bounds
         self.strategy = strategy
         self.write_record = record
         self.totals = Totals()
@@ -141,6 +145,7 @@ class Simulation(World):
         self.expected_price = ExpectedPrice(setting.scenario) if expects else None
         self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
+        self.events = ScenarioEvents(self)
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
@@ -481,3 +486,4 @@ class Simulation(World):
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price
+        self.events.restored()
