@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
@@ -14,7 +14,7 @@ from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.sections import PriceRules
 from hmesh.runs.scenarios.time_span import existing_time
 
-type Settable = Literal["prices.utility", "prices.aggregator"]
+SETTABLE = ("prices.utility", "prices.aggregator")
 _CLOSE = 1e-9
 
 
@@ -25,8 +25,10 @@ class ScenarioEvent(Section):
     until: str | None = Field(
         default=None, description="local time at which it ends, or null where it never does"
     )
-    set: dict[Settable, Interval] = Field(
-        default={}, description="keys and the values that they have instead [money/kWh]"
+    set: dict[str, Interval] = Field(
+        default={},
+        description="prices.utility and prices.aggregator, and their bounds from then on "
+        "[money/kWh]",
     )
     feeders_out: Annotated[tuple[str, ...], AS_TUPLE] = Field(
         default=(), description="communities whose feeder is out"
@@ -39,6 +41,23 @@ class ScenarioEvent(Section):
     @classmethod
     def _time(cls, time: str | None, info: ValidationInfo) -> str | None:
         return None if time is None else existing_time(time, info)
+
+    @check("set")
+    @classmethod
+    def _known(cls, given: dict[str, Any]) -> dict[str, Any]:
+        problems = [
+            Problem(
+                f"'{key}'",
+                "cannot change in the course of a run",
+                ", ".join(SETTABLE),
+                nearest(key, SETTABLE),
+            )
+            for key in given
+            if key not in SETTABLE
+        ]
+        if problems:
+            raise InputError(problems)
+        return given
 
     @model_validator(mode="after")
     def _something(self) -> Self:

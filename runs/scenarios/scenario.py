@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -50,6 +51,7 @@ from hmesh.runs.scenarios.school import SchoolTermSettings, timetable_files, tim
 from hmesh.runs.scenarios.section_consistency import (
     each_once,
     known_for_the_sun,
+    refuse_all_burn_in,
     tariff_within_bounds,
 )
 from hmesh.runs.scenarios.sections import (
@@ -174,6 +176,11 @@ class Scenario(Section):
     def steps(self) -> int:
         """The number of steps of the run."""
         return round(self.hours / self.step_h)
+
+    @property
+    def burn_in_steps(self) -> int:
+        """How many steps at the start sweeps leave out."""
+        return ceil(self.record.burn_in_h / self.step_h - 1e-9)
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the folder from which the files of the scenario are seen, if it names any."""
@@ -406,6 +413,7 @@ class Scenario(Section):
             raise InputError(problems)
         return self
 
+    _rest_after_burn_in = model_validator(mode="after")(refuse_all_burn_in)
     _events_fit = model_validator(mode="after")(refuse_wrong_events)
     _of_plugins_named = model_validator(mode="after")(of_plugins_named)
     _of_schemes_there = model_validator(mode="after")(of_schemes_there)

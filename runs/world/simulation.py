@@ -126,6 +126,8 @@ class Simulation(World):
         self.write_record = record
         self.totals = Totals()
         self.calendar_totals = CalendarTotals()
+        self.burn_in_steps = setting.scenario.burn_in_steps
+        self.later_totals = Totals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
         game = setting.scenario.game
         self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
@@ -318,6 +320,8 @@ class Simulation(World):
         step = (self.step_index, demand, sums, counts, worst, overloaded)
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
+        if self.burn_in_steps and self.step_index >= self.burn_in_steps:
+            self.later_totals.add(*step)
         self.metrics.observe(self)
         if self.expected_price is not None:
             self.expected_price.observe(self.market.decision.community_price)
@@ -430,6 +434,8 @@ class Simulation(World):
         summary = self.totals.summary(self.step_h)
         if self.setting.scenario.hours > A_DAY_H:
             summary |= self.calendar_totals.summary(self.step_h)
+        if self.burn_in_steps:
+            summary["after_burn_in"] = self.later_totals.summary(self.step_h)
         for each in self.schemes.values():
             summary |= each.summary()
         if self.local_exchange is not None:
@@ -456,6 +462,7 @@ class Simulation(World):
             "bus": self.bus.state(),
             "totals": self.totals.state(),
             "calendar_totals": self.calendar_totals.state(),
+            **({"later_totals": self.later_totals.state()} if self.burn_in_steps else {}),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
             **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             **({} if self.local_exchange is None else {"local": self.local_exchange.state()}),
@@ -475,6 +482,8 @@ class Simulation(World):
         self.bus.restore(state["bus"])
         self.totals = Totals.restored(state["totals"])
         self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
+        if self.burn_in_steps:
+            self.later_totals = Totals.restored(state["later_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
         if self.expected_price is not None:
