@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.results.folder_lock import locked
-from hmesh.runs.results.kept_states import forget_states, put_state, state_before
+from hmesh.runs.results.kept_states import forget_states, put_state, renew_states, state_before
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import Run, read_run
@@ -69,6 +69,8 @@ def extend_run(directory: Path | str, hours: str) -> Begun:
         remove_checkpoints(directory)
         if state is not None:
             put_state(run, scenario, done, state, directory)
+            digests = (scenario_hash(each) for each in (run.info["scenario"], scenario.resolved()))
+            renew_states(directory, *digests)
         ResultsWriter(directory, scenario, run).save_progress(done, run.info["wall_seconds"])
         if state is None:
             # States of the shorter run may be none of the longer one.

@@ -104,6 +104,8 @@ def test_an_extended_run_is_the_longer_one(
     assert sorted(set(steps)) == list(range(20, 31))
     assert content(run) == content(longer)
     assert read_run(run).info["scenario"] == read_run(longer).info["scenario"]
+    other = branch_run(run, "2023-01-16T20:00", tmp_path / "other", {"feeders_out": ["homes"]})
+    assert other.steps_done == 18  # a state from before the extension
     # What was written because the shorter run ended is not in it.
     years = pq.read_table(run / "accounts.parquet").column("year").to_pylist()
     assert len(years) == len(pq.read_table(short / "accounts.parquet"))
@@ -292,5 +294,5 @@ def test_figures_after_the_burn_in_are_those_of_its_steps(tmp_path: Path) -> Non
     assert later["peak_step"] == demand.idxmax()
     assert later["generation_cost"] < held["generation_cost"]
     assert audit_run(run).passed
-    with pytest.raises(InputError, match="record.burn_in_h: nothing is left of 20 h"):
+    with pytest.raises(InputError, match=r"record\.burn_in_h: nothing is left of 20 h"):
         load_scenario(NAME, CHANGES | {"record.burn_in_h": 20})

@@ -31,6 +31,25 @@ def forget_states(directory: Path) -> None:
     remove_own(directory / _KEPT, KEPT_FILES, keep_others=True)
 
 
+def renew_states(directory: Path, before: str, now: str) -> None:
+    """Let states that were kept be of another scenario, whose first steps are the same.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder of the run.
+    before, now : str
+        The digests of both scenarios.
+    """
+    folder = own_folder(directory, _KEPT)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if has_checkpoint(path):
+            try:
+                save_checkpoint(path, *load_checkpoint(path, before), now)
+            except InputError:
+                continue  # damaged, so that it is of no use
+
+
 def state_before(run: Run, steps: int) -> tuple[int, dict[str, Any] | None]:
     """Return the last state of a run, kept or of its checkpoint, that has at most some steps done.
 
