@@ -8,10 +8,10 @@ of them is nevertheless a Mesa agent that can be looked at, addressed and given 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self, overload
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.population import AgentAttribute, Population
 from hmesh.environment.streams import Streams
 

@@ -284,7 +284,9 @@ class VehicleSharing(Scheme):
         market = self.simulation.market
         captive = market.passive_kwh.copy()
         for groups in market.answering.values():
-            captive += [each.lower_kwh.sum() for each in groups]
+            for m, each in enumerate(groups):
+                if len(each):
+                    captive[m] += each.lower_kwh.sum()
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
             "community_price_at_lower_bound": int(at_lower.sum()),
