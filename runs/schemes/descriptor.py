@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 from hmesh.environment.errors import InputError, Problem
 
@@ -239,6 +239,9 @@ class SchemeDescriptor:
         The behaviours that these may have without a plugin.
     prosumer_part
         What prosumers may own of it, a `ProsumerPart`, where its section has groups.
+    plans_over
+        On which part of the future what it does in a step depends: the step alone, the rest of the
+        "day", or the rest of the "run". A run of which no scheme plans over it can be extended.
     """
 
     name: str
@@ -277,6 +280,7 @@ class SchemeDescriptor:
     deciding: Part = ()
     behaviours: tuple[BehaviourDescriptor, ...] = ()
     prosumer_part: ProsumerPart | None = None
+    plans_over: Literal["step", "day", "run"] = "run"
 
     @property
     def place(self) -> str:

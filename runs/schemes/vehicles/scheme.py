@@ -46,6 +46,7 @@ SCHEME = SchemeDescriptor(
     remarks=".words:stored",
     row_place=20,
     title="vehicles",
+    plans_over="step",
     parameters=(
         ("vehicles.count", "vehicles"),
         ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),

@@ -266,7 +266,7 @@ class VehicleSharing(Scheme):
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
-        bounds, decision = self.setting.bounds, self.simulation.market.decision
+        bounds, decision = self.simulation.bounds, self.simulation.market.decision
         price, answers = decision.community_price, self.present > 0
         bounded = self.strategy not in ("typical", "planner")
         at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
