@@ -330,6 +330,10 @@ class ParkedVehicles(AnsweringStores):
             return AnsweringStores.answers(self, fixed_kwh)
         return answers_before_departure(fixed_kwh, stores)
 
+    def plain(self) -> "ParkedVehicles":
+        """Return the same vehicles as if all best-responded."""
+        return replace(self, behaving=()) if self.behaving else self
+
     def _some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
         """Return some of them as vehicles that best-respond."""
 
