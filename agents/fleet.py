@@ -108,6 +108,10 @@ class Fleet(AgentGroup[ElectricVehicle]):
         """Return all vehicles of a class, wherever they are."""
         return VehicleRows(self.model, self.population, self.rows_of(kind))
 
+    def rows_here(self, rows: NDArray[np.intp]) -> VehicleRows:
+        """Return some vehicles at once."""
+        return VehicleRows(self.model, self.population, rows)
+
     def begin_step(self) -> None:
         """Forget the prices of the step before."""
         self._drawn.clear()

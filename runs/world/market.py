@@ -298,14 +298,20 @@ def planned_game_of(simulation: "Simulation") -> Game:
     """Return the game of the step as a planner sees it, who knows all losses and preferences."""
     market = simulation.market
     feed = market.grid.planned_feed(market.node_kwh, market.passive_kwh)
+    return replace(preferred_game_of(simulation), feed=feed)
+
+
+def preferred_game_of(simulation: "Simulation") -> Game:
+    """Return the game of the step if everybody who answers best-responded."""
+    market = simulation.market
     if not simulation.setting.scenario.chosen_behaviours:
-        return replace(game_of(simulation), feed=feed)
+        return game_of(simulation)
 
     def by_preference(community: int) -> list[Answering]:
         groups = market.groups_in(community)
         return [each.plain() if isinstance(each, ParkedVehicles) else each for each in groups]
 
-    return replace(_game_of(simulation, by_preference), feed=feed)
+    return _game_of(simulation, by_preference)
 
 
 def _unlimited(
