@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
-from hmesh.runs import browser_commands, further_commands, pairs_command, scenario_commands
+from hmesh.runs import (
+    browser_commands,
+    compare_command,
+    further_commands,
+    pairs_command,
+    scenario_commands,
+)
 from hmesh.runs.command_options import (
     Changes,
     NewRunFolder,
@@ -412,6 +418,7 @@ def export(
 app.command()(browser_commands.report)
 app.command()(browser_commands.live)
 app.command()(pairs_command.pairs)
+app.command()(compare_command.compare)
 
 
 def main() -> None:
