@@ -25,7 +25,11 @@ from hmesh.runs.plugins.loading import Plugin, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import BEHAVIOURS, FORECASTERS, Metric, unnamed_plugin
 from hmesh.runs.scenarios.base import Name
-from hmesh.runs.scenarios.behaviour_section import BehaviourChoice, behaviour_problems
+from hmesh.runs.scenarios.behaviour_section import (
+    BehaviourChoice,
+    behaviour_problems,
+    chosen_by_group,
+)
 from hmesh.runs.scenarios.chance_section import (
     Chances,
     GrowthSettings,
@@ -234,10 +238,10 @@ class Scenario(Section):
     def chosen_behaviours(self) -> tuple[BehaviourChoice, ...]:
         """The behaviours that agents have, those of groups of sections last."""
         of_groups = (
-            BehaviourChoice(behaviour=behaviour, share=1.0, group=group)
+            chosen_by_group(group, given)
             for scheme in self.schemes
-            for group, behaviour in self.section(scheme).behaving_groups.items()
-            if behaviour is not None
+            for group, given in self.section(scheme).behaving_groups.items()
+            if given is not None
         )
         return (*self.behaviours, *of_groups)
 
@@ -404,10 +408,11 @@ class Scenario(Section):
         places = sections, self.plugins, self.communities
         problems = list(behaviour_problems(self.behaviours, *places))
         for name, section in sections.items():
-            for number, behaviour in enumerate(section.behaving_groups.values()):
-                if behaviour is not None:
-                    here, named = f"{name}.groups.{number}.behaviour", {"plugins": self.plugins}
-                    registered = BEHAVIOURS[behaviour]
+            for number, (group, given) in enumerate(section.behaving_groups.items()):
+                if given is not None:
+                    place = f"{name}.groups.{number}.behaviour" if group else f"{name}.behaviour"
+                    here, named = place, {"plugins": self.plugins}
+                    registered = BEHAVIOURS[given.name]
                     problems += unnamed_plugin(here, "behaviour", registered, named)
         if problems:
             raise InputError(problems)

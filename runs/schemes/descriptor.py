@@ -51,6 +51,25 @@ OWN_RULE = "own"
 
 
 @dataclass(frozen=True, slots=True)
+class BehaviourDescriptor:
+    """A behaviour that agents of a scheme may have without a plugin.
+
+    Attributes
+    ----------
+    name
+        What a scenario calls it.
+    agent_class
+        The agents that have it, of a class with ``with_keys``.
+    keys
+        Its keys, a section with a ``name``.
+    """
+
+    name: str
+    agent_class: Part
+    keys: Part
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyDescriptor:
     """A strategy of a scheme.
 
@@ -216,6 +235,8 @@ class SchemeDescriptor:
     deciding
         The type of its agents whose decisions a behaviour of a plugin may override; `deciding` of
         its step is the group of them.
+    behaviours
+        The behaviours that these may have without a plugin.
     prosumer_part
         What prosumers may own of it, a `ProsumerPart`, where its section has groups.
     plans_over
@@ -257,6 +278,7 @@ class SchemeDescriptor:
     pays: str = ""
     rules: Part = ()
     deciding: Part = ()
+    behaviours: tuple[BehaviourDescriptor, ...] = ()
     prosumer_part: ProsumerPart | None = None
     plans_over: Literal["step", "day", "run"] = "run"
 

@@ -5,6 +5,7 @@ from hmesh.runs.schemes.descriptor import (
     RETAIL,
     THREE_LEVEL,
     TWO_LEVEL,
+    BehaviourDescriptor,
     Phase,
     ProsumerPart,
     SchemeDescriptor,
@@ -79,4 +80,17 @@ SCHEME = SchemeDescriptor(
         moves=True,
     ),
     deciding="hmesh.agents.electric_vehicle:ElectricVehicle",
+    behaviours=tuple(
+        BehaviourDescriptor(name, f"hmesh.agents.{agents}", f".behaviour_keys:{keys}")
+        for name, agents, keys in (
+            ("typical", "threshold_vehicles:TypicalVehicle", "Typical"),
+            ("threshold", "threshold_vehicles:ThresholdVehicle", "Threshold"),
+            ("habit", "planning_vehicles:HabitVehicle", "Habit"),
+            ("foresight", "planning_vehicles:PlanningVehicle", "Foresight"),
+            ("regret_matching", "threshold_vehicles:RegretVehicle", "RegretMatching"),
+            ("q_learning", "threshold_vehicles:QLearningVehicle", "QLearning"),
+            ("imitate", "threshold_vehicles:ImitatingVehicle", "Imitate"),
+            ("misreport", "planning_vehicles:MisreportingVehicle", "Misreport"),
+        )
+    ),
 )
