@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
+from hmesh.environment.compiled import compiled_for
+from hmesh.environment.drive_kernel import columns_of, drive, stay_put
 from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_habits import PlugHabits
 from hmesh.environment.plug_traffic import PlugTraffic
@@ -83,7 +85,7 @@ class Traffic:
         self.keep_reserve = keep_reserve
         self.plugs = plugs
         self.habits = habits
-        self._under_way: TripBatch | None = None
+        self._under_way: list[TripBatch] = []
         self._drove = _NOBODY
         self._step = -1
         self.end_step()
@@ -189,9 +191,13 @@ class Traffic:
             for batch in self.trips.day(day).departing(max(begin, 0), end)
             if len(batch.vehicles)
         ]
-        under_way = [] if self._under_way is None else [self._under_way]
-        if under_way or self.departed:
-            self._move(Moving.of(joined([*under_way, *self.departed])), begin, end)
+        trips = [*self._under_way, *self.departed]
+        if trips:
+            self._under_way = _still_under_way(trips, end)
+            if self._by_kernel(sum(len(batch.vehicles) for batch in trips)):
+                self._drive(trips, begin, end)
+            else:
+                self._move(Moving.of(joined(trips)), begin, end)
         else:
             self._drove, self.setting_out = _NOBODY, SettingOut.nobody()
             if self.plugs is not None:
@@ -221,12 +227,19 @@ class Traffic:
             for day in self._days(max(step - 1, 0))
             for batch in self.trips.day(day).departing(0, begin)
         ]
-        found = joined(under_way) if under_way else None
-        self._under_way = found if found is not None and len(found.vehicles) else None
+        self._under_way = [batch for batch in under_way if len(batch.vehicles)]
 
     def _settle(self, rows: NDArray[np.intp]) -> None:
         """Let vehicles that drove in the step before stay where they are."""
         fleet = self.fleet
+        if self._by_kernel(len(rows)):
+            names = (
+                "community", "place", "day_finished", "night_now", "plugged_part", "driven_km",
+                "km_before_plug",
+            )  # fmt: skip
+            stay_put(rows, *(fleet[name] for name in names))
+            self._reserve(rows, fleet["next_trip_km"][rows] if self.keep_reserve else 0.0)
+            return
         fleet["community"][rows] = fleet["place"][rows]
         fleet["day_finished"][rows] = fleet["night_now"][rows]
         if self.plugs is not None:
@@ -285,9 +298,30 @@ class Traffic:
         destination = np.asarray(trips.destination)[moving.last]
         fleet["place"][rows] = np.where(there, destination, ON_THE_ROAD)
         fleet["night_now"][rows] = there & np.asarray(trips.night_follows)[moving.last]
-        still = np.asarray(trips.arrives_ms) >= end
-        self._under_way = trips.where(still) if still.any() else None
         self._drove = rows
+
+    def _by_kernel(self, rows: int) -> bool:
+        """Return whether a kernel moves so many vehicles; none follows plugs and habits."""
+        return self.plugs is None and self.habits is None and compiled_for(rows)
+
+    def _drive(self, trips: list[TripBatch], begin: int, end: int) -> None:
+        """Do as `_move` does, by its kernel."""
+        fleet = self.fleet
+        vehicle, source, columns = columns_of(trips)
+        chain, rows, out_vehicle = (np.empty(len(vehicle), dtype=np.int64) for _ in range(3))
+        ahead_km, out_km = np.empty(len(vehicle)), np.empty(len(vehicle))
+        after_plug = np.empty(len(vehicle), dtype=np.bool_)
+        names = (
+            "place", "community", "night_now", "day_finished", "plugged_part", "driven_km",
+            "km_before_plug", "next_trip_km",
+        )  # fmt: skip
+        moving, out = drive(
+            vehicle, source, *columns, begin, end, *(fleet[name] for name in names), chain, rows,
+            ahead_km, out_vehicle, out_km, after_plug,
+        )  # fmt: skip
+        self._drove = rows[:moving]
+        self.setting_out = SettingOut(out_vehicle[:out], out_km[:out], after_plug[:out])
+        self._reserve(self._drove, ahead_km[:moving])
 
     def _choose(self, rows: NDArray[np.intp], step: int) -> None:
         """Let vehicles plug in or not where they are as the run begins, or as they join."""
@@ -329,3 +363,16 @@ class Traffic:
             used = km * self.fleet["consumption_kwh_per_km"][rows]
             keeps = self.fleet["keeps_reserve"][rows]
             self.fleet["reserve_kwh"][rows] = np.where(keeps, used, 0.0)
+
+
+def _still_under_way(trips: list[TripBatch], end: int) -> list[TripBatch]:
+    """Return the trips of some batches that do not arrive before the end of a step."""
+    late: list[TripBatch] = []
+    for batch in trips:
+        if isinstance(batch.arrives_ms, np.ndarray):
+            batch = batch.where(np.flatnonzero(batch.arrives_ms >= end))
+        elif batch.arrives_ms < end:
+            continue
+        if len(batch.vehicles):
+            late.append(batch)
+    return late

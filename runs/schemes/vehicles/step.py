@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.agents.fleet_learning import let_learn
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
+from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
@@ -24,7 +26,7 @@ from hmesh.runs.schemes.vehicles.records import (
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.chance import next_outages
-from hmesh.runs.world.member_payments import MemberPayments, at_price
+from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
 from hmesh.runs.world.travel import AGENT_TYPE
 
 if TYPE_CHECKING:
@@ -122,7 +124,7 @@ class VehicleSharing(Scheme):
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
         self.fleet.begin_step()
-        self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
+        self.parked = self.fleet.parked(len(self.setting.communities))
         self.answering = self.parked
         self.narrowed = False
         self.present = np.array([len(parked) for parked in self.parked])
@@ -156,15 +158,14 @@ class VehicleSharing(Scheme):
     def act(self) -> None:
         """Let the vehicles exchange what they do at the price of the step."""
         exchange = self.response_kwh
-        self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
+        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
+        sums = np.array([sums_of_exchange(energy) for energy in exchange])
+        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums.T)
         if len(self.drivers):
             own = self.exchange_kwh()[self.drivers]
             self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
         else:
             self.left_kwh = self.unmet_kwh = np.zeros(0)
-        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
-        self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
-        self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
         self.departing = departing_of(self)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
@@ -225,11 +226,17 @@ class VehicleSharing(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each vehicle pays for charging and is paid for discharging."""
+        # Vehicles are guests where they stand, and no members of the community there.
+        if self.simulation.prosumers is None:
+            prices = self.simulation.paid_price().tolist()
+            for price, here, energy in zip(prices, self.parked, self.response_kwh, strict=True):
+                yield ExchangePayments("vehicles", price, energy, here.rows)
+            return
+        # What several vehicles of a prosumer pay is added up in the order of their rows.
         exchange = self.exchange_kwh()
         price = np.append(self.simulation.paid_price(), 0.0)
         own = price[np.maximum(self.fleet.population["community"], -1)]
         charged, discharged = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
-        # Vehicles are guests where they stand, and no members of the community there.
         yield at_price("vehicles", own, charged, discharged, shared=False)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
@@ -259,7 +266,7 @@ class VehicleSharing(Scheme):
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
-        bounds, decision = self.setting.bounds, self.simulation.market.decision
+        bounds, decision = self.simulation.bounds, self.simulation.market.decision
         price, answers = decision.community_price, self.present > 0
         bounded = self.strategy not in ("typical", "planner")
         at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
@@ -269,17 +276,18 @@ class VehicleSharing(Scheme):
             decision.utility_price >= bounds.utility_upper - AT_BOUND
             or decision.utility_price <= bounds.utility_lower + AT_BOUND
         )
-        saturated = np.array(
+        saturated, below = np.array(
             [
-                parked.at_bound(energy)
+                parked.bounded(energy)
                 for parked, energy in zip(self.parked, self.response_kwh, strict=True)
             ]
-        )
+        ).T
         market = self.simulation.market
         captive = market.passive_kwh.copy()
         for groups in market.answering.values():
-            captive += [each.lower_kwh.sum() for each in groups]
-        below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
+            for m, each in enumerate(groups):
+                if len(each):
+                    captive[m] += each.lower_kwh.sum()
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
             "community_price_at_lower_bound": int(at_lower.sum()),
@@ -288,7 +296,7 @@ class VehicleSharing(Scheme):
             "communities_with_captive_load": int((answers & (captive > 0)).sum()),
             "communities_all_saturated": int((answers & (saturated == self.present)).sum()),
             "vehicles_at_bound": int(saturated.sum()),
-            "parked_below_soc_min": int(sum(below)),
+            "parked_below_soc_min": int(below.sum()),
             "vehicles_cut_off": self._cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
             **({} if self.departing is None else {"departures_short": self.departing.short}),
@@ -340,12 +348,12 @@ class VehicleSharing(Scheme):
 
     def _learn(self) -> None:
         """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
-        decision = self.simulation.market.decision
         paid = float((self.simulation.paid_price() * self.vehicle_kwh).sum())
         mean_paid = paid / max(int(self.present.sum()), 1)
-        for m in self.simulation.supplied_communities:
-            price = float(decision.community_price[m])
-            self.parked[m].learn(price, self.response_kwh[m], mean_paid)
+        price = np.where(
+            self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
+        )
+        let_learn(self.fleet, self.parked, price, self.response_kwh, mean_paid)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""
