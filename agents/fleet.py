@@ -8,16 +8,20 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
+from hmesh.agents.heard_prices import HeardPrices
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
+from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.group_rows import GroupRows
+from hmesh.environment.parked_kernel import count_parked, park
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
+from hmesh.markets.answer_kernels import exchange_energy
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import (
     StoreColumns,
@@ -94,16 +98,9 @@ class Fleet(AgentGroup[ElectricVehicle]):
         mine: NDArray[np.bool_] = self.groups.group == self.groups.names.index(name)
         return mine
 
-    @property
-    def heard_price(self) -> NDArray[np.float64]:
-        """The price that each heard in this step; NaN where it heard none [money/kWh]."""
-        heard = self.population.heard
-        price: NDArray[np.float64] = heard.setdefault("price", np.full(len(self), np.nan))
-        return price
-
     def begin_step(self) -> None:
         """Forget the prices of the step before."""
-        self.heard_price[:] = np.nan
+        self.population.heard["price"] = HeardPrices(len(self))
         self.population.heard["unpriced"] = False
 
     @property
@@ -179,6 +176,48 @@ class Fleet(AgentGroup[ElectricVehicle]):
         energy = self.energy_at_plug_kwh(rows)
         lower, upper = self.exchange_bounds(rows, energy, fleet["plugged_part"][rows])
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
+        return self._parked(rows, energy, usable, lower, upper)
+
+    def parked(self, communities: int) -> list["ParkedVehicles"]:
+        """Return the vehicles that are parked in each community and whose plugs work."""
+        # Charging curves, chargers and stops have bounds of their own.
+        own = self.curves is not None or self.chargers or self.on_the_way
+        if own or not compiled_for(len(self)):
+            return [self.parked_in(m) for m in range(communities)]
+        fleet = self.population
+        who = fleet["community"], fleet["plugged_part"], fleet["cut_off"], self.outages
+        counts = np.zeros(communities, dtype=np.int64)
+        count_parked(*who, counts)
+        ends = np.cumsum(counts)
+        rows = np.empty(int(ends[-1]), dtype=np.int64)
+        held, usable, lower, upper = (np.empty(len(rows)) for _ in range(4))
+        names = (
+            "capacity_kwh", "soc_min", "soc_max", "power_kw", "v2g_kw", "charge_efficiency",
+            "discharge_efficiency",
+        )  # fmt: skip
+        park(
+            *who, fleet["energy_kwh"], fleet["km_before_plug"],
+            self._column("consumption_kwh_per_km"), *(self._column(name) for name in names),
+            fleet["reserve_kwh"] if self.keeps_reserve else whole(0.0, self),
+            self.model.calendar.step_h, ends - counts, rows, held, usable, lower, upper,
+        )  # fmt: skip
+        parts = [slice(end - count, end) for end, count in zip(ends, counts, strict=True)]
+        return [self._parked(rows[p], held[p], usable[p], lower[p], upper[p]) for p in parts]
+
+    def _column(self, name: str) -> NDArray[np.float64]:
+        """Return a constant column, without memory of its own if it is the same for all."""
+        common = self.population.common(name)
+        return whole(self.population[name] if common is None else common, self)
+
+    def _parked(
+        self,
+        rows: NDArray[np.intp],
+        energy: NDArray[np.float64],
+        usable: NDArray[np.float64],
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+    ) -> "ParkedVehicles":
+        """Return vehicles by what they hold and could exchange."""
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
         lam, theta, into, out_of = (self.each(name, rows) for name in names)
         behaving = tuple(
@@ -316,8 +355,7 @@ class ParkedVehicles(AnsweringStores):
 
     def remember(self, price: float, who: Who) -> None:
         """Keep the price that some of them heard."""
-        heard = self.fleet.heard_price
-        heard[self.rows] = price if who is True else np.where(who, price, np.nan)
+        self.fleet.population.heard["price"].remember(self.rows, price, who)
 
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at ``price`` [kWh], above 0 when charging."""
@@ -364,5 +402,9 @@ class ParkedVehicles(AnsweringStores):
 
     def move(self, exchange_kwh: NDArray[np.float64]) -> None:
         """Let the batteries exchange energy at their plugs, above 0 charging [kWh]."""
-        stored = self.stored_kwh(self.energy_kwh, exchange_kwh)
-        self.fleet.population["energy_kwh"][self.rows] = stored
+        energy = self.fleet.population["energy_kwh"]
+        if compiled_for(len(self)):
+            plug = whole(self.charge_efficiency, self), whole(self.discharge_efficiency, self)
+            exchange_energy(self.rows, self.energy_kwh, exchange_kwh, *plug, energy)
+        else:
+            energy[self.rows] = self.stored_kwh(self.energy_kwh, exchange_kwh)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
+from hmesh.environment.compiled import compiled_for
+from hmesh.environment.drive_kernel import columns_of, drive, stay_put
 from hmesh.environment.journeys import Journeys
 from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_habits import PlugHabits
@@ -91,7 +93,7 @@ class Traffic:
         self.habits = habits
         self.journeys = journeys
         self.supply_out: Callable[[], NDArray[np.bool_]] = lambda: _NOWHERE
-        self._under_way: TripBatch | None = None
+        self._under_way: list[TripBatch] = []
         self._drove = _NOBODY
         self._step = -1
         self.end_step()
@@ -199,18 +201,23 @@ class Traffic:
             for batch in self.trips.day(day).departing(max(begin, 0), end)
             if len(batch.vehicles)
         ]
-        under_way = [] if self._under_way is None else [self._under_way]
         setting_out = self.departed
         if self.journeys is not None:
             setting_out = self._journey(begin, end)
-        if under_way or setting_out:
-            self._move(Moving.of(joined([*under_way, *setting_out])), begin, end)
+        trips = [*self._under_way, *setting_out]
+        if trips:
+            self._under_way = _still_under_way(trips, end)
+            if self._by_kernel(sum(len(batch.vehicles) for batch in trips)):
+                self._drive(trips, begin, end)
+            else:
+                self._move(Moving.of(joined(trips)), begin, end)
         else:
             self._drove, self.setting_out = _NOBODY, SettingOut.nobody()
             if self.plugs is not None:
                 self.plugs.serve(_NOBODY, Stays.nowhere(), begin, end)
                 self.plugs.exchange_at(_NOBODY)
         if self.journeys is not None:
+            self.journeys.under_way = joined(self._under_way) if self._under_way else None
             self._keep_for_the_way()
             self._drove = np.union1d(self._drove, self.journeys.mark(end))
         if self.plugs is not None:
@@ -223,18 +230,18 @@ class Traffic:
     def _journey(self, begin: int, end: int) -> list[TripBatch]:
         """Return the drives that begin in a step by how far batteries reach."""
         assert self.journeys is not None
-        drives = self.journeys.drive(
-            self.departed, self._under_way, begin, end, self.supply_out()
-        )
+        under_way = joined(self._under_way) if self._under_way else None
+        drives = self.journeys.drive(self.departed, under_way, begin, end, self.supply_out())
         self.counts.update(self.journeys.counts)
         if self.plugs is not None:
-            for kind, at, vehicle, place, value in self.journeys.noted:
-                of_one = (np.array([each]) for each in (at, vehicle, place))
-                self.plugs.note(kind, *of_one, np.array([value]))
+            for kind, *of_one, value in self.journeys.noted:
+                at, vehicle, place = (np.array([each]) for each in of_one)
+                self.plugs.note(kind, at, vehicle, place, np.array([value]))
         return drives
 
     def _keep_for_the_way(self) -> None:
         """Let vehicles not sell what the drives take on which they set out in the step."""
+        assert self.journeys is not None
         out = self.setting_out
         rows = out.vehicles[out.after_plug]
         used = self.fleet["consumption_kwh_per_km"][rows]
@@ -260,14 +267,21 @@ class Traffic:
             for day in self._days(max(step - 1, 0))
             for batch in self.trips.day(day).departing(0, begin)
         ]
-        found = joined(under_way) if under_way else None
         if self.journeys is not None:
-            found = self.journeys.under_way
-        self._under_way = found if found is not None and len(found.vehicles) else None
+            under_way = [] if self.journeys.under_way is None else [self.journeys.under_way]
+        self._under_way = [batch for batch in under_way if len(batch.vehicles)]
 
     def _settle(self, rows: NDArray[np.intp]) -> None:
         """Let vehicles that drove in the step before stay where they are."""
         fleet = self.fleet
+        if self._by_kernel(len(rows)):
+            names = (
+                "community", "place", "day_finished", "night_now", "plugged_part", "driven_km",
+                "km_before_plug",
+            )  # fmt: skip
+            stay_put(rows, *(fleet[name] for name in names))
+            self._reserve(rows, fleet["next_trip_km"][rows] if self.keep_reserve else 0.0)
+            return
         fleet["community"][rows] = fleet["place"][rows]
         fleet["day_finished"][rows] = fleet["night_now"][rows]
         if self.plugs is not None:
@@ -328,11 +342,31 @@ class Traffic:
         destination = np.asarray(trips.destination)[moving.last]
         fleet["place"][rows] = np.where(there, destination, ON_THE_ROAD)
         fleet["night_now"][rows] = there & np.asarray(trips.night_follows)[moving.last]
-        still = np.asarray(trips.arrives_ms) >= end
-        self._under_way = trips.where(still) if still.any() else None
-        if self.journeys is not None:
-            self.journeys.under_way = self._under_way
         self._drove = rows
+
+    def _by_kernel(self, rows: int) -> bool:
+        """Return whether a kernel moves so many vehicles; none follows plugs, habits and stops."""
+        follows = (self.plugs, self.habits, self.journeys)
+        return all(each is None for each in follows) and compiled_for(rows)
+
+    def _drive(self, trips: list[TripBatch], begin: int, end: int) -> None:
+        """Do as `_move` does, by its kernel."""
+        fleet = self.fleet
+        vehicle, source, columns = columns_of(trips)
+        chain, rows, out_vehicle = (np.empty(len(vehicle), dtype=np.int64) for _ in range(3))
+        ahead_km, out_km = np.empty(len(vehicle)), np.empty(len(vehicle))
+        after_plug = np.empty(len(vehicle), dtype=np.bool_)
+        names = (
+            "place", "community", "night_now", "day_finished", "plugged_part", "driven_km",
+            "km_before_plug", "next_trip_km",
+        )  # fmt: skip
+        moving, out = drive(
+            vehicle, source, *columns, begin, end, *(fleet[name] for name in names), chain, rows,
+            ahead_km, out_vehicle, out_km, after_plug,
+        )  # fmt: skip
+        self._drove = rows[:moving]
+        self.setting_out = SettingOut(out_vehicle[:out], out_km[:out], after_plug[:out])
+        self._reserve(self._drove, ahead_km[:moving])
 
     def _choose(self, rows: NDArray[np.intp], step: int) -> None:
         """Let vehicles plug in or not where they are as the run begins, or as they join."""
@@ -374,3 +408,16 @@ class Traffic:
             used = km * self.fleet["consumption_kwh_per_km"][rows]
             keeps = self.fleet["keeps_reserve"][rows]
             self.fleet["reserve_kwh"][rows] = np.where(keeps, used, 0.0)
+
+
+def _still_under_way(trips: list[TripBatch], end: int) -> list[TripBatch]:
+    """Return the trips of some batches that do not arrive before the end of a step."""
+    late: list[TripBatch] = []
+    for batch in trips:
+        if isinstance(batch.arrives_ms, np.ndarray):
+            batch = batch.where(np.flatnonzero(batch.arrives_ms >= end))
+        elif batch.arrives_ms < end:
+            continue
+        if len(batch.vehicles):
+            late.append(batch)
+    return late

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
+from hmesh.environment.compiled import compiled_for, whole
+from hmesh.markets.answer_kernels import one_line, two_lines
 from hmesh.markets.vehicle_response import FloatOrArray, best_response, switching_price
 
 
@@ -304,6 +306,11 @@ def _one_line(
     upper_kwh: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return where the lines of batteries without losses begin and end, and their slopes."""
+    if compiled_for(len(usable_kwh)):
+        full, empty = np.empty((2, len(usable_kwh)))
+        columns = (whole(each, usable_kwh) for each in (lam, theta))
+        one_line(*columns, usable_kwh, lower_kwh, upper_kwh, full, empty)
+        return full, empty, np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape)
     return (
         _price_at_bound(lam, theta, usable_kwh, upper_kwh),
         _price_at_bound(lam, theta, usable_kwh, lower_kwh),
@@ -334,6 +341,13 @@ def _two_lines(
     discharge_efficiency: FloatOrArray,
 ) -> Answers:
     """Return the answers of batteries with losses."""
+    if isinstance(usable_kwh, np.ndarray) and compiled_for(len(usable_kwh)):
+        lines = np.empty((3, 2 * len(usable_kwh)))
+        given = (
+            lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
+        )  # fmt: skip
+        if two_lines(*(whole(each, usable_kwh) for each in given), *lines):
+            return Answers(saturated_kwh, lines[0], lines[1], lines[2], len(usable_kwh))
     value = np.asarray(lam - np.multiply(theta, usable_kwh))
     count = len(value)
     full, empty, slope = np.empty((3, 2 * count))

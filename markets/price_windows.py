@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.compiled import compiled_for
+from hmesh.markets.bin_kernels import count_kinks, take_kinks
 from hmesh.markets.demand_curve import Bends
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
@@ -43,6 +45,8 @@ class DemandBins:
         Slope that the demand has at least everywhere in a bin [kWh^2/money].
     starts_bin, ends_bin : array of int
         Bin of every kink, counted from 1; 0 below the first edge.
+    starts_count, ends_count : array of int, shape (bins + 2,)
+        How many kinks there are in each.
     jumps_bin : array of int
         Likewise of every jump, exactly: the demand has fallen at the edge that ends its bin, and
         at no edge before.
@@ -56,6 +60,8 @@ class DemandBins:
     gentlest: NDArray[np.float64]
     starts_bin: NDArray[np.int16]
     ends_bin: NDArray[np.int16]
+    starts_count: NDArray[np.int64]
+    ends_count: NDArray[np.int64]
     jumps_bin: NDArray[np.intp]
 
     @property
@@ -66,8 +72,10 @@ class DemandBins:
     def between(self, first: int, last: int) -> Bends:
         """Return the bends between two edges."""
         bends = self.bends
-        starts = np.flatnonzero((self.starts_bin > first) & (self.starts_bin <= last))
-        ends = np.flatnonzero((self.ends_bin > first) & (self.ends_bin <= last))
+        starts = _taken(
+            bends.starts, bends.starts_slope, self.starts_bin, self.starts_count, first, last
+        )
+        ends = _taken(bends.ends, bends.ends_slope, self.ends_bin, self.ends_count, first, last)
         jumps = np.flatnonzero((self.jumps_bin > first) & (self.jumps_bin <= last))
         return Bends(
             float(self.edges[first]),
@@ -75,14 +83,29 @@ class DemandBins:
             float(self.intercept[first]),
             float(self.slope[first]),
             int(self.answering[first]),
-            bends.starts[starts],
-            bends.starts_slope[starts],
-            bends.ends[ends],
-            bends.ends_slope[ends],
+            *starts,
+            *ends,
             bends.jump_price[jumps],
             bends.jump_kwh[jumps],
             bends.dead_bands,
         )
+
+
+def _taken(
+    prices: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    places: NDArray[np.int16],
+    count: NDArray[np.int64],
+    first: int,
+    last: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return prices and slopes of the kinks between two edges."""
+    if not compiled_for(len(prices)):
+        chosen = np.flatnonzero((places > first) & (places <= last))
+        return prices[chosen], slopes[chosen]
+    taken, taken_slopes = np.empty((2, int(count[first + 1 : last + 1].sum())))
+    take_kinks(places, first, last, prices, slopes, taken, taken_slopes)
+    return taken, taken_slopes
 
 
 def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
@@ -105,6 +128,8 @@ def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
         np.maximum(slope[:-2] - ended.slope[1:-1], 0.0) * (1.0 - ROUNDING),
         started.place,
         ended.place,
+        started.count,
+        ended.count,
         jumps_bin,
     )
 
@@ -129,6 +154,11 @@ def _counted(
     slope, moment = np.zeros((2, bins + 2))
     # All batteries alike share one slope, which need not be summed one by one.
     alike = len(slopes) > 0 and slopes.strides == (0,)
+    if compiled_for(len(prices)):
+        count_kinks(
+            prices, slopes, alike, bends.low, per_price, bins, CACHED, places, count, slope, moment
+        )
+        return _Counted(places, count, slope, moment)
     for start in range(0, len(prices), CACHED):
         piece = slice(start, start + CACHED)
         price = prices[piece]

@@ -7,7 +7,8 @@ import pytest
 
 from hmesh.environment import InputError
 from hmesh.runs import make_plan
-from hmesh.runs.sweeps.sweep_plan import SweepPlan, plan_differences
+from hmesh.runs.sweeps.plan_differences import plan_differences
+from hmesh.runs.sweeps.sweep_plan import SweepPlan
 from hmesh.runs.sweeps.values import read_seeds, read_variation
 
 NAME = "three-communities"

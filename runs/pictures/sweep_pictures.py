@@ -21,8 +21,8 @@ from hmesh.runs.results.names import PICTURE_FILES
 from hmesh.runs.schemes.registry import sections_first
 from hmesh.runs.strategy_names import strategy_label, strategy_name
 from hmesh.runs.sweeps.ensemble import Ensemble
+from hmesh.runs.sweeps.plan_differences import value_text
 from hmesh.runs.sweeps.statistics import statistics
-from hmesh.runs.sweeps.sweep_plan import value_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from hmesh.environment.safe_files import beside, write_json
 from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text
 from hmesh.runs.sweeps.statistics import Statistics, paired_difference, statistics
-from hmesh.runs.sweeps.sweep_plan import SCHEMA, SweepPlan, value_text
+from hmesh.runs.sweeps.sweep_plan import SweepPlan
 
 # What is counted is told only where it happened, so that a missing one is zero.
 _COUNTED = ("counts.", "messages.", "overloaded_steps.")

@@ -14,7 +14,7 @@ from hmesh.runs.number_text import fixed
 from hmesh.runs.schemes.registry import schemes
 from hmesh.runs.strategy_names import strategy_label
 from hmesh.runs.summary_rows import money
-from hmesh.runs.sweeps.sweep_plan import value_text
+from hmesh.runs.sweeps.plan_differences import value_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -20,12 +20,13 @@ from hmesh.environment.safe_files import (
     write_json,
 )
 from hmesh.runs.scenarios.overrides import Changes
+from hmesh.runs.sweeps.growth import grown
+from hmesh.runs.sweeps.plan_differences import plan_differences
 from hmesh.runs.sweeps.sweep_plan import (
     HASH_DIGITS,
     PlannedRun,
     SweepPlan,
     make_plan,
-    plan_differences,
 )
 from hmesh.runs.sweeps.task import Outcome, Task, held, is_finished
 from hmesh.runs.sweeps.values import as_text
@@ -101,7 +102,8 @@ def run_sweep(
 ) -> Sweep:
     """Run a scenario with many values and seeds, and put together what comes out.
 
-    Given again after an interruption it makes what is missing, and nothing else. A script that
+    Given again after an interruption, or with more values, keys or seeds, it makes what is missing
+    and nothing else. A script that
     uses several workers calls it below ``if __name__ == "__main__":``, since every worker reads
     the script once more.
 
@@ -147,6 +149,7 @@ def run_sweep(
     _check_workers(workers, scheduler)
     plan = make_plan(scenario, texts, seeds, changes, sample, points, plugins)
     directory = Path(directory)
+    plan = _grown(directory, plan)
     with _cluster(directory, plan, scheduler) as cluster, _opened(directory, plan):
         missing = [run for run in plan.runs if not _is_there(directory, run)]
         found = len(plan.runs) - len(missing)
@@ -248,11 +251,8 @@ def _opened(directory: Path, plan: SweepPlan) -> Iterator[None]:
         raise InputError([Problem(str(directory), "another sweep is running in this folder")])
 
     with held(directory / ".lock", refuse):
-        described = plan.described()
-        if path.is_file():
-            _refuse_other(path, described)
-        else:
-            write_json(path, described)
+        if not path.is_file() or read_json(path) != json.loads(json.dumps(plan.described())):
+            write_json(path, plan.described())
         # Runs that an earlier, killed sweep left behind end when their permits are gone.
         for old in directory.iterdir():
             if _PERMIT.fullmatch(old.name):
@@ -277,21 +277,27 @@ def _refuse_used(directory: Path) -> None:
         raise InputError([Problem(str(directory), message, "a new or empty folder")])
 
 
-def _refuse_other(path: Path, described: Mapping[str, Any]) -> None:
-    """Refuse a folder whose plan differs, with all differences."""
+def _grown(directory: Path, plan: SweepPlan) -> SweepPlan:
+    """Take over the runs that are in a folder; refuse one of which some are not asked for."""
+    path = directory / "sweep.json"
+    if impossible_path(directory) or not path.is_file():
+        return plan
     before = read_json(path)
     try:
-        told = plan_differences(before, json.loads(json.dumps(described)))
+        taken_over = grown(plan, before)
+        if taken_over is not None:
+            return taken_over
+        told = plan_differences(before, json.loads(json.dumps(plan.described())))
     except (ValueError, LookupError, TypeError, AttributeError):
         message = "is not what a sweep writes; start the sweep in a new folder"
         raise InputError([Problem(str(path), message)]) from None
-    if told:
-        raise InputError(
-            [
-                Problem(str(path), f"this folder holds another sweep: {difference}", "a new folder")
-                for difference in told
-            ]
-        )
+    allowed = "all runs that are there and more, or a new folder"
+    raise InputError(
+        [
+            Problem(str(path), f"this folder holds another sweep: {difference}", allowed)
+            for difference in told
+        ]
+    )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.check import check_setting
 from hmesh.runs.scenarios.overrides import Changes, as_texts
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
+from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text, within
 from hmesh.runs.sweeps.values import Sample, Variation, read_seeds, read_variation, value_of
 
-SCHEMA = 1
 SAMPLES: tuple[Sample, ...] = ("grid", "latin")
 MOST_POINTS = 100_000
 NAME_CHARACTERS = 100
@@ -79,6 +79,8 @@ class SweepPlan:
         How points were chosen.
     points, seeds
         Every point is run with every seed, the same ones.
+    folders
+        The names of runs that have a folder already, by the digest of their scenario.
     """
 
     scenario: dict[str, Any]
@@ -86,6 +88,7 @@ class SweepPlan:
     sample: Sample
     points: tuple[Point, ...]
     seeds: tuple[int, ...]
+    folders: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def short_keys(self) -> dict[str, str]:
@@ -107,7 +110,7 @@ class SweepPlan:
 
     def values(self, key: str) -> list[Any]:
         """Return the different values of a key, in the order of the points."""
-        return _distinct(point.values[key] for point in self.points)
+        return distinct(point.values[key] for point in self.points)
 
     def label(self, key: str, value: Any) -> str:
         """Return a key and its value as short as the plan allows."""
@@ -129,19 +132,12 @@ class SweepPlan:
         }
 
     def _name(self, point: Point, seed: int) -> str:
+        digest = scenario_hash(point.resolved | {"seed": seed})[:HASH_DIGITS]
+        if digest in self.folders:
+            return self.folders[digest]
         parts = [self.label(key, value) for key, value in point.values.items()]
         told = re.sub(r"[^A-Za-z0-9.+=_-]+", "-", "_".join([*parts, f"seed={seed}"]))
-        digest = scenario_hash(point.resolved | {"seed": seed})
-        return f"{told[:NAME_CHARACTERS].rstrip('.-')}_{digest[:HASH_DIGITS]}"
-
-
-def value_text(value: Any) -> str:
-    """Return a value as a reader expects it in a table or a name."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    return json.dumps(value, ensure_ascii=False)
+        return f"{told[:NAME_CHARACTERS].rstrip('.-')}_{digest}"
 
 
 def make_plan(
@@ -199,46 +195,6 @@ def make_plan(
     keys = tuple(variation.key for variation in variations)
     made = _checked(scenario, changes, keys, chosen, plugins)
     return SweepPlan(base, keys, kind, made, chosen_seeds)
-
-
-def plan_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return in words everything in which a plan differs from an earlier one.
-
-    Parameters
-    ----------
-    before, now
-        What `SweepPlan.described` returned.
-    """
-    if before.get("schema") != now["schema"]:
-        return [f"schema {before.get('schema')!r} there, {now['schema']} now"]
-    varied = {**before["vary"], **now["vary"]}
-    old, new = (_flat(_without_places(plan["scenario"])) for plan in (before, now))
-    told = [
-        f"{key} is {_shown(old, key)} there, {_shown(new, key)} now"
-        for key in dict.fromkeys((*old, *new))
-        # The scenario's own value of a varied key never counts.
-        if not _within(key, varied) and old.get(key) != new.get(key)
-    ]
-    if before["sample"] != now["sample"]:
-        told.append(f"sample is {before['sample']} there, {now['sample']} now")
-    for key in varied:
-        values = [
-            ", ".join(map(value_text, plan["vary"][key])) if key in plan["vary"] else "not varied"
-            for plan in (before, now)
-        ]
-        if values[0] != values[1]:
-            told.append(f"{key} varies over {_short(values[0])} there, {_short(values[1])} now")
-    if before["seeds"] != now["seeds"]:
-        seeds = [
-            f"{len(plan['seeds'])} ({_short(', '.join(map(str, plan['seeds'])))})"
-            for plan in (before, now)
-        ]
-        told.append(f"seeds are {seeds[0]} there, {seeds[1]} now")
-    if not told and before["points"] != now["points"]:
-        told.append(f"points are {len(before['points'])} there, {len(now['points'])} others now")
-    if not told and before["runs"] != now["runs"]:
-        told.append("the runs are others, since a file that a point names has changed")
-    return told
 
 
 def _sample_problems(sample: str, points: int | None) -> list[Problem]:
@@ -300,7 +256,7 @@ def _latin_hypercube(
         stream = Streams(seed).generator("latin hypercube", variation.key)
         shares = qmc.LatinHypercube(d=1, rng=stream).random(number)[:, 0]
         columns.append([_drawn(variation, share) for share in shares])
-    return _distinct(zip(*columns, strict=True))
+    return distinct(zip(*columns, strict=True))
 
 
 def _drawn(variation: Variation, share: np.float64) -> str:
@@ -351,47 +307,12 @@ def _checked(
 def _placed(problem: Problem, keys: Sequence[str]) -> Problem:
     """Return a problem placed where the person gave the value."""
     _source, colon, key = problem.place.partition(": ")
-    if colon and _within(key, keys):
+    if colon and within(key, keys):
         return replace(problem, place=f"--vary: {key}")
     return problem
 
 
-def _within(key: str, sections: Iterable[str]) -> bool:
-    return any(f"{key}.".startswith(f"{section}.") for section in sections)
-
-
-def _without_places(scenario: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a scenario without where its files lie, which does not count."""
-    found = dict(scenario)
-    if "files" in scenario:
-        found["files"] = scenario["files"]["sha256"]
-    if "plugins" in scenario:
-        found["plugins"] = {name: held["sha256"] for name, held in scenario["plugins"].items()}
-    return found
-
-
-def _flat(value: Any, above: str = "") -> dict[str, Any]:
-    """Return all single values of nested data by their dotted path."""
-    parts: Any = ()
-    if isinstance(value, Mapping):
-        parts = value.items()
-    elif isinstance(value, list):
-        parts = enumerate(value)
-    found: dict[str, Any] = {}
-    for key, part in parts:
-        found |= _flat(part, f"{above}.{key}" if above else str(key))
-    return found if parts else {above: value}
-
-
-def _shown(flat: Mapping[str, Any], key: str) -> str:
-    return value_text(flat[key]) if key in flat else "not given"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _distinct(values: Iterable[Any]) -> list[Any]:
+def distinct(values: Iterable[Any]) -> list[Any]:
     """Return values, each once, in the order of their first appearance."""
     kept: dict[str, Any] = {}
     for value in values:

@@ -7,8 +7,8 @@ import numpy as np
 
 from hmesh.runs.schemes.registry import figures_of_schemes
 from hmesh.runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.sweeps.plan_differences import value_text
 from hmesh.runs.sweeps.statistics import paired_difference, statistics
-from hmesh.runs.sweeps.sweep_plan import value_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import ceil, floor, inf
 
 from hmesh.runs.audits.reference.whereabouts import ON_THE_ROAD, TripMade
@@ -211,7 +212,7 @@ class PlainJourneys:
             way = self.way(trip.origin, trip.destination)
             marks = [part * trip.km for _, part in way] + [trip.km]
             possible = len(way) > 0 and self._reach(vehicle, marks[0], held)
-            for here, there in zip(marks, marks[1:], strict=False):
+            for here, there in pairwise(marks):
                 possible = possible and self._reach(vehicle, there - here, able.full_kwh)
             if not possible:
                 self._not_made(vehicle, trip, at)
@@ -300,9 +301,7 @@ class PlainJourneys:
         self._held[vehicle] += drawn * self.able[vehicle].charge_efficiency
         if vehicle not in self.told.at_stop:
             there = place if length else ON_THE_ROAD
-            self.told.at_stop[vehicle] = StepAtStop(
-                there, length, drawn, until, self._km[vehicle]
-            )
+            self.told.at_stop[vehicle] = StepAtStop(there, length, drawn, until, self._km[vehicle])
 
     def _goes_on(self, vehicle: int, at: int) -> None:
         going = self._going[vehicle]

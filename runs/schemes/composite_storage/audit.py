@@ -338,6 +338,8 @@ class CompositeStorageAudit(SchemeAudit):
         return by_step, {
             "house_years": np.full(len(self.strategies), years),
             "house_lifetime_years": np.full(len(self.strategies), self.settings.lifetime_years),
+            "house_battery_kwh": np.array([setting.sizes(s).battery_kwh for s in self.strategies]),
+            "house_tank_kwh": np.array([setting.sizes(s).tank_kwh for s in self.strategies]),
             "house_stored_change_kwh": charged,
             "house_tank_change_kwh": last,
             "house_investment": np.array([setting.investment(s) for s in self.strategies]) * houses,

@@ -225,6 +225,11 @@ class CompositeStorage(SchemeSection):
     )
     groups: Annotated[tuple[StorageHouseGroup, ...], AS_TUPLE] = Field(description="houses")
     sizes: CaseSizes = Field(default=CaseSizes(), description="storages of the cases")
+    sizing: Literal["given", "least_cost"] = Field(
+        default="given",
+        description="whether storages have these sizes, or those that cost the mean house least "
+        "over the run, bought and run with foresight",
+    )
     tank_unit: Literal["electric", "heat"] = Field(
         default="electric",
         description="whether tanks are sized by the electricity that fills them, or by their heat",
@@ -289,6 +294,15 @@ class CompositeStorage(SchemeSection):
             raise refuse(
                 "nobody knows the prices of a community ahead", place="manager",
                 allowed="rule_based, or another tariff than that of the community",
+            )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _no_sizes_by_unknown_prices(self) -> Self:
+        if self.tariff.community and self.sizing == "least_cost":
+            raise refuse(
+                "nobody knows the prices of a community ahead", place="sizing",
+                allowed="given, or another tariff than that of the community",
             )  # fmt: skip
         return self
 

@@ -16,6 +16,7 @@ from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.house_programme import Stored
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.composite_storage.least_cost import least_cost_sizes, mean_demand
 from hmesh.runs.schemes.composite_storage.section import (
     CompositeStorage,
     StorageHouseGroup,
@@ -99,6 +100,7 @@ class CompositeStorageSetting:
         # A tax on what is bought changes what is cheap to a house as a price does.
         self._signals = tariff_signals(self.prices.taxed, self.day)
         self._planned = cache(self._solve)
+        self._sized = cache(self._least_cost)
         first: dict[tuple[float, ...], int] = {}
         self._alike = [
             first.setdefault(self.series.key(house), house) for house in range(len(self.community))
@@ -208,12 +210,22 @@ class CompositeStorageSetting:
         """Return the storages of each house under a strategy, tanks in the scenario's unit."""
         if strategy == NO_STORAGE:
             return StorageSizes()
+        if self.settings.sizing == "least_cost":
+            return self._sized(strategy)
         sizes: StorageSizes = getattr(self.settings.sizes, strategy)
         return sizes
 
+    def _least_cost(self, strategy: str) -> StorageSizes:
+        demand = mean_demand([self.demand(house) for house in range(self.houses)])
+        devices = self._devices(StorageSizes())
+        return least_cost_sizes(self.settings, strategy, demand, devices, self.prices)
+
     def devices(self, strategy: str) -> HouseDevices:
         """Return the devices of a house under a strategy."""
-        own, sizes = self.settings.devices, self.sizes(strategy)
+        return self._devices(self.sizes(strategy))
+
+    def _devices(self, sizes: StorageSizes) -> HouseDevices:
+        own = self.settings.devices
         return HouseDevices(
             battery_kwh=sizes.battery_kwh,
             tank_kwh=self.settings.tank_heat_kwh(sizes.tank_kwh),

@@ -395,6 +395,8 @@ class CompositeStorageHouses(Scheme):
         return {
             "house_years": setting.steps * setting.step_h / YEAR_H,
             "house_lifetime_years": setting.settings.lifetime_years,
+            "house_battery_kwh": setting.sizes(self.strategy).battery_kwh,
+            "house_tank_kwh": setting.sizes(self.strategy).tank_kwh,
             "house_stored_change_kwh": float(stored),
             "house_tank_change_kwh": float(columns.tanks["heat_kwh"].sum()),
             "house_investment": setting.investment(self.strategy) * setting.houses,

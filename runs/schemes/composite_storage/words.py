@@ -46,6 +46,8 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("houses' bill [{currency}]", lambda t: t["house_bill"], money, True),
         *_parts_of_the_bill(every[0]),
         ("running cost [{currency}]", lambda t: t["house_running_cost"], money, True),
+        ("battery of a house [kWh]", lambda t: t["house_battery_kwh"], two, False),
+        ("tank of a house [kWh]", lambda t: t["house_tank_kwh"], two, False),
         ("price of storages [{currency}]", lambda t: t["house_investment"], money, False),
         *investment_rows(every, "house"),
     ]

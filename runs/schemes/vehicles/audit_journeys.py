@@ -123,8 +123,8 @@ class JourneyAudit:
             if each.place >= 0:
                 self.way_of_community[step, s, each.place] += each.drawn_kwh
         for vehicle, at, plug, *moments, drawn in told.stops:
-            times = (moment / HOUR_MS for moment in moments)
-            self._due["stops"].append((s, vehicle, at, self._names[at][plug], *times, drawn))
+            hours = [moment / HOUR_MS for moment in moments]
+            self._due["stops"].append((s, vehicle, at, self._names[at][plug], *hours, drawn))
         for vehicle, departs, arrives, sets_out, arrived, stops in told.changed:
             made = sets_out >= 0
             times = (departs / HOUR_MS, arrives / HOUR_MS)

@@ -13,7 +13,8 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.fast_charging import FastPlugs, WaysPastChargers
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.growth import Growth
-from hmesh.environment.journeys import Ability, Journeys
+from hmesh.environment.journey_records import Ability
+from hmesh.environment.journeys import Journeys
 from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.plug_habits import PlugHabit, PlugHabits
 from hmesh.environment.population import Population
@@ -88,7 +89,6 @@ class VehicleSetting:
         if not self.habits:
             return None
         return PlugHabits(self.habits, self.groups, streams, fleet)
-
 
     def journeys_of(self, fleet: Population) -> Journeys | None:
         """Return who follows vehicles of a fleet whose battery does not reach; None if nobody."""

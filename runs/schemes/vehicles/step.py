@@ -13,6 +13,7 @@ from hmesh.environment.messages import PlugIn
 from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
+from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
@@ -26,7 +27,7 @@ from hmesh.runs.schemes.vehicles.records import (
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.chance import next_outages
-from hmesh.runs.world.member_payments import MemberPayments, at_price
+from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
 from hmesh.runs.world.travel import AGENT_TYPE
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ class VehicleSharing(Scheme):
         )
         record = setting.scenario.record
         self.follows_plugs = chargers or record.sessions or record.events
-        kinds = [[c.kind for c in each.parking_chargers] for each in setting.scenario.communities.values()]
+        kinds = [
+            [c.kind for c in each.parking_chargers]
+            for each in setting.scenario.communities.values()
+        ]
         self.plugs = PlugTraffic(self.fleet.population, kinds) if self.follows_plugs else None
         self.journeys = self.vehicles.journeys_of(self.fleet.population)
         self.traffic = Traffic(
@@ -132,7 +136,7 @@ class VehicleSharing(Scheme):
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
         self.fleet.begin_step()
-        self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
+        self.parked = self.fleet.parked(len(self.setting.communities))
         self.answering = self.parked
         self.narrowed = False
         self.present = np.array([len(parked) for parked in self.parked])
@@ -181,15 +185,14 @@ class VehicleSharing(Scheme):
     def act(self) -> None:
         """Let the vehicles exchange what they do at the price of the step."""
         exchange = self.response_kwh
-        self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
+        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
+        sums = np.array([sums_of_exchange(energy) for energy in exchange])
+        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums.T)
         if len(self.drivers):
             own = self.exchange_kwh()[self.drivers]
             self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
         else:
             self.left_kwh = self.unmet_kwh = np.zeros(0)
-        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
-        self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
-        self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
         self.departing = departing_of(self)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
@@ -264,11 +267,21 @@ class VehicleSharing(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each vehicle pays for charging and is paid for discharging."""
+        # Vehicles are guests where they stand, and no members of the community there.
+        if self.simulation.prosumers is None:
+            prices = self.simulation.paid_price().tolist()
+            for price, some, energy in zip(prices, self.parked, self.response_kwh, strict=True):
+                yield ExchangePayments("vehicles", price, energy, some.rows)
+            fleet, stops = self.fleet.population, self.at_stops
+            for m in np.unique(fleet["community"][stops]).tolist():
+                here = stops[fleet["community"][stops] == m]
+                yield ExchangePayments("vehicles", prices[m], fleet["way_kwh"][here], here)
+            return
+        # What several vehicles of a prosumer pay is added up in the order of their rows.
         exchange = self.exchange_kwh()
         price = np.append(self.simulation.paid_price(), 0.0)
         own = price[np.maximum(self.fleet.population["community"], -1)]
         charged, discharged = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
-        # Vehicles are guests where they stand, and no members of the community there.
         yield at_price("vehicles", own, charged, discharged, shared=False)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
@@ -311,17 +324,16 @@ class VehicleSharing(Scheme):
             decision.utility_price >= bounds.utility_upper - AT_BOUND
             or decision.utility_price <= bounds.utility_lower + AT_BOUND
         )
-        saturated = np.array(
+        saturated, below = np.array(
             [
-                parked.at_bound(energy)
+                parked.bounded(energy)
                 for parked, energy in zip(self.parked, self.response_kwh, strict=True)
             ]
-        )
+        ).T
         market = self.simulation.market
         captive = market.passive_kwh.copy()
         for groups in market.answering.values():
             captive += [each.lower_kwh.sum() for each in groups]
-        below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
             "community_price_at_lower_bound": int(at_lower.sum()),
@@ -330,7 +342,7 @@ class VehicleSharing(Scheme):
             "communities_with_captive_load": int((answers & (captive > 0)).sum()),
             "communities_all_saturated": int((answers & (saturated == self.present)).sum()),
             "vehicles_at_bound": int(saturated.sum()),
-            "parked_below_soc_min": int(sum(below)),
+            "parked_below_soc_min": int(below.sum()),
             "vehicles_cut_off": self._cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
             **({} if self.departing is None else {"departures_short": self.departing.short}),

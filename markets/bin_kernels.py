@@ -1,0 +1,92 @@
+"""Kernels that count kinks into bins of prices, and take those of some bins.
+
+They give what :mod:`hmesh.markets.price_windows` says of kinks, bit for bit: numbers of a piece are
+added one after another, and pieces one after another.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.compiled import kernel
+
+type Each = NDArray[np.float64]
+
+
+@kernel("f8[] f8[] b1 f8 f8 i8 i8 i2[]! i8[]! f8[]! f8[]!")
+def count_kinks(
+    prices: Each,
+    slopes: Each,
+    alike: bool,
+    low: float,
+    per_price: float,
+    bins: int,
+    cached: int,
+    places: NDArray[np.int16],
+    count: NDArray[np.int64],
+    slope: Each,
+    moment: Each,
+) -> None:
+    """Write the bin of every kink, and add up kinks, slopes and slopes times prices by bin.
+
+    Parameters
+    ----------
+    prices, slopes : array, shape (n,)
+        The kinks [money/kWh, kWh^2/money].
+    alike : bool
+        Whether all have one slope.
+    low, per_price : float
+        Price at which the first bin begins, and bins per price [money/kWh, kWh/money].
+    bins, cached : int
+        How many bins there are, and how many kinks a piece has.
+    places : array of int, shape (n,)
+        Room for the bin of each, counted from 1; 0 below the first edge.
+    count, slope, moment : array, shape (bins + 2,)
+        Sums, which are 0 at first.
+    """
+    offset = 1.0 - low * per_price
+    most = bins + 1.0
+    held_count = np.empty(bins + 2, np.int64)
+    held_slope, held_moment = np.empty(bins + 2), np.empty(bins + 2)
+    for start in range(0, len(prices), cached):
+        held_count[:] = 0
+        held_slope[:] = 0.0
+        held_moment[:] = 0.0
+        for k in range(start, min(start + cached, len(prices))):
+            price = prices[k]
+            place = price * per_price + offset
+            place = place if place > 0.0 else 0.0
+            place = place if place < most else most
+            held = np.int64(place)
+            places[k] = held
+            held_count[held] += 1
+            if alike:
+                held_moment[held] += price
+            else:
+                held_slope[held] += slopes[k]
+                held_moment[held] += slopes[k] * price
+        for held in range(bins + 2):
+            count[held] += held_count[held]
+            if alike:
+                slope[held] += held_count[held] * slopes[0]
+                moment[held] += held_moment[held] * slopes[0]
+            else:
+                slope[held] += held_slope[held]
+                moment[held] += held_moment[held]
+
+
+@kernel("i2[] i8 i8 f8[] f8[] f8[]! f8[]!")
+def take_kinks(
+    places: NDArray[np.int16],
+    first: int,
+    last: int,
+    prices: Each,
+    slopes: Each,
+    taken: Each,
+    taken_slopes: Each,
+) -> None:
+    """Write the kinks of the bins above an edge up to another."""
+    at = 0
+    for k in range(len(places)):
+        if places[k] > first and places[k] <= last:
+            taken[at], taken_slopes[at] = prices[k], slopes[k]
+            at += 1
