@@ -84,7 +84,7 @@ def drive(
     step_h: float = 1.0,
     steps: int = 60,
 ) -> Driven:
-    """Let vehicles drive and charge where they park; compare steps with the plain implementation."""
+    """Let vehicles drive and charge where they park, as the plain implementation has it."""
     size = len(soc)
     fleet = Population(ElectricVehicle.attributes(), size)
     for name, value in (
