@@ -24,7 +24,7 @@ from hmesh.runs.scenarios.base import Section as Section
 from hmesh.runs.scenarios.base import existing as existing
 from hmesh.runs.scenarios.base import ordered as ordered
 from hmesh.runs.scenarios.base import refuse as refuse
-from hmesh.runs.scenarios.chargers_section import ChargerKinds, different_kinds
+from hmesh.runs.scenarios.chargers_section import ChargerKinds, Chargers, different_kinds
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange as LocalExchange
 from hmesh.runs.scenarios.local_exchange_section import kinds_that_share
 from hmesh.runs.scenarios.measure_names import MEASURES, OF_ACCOUNTS
@@ -211,6 +211,16 @@ class Community(Section):
     )
 
     _kinds = check("chargers")(different_kinds)
+
+    @property
+    def parking_chargers(self) -> tuple[Chargers, ...]:
+        """The chargers of vehicles that park there; none where each has a plug."""
+        return tuple(kind for kind in self.chargers if not kind.on_the_way)
+
+    @property
+    def fast_chargers(self) -> tuple[Chargers, ...]:
+        """The chargers of vehicles that stop on their way."""
+        return tuple(kind for kind in self.chargers if kind.on_the_way)
 
     @check("members")
     @classmethod

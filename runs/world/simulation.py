@@ -183,8 +183,8 @@ class Simulation(World):
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
-        self.turn()
         self.chance.turn(self.step_index)
+        self.turn()
         self.read_meters()
         self.begin_step()
         self.settle_homes()
