@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MILLISECONDS_PER_HOUR = 3_600_000
+# Stands for an empty place in a column of times.
+_NO_TIME = np.iinfo(np.int64).min
 _DTYPES = {"number": np.float64, "whole": np.int64, "time": np.int64, "name": np.int32}
 # Of columns whose arrays are taken as they are.
 _DTYPES_OF = {kind: np.dtype(_DTYPES[kind]) for kind in ("number", "whole")}
@@ -152,6 +154,8 @@ class TableBuffer:
                 codes = pa.array(values, mask=values < 0 if column.optional else None)
                 names = pa.array(list(self._names[column.name]), pa.string())
                 arrays.append(pa.DictionaryArray.from_arrays(codes, names))
+            elif column.kind == "time" and column.optional:
+                arrays.append(pa.array(values, pa.int64(), mask=values == _NO_TIME).cast(field.type))
             else:
                 # from_pandas: NaN becomes an empty place.
                 arrays.append(pa.array(values, field.type, from_pandas=column.optional))
@@ -201,8 +205,10 @@ class TableBuffer:
         if not optional and numbers.dtype.kind == "f" and np.isnan(numbers).any():
             raise ValueError(f"{self.table}.{column.name} has rows that are NaN")
         if kind == "time":
-            since_start = np.rint(numbers * _MILLISECONDS_PER_HOUR)
-            return np.asarray(since_start.astype(np.int64) + self._start_ms)
+            unknown = np.isnan(numbers)
+            since_start = np.rint(np.where(unknown, 0.0, numbers) * _MILLISECONDS_PER_HOUR)
+            moments = since_start.astype(np.int64) + self._start_ms
+            return np.where(unknown, _NO_TIME, moments)
         return numbers
 
     def _codes(self, column: str, value: Any) -> NDArray[np.int32]:
