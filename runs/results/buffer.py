@@ -155,7 +155,9 @@ class TableBuffer:
                 names = pa.array(list(self._names[column.name]), pa.string())
                 arrays.append(pa.DictionaryArray.from_arrays(codes, names))
             elif column.kind == "time" and column.optional:
-                arrays.append(pa.array(values, pa.int64(), mask=values == _NO_TIME).cast(field.type))
+                arrays.append(
+                    pa.array(values, pa.int64(), mask=values == _NO_TIME).cast(field.type)
+                )
             else:
                 # from_pandas: NaN becomes an empty place.
                 arrays.append(pa.array(values, field.type, from_pandas=column.optional))

@@ -284,9 +284,7 @@ class PlugAudit:
         """Note an event of a vehicle on its way."""
         self._note(s, at, kind, vehicle, place, value)
 
-    def leave_open(
-        self, s: int, place: NDArray[np.int64], wants: NDArray[np.bool_] | None
-    ) -> None:
+    def leave_open(self, s: int, place: NDArray[np.int64], wants: NDArray[np.bool_] | None) -> None:
         """Keep the sessions as rows that go on as the run ends."""
         for vehicle, there in enumerate(place.tolist()):
             if there < 0:
