@@ -1,5 +1,7 @@
 """The page of a run, opened in a browser."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -521,3 +523,28 @@ def test_a_run_of_100_000_vehicles_is_thinned_and_shown(browser: Browser, tmp_pa
     visit.wait("hmesh.clock.now > 7")
     visit.check(path)
     visit.page.context.close()
+
+
+def taken(visit: Visit, button: str) -> tuple[str, bytes]:
+    """Press a button that downloads; return the name of the file and what it holds."""
+    with visit.page.expect_download(timeout=PATIENCE_MS) as download:
+        visit.page.locator(button).first.click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def test_tables_and_charts_can_be_taken_from_the_page(visit: Visit) -> None:
+    name, text = taken(visit, "#money .takes button")
+    assert name.endswith(".csv")
+    rows = list(csv.reader(io.StringIO(text.decode())))
+    shown = visit.run(
+        "[...document.querySelector('#money table').rows].map((row) =>"
+        " [...row.cells].map((cell) => cell.innerText))"
+    )
+    assert rows == [[text.replace(",", "") for text in row] for row in shown]
+    name, picture = taken(visit, "#charts .takes button >> text=PNG")
+    assert name.endswith(".png")
+    assert picture.startswith(b"\x89PNG")
+    name, drawing = taken(visit, "#charts .takes button >> text=SVG")
+    assert name.endswith(".svg")
+    finding = visit.run("document.querySelector('#charts .finding').textContent")
+    assert finding.split(",")[0][:30].encode() in drawing

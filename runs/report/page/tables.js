@@ -25,7 +25,7 @@ function table(heads, rows, className) {
   });
   made.append(thead, body);
   const scroll = element('div', undefined, 'scroll');
-  scroll.append(made);
+  scroll.append(made, takeTable(made));
   return { scroll, cells };
 }
 
