@@ -4,7 +4,7 @@ The sum of all answers of a community is non-increasing and piecewise linear, co
 nobody's answer jumps; knowing its kinks and jumps is knowing it exactly.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,8 @@ class Bends:
 
     def within(self, low: float, high: float) -> "Bends":
         """Return what matters for prices within ``[low, high]``, listing no other kink."""
+        if self._inside(low, high):
+            return replace(self, low=low, high=high)
         begun, over = self.starts <= low, self.ends <= low
         added, taken = self.starts_slope[begun], self.ends_slope[over]
         started = np.flatnonzero(~begun & (self.starts < high))
@@ -89,6 +91,13 @@ class Bends:
             self.jump_price[jumping],
             self.jump_kwh[jumping],
             self.dead_bands,
+        )
+
+    def _inside(self, low: float, high: float) -> bool:
+        """Return whether all kinks and jumps listed are within ``[low, high]``."""
+        return all(
+            prices.size == 0 or bool(low < prices.min() and prices.max() < high)
+            for prices in (self.starts, self.ends, self.jump_price)
         )
 
     def curve(self) -> "DemandCurve":

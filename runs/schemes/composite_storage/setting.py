@@ -173,8 +173,10 @@ class CompositeStorageSetting:
 
     def steps_of_day(self, step: int) -> tuple[int, int]:
         """Return how many steps the day of a step has before it, and from it on."""
-        same = np.flatnonzero(self.day == self.day[step])
-        return step - int(same[0]), int(same[-1]) + 1 - step
+        # Days never fall, and only those next to the step are of interest.
+        day = self.day[step]
+        first, end = self.day.searchsorted(day), self.day.searchsorted(day, "right")
+        return step - int(first), int(end) - step
 
     def local_tariffs(self, step: int, of_day: Series) -> list[LocalTariff]:
         """Return what the houses of each community expect of a step's prices.
