@@ -49,7 +49,7 @@ def words(path: Path) -> str:
     return " ".join(token.string for token in tokens if token.type not in kinds)
 
 
-@pytest.mark.parametrize("place", (*FOLDERS, *PAGES))
+@pytest.mark.parametrize("place", [*FOLDERS, *PAGES])
 def test_prose_uses_the_words_of_the_field(place: str) -> None:
     paths = [ROOT / place] if place in PAGES else list(files(place))
     assert paths

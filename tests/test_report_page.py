@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 from typer.testing import CliRunner
 
@@ -548,3 +549,17 @@ def test_tables_and_charts_can_be_taken_from_the_page(visit: Visit) -> None:
     assert name.endswith(".svg")
     finding = visit.run("document.querySelector('#charts .finding').textContent")
     assert finding.split(",")[0][:30].encode() in drawing
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_meets_the_guidelines_of_accessibility(visit: Visit, scheme: str) -> None:
+    visit.show("all")
+    visit.page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
+    visit.page.wait_for_timeout(500)
+    found = Axe().run(visit.page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response
+    wrong = [
+        f"{rule['id']}: {node['html']}" for rule in found["violations"] for node in rule["nodes"]
+    ]
+    visit.page.emulate_media(color_scheme="light")
+    assert len(found["passes"]) > 10
+    assert wrong == []
