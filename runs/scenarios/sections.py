@@ -224,7 +224,12 @@ class Community(Section):
         cls, local: LocalExchange | None, info: ValidationInfo
     ) -> LocalExchange | None:
         members = info.data.get("members")
-        if local is None or local.shares is None or members is None:
+        if local is None or members is None:
+            return local
+        if apart := [group.name for group in members if group.tariff is not None]:
+            message = f"{', '.join(apart)} have a tariff of their own, so that nothing is local"
+            raise refuse(message, allowed="null, or members without a tariff")
+        if local.shares is None:
             return local
         known = list(dict.fromkeys((*(group.name for group in members), *kinds_that_share())))
         problems = [
