@@ -64,14 +64,14 @@ def count_kinks(
             else:
                 held_slope[held] += slopes[k]
                 held_moment[held] += slopes[k] * price
-        for held in range(bins + 2):
-            count[held] += held_count[held]
+        for each in range(bins + 2):
+            count[each] += held_count[each]
             if alike:
-                slope[held] += held_count[held] * slopes[0]
-                moment[held] += held_moment[held] * slopes[0]
+                slope[each] += held_count[each] * slopes[0]
+                moment[each] += held_moment[each] * slopes[0]
             else:
-                slope[held] += held_slope[held]
-                moment[held] += held_moment[held]
+                slope[each] += held_slope[each]
+                moment[each] += held_moment[each]
 
 
 @kernel("i2[] i8 i8 f8[] f8[] f8[]! f8[]!")
