@@ -7,9 +7,9 @@ most often lies near by.
 
 from dataclasses import dataclass, field
 
-from hmesh.markets.aggregator_response import best_price
+from hmesh.markets.aggregator_response import ResponseOnDemand
 from hmesh.markets.answers import Answers
-from hmesh.markets.demand_curve import Bends, DemandCurve, bends_of
+from hmesh.markets.demand_curve import Bends, bends_of, merged
 from hmesh.markets.price_windows import FEW_KINKS, DemandBins, demand_bins, price_window
 
 # Answers of more lines than this are counted into bins: the last digits of prices differ then.
@@ -24,7 +24,7 @@ class _Window:
 
     bends: Bends
     _bins: DemandBins | None = None
-    _curve: DemandCurve | None = None
+    _response: ResponseOnDemand | None = None
 
     @property
     def bins(self) -> DemandBins:
@@ -33,10 +33,10 @@ class _Window:
         return self._bins
 
     @property
-    def curve(self) -> DemandCurve:
-        if self._curve is None:
-            self._curve = self.bends.curve()
-        return self._curve
+    def response(self) -> ResponseOnDemand:
+        if self._response is None:
+            self._response = ResponseOnDemand(self.bends.curve())
+        return self._response
 
     def within(self, utility_price: float) -> "_Window":
         """Return the part in which the best answer to a price lies."""
@@ -66,7 +66,8 @@ class ResponseOnBins:
     _found: dict[float, tuple[float, float]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._whole = _Window(bends_of(self.answers, self.lowest_price, self.highest_price))
+        bends = bends_of(self.answers, self.lowest_price, self.highest_price)
+        self._whole = _Window(merged(bends))
 
     def price(self, utility_price: float) -> float:
         """Best community price [money/kWh]; the lowest of equally good ones."""
@@ -79,15 +80,15 @@ class ResponseOnBins:
     def _answer(self, utility_price: float) -> tuple[float, float]:
         """Return the best price and the demand there."""
         if utility_price not in self._found:
-            curve = self._curve_around(utility_price)
-            price = best_price(curve, utility_price)
-            self._found[utility_price] = price, float(curve.demand_kwh(price))
+            response = self._around(utility_price)
+            found = response.price(utility_price), response.demand_kwh(utility_price)
+            self._found[utility_price] = found
         return self._found[utility_price]
 
-    def _curve_around(self, utility_price: float) -> DemandCurve:
-        """Return the demand where the best answer to a price lies."""
-        if self.lowest_price == self.highest_price:
-            return self._whole.curve
+    def _around(self, utility_price: float) -> ResponseOnDemand:
+        """Return the answers where the best one to a price lies."""
+        if self.lowest_price == self.highest_price or self._whole.bends.kinks <= FEW_KINKS:
+            return self._whole.response
         bins = self._whole.bins
         low, high = bins.edges[list(price_window(bins, utility_price))].tolist()
         holding = [w for w in self._windows if w.bends.low <= low and high <= w.bends.high]
@@ -100,7 +101,7 @@ class ResponseOnBins:
             window = part
             if little:
                 break
-        return window.curve
+        return window.response
 
 
 def many(answers: Answers) -> bool:
