@@ -131,9 +131,9 @@ def merge_kinks(
             price = prices[k]
             looked += 1
             if at < 0 or price != last:
-                mixed = price ^ (price >> 29)
-                mixed = mixed * 5871781006564002453
-                slot = (mixed ^ (mixed >> 32)) & mask
+                # Both halves, each times a number so small that nothing overflows.
+                mixed = ((price >> 32) & 0x7FFFFFFF) * 0x45D9F3B ^ (price & 0xFFFFFFFF) * 0x2C1B3C6D
+                slot = (mixed ^ (mixed >> 27)) & mask
                 at = table[slot]
                 while at >= 0 and merged[at] != price:
                     slot = (slot + 1) & mask

@@ -16,6 +16,8 @@ from hmesh.markets.price_windows import FEW_KINKS, DemandBins, demand_bins, pric
 MANY_LINES = 2**15
 # Windows whose kinks are kept.
 MOST_WINDOWS = 64
+# After as many looks at all kinks sorting them once is less work.
+MOST_LOOKS = 16
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class ResponseOnBins:
     highest_price: float
     _whole: _Window = field(init=False)
     _windows: list[_Window] = field(init=False, default_factory=list)
+    _looked_at: int = field(init=False, default=0)
     _found: dict[float, tuple[float, float]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,7 +90,9 @@ class ResponseOnBins:
 
     def _around(self, utility_price: float) -> ResponseOnDemand:
         """Return the answers where the best one to a price lies."""
-        if self.lowest_price == self.highest_price or self._whole.bends.kinks <= FEW_KINKS:
+        kinks = self._whole.bends.kinks
+        sorting = kinks <= FEW_KINKS or self._looked_at > MOST_LOOKS * kinks
+        if sorting or self.lowest_price == self.highest_price:
             return self._whole.response
         bins = self._whole.bins
         low, high = bins.edges[list(price_window(bins, utility_price))].tolist()
@@ -95,6 +100,7 @@ class ResponseOnBins:
         window = min(holding, key=lambda w: w.bends.kinks, default=self._whole)
         while window.bends.kinks > FEW_KINKS:
             part = window.within(utility_price)
+            self._looked_at += window.bends.kinks
             if len(self._windows) < MOST_WINDOWS:
                 self._windows.append(part)
             little = part.bends.kinks > 0.7 * window.bends.kinks
