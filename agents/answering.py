@@ -195,7 +195,8 @@ def answers_of(groups: Sequence[Answering], fixed_kwh: float) -> Answers:
     first = groups[0].answers(fixed_kwh)
     if len(groups) == 1:
         return first
-    return sum_of_answers((first, *(group.answers(0.0) for group in groups[1:])))
+    # A group of nobody adds nothing.
+    return sum_of_answers((first, *(group.answers(0.0) for group in groups[1:] if len(group))))
 
 
 def stated_efficiency(groups: Sequence[Answering], name: str) -> PerStore:

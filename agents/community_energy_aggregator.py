@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering, stated_efficiency
 from hmesh.environment.ask_and_answer import Conversation, Heard, Party, Who, reply_to
 from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequest
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.aggregator_response import (

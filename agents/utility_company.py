@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.community_energy_aggregator import Bids, CommunityEnergyAggregator
 from hmesh.environment.ask_and_answer import Conversation, Heard, Party
 from hmesh.environment.curve_messages import CommunityCurve, CurveRequest
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.generation_cost import GenerationCost

@@ -58,6 +58,7 @@ class RoadMap:
     ) -> None:
         self.communities = tuple(places)
         self.on_earth = content.on_earth
+        self.speed_km_h = speed_km_h
         self.graph = road_graph(content, speed_km_h)
         self.junctions = _nearest_junctions(content, self.graph, places, farthest_km)
         self._weight = "hours" if by_time else "km"

@@ -45,6 +45,8 @@ class Answers:
         price itself they have not fallen yet.
     curves : dict
         Demand curves that were computed of them, by the ends of each.
+    limits : dict
+        Prices that keep limits, as `prices_within` found them, by what it was asked.
     """
 
     saturated_kwh: float
@@ -55,6 +57,9 @@ class Answers:
     jump_price: NDArray[np.float64] = field(default_factory=_none)
     jump_kwh: NDArray[np.float64] = field(default_factory=_none)
     curves: dict[tuple[float, float], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    limits: dict[tuple[float, float, float, float], tuple[float, float]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 

@@ -74,6 +74,8 @@ class Bends:
 
     def within(self, low: float, high: float) -> "Bends":
         """Return what matters for prices within ``[low, high]``, listing no other kink."""
+        if self._inside(low, high):
+            return replace(self, low=low, high=high)
         begun, over = self.starts <= low, self.ends <= low
         added, taken = self.starts_slope[begun], self.ends_slope[over]
         started = np.flatnonzero(~begun & (self.starts < high))
@@ -102,6 +104,13 @@ class Bends:
             self.dead_bands,
             None if self.starts_count is None else self.starts_count[started],
             None if self.ends_count is None else self.ends_count[ended],
+        )
+
+    def _inside(self, low: float, high: float) -> bool:
+        """Return whether all kinks and jumps listed are within ``[low, high]``."""
+        return all(
+            prices.size == 0 or bool(low < prices.min() and prices.max() < high)
+            for prices in (self.starts, self.ends, self.jump_price)
         )
 
     def curve(self) -> "DemandCurve":

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from typer.main import get_command
 
+import hmesh
 from hmesh.environment import PROFILES, SCHOOL_YEARS
 from hmesh.runs import TABLES, load_scenario, read_run, start_run
 from hmesh.runs.command_line import app
@@ -240,3 +241,15 @@ def test_every_part_of_a_scheme_and_every_step_of_an_hour_is_described() -> None
     ]
     described = re.findall(r"^\| \d+ \| `(?:\w+\.)?(\w+)`", text, re.M)
     assert described == called
+
+
+def test_the_verbs_at_a_glance_are_all_that_hmesh_exports() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", page("reference/hmesh.md"), re.MULTILINE)
+    assert sorted(named) == sorted(hmesh.__all__)
+
+
+def test_every_term_is_explained_on_the_page_that_it_names() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| (\[.+\)) \|$", page("terms.md"), re.MULTILINE)
+    assert len(rows) >= 21
+    for term, links in rows:
+        assert all((DOCS / target).is_file() for target in re.findall(r"\]\(([^)#]+)", links)), term

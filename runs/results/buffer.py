@@ -65,6 +65,8 @@ class TableBuffer:
         self._names: dict[str, dict[str, int]] = {
             column.name: {} for column in self.columns if column.kind == "name"
         }
+        # The last list of names that each column was given, and their codes.
+        self._lists: dict[str, tuple[tuple[str, ...], NDArray[np.int32]]] = {}
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Append rows.
@@ -87,12 +89,19 @@ class TableBuffer:
                 f"without {sorted(self._column_names - values.keys())} "
                 f"and with unknown {sorted(values.keys() - self._column_names)}"
             )
-        pieces = [self._piece(column, values[column.name]) for column in self.columns]
-        lengths = {piece.size for piece in pieces if piece.ndim} or {1}
-        if len(lengths) > 1:
-            raise ValueError(f"the columns of {self.table} have {sorted(lengths)} rows")
-        (rows,) = lengths
-        begin, end = self.rows, self.rows + rows
+        pieces: list[Any] = []
+        rows = -1
+        for column in self.columns:
+            piece: Any = self._one_value(column, values[column.name])
+            if piece is None:
+                piece = self._piece(column, values[column.name])
+                if piece.ndim and piece.size != rows:
+                    if rows >= 0:
+                        lengths = sorted({rows, piece.size})
+                        raise ValueError(f"the columns of {self.table} have {lengths} rows")
+                    rows = piece.size
+            pieces.append(piece)
+        begin, end = self.rows, self.rows + (1 if rows < 0 else rows)
         if end > self._room:
             self._make_room(end)
         for array, piece in zip(self._arrays.values(), pieces, strict=True):
@@ -155,6 +164,25 @@ class TableBuffer:
             self._arrays[name] = larger = np.empty(self._room, array.dtype)
             larger[: self.rows] = array[: self.rows]
 
+    def _one_value(self, column: ResultColumn, value: Any) -> float | int | None:
+        """Return a single value of a plain type as its array holds it, None for all else."""
+        kind, given = column.kind, type(value)
+        if given is str and kind == "name":
+            known = self._names[column.name]
+            code: int = known.setdefault(value, len(known))
+            return code
+        if given is int and kind == "whole":
+            whole: int = value
+            return whole
+        if given is float and value == value:
+            if kind == "number":
+                number: float = value
+                return number
+            if kind == "time":
+                since_epoch: int = round(value * _MILLISECONDS_PER_HOUR) + self._start_ms
+                return since_epoch
+        return None
+
     def _piece(self, column: ResultColumn, value: Any) -> NDArray[Any]:
         """Return the values of a column as numbers that its array can hold."""
         kind, optional = column.kind, column.optional
@@ -173,8 +201,6 @@ class TableBuffer:
         if not optional and numbers.dtype.kind == "f" and np.isnan(numbers).any():
             raise ValueError(f"{self.table}.{column.name} has rows that are NaN")
         if kind == "time":
-            if type(value) is float:
-                return np.asarray(round(value * _MILLISECONDS_PER_HOUR) + self._start_ms)
             since_start = np.rint(numbers * _MILLISECONDS_PER_HOUR)
             return np.asarray(since_start.astype(np.int64) + self._start_ms)
         return numbers
@@ -184,8 +210,13 @@ class TableBuffer:
         if isinstance(value, str):
             return np.array(known.setdefault(value, len(known)), dtype=np.int32)
         if isinstance(value, Coded):
-            own = [known.setdefault(name, len(known)) for name in value.names]
-            codes: NDArray[np.int32] = np.array([*own, -1], dtype=np.int32)[value.codes]
+            names = tuple(value.names)
+            before, of_names = self._lists.get(column, (None, None))
+            if of_names is None or names != before:
+                own = [known.setdefault(name, len(known)) for name in names]
+                of_names = np.array([*own, -1], dtype=np.int32)
+                self._lists[column] = names, of_names
+            codes: NDArray[np.int32] = of_names[value.codes]
             return codes
         if value is None:
             return np.array(-1, dtype=np.int32)

@@ -224,7 +224,12 @@ class Community(Section):
         cls, local: LocalExchange | None, info: ValidationInfo
     ) -> LocalExchange | None:
         members = info.data.get("members")
-        if local is None or local.shares is None or members is None:
+        if local is None or members is None:
+            return local
+        if apart := [group.name for group in members if group.tariff is not None]:
+            message = f"{', '.join(apart)} have a tariff of their own, so that nothing is local"
+            raise refuse(message, allowed="null, or members without a tariff")
+        if local.shares is None:
             return local
         known = list(dict.fromkeys((*(group.name for group in members), *kinds_that_share())))
         problems = [
@@ -388,6 +393,16 @@ class Record(Section):
         default=False,
         description="whether it is written at every step what each member got and gave in the "
         "local exchange of its community",
+    )
+    burn_in_h: NotNegative = Field(
+        default=0.0,
+        description="what sweeps leave out at the start of each run, of whose rest the summary "
+        "has figures of their own [h]",
+    )
+    states: Literal["none", "end", "all"] = Field(
+        default="none",
+        description="which states stay in the folder of the run, to extend it or to branch from "
+        "it: none; end, that of its end; all, those of all its checkpoints too",
     )
     accounts: Literal["none", "kinds", "all"] = Field(
         default="kinds",

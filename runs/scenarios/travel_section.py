@@ -241,6 +241,11 @@ class DrawnTravel(Section):
         default=None,
         description="speed on the road [km/h]; null: fitted, else that of the road network",
     )
+    within_km: Positive | None = Field(
+        default=None,
+        description="length of a trip within a community [km], where the others are as long as the "
+        "road; null: there are none",
+    )
     day_begins_h: Annotated[float, Field(ge=0, le=12)] = Field(
         default=4.0, description="clock hour by which every vehicle of the day before is home [h]"
     )

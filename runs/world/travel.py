@@ -24,6 +24,7 @@ from hmesh.environment.travel_day import Discrete, Distribution, Histogram, Purp
 from hmesh.environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
 from hmesh.environment.trips import TripSource
 from hmesh.runs.scenarios.calendar import calendar_of
+from hmesh.runs.scenarios.events_section import joining
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.travel_section import (
     DiaryTravel,
@@ -215,9 +216,11 @@ def residential(scenario: Scenario) -> NDArray[np.bool_]:
 def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:
     """Return how the fleet of a scenario grows; None where it does not."""
     growth = scenario.growth
-    if not growth.vehicles_per_year:
+    others = joining(scenario)
+    if not growth.vehicles_per_year and not others:
         return None
-    return Growth(calendar, scenario.vehicles.count, growth.vehicles_per_year, growth.vehicles_join)
+    first, rate = scenario.vehicles.count, growth.vehicles_per_year
+    return Growth(calendar, first, rate, growth.vehicles_join, others)
 
 
 def trips_of(
@@ -268,8 +271,8 @@ def trips_of(
         calendar,
         streams,
         speed_km_h=speed,
-        road_km=_between(days, roads, shares > 0, roads.distance_km),
-        road_h=_road_h(days, roads, shares > 0) if speed is None else None,
+        road_km=_between(days, roads, shares > 0, roads.distance_km, travel.within_km),
+        road_h=_road_h(days, roads, shares > 0, travel.within_km) if speed is None else None,
         day_begins_h=travel.day_begins_h,
         growth=growth,
         agent_type=who.agent_type,
@@ -390,12 +393,16 @@ def _drawn(given: Any) -> Distribution:
 
 
 def _road_h(
-    days: Mapping[DayKind, TravelDay], roads: RoadNetwork | RoadMap, homes: NDArray[np.bool_]
+    days: Mapping[DayKind, TravelDay],
+    roads: RoadNetwork | RoadMap,
+    homes: NDArray[np.bool_],
+    within_km: float | None,
 ) -> NDArray[np.float64] | None:
     """Return the travel times of the roads between communities, where trips are as long [h]."""
     if not isinstance(roads, RoadMap):
         raise ValueError("only a road network has speeds")
-    return _between(days, roads, homes, roads.travel_h)
+    within_h = None if within_km is None else within_km / roads.speed_km_h
+    return _between(days, roads, homes, roads.travel_h, within_h)
 
 
 def _between(
@@ -403,8 +410,12 @@ def _between(
     roads: RoadNetwork | RoadMap,
     homes: NDArray[np.bool_],
     quantity: Callable[[str, str], float],
+    within: float | None,
 ) -> NDArray[np.float64] | None:
-    """Return a quantity of the ways between communities, where trips are as long as the road."""
+    """Return a quantity of the ways between communities, where trips are as long as the road.
+
+    That of trips that stay within a community is given, or None where there must be none.
+    """
     by_road = [day for day in days.values() if day.trip_km is None and not day.tour_km]
     if not by_road:
         return None
@@ -424,7 +435,11 @@ def _between(
     for origin, destination in np.argwhere(needed).tolist():
         if origin == destination:
             message = f"trips within {names[origin]} have no length"
-            problems[Problem("travel", message, "trip_km, or destinations elsewhere")] = None
+            allowed = "within_km, trip_km, or destinations elsewhere"
+            if within is None:
+                problems[Problem("travel", message, allowed)] = None
+            else:
+                lengths[origin, destination] = within
             continue
         try:
             lengths[origin, destination] = quantity(names[origin], names[destination])
