@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import mesa as mesa
 
 # What of Mesa's imports waits until it is used.
-LATER = ("pandas", "scipy.spatial", "scipy.spatial.distance", "tqdm.auto")
+LATER = ("pandas", "networkx", "scipy.spatial", "scipy.spatial.distance", "tqdm.auto")
 _LOGGING = "mesa.mesa_logging"
 
 
