@@ -1,6 +1,6 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
+from hmesh.environment.population import Population
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
 from hmesh.markets.learned_demand import learn_demand
@@ -132,11 +133,15 @@ class ElectricVehicle(DrivenBattery):
         return float(energy)
 
     def curve(self, lowest_price: float, highest_price: float) -> NDArray[np.float64]:
-        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (12,).
+        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (14,).
 
-        It follows from what it responds to some prices of the range. NaN where no clipped line and
-        no battery explains that: then it is asked about prices.
+        It follows from what it responds to some prices of the range, unless its class states it for
+        many at once by `curve_rows`. NaN where no clipped line and no battery explains that: then
+        it is asked about prices.
         """
+        if self.by_rows("curve"):
+            stated: NDArray[np.float64] = self.curve_rows(self.as_rows())[0]
+            return stated
         learned = learn_demand(
             lambda price: np.array([self.respond(price)]), 0.0, lowest_price, highest_price,
             charge_efficiency=self.charge_efficiency,
@@ -145,6 +150,10 @@ class ElectricVehicle(DrivenBattery):
         if learned.unexplained[0]:
             return np.full(len(COLUMNS), np.nan)
         return told_curve(learned.kinks)
+
+    # A class whose vehicles answer by curves has a class method `curve_rows(cls, vehicles)`, which
+    # returns a row of `hmesh.markets.told_curves.COLUMNS` for each of them.
+    curve_rows: ClassVar[Any]
 
     @classmethod
     def respond_rows(cls, vehicles: "VehicleRows", price: float) -> NDArray[np.float64]:
@@ -165,14 +174,36 @@ class ElectricVehicle(DrivenBattery):
         """Take in what it paid in a step in which it was asked a price.
 
         It is called once a step, before batteries move, of vehicles that are plugged in and have a
-        behaviour. Here, and only here, a behaviour changes its columns.
+        behaviour. Here and in `revise`, and nowhere else, a behaviour changes its columns.
         """
+        if self.by_rows("learn"):
+            here = StepPayment(
+                np.array([settlement.price]), np.array([settlement.energy_kwh]),
+                settlement.mean_paid,
+            )  # fmt: skip
+            self.learn_rows(self.as_rows(), here)
 
     @classmethod
     def learn_rows(
         cls, vehicles: "VehicleRows", settlement: StepPayment[NDArray[np.float64]]
     ) -> None:
-        """Take in what many vehicles paid; override it in place of `learn`."""
+        """Take in what many vehicles paid; override it in place of `learn`.
+
+        It is called once a step of all vehicles of a class that were asked a price, in whichever
+        community; ``settlement.price`` is an array then.
+        """
+
+    def revise(self) -> None:
+        """Look around once the step is settled, wherever it is; it is called after `learn`."""
+        if self.by_rows("revise"):
+            self.revise_rows(self.as_rows())
+
+    @classmethod
+    def revise_rows(cls, vehicles: "VehicleRows") -> None:
+        """Let many vehicles look around; override it in place of `revise`.
+
+        It is called once a step of all vehicles of a class, those on the road included.
+        """
 
     def as_rows(self) -> "VehicleRows":
         """Return it as rows, of which there is one."""
@@ -182,7 +213,43 @@ class ElectricVehicle(DrivenBattery):
 class VehicleRows(DrivenBatteryRows):
     """Many vehicles at once: what a behaviour decides for, and lets learn."""
 
-    __slots__ = ()
+    __slots__ = ("_told",)
+
+    _told: NDArray[np.float64] | None
+
+    def __init__(
+        self,
+        model: Any,
+        population: Population,
+        rows: NDArray[np.intp],
+        bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    ) -> None:
+        super().__init__(model, population, rows, bounds)
+        object.__setattr__(self, "_told", None)
+
+    def curves(self, kind: type[ElectricVehicle]) -> NDArray[np.float64]:
+        """Return the curves that a class states of these vehicles; computed once a step."""
+        told = self._told
+        if told is None:
+            told = kind.curve_rows(self)
+            object.__setattr__(self, "_told", told)
+        return told
+
+    def draw(self, purpose: str, step: int | None = None) -> NDArray[np.float64]:
+        """Return a uniform draw for each, shape (n,), from a stream of the purpose and the step.
+
+        Each group of vehicles has a stream of its own, and a vehicle the draw of its row: neither
+        who else has the behaviour nor further vehicles move it.
+        """
+        at = self.model.step_index if step is None else step
+        drawn: NDArray[np.float64] = self.population.group.drawn(purpose, at)[self.rows]
+        return drawn
+
+    @property
+    def step_h(self) -> float:
+        """Length of the step [h]."""
+        hours: float = self.model.calendar.step_h
+        return hours
 
     @property
     def can_exchange(self) -> NDArray[np.bool_]:

@@ -10,7 +10,6 @@ from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.heard_prices import HeardPrices
 from hmesh.agents.row_agent import AgentGroup
-from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
@@ -18,11 +17,12 @@ from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.parked_kernel import count_parked, park
+from hmesh.environment.plug_habits import AGENT_TYPE
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 from hmesh.markets.answer_kernels import exchange_energy
-from hmesh.markets.answers import Answers
+from hmesh.markets.answers import Answers, sum_of_answers
 from hmesh.markets.departure_value import (
     StoreColumns,
     answers_before_departure,
@@ -30,6 +30,7 @@ from hmesh.markets.departure_value import (
     curves_before_departure,
     worth_before_departure,
 )
+from hmesh.markets.told_curves import sum_of_curves
 
 VEHICLES = "vehicles"
 
@@ -78,12 +79,24 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self.departures = departures
         self.chargers = chargers
         self.groups = groups
+        # What behaviours drew in the step, by purpose and step.
+        self._drawn: dict[tuple[str, int], NDArray[np.float64]] = {}
 
-    def uniform_draws(self, streams: Streams, purpose: str, agent_type: str) -> NDArray[np.float64]:
+    def uniform_draws(
+        self, streams: Streams, purpose: str, agent_type: str, day: int = 0
+    ) -> NDArray[np.float64]:
         """Return a uniform draw for each vehicle, each group from a stream of its own."""
         if self.groups is None:
-            return super().uniform_draws(streams, purpose, agent_type)
-        return self.groups.draw(streams, purpose, agent_type)
+            return super().uniform_draws(streams, purpose, agent_type, day)
+        return self.groups.draw(streams, purpose, agent_type, day)
+
+    def drawn(self, purpose: str, step: int) -> NDArray[np.float64]:
+        """Return what vehicles draw for a purpose of their behaviour in a step, once for all."""
+        key = purpose, step
+        if key not in self._drawn:
+            streams = self.model.streams
+            self._drawn[key] = self.uniform_draws(streams, purpose, AGENT_TYPE, step)
+        return self._drawn[key]
 
     def belongs(self, name: str) -> NDArray[np.bool_]:
         """Return which vehicles belong to a group."""
@@ -92,8 +105,13 @@ class Fleet(AgentGroup[ElectricVehicle]):
         mine: NDArray[np.bool_] = self.groups.group == self.groups.names.index(name)
         return mine
 
+    def rows_at(self, kind: type[ElectricVehicle]) -> VehicleRows:
+        """Return all vehicles of a class, wherever they are."""
+        return VehicleRows(self.model, self.population, self.rows_of(kind))
+
     def begin_step(self) -> None:
         """Forget the prices of the step before."""
+        self._drawn.clear()
         self.population.heard["price"] = HeardPrices(len(self))
         self.population.heard["unpriced"] = False
 
@@ -298,10 +316,38 @@ class ParkedVehicles(AnsweringStores):
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""
+        told = [
+            (places, vehicles.curves(kind))
+            for kind, places, vehicles in self.behaving
+            if kind.by_rows("curve")
+        ]
+        if told:
+            places = np.concatenate([each for each, _ in told])
+            others = np.setdiff1d(np.arange(len(self)), places, assume_unique=True)
+            curves = np.concatenate([each for _, each in told])
+            if not len(others):
+                return sum_of_curves(fixed_kwh, curves)
+            plain = self._some(others).answers(fixed_kwh)
+            return sum_of_answers((plain, sum_of_curves(0.0, curves)))
         stores = self._stores
         if stores is None:
             return AnsweringStores.answers(self, fixed_kwh)
         return answers_before_departure(fixed_kwh, stores)
+
+    def _some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
+        """Return some of them as vehicles that best-respond."""
+
+        def of(column: PerVehicle) -> Any:
+            return column[places] if isinstance(column, np.ndarray) else column
+
+        wanted = None if self.departure is None else (of(self.departure[0]), of(self.departure[1]))
+        return replace(
+            self, rows=self.rows[places], usable_kwh=self.usable_kwh[places],
+            lower_kwh=self.lower_kwh[places], upper_kwh=self.upper_kwh[places],
+            lam=of(self.lam), theta=of(self.theta), charge_efficiency=of(self.charge_efficiency),
+            discharge_efficiency=of(self.discharge_efficiency), behaving=(),
+            energy_kwh=self.energy_kwh[places], departure=wanted,
+        )  # fmt: skip
 
     def best_kwh(self, price: float) -> NDArray[np.float64]:
         """Return the exchange of each that it values most at ``price`` [kWh]."""
@@ -336,9 +382,13 @@ class ParkedVehicles(AnsweringStores):
             if stores is None
             else curves_before_departure(stores)
         )
-        for k in self._self_willed():
-            vehicle = self.fleet[int(self.rows[k])]
-            curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
+        for kind, places, vehicles in self.behaving:
+            if kind.by_rows("curve"):
+                curves[places] = vehicles.curves(kind)
+                continue
+            for k in places.tolist():
+                vehicle = self.fleet[int(self.rows[k])]
+                curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
         return curves
 
     def remember(self, price: float, who: Who) -> None:
@@ -373,20 +423,6 @@ class ParkedVehicles(AnsweringStores):
                     f"bounds from {lower[k]} to {upper[k]} kWh"
                 )
             energy_kwh[places] = answers
-
-    def learn(self, price: float, exchange_kwh: NDArray[np.float64], mean_paid: float) -> None:
-        """Let those with a behaviour learn from what they exchanged at a price."""
-        for kind, places, vehicles in self.behaving:
-            energy = exchange_kwh[places]
-            if kind.by_rows("learn"):
-                kind.learn_rows(vehicles, StepPayment(price, energy, mean_paid))
-                continue
-            for row, own in zip(vehicles.rows.tolist(), energy.tolist(), strict=True):
-                self.fleet[row].learn(StepPayment(price, own, mean_paid))
-
-    def _self_willed(self) -> list[int]:
-        """Return the numbers of those with a behaviour."""
-        return [k for _, places, _ in self.behaving for k in places.tolist()]
 
     def move(self, exchange_kwh: NDArray[np.float64]) -> None:
         """Let the batteries exchange energy at their plugs, above 0 charging [kWh]."""

@@ -29,6 +29,8 @@ class AgentAttribute:
         Meaning in a line.
     state
         Whether it changes during a run, and so belongs to a checkpoint.
+    width
+        How many numbers each row has, 0 for one that stands alone.
     """
 
     name: str
@@ -37,6 +39,12 @@ class AgentAttribute:
     default: float | int | bool
     description: str
     state: bool = False
+    width: int = 0
+
+    def filled(self, size: int) -> NDArray[Any]:
+        """Return the column with every row at its default, shape (size,) or (size, width)."""
+        shape = (size, self.width) if self.width else (size,)
+        return np.full(shape, self.default, dtype=self.dtype)
 
 
 class Population:
@@ -71,8 +79,7 @@ class Population:
         self.heard: dict[str, Any] = {}
         self._common: dict[str, float | None] = {}
         self._columns: dict[str, NDArray[Any]] = {
-            attribute.name: np.full(size, attribute.default, dtype=attribute.dtype)
-            for attribute in attributes
+            attribute.name: attribute.filled(size) for attribute in attributes
         }
 
     def __len__(self) -> int:
@@ -102,7 +109,8 @@ class Population:
     def add(self, attributes: Sequence[AgentAttribute]) -> None:
         """Add the columns that are not there yet, every row at its default.
 
-        Forks made before do not get them.
+        Forks made before do not get them. Of two widths of a column the greater one holds; the rows
+        keep what they have, and the rest is at its default.
 
         Parameters
         ----------
@@ -131,7 +139,13 @@ class Population:
         # A fork shares the mapping, and keeps its own columns.
         self.attributes = self.attributes | new
         for name, attribute in new.items():
-            self._columns[name] = np.full(self.size, attribute.default, dtype=attribute.dtype)
+            self._columns[name] = attribute.filled(self.size)
+        for each in attributes:
+            if each.width > self.attributes[each.name].width:
+                wider, narrow = each.filled(self.size), self._columns[each.name]
+                wider[:, : narrow.shape[1]] = narrow
+                self.attributes = self.attributes | {each.name: each}
+                self._columns[each.name] = wider
 
     def set(self, name: str, values: ArrayLike) -> None:
         """Write a whole column.
@@ -225,7 +239,8 @@ class Population:
 
 def _kind_of(attribute: AgentAttribute) -> str:
     changing = "changing" if attribute.state else "constant"
-    return f"a {changing} column of {np.dtype(attribute.dtype)}"
+    several = " arrays" if attribute.width else ""
+    return f"a {changing} column of {np.dtype(attribute.dtype)}{several}"
 
 
 def _misfit(name: str, values: NDArray[Any], column: NDArray[Any]) -> Problem | None:

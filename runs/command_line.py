@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
-from hmesh.runs import browser_commands, pairs_command, scenario_commands
+from hmesh.runs import (
+    browser_commands,
+    compare_command,
+    further_commands,
+    pairs_command,
+    scenario_commands,
+)
 from hmesh.runs.command_options import (
     Changes,
     NewRunFolder,
@@ -179,31 +185,8 @@ def run(
         show_results(directory, draw_pictures(directory))
 
 
-@app.command()
-def resume(
-    directory: RunFolder,
-    allow_changed_plugins: Annotated[
-        bool,
-        typer.Option("--allow-changed-plugins", help="Go on with plugins that have changed."),
-    ] = False,
-    no_progress: NoProgress = False,
-) -> None:
-    """Continue an interrupted run, or draw the missing pictures of a complete one."""
-    from hmesh.runs import read_run, resume_run
-    from hmesh.runs.results.versions import versions_note
-    from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
-
-    complete = read_run(directory).complete
-    if not complete and (note := versions_note(directory)):
-        typer.echo(note, err=True)
-    with resumable(directory):
-        with progress_bar(shown=not no_progress) as progress:
-            resume_run(directory, progress, allow_changed_plugins=allow_changed_plugins)
-        plots = draw_pictures(directory, missing_only=complete)
-        if complete and not plots:
-            typer.echo(f"{directory}: this run is complete; nothing is left to do")
-        else:
-            show_results(directory, plots)
+app.command()(further_commands.resume)
+app.command()(further_commands.branch)
 
 
 @app.command()
@@ -435,6 +418,7 @@ def export(
 app.command()(browser_commands.report)
 app.command()(browser_commands.live)
 app.command()(pairs_command.pairs)
+app.command()(compare_command.compare)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What a run came to, in a short table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hmesh.environment.last_digits import anything
@@ -20,7 +20,10 @@ MOST_BESIDE = 3
 
 
 def summary_table(
-    summary: Mapping[str, Totals], currency: str, strategies: Sequence[str] | None = None
+    summary: Mapping[str, Totals],
+    currency: str,
+    strategies: Sequence[str] | None = None,
+    label: Callable[[str], str] = strategy_label,
 ) -> "Table":
     """Return what a run came to, with changes against its first strategy.
 
@@ -32,6 +35,8 @@ def summary_table(
         The currency of the scenario.
     strategies
         The strategies in the order of their columns; that of the summary if not given.
+    label
+        What stands at the head of a column.
 
     Returns
     -------
@@ -46,8 +51,8 @@ def summary_table(
     table = WideTable()
     table.add_column("")
     for name in names:
-        table.add_column(strategy_label(name), justify="right")
-    for label, value, places, compared in _rows([summary[name] for name in names]):
+        table.add_column(label(name), justify="right")
+    for heading, value, places, compared in _rows([summary[name] for name in names]):
         values = [value(summary[name]) for name in names]
         largest = max((abs(number or 0.0) for number in values), default=0.0)
         size, sign = unit_of_money(largest) if places is money else (1.0, "")
@@ -59,7 +64,7 @@ def summary_table(
             beside = f"{moved:>9}" if compared else ""
             below = f"\n{moved}" if moved else ""
             cell.append(beside if len(names) <= MOST_BESIDE else below, style="dim")
-        table.add_row(Text(label.format(currency=unit)), *cells)
+        table.add_row(Text(heading.format(currency=unit)), *cells)
     return table
 
 

@@ -54,6 +54,10 @@ def check_summary(
         for part, steps in _parts(inputs).items():
             added = _figures(inputs, hours, by_step, np.array(steps))
             figures |= {f"{part}.{name}": values for name, values in added.items()}
+    if inputs.scenario.record.burn_in_h:
+        begins = np.arange(inputs.steps) * inputs.step_h >= inputs.scenario.record.burn_in_h - 1e-6
+        added = _figures(inputs, hours, by_step, np.flatnonzero(begins))
+        figures |= {f"after_burn_in.{name}": values for name, values in added.items()}
     tally = Tally("summary: as the tables have it", EXACT, "of the figure")
     unknown: dict[str, None] = {}
     for s, strategy in enumerate(inputs.strategies):
@@ -72,7 +76,7 @@ def check_summary(
     others = sorted(set(run.summary) - set(inputs.strategies))
     tally.add(np.full(len(others), np.inf), lambda at: others[at[0]], None)
     # Metrics of plugins have a check of their own.
-    known = ("by_", "metrics.")
+    known = ("by_", "metrics.", "after_burn_in.")
     left_out = [name for name in unknown if _OVERLOADED not in name and not name.startswith(known)]
     if left_out:
         tally.tell(f"the tables do not settle {', '.join(left_out)}")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
-from hmesh.environment.growth import Growth
 from hmesh.environment.last_digits import descending
 from hmesh.runs.pictures.timeline import Timeline
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.world.travel import growth_of
 
 MOST_GROUPS = 6
 ROWS_AT_ONCE = 10_000_000
@@ -74,10 +74,9 @@ class RunData:
         self.steps = int(info["steps_total"])
         calendar = Calendar(info["start"], info["time_zone"], self.step_h)
         self.timeline = Timeline(calendar, self.steps)
-        growth = self.scenario["growth"]
-        rate, joins = growth["vehicles_per_year"], growth["vehicles_join"]
+        growth = growth_of(scenario, calendar)
         first = int(self.scenario["vehicles"]["count"])
-        self.there = Growth(calendar, first, rate, joins).in_steps(self.steps)
+        self.there = growth.in_steps(self.steps) if growth else np.full(self.steps, first)
         self.vehicles = int(self.there[-1])
         self._hours: dict[str, NDArray[np.float64]] = {}
 

@@ -93,8 +93,11 @@ class SchemeSection(Section):
         return ""
 
     @property
-    def behaving_groups(self) -> dict[str, str | None]:
-        """The behaviour of a plugin by which each of its groups decides, by name of the group."""
+    def behaving_groups(self) -> dict[str, Any]:
+        """The behaviour by which each of its groups decides, with its keys, by name of the group.
+
+        None for one that decides as all agents of the type do; "" is the name of the only group.
+        """
         return {}
 
     @property

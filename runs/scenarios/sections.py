@@ -389,6 +389,16 @@ class Record(Section):
         description="whether it is written at every step what each member got and gave in the "
         "local exchange of its community",
     )
+    burn_in_h: NotNegative = Field(
+        default=0.0,
+        description="what sweeps leave out at the start of each run, of whose rest the summary "
+        "has figures of their own [h]",
+    )
+    states: Literal["none", "end", "all"] = Field(
+        default="none",
+        description="which states stay in the folder of the run, to extend it or to branch from "
+        "it: none; end, that of its end; all, those of all its checkpoints too",
+    )
     accounts: Literal["none", "kinds", "all"] = Field(
         default="kinds",
         description="who has accounts: none; kinds, all parties of the ledger and households and "

@@ -116,7 +116,7 @@ def read_ensemble(directory: Path, plan: SweepPlan, without: Iterable[str] = ())
         done = read_run(directory / "runs" / run.name)
         # In the order of the scenario, which the summary does not keep.
         found += [
-            (*divmod(index, len(plan.seeds)), strategy, dict(_numbers(done.totals(strategy))))
+            (*divmod(index, len(plan.seeds)), strategy, _figures_of(done.totals(strategy)))
             for strategy in run.point.resolved["strategies"]
         ]
     strategies = tuple(dict.fromkeys(strategy for _, _, strategy, _ in found))
@@ -153,6 +153,16 @@ def write_tables(directory: Path, ensemble: Ensemble) -> None:
 
 def _identity(values: Mapping[str, Any]) -> str:
     return repr(list(values.items()))
+
+
+def _figures_of(totals: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a strategy by dotted name, those after the burn-in where there are."""
+    told = dict(totals)
+    later = told.pop("after_burn_in", None)
+    if later is not None:
+        # Of parts of the calendar the burn-in is not known.
+        told = {key: part for key, part in told.items() if not key.startswith("by_")} | later
+    return dict(_numbers(told))
 
 
 def _numbers(value: Any, above: str = "") -> Iterator[tuple[str, float]]:

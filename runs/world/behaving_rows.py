@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.plugins.registered import BEHAVIOURS
+from hmesh.runs.world.behaviours import name_of
 from hmesh.runs.world.setting import Setting
 
 # The world of a strategy is imported where one is made: most checks make none.
@@ -26,8 +27,12 @@ def behaving_rows(setting: Setting, scheme: str) -> dict[str, NDArray[np.intp]]:
     group = simulation.schemes[scheme].deciding
     assert group is not None
     everyone = np.arange(len(group))
-    names = {BEHAVIOURS[choice.behaviour].agent_class: choice.behaviour for choice in choices}
-    return {names[kind]: rows for kind, rows in group.replaced(everyone)}
+    found: dict[str, NDArray[np.intp]] = {}
+    for kind, rows in group.replaced(everyone):
+        # Several choices may name one behaviour, with keys of their own.
+        name = name_of(kind)
+        found[name] = np.union1d(found.get(name, rows), rows)
+    return found
 
 
 def check_behaviours(setting: Setting) -> None:

@@ -291,7 +291,7 @@ def _game_of(simulation: "Simulation") -> Game:
     rule = setting.scenario.prices.without_vehicles
     drawn = market.node_kwh, market.passive_kwh
     feed, limits = market.grid.feed(*drawn), market.grid.limits(*drawn)
-    return Game(kinks, setting.cost, setting.bounds, rule, feed, limits)
+    return Game(kinks, setting.cost, simulation.bounds, rule, feed, limits)
 
 
 def planned_game_of(simulation: "Simulation") -> Game:

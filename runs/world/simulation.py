@@ -31,6 +31,7 @@ from hmesh.runs.world.market import Market
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.prosumers import Prosumers
+from hmesh.runs.world.scenario_events import ScenarioEvents
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
@@ -70,6 +71,8 @@ class Simulation(World):
         What every community draws from the utility in the step, as far as decided [kWh].
     elastic_loads : ElasticLoads
         The members whose load answers to prices.
+    bounds : PriceBounds
+        What may be asked in the step.
     market : Market
         Who sets the prices, and what was decided in the step.
     schemes : dict
@@ -118,10 +121,13 @@ class Simulation(World):
         )
         super().__init__(setting.calendar, setting.grid, setting.roads, setting.streams, bus)
         self.setting = setting
+        self.bounds = setting.bounds
         self.strategy = strategy
         self.write_record = record
         self.totals = Totals()
         self.calendar_totals = CalendarTotals()
+        self.burn_in_steps = setting.scenario.burn_in_steps
+        self.later_totals = Totals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
         game = setting.scenario.game
         self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
@@ -141,6 +147,7 @@ class Simulation(World):
         self.expected_price = ExpectedPrice(setting.scenario) if expects else None
         self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
+        self.events = ScenarioEvents(self)
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
@@ -313,6 +320,8 @@ class Simulation(World):
         step = (self.step_index, demand, sums, counts, worst, overloaded)
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
+        if self.burn_in_steps and self.step_index >= self.burn_in_steps:
+            self.later_totals.add(*step)
         self.metrics.observe(self)
         if self.expected_price is not None:
             self.expected_price.observe(self.market.decision.community_price)
@@ -425,6 +434,8 @@ class Simulation(World):
         summary = self.totals.summary(self.step_h)
         if self.setting.scenario.hours > A_DAY_H:
             summary |= self.calendar_totals.summary(self.step_h)
+        if self.burn_in_steps:
+            summary["after_burn_in"] = self.later_totals.summary(self.step_h)
         for each in self.schemes.values():
             summary |= each.summary()
         if self.local_exchange is not None:
@@ -451,6 +462,7 @@ class Simulation(World):
             "bus": self.bus.state(),
             "totals": self.totals.state(),
             "calendar_totals": self.calendar_totals.state(),
+            **({"later_totals": self.later_totals.state()} if self.burn_in_steps else {}),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
             **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             **({} if self.local_exchange is None else {"local": self.local_exchange.state()}),
@@ -470,6 +482,8 @@ class Simulation(World):
         self.bus.restore(state["bus"])
         self.totals = Totals.restored(state["totals"])
         self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
+        if self.burn_in_steps:
+            self.later_totals = Totals.restored(state["later_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
         if self.expected_price is not None:
@@ -481,3 +495,4 @@ class Simulation(World):
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price
+        self.events.restored()

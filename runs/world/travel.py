@@ -24,6 +24,7 @@ from hmesh.environment.travel_day import Discrete, Distribution, Histogram, Purp
 from hmesh.environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
 from hmesh.environment.trips import TripSource
 from hmesh.runs.scenarios.calendar import calendar_of
+from hmesh.runs.scenarios.events_section import joining
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.travel_section import (
     DiaryTravel,
@@ -215,9 +216,11 @@ def residential(scenario: Scenario) -> NDArray[np.bool_]:
 def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:
     """Return how the fleet of a scenario grows; None where it does not."""
     growth = scenario.growth
-    if not growth.vehicles_per_year:
+    others = joining(scenario)
+    if not growth.vehicles_per_year and not others:
         return None
-    return Growth(calendar, scenario.vehicles.count, growth.vehicles_per_year, growth.vehicles_join)
+    first, rate = scenario.vehicles.count, growth.vehicles_per_year
+    return Growth(calendar, first, rate, growth.vehicles_join, others)
 
 
 def trips_of(

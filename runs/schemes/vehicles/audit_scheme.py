@@ -16,7 +16,7 @@ from hmesh.runs.audits.member_energies import feeders_out
 from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
-from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
+from hmesh.runs.audits.run_inputs import BOUNDS, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
@@ -266,18 +266,18 @@ class VehicleSchemeAudit(SchemeAudit):
 
 
 def _counts(inputs: VehicleRunInputs, hours: Columns) -> Figures:
-    bounds, p, q = inputs.bounds, hours["community_price"], hours["utility_price"][:, :, 0]
+    bounds = {name: inputs.bounds_of_steps(name) for name in BOUNDS}
+    p, q = hours["community_price"], hours["utility_price"][:, :, 0]
     there = supplied(hours)
     answers = hours["vehicles_present"] > 0
     follows = inputs.vehicle_strategies
     bounded = [name not in ("typical", "planner") for name in follows]
     bargains = np.array(bounded)[:, None] & answers
     searches = np.array([name == "three_level" for name in follows])
-    at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
-    at_upper, at_lower = (
-        p >= bounds.aggregator_upper - AT_BOUND,
-        p <= (bounds.aggregator_lower + AT_BOUND),
-    )
+    at_end = q >= bounds["utility_upper"][:, :, 0] - AT_BOUND
+    at_end |= q <= bounds["utility_lower"][:, :, 0] + AT_BOUND
+    at_upper = p >= bounds["aggregator_upper"] - AT_BOUND
+    at_lower = p <= bounds["aggregator_lower"] + AT_BOUND
     return {
         "counts.community_price_at_upper_bound": (bargains & at_upper).sum(axis=2),
         "counts.community_price_at_lower_bound": (bargains & at_lower).sum(axis=2),

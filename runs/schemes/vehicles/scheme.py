@@ -5,6 +5,7 @@ from hmesh.runs.schemes.descriptor import (
     RETAIL,
     THREE_LEVEL,
     TWO_LEVEL,
+    BehaviourDescriptor,
     Phase,
     ProsumerPart,
     SchemeDescriptor,
@@ -45,6 +46,7 @@ SCHEME = SchemeDescriptor(
     remarks=".words:stored",
     row_place=20,
     title="vehicles",
+    plans_over="step",
     parameters=(
         ("vehicles.count", "vehicles"),
         ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),
@@ -78,4 +80,17 @@ SCHEME = SchemeDescriptor(
         moves=True,
     ),
     deciding="hmesh.agents.electric_vehicle:ElectricVehicle",
+    behaviours=tuple(
+        BehaviourDescriptor(name, f"hmesh.agents.{agents}", f".behaviour_keys:{keys}")
+        for name, agents, keys in (
+            ("typical", "threshold_vehicles:TypicalVehicle", "Typical"),
+            ("threshold", "threshold_vehicles:ThresholdVehicle", "Threshold"),
+            ("habit", "planning_vehicles:HabitVehicle", "Habit"),
+            ("foresight", "planning_vehicles:PlanningVehicle", "Foresight"),
+            ("regret_matching", "threshold_vehicles:RegretVehicle", "RegretMatching"),
+            ("q_learning", "threshold_vehicles:QLearningVehicle", "QLearning"),
+            ("imitate", "threshold_vehicles:ImitatingVehicle", "Imitate"),
+            ("misreport", "planning_vehicles:MisreportingVehicle", "Misreport"),
+        )
+    ),
 )

@@ -9,14 +9,13 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.plug_habits import PlugHabit
-from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
 from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice, refuse
 from hmesh.runs.scenarios.travel_section import Travel, between, datasets_of, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
 from hmesh.runs.strategy_names import schemes_of
 
 CONNECTION = "charging"
-_NOT_SHARED = ("count", "groups", "name", "travel", "behaviour", "home")
+_NOT_SHARED = ("count", "groups", "name", "travel", "home")
 
 
 class VehicleGroup(VehicleKeys):
@@ -25,9 +24,6 @@ class VehicleGroup(VehicleKeys):
     name: Name = Field(description="name of the group")
     travel: Travel | None = Field(
         default=None, description="how these vehicles travel, or null: as the scenario says"
-    )
-    behaviour: str | None = Field(
-        default=None, description="behaviour of a plugin by which they decide, or null"
     )
     home: str | None = Field(
         default=None, description="community in which they sleep, or null: where travel has it"
@@ -41,19 +37,6 @@ class VehicleGroup(VehicleKeys):
     def problems(self) -> Iterator[Problem]:
         """Yield what does not fit together in it."""
         yield from self.inconsistencies()
-        if self.behaviour is not None and self.behaviour not in BEHAVIOURS:
-            known = ", ".join(BEHAVIOURS)
-            hint = REGISTER.format(decorator="behaviour")
-            yield Problem(
-                "behaviour",
-                f"there is no behaviour {self.behaviour!r}",
-                f"{known}; {hint}" if known else hint,
-                nearest(self.behaviour, BEHAVIOURS),
-            )
-        elif self.behaviour is not None and BEHAVIOURS[self.behaviour].scheme != "vehicles":
-            others = BEHAVIOURS[self.behaviour].scheme
-            message = f"{self.behaviour!r} is a behaviour of agents of {others}"
-            yield Problem("behaviour", message, "a behaviour of vehicles")
 
 
 class Vehicles(VehicleKeys, SchemeSection):
@@ -177,7 +160,8 @@ class Vehicles(VehicleKeys, SchemeSection):
 
     def expected(self, scenario: Any) -> bool:
         """Return whether there are vehicles at any time of the run."""
-        return bool(self.count or scenario.growth.vehicles_per_year)
+        joining = any(event.vehicles for event in scenario.events)
+        return bool(self.count or scenario.growth.vehicles_per_year or joining)
 
     @property
     def departures(self) -> bool:
@@ -191,9 +175,15 @@ class Vehicles(VehicleKeys, SchemeSection):
         return () if all(habit.always for habit in habits) else habits
 
     @property
-    def behaving_groups(self) -> dict[str, str | None]:
+    def behaving_groups(self) -> dict[str, Any]:
         """The behaviour by which each group decides, by its name."""
-        return {group.name: group.behaviour for group in self.groups}
+        return {group.name: group.behaviour for group in self.every}
+
+    @property
+    def expects_prices(self) -> bool:
+        """Whether vehicles plan on the price that they expect of their community."""
+        given = (group.behaviour for group in self.every)
+        return any(each is not None and each.expects_prices for each in given)
 
     @property
     def asked_tables(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.agents.fleet_learning import let_learn
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.moments import MS_PER_H
@@ -265,7 +266,7 @@ class VehicleSharing(Scheme):
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
-        bounds, decision = self.setting.bounds, self.simulation.market.decision
+        bounds, decision = self.simulation.bounds, self.simulation.market.decision
         price, answers = decision.community_price, self.present > 0
         bounded = self.strategy not in ("typical", "planner")
         at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
@@ -347,12 +348,12 @@ class VehicleSharing(Scheme):
 
     def _learn(self) -> None:
         """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
-        decision = self.simulation.market.decision
         paid = float((self.simulation.paid_price() * self.vehicle_kwh).sum())
         mean_paid = paid / max(int(self.present.sum()), 1)
-        for m in self.simulation.supplied_communities:
-            price = float(decision.community_price[m])
-            self.parked[m].learn(price, self.response_kwh[m], mean_paid)
+        price = np.where(
+            self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
+        )
+        let_learn(self.fleet, self.parked, price, self.response_kwh, mean_paid)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""

@@ -24,6 +24,7 @@ from hmesh.runs.scenarios.preferences import (
     highest_of,
     lowest_of,
 )
+from hmesh.runs.schemes.vehicles.behaviour_keys import Behaving, unknown_behaviour
 from hmesh.runs.schemes.vehicles.money import MONEY
 
 # What values of a file must be above, and at most, by key.
@@ -161,6 +162,11 @@ class VehicleKeys(Section):
     )
     trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
     plug_in: PlugIn = Field(default="always", description="when they plug in where they arrive")
+    behaviour: Behaving = Field(
+        default=None,
+        description="how they decide: by name, or with keys; null or best_response: by the best "
+        "response to each price",
+    )
 
     @check("day_plans")
     @classmethod
@@ -194,6 +200,7 @@ class VehicleKeys(Section):
         """The files of day plans, models and distributions."""
         named = [] if self.day_plans is None else [self.day_plans]
         named += [] if self.model is None else [self.model.file]
+        named += [] if self.behaviour is None else self.behaviour.files
         each = (getattr(self, key) for key in BOUNDS)
         return [*named, *(one.file for one in each if isinstance(one, FromFile))]
 
@@ -202,6 +209,8 @@ class VehicleKeys(Section):
         yield from _limits(self.soc_min, self.soc_max)
         yield from _start(self.soc_min, self.soc_max, self.soc_start)
         yield from self._of_departure()
+        if self.behaviour is not None:
+            yield from unknown_behaviour(self.behaviour.name)
         if self.model is not None:
             for key in OF_MODELS:
                 if getattr(self, key) != type(self).model_fields[key].default:

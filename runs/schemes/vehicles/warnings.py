@@ -55,8 +55,15 @@ def _lowest(preference: Any) -> float:
 def _prices_without_behaviours(scenario: Scenario) -> Iterator[Problem]:
     """Yield a warning where prices are computed that vehicles do not answer as assumed."""
     solver = scenario.game.solver
-    schemes = {BEHAVIOURS[choice.behaviour].scheme for choice in scenario.chosen_behaviours}
-    if solver == "negotiate" or "vehicles" not in schemes:
+    chosen = [BEHAVIOURS[choice.behaviour] for choice in scenario.chosen_behaviours]
+    # Those that answer by curves are known to every solver that adds curves.
+    unknown = [
+        each.name
+        for each in chosen
+        if each.scheme == "vehicles"
+        and (solver == "closed_form" or not each.agent_class.by_rows("curve"))
+    ]
+    if solver == "negotiate" or not unknown:
         return
     if Given(scenario.model_dump()).bargains:
         message = f"{solver} computes prices from lam and theta of all vehicles"
