@@ -57,6 +57,10 @@ class ElectricVehicle(DrivenBattery):
     plug_v2g_kw = Column(
         np.float64, "kW", np.inf, "highest power of its plug discharging in the step", state=True
     )
+    way_kwh = Column(
+        np.float64, "kWh", -1.0, "charged at a stop on the way in this step; -1 at no stop",
+        state=True,
+    )  # fmt: skip
     home = Column(np.int16, "-", -1, "community of its home, -1 where nobody asks for it")
     plugs_in = Column(np.bool_, "-", True, "whether it plugs in where it is", state=True)
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
@@ -80,6 +84,8 @@ class ElectricVehicle(DrivenBattery):
 
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
+        if self.way_kwh >= 0.0:
+            return self.way_kwh, self.way_kwh
         lower, upper = vehicle_bounds(
             self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
@@ -108,6 +114,8 @@ class ElectricVehicle(DrivenBattery):
 
     def _exchange(self) -> float:
         """Return what it exchanges in the step, by what it has heard [kWh]."""
+        if self.way_kwh >= 0.0:
+            return float(self.way_kwh)
         if self.population.heard["unpriced"]:
             return self.exchange_bounds()[1] if self.day_finished else 0.0
         price = float(self.heard("price"))
@@ -281,6 +289,10 @@ class VehicleRows(DrivenBatteryRows):
             (lower, upper), self.plug_kw, self.plug_v2g_kw, self.model.calendar.step_h,
             self.part_of_step,
         )  # fmt: skip
+        at_stop = self.way_kwh >= 0.0
+        if at_stop.any():
+            lower = np.where(at_stop, self.way_kwh, lower)
+            upper = np.where(at_stop, self.way_kwh, upper)
         return lower, upper
 
     def stores(self) -> StoreColumns:

@@ -56,6 +56,10 @@ class Fleet(AgentGroup[ElectricVehicle]):
         The charging curves of their batteries; None where none has one.
     departures : bool
         Whether any of them wants energy by its next departure.
+    chargers : bool
+        Whether plugs bound what they exchange.
+    on_the_way : bool
+        Whether any of them stops on its way to charge.
     groups : GroupRows or None
         Which of them belong to which group; None where all are alike.
     """
@@ -70,6 +74,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         curves: ChargingCurves | None = None,
         departures: bool = False,
         chargers: bool = False,
+        on_the_way: bool = False,
         groups: GroupRows | None = None,
     ) -> None:
         super().__init__(model, ElectricVehicle, population)
@@ -78,6 +83,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self.curves = curves
         self.departures = departures
         self.chargers = chargers
+        self.on_the_way = on_the_way
         self.groups = groups
         # What behaviours drew in the step, by purpose and step.
         self._drawn: dict[tuple[str, int], NDArray[np.float64]] = {}
@@ -163,15 +169,18 @@ class Fleet(AgentGroup[ElectricVehicle]):
             -1 if self.curves is None else fleet["charging_curve"][rows],
             fleet["plug_kw"][rows] if self.curves is not None and self.chargers else np.inf,
         )
-        if not self.chargers:
-            return lower, upper
-        step_h, plug_kw, back_kw = (
-            self.model.calendar.step_h, fleet["plug_kw"][rows], fleet["plug_v2g_kw"][rows],
-        )  # fmt: skip
-        most: tuple[NDArray[np.float64], NDArray[np.float64]] = within_plug(
-            (lower, upper), plug_kw, back_kw, step_h, plugged
-        )
-        return most
+        if self.chargers:
+            step_h, plug_kw, back_kw = (
+                self.model.calendar.step_h, fleet["plug_kw"][rows], fleet["plug_v2g_kw"][rows],
+            )  # fmt: skip
+            lower, upper = within_plug((lower, upper), plug_kw, back_kw, step_h, plugged)
+        if self.on_the_way:
+            # At a stop a vehicle charges what it needs, whatever the price.
+            way_kwh, at_plug = fleet["way_kwh"][rows], np.asarray(plugged) > 0.0
+            needs = np.where(at_plug, way_kwh, 0.0)
+            lower = np.where(way_kwh >= 0.0, needs, lower)
+            upper = np.where(way_kwh >= 0.0, needs, upper)
+        return lower, upper
 
     def parked_in(self, community: int) -> "ParkedVehicles":
         """Return the vehicles parked in a community whose plugs work."""
@@ -179,6 +188,8 @@ class Fleet(AgentGroup[ElectricVehicle]):
         plugged = (fleet["community"] == community) & (fleet["plugged_part"] > 0)
         if self.outages:
             plugged &= ~fleet["cut_off"]
+        if self.on_the_way:
+            plugged &= fleet["way_kwh"] < 0.0
         rows = np.flatnonzero(plugged)
         energy = self.energy_at_plug_kwh(rows)
         lower, upper = self.exchange_bounds(rows, energy, fleet["plugged_part"][rows])
@@ -187,8 +198,9 @@ class Fleet(AgentGroup[ElectricVehicle]):
 
     def parked(self, communities: int) -> list["ParkedVehicles"]:
         """Return the vehicles that are parked in each community and whose plugs work."""
-        # Charging curves and chargers have bounds of their own.
-        if self.curves is not None or self.chargers or not compiled_for(len(self)):
+        # Charging curves, chargers and stops have bounds of their own.
+        own = self.curves is not None or self.chargers or self.on_the_way
+        if own or not compiled_for(len(self)):
             return [self.parked_in(m) for m in range(communities)]
         fleet = self.population
         who = fleet["community"], fleet["plugged_part"], fleet["cut_off"], self.outages

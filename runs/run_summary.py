@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.bill_rows import rows_of_members
 from hmesh.runs.local_exchange_words import local_rows
 from hmesh.runs.number_text import change, fixed
 from hmesh.runs.run_notes import notes as notes
@@ -84,6 +85,7 @@ def _rows(every: Sequence[Totals]) -> list[Row]:
         ("peak [kW]", lambda totals: totals["peak_kw"], power, True),
         ("peak to average [-]", lambda totals: totals["par"], three, True),
         *of_schemes,
+        *rows_of_members(every),
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], money, True),
         ("utility's profit [{currency}]", lambda t: t["utility_profit"], money, True),
         ("overloads [lines x steps]", _overloaded, whole, True),

@@ -48,6 +48,8 @@ class SchemeSection(Section):
     connects: ClassVar[str] = ""
     # Kind of those of its agents that are members of the local exchange of their community.
     shares_locally: ClassVar[str] = ""
+    # Whether its agents give households or buildings energy at the price of their community.
+    gives_members: ClassVar[bool] = False
 
     @classmethod
     def absent(cls) -> Self | None:

@@ -40,6 +40,7 @@ from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, 
 from hmesh.runs.scenarios.events_section import ScenarioEvent, refuse_wrong_events
 from hmesh.runs.scenarios.expected_price_section import ExpectedPriceSettings
 from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, grid_problems
+from hmesh.runs.scenarios.groups_with_tariff import tariff_problems
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
@@ -398,7 +399,7 @@ class Scenario(Section):
 
     @model_validator(mode="after")
     def _grid_to_everybody(self) -> Self:
-        if problems := grid_problems(self):
+        if problems := [*grid_problems(self), *tariff_problems(self)]:
             raise InputError(problems)
         return self
 

@@ -24,7 +24,7 @@ from hmesh.runs.scenarios.base import Section as Section
 from hmesh.runs.scenarios.base import existing as existing
 from hmesh.runs.scenarios.base import ordered as ordered
 from hmesh.runs.scenarios.base import refuse as refuse
-from hmesh.runs.scenarios.chargers_section import ChargerKinds, different_kinds
+from hmesh.runs.scenarios.chargers_section import ChargerKinds, Chargers, different_kinds
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange as LocalExchange
 from hmesh.runs.scenarios.local_exchange_section import kinds_that_share
 from hmesh.runs.scenarios.member_groups import BusinessMembers as BusinessMembers
@@ -211,6 +211,16 @@ class Community(Section):
 
     _kinds = check("chargers")(different_kinds)
 
+    @property
+    def parking_chargers(self) -> tuple[Chargers, ...]:
+        """The chargers of vehicles that park there; none where each has a plug."""
+        return tuple(kind for kind in self.chargers if not kind.on_the_way)
+
+    @property
+    def fast_chargers(self) -> tuple[Chargers, ...]:
+        """The chargers of vehicles that stop on their way."""
+        return tuple(kind for kind in self.chargers if kind.on_the_way)
+
     @check("members")
     @classmethod
     def _distinct_names(cls, members: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -224,7 +234,12 @@ class Community(Section):
         cls, local: LocalExchange | None, info: ValidationInfo
     ) -> LocalExchange | None:
         members = info.data.get("members")
-        if local is None or local.shares is None or members is None:
+        if local is None or members is None:
+            return local
+        if apart := [group.name for group in members if group.tariff is not None]:
+            message = f"{', '.join(apart)} have a tariff of their own, so that nothing is local"
+            raise refuse(message, allowed="null, or members without a tariff")
+        if local.shares is None:
             return local
         known = list(dict.fromkeys((*(group.name for group in members), *kinds_that_share())))
         problems = [

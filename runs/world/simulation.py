@@ -28,7 +28,8 @@ from hmesh.runs.world.elastic_loads import ElasticLoads
 from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.local_settlement import LocalSettlement
 from hmesh.runs.world.market import Market
-from hmesh.runs.world.member_payments import MemberPayments, at_price
+from hmesh.runs.world.member_payments import EVERY, MemberPayments, Rows, at_price
+from hmesh.runs.world.member_tariffs import MemberTariffs
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.prosumers import Prosumers
 from hmesh.runs.world.scenario_events import ScenarioEvents
@@ -69,6 +70,8 @@ class Simulation(World):
         The energies of the step by the names they have in the results [kWh].
     net_kwh : array, shape (communities,)
         What every community draws from the utility in the step, as far as decided [kWh].
+    member_tariffs : MemberTariffs or None
+        The members that pay by a tariff of their own, None where nobody does.
     elastic_loads : ElasticLoads
         The members whose load answers to prices.
     bounds : PriceBounds
@@ -141,6 +144,7 @@ class Simulation(World):
             )
             for name in setting.communities
         ]
+        self.member_tariffs = MemberTariffs(self) if setting.tariffs_of_members else None
         self.elastic_loads = ElasticLoads(self)
         self.market = Market(self)
         expects = setting.scenario.expects_prices
@@ -175,8 +179,8 @@ class Simulation(World):
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
-        self.turn()
         self.chance.turn(self.step_index)
+        self.turn()
         self.read_meters()
         self.begin_step()
         self.settle_homes()
@@ -207,6 +211,8 @@ class Simulation(World):
         self.direct_kwh = np.zeros(places)
         self.direct_income = 0.0
         self.aggregator_margin = 0.0
+        if self.member_tariffs is not None:
+            self.member_tariffs.read()
 
     def draw(
         self,
@@ -353,21 +359,31 @@ class Simulation(World):
             each.pay()
         if self.local_exchange is not None:
             self.local_exchange.settle()
+        if self.member_tariffs is not None:
+            self.member_tariffs.pay()
+        fixed_kwh, generation_kwh = self._traded_kwh()
         pay, step, decision = self.ledger.pay, self.step_index, self.market.decision
         photovoltaics = self.setting.scenario.photovoltaics
         for m in self.supplied_communities:
             name = self.setting.communities[m]
             price = float(decision.community_price[m])
             members, aggregator = f"consumers@{name}", f"aggregator@{name}"
-            pay(step, "fixed_load", members, aggregator, float(self.meters.fixed_kwh[m]), price)
+            pay(step, "fixed_load", members, aggregator, float(fixed_kwh[m]), price)
             if photovoltaics:
-                generated = -float(self.meters.generation_kwh[m])
+                generated = -float(generation_kwh[m])
                 pay(step, "photovoltaics", aggregator, members, generated, price)
             bought = float(self.net_kwh[m] - self.direct_kwh[m])
             pay(step, "wholesale", aggregator, "utility", bought, decision.utility_price)
         generated, cost = self._generated()
         unit = cost / generated if anything(generated) else 0.0
         pay(step, "generation", "utility", "generators", generated, unit, cost)
+
+    def _traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what members use and generate, as the hours do, and trade with aggregators."""
+        fixed, generation = self.meters.fixed_kwh, self.meters.generation_kwh
+        if (apart := self.member_tariffs) is None:
+            return fixed, generation
+        return fixed - apart.load_kwh, generation + apart.generated_kwh
 
     def payments(self) -> Iterator[tuple[MemberPayments, bool]]:
         """Yield what single members pay and receive in the step, and whether meters read it.
@@ -383,7 +399,14 @@ class Simulation(World):
             generated = meters.generated_kwh.get(kind)
             if generated is None or not self.setting.scenario.photovoltaics:
                 generated = np.zeros(len(load))
-            yield at_price(f"{kind.scenario_name}s", price[where], load, generated), True
+            name: str = f"{kind.scenario_name}s"
+            rows: Rows = EVERY
+            if self.member_tariffs is not None:
+                rows = np.flatnonzero(~self.member_tariffs.with_tariff[kind])
+                where, load, generated = where[rows], load[rows], generated[rows]
+            yield at_price(name, price[where], load, generated, rows), True
+        for payments in () if self.member_tariffs is None else self.member_tariffs.payments():
+            yield payments, True
         for each in self.schemes.values():
             for payments in each.consumer_payments():
                 yield payments, False
@@ -399,6 +422,7 @@ class Simulation(World):
         # Nothing is exchanged where there is no supply, and so no price.
         price, utility_price = self.paid_price(), self.market.decision.utility_price
         meters, bought = self.meters, self.net_kwh - self.direct_kwh
+        fixed_kwh, generation_kwh = self._traded_kwh()
         _, cost = self._generated()
         return {
             "fixed_load_kwh": float(meters.fixed_kwh.sum()),
@@ -406,14 +430,15 @@ class Simulation(World):
             "unserved_kwh": float(meters.unserved_kwh.sum()),
             "curtailed_kwh": float(meters.curtailed_kwh.sum()),
             "losses_kwh": float(self.flows.losses_kwh.sum()),
-            "fixed_load_bill": float((price * meters.fixed_kwh).sum()),
-            "generation_income": float((price * -meters.generation_kwh).sum()),
+            "fixed_load_bill": float((price * fixed_kwh).sum()),
+            "generation_income": float((price * -generation_kwh).sum()),
             "aggregator_profit": float(((price - utility_price) * bought).sum())
             + self.aggregator_margin,
             "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
             "generation_cost": cost,
             **({} if self.limits is None else self.limits.sums()),
             **({} if self.welfare is None else self.welfare.sums()),
+            **({} if self.member_tariffs is None else self.member_tariffs.sums()),
         }
 
     def _counts(self) -> dict[str, int]:
@@ -428,6 +453,8 @@ class Simulation(World):
         """Let all batteries do what was decided."""
         for each in self.schemes.values():
             each.move()
+        if self.member_tariffs is not None:
+            self.member_tariffs.move()
 
     def summary(self) -> dict[str, Any]:
         """Return what the strategy comes to so far."""
@@ -467,6 +494,7 @@ class Simulation(World):
             **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             **({} if self.local_exchange is None else {"local": self.local_exchange.state()}),
             **({} if self.accounts is None else {"accounts": self.accounts.state()}),
+            **({} if (own := self.member_tariffs) is None else {"member_tariffs": own.state()}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
         }
@@ -492,6 +520,8 @@ class Simulation(World):
             self.local_exchange.restore(state["local"])
         if self.accounts is not None:
             self.accounts.restore(state["accounts"])
+        if self.member_tariffs is not None:
+            self.member_tariffs.restore(state["member_tariffs"])
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price

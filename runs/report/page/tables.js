@@ -33,7 +33,7 @@ const COLUMNS = [
   ['net_kwh', 'load', true],
   ['community_price', 'price', false],
   ['vehicles_present', 'plugged in', false],
-  ['queue_length', 'waiting', false],
+  ['waiting', 'waiting', false],
   ['fixed_load_kwh', 'homes and buildings', true],
   ['generation_kwh', 'generation', true],
   ['home_storage_kwh', 'own batteries', true],
@@ -66,7 +66,7 @@ class MomentTable {
       const value = part(run.hours[name], strategy, m)[step];
       if (energy) cell.textContent = power(run, value);
       else if (name === 'community_price') cell.textContent = Number.isFinite(value) ? value.toFixed(2) : '-';
-      else cell.textContent = whole(value);
+      else cell.textContent = name === 'waiting' ? told(value) : whole(value);
     }));
     const price = part(run.hours.utility_price, strategy, 0)[step];
     this.utility.textContent = Number.isNaN(price) ? '' : `The utility asks ${price.toFixed(2)} ${run.currency}/kWh.`;

@@ -11,6 +11,7 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.heat_pump import carnot_cop, cop_of_points
 from hmesh.environment.retail_tariff import base_charge
+from hmesh.environment.tariff_bands import month_of_steps
 from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
@@ -54,7 +55,10 @@ class CompositeStorageSetting:
     bill : StatedBill
         The parts of what they pay.
     prices : HousePrices
-        What they pay, steps by steps; prices of 0 where their communities ask what they pay.
+        What they pay and what deliveries are taken to be worth, step by step; prices of 0 where
+        their communities ask what they pay.
+    month_ends : array of bool, shape (steps,)
+        Whether a month, or the run, ends with the step.
     cop : array, shape (steps,)
         Coefficient of performance of heat pumps [-].
     base_charge : array, shape (steps,)
@@ -89,13 +93,16 @@ class CompositeStorageSetting:
         )
         self.prices = HousePrices(
             purchase=self.bill.purchase,
-            feed_in=self.bill.feed_in,
+            # Up to what is bought in the month, a delivery that is netted is worth a purchase.
+            feed_in=self.bill.purchase if tariff.netted else self.bill.feed_in,
             battery_wear=devices.battery_wear,
             tank_wear=devices.tank_wear,
             carbon_tax=settings.carbon_tax,
             emission_factor=settings.emission_factor,
         )
         self.base_charge = base_charge(calendar, self.steps, tariff.base_charge_per_month)
+        month = month_of_steps(calendar, self.steps)
+        self.month_ends = np.append(np.diff(month) > 0, True)
         self.cop = self._cop(scenario, calendar)
         # A tax on what is bought changes what is cheap to a house as a price does.
         self._signals = tariff_signals(self.prices.taxed, self.day)
