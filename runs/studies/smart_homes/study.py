@@ -26,6 +26,7 @@ from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
 from hmesh.runs.studies.smart_homes.claims import baselines, claimed, claims
 from hmesh.runs.studies.smart_homes.figures import smart_home_figures
+from hmesh.runs.studies.smart_homes.storages import efficiencies, sizes
 from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.verdicts import agrees, verdict_sections
@@ -177,6 +178,8 @@ STUDY = Study(
         ),
         StudyPart("readings", lambda s, tick: _sensitivity(s.figures, s.days, s.from_05)),
         StudyPart("model", lambda s, tick: _open_points(s.days)),
+        StudyPart("efficiencies", lambda s, tick: efficiencies(study_days), seconds=3),
+        StudyPart("storage-sizes", lambda s, tick: sizes(study_days), seconds=3),
     ),
     smart_home_figures,
 )
