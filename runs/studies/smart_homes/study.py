@@ -419,6 +419,6 @@ def _open_points(days: Days) -> ReportSection:
         "ESS(t) depends on time although it is a size; sums run over 25 hours; ES means supply in "
         "(3.16) and (3.17), and a storage's own energy elsewhere.",
         "Figure 3.5 calls SPFA/GS SPFA/SG. 110 V and 50 Hz are given for a place with 100 V and "
-        "60 Hz. A mean of 13.2 hours of sunshine in June cannot be one.",
+        "60 Hz. A mean of 13.2 hours of sunshine in June would be nine tenths of its daylight.",
     )
     return ReportSection("model", "What the sources leave open or print wrongly", text=text)
