@@ -1,5 +1,6 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,9 +13,10 @@ from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.population import Population
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
+from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
 from hmesh.markets.learned_demand import learn_demand
-from hmesh.markets.told_curves import COLUMNS, told_curve
+from hmesh.markets.told_curves import COLUMNS, sum_of_curves, told_curve
 from hmesh.markets.vehicle_response import best_response
 
 
@@ -57,6 +59,10 @@ class ElectricVehicle(DrivenBattery):
     plug_v2g_kw = Column(
         np.float64, "kW", np.inf, "highest power of its plug discharging in the step", state=True
     )
+    way_kwh = Column(
+        np.float64, "kWh", -1.0, "charged at a stop on the way in this step; -1 at no stop",
+        state=True,
+    )  # fmt: skip
     home = Column(np.int16, "-", -1, "community of its home, -1 where nobody asks for it")
     plugs_in = Column(np.bool_, "-", True, "whether it plugs in where it is", state=True)
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
@@ -80,6 +86,8 @@ class ElectricVehicle(DrivenBattery):
 
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
+        if self.way_kwh >= 0.0:
+            return self.way_kwh, self.way_kwh
         lower, upper = vehicle_bounds(
             self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
@@ -108,6 +116,8 @@ class ElectricVehicle(DrivenBattery):
 
     def _exchange(self) -> float:
         """Return what it exchanges in the step, by what it has heard [kWh]."""
+        if self.way_kwh >= 0.0:
+            return float(self.way_kwh)
         if self.population.heard["unpriced"]:
             return self.exchange_bounds()[1] if self.day_finished else 0.0
         price = float(self.heard("price"))
@@ -154,6 +164,11 @@ class ElectricVehicle(DrivenBattery):
     # A class whose vehicles answer by curves has a class method `curve_rows(cls, vehicles)`, which
     # returns a row of `hmesh.markets.told_curves.COLUMNS` for each of them.
     curve_rows: ClassVar[Any]
+
+    @classmethod
+    def answers_rows(cls, vehicles: "VehicleRows") -> Answers:
+        """Return what vehicles that state curves would exchange together at every price."""
+        return sum_of_curves(0.0, vehicles.curves(cls))
 
     @classmethod
     def respond_rows(cls, vehicles: "VehicleRows", price: float) -> NDArray[np.float64]:
@@ -215,7 +230,7 @@ class VehicleRows(DrivenBatteryRows):
 
     __slots__ = ("_told",)
 
-    _told: NDArray[np.float64] | None
+    _told: dict[str, Any]
 
     def __init__(
         self,
@@ -225,15 +240,18 @@ class VehicleRows(DrivenBatteryRows):
         bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> None:
         super().__init__(model, population, rows, bounds)
-        object.__setattr__(self, "_told", None)
+        object.__setattr__(self, "_told", {})
 
     def curves(self, kind: type[ElectricVehicle]) -> NDArray[np.float64]:
         """Return the curves that a class states of these vehicles; computed once a step."""
-        told = self._told
-        if told is None:
-            told = kind.curve_rows(self)
-            object.__setattr__(self, "_told", told)
-        return told
+        curves: NDArray[np.float64] = self.once("curves", lambda: kind.curve_rows(self))
+        return curves
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what is worked out once for the questions of a step, by its name."""
+        if name not in self._told:
+            self._told[name] = make()
+        return self._told[name]
 
     def draw(self, purpose: str, step: int | None = None) -> NDArray[np.float64]:
         """Return a uniform draw for each, shape (n,), from a stream of the purpose and the step.
@@ -281,6 +299,10 @@ class VehicleRows(DrivenBatteryRows):
             (lower, upper), self.plug_kw, self.plug_v2g_kw, self.model.calendar.step_h,
             self.part_of_step,
         )  # fmt: skip
+        at_stop = self.way_kwh >= 0.0
+        if at_stop.any():
+            lower = np.where(at_stop, self.way_kwh, lower)
+            upper = np.where(at_stop, self.way_kwh, upper)
         return lower, upper
 
     def stores(self) -> StoreColumns:

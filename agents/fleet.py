@@ -22,7 +22,7 @@ from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 from hmesh.markets.answer_kernels import exchange_energy
-from hmesh.markets.answers import Answers, sum_of_answers
+from hmesh.markets.answers import Answers, inelastic_answer, sum_of_answers
 from hmesh.markets.departure_value import (
     StoreColumns,
     answers_before_departure,
@@ -30,7 +30,6 @@ from hmesh.markets.departure_value import (
     curves_before_departure,
     worth_before_departure,
 )
-from hmesh.markets.told_curves import sum_of_curves
 
 VEHICLES = "vehicles"
 
@@ -56,6 +55,10 @@ class Fleet(AgentGroup[ElectricVehicle]):
         The charging curves of their batteries; None where none has one.
     departures : bool
         Whether any of them wants energy by its next departure.
+    chargers : bool
+        Whether plugs bound what they exchange.
+    on_the_way : bool
+        Whether any of them stops on its way to charge.
     groups : GroupRows or None
         Which of them belong to which group; None where all are alike.
     """
@@ -70,6 +73,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         curves: ChargingCurves | None = None,
         departures: bool = False,
         chargers: bool = False,
+        on_the_way: bool = False,
         groups: GroupRows | None = None,
     ) -> None:
         super().__init__(model, ElectricVehicle, population)
@@ -78,6 +82,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self.curves = curves
         self.departures = departures
         self.chargers = chargers
+        self.on_the_way = on_the_way
         self.groups = groups
         # What behaviours drew in the step, by purpose and step.
         self._drawn: dict[tuple[str, int], NDArray[np.float64]] = {}
@@ -108,6 +113,10 @@ class Fleet(AgentGroup[ElectricVehicle]):
     def rows_at(self, kind: type[ElectricVehicle]) -> VehicleRows:
         """Return all vehicles of a class, wherever they are."""
         return VehicleRows(self.model, self.population, self.rows_of(kind))
+
+    def rows_here(self, rows: NDArray[np.intp]) -> VehicleRows:
+        """Return some vehicles at once."""
+        return VehicleRows(self.model, self.population, rows)
 
     def begin_step(self) -> None:
         """Forget the prices of the step before."""
@@ -163,15 +172,18 @@ class Fleet(AgentGroup[ElectricVehicle]):
             -1 if self.curves is None else fleet["charging_curve"][rows],
             fleet["plug_kw"][rows] if self.curves is not None and self.chargers else np.inf,
         )
-        if not self.chargers:
-            return lower, upper
-        step_h, plug_kw, back_kw = (
-            self.model.calendar.step_h, fleet["plug_kw"][rows], fleet["plug_v2g_kw"][rows],
-        )  # fmt: skip
-        most: tuple[NDArray[np.float64], NDArray[np.float64]] = within_plug(
-            (lower, upper), plug_kw, back_kw, step_h, plugged
-        )
-        return most
+        if self.chargers:
+            step_h, plug_kw, back_kw = (
+                self.model.calendar.step_h, fleet["plug_kw"][rows], fleet["plug_v2g_kw"][rows],
+            )  # fmt: skip
+            lower, upper = within_plug((lower, upper), plug_kw, back_kw, step_h, plugged)
+        if self.on_the_way:
+            # At a stop a vehicle charges what it needs, whatever the price.
+            way_kwh, at_plug = fleet["way_kwh"][rows], np.asarray(plugged) > 0.0
+            needs = np.where(at_plug, way_kwh, 0.0)
+            lower = np.where(way_kwh >= 0.0, needs, lower)
+            upper = np.where(way_kwh >= 0.0, needs, upper)
+        return lower, upper
 
     def parked_in(self, community: int) -> "ParkedVehicles":
         """Return the vehicles parked in a community whose plugs work."""
@@ -179,6 +191,8 @@ class Fleet(AgentGroup[ElectricVehicle]):
         plugged = (fleet["community"] == community) & (fleet["plugged_part"] > 0)
         if self.outages:
             plugged &= ~fleet["cut_off"]
+        if self.on_the_way:
+            plugged &= fleet["way_kwh"] < 0.0
         rows = np.flatnonzero(plugged)
         energy = self.energy_at_plug_kwh(rows)
         lower, upper = self.exchange_bounds(rows, energy, fleet["plugged_part"][rows])
@@ -187,8 +201,9 @@ class Fleet(AgentGroup[ElectricVehicle]):
 
     def parked(self, communities: int) -> list["ParkedVehicles"]:
         """Return the vehicles that are parked in each community and whose plugs work."""
-        # Charging curves and chargers have bounds of their own.
-        if self.curves is not None or self.chargers or not compiled_for(len(self)):
+        # Charging curves, chargers and stops have bounds of their own.
+        own = self.curves is not None or self.chargers or self.on_the_way
+        if own or not compiled_for(len(self)):
             return [self.parked_in(m) for m in range(communities)]
         fleet = self.population
         who = fleet["community"], fleet["plugged_part"], fleet["cut_off"], self.outages
@@ -316,23 +331,24 @@ class ParkedVehicles(AnsweringStores):
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""
-        told = [
-            (places, vehicles.curves(kind))
-            for kind, places, vehicles in self.behaving
-            if kind.by_rows("curve")
-        ]
+        told = [each for each in self.behaving if each[0].by_rows("curve")]
         if told:
-            places = np.concatenate([each for each, _ in told])
-            others = np.setdiff1d(np.arange(len(self)), places, assume_unique=True)
-            curves = np.concatenate([each for _, each in told])
-            if not len(others):
-                return sum_of_curves(fixed_kwh, curves)
-            plain = self._some(others).answers(fixed_kwh)
-            return sum_of_answers((plain, sum_of_curves(0.0, curves)))
+            others = np.ones(len(self), dtype=np.bool_)
+            parts = [inelastic_answer(fixed_kwh)]
+            for kind, places, vehicles in told:
+                others[places] = False
+                parts.append(kind.answers_rows(vehicles))
+            if others.any():
+                parts[0] = self._some(np.flatnonzero(others)).answers(fixed_kwh)
+            return sum_of_answers(parts)
         stores = self._stores
         if stores is None:
             return AnsweringStores.answers(self, fixed_kwh)
         return answers_before_departure(fixed_kwh, stores)
+
+    def plain(self) -> "ParkedVehicles":
+        """Return the same vehicles as if all best-responded."""
+        return replace(self, behaving=()) if self.behaving else self
 
     def _some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
         """Return some of them as vehicles that best-respond."""

@@ -14,7 +14,9 @@ from hmesh.environment.stays import Stays
 NOT_ASKING = -1
 HOUR_MS = 3_600_000.0
 # In the order of those of one vehicle at one moment.
-EVENTS = ("unplugs", "arrives", "departs", "queues", "plugs_in")
+EVENTS = (
+    "unplugs", "arrives", "not_made", "departs", "stops", "queues", "plugs_in", "goes_on",
+)  # fmt: skip
 type Whole = NDArray[np.int64]
 
 

@@ -106,12 +106,17 @@ def import_data(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help=f"One of {', '.join(KINDS)}, grid, or one of a plugin."
+            metavar="KIND", help=f"One of {', '.join(KINDS)}, grid, places, or one of a plugin."
         ),
     ],
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The file or folder.")],
     out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="New folder; of a grid a CSV file.")
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="New folder; of a grid a CSV file, of places a scenario.",
+        ),
     ],
     time_zone: Annotated[str | None, typer.Option(help="IANA name of the time zone.")] = None,
     start: Annotated[str | None, typer.Option(help="When the first interval starts.")] = None,
@@ -134,9 +139,19 @@ def import_data(
         typer.Option(help="Of a grid: loading that gives loss rates, or loads. [default: 0.5]"),
     ] = None,
     bus: Annotated[str | None, typer.Option(help="Of a grid: bus that the utility feeds.")] = None,
+    roads: Annotated[
+        Path | None, typer.Option(help="Road network of places, or of events of MATSim.")
+    ] = None,
+    nodes: Annotated[
+        Path | None, typer.Option(help="Of places: junctions of a CSV table of roads.")
+    ] = None,
+    farthest_km: Annotated[
+        float | None,
+        typer.Option(help="Of places: how far the nearest junction may be. [default: 2]"),
+    ] = None,
     plugins: Plugins = None,
 ) -> None:
-    """Turn files of others into a dataset or a grid, and check it."""
+    """Turn files of others into a dataset, a grid or communities, and check them."""
     from hmesh.environment.datasets.readers import Wishes
     from hmesh.runs.plugins.loading import load_plugins
     from hmesh.runs.world.dataset_files import dataset_report, import_dataset
@@ -148,10 +163,17 @@ def import_data(
         for line in import_grid(source, out, loss_at or "0.5", bus):
             typer.echo(line)
         return
+    if kind == "places":
+        from hmesh.runs.imported_places import import_places
+
+        for line in import_places(source, out, roads, nodes, farthest_km, time_zone, currency):
+            typer.echo(line)
+        return
     load_plugins((), Path.cwd(), plugins or ())
     wishes = Wishes(
-        time_zone, start, clock, currency, licence, time_format, unit, decimal, labels, resolution
-    )
+        time_zone, start, clock, currency, licence, time_format, unit, decimal, labels, resolution,
+        roads,
+    )  # fmt: skip
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)
     typer.echo(f"dataset: {out}")

@@ -92,6 +92,20 @@ class RunData:
             self._hours[column] = rows.reshape(shape).transpose(1, 2, 0)
         return self._hours[column]
 
+    def chargers(self, column: str) -> NDArray[np.float64] | None:
+        """Return a column of the chargers, shaped as `hours`; None where no community names them.
+
+        Communities that name none have NaN.
+        """
+        named = [bool(each.get("chargers")) for each in self.scenario["communities"].values()]
+        if not any(named) or "vehicles" not in self.schemes:
+            return None
+        rows = self.run.table("chargers", [column]).column(column).to_numpy()
+        shape = (self.steps, len(self.strategies), sum(named))
+        found = np.full((len(self.strategies), len(self.communities), self.steps), np.nan)
+        found[:, named] = rows.astype(np.float64).reshape(shape).transpose(1, 2, 0)
+        return found
+
     def power_kw(self, column: str) -> NDArray[np.float64]:
         """Return mean power over every step, shaped as `hours` [kW]."""
         return self.hours(column) / self.step_h

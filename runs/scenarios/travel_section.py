@@ -222,7 +222,35 @@ class FitSettings(Section):
         return None if file is None else existing(file, info, TABLES)
 
 
-class PlannedTravel(Section):
+class ChargeOnTheWay(Section):
+    """What vehicles do whose battery does not reach: they stop at a fast charger, or stay."""
+
+    most_kw: Positive | None = Field(
+        default=None,
+        description="highest power that a vehicle takes there [kW], or null where only the charger "
+        "limits it",
+    )
+    margin: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.1, description="state of charge with which it means to arrive [1]"
+    )
+
+
+def _with_defaults(given: object) -> object:
+    """Return true as a section of defaults, and false as none."""
+    return {True: {}, False: None}[given] if isinstance(given, bool) else given
+
+
+class TravelKeys(Section):
+    """What every kind of travel has."""
+
+    charge_on_the_way: Annotated[ChargeOnTheWay | None, BeforeValidator(_with_defaults)] = Field(
+        default=None,
+        description="true, or how vehicles whose battery does not reach stop at fast chargers on "
+        "their way; false or null: they arrive all the same, and what they lack is counted",
+    )
+
+
+class PlannedTravel(TravelKeys):
     """Vehicles follow day plans."""
 
     kind: Literal["plans", "drawn", "diaries", "trips"] = Field(
@@ -230,7 +258,7 @@ class PlannedTravel(Section):
     )
 
 
-class DrawnTravel(Section):
+class DrawnTravel(TravelKeys):
     """The trips of every vehicle and day are drawn."""
 
     kind: Literal["drawn"] = Field(description="where the trips of a day come from")
@@ -240,6 +268,11 @@ class DrawnTravel(Section):
     speed_km_h: Positive | None = Field(
         default=None,
         description="speed on the road [km/h]; null: fitted, else that of the road network",
+    )
+    within_km: Positive | None = Field(
+        default=None,
+        description="length of a trip within a community [km], where the others are as long as the "
+        "road; null: there are none",
     )
     day_begins_h: Annotated[float, Field(ge=0, le=12)] = Field(
         default=4.0, description="clock hour by which every vehicle of the day before is home [h]"
@@ -285,7 +318,7 @@ class DrawnTravel(Section):
         return days
 
 
-class SurveyKeys(Section):
+class SurveyKeys(TravelKeys):
     """How the places and days of a dataset become those of a scenario."""
 
     places: dict[str, str] = Field(

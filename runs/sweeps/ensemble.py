@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.safe_files import beside, write_json
+from hmesh.environment.streams import Streams
 from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.sweeps.distribution import bootstrap_interval, quantiles
+from hmesh.runs.sweeps.outcomes import Shapes
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text
 from hmesh.runs.sweeps.statistics import Statistics, paired_difference, statistics
 from hmesh.runs.sweeps.sweep_plan import SweepPlan
@@ -18,7 +21,12 @@ from hmesh.runs.sweeps.sweep_plan import SweepPlan
 # What is counted is told only where it happened, so that a missing one is zero.
 _COUNTED = ("counts.", "messages.", "overloaded_steps.")
 
-_STATISTICS = ("seeds", "mean", "standard_deviation", "low_95", "high_95", "variance_saved")
+_QUANTILES = ("quantile_05", "quantile_25", "median", "quantile_75", "quantile_95")
+_BOOTSTRAP = ("bootstrap_low_95", "bootstrap_high_95")
+_STATISTICS = (
+    "seeds", "mean", "standard_deviation", "low_95", "high_95", "variance_saved", *_QUANTILES,
+    *_BOOTSTRAP, "one_hump_p",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +154,25 @@ def write_tables(directory: Path, ensemble: Ensemble) -> None:
     _write_parquet(directory / "runs.parquet", rows, ensemble)
     values = list(_value_groups(ensemble))
     differences = list(_difference_groups(ensemble))
+    shapes = Shapes(ensemble)
+    _add_humps(shapes, values)
+    told = {
+        "schema": SCHEMA,
+        "confidence": 0.95,
+        "values": values,
+        "differences": differences,
+        "two_humps": [
+            {
+                "point": shape.point,
+                "strategy": ensemble.strategies[shape.strategy],
+                "quantity": shape.quantity,
+                "one_hump_p": shape.humps.p,
+                "humps": list(shape.humps.peaks),
+            }
+            for shape in shapes.two
+        ],
+    }
     _write_csv(directory / "summary.csv", _summary_rows(ensemble, [*values, *differences]))
-    told = {"schema": SCHEMA, "confidence": 0.95, "values": values, "differences": differences}
     write_json(directory / "summary.json", told)
 
 
@@ -253,7 +278,11 @@ def _value_groups(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
             "point": point,
             "keys": ensemble.plan.points[point].values,
             "strategy": ensemble.strategies[strategy],
-            "quantities": _told(ensemble, statistics(ensemble.values[point, :, strategy])),
+            "quantities": _told(
+                ensemble,
+                statistics(ensemble.values[point, :, strategy]),
+                ensemble.values[point, :, strategy],
+            ),
         }
 
 
@@ -262,21 +291,36 @@ def _difference_groups(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
     for comparison in ensemble.comparisons():
         point, strategy = comparison.cell
         other, reference = comparison.reference
-        found = paired_difference(
-            ensemble.values[point, :, strategy], ensemble.values[other, :, reference]
-        )
+        here, there = ensemble.values[point, :, strategy], ensemble.values[other, :, reference]
+        found = paired_difference(here, there)
         if found.number.any():
             yield {
                 "point": point,
                 "keys": ensemble.plan.points[point].values,
                 "strategy": ensemble.strategies[strategy],
                 "minus": comparison.minus,
-                "quantities": _told(ensemble, found),
+                "quantities": _told(ensemble, found, here - there),
             }
 
 
-def _told(ensemble: Ensemble, found: Statistics) -> dict[str, dict[str, Any]]:
-    """Return statistics as plain data by quantity, without quantities that nothing is known of."""
+def _add_humps(shapes: Shapes, values: Sequence[Mapping[str, Any]]) -> None:
+    """Add to the statistics of values whether they have one hump."""
+    strategies = shapes.ensemble.strategies
+    groups = {(group["point"], group["strategy"]): group["quantities"] for group in values}
+    for shape in shapes.every:
+        told = groups[shape.point, strategies[shape.strategy]][shape.quantity]
+        told["one_hump_p"] = shape.humps.p
+
+
+def _told(
+    ensemble: Ensemble, found: Statistics, values: NDArray[np.float64]
+) -> dict[str, dict[str, Any]]:
+    """Return statistics as plain data by quantity, without quantities that nothing is known of.
+
+    `values` are what they are of, shape (seeds, quantities).
+    """
+    # Seeds are drawn alike for all groups, so that a group more changes none of the others.
+    stream = Streams(ensemble.plan.scenario["seed"]).generator("bootstrap of a sweep")
     columns: dict[str, NDArray[Any]] = {
         "seeds": found.number,
         "mean": found.mean,
@@ -286,6 +330,8 @@ def _told(ensemble: Ensemble, found: Statistics) -> dict[str, dict[str, Any]]:
     }
     if found.variance_saved is not None:
         columns["variance_saved"] = found.variance_saved
+    columns |= dict(zip(_QUANTILES, quantiles(values), strict=True))
+    columns |= dict(zip(_BOOTSTRAP, bootstrap_interval(values, stream), strict=True))
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return {
         name: {key: _plain(cell, key == "seeds") for key, cell in zip(columns, row, strict=True)}

@@ -337,6 +337,7 @@ def _put_together(
     directory: Path, plan: SweepPlan, failures: Sequence[Failure]
 ) -> "tuple[Ensemble, tuple[SweepPlot, ...]]":
     """Write the tables and draw the figures of all runs that are finished."""
+    from hmesh.runs.pictures.sweep_distributions import draw_distributions
     from hmesh.runs.pictures.sweep_pictures import draw_sweep
     from hmesh.runs.sweeps.ensemble import read_ensemble, write_tables
 
@@ -347,4 +348,5 @@ def _put_together(
         listed.unlink(missing_ok=True)
     ensemble = read_ensemble(directory, plan, {failure.name for failure in failures})
     write_tables(directory, ensemble)
-    return ensemble, tuple(draw_sweep(directory, ensemble))
+    plots = [*draw_sweep(directory, ensemble), *draw_distributions(directory, ensemble)]
+    return ensemble, tuple(plots)

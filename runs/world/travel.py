@@ -271,8 +271,8 @@ def trips_of(
         calendar,
         streams,
         speed_km_h=speed,
-        road_km=_between(days, roads, shares > 0, roads.distance_km),
-        road_h=_road_h(days, roads, shares > 0) if speed is None else None,
+        road_km=_between(days, roads, shares > 0, roads.distance_km, travel.within_km),
+        road_h=_road_h(days, roads, shares > 0, travel.within_km) if speed is None else None,
         day_begins_h=travel.day_begins_h,
         growth=growth,
         agent_type=who.agent_type,
@@ -393,12 +393,16 @@ def _drawn(given: Any) -> Distribution:
 
 
 def _road_h(
-    days: Mapping[DayKind, TravelDay], roads: RoadNetwork | RoadMap, homes: NDArray[np.bool_]
+    days: Mapping[DayKind, TravelDay],
+    roads: RoadNetwork | RoadMap,
+    homes: NDArray[np.bool_],
+    within_km: float | None,
 ) -> NDArray[np.float64] | None:
     """Return the travel times of the roads between communities, where trips are as long [h]."""
     if not isinstance(roads, RoadMap):
         raise ValueError("only a road network has speeds")
-    return _between(days, roads, homes, roads.travel_h)
+    within_h = None if within_km is None else within_km / roads.speed_km_h
+    return _between(days, roads, homes, roads.travel_h, within_h)
 
 
 def _between(
@@ -406,8 +410,12 @@ def _between(
     roads: RoadNetwork | RoadMap,
     homes: NDArray[np.bool_],
     quantity: Callable[[str, str], float],
+    within: float | None,
 ) -> NDArray[np.float64] | None:
-    """Return a quantity of the ways between communities, where trips are as long as the road."""
+    """Return a quantity of the ways between communities, where trips are as long as the road.
+
+    That of trips that stay within a community is given, or None where there must be none.
+    """
     by_road = [day for day in days.values() if day.trip_km is None and not day.tour_km]
     if not by_road:
         return None
@@ -427,7 +435,11 @@ def _between(
     for origin, destination in np.argwhere(needed).tolist():
         if origin == destination:
             message = f"trips within {names[origin]} have no length"
-            problems[Problem("travel", message, "trip_km, or destinations elsewhere")] = None
+            allowed = "within_km, trip_km, or destinations elsewhere"
+            if within is None:
+                problems[Problem("travel", message, allowed)] = None
+            else:
+                lengths[origin, destination] = within
             continue
         try:
             lengths[origin, destination] = quantity(names[origin], names[destination])

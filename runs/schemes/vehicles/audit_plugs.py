@@ -16,7 +16,9 @@ from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 
 HOUR_MS = 3_600_000
-_EVENTS = ("unplugs", "arrives", "departs", "queues", "plugs_in")
+_EVENTS = (
+    "unplugs", "arrives", "not_made", "departs", "stops", "queues", "plugs_in", "goes_on",
+)  # fmt: skip
 _SESSION = ("vehicle", "community", "charger", "arrives", "plug_in", "plug_out", "energy_kwh",
             "delivered_kwh")  # fmt: skip
 
@@ -41,7 +43,7 @@ class PlugAudit:
 
     def __init__(self, run: Run, inputs: VehicleRunInputs, fleet: Columns) -> None:
         self.inputs, self._fleet = inputs, fleet
-        given = [each.chargers for each in inputs.scenario.communities.values()]
+        given = [each.parking_chargers for each in inputs.scenario.communities.values()]
         self.kinds = [
             [
                 Kind(
@@ -277,6 +279,10 @@ class PlugAudit:
         others[list(driving)] = False
         self._drawn[s, others] += np.maximum(exchange_kwh[others], 0.0)
         self._sold[s, others] += np.maximum(-exchange_kwh[others], 0.0)
+
+    def note(self, s: int, kind: str, at: int, vehicle: int, place: int, value: float) -> None:
+        """Note an event of a vehicle on its way."""
+        self._note(s, at, kind, vehicle, place, value)
 
     def trips(self, s: int, at: int, kind: str, vehicle: int, place: int, km: float) -> None:
         """Note a departure or an arrival."""

@@ -44,7 +44,7 @@ def make_fleet(
     rows_of_models = np.full(len(groups), -1, dtype=np.int16)
     curves = np.full(len(groups), -1, dtype=np.int16)
     reserve = np.zeros(len(groups), dtype=np.bool_)
-    names: list[str] = []
+    numbers: dict[str, int] = {}
     problems: list[Problem] = []
     curve = 0
     for group, rows in zip(vehicles.every, groups.rows, strict=True):
@@ -55,9 +55,14 @@ def make_fleet(
             problems += error.problems
             continue
         if models is not None:
-            found |= {key: values[chosen] for key, values in models.columns.items()}
-            rows_of_models[rows] = chosen + len(names)
-            names += models.names
+            columns_of = models.columns
+            if group.v2g_kw is not None:
+                # What a group states itself counts before what its models can.
+                columns_of = {key: columns_of[key] for key in columns_of if key != "v2g_kw"}
+            found |= {key: values[chosen] for key, values in columns_of.items()}
+            # Groups may have models of one name, which is then one.
+            number = [numbers.setdefault(name, len(numbers)) for name in models.names]
+            rows_of_models[rows] = np.array(number)[chosen]
         if np.isnan(found["v2g_kw"]).any():
             found["v2g_kw"] = found["power_kw"]
         for key, values in found.items():
@@ -82,7 +87,7 @@ def make_fleet(
     fleet.set("model_row", rows_of_models)
     fleet.set("energy_kwh", columns["soc_start"] * capacity)
     fleet["energy_kwh"][vehicles.count :] = 0.0
-    return fleet, tuple(names)
+    return fleet, tuple(numbers)
 
 
 def _drawn(

@@ -51,7 +51,7 @@ def _write_sessions(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTr
     if len(order) == 0:
         return
     rows, place, plug = (each[order] for each in (ended.vehicles, ended.place, ended.plug))
-    exchanged = np.where(ended.in_market[order], vehicles.exchange_kwh()[rows], 0.0)
+    exchanged = np.where(ended.in_market[order], vehicles.session_kwh()[rows], 0.0)
     # Names of kinds one community after another, so that a number stands for each.
     given = [kind.name for kinds in plugs.chargers for kind in kinds]
     names = tuple(dict.fromkeys(given))

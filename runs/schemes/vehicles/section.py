@@ -193,9 +193,11 @@ class Vehicles(VehicleKeys, SchemeSection):
     def tables_asked(self, scenario: Any) -> tuple[str, ...]:
         """Return those, and those of chargers, sessions and events where they are asked for."""
         asked = (
-            ("chargers", any(each.chargers for each in scenario.communities.values())),
+            ("chargers", any(each.parking_chargers for each in scenario.communities.values())),
             ("sessions", scenario.record.sessions),
             ("events", scenario.record.events),
+            ("stops", on_the_way(scenario)),
+            ("changed_trips", on_the_way(scenario)),
         )
         return (*self.asked_tables, *(name for name, wanted in asked if wanted))
 
@@ -213,6 +215,12 @@ class Vehicles(VehicleKeys, SchemeSection):
         """The datasets that the travel of its groups names."""
         given = [group.travel for group in self.groups if group.travel is not None]
         return {name: tables for each in given for name, tables in datasets_of(each).items()}
+
+
+def on_the_way(scenario: Any) -> bool:
+    """Return whether any vehicle stops on its way where its battery does not reach."""
+    travels = [scenario.travel if g.travel is None else g.travel for g in scenario.vehicles.every]
+    return any(travel.charge_on_the_way is not None for travel in travels)
 
 
 def _unexplained_departures(section: Vehicles, info: ValidationInfo) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.fleet import Fleet, ParkedVehicles
 from hmesh.agents.fleet_learning import let_learn
+from hmesh.environment.battery import charged
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.moments import MS_PER_H
@@ -16,6 +17,7 @@ from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
+from hmesh.runs.schemes.vehicles.journey_records import write_journeys
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
 from hmesh.runs.schemes.vehicles.records import (
     write_departures,
@@ -74,32 +76,41 @@ class VehicleSharing(Scheme):
         self.answer_nodes = self.vehicles.connections
         section = setting.scenario.vehicles
         reserve = any(group.trip_reserve for group in section.every)
-        chargers = any(each.chargers for each in setting.scenario.communities.values())
+        chargers = any(each.parking_chargers for each in setting.scenario.communities.values())
         self.fleet = Fleet(
             simulation,
             self.vehicles.fleet.fork(),
-            keeps_reserve=reserve,
+            keeps_reserve=reserve or self.vehicles.ability is not None,
             outages=setting.scenario.chance.outages,
             curves=self.vehicles.curves,
             departures=section.departures,
             chargers=chargers,
+            on_the_way=self.vehicles.ability is not None,
             groups=self.vehicles.groups,
         )
         record = setting.scenario.record
         self.follows_plugs = chargers or record.sessions or record.events
-        kinds = [[c.kind for c in each.chargers] for each in setting.scenario.communities.values()]
+        kinds = [
+            [c.kind for c in each.parking_chargers]
+            for each in setting.scenario.communities.values()
+        ]
         self.plugs = PlugTraffic(self.fleet.population, kinds) if self.follows_plugs else None
+        self.journeys = self.vehicles.journeys_of(self.fleet.population)
         self.traffic = Traffic(
             simulation.clock,
             simulation.calendar,
             self.vehicles.trips_of(self.fleet.population, simulation.calendar),
             self.fleet.population,
-            keep_reserve=reserve,
+            keep_reserve=reserve or self.vehicles.ability is not None,
+            journeys=self.journeys,
             habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
             plugs=self.plugs,
         )
+        self.traffic.supply_out = lambda: simulation.chance.feeder_out
         self.traffic.begin()
+        self.started = False
         self.look_around()
+        self.started = True
 
     @property
     def deciding(self) -> Fleet:
@@ -119,7 +130,9 @@ class VehicleSharing(Scheme):
         if given.outages:
             where = fleet["community"]
             unsupplied = simulation.chance.feeder_out[np.maximum(where, 0)]
-            fleet["cut_off"][:] = (where >= 0) & (fleet["charger_out"] | unsupplied)
+            # At a stop on the way a vehicle uses no charger of its own.
+            own_out = fleet["charger_out"] & (fleet["way_kwh"] < 0.0)
+            fleet["cut_off"][:] = (where >= 0) & (own_out | unsupplied)
 
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
@@ -129,6 +142,21 @@ class VehicleSharing(Scheme):
         self.narrowed = False
         self.present = np.array([len(parked) for parked in self.parked])
         self.drivers = np.flatnonzero(self.fleet.population["driven_km"] > 0)
+        self._charge_on_the_way()
+
+    def _charge_on_the_way(self) -> None:
+        """Let vehicles at stops draw what they need, whatever the price will be."""
+        places = len(self.setting.communities)
+        self.at_stops, self.way_kwh = np.empty(0, dtype=np.intp), np.zeros(places)
+        if self.journeys is None:
+            return
+        fleet = self.fleet.population
+        rows = np.flatnonzero((fleet["way_kwh"] > 0.0) & (fleet["community"] >= 0))
+        self.at_stops = rows
+        self.way_kwh = np.bincount(fleet["community"][rows], fleet["way_kwh"][rows], places)
+        if self.started:
+            nodes = self.vehicles.connections
+            self.simulation.draw("ev_kwh", np.arange(places), nodes, self.way_kwh)
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
         """Let the vehicles charge until full whose night at home has begun.
@@ -170,12 +198,24 @@ class VehicleSharing(Scheme):
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
         self.simulation.draw("ev_kwh", communities, nodes, self.vehicle_kwh)
+        if self.journeys is not None:
+            self.vehicle_kwh = self.vehicle_kwh + self.way_kwh
+            self.charged_kwh = self.charged_kwh + self.way_kwh
 
     def exchange_kwh(self) -> NDArray[np.float64]:
         """Return what every vehicle of the fleet exchanges in this step [kWh]."""
         exchange = np.zeros(len(self.fleet))
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             exchange[parked.rows] = energy
+        if len(self.at_stops):
+            exchange[self.at_stops] = self.fleet.population["way_kwh"][self.at_stops]
+        return exchange
+
+    def session_kwh(self) -> NDArray[np.float64]:
+        """Return what of it every vehicle exchanges where it is parked [kWh]."""
+        exchange = self.exchange_kwh()
+        if self.journeys is not None:
+            exchange[self.fleet.population["way_kwh"] >= 0.0] = 0.0
         return exchange
 
     def pay(self) -> None:
@@ -201,6 +241,8 @@ class VehicleSharing(Scheme):
     def member_places(self) -> Mapping[str, NDArray[np.intp]]:
         """Return in which community each vehicle is, -1 on the road and before it joins."""
         where = self.fleet.population["community"].astype(np.intp)
+        if self.journeys is not None:
+            where[self.fleet.population["way_kwh"] >= 0.0] = -1
         return {"vehicles": np.maximum(where, -1)}
 
     def answer_bounds(self) -> AnswerBounds | None:
@@ -229,8 +271,12 @@ class VehicleSharing(Scheme):
         # Vehicles are guests where they stand, and no members of the community there.
         if self.simulation.prosumers is None:
             prices = self.simulation.paid_price().tolist()
-            for price, here, energy in zip(prices, self.parked, self.response_kwh, strict=True):
-                yield ExchangePayments("vehicles", price, energy, here.rows)
+            for price, some, energy in zip(prices, self.parked, self.response_kwh, strict=True):
+                yield ExchangePayments("vehicles", price, energy, some.rows)
+            fleet, stops = self.fleet.population, self.at_stops
+            for m in np.unique(fleet["community"][stops]).tolist():
+                here = stops[fleet["community"][stops] == m]
+                yield ExchangePayments("vehicles", prices[m], fleet["way_kwh"][here], here)
             return
         # What several vehicles of a prosumer pay is added up in the order of their rows.
         exchange = self.exchange_kwh()
@@ -260,6 +306,9 @@ class VehicleSharing(Scheme):
             sums["joined_kwh"] = self.traffic.joined_kwh
         if self.plugs is not None and self.fleet.chargers:
             sums["waiting_vehicle_h"] = float(self.plugs.waiting_ms.sum()) / MS_PER_H
+        if self.journeys is not None:
+            sums["on_the_way_kwh"] = float(self.way_kwh.sum())
+            sums["late_h"] = self.journeys.delayed_ms / MS_PER_H
         if self.departing is not None:
             sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
         return sums
@@ -334,6 +383,8 @@ class VehicleSharing(Scheme):
         write_departures(writer, self)
         if self.plugs is not None:
             write_plugs(writer, self, self.plugs)
+        if self.journeys is not None:
+            write_journeys(writer, self, self.journeys)
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
@@ -341,14 +392,25 @@ class VehicleSharing(Scheme):
             self._learn()
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
+        self._move_at_stops()
         self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
         if self.plugs is not None:
-            self.plugs.exchange(self.exchange_kwh())
+            self.plugs.exchange(self.session_kwh())
         self.traffic.end_step()
+
+    def _move_at_stops(self) -> None:
+        """Let batteries take what they charge on the way."""
+        rows, fleet = self.at_stops, self.fleet
+        if len(rows):
+            into, out_of = (
+                fleet.each(name, rows) for name in ("charge_efficiency", "discharge_efficiency")
+            )
+            held, drawn = fleet.energy_at_plug_kwh(rows), fleet.population["way_kwh"][rows]
+            fleet.population["energy_kwh"][rows] = charged(held, drawn, into, out_of)
 
     def _learn(self) -> None:
         """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
-        paid = float((self.simulation.paid_price() * self.vehicle_kwh).sum())
+        paid = float((self.simulation.paid_price() * (self.vehicle_kwh - self.way_kwh)).sum())
         mean_paid = paid / max(int(self.present.sum()), 1)
         price = np.where(
             self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
@@ -368,8 +430,14 @@ class VehicleSharing(Scheme):
         }
 
     def state(self) -> dict[str, Any]:
-        """Return the columns of the fleet, live; the clock of the world keeps who is on the way."""
-        return {"fleet": self.fleet.population.state()}
+        """Return the columns of the fleet, live, and the journeys of those that do not reach.
+
+        The clock of the world keeps who else is on the way.
+        """
+        state: dict[str, Any] = {"fleet": self.fleet.population.state()}
+        if self.journeys is not None:
+            state["journeys"] = self.journeys.state()
+        return state
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
@@ -379,6 +447,8 @@ class VehicleSharing(Scheme):
             message = "a vehicle is parked in a community that does not exist"
             raise InputError([Problem("community", message)])
         self.fleet.population.restore(state["fleet"])
+        if self.journeys is not None:
+            self.journeys.restore(state["journeys"])
 
 
 def vehicles_of(simulation: "Simulation") -> VehicleSharing:
