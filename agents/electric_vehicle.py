@@ -1,5 +1,6 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,9 +13,10 @@ from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.population import Population
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
+from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
 from hmesh.markets.learned_demand import learn_demand
-from hmesh.markets.told_curves import COLUMNS, told_curve
+from hmesh.markets.told_curves import COLUMNS, sum_of_curves, told_curve
 from hmesh.markets.vehicle_response import best_response
 
 
@@ -164,6 +166,11 @@ class ElectricVehicle(DrivenBattery):
     curve_rows: ClassVar[Any]
 
     @classmethod
+    def answers_rows(cls, vehicles: "VehicleRows") -> Answers:
+        """Return what vehicles that state curves would exchange together at every price."""
+        return sum_of_curves(0.0, vehicles.curves(cls))
+
+    @classmethod
     def respond_rows(cls, vehicles: "VehicleRows", price: float) -> NDArray[np.float64]:
         """Return the energies that many vehicles exchange at ``price`` [kWh], shape (n,).
 
@@ -223,7 +230,7 @@ class VehicleRows(DrivenBatteryRows):
 
     __slots__ = ("_told",)
 
-    _told: NDArray[np.float64] | None
+    _told: dict[str, Any]
 
     def __init__(
         self,
@@ -233,15 +240,18 @@ class VehicleRows(DrivenBatteryRows):
         bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> None:
         super().__init__(model, population, rows, bounds)
-        object.__setattr__(self, "_told", None)
+        object.__setattr__(self, "_told", {})
 
     def curves(self, kind: type[ElectricVehicle]) -> NDArray[np.float64]:
         """Return the curves that a class states of these vehicles; computed once a step."""
-        told = self._told
-        if told is None:
-            told = kind.curve_rows(self)
-            object.__setattr__(self, "_told", told)
-        return told
+        curves: NDArray[np.float64] = self.once("curves", lambda: kind.curve_rows(self))
+        return curves
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what is worked out once for the questions of a step, by its name."""
+        if name not in self._told:
+            self._told[name] = make()
+        return self._told[name]
 
     def draw(self, purpose: str, step: int | None = None) -> NDArray[np.float64]:
         """Return a uniform draw for each, shape (n,), from a stream of the purpose and the step.

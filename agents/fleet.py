@@ -22,7 +22,7 @@ from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 from hmesh.markets.answer_kernels import exchange_energy
-from hmesh.markets.answers import Answers, sum_of_answers
+from hmesh.markets.answers import Answers, inelastic_answer, sum_of_answers
 from hmesh.markets.departure_value import (
     StoreColumns,
     answers_before_departure,
@@ -30,7 +30,6 @@ from hmesh.markets.departure_value import (
     curves_before_departure,
     worth_before_departure,
 )
-from hmesh.markets.told_curves import sum_of_curves
 
 VEHICLES = "vehicles"
 
@@ -114,6 +113,10 @@ class Fleet(AgentGroup[ElectricVehicle]):
     def rows_at(self, kind: type[ElectricVehicle]) -> VehicleRows:
         """Return all vehicles of a class, wherever they are."""
         return VehicleRows(self.model, self.population, self.rows_of(kind))
+
+    def rows_here(self, rows: NDArray[np.intp]) -> VehicleRows:
+        """Return some vehicles at once."""
+        return VehicleRows(self.model, self.population, rows)
 
     def begin_step(self) -> None:
         """Forget the prices of the step before."""
@@ -328,23 +331,24 @@ class ParkedVehicles(AnsweringStores):
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""
-        told = [
-            (places, vehicles.curves(kind))
-            for kind, places, vehicles in self.behaving
-            if kind.by_rows("curve")
-        ]
+        told = [each for each in self.behaving if each[0].by_rows("curve")]
         if told:
-            places = np.concatenate([each for each, _ in told])
-            others = np.setdiff1d(np.arange(len(self)), places, assume_unique=True)
-            curves = np.concatenate([each for _, each in told])
-            if not len(others):
-                return sum_of_curves(fixed_kwh, curves)
-            plain = self._some(others).answers(fixed_kwh)
-            return sum_of_answers((plain, sum_of_curves(0.0, curves)))
+            others = np.ones(len(self), dtype=np.bool_)
+            parts = [inelastic_answer(fixed_kwh)]
+            for kind, places, vehicles in told:
+                others[places] = False
+                parts.append(kind.answers_rows(vehicles))
+            if others.any():
+                parts[0] = self._some(np.flatnonzero(others)).answers(fixed_kwh)
+            return sum_of_answers(parts)
         stores = self._stores
         if stores is None:
             return AnsweringStores.answers(self, fixed_kwh)
         return answers_before_departure(fixed_kwh, stores)
+
+    def plain(self) -> "ParkedVehicles":
+        """Return the same vehicles as if all best-responded."""
+        return replace(self, behaving=()) if self.behaving else self
 
     def _some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
         """Return some of them as vehicles that best-respond."""

@@ -9,8 +9,10 @@ from hmesh.agents.curve_vehicle import CurveVehicle
 from hmesh.agents.electric_vehicle import VehicleRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
+from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import (
     StoreColumns,
+    answers_before_departure,
     best_response_before_departure,
     curves_before_departure,
 )
@@ -44,14 +46,42 @@ class HabitVehicle(CurveVehicle):
     @classmethod
     def curve_rows(cls, vehicles: VehicleRows) -> Array:
         """Return a constant within its bounds where it follows its habit."""
-        lower, upper = vehicles.exchange_bounds()
-        did = vehicles.population["did_kwh"][vehicles.rows, cls._slot(vehicles)]
-        follows = ~np.isnan(did) & (vehicles.draw("habit") >= vehicles.attention)
-        curves = constant_curves(np.clip(np.nan_to_num(did), lower, upper))
-        looks = np.flatnonzero(~follows)
+        energy, looks, stores = cls._terms(vehicles)
+        curves = constant_curves(energy)
         if len(looks):
-            curves[looks] = curves_before_departure(vehicles.stores().rows(looks))
+            curves[looks] = curves_before_departure(stores)
         return curves
+
+    @classmethod
+    def respond_rows(cls, vehicles: VehicleRows, price: float) -> Array:
+        """Return the energies at a price [kWh]."""
+        energy, looks, stores = cls._terms(vehicles)
+        energy = energy.copy()
+        if len(looks):
+            energy[looks] = best_response_before_departure(price, stores)
+        return energy
+
+    @classmethod
+    def answers_rows(cls, vehicles: VehicleRows) -> Answers:
+        """Return what they would exchange together at every price."""
+        energy, looks, stores = cls._terms(vehicles)
+        follow = float(energy.sum()) - float(energy[looks].sum())
+        return answers_before_departure(follow, stores)
+
+    @classmethod
+    def _terms(cls, vehicles: VehicleRows) -> tuple[Array, NDArray[np.intp], StoreColumns]:
+        """Return what each does by habit, and who looks at the price instead."""
+
+        def terms() -> tuple[Array, NDArray[np.intp], StoreColumns]:
+            lower, upper = vehicles.exchange_bounds()
+            did = vehicles.population["did_kwh"][vehicles.rows, cls._slot(vehicles)]
+            follows = ~np.isnan(did) & (vehicles.draw("habit") >= vehicles.attention)
+            looks = np.flatnonzero(~follows)
+            energy = np.clip(np.nan_to_num(did), lower, upper)
+            return energy, looks, vehicles.stores().rows(looks)
+
+        found: tuple[Array, NDArray[np.intp], StoreColumns] = vehicles.once("terms", terms)
+        return found
 
     @classmethod
     def learn_rows(cls, vehicles: VehicleRows, settlement: Paid) -> None:
@@ -96,6 +126,11 @@ class MisreportingVehicle(CurveVehicle):
     def curve_rows(cls, vehicles: VehicleRows) -> Array:
         """Return the lines of what it claims."""
         return curves_before_departure(cls.claimed(vehicles))
+
+    @classmethod
+    def answers_rows(cls, vehicles: VehicleRows) -> Answers:
+        """Return what they would exchange together by what they claim."""
+        return answers_before_departure(0.0, cls.claimed(vehicles))
 
     @classmethod
     def respond_rows(cls, vehicles: VehicleRows, price: float) -> Array:

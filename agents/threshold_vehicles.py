@@ -11,11 +11,12 @@ from hmesh.agents.electric_vehicle import VehicleRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
+from hmesh.markets.answers import Answers, two_threshold_answers
 from hmesh.markets.departure_value import gain_of_exchange
 from hmesh.markets.imitation import best_of, fermi
 from hmesh.markets.q_learning import choose, exploration_after, value_learned
 from hmesh.markets.regret_matching import play_conditional, play_unconditional, regret_gained
-from hmesh.markets.told_curves import constant_curves, energy_of_curves, threshold_curves
+from hmesh.markets.told_curves import threshold_curves
 
 type Array = NDArray[np.float64]
 type Paid = StepPayment[Array]
@@ -23,38 +24,84 @@ type Paid = StepPayment[Array]
 type Peers = Callable[[NDArray[np.intp], Array], NDArray[np.intp]]
 
 
-class TypicalVehicle(CurveVehicle):
-    """Charges until full once its night at home has begun, whatever the price."""
+class _Plain(CurveVehicle):
+    """Exchanges one of three energies by two prices: a curve of two jumps and nothing else."""
+
+    @classmethod
+    def prices(cls, vehicles: VehicleRows) -> tuple[Any, Any]:
+        """Return the price up to which each charges, and that above which it sells."""
+        raise NotImplementedError
+
+    @classmethod
+    def energies(cls, vehicles: VehicleRows) -> tuple[Array, Array]:
+        """Return what each exchanges where it sells, and where it charges [kWh].
+
+        Of vehicles that go by their thresholds at home alone, nothing elsewhere.
+        """
+        lower, upper = vehicles.exchange_bounds()
+        if not cls.at_home():
+            return lower, upper
+        home = vehicles.day_finished
+        return np.where(home, lower, 0.0), np.where(home, upper, 0.0)
+
+    @classmethod
+    def at_home(cls) -> bool:
+        """Return whether they exchange energy in their night at home alone."""
+        return bool(cls.given.at_home)
+
+    @classmethod
+    def terms(cls, vehicles: VehicleRows) -> tuple[Any, Any, Array, Array]:
+        """Return both prices and both energies, worked out once a step."""
+        make = lambda: (*cls.prices(vehicles), *cls.energies(vehicles))  # noqa: E731
+        terms: tuple[Any, Any, Array, Array] = vehicles.once("terms", make)
+        return terms
 
     @classmethod
     def curve_rows(cls, vehicles: VehicleRows) -> Array:
-        """Return constants: all it can charge in its night at home, else nothing."""
-        lower, upper = vehicles.exchange_bounds()
-        return constant_curves(np.where(vehicles.day_finished, upper, np.clip(0.0, lower, upper)))
+        """Return two jumps."""
+        return threshold_curves(*cls.terms(vehicles))
+
+    @classmethod
+    def respond_rows(cls, vehicles: VehicleRows, price: float) -> Array:
+        """Return the energies at a price [kWh]."""
+        below, above, lower, upper = cls.terms(vehicles)
+        sells = np.where(np.less(above, price), lower, 0.0)
+        return np.asarray(np.where(np.less_equal(price, below), upper, sells))
+
+    @classmethod
+    def answers_rows(cls, vehicles: VehicleRows) -> Answers:
+        """Return all jumps together."""
+        below, above, lower, upper = cls.terms(vehicles)
+        return two_threshold_answers(below, above, lower, upper)
 
 
-class ThresholdVehicle(CurveVehicle):
+class TypicalVehicle(_Plain):
+    """Charges until full once its night at home has begun, whatever the price."""
+
+    @classmethod
+    def at_home(cls) -> bool:
+        """Return True."""
+        return True
+
+    @classmethod
+    def prices(cls, vehicles: VehicleRows) -> tuple[Any, Any]:
+        """Return that it charges at any price and never sells."""
+        return np.inf, np.inf
+
+
+class ThresholdVehicle(_Plain):
     """Charges at full power up to a price, and sells at full power above another."""
 
     charge_below = Column(np.float64, "money/kWh", 0.0, "price up to which it charges")
     sell_above = Column(np.float64, "money/kWh", np.inf, "price above which it sells")
 
     @classmethod
-    def curve_rows(cls, vehicles: VehicleRows) -> Array:
-        """Return two jumps."""
-        return _curves(cls.given, vehicles, vehicles.charge_below, vehicles.sell_above)
+    def prices(cls, vehicles: VehicleRows) -> tuple[Any, Any]:
+        """Return its two prices."""
+        return vehicles.charge_below, vehicles.sell_above
 
 
-def _curves(given: Any, vehicles: VehicleRows, below: Any, above: Any) -> Array:
-    """Return the curves of thresholds, of which those at home alone hold in the night there."""
-    lower, upper = vehicles.exchange_bounds()
-    if given.at_home:
-        upper = np.where(vehicles.day_finished, upper, 0.0)
-        lower = np.where(vehicles.day_finished, lower, 0.0)
-    return threshold_curves(below, above, lower, upper)
-
-
-class _Chooser(CurveVehicle):
+class _Chooser(_Plain):
     """Chooses one of several thresholds in every step."""
 
     @classmethod
@@ -70,31 +117,24 @@ class _Chooser(CurveVehicle):
         raise NotImplementedError
 
     @classmethod
-    def curve_rows(cls, vehicles: VehicleRows) -> Array:
-        """Return the jumps of the strategy that each has chosen."""
+    def prices(cls, vehicles: VehicleRows) -> tuple[Any, Any]:
+        """Return the prices of the strategy that each has chosen."""
         below, above = cls.thresholds()
         chosen = cls.chosen(vehicles)
-        return _curves(cls.given, vehicles, below[chosen], above[chosen])
+        return below[chosen], above[chosen]
 
     @classmethod
     def gains(cls, vehicles: VehicleRows, price: Array) -> Array:
         """Return what each would gain by every strategy at the price it pays, shape (n, k)."""
         stores = vehicles.stores()
         below, above = cls.thresholds()
-        charging, selling = (
-            gain_of_exchange(stores, energy, price) for energy in cls.energies(vehicles)
-        )
+        lower, upper = cls.energies(vehicles)
         asked = price[:, None]
-        sells = np.where(asked > above, selling[:, None], 0.0)
-        return np.where(asked <= below, charging[:, None], sells)
-
-    @classmethod
-    def energies(cls, vehicles: VehicleRows) -> tuple[Array, Array]:
-        """Return what each exchanges where it charges, and where it sells [kWh]."""
-        always, never = np.inf, np.inf
-        charging = _curves(cls.given, vehicles, always, never)
-        selling = _curves(cls.given, vehicles, -np.inf, -np.inf)
-        return energy_of_curves(charging, 0.0), energy_of_curves(selling, 0.0)
+        gains = np.where(asked <= below, gain_of_exchange(stores, upper, price)[:, None], 0.0)
+        if np.isfinite(above).any():
+            selling = gain_of_exchange(stores, lower, price)[:, None]
+            gains = np.where(asked > above, selling, gains)
+        return gains
 
 
 def as_price(price: float | None) -> float:

@@ -276,6 +276,32 @@ def threshold_answers(
     return Answers(saturated_kwh, _none(), _none(), _none(), 0, jumps, below - above)
 
 
+def two_threshold_answers(
+    charge_below: FloatOrArray,
+    sell_above: FloatOrArray,
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+) -> Answers:
+    """Return the answers of those that charge up to a price and discharge above another.
+
+    Parameters
+    ----------
+    charge_below, sell_above : float or array, shape (n,)
+        The prices [money/kWh]; infinite: charges at any price, discharges at none.
+    lower_kwh, upper_kwh : array, shape (n,)
+        What each can exchange at least and at most [kWh], ``lower_kwh <= 0 <= upper_kwh``.
+    """
+    jumps, falls = [], []
+    for price, fall in ((charge_below, upper_kwh), (sell_above, np.negative(lower_kwh))):
+        at = np.broadcast_to(price, fall.shape)
+        there = (fall > 0.0) & (at < np.inf)
+        jumps.append(at[there])
+        falls.append(fall[there])
+    saturated_kwh = float(upper_kwh.sum())
+    lines = _none(), _none(), _none()
+    return Answers(saturated_kwh, *lines, 0, np.concatenate(jumps), np.concatenate(falls))
+
+
 def sum_of_answers(parts: Sequence[Answers]) -> Answers:
     """Return what all of several answers come to together."""
 

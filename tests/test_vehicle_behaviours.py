@@ -187,7 +187,7 @@ def test_learners_with_one_strategy_are_typical() -> None:
 
 
 def test_a_mixed_run_is_resumed_bit_for_bit_and_audited(tmp_path: Path) -> None:
-    scenario = load_scenario("three-communities", mixed(2, **{"hours": 8}))
+    scenario = load_scenario("three-communities", mixed(2, **{"hours": 8, "record.welfare": True}))
     start_run(scenario, tmp_path / "whole")
 
     def stop(done: int, total: int) -> None:

@@ -205,8 +205,10 @@ class Scenario(Section):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics of its plugins, by name."""
-        return metrics_of(self.plugins)
+        """The measures that it records, and the metrics of its plugins, by name."""
+        from hmesh.runs.world.measures import measures_named
+
+        return (*measures_named(self.record.measures), *metrics_of(self.plugins))
 
     def path_of(self, file: str) -> Path:
         """Return where a file that the scenario names lies."""
@@ -421,6 +423,19 @@ class Scenario(Section):
 
     _rest_after_burn_in = model_validator(mode="after")(refuse_all_burn_in)
     _events_fit = model_validator(mode="after")(refuse_wrong_events)
+
+    @model_validator(mode="after")
+    def _measures_of_vehicles(self) -> Self:
+        given = self.record.measures
+        if given and "vehicles" not in self.schemes:
+            allowed = "a section vehicles"
+            raise InputError([Problem("record.measures", "there are no vehicles", allowed)])
+        named = sorted({each.name for each in metrics_of(self.plugins)}.intersection(given))
+        if named:
+            message = f"a metric of a plugin is called {named[0]!r} too"
+            raise InputError([Problem("record.measures", message, "another name there")])
+        return self
+
     _of_plugins_named = model_validator(mode="after")(of_plugins_named)
     _of_schemes_there = model_validator(mode="after")(of_schemes_there)
     _known_zone = check("time_zone")(known_zone)

@@ -27,6 +27,7 @@ from hmesh.runs.scenarios.base import refuse as refuse
 from hmesh.runs.scenarios.chargers_section import ChargerKinds, Chargers, different_kinds
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange as LocalExchange
 from hmesh.runs.scenarios.local_exchange_section import kinds_that_share
+from hmesh.runs.scenarios.measure_names import MEASURES, OF_ACCOUNTS
 from hmesh.runs.scenarios.member_groups import BusinessMembers as BusinessMembers
 from hmesh.runs.scenarios.member_groups import DatasetMembers as DatasetMembers
 from hmesh.runs.scenarios.member_groups import FileMembers as FileMembers
@@ -419,3 +420,19 @@ class Record(Section):
         description="who has accounts: none; kinds, all parties of the ledger and households and "
         "buildings of each community; all, every member too",
     )
+    measures: Annotated[tuple[str, ...], AS_TUPLE] = Field(
+        default=(), description="measures of what emerges among vehicles that are recorded, by name"
+    )
+
+    @check("measures")
+    @classmethod
+    def _known_measures(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for name in names:
+            if name not in MEASURES:
+                raise refuse(
+                    f"there is no measure {name!r}", allowed=", ".join(MEASURES),
+                    suggestion=nearest(name, MEASURES),
+                )  # fmt: skip
+            if name in OF_ACCOUNTS and info.data.get("accounts") != "all":
+                raise refuse(f"{name} needs every account", allowed="record.accounts: all")
+        return names

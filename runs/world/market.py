@@ -1,5 +1,6 @@
 """Who sets the prices of a step: one class for each rule, and what was decided."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import TYPE_CHECKING, Protocol
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering, answers_of
-from hmesh.agents.fleet import VEHICLES
+from hmesh.agents.fleet import VEHICLES, ParkedVehicles
 from hmesh.agents.utility_company import KnownLines
 from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import (
@@ -278,15 +279,14 @@ def game_of(simulation: "Simulation") -> Game:
     """Return the game of the step as somebody would see it who knows everything."""
     market = simulation.market
     if market.game is None:
-        market.game = _game_of(simulation)
+        market.game = _game_of(simulation, market.groups_in)
     return market.game
 
 
-def _game_of(simulation: "Simulation") -> Game:
+def _game_of(simulation: "Simulation", groups_in: Callable[[int], Sequence[Answering]]) -> Game:
     setting, market = simulation.setting, simulation.market
     kinks = tuple(
-        answers_of(market.groups_in(m), fixed)
-        for m, fixed in enumerate(market.passive_kwh.tolist())
+        answers_of(groups_in(m), fixed) for m, fixed in enumerate(market.passive_kwh.tolist())
     )
     rule = setting.scenario.prices.without_vehicles
     drawn = market.node_kwh, market.passive_kwh
@@ -295,10 +295,23 @@ def _game_of(simulation: "Simulation") -> Game:
 
 
 def planned_game_of(simulation: "Simulation") -> Game:
-    """Return the game of the step as a planner sees it, who knows all losses."""
+    """Return the game of the step as a planner sees it, who knows all losses and preferences."""
     market = simulation.market
     feed = market.grid.planned_feed(market.node_kwh, market.passive_kwh)
-    return replace(game_of(simulation), feed=feed)
+    return replace(preferred_game_of(simulation), feed=feed)
+
+
+def preferred_game_of(simulation: "Simulation") -> Game:
+    """Return the game of the step if everybody who answers best-responded."""
+    market = simulation.market
+    if not simulation.setting.scenario.chosen_behaviours:
+        return game_of(simulation)
+
+    def by_preference(community: int) -> list[Answering]:
+        groups = market.groups_in(community)
+        return [each.plain() if isinstance(each, ParkedVehicles) else each for each in groups]
+
+    return _game_of(simulation, by_preference)
 
 
 def _unlimited(

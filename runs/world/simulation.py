@@ -28,6 +28,7 @@ from hmesh.runs.world.elastic_loads import ElasticLoads
 from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.local_settlement import LocalSettlement
 from hmesh.runs.world.market import Market
+from hmesh.runs.world.measures import RecentSteps
 from hmesh.runs.world.member_payments import EVERY, MemberPayments, Rows, at_price
 from hmesh.runs.world.member_tariffs import MemberTariffs
 from hmesh.runs.world.meters import read_meters
@@ -96,7 +97,9 @@ class Simulation(World):
     expected_price : ExpectedPrice or None
         What members expect communities to ask; None where nobody plans on it.
     metrics : MetricTotals
-        The metrics of plugins.
+        The metrics of plugins, and the measures that are recorded.
+    recent : RecentSteps or None
+        The last days, which measures look back on; None where none is recorded.
     local_exchange : LocalSettlement or None
         What members of communities share among each other, None where no community does.
     prosumers : Prosumers or None
@@ -132,6 +135,7 @@ class Simulation(World):
         self.burn_in_steps = setting.scenario.burn_in_steps
         self.later_totals = Totals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
+        self.recent = RecentSteps(self) if setting.scenario.record.measures else None
         game = setting.scenario.game
         self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
         self.consumers: dict[type[Consumer], AgentGroup[Consumer]] = {
@@ -333,6 +337,8 @@ class Simulation(World):
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
         if self.burn_in_steps and self.step_index >= self.burn_in_steps:
             self.later_totals.add(*step)
+        if self.recent is not None:
+            self.recent.observe(self)
         self.metrics.observe(self)
         if self.expected_price is not None:
             self.expected_price.observe(self.market.decision.community_price)
@@ -496,6 +502,7 @@ class Simulation(World):
             "calendar_totals": self.calendar_totals.state(),
             **({"later_totals": self.later_totals.state()} if self.burn_in_steps else {}),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
+            **({} if self.recent is None else {"recent": self.recent.state()}),
             **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             **({} if self.local_exchange is None else {"local": self.local_exchange.state()}),
             **({} if self.accounts is None else {"accounts": self.accounts.state()}),
@@ -519,6 +526,8 @@ class Simulation(World):
             self.later_totals = Totals.restored(state["later_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
+        if self.recent is not None:
+            self.recent.restore(state["recent"])
         if self.expected_price is not None:
             self.expected_price.restore(state["expected"])
         if self.local_exchange is not None:
