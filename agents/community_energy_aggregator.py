@@ -21,7 +21,8 @@ from hmesh.markets.aggregator_response import (
 )
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
-from hmesh.markets.price_limits import price_limits
+from hmesh.markets.price_limits import price_limits, prices_within
+from hmesh.markets.response_on_bins import ResponseOnBins, many
 from hmesh.markets.three_level_game import PriceBounds
 from hmesh.markets.told_curves import COLUMNS, SATURATED, sum_of_curves
 
@@ -73,7 +74,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._parts: dict[str, slice]
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
-        self._answers: ResponseMap | ResponseOnDemand | None = None
+        self._answers: ResponseMap | ResponseOnBins | ResponseOnDemand | None = None
         self._limits_kwh: tuple[float, float] | None = None
         self._held = False
 
@@ -152,9 +153,17 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
 
     def _understand(self, learned: LearnedDemand) -> None:
         bounds = self.bounds
-        curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         self._learned = learned
         self._held = False
+        if self.bids == "prices" and many(learned.kinks):
+            lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
+            asked = lowest, highest
+            if self._limits_kwh is not None:
+                asked = prices_within(learned.kinks, lowest, highest, *self._limits_kwh)
+            self._held = asked != (lowest, highest)
+            self._answers = ResponseOnBins(learned.kinks, *asked)
+            return
+        curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         if self._limits_kwh is not None:
             floor, ceiling = price_limits(curve, *self._limits_kwh)
             self._held = (floor, ceiling) != (bounds.aggregator_lower, bounds.aggregator_upper)

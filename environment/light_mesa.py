@@ -10,6 +10,8 @@ import importlib
 import importlib.util
 import logging
 import sys
+from collections.abc import Callable
+from functools import wraps
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import mesa as mesa
 
 # What of Mesa's imports waits until it is used.
-LATER = ("pandas", "scipy.spatial", "scipy.spatial.distance", "tqdm.auto")
+LATER = ("pandas", "networkx", "scipy.spatial", "scipy.spatial.distance", "tqdm.auto")
 _LOGGING = "mesa.mesa_logging"
 
 
@@ -65,7 +67,23 @@ def _logging() -> ModuleType | None:
         loggers[name] = logging.getLogger(f"{module.LOGGER_NAME}.{name}")
         return loggers[name]
 
+    def method_logger(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        # The class whose body calls it.
+        class_name = sys._getframe(1).f_code.co_name
+        logger = module.get_module_logger(name)
+
+        def decorated(method: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(method)
+            def logged(*given: Any, **named: Any) -> Any:
+                logger.debug(f"calling {class_name}.{method.__name__} with {given[1:]} and {named}")
+                return method(*given, **named)
+
+            return logged
+
+        return decorated
+
     module.create_module_logger = create_module_logger  # type: ignore[attr-defined]
+    module.method_logger = method_logger  # type: ignore[attr-defined]
     return module
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MILLISECONDS_PER_HOUR = 3_600_000
+# Stands for an empty place in a column of times.
+_NO_TIME = np.iinfo(np.int64).min
 _DTYPES = {"number": np.float64, "whole": np.int64, "time": np.int64, "name": np.int32}
 # Of columns whose arrays are taken as they are.
 _DTYPES_OF = {kind: np.dtype(_DTYPES[kind]) for kind in ("number", "whole")}
@@ -149,12 +151,19 @@ class TableBuffer:
         for column, field in zip(self.columns, schema, strict=True):
             values = self._arrays[column.name][: self.rows]
             if column.kind == "name":
-                codes = pa.array(values, mask=values < 0 if column.optional else None)
-                names = pa.array(list(self._names[column.name]), pa.string())
+                there = values >= 0 if column.optional else None
+                codes = _arrow_array(values, pa.int32(), there)
+                names = _arrow_texts(list(self._names[column.name]))
                 arrays.append(pa.DictionaryArray.from_arrays(codes, names))
+            elif column.kind == "time" and column.optional:
+                arrays.append(
+                    pa.array(values, pa.int64(), mask=values == _NO_TIME).cast(field.type)
+                )
             else:
-                # from_pandas: NaN becomes an empty place.
-                arrays.append(pa.array(values, field.type, from_pandas=column.optional))
+                # NaN becomes an empty place.
+                may_lack = column.optional and column.kind == "number"
+                there = ~np.isnan(values) if may_lack else None
+                arrays.append(_arrow_array(values, field.type, there))
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def _make_room(self, rows: int) -> None:
@@ -201,8 +210,10 @@ class TableBuffer:
         if not optional and numbers.dtype.kind == "f" and np.isnan(numbers).any():
             raise ValueError(f"{self.table}.{column.name} has rows that are NaN")
         if kind == "time":
-            since_start = np.rint(numbers * _MILLISECONDS_PER_HOUR)
-            return np.asarray(since_start.astype(np.int64) + self._start_ms)
+            unknown = np.isnan(numbers)
+            since_start = np.rint(np.where(unknown, 0.0, numbers) * _MILLISECONDS_PER_HOUR)
+            moments = since_start.astype(np.int64) + self._start_ms
+            return np.where(unknown, _NO_TIME, moments)
         return numbers
 
     def _codes(self, column: str, value: Any) -> NDArray[np.int32]:
@@ -224,6 +235,30 @@ class TableBuffer:
             [-1 if name is None else known.setdefault(name, len(known)) for name in value],
             dtype=np.int32,
         )
+
+
+# Made of buffers, since `pyarrow.array` imports pandas to see whether it is given any.
+def _arrow_array(
+    values: NDArray[Any], kind: "pa.DataType", there: NDArray[np.bool_] | None
+) -> "pa.Array":
+    """Return values as an Arrow array of their own width, empty where they are not there."""
+    import pyarrow as pa
+
+    valid, lacking = None, 0
+    if there is not None and not there.all():
+        valid = pa.py_buffer(np.packbits(there, bitorder="little"))
+        lacking = len(there) - int(np.count_nonzero(there))
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(values)], lacking)
+
+
+def _arrow_texts(texts: Sequence[str]) -> "pa.Array":
+    """Return texts as an Arrow array."""
+    import pyarrow as pa
+
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *(len(text) for text in encoded)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers, 0)
 
 
 def _is_plain(kind: str, value: Any) -> bool:

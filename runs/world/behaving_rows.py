@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from hmesh.runs.plugins.registered import BEHAVIOURS
 from hmesh.runs.world.behaviours import name_of
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.simulation import Simulation
+
+# The world of a strategy is imported where one is made: most checks make none.
 
 
 def behaving_rows(setting: Setting, scheme: str) -> dict[str, NDArray[np.intp]]:
@@ -20,6 +21,8 @@ def behaving_rows(setting: Setting, scheme: str) -> dict[str, NDArray[np.intp]]:
     choices = setting.scenario.chosen_behaviours
     if all(BEHAVIOURS[choice.behaviour].scheme != scheme for choice in choices):
         return {}
+    from hmesh.runs.world.simulation import Simulation
+
     simulation = Simulation(setting, setting.scenario.strategies[0])
     group = simulation.schemes[scheme].deciding
     assert group is not None
@@ -41,4 +44,6 @@ def check_behaviours(setting: Setting) -> None:
         When there are.
     """
     if setting.scenario.chosen_behaviours:
+        from hmesh.runs.world.simulation import Simulation
+
         Simulation(setting, setting.scenario.strategies[0])
