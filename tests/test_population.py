@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.environment.errors import InputError
 from hmesh.environment.population import AgentAttribute, Population
 
