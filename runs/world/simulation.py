@@ -168,6 +168,11 @@ class Simulation(World):
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
 
     @property
+    def last_step(self) -> bool:
+        """Whether the run ends with this step."""
+        return self.step_index == self.setting.scenario.steps - 1
+
+    @property
     def agents_by_type(self) -> dict[type[Any], Any]:
         """The agents of each type: an `AgentSet`, or an `AgentSelection` of very many.
 
