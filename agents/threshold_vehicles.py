@@ -12,7 +12,7 @@ from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
 from hmesh.markets.answers import Answers, two_threshold_answers
-from hmesh.markets.departure_value import gain_of_exchange
+from hmesh.markets.departure_value import gain_of_exchange, worth_before_departure
 from hmesh.markets.imitation import best_of, fermi
 from hmesh.markets.q_learning import choose, exploration_after, value_learned
 from hmesh.markets.regret_matching import play_conditional, play_unconditional, regret_gained
@@ -195,7 +195,9 @@ class QLearningVehicle(_Chooser):
         np.float64, "money", 0.0, "worth of each threshold in each state", state=True, width=1
     )
     last_cell = Column(np.int32, "-", -1, "state and threshold of its last play", state=True)
-    last_reward = Column(np.float64, "money", 0.0, "what that brought", state=True)
+    last_cost = Column(
+        np.float64, "money", 0.0, "worth of what it held then, and what it paid", state=True
+    )
     plays = Column(np.int64, "-", 0, "how often it has played", state=True)
 
     @classmethod
@@ -239,11 +241,13 @@ class QLearningVehicle(_Chooser):
         known = last >= 0
         rows, cells = vehicles.rows[known], last[known]
         best = cls._values(vehicles, state).max(axis=1)[known]
+        # What it has now less what it had then and paid: driving in between counts too.
+        worth = worth_before_departure(vehicles.stores(), np.zeros(len(vehicles)))
+        reward = (worth - vehicles.last_cost)[known]
         table[rows, cells] = value_learned(
-            table[rows, cells], vehicles.last_reward[known], best, given.rate, given.discount
+            table[rows, cells], reward, best, given.rate, given.discount
         )
-        stores = vehicles.stores()
-        vehicles.last_reward = gain_of_exchange(stores, settlement.energy_kwh, settlement.price)
+        vehicles.last_cost = worth + settlement.paid
         vehicles.last_cell = state * count + chosen
         vehicles.plays = vehicles.plays + 1
 
@@ -253,6 +257,9 @@ class ImitatingVehicle(_Chooser):
 
     choice = Column(np.int16, "-", -1, "threshold that it follows; -1: its first draw", state=True)
     earned = Column(np.float64, "money", 0.0, "what it has gained since it compared", state=True)
+    last_worth = Column(
+        np.float64, "money", np.nan, "worth of what it held after its last exchange", state=True
+    )
     asked = Column(np.int64, "-", 0, "how often it was asked since then", state=True)
 
     peers_of: ClassVar[Peers]
@@ -284,8 +291,13 @@ class ImitatingVehicle(_Chooser):
     @classmethod
     def learn_rows(cls, vehicles: VehicleRows, settlement: Paid) -> None:
         """Add what the step has brought."""
-        gain = gain_of_exchange(vehicles.stores(), settlement.energy_kwh, settlement.price)
+        stores, last = vehicles.stores(), vehicles.last_worth
+        now = worth_before_departure(stores, np.zeros(len(vehicles)))
+        after = worth_before_departure(stores, settlement.energy_kwh)
+        # What driving has taken since the last exchange counts too.
+        gain = after - np.where(np.isnan(last), now, last) - settlement.paid
         vehicles.earned = vehicles.earned + gain
+        vehicles.last_worth = after
         vehicles.asked = vehicles.asked + 1
 
     @classmethod
