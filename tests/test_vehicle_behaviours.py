@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hmesh.agents import ElectricVehicle
@@ -163,6 +165,7 @@ def test_prices_are_those_of_curves_however_they_are_found(efficiency: float) ->
         assert told.market.decision.counts["unexplained_vehicles"] == 0
 
 
+@pytest.mark.slow
 def test_learners_with_one_strategy_are_typical() -> None:
     given = {"hours": 24, "vehicles.count": 40, "strategies": ["three_level"]}
     given["game.solver"] = "exact"
@@ -204,6 +207,19 @@ def test_a_mixed_run_is_resumed_bit_for_bit_and_audited(tmp_path: Path) -> None:
     designed = [check.name for check in report.checks if check.by_design]
     assert "behaviour: 4 vehicles follow regret_matching" in designed
     assert len(designed) == 8
+    own = [check.name for check in report.checks if check.name.endswith("by its own rule")]
+    assert len(own) == 6
+    # An exchange that no threshold asks for is found.
+    path = tmp_path / "whole" / "vehicles.parquet"
+    table = pq.read_table(path)
+    here, most = table["vehicle"].to_numpy() == 8, table["max_kwh"].to_numpy() > 1.0
+    energy = table["energy_kwh"].to_numpy().copy()
+    energy[np.flatnonzero(here & most)[0]] = 0.6
+    place = table.column_names.index("energy_kwh")
+    field = table.schema.field(place)
+    pq.write_table(table.set_column(place, field, pa.array(energy, field.type)), path)
+    found = [check.name for check in audit_run(tmp_path / "whole").checks if check.passed is False]
+    assert "behaviour: regret_matching by its own rule" in found
 
 
 WRONG: dict[str, dict[str, Any]] = {

@@ -1,5 +1,8 @@
 """The agents that have behaviours in a scenario, known before it is run and after."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +35,51 @@ def behaving_rows(setting: Setting, scheme: str) -> dict[str, NDArray[np.intp]]:
         # Several choices may name one behaviour, with keys of their own.
         name = name_of(kind)
         found[name] = np.union1d(found.get(name, rows), rows)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class BehavingRows:
+    """Agents with one behaviour that comes with hMESH.
+
+    Attributes
+    ----------
+    name
+        Name of the behaviour.
+    given
+        Its keys.
+    rows
+        Which agents, ascending.
+    columns
+        What was drawn for each of them, by key, shape (agents,).
+    """
+
+    name: str
+    given: Any
+    rows: NDArray[np.intp]
+    columns: dict[str, NDArray[np.float64]]
+
+
+def choices_of(setting: Setting, scheme: str) -> list[BehavingRows]:
+    """Return the agents of a scheme by each choice of a behaviour that comes with hMESH."""
+    choices = setting.scenario.chosen_behaviours
+    if all(BEHAVIOURS[choice.behaviour].scheme != scheme for choice in choices):
+        return []
+    from hmesh.runs.world.simulation import Simulation
+
+    simulation = Simulation(setting, setting.scenario.strategies[0])
+    group = simulation.schemes[scheme].deciding
+    assert group is not None
+    found = []
+    for kind, rows in group.replaced(np.arange(len(group))):
+        given = getattr(kind, "given", None)
+        if given is not None:
+            drawn = {
+                key: group.population[key][rows].copy()
+                for key in given.drawn
+                if getattr(given, key) is not None
+            }
+            found.append(BehavingRows(name_of(kind), given, rows, drawn))
     return found
 
 

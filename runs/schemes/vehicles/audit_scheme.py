@@ -21,6 +21,7 @@ from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sal
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
+from hmesh.runs.schemes.vehicles.audit_behaviours import BehaviourAudit
 from hmesh.runs.schemes.vehicles.audit_departures import DepartureAudit
 from hmesh.runs.schemes.vehicles.audit_fleet import (
     check_fleet,
@@ -86,6 +87,7 @@ class VehicleSchemeAudit(SchemeAudit):
         follows, unknown = inputs.vehicle_strategies, self.unknown_answers
         self.equilibrium = EquilibriumAudit(inputs, follows, slopes, unknown)
         self.congestion = CongestionAudit(inputs, follows, unknown)
+        self.own_ways = BehaviourAudit(inputs, fleet)
         self.departures = None
         if inputs.scenario.vehicles.departures:
             by = {"strategy": inputs.strategies}
@@ -105,6 +107,7 @@ class VehicleSchemeAudit(SchemeAudit):
         travel = None if self._given is None else self._given.block(first, last)
         where = self.traffic.block(first, last, rows, travel)
         self.vehicles.add(first, rows, where, travel)
+        self.own_ways.add(first, rows, travel)
         if self.departures is not None:
             self.departures.block(first, last, rows, where, travel)
         self._rows, self._first, self._where = rows, first, where
@@ -185,6 +188,7 @@ class VehicleSchemeAudit(SchemeAudit):
         """Return what was found."""
         yield from self.traffic.checks()
         yield from self.vehicles.checks()
+        yield from self.own_ways.checks()
         yield from () if self.departures is None else self.departures.checks()
         yield from () if self.plugs is None else self.plugs.checks()
         yield from () if self.journeys is None else self.journeys.checks()
