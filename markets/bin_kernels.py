@@ -64,14 +64,14 @@ def count_kinks(
             else:
                 held_slope[held] += slopes[k]
                 held_moment[held] += slopes[k] * price
-        for held in range(bins + 2):
-            count[held] += held_count[held]
+        for each in range(bins + 2):
+            count[each] += held_count[each]
             if alike:
-                slope[held] += held_count[held] * slopes[0]
-                moment[held] += held_moment[held] * slopes[0]
+                slope[each] += held_count[each] * slopes[0]
+                moment[each] += held_moment[each] * slopes[0]
             else:
-                slope[held] += held_slope[held]
-                moment[held] += held_moment[held]
+                slope[each] += held_slope[each]
+                moment[each] += held_moment[each]
 
 
 @kernel("i2[] i8 i8 f8[] f8[] f8[]! f8[]!")
@@ -83,10 +83,71 @@ def take_kinks(
     slopes: Each,
     taken: Each,
     taken_slopes: Each,
-) -> None:
-    """Write the kinks of the bins above an edge up to another."""
+) -> int:
+    """Write the kinks of the bins above an edge up to another; return how many they are."""
     at = 0
     for k in range(len(places)):
         if places[k] > first and places[k] <= last:
             taken[at], taken_slopes[at] = prices[k], slopes[k]
             at += 1
+    return at
+
+
+@kernel("i8[] f8[] i8[]! f8[]! i8[]!")
+def merge_kinks(
+    prices: NDArray[np.int64],
+    slopes: Each,
+    merged: NDArray[np.int64],
+    merged_slope: Each,
+    merged_count: NDArray[np.int64],
+) -> int:
+    """Write every price once, with the sum of the slopes there and the number of kinks.
+
+    Parameters
+    ----------
+    prices : array of int, shape (n,)
+        The bits of the prices.
+    slopes : array, shape (n,)
+        Slope of each kink, added in their order.
+    merged, merged_slope, merged_count : array, shape (n,)
+        Room for the prices, in the order in which they come first, sums and numbers.
+
+    Returns
+    -------
+    int
+        How many prices there are; -1 where hardly any comes twice.
+    """
+    size = 16
+    while size < 2 * len(prices):
+        size *= 2
+    table = np.full(size, -1, np.int32)
+    mask = size - 1
+    # A sample first: where nearly all differ, there is nothing to merge.
+    stride = max(len(prices) // 4096, 1)
+    for sample in range(2):
+        found = looked = 0
+        last, at = np.int64(0), -1
+        for k in range(0, len(prices), stride if sample == 0 else 1):
+            price = prices[k]
+            looked += 1
+            if at < 0 or price != last:
+                # Both halves, each times a number so small that nothing overflows.
+                mixed = ((price >> 32) & 0x7FFFFFFF) * 0x45D9F3B ^ (price & 0xFFFFFFFF) * 0x2C1B3C6D
+                slot = (mixed ^ (mixed >> 27)) & mask
+                at = table[slot]
+                while at >= 0 and merged[at] != price:
+                    slot = (slot + 1) & mask
+                    at = table[slot]
+                if at < 0:
+                    at = found
+                    found += 1
+                    table[slot] = at
+                    merged[at], merged_slope[at], merged_count[at] = price, 0.0, 0
+                last = price
+            merged_slope[at] += slopes[k]
+            merged_count[at] += 1
+        if 10 * found > 9 * looked:
+            return -1
+        if sample == 0:
+            table[:] = -1
+    return found

@@ -76,6 +76,7 @@ class DemandBins:
             bends.starts, bends.starts_slope, self.starts_bin, self.starts_count, first, last
         )
         ends = _taken(bends.ends, bends.ends_slope, self.ends_bin, self.ends_count, first, last)
+        started, ended = bends.starts_count, bends.ends_count
         jumps = np.flatnonzero((self.jumps_bin > first) & (self.jumps_bin <= last))
         return Bends(
             float(self.edges[first]),
@@ -88,6 +89,8 @@ class DemandBins:
             bends.jump_price[jumps],
             bends.jump_kwh[jumps],
             bends.dead_bands,
+            None if started is None else started[_between(self.starts_bin, first, last)],
+            None if ended is None else ended[_between(self.ends_bin, first, last)],
         )
 
 
@@ -101,18 +104,25 @@ def _taken(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return prices and slopes of the kinks between two edges."""
     if not compiled_for(len(prices)):
-        chosen = np.flatnonzero((places > first) & (places <= last))
+        chosen = _between(places, first, last)
         return prices[chosen], slopes[chosen]
-    taken, taken_slopes = np.empty((2, int(count[first + 1 : last + 1].sum())))
-    take_kinks(places, first, last, prices, slopes, taken, taken_slopes)
-    return taken, taken_slopes
+    # Of merged kinks there may be fewer.
+    most = min(int(count[first + 1 : last + 1].sum()), len(prices))
+    taken, taken_slopes = np.empty((2, most))
+    found = take_kinks(places, first, last, prices, slopes, taken, taken_slopes)
+    return taken[:found], taken_slopes[:found]
+
+
+def _between(places: NDArray[np.int16], first: int, last: int) -> NDArray[np.intp]:
+    """Return the kinks of the bins above an edge up to another."""
+    return np.flatnonzero((places > first) & (places <= last))
 
 
 def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
     """Count the kinks and jumps of a community into bins of equal width."""
     edges = np.linspace(bends.low, bends.high, bins + 1)
-    started = _counted(bends, bends.starts, bends.starts_slope, bins)
-    ended = _counted(bends, bends.ends, bends.ends_slope, bins)
+    started = _counted(bends, bends.starts, bends.starts_slope, bends.starts_count, bins)
+    ended = _counted(bends, bends.ends, bends.ends_slope, bends.ends_count, bins)
     slope = bends.slope + np.cumsum(started.slope - ended.slope)
     intercept = bends.intercept + np.cumsum(started.moment - ended.moment)[:-1]
     # A kink may be counted on either side of an edge that it is next to, a jump may not.
@@ -145,7 +155,11 @@ class _Counted:
 
 
 def _counted(
-    bends: Bends, prices: NDArray[np.float64], slopes: NDArray[np.float64], bins: int
+    bends: Bends,
+    prices: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    counts: NDArray[np.int64] | None,
+    bins: int,
 ) -> _Counted:
     """Count kinks in pieces that stay in the processor's cache."""
     per_price = bins / (bends.high - bends.low)
@@ -154,7 +168,7 @@ def _counted(
     slope, moment = np.zeros((2, bins + 2))
     # All batteries alike share one slope, which need not be summed one by one.
     alike = len(slopes) > 0 and slopes.strides == (0,)
-    if compiled_for(len(prices)):
+    if counts is None and compiled_for(len(prices)):
         count_kinks(
             prices, slopes, alike, bends.low, per_price, bins, CACHED, places, count, slope, moment
         )
@@ -168,7 +182,10 @@ def _counted(
         np.minimum(place, bins + 1.0, out=place)
         held = place.astype(np.intp)
         places[piece] = held
-        held_count = np.bincount(held, minlength=bins + 2)
+        if counts is None:
+            held_count = np.bincount(held, minlength=bins + 2)
+        else:
+            held_count = np.bincount(held, counts[piece], bins + 2).astype(np.int64)
         count += held_count
         if alike:
             slope += held_count * slopes[0]
@@ -284,6 +301,12 @@ def _with_losses(
         cost, prices[:-1], prices[1:], low.sum(axis=0), high.sum(axis=0), least_lost, most_lost
     )
     return worst, reach
+
+
+def price_window(bins: DemandBins, utility_price: float) -> tuple[int, int]:
+    """Return the edges between which an aggregator's best answer to one price lies."""
+    found = _answers(bins, np.array([utility_price]))
+    return int(found.first[0]), int(found.last[0])
 
 
 def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:

@@ -140,7 +140,7 @@ def import_data(
     ] = None,
     bus: Annotated[str | None, typer.Option(help="Of a grid: bus that the utility feeds.")] = None,
     roads: Annotated[
-        Path | None, typer.Option(help="Of places: road network on which they must be.")
+        Path | None, typer.Option(help="Road network of places, or of events of MATSim.")
     ] = None,
     nodes: Annotated[
         Path | None, typer.Option(help="Of places: junctions of a CSV table of roads.")
@@ -171,8 +171,9 @@ def import_data(
         return
     load_plugins((), Path.cwd(), plugins or ())
     wishes = Wishes(
-        time_zone, start, clock, currency, licence, time_format, unit, decimal, labels, resolution
-    )
+        time_zone, start, clock, currency, licence, time_format, unit, decimal, labels, resolution,
+        roads,
+    )  # fmt: skip
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)
     typer.echo(f"dataset: {out}")
@@ -334,10 +335,11 @@ def sweep(
     changes: Changes = None,
     plugins: Plugins = None,
     sample: Annotated[
-        str, typer.Option("--sample", help="grid: all combinations; latin: a Latin hypercube.")
+        str, typer.Option("--sample", help="grid: all combinations; latin, sobol, morris: drawn.")
     ] = "grid",
     points: Annotated[
-        int | None, typer.Option("--points", help="Points of a Latin hypercube.")
+        int | None,
+        typer.Option("--points", help="Points, of morris trajectories."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes. [default: one per processor]")

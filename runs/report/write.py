@@ -27,7 +27,7 @@ MOST_RUNS = 6
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = (
     "unpack.js", "time.js", "clock.js", "colours.js", "frame.js", "hand.js", "flows.js", "map.js",
-    "charts.js", "grid.js", "tables.js", "tabs.js", "main.js",
+    "charts.js", "grid.js", "tables.js", "downloads.js", "tabs.js", "main.js",
 )  # fmt: skip
 
 

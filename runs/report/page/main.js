@@ -290,6 +290,8 @@ async function main() {
     repaint();
   });
   window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
+  takeTables();
+  takeCharts(page.charts);
   page.tabs = new Tabs(() => page.again());
   window.hmesh = page;
   document.documentElement.dataset.ready = 'yes';

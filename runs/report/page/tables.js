@@ -25,7 +25,7 @@ function table(heads, rows, className) {
   });
   made.append(thead, body);
   const scroll = element('div', undefined, 'scroll');
-  scroll.append(made);
+  scroll.append(made, takeTable(made));
   return { scroll, cells };
 }
 
@@ -100,7 +100,7 @@ class ChargingMatrix {
       const value = values[g * width + m];
       cell.textContent = Math.abs(value) < 0.005 ? '' : told(value);
       const share = Math.min(Math.abs(value) / most, 1);
-      cell.style.background = share > 0.002 ? translucent(value > 0 ? takes : gives, 0.08 + 0.5 * Math.sqrt(share)) : '';
+      cell.style.background = share > 0.002 ? translucent(value > 0 ? takes : gives, 0.08 + 0.42 * Math.sqrt(share)) : '';
     }));
   }
 
