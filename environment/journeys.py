@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.fast_charging import FastPlugs, WaysPastChargers
 from hmesh.environment.journey_records import (
+    AT_STOP,
     JOURNEY_WIDTH,
     TRIP_WIDTH,
     Ability,
@@ -200,6 +201,15 @@ class Journeys:
         fleet["km_before_plug"][rows] = [each.km_before for each in seen]
         fleet["way_kwh"][rows] = [each.drawn_kwh for each in seen]
         return rows
+
+    def open_stops(self, end_ms: int) -> list[Stop]:
+        """Return the stops of those that are plugged in as a step ends, which end never."""
+        return [
+            Stop(each.vehicle, each.place, self.kinds[each.place][each.plug][0],
+                 each.arrived_ms, each.from_ms, -1, each.drawn_kwh)
+            for each in self.by_vehicle.values()
+            if each.stage == AT_STOP and each.from_ms < end_ms
+        ]  # fmt: skip
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Return what goes on from step to step, as tables."""

@@ -1,7 +1,7 @@
 """The quantities of one type of agent: one column for each attribute, one row for each agent."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -78,6 +78,7 @@ class Population:
         self.group: Any = None
         self.heard: dict[str, Any] = {}
         self._common: dict[str, float | None] = {}
+        self._idle: frozenset[str] = frozenset()
         self._columns: dict[str, NDArray[Any]] = {
             attribute.name: attribute.filled(size) for attribute in attributes
         }
@@ -97,7 +98,10 @@ class Population:
     @property
     def nbytes(self) -> int:
         """Memory of all columns, shared ones included [bytes]."""
-        return sum(column.nbytes for column in self._columns.values())
+        return sum(
+            column.itemsize if column.strides == (0,) else column.nbytes
+            for column in self._columns.values()
+        )
 
     def describe(self) -> list[tuple[str, str, str, float | int | bool, str]]:
         """Return name, unit, type, default and description of every column."""
@@ -181,20 +185,40 @@ class Population:
         if name not in self._common:
             column = self[name]
             fixed = not self.attributes[name].state and not column.flags.writeable
-            same = fixed and column.size > 0 and bool((column == column[0]).all())
+            alike = column.strides == (0,)
+            same = fixed and column.size > 0 and (alike or bool((column == column[0]).all()))
             self._common[name] = column[0].item() if same else None
             if not fixed:
                 return self._common.pop(name)
         return self._common[name]
 
-    def fork(self) -> Self:
-        """Return a second population in the same state, sharing what does not change in a run."""
+    def compact(self) -> None:
+        """Keep one number for every column whose rows are all alike; it is read-only from then on.
+
+        `set` gives a population rows of its own again.
+        """
+        for name, column in self._columns.items():
+            if column.size > 1 and bool((column == column[0]).all()):
+                self._columns[name] = np.broadcast_to(column[0].copy(), column.shape)
+
+    def fork(self, idle: Collection[str] = ()) -> Self:
+        """Return a second population in the same state, sharing what does not change in a run.
+
+        Parameters
+        ----------
+        idle : collection of str
+            Columns that would change in some runs and do not in this one. Where all rows are alike
+            they cost no memory, cannot be written, and belong to no state.
+        """
         fork = copy.copy(self)
         fork._columns, fork._common = {}, {}
         fork.group, fork.heard = None, {}
+        fork._idle = frozenset(
+            name for name in idle if self._columns[name].strides == (0,) or not self.size
+        )
         for name, column in self._columns.items():
-            if self.attributes[name].state:
-                fork._columns[name] = column.copy()
+            if self.attributes[name].state and name not in fork._idle:
+                fork._columns[name] = np.array(column)
             else:
                 column.flags.writeable = False
                 fork._columns[name] = column
@@ -202,7 +226,11 @@ class Population:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the columns that change during a run; they are live, not copies."""
-        return {name: self._columns[name] for name, a in self.attributes.items() if a.state}
+        return {
+            name: self._columns[name]
+            for name, a in self.attributes.items()
+            if a.state and name not in self._idle
+        }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Write back the columns of an earlier `state`; all of them, or none if one does not fit.

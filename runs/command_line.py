@@ -335,10 +335,11 @@ def sweep(
     changes: Changes = None,
     plugins: Plugins = None,
     sample: Annotated[
-        str, typer.Option("--sample", help="grid: all combinations; latin: a Latin hypercube.")
+        str, typer.Option("--sample", help="grid: all combinations; latin, sobol, morris: drawn.")
     ] = "grid",
     points: Annotated[
-        int | None, typer.Option("--points", help="Points of a Latin hypercube.")
+        int | None,
+        typer.Option("--points", help="Points, of morris trajectories."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes. [default: one per processor]")

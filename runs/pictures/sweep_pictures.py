@@ -207,7 +207,7 @@ def _finding(along: _Along) -> str:
 
 
 def _way(along: _Along) -> str:
-    if along.ensemble.plan.sample == "latin" and along.numeric:
+    if along.ensemble.plan.sample != "grid" and along.numeric:
         return f"as {along.key} rises"
     first, last = value_text(along.values[0]), value_text(along.values[-1])
     return f"as {along.key} goes from {first} to {last}"
@@ -220,7 +220,7 @@ def _told(along: _Along, values: NDArray[np.float64], called: str) -> tuple[floa
     ----------
     values : array of float, shape (values, seeds)
     """
-    if along.ensemble.plan.sample == "latin" and along.numeric:
+    if along.ensemble.plan.sample != "grid" and along.numeric:
         return _rank_correlation(along.positions, values, called)
     found = statistics((values[-1] - values[0])[:, None])
     change = float(found.mean[0])

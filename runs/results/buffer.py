@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MILLISECONDS_PER_HOUR = 3_600_000
+# Stands for an empty place in a column of times.
+_NO_TIME = np.iinfo(np.int64).min
 _DTYPES = {"number": np.float64, "whole": np.int64, "time": np.int64, "name": np.int32}
 # Of columns whose arrays are taken as they are.
 _DTYPES_OF = {kind: np.dtype(_DTYPES[kind]) for kind in ("number", "whole")}
@@ -153,6 +155,10 @@ class TableBuffer:
                 codes = _arrow_array(values, pa.int32(), there)
                 names = _arrow_texts(list(self._names[column.name]))
                 arrays.append(pa.DictionaryArray.from_arrays(codes, names))
+            elif column.kind == "time" and column.optional:
+                arrays.append(
+                    pa.array(values, pa.int64(), mask=values == _NO_TIME).cast(field.type)
+                )
             else:
                 # NaN becomes an empty place.
                 may_lack = column.optional and column.kind == "number"
@@ -204,8 +210,10 @@ class TableBuffer:
         if not optional and numbers.dtype.kind == "f" and np.isnan(numbers).any():
             raise ValueError(f"{self.table}.{column.name} has rows that are NaN")
         if kind == "time":
-            since_start = np.rint(numbers * _MILLISECONDS_PER_HOUR)
-            return np.asarray(since_start.astype(np.int64) + self._start_ms)
+            unknown = np.isnan(numbers)
+            since_start = np.rint(np.where(unknown, 0.0, numbers) * _MILLISECONDS_PER_HOUR)
+            moments = since_start.astype(np.int64) + self._start_ms
+            return np.where(unknown, _NO_TIME, moments)
         return numbers
 
     def _codes(self, column: str, value: Any) -> NDArray[np.int32]:

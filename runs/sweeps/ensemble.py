@@ -15,6 +15,7 @@ from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.sweeps.distribution import bootstrap_interval, quantiles
 from hmesh.runs.sweeps.outcomes import Shapes
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text
+from hmesh.runs.sweeps.sensitivity import sensitivity_rows
 from hmesh.runs.sweeps.statistics import Statistics, paired_difference, statistics
 from hmesh.runs.sweeps.sweep_plan import SweepPlan
 
@@ -174,6 +175,8 @@ def write_tables(directory: Path, ensemble: Ensemble) -> None:
     }
     _write_csv(directory / "summary.csv", _summary_rows(ensemble, [*values, *differences]))
     write_json(directory / "summary.json", told)
+    if ensemble.plan.design is not None:
+        _write_csv(directory / "sensitivity.csv", list(sensitivity_rows(ensemble)))
 
 
 def _identity(values: Mapping[str, Any]) -> str:

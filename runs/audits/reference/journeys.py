@@ -181,6 +181,14 @@ class PlainJourneys:
         told.odd |= self._odd
         return told
 
+    def open_stops(self) -> list[tuple[int, int, int, int, int, float]]:
+        """Return who is plugged in at a stop as the step ends, as rows of `Told.stops`."""
+        return [
+            (v, going.stop[0], going.plug, going.arrived, going.from_ms, going.drawn_kwh)
+            for v, going in self._going.items()
+            if going.leg is None and going.stop is not None and going.from_ms < self.span[1]
+        ]
+
     def _ends(self, going: _Going) -> int:
         return going.to_ms if going.leg is None else going.leg.arrives_ms
 

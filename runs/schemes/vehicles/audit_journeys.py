@@ -125,6 +125,10 @@ class JourneyAudit:
         for vehicle, at, plug, *moments, drawn in told.stops:
             hours = [moment / HOUR_MS for moment in moments]
             self._due["stops"].append((s, vehicle, at, self._names[at][plug], *hours, drawn))
+        if step == self.inputs.steps - 1:
+            for vehicle, at, plug, arrived, since, drawn in self._plain[s].open_stops():
+                hours = [arrived / HOUR_MS, since / HOUR_MS, np.nan]
+                self._due["stops"].append((s, vehicle, at, self._names[at][plug], *hours, drawn))
         for vehicle, departs, arrives, sets_out, arrived, stops in told.changed:
             made = sets_out >= 0
             times = (departs / HOUR_MS, arrives / HOUR_MS)
@@ -147,8 +151,8 @@ class JourneyAudit:
             )
             wanted = np.array(self._due[name], dtype=np.float64).reshape(-1, 1 + len(names))
             found, wanted = (
-                np.nan_to_num(each, nan=-1.0)[np.lexsort(np.round(each, 9)[:, ::-1].T)]
-                for each in (found, wanted)
+                each[np.lexsort(np.round(each, 9)[:, ::-1].T)]
+                for each in (np.nan_to_num(rows, nan=-1.0) for rows in (found, wanted))
             )
             common = min(len(found), len(wanted))
             off = np.abs(found[:common] - wanted[:common]).max(axis=1, initial=0.0)

@@ -338,10 +338,21 @@ class TrafficAudit:
             name: values[trips["arrives"] >= begins[-1]] for name, values in trips.items()
         }
         if plugs is not None:
+            if last == self.inputs.steps:
+                self._leave_open(plugs, last)
             plugs.compare(first, last)
         if self.journeys is not None:
             self.journeys.compare(last)
         return found
+
+    def _leave_open(self, plugs: PlugAudit, steps: int) -> None:
+        """Let sessions go on that do as the run ends."""
+        assert self._parked is not None
+        there = int(self.inputs.there[steps - 1])
+        for s in range(len(self.inputs.strategies)):
+            place = self._placed[s] if self._placed else self._parked
+            wants = None if self._habits is None else self._habits.plugs_in[s]
+            plugs.leave_open(s, place[:there], wants)
 
     def _here(self, step: int) -> list[int]:
         """Return the vehicles that are there in a step."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmesh.environment.journeys import Journeys
-from hmesh.environment.moments import MS_PER_H
+from hmesh.environment.moments import MS_PER_H, step_moment
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import write_rows
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 def write_journeys(writer: RowWriter, vehicles: "VehicleSharing", journeys: Journeys) -> None:
     """Write the stops that end in a step, and the trips found late or not made in it."""
     recorded = recorded_vehicles(vehicles.setting)
-    stops = [stop for stop in journeys.stops if stop.vehicle < recorded]
+    stops = list(journeys.stops)
+    if vehicles.simulation.last_step:
+        step, step_h = vehicles.simulation.step_index, vehicles.simulation.step_h
+        stops += journeys.open_stops(step_moment(step + 1, step_h))
+    stops = [stop for stop in stops if stop.vehicle < recorded]
     changed = [trip for trip in journeys.changed if trip.vehicle < recorded]
     if stops:
         names = tuple(dict.fromkeys(stop.kind for stop in stops))
@@ -26,6 +30,7 @@ def write_journeys(writer: RowWriter, vehicles: "VehicleSharing", journeys: Jour
             name: np.array([getattr(stop, f"{of}_ms") for stop in stops]) / MS_PER_H
             for name, of in (("arrives", "arrived"), ("plug_in", "from"), ("plug_out", "to"))
         }
+        moments["plug_out"][moments["plug_out"] < 0] = np.nan
         places = np.array([stop.place for stop in stops])
         kinds = np.array([names.index(stop.kind) for stop in stops])
         writer.add(

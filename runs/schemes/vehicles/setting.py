@@ -29,6 +29,12 @@ from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.travel import growth_of, residential, travellers_of
 
+# What `PlugTraffic` writes and nobody else.
+OF_PLUGS = (
+    "plug", "asks_since_ms", "arrived_ms", "plugged_since_ms", "session_kwh", "session_sold_kwh",
+    "plug_kw", "plug_v2g_kw",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class VehicleSetting:
@@ -77,6 +83,26 @@ class VehicleSetting:
     ability: Ability | None
     ways: WaysPastChargers
     fast_plugs: Mapping[int, Sequence[FastPlugs]]
+
+    def idle_columns(self, *, plugs: bool, reserve: bool, outages: bool) -> set[str]:
+        """Return the columns that stay as they are in a run.
+
+        Parameters
+        ----------
+        plugs, reserve, outages : bool
+            Whether it follows who holds which plug, whether vehicles keep energy back for trips,
+            and whether outages may keep plugs idle.
+        """
+        idle = set() if plugs else set(OF_PLUGS)
+        if not reserve:
+            idle.add("reserve_kwh")
+        if not outages:
+            idle |= {"charger_out", "cut_off"}
+        if self.ability is None:
+            idle.add("way_kwh")
+        if not self.habits:
+            idle.add("plugs_in")
+        return idle
 
     def trips_of(self, fleet: Population, calendar: Calendar) -> TripSource:
         """Return where the trips of a fleet come from: its day plans if from nowhere else."""
@@ -143,6 +169,7 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         for number, each in enumerate(scenario.communities.values())
         if each.fast_chargers
     }
+    fleet.compact()
     return VehicleSetting(
         fleet=fleet,
         plans=travel.plans,

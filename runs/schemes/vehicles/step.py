@@ -77,10 +77,18 @@ class VehicleSharing(Scheme):
         section = setting.scenario.vehicles
         reserve = any(group.trip_reserve for group in section.every)
         chargers = any(each.parking_chargers for each in setting.scenario.communities.values())
+        record = setting.scenario.record
+        self.follows_plugs = chargers or record.sessions or record.events
+        keeps_reserve = reserve or self.vehicles.ability is not None
+        idle = self.vehicles.idle_columns(
+            plugs=self.follows_plugs,
+            reserve=keeps_reserve,
+            outages=setting.scenario.chance.outages,
+        )
         self.fleet = Fleet(
             simulation,
-            self.vehicles.fleet.fork(),
-            keeps_reserve=reserve or self.vehicles.ability is not None,
+            self.vehicles.fleet.fork(idle),
+            keeps_reserve=keeps_reserve,
             outages=setting.scenario.chance.outages,
             curves=self.vehicles.curves,
             departures=section.departures,
@@ -88,8 +96,6 @@ class VehicleSharing(Scheme):
             on_the_way=self.vehicles.ability is not None,
             groups=self.vehicles.groups,
         )
-        record = setting.scenario.record
-        self.follows_plugs = chargers or record.sessions or record.events
         kinds = [
             [c.kind for c in each.parking_chargers]
             for each in setting.scenario.communities.values()
@@ -101,7 +107,7 @@ class VehicleSharing(Scheme):
             simulation.calendar,
             self.vehicles.trips_of(self.fleet.population, simulation.calendar),
             self.fleet.population,
-            keep_reserve=reserve or self.vehicles.ability is not None,
+            keep_reserve=keeps_reserve,
             journeys=self.journeys,
             habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
             plugs=self.plugs,

@@ -91,7 +91,7 @@ ON_REQUEST: Mapping[str, tuple[ResultColumn, ...]] = {
         name("charger", "kind of the charger, empty where each vehicle has a plug", optional=True),
         time("arrives", "when it arrives, or the run starts"),
         time("plug_in", "when it is plugged in"),
-        time("plug_out", "when it is unplugged"),
+        time("plug_out", "when it is unplugged, empty where the run ends before", optional=True),
         kwh("energy_kwh", "energy charged"),
         kwh("delivered_kwh", "energy discharged"),
     ),
@@ -102,7 +102,7 @@ ON_REQUEST: Mapping[str, tuple[ResultColumn, ...]] = {
         name("charger", "kind of the charger"),
         time("arrives", "when it comes there"),
         time("plug_in", "when it is plugged in"),
-        time("plug_out", "when it goes on"),
+        time("plug_out", "when it goes on, empty where the run ends before", optional=True),
         kwh("energy_kwh", "energy charged"),
     ),
     "changed_trips": (
