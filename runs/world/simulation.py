@@ -191,6 +191,7 @@ class Simulation(World):
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
+        self.events.begin_step(self.step_index)
         self.chance.turn(self.step_index)
         self.turn()
         self.read_meters()
@@ -471,8 +472,14 @@ class Simulation(World):
             "communities_exporting": int((self.net_kwh < -DUST_KWH).sum()),
             "system_exporting": int(self.net_kwh.sum() < -DUST_KWH),
             "feeders_out": int(np.count_nonzero(~self.supplied)),
+            **self._out_in_part(),
             **({} if self.limits is None else self.limits.counts(self.market.decision)),
         }
+
+    def _out_in_part(self) -> dict[str, int]:
+        """Count the communities that an outage leaves without supply for a part of the step."""
+        count = int(np.count_nonzero(self.chance.lost_part[self.supplied]))
+        return {"feeders_out_in_part": count} if count else {}
 
     def move_batteries(self) -> None:
         """Let all batteries do what was decided."""
