@@ -90,6 +90,8 @@ class Simulation(World):
         who pay another one, what they pay subtracted [money].
     supplied : array of bool, shape (communities,)
         Whether the feeder of each community works in the step.
+    replace_loads : callable or None
+        Called once the meters of a step are read, to replace what members use; None for nothing.
     limits : StepLimits or None
         What the limits of the lines did in the step; None where prices keep none.
     welfare : StepWelfare or None
@@ -130,6 +132,7 @@ class Simulation(World):
         self.bounds = setting.bounds
         self.strategy = strategy
         self.write_record = record
+        self.replace_loads: Callable[[Simulation], None] | None = None
         self.totals = Totals()
         self.calendar_totals = CalendarTotals()
         self.burn_in_steps = setting.scenario.burn_in_steps
@@ -221,6 +224,8 @@ class Simulation(World):
         self.direct_kwh = np.zeros(places)
         self.direct_income = 0.0
         self.aggregator_margin = 0.0
+        if self.replace_loads is not None:
+            self.replace_loads(self)
         if self.member_tariffs is not None:
             self.member_tariffs.read()
 
