@@ -1,6 +1,6 @@
 """The aggregator of a community: buys from the utility and sells to its members, by messages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -77,6 +77,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._answers: ResponseMap | ResponseOnBins | ResponseOnDemand | None = None
         self._limits_kwh: tuple[float, float] | None = None
         self._held = False
+        # What it asks, where somebody outside of the world decides that.
+        self.played_price: Callable[[], float] | None = None
 
     @property
     def bus(self) -> MessageBus:
@@ -240,11 +242,18 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     def _demand_kwh(self, utility_price: float) -> float:
         if self._answers is None:
             return self._fixed_kwh
+        if self.played_price is not None:
+            assert self._learned is not None
+            bounds, kinks = self.bounds, self._learned.kinks
+            curve = demand_curve(kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+            return float(curve.demand_kwh(self.played_price()))
         return float(self._answers.demand_kwh(utility_price))
 
     def best_price(self, utility_price: float) -> float:
         """Return what it asks of its community when the utility asks ``utility_price``."""
         lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
+        if self.played_price is not None:
+            return self.played_price()
         if self._answers is not None:
             return float(self._answers.price(utility_price))
         if self.without_vehicles == "profit_max":

@@ -10,7 +10,7 @@ import pytest
 from hmesh.environment import InputError
 from hmesh.runs import make_plan, run_sweep
 from hmesh.runs.sweeps.growth import grown
-from hmesh.runs.sweeps.sensitivity import indices, make_design, sensitivity_lines
+from hmesh.runs.sweeps.key_sensitivity import indices, make_design, sensitivity_lines
 
 NAME = "three-communities"
 VARY = ("vehicles.theta=1:3", "generation_cost.linear=5:15")

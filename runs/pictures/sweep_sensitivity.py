@@ -10,7 +10,7 @@ from hmesh.runs.pictures.figure_layout import legend_line, panel_title, sheet, s
 from hmesh.runs.pictures.sweep_pictures import SweepPlot, headlines
 from hmesh.runs.strategy_names import strategy_name
 from hmesh.runs.sweeps.ensemble import Ensemble
-from hmesh.runs.sweeps.sensitivity import (
+from hmesh.runs.sweeps.key_sensitivity import (
     RANKED_BY,
     Sensitivity,
     sensitivities,

@@ -25,6 +25,7 @@ from hmesh.runs.scenarios.base import existing as existing
 from hmesh.runs.scenarios.base import ordered as ordered
 from hmesh.runs.scenarios.base import refuse as refuse
 from hmesh.runs.scenarios.chargers_section import ChargerKinds, Chargers, different_kinds
+from hmesh.runs.scenarios.leader_section import Leaders
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange as LocalExchange
 from hmesh.runs.scenarios.local_exchange_section import kinds_that_share
 from hmesh.runs.scenarios.measure_names import MEASURES, OF_ACCOUNTS
@@ -177,6 +178,9 @@ class GameSettings(Section):
     grid_step: Positive = money(OF_EVERY_RUN["game.grid_step"], "first step of the enumeration")
     grid_zooms: Annotated[int, Field(ge=0, le=12)] = Field(
         default=3, description="how often the enumeration is refined tenfold around its best price"
+    )
+    leaders: Leaders = Field(
+        default=Leaders(), description="who sets prices how under the strategy leaders"
     )
 
 

@@ -46,6 +46,8 @@ class Phase(IntEnum):
 
 # Which rule sets the prices of a step: what generation costs, one of two games, or a planner.
 RETAIL, TWO_LEVEL, THREE_LEVEL, PLANNER = "retail", "two_level", "three_level", "planner"
+# The strategy of leaders that do not best-respond, whose pricing is a rule of its own.
+LEADERS = "leaders"
 # Or a rule of a plugin, which stands under the name of its strategy.
 OWN_RULE = "own"
 

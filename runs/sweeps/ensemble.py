@@ -13,9 +13,9 @@ from hmesh.environment.safe_files import beside, write_json
 from hmesh.environment.streams import Streams
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.sweeps.distribution import bootstrap_interval, quantiles
+from hmesh.runs.sweeps.key_sensitivity import sensitivity_rows
 from hmesh.runs.sweeps.outcomes import Shapes
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text
-from hmesh.runs.sweeps.sensitivity import sensitivity_rows
 from hmesh.runs.sweeps.statistics import Statistics, paired_difference, statistics
 from hmesh.runs.sweeps.sweep_plan import SweepPlan
 

@@ -16,8 +16,8 @@ from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.check import check_setting
 from hmesh.runs.scenarios.overrides import Changes, as_texts
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
+from hmesh.runs.sweeps.key_sensitivity import SensitivityDesign, make_design
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text, within
-from hmesh.runs.sweeps.sensitivity import Design, make_design
 from hmesh.runs.sweeps.values import (
     SAMPLED,
     Sample,
@@ -100,7 +100,7 @@ class SweepPlan:
     points: tuple[Point, ...]
     seeds: tuple[int, ...]
     folders: Mapping[str, str] = field(default_factory=dict)
-    design: Design | None = None
+    design: SensitivityDesign | None = None
     rows: tuple[int, ...] = ()
 
     @cached_property
@@ -280,7 +280,7 @@ def _latin_hypercube(
     return distinct(zip(*columns, strict=True))
 
 
-def _of_design(variations: Sequence[Variation], design: Design) -> list[tuple[str, ...]]:
+def _of_design(variations: Sequence[Variation], design: SensitivityDesign) -> list[tuple[str, ...]]:
     """Return the values of the rows of a design."""
     if len(design.shares) > MOST_POINTS:
         message = f"the design has {len(design.shares):,} points"

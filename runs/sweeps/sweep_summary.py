@@ -7,9 +7,9 @@ import numpy as np
 
 from hmesh.runs.schemes.registry import figures_of_schemes
 from hmesh.runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.sweeps.key_sensitivity import sensitivity_lines
 from hmesh.runs.sweeps.outcomes import Shapes
 from hmesh.runs.sweeps.plan_differences import value_text
-from hmesh.runs.sweeps.sensitivity import sensitivity_lines
 from hmesh.runs.sweeps.statistics import paired_difference, statistics
 
 if TYPE_CHECKING:

@@ -21,11 +21,12 @@ from hmesh.markets.three_level_game import (
     solve_exact,
     solve_grid,
 )
-from hmesh.runs.schemes.descriptor import PLANNER, RETAIL, THREE_LEVEL, TWO_LEVEL
+from hmesh.runs.schemes.descriptor import LEADERS, PLANNER, RETAIL, THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.congestion import planned_prices, unlimited_prices
 from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
+from hmesh.runs.world.leaders import LeaderRules
 from hmesh.runs.world.priced_grid import PricedGrid, answering_nodes, priced_grid
 
 if TYPE_CHECKING:
@@ -138,12 +139,24 @@ class Planner:
         return _as_computed(simulation, outcome, free)
 
 
+class BehavingLeaders:
+    """Utility and aggregators go by rules of their own: markups, learning, a cartel."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Find the prices by these rules, from everybody's parameters."""
+        leaders = simulation.market.leaders
+        assert leaders is not None
+        tariff = time_of_use_price(simulation)
+        return _as_computed(simulation, leaders.outcome(game_of(simulation), simulation, tariff))
+
+
 # By what a strategy says of its pricing; a rule of your own stands under the strategy's own name.
 RULES: dict[str, type[Rule]] = {
     RETAIL: Retail,
     TWO_LEVEL: TwoLevelGame,
     THREE_LEVEL: ThreeLevelGame,
     PLANNER: Planner,
+    LEADERS: BehavingLeaders,
 }
 
 
@@ -170,6 +183,8 @@ class Market:
         What each node of the grid takes whatever the price of the step [kWh].
     game : Game or None
         The game of the step, where somebody has asked for it.
+    leaders : LeaderRules or None
+        How leaders set prices that do not best-respond, and what they have learned.
     """
 
     decision: Decision
@@ -180,6 +195,7 @@ class Market:
         self.decide = RULES[strategy if strategy in RULES else pricing_of(strategy)]().decide
         self.answering: dict[str, list[Answering]] = {}
         self.game: Game | None = None
+        self.leaders = LeaderRules(simulation) if strategy == LEADERS else None
         self._grid: tuple[tuple[str, ...], PricedGrid] | None = None
 
     @property

@@ -337,6 +337,8 @@ class Simulation(World):
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
         if self.burn_in_steps and self.step_index >= self.burn_in_steps:
             self.later_totals.add(*step)
+        if self.market.leaders is not None:
+            self.market.leaders.learn(self)
         if self.recent is not None:
             self.recent.observe(self)
         self.metrics.observe(self)
@@ -429,6 +431,13 @@ class Simulation(World):
         generated = float(self.net_kwh.sum()) + float(self.flows.losses_kwh.sum())
         return generated, self.setting.cost.total(generated)
 
+    def utility_earned(self) -> float:
+        """Return what the utility has earned in the step [money]."""
+        bought = float((self.net_kwh - self.direct_kwh).sum())
+        return (
+            self.market.decision.utility_price * bought + self.direct_income - self._generated()[1]
+        )
+
     def _sums(self) -> dict[str, float]:
         # Nothing is exchanged where there is no supply, and so no price.
         price, utility_price = self.paid_price(), self.market.decision.utility_price
@@ -503,6 +512,7 @@ class Simulation(World):
             **({"later_totals": self.later_totals.state()} if self.burn_in_steps else {}),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
             **({} if self.recent is None else {"recent": self.recent.state()}),
+            **({} if (leaders := self.market.leaders) is None else {"leaders": leaders.state()}),
             **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             **({} if self.local_exchange is None else {"local": self.local_exchange.state()}),
             **({} if self.accounts is None else {"accounts": self.accounts.state()}),
@@ -526,6 +536,8 @@ class Simulation(World):
             self.later_totals = Totals.restored(state["later_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
+        if self.market.leaders is not None:
+            self.market.leaders.restore(state["leaders"])
         if self.recent is not None:
             self.recent.restore(state["recent"])
         if self.expected_price is not None:

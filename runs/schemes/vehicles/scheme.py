@@ -1,6 +1,8 @@
 """What the scheme is called, and where its parts stand."""
 
 from hmesh.runs.schemes.descriptor import (
+    LEADERS,
+    OWN_RULE,
     PLANNER,
     RETAIL,
     THREE_LEVEL,
@@ -24,6 +26,9 @@ SCHEME = SchemeDescriptor(
             "three_level", "the three-level game", "#0072B2", everybody=True, pricing=THREE_LEVEL
         ),
         StrategyDescriptor("planner", "the planner", "#CC79A7", pricing=PLANNER, on_request=True),
+        StrategyDescriptor(
+            LEADERS, "leaders by rules of their own", "#882255", pricing=OWN_RULE, on_request=True
+        ),
     ),
     section=".section:Vehicles",
     description="electric vehicles, none if left out",

@@ -40,7 +40,7 @@ RANKED_BY = {"sobol": "total_order", "morris": "effect_size"}
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
+class SensitivityDesign:
     """The rows of a design, each a point of the unit cube.
 
     Attributes
@@ -58,7 +58,7 @@ class Design:
     shares: NDArray[np.float64]
 
 
-def make_design(method: Method, keys: Sequence[str], size: int, seed: int) -> Design:
+def make_design(method: Method, keys: Sequence[str], size: int, seed: int) -> SensitivityDesign:
     """Return a design.
 
     Parameters
@@ -100,15 +100,17 @@ def make_design(method: Method, keys: Sequence[str], size: int, seed: int) -> De
             message = "one trajectory has no spread of effects"
             raise InputError([Problem("--points", message, "at least 2 trajectories")])
         shares = sample.sample(problem, size, num_levels=LEVELS, seed=own)
-    return Design(method, tuple(keys), np.asarray(shares, dtype=np.float64))
+    return SensitivityDesign(method, tuple(keys), np.asarray(shares, dtype=np.float64))
 
 
-def indices(design: Design, outcomes: NDArray[np.float64], seed: int = 0) -> list[dict[str, float]]:
+def indices(
+    design: SensitivityDesign, outcomes: NDArray[np.float64], seed: int = 0
+) -> list[dict[str, float]]:
     """Return the indices of an outcome, one mapping for each key.
 
     Parameters
     ----------
-    design : Design
+    design : SensitivityDesign
         The design.
     outcomes : array, shape (rows,)
         The outcome at each row.
