@@ -25,7 +25,7 @@ from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
 
 TABLES = (".csv", ".parquet")
-KINDS = ("plans", "drawn", "diaries", "trips")
+KINDS = ("plans", "drawn", "diaries", "trips", "sessions")
 
 Number = Annotated[float, Field(ge=-1e6, le=1e6)]
 Hour = Annotated[float, Field(ge=0, le=24)]
@@ -253,7 +253,7 @@ class TravelKeys(Section):
 class PlannedTravel(TravelKeys):
     """Vehicles follow day plans."""
 
-    kind: Literal["plans", "drawn", "diaries", "trips"] = Field(
+    kind: Literal["plans", "drawn", "diaries", "trips", "sessions"] = Field(
         default="plans", description="where the trips of a day come from"
     )
 
@@ -318,8 +318,8 @@ class DrawnTravel(TravelKeys):
         return days
 
 
-class SurveyKeys(TravelKeys):
-    """How the places and days of a dataset become those of a scenario."""
+class PlaceKeys(TravelKeys):
+    """How the places of a dataset become those of a scenario."""
 
     places: dict[str, str] = Field(
         default={}, description="community of places that a dataset calls otherwise"
@@ -327,6 +327,11 @@ class SurveyKeys(TravelKeys):
     elsewhere: str | None = Field(
         default=None, description="community of all other places of a dataset, or null: none"
     )
+
+
+class SurveyKeys(PlaceKeys):
+    """How the places and days of a dataset become those of a scenario."""
+
     open_days: Literal["leave_out", "refuse"] = Field(
         default="leave_out",
         description="what becomes of days of a dataset that cannot be driven day after day",
@@ -373,6 +378,18 @@ class TripTravel(SurveyKeys):
         return existing_dataset(dataset, info)
 
 
+class SessionTravel(PlaceKeys):
+    """Each vehicle is plugged in as in the charging sessions of a dataset, dealt in turn."""
+
+    kind: Literal["sessions"] = Field(description="where the trips of a day come from")
+    dataset: str = Field(description="folder of a dataset with a table charging_sessions")
+
+    @check("dataset")
+    @classmethod
+    def _existing(cls, dataset: str, info: ValidationInfo) -> str:
+        return existing_dataset(dataset, info)
+
+
 def _travel_kind(value: object) -> str:
     kind = value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
     return kind if kind in KINDS else "plans"
@@ -382,7 +399,8 @@ Travel = Annotated[
     Annotated[PlannedTravel, Tag("plans")]
     | Annotated[DrawnTravel, Tag("drawn")]
     | Annotated[DiaryTravel, Tag("diaries")]
-    | Annotated[TripTravel, Tag("trips")],
+    | Annotated[TripTravel, Tag("trips")]
+    | Annotated[SessionTravel, Tag("sessions")],
     Discriminator(_travel_kind),
 ]
 
@@ -398,6 +416,8 @@ def files_of(travel: Travel) -> list[str]:
 
 def datasets_of(travel: Travel) -> dict[str, tuple[str, ...]]:
     """Return the datasets that travel names, with the tables that it uses."""
+    if isinstance(travel, SessionTravel):
+        return {travel.dataset: ("charging_sessions", "vehicles")}
     named = travel.dataset if isinstance(travel, DiaryTravel | TripTravel) else None
     return {} if named is None else {named: ("trips", "vehicles")}
 
@@ -429,7 +449,7 @@ def _speed_known(travel: DrawnTravel, roads: Any) -> bool:
 
 def _places(travel: Travel) -> Iterator[tuple[str, str]]:
     """Yield every name of a community with the place where it stands."""
-    if isinstance(travel, SurveyKeys):
+    if isinstance(travel, PlaceKeys):
         yield from ((f"places.{place}", name) for place, name in travel.places.items())
         if travel.elsewhere is not None:
             yield "elsewhere", travel.elsewhere

@@ -30,12 +30,14 @@ from hmesh.runs.scenarios.travel_section import (
     DiaryTravel,
     DrawnTravel,
     PurposeSettings,
+    SessionTravel,
     Travel,
     TravelDaySettings,
     TripTravel,
 )
 from hmesh.runs.world.communities_on_roads import roads_of
 from hmesh.runs.world.dataset_files import load_dataset
+from hmesh.runs.world.session_travel import session_trips, stays_for
 
 AGENT_TYPE = "electric vehicle"
 
@@ -146,6 +148,8 @@ def _check_files(scenario: Scenario, calendar: Calendar, roads: Ways, who: Trave
         _Fitted(scenario, travel, plans, names)
     elif isinstance(travel, DiaryTravel | TripTravel):
         diaries_for(scenario, travel, calendar, roads)
+    elif isinstance(travel, SessionTravel):
+        session_trips(scenario, travel, calendar, 1, None, who.name)
 
 
 def diaries_for(
@@ -199,6 +203,21 @@ def travel_warnings(scenario: Scenario) -> Iterator[Problem]:
             for reason, number in survey.left_out.items():
                 message = f"{number:,} of {survey.days:,} days are left out: {reason}"
                 yield Problem(f"{who.place}.dataset", message)
+        if isinstance(who.travel, SessionTravel):
+            stays = stays_for(scenario, who.travel, calendar)
+            if stays.left_out:
+                message = f"{stays.left_out:,} sessions are left out: they overlap another of the"
+                message += " same vehicle, or last no second"
+                yield Problem(f"{who.place}.dataset", message)
+            if (count := _count_of(scenario, who)) != stays.vehicles:
+                message = f"{count:,} vehicles follow the sessions of {stays.vehicles:,}"
+                yield Problem(who.place, message, f"vehicles.count: {stays.vehicles}")
+
+
+def _count_of(scenario: Scenario, who: Travellers) -> int:
+    """Return how many vehicles travel alike."""
+    groups = {group.name: int(group.count) for group in scenario.vehicles.groups}
+    return groups.get(who.name, int(scenario.vehicles.count))
 
 
 def residential(scenario: Scenario) -> NDArray[np.bool_]:
@@ -257,6 +276,8 @@ def trips_of(
             residential=residential(scenario),
             agent_type=who.agent_type,
         )
+    if isinstance(travel, SessionTravel):
+        return session_trips(scenario, travel, calendar, vehicles, growth, who.name)
     if not isinstance(travel, DrawnTravel) or not scenario.vehicles.expected(scenario):
         return None
     days, speed = _Fitted(scenario, travel, plans, communities).days()

@@ -9,6 +9,7 @@ from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.congestion_prices import CongestionAudit
 from hmesh.runs.audits.equilibrium import EquilibriumAudit
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.limits import AuditedGrid
@@ -77,7 +78,8 @@ class VehicleSchemeAudit(SchemeAudit):
             self.plugs = PlugAudit(run, inputs, fleet)
         self.journeys = None
         if on_the_way(inputs.scenario) and inputs.all_recorded and inputs.setting is not None:
-            self.journeys = JourneyAudit(run, inputs, fleet, feeders_out(inputs))
+            no_supply = feeders_out(inputs) | (lost_parts(inputs.scenario) > 0.0)
+            self.journeys = JourneyAudit(run, inputs, fleet, no_supply)
         self.traffic = TrafficAudit(inputs, trips, fleet, self.plugs, self.journeys)
         self.vehicles = VehicleAudit(
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside

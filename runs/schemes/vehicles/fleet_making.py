@@ -15,6 +15,7 @@ from hmesh.environment.vehicle_models import VehicleModels, read_vehicle_models
 from hmesh.markets.departure_value import wanted_usable_kwh
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.vehicles.dataset_vehicles import vehicles_of_dataset
 from hmesh.runs.schemes.vehicles.section import VehicleGroup, Vehicles
 from hmesh.runs.schemes.vehicles.vehicle_keys import BOUNDS
 from hmesh.runs.world.travel import AGENT_TYPE
@@ -59,7 +60,10 @@ def make_fleet(
             if group.v2g_kw is not None:
                 # What a group states itself counts before what its models can.
                 columns_of = {key: columns_of[key] for key in columns_of if key != "v2g_kw"}
-            found |= {key: values[chosen] for key, values in columns_of.items()}
+            for key, values in columns_of.items():
+                # A dataset may know a quantity of some of its vehicles only.
+                known = ~np.isnan(values[chosen])
+                found[key] = np.where(known, values[chosen], found[key])
             # Groups may have models of one name, which is then one.
             number = [numbers.setdefault(name, len(numbers)) for name in models.names]
             rows_of_models[rows] = np.array(number)[chosen]
@@ -124,7 +128,10 @@ def _models(
     """Return which model each vehicle of a group has, and the models; None where it has none."""
     if group.model is None:
         return np.empty(0, dtype=np.intp), None
-    path = scenario.path_of(group.model.file)
+    if group.model.dataset is not None:
+        models = vehicles_of_dataset(scenario, group, group.model.dataset)
+        return np.arange(size) % len(models.names), models
+    path = scenario.path_of(str(group.model.file))
     models = read_vehicle_models(path)
     if group.model.name is not None:
         return np.full(size, models.named(group.model.name, path)), models

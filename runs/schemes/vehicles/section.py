@@ -212,9 +212,16 @@ class Vehicles(VehicleKeys, SchemeSection):
 
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
-        """The datasets that the travel of its groups names."""
+        """The datasets that the travel and the models of its groups name."""
+        found = {
+            group.model.dataset: ("vehicles",)
+            for group in self.every
+            if group.model is not None and group.model.dataset is not None
+        }
         given = [group.travel for group in self.groups if group.travel is not None]
-        return {name: tables for each in given for name, tables in datasets_of(each).items()}
+        return found | {
+            name: tables for each in given for name, tables in datasets_of(each).items()
+        }
 
 
 def on_the_way(scenario: Any) -> bool:
