@@ -104,19 +104,19 @@ def followed(changes: dict[str, Any]) -> list[dict[str, Any]]:
     simulation = Simulation(
         make_setting(load_scenario("three-communities", given | changes)), "three_level"
     )
-    vehicles, told = simulation.schemes["vehicles"], []
+    vehicles, found = simulation.schemes["vehicles"], []
     while simulation.running:
         simulation.step()
         decision = simulation.market.decision
         accounts = simulation.accounts.kinds["vehicles"].year
-        told.append(
+        found.append(
             {name: column.tobytes() for name, column in vehicles.fleet.population.state().items()}
             | {name: column.tobytes() for name, column in accounts.items()}
             | {"prices": decision.community_price.tobytes(), "price": decision.utility_price}
             | {"heard": vehicles.fleet.population.heard["price"].each().tobytes()}
             | vehicles.sums() | vehicles.counts()
         )  # fmt: skip
-    return told
+    return found
 
 
 @pytest.mark.quick_every(3)
