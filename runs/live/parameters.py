@@ -89,6 +89,7 @@ def shown(value: Any) -> str:
 _SHARES = ("soc_start", "efficiency", "loss_rate", "sigma")
 MOST_PARAMETERS = 12
 # Of plants: what counts under the sky, what counts where a plant was measured, and by what.
+_OF_MODELS = {"capacity_kwh", "power_kw", "consumption_kwh_per_km"}
 _OF_SKY = frozenset({"pv_kw"})
 _OF_MEASURED = frozenset({"pv_scale", "scale"})
 _MEASURED_BY = ("pv_dataset", "dataset", "file")
@@ -136,11 +137,14 @@ def _numbers(
 def _idle(part: Mapping[str, Any], key: str) -> bool:
     """Return whether a number changes nothing.
 
-    Of a measured plant there is only a factor, and where every group gives a number of its own,
-    that of all is none of theirs.
+    Of a measured plant there is only a factor, a table of models gives what it has, and where every
+    group gives a number of its own, that of all is none of theirs.
     """
     groups = part.get("groups")
     if groups and all(one.get(key) is not None for one in groups):
+        return True
+    model = part.get("model")
+    if key in _OF_MODELS and isinstance(model, Mapping) and model.get("file") is not None:
         return True
     if key not in _OF_SKY | _OF_MEASURED:
         return False
