@@ -347,6 +347,8 @@ class VehicleAudit:
             "driven_km": rows["driven_km"],
             "unmet_trip_kwh": rows["unmet_kwh"],
         }
+        if self.inputs.scenario.vehicles.groups:
+            counted |= self._of_groups(first, rows, energy, where)
         if not self.others_known:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
@@ -359,6 +361,29 @@ class VehicleAudit:
         for name, values in counted.items():
             counted_so_far = self.counts.setdefault(name, np.zeros(self.present.shape[:2]))
             counted_so_far[here] = values.sum(axis=2)
+
+    def _of_groups(
+        self, first: int, rows: Columns, energy: NDArray[np.float64], where: Whereabouts
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return what each vehicle adds to the figures of its group."""
+        trips = np.zeros(energy.shape)
+        for (step, s, vehicle), out in where.departures.items():
+            # What is the same under all strategies is there once.
+            under = slice(None) if where.km.shape[1] == 1 else s
+            trips[step - first, under, vehicle] = len(out)
+        price = np.nan_to_num(rows["price"], nan=0.0)
+        return {
+            f"{name}@{group.name}": values * (self._fleet["group"] == number)
+            for number, group in enumerate(self.inputs.scenario.vehicles.groups)
+            for name, values in (
+                ("vehicle_charged_kwh", np.maximum(energy, 0.0)),
+                ("vehicle_discharged_kwh", np.maximum(-energy, 0.0)),
+                ("ev_bill", energy * price),
+                ("driven_km", rows["driven_km"]),
+                ("trips", trips),
+                ("unmet_trip_kwh", rows["unmet_kwh"]),
+            )
+        }
 
     def _at(self, values: NDArray[np.float64], s: int) -> NDArray[np.float64]:
         """Return a quantity under one strategy; it may be the same under all."""

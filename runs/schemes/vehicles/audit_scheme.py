@@ -271,6 +271,9 @@ class VehicleSchemeAudit(SchemeAudit):
         if self.departures is not None:
             by_step["counts.departures_short"] = self.departures.short
             by_step["departure_short_kwh"] = self.departures.short_kwh
+            groups = inputs.scenario.vehicles.groups
+            for group, short in zip(groups, self.departures.short_of_group, strict=True):
+                by_step[f"departures_short@{group.name}"] = short
         if self.plugs is not None and any(self.plugs.kinds):
             by_step["counts.arrivals_without_plug"] = self.plugs.without_plug
             by_step["waiting_vehicle_h"] = self.plugs.waiting_h
