@@ -16,6 +16,8 @@ from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, 
 from hmesh.runs.strategy_names import schemes_of
 
 CONNECTION = "charging"
+# The group of vehicles in none, beside those of prosumers.
+OTHERS = "others"
 _NOT_SHARED = ("count", "groups", "name", "travel", "behaviour", "home")
 
 
@@ -117,23 +119,24 @@ class Vehicles(VehicleKeys, SchemeSection):
         return group.model_copy(update={key: getattr(self, key) for key in missing})
 
     def with_owned(self, groups: tuple[VehicleGroup, ...]) -> Self:
-        """Return the section with vehicles that prosumers own after its own."""
-        if self.count and not self.groups:
-            raise refuse(
-                f"{self.count:,} vehicles are in no group, beside those of prosumers",
-                place="groups", allowed="a group of theirs with a name and their count",
-            )  # fmt: skip
+        """Return the section with vehicles that prosumers own after its own.
+
+        Its own in no group become one, since groups are distinguished by name.
+        """
+        own = self.groups
+        if self.count and not own:
+            own = (self._completed(VehicleGroup(name=OTHERS, count=self.count)),)
         complete = tuple(self._completed(group) for group in groups)
         problems = [
             replace(each, place=f"{group.name} of prosumers: {each.place}")
             for group in complete
             for each in group.problems()
         ]
-        problems += names_given_twice((*self.groups, *complete), place="groups.")
+        problems += names_given_twice((*own, *complete), place="groups.")
         if problems:
             raise InputError(problems)
         count = self.count + sum(group.count for group in complete)
-        return self.model_copy(update={"groups": (*self.groups, *complete), "count": count})
+        return self.model_copy(update={"groups": (*own, *complete), "count": count})
 
     def without_owned(self, given: int) -> Self:
         """Return the section with its own vehicles alone."""
