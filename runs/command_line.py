@@ -347,6 +347,7 @@ def sweep(
     from rich.console import Console
 
     from hmesh.runs.sweeps.sweep import run_sweep
+    from hmesh.runs.sweeps.sweep_gains import sweep_gains_table
     from hmesh.runs.sweeps.sweep_summary import sweep_lines, sweep_table
     from hmesh.runs.terminal import progress_bar
 
@@ -361,6 +362,8 @@ def sweep(
     except KeyboardInterrupt:
         end_interrupted("interrupted; the same command continues the sweep")
     Console().print(sweep_table(done.ensemble))
+    if (gains := sweep_gains_table(done.ensemble)) is not None:
+        Console().print(gains)
     for line in sweep_lines(done):
         typer.echo(line)
     typer.echo(f"results: {directory}")
