@@ -90,9 +90,7 @@ def titled(strategy: str, alike: Sequence[str]) -> str:
     return f"{label} (the same under {others})"
 
 
-def draw_chart(
-    axes: "Axes", chart: Chart, key: str = ALL, alike: Sequence[str] = ()
-) -> None:
+def draw_chart(axes: "Axes", chart: Chart, key: str = ALL, alike: Sequence[str] = ()) -> None:
     """Draw a panel of a chart: its series, its title and the limits of its vertical axis.
 
     Parameters

@@ -29,7 +29,8 @@ MOST_PRICES = 4
 MOST_BESIDE = 2
 _TABLE = "local_exchange"
 _ENERGIES = ("own_kwh", "lack_kwh", "surplus_kwh", "received_kwh", "given_kwh", "fed_in_kwh")
-_PARTS = (
+# What becomes of what members generate: energy, words and colour.
+LOCAL_USES = (
     ("own_kwh", "used by those who generate it", "#0072B2"),
     ("given_kwh", "used by other members", "#009E73"),
     ("fed_in_kwh", "fed in", "#E69F00"),
@@ -60,7 +61,7 @@ class LocalEnergy:
 
     @property
     def traded_kwh(self) -> FloatArray:
-        """What each kind of members sells each other, shape (strategies, communities, kinds, kinds).
+        """What each kind sells each other, shape (strategies, communities, kinds, kinds) [kWh].
 
         The surplus of a community is one pool: of what a buyer gets, each seller has given the
         share that it has of all that is given.
@@ -80,8 +81,8 @@ def local_energy(data: RunData) -> LocalEnergy | None:
     shape = (data.steps, len(data.strategies), len(here), len(kinds))
 
     def column(name: str) -> FloatArray:
-        held = rows.column(name).to_numpy().astype(np.float64)
-        return held.reshape(shape).transpose(1, 2, 3, 0)
+        held: FloatArray = rows.column(name).to_numpy().astype(np.float64).reshape(shape)
+        return held.transpose(1, 2, 3, 0)
 
     prices = (column(name)[:, :, 0] for name in ("local_price", "feed_in_price"))
     return LocalEnergy(here, kinds, {name: column(name) for name in _ENERGIES}, *prices)
@@ -93,12 +94,12 @@ def local_energy_chart(data: RunData) -> Chart | Drawing:
     nothing = Drawing("No local exchange to draw: no member generates what others could use")
     if held is None:
         return Drawing("No local exchange to draw: no community has one")
-    powers = {name: held.energies[name].sum(axis=(1, 2)) / data.step_h for name, *_ in _PARTS}
+    powers = {name: held.energies[name].sum(axis=(1, 2)) / data.step_h for name, *_ in LOCAL_USES}
     findings = {
         strategy: _use_finding({name: float(power[s].sum()) for name, power in powers.items()})
         for s, strategy in enumerate(data.strategies)
     }
-    parts = [Part(label, powers[name], colour) for name, label, colour in _PARTS]
+    parts = [Part(label, powers[name], colour) for name, label, colour in LOCAL_USES]
     chart = balance(
         data, "local_energy", "Who uses what members generate", findings, parts, [],
         finding=_use_of_all(data, held), note="communities with a local exchange; at their meters",
@@ -143,7 +144,9 @@ def draw_local_trade(data: RunData) -> Drawing:
         return Drawing("No local trade to draw: no member sold another anything")
     traded = held.traded_kwh[-1]
     there = [n for n in range(len(held.communities)) if anything(traded[n])]
-    kinds = [k for k in range(len(held.kinds)) if anything(traded[:, k]) or anything(traded[:, :, k])]
+    kinds = [
+        k for k in range(len(held.kinds)) if anything(traded[:, k]) or anything(traded[:, :, k])
+    ]
     labels = [called(held.kinds[k]) for k in kinds]
     finding = trade_finding(data, held)
     figure, panels = sheet(

@@ -34,9 +34,7 @@ def local_trade(data: RunData) -> str:
     )
 
 
-def _table(
-    data: RunData, label: str, rows: Sequence[tuple[str, str, str, float, float]]
-) -> str:
+def _table(data: RunData, label: str, rows: Sequence[tuple[str, str, str, float, float]]) -> str:
     heads = ("in", "seller", "buyer", "energy [kWh]", f"paid [{data.currency}]")
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "".join(

@@ -52,7 +52,9 @@ def sweep_gains_table(ensemble: "Ensemble") -> "WideTable | None":
     for point, s in shown:
         values = plan.points[point].values
         keys = [f"{plan.short_keys[key]} {value_text(values[key])}" for key in plan.keys]
-        table.add_column("\n".join((*keys, strategy_label(ensemble.strategies[s]))), justify="right")
+        table.add_column(
+            "\n".join((*keys, strategy_label(ensemble.strategies[s]))), justify="right"
+        )
     for name in _in_order(gains):
         table.add_row(*map(Text, _money_row(ensemble, _called(name), ensemble.of(name), shown)))
     for name, label, factor, digits in _WHOLE:

@@ -16,8 +16,8 @@ from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.check import check_setting
 from hmesh.runs.scenarios.overrides import Changes, as_texts
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
-from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text, within
 from hmesh.runs.scenarios.yaml_reader import read_yaml
+from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text, within
 from hmesh.runs.sweeps.values import Sample, Variation, read_seeds, read_variation, value_of
 
 SAMPLES: tuple[Sample, ...] = ("grid", "latin")

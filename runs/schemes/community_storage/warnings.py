@@ -6,7 +6,6 @@ from hmesh.environment.errors import Problem
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 
-
 # The study that settles with the energy left: there it is what is reproduced, not a slip.
 PUBLISHED = "community-storage"
 
@@ -30,5 +29,4 @@ def _as_published(scenario: Scenario) -> bool:
     """Return whether the section of a scenario is that of the built-in study."""
     if scenario.name != PUBLISHED:
         return False
-    published: CommunityStorage = load_scenario(PUBLISHED).community_storage
-    return published == scenario.community_storage
+    return bool(load_scenario(PUBLISHED).community_storage == scenario.community_storage)
