@@ -47,7 +47,6 @@ def sweep_gains_table(ensemble: "Ensemble") -> "WideTable | None":
         return None
     shown, plan = cells[:MOST_COLUMNS], ensemble.plan
     table = WideTable()
-    table.title = f"Gains against {strategy_label(ensemble.strategies[0])}"
     table.add_column("")
     for point, s in shown:
         values = plan.points[point].values
