@@ -13,7 +13,7 @@ uv_version := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv
 uv_digests := $(shell sed -n '/^name = "uv"$$/,/^\]$$/s/.*hash = "\(sha256:[0-9a-f]*\)".*/--hash=\1/p' uv.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint docs bench fuzz kills sbom clean
+.PHONY: help run test test-all lint docs bench fuzz kills mutants sbom clean
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -89,6 +89,10 @@ fuzz: $(synced)  ## give hMESH 10,000 wrong inputs; figures go to results/
 kills: $(synced)  ## kill runs of all scenarios a thousand times at random moments; figures go to results/
 	@mkdir -p results
 	@$(bin)/python benchmarks/random_kills.py --cold 20 --json results/random-kills.json
+
+mutants: $(synced)  ## change rules at random places, see whether the quick tests notice; MODULES=... names some
+	@mkdir -p results
+	@$(bin)/python benchmarks/mutants.py $(MODULES) --json results/mutants.json
 
 sbom: $(synced)  ## list all parts of hMESH with their digests (CycloneDX) in results/sbom.json
 	@mkdir -p results

@@ -10,6 +10,7 @@ from .community_storage import ServedHousehold as ServedHousehold
 from .consumer import Building as Building
 from .consumer import Consumer as Consumer
 from .consumer import Household as Household
+from .curve_vehicle import CurveVehicle as CurveVehicle
 from .demand_response import DemandResponse as DemandResponse
 from .demand_response import IncentiveTrade as IncentiveTrade
 from .driven_battery import DrivenBattery as DrivenBattery

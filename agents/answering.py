@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 
 from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, is_one
+from hmesh.environment.compiled import compiled_for
 from hmesh.environment.curve_messages import CurveBid, CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
+from hmesh.markets.answer_kernels import bounded
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
 from hmesh.markets.told_curves import battery_curves
 from hmesh.markets.vehicle_response import best_response
 from hmesh.markets.welfare import satisfaction
+
+# Less than this below the lowest state of charge is rounding.
+TOO_LITTLE_KWH = 1e-9
 
 type PerStore = float | NDArray[np.float64]
 
@@ -169,6 +174,12 @@ class AnsweringStores:
         bounded = (exchange_kwh <= self.lower_kwh) | (exchange_kwh >= self.upper_kwh)
         return int(np.count_nonzero(bounded & (self.lower_kwh < self.upper_kwh)))
 
+    def bounded(self, exchange_kwh: NDArray[np.float64]) -> tuple[int, int]:
+        """Return how many are `at_bound`, and how many hold too little to discharge."""
+        if compiled_for(len(self)):
+            return bounded(exchange_kwh, self.lower_kwh, self.upper_kwh, self.usable_kwh)
+        return self.at_bound(exchange_kwh), int(np.count_nonzero(self.usable_kwh < -TOO_LITTLE_KWH))
+
     @property
     def _columns(self) -> tuple[Any, ...]:
         return (
@@ -184,7 +195,8 @@ def answers_of(groups: Sequence[Answering], fixed_kwh: float) -> Answers:
     first = groups[0].answers(fixed_kwh)
     if len(groups) == 1:
         return first
-    return sum_of_answers((first, *(group.answers(0.0) for group in groups[1:])))
+    # A group of nobody adds nothing.
+    return sum_of_answers((first, *(group.answers(0.0) for group in groups[1:] if len(group))))
 
 
 def stated_efficiency(groups: Sequence[Answering], name: str) -> PerStore:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from hmesh.environment.battery_messages import (
     Surplus,
     TransferOrder,
 )
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import Delivery, MessageBus
 from hmesh.markets.battery_exchange import Orders, OwnLoadFirst, match_exchange
 from hmesh.markets.capacity_allocation import SharedDischarge, least_exchange

@@ -1,16 +1,16 @@
 """The aggregator of a community: buys from the utility and sells to its members, by messages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering, stated_efficiency
 from hmesh.environment.ask_and_answer import Conversation, Heard, Party, Who, reply_to
 from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequest
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.aggregator_response import (
@@ -21,7 +21,8 @@ from hmesh.markets.aggregator_response import (
 )
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
-from hmesh.markets.price_limits import price_limits
+from hmesh.markets.price_limits import price_limits, prices_within
+from hmesh.markets.response_on_bins import ResponseOnBins, many
 from hmesh.markets.three_level_game import PriceBounds
 from hmesh.markets.told_curves import COLUMNS, SATURATED, sum_of_curves
 
@@ -73,9 +74,11 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._parts: dict[str, slice]
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
-        self._answers: ResponseMap | ResponseOnDemand | None = None
+        self._answers: ResponseMap | ResponseOnBins | ResponseOnDemand | None = None
         self._limits_kwh: tuple[float, float] | None = None
         self._held = False
+        # What it asks, where somebody outside of the world decides that.
+        self.played_price: Callable[[], float] | None = None
 
     @property
     def bus(self) -> MessageBus:
@@ -152,9 +155,17 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
 
     def _understand(self, learned: LearnedDemand) -> None:
         bounds = self.bounds
-        curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         self._learned = learned
         self._held = False
+        if self.bids == "prices" and many(learned.kinks):
+            lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
+            asked = lowest, highest
+            if self._limits_kwh is not None:
+                asked = prices_within(learned.kinks, lowest, highest, *self._limits_kwh)
+            self._held = asked != (lowest, highest)
+            self._answers = ResponseOnBins(learned.kinks, *asked)
+            return
+        curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         if self._limits_kwh is not None:
             floor, ceiling = price_limits(curve, *self._limits_kwh)
             self._held = (floor, ceiling) != (bounds.aggregator_lower, bounds.aggregator_upper)
@@ -231,11 +242,18 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     def _demand_kwh(self, utility_price: float) -> float:
         if self._answers is None:
             return self._fixed_kwh
+        if self.played_price is not None:
+            assert self._learned is not None
+            bounds, kinks = self.bounds, self._learned.kinks
+            curve = demand_curve(kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+            return float(curve.demand_kwh(self.played_price()))
         return float(self._answers.demand_kwh(utility_price))
 
     def best_price(self, utility_price: float) -> float:
         """Return what it asks of its community when the utility asks ``utility_price``."""
         lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
+        if self.played_price is not None:
+            return self.played_price()
         if self._answers is not None:
             return float(self._answers.price(utility_price))
         if self.without_vehicles == "profit_max":

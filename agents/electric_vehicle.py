@@ -1,6 +1,7 @@
 """Electric vehicles: batteries that drive between communities and trade where they park."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
+from hmesh.environment.population import Population
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
+from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
 from hmesh.markets.learned_demand import learn_demand
-from hmesh.markets.told_curves import COLUMNS, told_curve
+from hmesh.markets.told_curves import COLUMNS, sum_of_curves, told_curve
 from hmesh.markets.vehicle_response import best_response
 
 
@@ -56,6 +59,10 @@ class ElectricVehicle(DrivenBattery):
     plug_v2g_kw = Column(
         np.float64, "kW", np.inf, "highest power of its plug discharging in the step", state=True
     )
+    way_kwh = Column(
+        np.float64, "kWh", -1.0, "charged at a stop on the way in this step; -1 at no stop",
+        state=True,
+    )  # fmt: skip
     home = Column(np.int16, "-", -1, "community of its home, -1 where nobody asks for it")
     plugs_in = Column(np.bool_, "-", True, "whether it plugs in where it is", state=True)
     charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
@@ -79,6 +86,8 @@ class ElectricVehicle(DrivenBattery):
 
     def exchange_bounds(self) -> tuple[float, float]:
         """Return the least and the greatest energy it can exchange in this step [kWh]."""
+        if self.way_kwh >= 0.0:
+            return self.way_kwh, self.way_kwh
         lower, upper = vehicle_bounds(
             self.energy_at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
@@ -107,6 +116,8 @@ class ElectricVehicle(DrivenBattery):
 
     def _exchange(self) -> float:
         """Return what it exchanges in the step, by what it has heard [kWh]."""
+        if self.way_kwh >= 0.0:
+            return float(self.way_kwh)
         if self.population.heard["unpriced"]:
             return self.exchange_bounds()[1] if self.day_finished else 0.0
         price = float(self.heard("price"))
@@ -132,11 +143,15 @@ class ElectricVehicle(DrivenBattery):
         return float(energy)
 
     def curve(self, lowest_price: float, highest_price: float) -> NDArray[np.float64]:
-        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (12,).
+        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (14,).
 
-        It follows from what it responds to some prices of the range. NaN where no clipped line and
-        no battery explains that: then it is asked about prices.
+        It follows from what it responds to some prices of the range, unless its class states it for
+        many at once by `curve_rows`. NaN where no clipped line and no battery explains that: then
+        it is asked about prices.
         """
+        if self.by_rows("curve"):
+            stated: NDArray[np.float64] = self.curve_rows(self.as_rows())[0]
+            return stated
         learned = learn_demand(
             lambda price: np.array([self.respond(price)]), 0.0, lowest_price, highest_price,
             charge_efficiency=self.charge_efficiency,
@@ -145,6 +160,15 @@ class ElectricVehicle(DrivenBattery):
         if learned.unexplained[0]:
             return np.full(len(COLUMNS), np.nan)
         return told_curve(learned.kinks)
+
+    # A class whose vehicles answer by curves has a class method `curve_rows(cls, vehicles)`, which
+    # returns a row of `hmesh.markets.told_curves.COLUMNS` for each of them.
+    curve_rows: ClassVar[Any]
+
+    @classmethod
+    def answers_rows(cls, vehicles: "VehicleRows") -> Answers:
+        """Return what vehicles that state curves would exchange together at every price."""
+        return sum_of_curves(0.0, vehicles.curves(cls))
 
     @classmethod
     def respond_rows(cls, vehicles: "VehicleRows", price: float) -> NDArray[np.float64]:
@@ -165,14 +189,36 @@ class ElectricVehicle(DrivenBattery):
         """Take in what it paid in a step in which it was asked a price.
 
         It is called once a step, before batteries move, of vehicles that are plugged in and have a
-        behaviour. Here, and only here, a behaviour changes its columns.
+        behaviour. Here and in `revise`, and nowhere else, a behaviour changes its columns.
         """
+        if self.by_rows("learn"):
+            here = StepPayment(
+                np.array([settlement.price]), np.array([settlement.energy_kwh]),
+                settlement.mean_paid,
+            )  # fmt: skip
+            self.learn_rows(self.as_rows(), here)
 
     @classmethod
     def learn_rows(
         cls, vehicles: "VehicleRows", settlement: StepPayment[NDArray[np.float64]]
     ) -> None:
-        """Take in what many vehicles paid; override it in place of `learn`."""
+        """Take in what many vehicles paid; override it in place of `learn`.
+
+        It is called once a step of all vehicles of a class that were asked a price, in whichever
+        community; ``settlement.price`` is an array then.
+        """
+
+    def revise(self) -> None:
+        """Look around once the step is settled, wherever it is; it is called after `learn`."""
+        if self.by_rows("revise"):
+            self.revise_rows(self.as_rows())
+
+    @classmethod
+    def revise_rows(cls, vehicles: "VehicleRows") -> None:
+        """Let many vehicles look around; override it in place of `revise`.
+
+        It is called once a step of all vehicles of a class, those on the road included.
+        """
 
     def as_rows(self) -> "VehicleRows":
         """Return it as rows, of which there is one."""
@@ -182,7 +228,46 @@ class ElectricVehicle(DrivenBattery):
 class VehicleRows(DrivenBatteryRows):
     """Many vehicles at once: what a behaviour decides for, and lets learn."""
 
-    __slots__ = ()
+    __slots__ = ("_told",)
+
+    _told: dict[str, Any]
+
+    def __init__(
+        self,
+        model: Any,
+        population: Population,
+        rows: NDArray[np.intp],
+        bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    ) -> None:
+        super().__init__(model, population, rows, bounds)
+        object.__setattr__(self, "_told", {})
+
+    def curves(self, kind: type[ElectricVehicle]) -> NDArray[np.float64]:
+        """Return the curves that a class states of these vehicles; computed once a step."""
+        curves: NDArray[np.float64] = self.once("curves", lambda: kind.curve_rows(self))
+        return curves
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what is worked out once for the questions of a step, by its name."""
+        if name not in self._told:
+            self._told[name] = make()
+        return self._told[name]
+
+    def draw(self, purpose: str, step: int | None = None) -> NDArray[np.float64]:
+        """Return a uniform draw for each, shape (n,), from a stream of the purpose and the step.
+
+        Each group of vehicles has a stream of its own, and a vehicle the draw of its row: neither
+        who else has the behaviour nor further vehicles move it.
+        """
+        at = self.model.step_index if step is None else step
+        drawn: NDArray[np.float64] = self.population.group.drawn(purpose, at)[self.rows]
+        return drawn
+
+    @property
+    def step_h(self) -> float:
+        """Length of the step [h]."""
+        hours: float = self.model.calendar.step_h
+        return hours
 
     @property
     def can_exchange(self) -> NDArray[np.bool_]:
@@ -214,6 +299,10 @@ class VehicleRows(DrivenBatteryRows):
             (lower, upper), self.plug_kw, self.plug_v2g_kw, self.model.calendar.step_h,
             self.part_of_step,
         )  # fmt: skip
+        at_stop = self.way_kwh >= 0.0
+        if at_stop.any():
+            lower = np.where(at_stop, self.way_kwh, lower)
+            upper = np.where(at_stop, self.way_kwh, upper)
         return lower, upper
 
     def stores(self) -> StoreColumns:

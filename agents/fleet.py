@@ -8,17 +8,21 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
+from hmesh.agents.heard_prices import HeardPrices
 from hmesh.agents.row_agent import AgentGroup
-from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
+from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.group_rows import GroupRows
+from hmesh.environment.parked_kernel import count_parked, park
+from hmesh.environment.plug_habits import AGENT_TYPE
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
-from hmesh.markets.answers import Answers
+from hmesh.markets.answer_kernels import exchange_energy
+from hmesh.markets.answers import Answers, inelastic_answer, sum_of_answers
 from hmesh.markets.departure_value import (
     StoreColumns,
     answers_before_departure,
@@ -51,6 +55,10 @@ class Fleet(AgentGroup[ElectricVehicle]):
         The charging curves of their batteries; None where none has one.
     departures : bool
         Whether any of them wants energy by its next departure.
+    chargers : bool
+        Whether plugs bound what they exchange.
+    on_the_way : bool
+        Whether any of them stops on its way to charge.
     groups : GroupRows or None
         Which of them belong to which group; None where all are alike.
     """
@@ -65,6 +73,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         curves: ChargingCurves | None = None,
         departures: bool = False,
         chargers: bool = False,
+        on_the_way: bool = False,
         groups: GroupRows | None = None,
     ) -> None:
         super().__init__(model, ElectricVehicle, population)
@@ -73,13 +82,26 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self.curves = curves
         self.departures = departures
         self.chargers = chargers
+        self.on_the_way = on_the_way
         self.groups = groups
+        # What behaviours drew in the step, by purpose and step.
+        self._drawn: dict[tuple[str, int], NDArray[np.float64]] = {}
 
-    def uniform_draws(self, streams: Streams, purpose: str, agent_type: str) -> NDArray[np.float64]:
+    def uniform_draws(
+        self, streams: Streams, purpose: str, agent_type: str, day: int = 0
+    ) -> NDArray[np.float64]:
         """Return a uniform draw for each vehicle, each group from a stream of its own."""
         if self.groups is None:
-            return super().uniform_draws(streams, purpose, agent_type)
-        return self.groups.draw(streams, purpose, agent_type)
+            return super().uniform_draws(streams, purpose, agent_type, day)
+        return self.groups.draw(streams, purpose, agent_type, day)
+
+    def drawn(self, purpose: str, step: int) -> NDArray[np.float64]:
+        """Return what vehicles draw for a purpose of their behaviour in a step, once for all."""
+        key = purpose, step
+        if key not in self._drawn:
+            streams = self.model.streams
+            self._drawn[key] = self.uniform_draws(streams, purpose, AGENT_TYPE, step)
+        return self._drawn[key]
 
     def belongs(self, name: str) -> NDArray[np.bool_]:
         """Return which vehicles belong to a group."""
@@ -88,16 +110,18 @@ class Fleet(AgentGroup[ElectricVehicle]):
         mine: NDArray[np.bool_] = self.groups.group == self.groups.names.index(name)
         return mine
 
-    @property
-    def heard_price(self) -> NDArray[np.float64]:
-        """The price that each heard in this step; NaN where it heard none [money/kWh]."""
-        heard = self.population.heard
-        price: NDArray[np.float64] = heard.setdefault("price", np.full(len(self), np.nan))
-        return price
+    def rows_at(self, kind: type[ElectricVehicle]) -> VehicleRows:
+        """Return all vehicles of a class, wherever they are."""
+        return VehicleRows(self.model, self.population, self.rows_of(kind))
+
+    def rows_here(self, rows: NDArray[np.intp]) -> VehicleRows:
+        """Return some vehicles at once."""
+        return VehicleRows(self.model, self.population, rows)
 
     def begin_step(self) -> None:
         """Forget the prices of the step before."""
-        self.heard_price[:] = np.nan
+        self._drawn.clear()
+        self.population.heard["price"] = HeardPrices(len(self))
         self.population.heard["unpriced"] = False
 
     @property
@@ -148,15 +172,18 @@ class Fleet(AgentGroup[ElectricVehicle]):
             -1 if self.curves is None else fleet["charging_curve"][rows],
             fleet["plug_kw"][rows] if self.curves is not None and self.chargers else np.inf,
         )
-        if not self.chargers:
-            return lower, upper
-        step_h, plug_kw, back_kw = (
-            self.model.calendar.step_h, fleet["plug_kw"][rows], fleet["plug_v2g_kw"][rows],
-        )  # fmt: skip
-        most: tuple[NDArray[np.float64], NDArray[np.float64]] = within_plug(
-            (lower, upper), plug_kw, back_kw, step_h, plugged
-        )
-        return most
+        if self.chargers:
+            step_h, plug_kw, back_kw = (
+                self.model.calendar.step_h, fleet["plug_kw"][rows], fleet["plug_v2g_kw"][rows],
+            )  # fmt: skip
+            lower, upper = within_plug((lower, upper), plug_kw, back_kw, step_h, plugged)
+        if self.on_the_way:
+            # At a stop a vehicle charges what it needs, whatever the price.
+            way_kwh, at_plug = fleet["way_kwh"][rows], np.asarray(plugged) > 0.0
+            needs = np.where(at_plug, way_kwh, 0.0)
+            lower = np.where(way_kwh >= 0.0, needs, lower)
+            upper = np.where(way_kwh >= 0.0, needs, upper)
+        return lower, upper
 
     def parked_in(self, community: int) -> "ParkedVehicles":
         """Return the vehicles parked in a community whose plugs work."""
@@ -164,10 +191,54 @@ class Fleet(AgentGroup[ElectricVehicle]):
         plugged = (fleet["community"] == community) & (fleet["plugged_part"] > 0)
         if self.outages:
             plugged &= ~fleet["cut_off"]
+        if self.on_the_way:
+            plugged &= fleet["way_kwh"] < 0.0
         rows = np.flatnonzero(plugged)
         energy = self.energy_at_plug_kwh(rows)
         lower, upper = self.exchange_bounds(rows, energy, fleet["plugged_part"][rows])
         usable = usable_kwh(energy, self.each("capacity_kwh", rows), self.each("soc_min", rows))
+        return self._parked(rows, energy, usable, lower, upper)
+
+    def parked(self, communities: int) -> list["ParkedVehicles"]:
+        """Return the vehicles that are parked in each community and whose plugs work."""
+        # Charging curves, chargers and stops have bounds of their own.
+        own = self.curves is not None or self.chargers or self.on_the_way
+        if own or not compiled_for(len(self)):
+            return [self.parked_in(m) for m in range(communities)]
+        fleet = self.population
+        who = fleet["community"], fleet["plugged_part"], fleet["cut_off"], self.outages
+        counts = np.zeros(communities, dtype=np.int64)
+        count_parked(*who, counts)
+        ends = np.cumsum(counts)
+        rows = np.empty(int(ends[-1]), dtype=np.int64)
+        held, usable, lower, upper = (np.empty(len(rows)) for _ in range(4))
+        names = (
+            "capacity_kwh", "soc_min", "soc_max", "power_kw", "v2g_kw", "charge_efficiency",
+            "discharge_efficiency",
+        )  # fmt: skip
+        park(
+            *who, fleet["energy_kwh"], fleet["km_before_plug"],
+            self._column("consumption_kwh_per_km"), *(self._column(name) for name in names),
+            fleet["reserve_kwh"] if self.keeps_reserve else whole(0.0, self),
+            self.model.calendar.step_h, ends - counts, rows, held, usable, lower, upper,
+        )  # fmt: skip
+        parts = [slice(end - count, end) for end, count in zip(ends, counts, strict=True)]
+        return [self._parked(rows[p], held[p], usable[p], lower[p], upper[p]) for p in parts]
+
+    def _column(self, name: str) -> NDArray[np.float64]:
+        """Return a constant column, without memory of its own if it is the same for all."""
+        common = self.population.common(name)
+        return whole(self.population[name] if common is None else common, self)
+
+    def _parked(
+        self,
+        rows: NDArray[np.intp],
+        energy: NDArray[np.float64],
+        usable: NDArray[np.float64],
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+    ) -> "ParkedVehicles":
+        """Return vehicles by what they hold and could exchange."""
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
         lam, theta, into, out_of = (self.each(name, rows) for name in names)
         behaving = tuple(
@@ -260,10 +331,39 @@ class ParkedVehicles(AnsweringStores):
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""
+        told = [each for each in self.behaving if each[0].by_rows("curve")]
+        if told:
+            others = np.ones(len(self), dtype=np.bool_)
+            parts = [inelastic_answer(fixed_kwh)]
+            for kind, places, vehicles in told:
+                others[places] = False
+                parts.append(kind.answers_rows(vehicles))
+            if others.any():
+                parts[0] = self._some(np.flatnonzero(others)).answers(fixed_kwh)
+            return sum_of_answers(parts)
         stores = self._stores
         if stores is None:
             return AnsweringStores.answers(self, fixed_kwh)
         return answers_before_departure(fixed_kwh, stores)
+
+    def plain(self) -> "ParkedVehicles":
+        """Return the same vehicles as if all best-responded."""
+        return replace(self, behaving=()) if self.behaving else self
+
+    def _some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
+        """Return some of them as vehicles that best-respond."""
+
+        def of(column: PerVehicle) -> Any:
+            return column[places] if isinstance(column, np.ndarray) else column
+
+        wanted = None if self.departure is None else (of(self.departure[0]), of(self.departure[1]))
+        return replace(
+            self, rows=self.rows[places], usable_kwh=self.usable_kwh[places],
+            lower_kwh=self.lower_kwh[places], upper_kwh=self.upper_kwh[places],
+            lam=of(self.lam), theta=of(self.theta), charge_efficiency=of(self.charge_efficiency),
+            discharge_efficiency=of(self.discharge_efficiency), behaving=(),
+            energy_kwh=self.energy_kwh[places], departure=wanted,
+        )  # fmt: skip
 
     def best_kwh(self, price: float) -> NDArray[np.float64]:
         """Return the exchange of each that it values most at ``price`` [kWh]."""
@@ -298,15 +398,18 @@ class ParkedVehicles(AnsweringStores):
             if stores is None
             else curves_before_departure(stores)
         )
-        for k in self._self_willed():
-            vehicle = self.fleet[int(self.rows[k])]
-            curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
+        for kind, places, vehicles in self.behaving:
+            if kind.by_rows("curve"):
+                curves[places] = vehicles.curves(kind)
+                continue
+            for k in places.tolist():
+                vehicle = self.fleet[int(self.rows[k])]
+                curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
         return curves
 
     def remember(self, price: float, who: Who) -> None:
         """Keep the price that some of them heard."""
-        heard = self.fleet.heard_price
-        heard[self.rows] = price if who is True else np.where(who, price, np.nan)
+        self.fleet.population.heard["price"].remember(self.rows, price, who)
 
     def respond(self, price: float) -> NDArray[np.float64]:
         """Return what every vehicle exchanges at ``price`` [kWh], above 0 when charging."""
@@ -337,21 +440,11 @@ class ParkedVehicles(AnsweringStores):
                 )
             energy_kwh[places] = answers
 
-    def learn(self, price: float, exchange_kwh: NDArray[np.float64], mean_paid: float) -> None:
-        """Let those with a behaviour learn from what they exchanged at a price."""
-        for kind, places, vehicles in self.behaving:
-            energy = exchange_kwh[places]
-            if kind.by_rows("learn"):
-                kind.learn_rows(vehicles, StepPayment(price, energy, mean_paid))
-                continue
-            for row, own in zip(vehicles.rows.tolist(), energy.tolist(), strict=True):
-                self.fleet[row].learn(StepPayment(price, own, mean_paid))
-
-    def _self_willed(self) -> list[int]:
-        """Return the numbers of those with a behaviour."""
-        return [k for _, places, _ in self.behaving for k in places.tolist()]
-
     def move(self, exchange_kwh: NDArray[np.float64]) -> None:
         """Let the batteries exchange energy at their plugs, above 0 charging [kWh]."""
-        stored = self.stored_kwh(self.energy_kwh, exchange_kwh)
-        self.fleet.population["energy_kwh"][self.rows] = stored
+        energy = self.fleet.population["energy_kwh"]
+        if compiled_for(len(self)):
+            plug = whole(self.charge_efficiency, self), whole(self.discharge_efficiency, self)
+            exchange_energy(self.rows, self.energy_kwh, exchange_kwh, *plug, energy)
+        else:
+            energy[self.rows] = self.stored_kwh(self.energy_kwh, exchange_kwh)

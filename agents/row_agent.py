@@ -8,10 +8,11 @@ of them is nevertheless a Mesa agent that can be looked at, addressed and given 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self, overload
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.agent_rows import AgentRows
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.population import AgentAttribute, Population
 from hmesh.environment.streams import Streams
 
@@ -19,7 +20,10 @@ MOST_OBJECTS = 10_000
 
 
 class Column[T: (float, int, bool)]:
-    """A quantity of an agent type, declared once with its unit, default and meaning."""
+    """A quantity of an agent type, declared once with its unit, default and meaning.
+
+    With a ``width`` it is an array of so many numbers for each agent.
+    """
 
     def __init__(
         self,
@@ -29,20 +33,24 @@ class Column[T: (float, int, bool)]:
         description: str,
         *,
         state: bool = False,
+        width: int = 0,
     ) -> None:
         self.dtype = dtype
         self.unit = unit
         self.default: T = default
         self.description = description
         self.state = state
+        self.width = width
 
     def otherwise(self, default: T) -> "Column[T]":
         """Return the same quantity with another default, for a type of agents that has one."""
-        return Column(self.dtype, self.unit, default, self.description, state=self.state)
+        return Column(
+            self.dtype, self.unit, default, self.description, state=self.state, width=self.width
+        )
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.attribute = AgentAttribute(
-            name, self.dtype, self.unit, self.default, self.description, self.state
+            name, self.dtype, self.unit, self.default, self.description, self.state, self.width
         )
 
     @overload
@@ -52,7 +60,9 @@ class Column[T: (float, int, bool)]:
     def __get__(self, agent: "RowAgent | None", owner: type) -> Self | T:
         if agent is None:
             return self
-        value: T = agent.population[self.attribute.name][agent.row].item()
+        held = agent.population[self.attribute.name][agent.row]
+        # Of a column of arrays an agent reads and writes its own array.
+        value: T = held if self.width else held.item()
         return value
 
     def __set__(self, agent: "RowAgent", value: T) -> None:
@@ -209,13 +219,19 @@ class AgentGroup[A: RowAgent](Sequence[A]):
         numbers = self.class_numbers(np.arange(len(self)))
         return np.flatnonzero(numbers == self._classes.index(agent_class))
 
-    def uniform_draws(self, streams: Streams, purpose: str, agent_type: str) -> NDArray[np.float64]:
+    def uniform_draws(
+        self, streams: Streams, purpose: str, agent_type: str, day: int = 0
+    ) -> NDArray[np.float64]:
         """Return a uniform draw for each agent, shape (n,), from the stream of a name."""
-        return streams.generator(purpose, agent_type).random(len(self))
+        return streams.generator(purpose, agent_type, day).random(len(self))
 
     def belongs(self, name: str) -> NDArray[np.bool_]:
         """Return which agents belong to a group of their section; none where it has no groups."""
         return np.zeros(len(self), dtype=np.bool_)
+
+    def rows_at(self, kind: type[A]) -> Any:
+        """Return all agents of a class at once, wherever they are."""
+        return AgentRows(self.model, self.population, self.rows_of(kind))
 
     @property
     def all_kept(self) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,10 +28,17 @@ from hmesh.environment.home_messages import (
     SlotOffer,
     SlotSchedule,
 )
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import Message
 from hmesh.environment.storage_bank import StorageBank
-from hmesh.markets.admission_control import DayPlan, Offer, negotiate_slots, schedule_day
+from hmesh.markets.admission_control import (
+    DayPlan,
+    Offer,
+    negotiate_slots,
+    schedule_day,
+    scheduled_day,
+)
 from hmesh.markets.home_day import Homes
 from hmesh.markets.home_layout import Assignment, HomeLayout
 from hmesh.markets.load_shifting import MOST_CANDIDATES
@@ -296,7 +302,7 @@ class SmartHomes:
             self._say(Registration, group, step, 0, priority=request.priority)
         yield
         homes = self.day(generation, stored)
-        granted = schedule_day(homes, demand)
+        granted, wasted = scheduled_day(homes, demand)
         for k, group in enumerate(self.appliances):
             schedule, there = self._say(
                 SlotSchedule, group, step, 0,
@@ -304,7 +310,7 @@ class SmartHomes:
             )  # fmt: skip
             group.hear_schedule(schedule, there)
         yield
-        self.plan = yield from self._negotiate(step, homes, demand, granted, window)
+        self.plan = yield from self._negotiate(step, homes, demand, granted, window, wasted)
         for k, group in enumerate(self.appliances):
             committed = self.plan.committed_kwh[:, :, k]
             commitment, there = self._say(
@@ -357,12 +363,8 @@ class SmartHomes:
         """
         bank, step_h = self.bank, self.model.step_h
         before = self.energy_kwh
-        lower, upper = room_left(
-            0.0 - bank.deliverable_kwh(before, step_h),
-            bank.takeable_kwh(before, step_h),
-            flows.charge_kwh,
-            flows.discharge_kwh,
-        )
+        bounds = bank.exchange_bounds(before, step_h)
+        lower, upper = room_left(*bounds, flows.charge_kwh, flows.discharge_kwh)
         usable = usable_kwh(flows.energy_kwh, bank.capacity_kwh, bank.soc_min)
         return usable, lower, upper
 
@@ -378,12 +380,18 @@ class SmartHomes:
         self.storages.population["energy_kwh"][:] = after.ravel()
 
     def _negotiate(
-        self, step: int, homes: Homes, demand: Energies, granted: Energies, window: Mask
+        self,
+        step: int,
+        homes: Homes,
+        demand: Energies,
+        granted: Energies,
+        window: Mask,
+        wasted: Energies,
     ) -> Generator[None, None, DayPlan]:
         """Offer new slots to the appliances concerned, and hear what they refuse (F3)."""
         most_rounds = self.control.most_rounds if self.control.shifts else 0
         negotiation = negotiate_slots(
-            homes, demand, granted, window, self.control.most_candidates, most_rounds
+            homes, demand, granted, window, self.control.most_candidates, most_rounds, wasted
         )
         round_, refused = 0, None
         while True:

@@ -12,8 +12,8 @@ class StepPayment[E: (float, NDArray[np.float64])]:
 
     Attributes
     ----------
-    price : float
-        What its community pays in the step [money/kWh].
+    price : float, or array, shape (n,)
+        What its community pays in the step [money/kWh]; of many vehicles an array.
     energy_kwh : float or array, shape (n,)
         What it exchanges in the step, above 0 charging [kWh].
     mean_paid : float
@@ -21,7 +21,7 @@ class StepPayment[E: (float, NDArray[np.float64])]:
         where they receive money [money].
     """
 
-    price: float
+    price: E
     energy_kwh: E
     mean_paid: float
 

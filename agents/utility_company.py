@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.community_energy_aggregator import Bids, CommunityEnergyAggregator
 from hmesh.environment.ask_and_answer import Conversation, Heard, Party
 from hmesh.environment.curve_messages import CommunityCurve, CurveRequest
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.generation_cost import GenerationCost
@@ -125,8 +125,7 @@ class UtilityCompany(mesa.Agent[Any]):
             None where the deadline has passed before anyone answered; then the price of the step
             before stands.
         """
-        self._aggregators, self._lines = aggregators, lines
-        self._parties = [aggregator.party for aggregator in aggregators]
+        self.take_part(aggregators, lines)
         if not self._talk.room:
             self.fallbacks += 1
             return None
@@ -158,6 +157,21 @@ class UtilityCompany(mesa.Agent[Any]):
         self.price = found.price
         # Of a curve that it has it asks nobody.
         return replace(found, probes=1) if self.bids == "curves" else found
+
+    def take_part(
+        self,
+        aggregators: Sequence[CommunityEnergyAggregator],
+        lines: "KnownLines | None" = None,
+    ) -> None:
+        """Deal with some aggregators in the step, over known lines; see `negotiate`."""
+        self._aggregators, self._lines = aggregators, lines
+        self._parties = [aggregator.party for aggregator in aggregators]
+
+    def ask_once(self, price: float) -> None:
+        """Ask what aggregators would take at a price that is set already, if there is time."""
+        self.price = price
+        if self._talk.room:
+            self._ask(self._aggregators, price)
 
     def _hear_curves(self, aggregators: Sequence[CommunityEnergyAggregator]) -> None:
         """Let aggregators state what they would take at every price."""

@@ -43,6 +43,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "community-storage": ("hours=12", "checkpoint_every_h=3"),
     "composite-storage": ("years=null", "hours=48", "checkpoint_every_h=12"),
     "one-city": ("hours=4", "vehicles.count=20", "checkpoint_every_h=1"),
+    "suburbs": ("hours=9", "vehicles.groups.0.count=40", "checkpoint_every_h=2"),
     "two-voltage-levels": ("hours=4", "vehicles.count=20", "checkpoint_every_h=1"),
 }  # fmt: skip
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

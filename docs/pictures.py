@@ -76,6 +76,7 @@ SOURCES: dict[str, Plot | Page | Live] = {
     "report-narrow": Page(
         "results/seen/report.html", 8.5, "#clock", '[data-part="map"]', width=400
     ),
+    "suburbs": Page("results/town/report.html", 32.5, '[data-part="map"]', '[data-part="map"]'),
     "live": Live("three-communities"),
 }
 
@@ -122,6 +123,7 @@ def of_page(source: Page, folder: Path) -> bytes:
         page.locator("html[data-ready]").wait_for(state="attached")
         # The clock stays where it is on the page, and not at the top of the window.
         page.add_style_tag(content="#clock { position: static !important; }")
+        page.evaluate("hmesh.tabs.show('all')")
         page.evaluate("(hours) => hmesh.clock.set(hours)", source.hours)
         page.wait_for_timeout(500)
         top, bottom = (

@@ -34,7 +34,7 @@ class CurveBid(Message):
     Attributes
     ----------
     curves
-        A row for each, as of `hmesh.markets.told_curves.COLUMNS`, array of shape (count, 12); NaN
+        A row for each, as of `hmesh.markets.told_curves.COLUMNS`, array of shape (count, 14); NaN
         of a follower that cannot say it as a curve.
     """
 

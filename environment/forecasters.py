@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.chance import noise_factor
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.extras import optional
 from hmesh.environment.streams import Streams
 
 if TYPE_CHECKING:
@@ -144,8 +145,7 @@ class RidgeLastDay:
         InputError
             If a series has less than a day's worth of pairs of whole days without a gap.
         """
-        from sklearn.linear_model import Ridge
-
+        ridge = optional("sklearn.linear_model", "learning", "forecaster ridge").Ridge
         models: list[Any] = []
         for column in range(past.shape[1]):
             series = past[:, column]
@@ -153,7 +153,7 @@ class RidgeLastDay:
             if len(days) < day_slots:
                 raise InputError([_too_little(column, len(days), day_slots)])
             spread = float(days.std()) or 1.0
-            model = Ridge(alpha=penalty * spread**2)
+            model = ridge(alpha=penalty * spread**2)
             models.append(model.fit(days[:, :day_slots], days[:, day_slots:]))
         return cls(tuple(models), day_slots)
 

@@ -27,12 +27,15 @@ class Growth:
         How many join in a year.
     joins : str
         Whether they join on the first of every month, or as each day begins.
+    joining : tuple of (int, int)
+        Days, counted from the start of the run, on which others join, and how many.
     """
 
     calendar: Calendar
     first: int
     vehicles_per_year: float
     joins: Literal["month", "day"] = "month"
+    joining: tuple[tuple[int, int], ...] = ()
 
     def joined(self, day: int) -> int:
         """Return how many vehicles there are on a day, counted from the start of the run."""
@@ -42,7 +45,8 @@ class Growth:
             years = (today.year - begin.year) + (today.month - begin.month) / 12
         else:
             years = day / _DAYS_PER_YEAR
-        return self.first + math.floor(self.vehicles_per_year * years + 1e-9)
+        others = sum(count for first_day, count in self.joining if first_day <= day)
+        return self.first + math.floor(self.vehicles_per_year * years + 1e-9) + others
 
     def in_steps(self, steps: int) -> NDArray[np.int64]:
         """Return how many vehicles there are in every step, shape (steps,).

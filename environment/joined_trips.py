@@ -124,7 +124,8 @@ class GrowthOfRows(Growth):
         """Return how some rows of a fleet grow; None where the fleet does not."""
         if growth is None:
             return None
-        return cls(growth.calendar, growth.first, growth.vehicles_per_year, growth.joins, rows)
+        given = growth.calendar, growth.first, growth.vehicles_per_year, growth.joins
+        return cls(*given, growth.joining, rows)
 
     def joined(self, day: int) -> int:
         """Return how many of the rows there are on a day, counted from the start of the run."""

@@ -13,8 +13,12 @@ from hmesh.environment.stays import Stays
 
 NOT_ASKING = -1
 HOUR_MS = 3_600_000.0
+# When sessions end that have not ended.
+NEVER_MS = -1
 # In the order of those of one vehicle at one moment.
-EVENTS = ("unplugs", "arrives", "departs", "queues", "plugs_in")
+EVENTS = (
+    "unplugs", "arrives", "not_made", "departs", "stops", "queues", "plugs_in", "goes_on",
+)  # fmt: skip
 type Whole = NDArray[np.int64]
 
 
@@ -349,6 +353,21 @@ class PlugTraffic:
         fleet["plug"][there] = plug[stay]
         fleet["asks_since_ms"][there] = np.where(queued[stay], asks[stay], NOT_ASKING)
         fleet["arrived_ms"][there], fleet["plugged_since_ms"][there] = arrived[stay], since[stay]
+
+    def open_sessions(self) -> Sessions:
+        """Return the sessions that go on beyond the step, which end never [ms]."""
+        fleet = self.fleet
+        parked = np.flatnonzero(fleet["place"] >= 0)
+        place, plug = fleet["place"][parked], fleet["plug"][parked]
+        plugged = np.where(self.limited[place], plug >= 0, fleet["plugs_in"][parked])
+        rows = parked[plugged]
+        return Sessions(
+            rows.astype(np.int64), place[plugged].astype(np.int64),
+            plug[plugged].astype(np.int64), fleet["arrived_ms"][rows],
+            fleet["plugged_since_ms"][rows], np.full(len(rows), NEVER_MS),
+            fleet["session_kwh"][rows], fleet["session_sold_kwh"][rows],
+            ~np.isin(rows, self.ends_in_market),
+        )  # fmt: skip
 
     def exchange_at(self, stay: NDArray[np.intp]) -> None:
         """Say with which stay each vehicle that drives takes part in the market of the step."""

@@ -1,7 +1,7 @@
 """The quantities of one type of agent: one column for each attribute, one row for each agent."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -29,6 +29,8 @@ class AgentAttribute:
         Meaning in a line.
     state
         Whether it changes during a run, and so belongs to a checkpoint.
+    width
+        How many numbers each row has, 0 for one that stands alone.
     """
 
     name: str
@@ -37,6 +39,12 @@ class AgentAttribute:
     default: float | int | bool
     description: str
     state: bool = False
+    width: int = 0
+
+    def filled(self, size: int) -> NDArray[Any]:
+        """Return the column with every row at its default, shape (size,) or (size, width)."""
+        shape = (size, self.width) if self.width else (size,)
+        return np.full(shape, self.default, dtype=self.dtype)
 
 
 class Population:
@@ -70,9 +78,9 @@ class Population:
         self.group: Any = None
         self.heard: dict[str, Any] = {}
         self._common: dict[str, float | None] = {}
+        self._idle: frozenset[str] = frozenset()
         self._columns: dict[str, NDArray[Any]] = {
-            attribute.name: np.full(size, attribute.default, dtype=attribute.dtype)
-            for attribute in attributes
+            attribute.name: attribute.filled(size) for attribute in attributes
         }
 
     def __len__(self) -> int:
@@ -90,7 +98,10 @@ class Population:
     @property
     def nbytes(self) -> int:
         """Memory of all columns, shared ones included [bytes]."""
-        return sum(column.nbytes for column in self._columns.values())
+        return sum(
+            column.itemsize if column.strides == (0,) else column.nbytes
+            for column in self._columns.values()
+        )
 
     def describe(self) -> list[tuple[str, str, str, float | int | bool, str]]:
         """Return name, unit, type, default and description of every column."""
@@ -102,7 +113,8 @@ class Population:
     def add(self, attributes: Sequence[AgentAttribute]) -> None:
         """Add the columns that are not there yet, every row at its default.
 
-        Forks made before do not get them.
+        Forks made before do not get them. Of two widths of a column the greater one holds; the rows
+        keep what they have, and the rest is at its default.
 
         Parameters
         ----------
@@ -131,7 +143,13 @@ class Population:
         # A fork shares the mapping, and keeps its own columns.
         self.attributes = self.attributes | new
         for name, attribute in new.items():
-            self._columns[name] = np.full(self.size, attribute.default, dtype=attribute.dtype)
+            self._columns[name] = attribute.filled(self.size)
+        for each in attributes:
+            if each.width > self.attributes[each.name].width:
+                wider, narrow = each.filled(self.size), self._columns[each.name]
+                wider[:, : narrow.shape[1]] = narrow
+                self.attributes = self.attributes | {each.name: each}
+                self._columns[each.name] = wider
 
     def set(self, name: str, values: ArrayLike) -> None:
         """Write a whole column.
@@ -167,20 +185,40 @@ class Population:
         if name not in self._common:
             column = self[name]
             fixed = not self.attributes[name].state and not column.flags.writeable
-            same = fixed and column.size > 0 and bool((column == column[0]).all())
+            alike = column.strides == (0,)
+            same = fixed and column.size > 0 and (alike or bool((column == column[0]).all()))
             self._common[name] = column[0].item() if same else None
             if not fixed:
                 return self._common.pop(name)
         return self._common[name]
 
-    def fork(self) -> Self:
-        """Return a second population in the same state, sharing what does not change in a run."""
+    def compact(self) -> None:
+        """Keep one number for every column whose rows are all alike; it is read-only from then on.
+
+        `set` gives a population rows of its own again.
+        """
+        for name, column in self._columns.items():
+            if column.size > 1 and bool((column == column[0]).all()):
+                self._columns[name] = np.broadcast_to(column[0].copy(), column.shape)
+
+    def fork(self, idle: Collection[str] = ()) -> Self:
+        """Return a second population in the same state, sharing what does not change in a run.
+
+        Parameters
+        ----------
+        idle : collection of str
+            Columns that would change in some runs and do not in this one. Where all rows are alike
+            they cost no memory, cannot be written, and belong to no state.
+        """
         fork = copy.copy(self)
         fork._columns, fork._common = {}, {}
         fork.group, fork.heard = None, {}
+        fork._idle = frozenset(
+            name for name in idle if self._columns[name].strides == (0,) or not self.size
+        )
         for name, column in self._columns.items():
-            if self.attributes[name].state:
-                fork._columns[name] = column.copy()
+            if self.attributes[name].state and name not in fork._idle:
+                fork._columns[name] = np.array(column)
             else:
                 column.flags.writeable = False
                 fork._columns[name] = column
@@ -188,7 +226,11 @@ class Population:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the columns that change during a run; they are live, not copies."""
-        return {name: self._columns[name] for name, a in self.attributes.items() if a.state}
+        return {
+            name: self._columns[name]
+            for name, a in self.attributes.items()
+            if a.state and name not in self._idle
+        }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Write back the columns of an earlier `state`; all of them, or none if one does not fit.
@@ -225,7 +267,8 @@ class Population:
 
 def _kind_of(attribute: AgentAttribute) -> str:
     changing = "changing" if attribute.state else "constant"
-    return f"a {changing} column of {np.dtype(attribute.dtype)}"
+    several = " arrays" if attribute.width else ""
+    return f"a {changing} column of {np.dtype(attribute.dtype)}{several}"
 
 
 def _misfit(name: str, values: NDArray[Any], column: NDArray[Any]) -> Problem | None:

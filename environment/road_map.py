@@ -58,6 +58,7 @@ class RoadMap:
     ) -> None:
         self.communities = tuple(places)
         self.on_earth = content.on_earth
+        self.speed_km_h = speed_km_h
         self.graph = road_graph(content, speed_km_h)
         self.junctions = _nearest_junctions(content, self.graph, places, farthest_km)
         self._weight = "hours" if by_time else "km"
@@ -70,6 +71,19 @@ class RoadMap:
     def travel_h(self, origin: str, destination: str) -> float:
         """Return how long the way from one community to another takes [h]."""
         return self._sum("hours", origin, destination)
+
+    def passed(self, origin: str, destination: str) -> list[tuple[str, float]]:
+        """Return the communities whose junctions a way passes, with their distance from its start.
+
+        Both ends are among them [km].
+        """
+        named = dict(zip(self.junctions, self.communities, strict=True))
+        found, km = [(origin, 0.0)], 0.0
+        for road in self.way(origin, destination):
+            km += float(self.graph.edges[road]["km"])
+            if road[1] in named:
+                found.append((named[road[1]], km))
+        return found
 
     def way(self, origin: str, destination: str) -> list[tuple[str, str]]:
         """Return the roads along the way from one community to another, each by its junctions.

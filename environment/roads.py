@@ -119,6 +119,25 @@ class RoadNetwork:
         """
         return
 
+    def passed(self, origin: str, destination: str) -> list[tuple[str, float]]:
+        """Return the communities along the shortest way with their distance from its start [km].
+
+        Both ends are among them.
+
+        Parameters
+        ----------
+        origin, destination : str
+            Names of communities.
+
+        Raises
+        ------
+        InputError
+            If there is no such community or no way.
+        """
+        route = self._route(origin, destination)
+        roads = [float(self._graph.edges[road]["km"]) for road in pairwise(route)]
+        return [(name, math.fsum(roads[:number])) for number, name in enumerate(route)]
+
     def route(self, origin: str, destination: str) -> list[str]:
         """Return the communities along the shortest way, both ends included.
 

@@ -4,7 +4,7 @@ Trips, stays and plugs are arrays ordered by vehicle and time; moments are whole
 that the parts of a step add up to it exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,8 @@ class Moving:
         following = np.append(departs[1:], end_ms)
         following[self.last] = end_ms
         ends[after] = following
+        # A stop on the way is no stay.
+        ends = np.where(where < 0, begin_ms, ends)
         begins = np.clip(begins, begin_ms, end_ms)
         ends = np.maximum(np.clip(ends, begin_ms, end_ms), begins)
         return Stays(owner, where, begins, ends, arrives, nights, kms)
@@ -153,11 +155,14 @@ class SettingOut:
         Distance driven in the step before the trip [km].
     after_plug : array of bool, shape (n,)
         Whether it has left the plug by then at which it exchanges energy in the step.
+    km : array, shape (n,)
+        Length of the trip [km].
     """
 
     vehicles: NDArray[np.intp]
     km_so_far: NDArray[np.float64]
     after_plug: NDArray[np.bool_]
+    km: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def nobody(cls) -> "SettingOut":

@@ -126,17 +126,18 @@ class StorageBank:
 
     def takeable_kwh(self, energy_kwh: NDArray[np.float64], step_h: float) -> NDArray[np.float64]:
         """Return what each can be charged with in a step, at its plug [kWh]."""
-        return self._bounds(energy_kwh, step_h)[1]
+        return self.exchange_bounds(energy_kwh, step_h)[1]
 
     def deliverable_kwh(
         self, energy_kwh: NDArray[np.float64], step_h: float
     ) -> NDArray[np.float64]:
         """Return what each can deliver in a step, at its plug [kWh]."""
-        return 0.0 - self._bounds(energy_kwh, step_h)[0]
+        return 0.0 - self.exchange_bounds(energy_kwh, step_h)[0]
 
-    def _bounds(
+    def exchange_bounds(
         self, energy_kwh: NDArray[np.float64], step_h: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the least and the greatest exchange of each in a step, at its plug [kWh]."""
         return exchange_bounds(
             energy_kwh,
             self.capacity_kwh,

@@ -5,6 +5,7 @@ import struct
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Streams:
@@ -50,10 +51,21 @@ class Streams:
         """
         if not 0 <= day < 2**32:
             raise ValueError(f"a day is a whole number from 0 to 2**32 - 1, got {day}")
-        name = (*_words(purpose), *_words(agent_type), day)
-        return np.random.Generator(
-            np.random.Philox(np.random.SeedSequence(self.seed, spawn_key=name))
-        )
+        words = _entropy(self.seed, purpose, agent_type).copy()
+        words[-1] = day
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
+
+
+@lru_cache(maxsize=4096)
+def _entropy(seed: int, purpose: str, agent_type: str) -> NDArray[np.uint32]:
+    """Return what a stream is made from, but for its day, the last word.
+
+    It is what `numpy.random.SeedSequence` puts together from the seed and the name as its
+    ``spawn_key``: as one array it is read ten times as fast.
+    """
+    words = [seed >> shift & 0xFFFFFFFF for shift in range(0, max(seed.bit_length(), 1), 32)]
+    words += [0] * (np.random.SeedSequence(0).pool_size - len(words))
+    return np.array([*words, *_words(purpose), *_words(agent_type), 0], dtype=np.uint32)
 
 
 @lru_cache(maxsize=4096)

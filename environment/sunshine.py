@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
+from hmesh.environment.extras import optional, require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,7 @@ BLOCK_STEPS = 768
 SAMPLE_H = 0.25
 STANDARD_W_PER_M2 = 1000.0
 ALBEDO = 0.2
+_USE = "generation of photovoltaics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class ClearSky:
         altitude_m: float,
         orientations: Sequence[Orientation],
     ) -> None:
+        require("pvlib", "sun", _USE)
         self.calendar = calendar
         self.latitude, self.longitude, self.altitude_m = latitude, longitude, altitude_m
         self.orientations = tuple(orientations)
@@ -105,9 +108,7 @@ class ClearSky:
         array, shape (times, orientations)
             Shares of 1,000 W/m2 [-].
         """
-        from pvlib.location import Location
-
-        place = Location(self.latitude, self.longitude, altitude=self.altitude_m)
+        place = _pvlib("location").Location(self.latitude, self.longitude, altitude=self.altitude_m)
         sun: Any = place.get_solarposition(times)
         sky: Any = place.get_clearsky(times, model="ineichen", solar_position=sun)
         return _on_modules(self.orientations, sun, sky["ghi"], sky["dni"], sky["dhi"])
@@ -147,12 +148,10 @@ class MeasuredSky:
         dhi: NDArray[np.float64] | None = None,
         dni: NDArray[np.float64] | None = None,
     ) -> None:
-        from pvlib import irradiance
-        from pvlib.location import Location
-
+        irradiance = _pvlib("irradiance")
         middle_h = (np.arange(len(ghi)) + 0.5) * calendar.step_h
         times = _times(calendar, middle_h)
-        place = Location(latitude, longitude, altitude=altitude_m)
+        place = _pvlib("location").Location(latitude, longitude, altitude=altitude_m)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             sun: Any = place.get_solarposition(times)
@@ -174,6 +173,10 @@ class MeasuredSky:
         return kwh
 
 
+def _pvlib(module: str) -> Any:
+    return optional(f"pvlib.{module}", "sun", _USE)
+
+
 def _on_modules(
     orientations: Sequence[Orientation], sun: Any, ghi: Any, dni: Any, dhi: Any
 ) -> NDArray[np.float64]:
@@ -186,8 +189,7 @@ def _on_modules(
     ghi, dni, dhi : array-like, shape (times,)
         Irradiance [W/m2].
     """
-    from pvlib import irradiance
-
+    irradiance = _pvlib("irradiance")
     shares = np.empty((len(sun), len(orientations)))
     for column, modules in enumerate(orientations):
         sunshine = irradiance.get_total_irradiance(

@@ -51,11 +51,14 @@ class Survey:
         How many days of vehicles the survey has.
     left_out
         How many of them were left out, by the reason.
+    vehicles
+        Names of the vehicles that have some, in the order in which they are dealt.
     """
 
     diaries: Diaries
     days: int
     left_out: dict[str, int]
+    vehicles: tuple[str, ...]
 
 
 def read_survey(
@@ -140,7 +143,11 @@ def read_survey(
         raise InputError([Problem(place, f"no day can be driven day after day: {told}")])
     km = trips["km"].astype(np.float64)
     diaries = diaries_of(rows, length, begins_h, kind, stays, weight, km, calendar)
-    return Survey(diaries, days, left_out)
+    names = trips["vehicle"].astype(str)
+    first = np.unique(person, return_index=True)[1]
+    # Vehicles whose days begin in several communities are dealt as several.
+    pairs = np.unique(np.stack([diaries.person, diaries.home], axis=1), axis=0)
+    return Survey(diaries, days, left_out, tuple(names[first[pairs[:, 0]]].tolist()))
 
 
 def _communities(

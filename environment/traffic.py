@@ -8,6 +8,7 @@ of a step is plugged in for the rest of it.
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
+from hmesh.environment.compiled import compiled_for
+from hmesh.environment.drive_kernel import columns_of, drive, stay_put
+from hmesh.environment.journeys import Journeys
 from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_habits import PlugHabits
 from hmesh.environment.plug_traffic import PlugTraffic
@@ -26,6 +30,7 @@ ON_THE_ROAD = -1
 ABSENT = -2
 _AFTER_DAY = 1
 _NOBODY: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+_NOWHERE: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
 
 
 class Traffic:
@@ -52,11 +57,13 @@ class Traffic:
         Who holds a plug and who waits; every vehicle is plugged in where it is parked unless given.
     habits : PlugHabits, optional
         Who plugs in where it arrives; every vehicle does unless given.
+    journeys : Journeys, optional
+        What vehicles do whose battery does not reach; they arrive all the same unless given.
 
     Attributes
     ----------
     departed : list of TripBatch
-        Trips begun in this step.
+        Trips that are meant to begin in this step.
     setting_out : SettingOut
         The vehicles that begin them, by vehicle and time.
     counts : Counter
@@ -75,6 +82,7 @@ class Traffic:
         keep_reserve: bool = False,
         plugs: PlugTraffic | None = None,
         habits: PlugHabits | None = None,
+        journeys: Journeys | None = None,
     ) -> None:
         self.clock = clock
         self.calendar = calendar
@@ -83,7 +91,9 @@ class Traffic:
         self.keep_reserve = keep_reserve
         self.plugs = plugs
         self.habits = habits
-        self._under_way: TripBatch | None = None
+        self.journeys = journeys
+        self.supply_out: Callable[[], NDArray[np.bool_]] = lambda: _NOWHERE
+        self._under_way: list[TripBatch] = []
         self._drove = _NOBODY
         self._step = -1
         self.end_step()
@@ -98,6 +108,8 @@ class Traffic:
         self.joined_kwh = 0.0
         if self.plugs is not None:
             self.plugs.forget()
+        if self.journeys is not None:
+            self.journeys.forget()
 
     @property
     def vehicles_there(self) -> int:
@@ -189,20 +201,54 @@ class Traffic:
             for batch in self.trips.day(day).departing(max(begin, 0), end)
             if len(batch.vehicles)
         ]
-        under_way = [] if self._under_way is None else [self._under_way]
-        if under_way or self.departed:
-            self._move(Moving.of(joined([*under_way, *self.departed])), begin, end)
+        setting_out = self.departed
+        if self.journeys is not None:
+            setting_out = self._journey(begin, end)
+        trips = [*self._under_way, *setting_out]
+        if trips:
+            self._under_way = _still_under_way(trips, end)
+            if self._by_kernel(sum(len(batch.vehicles) for batch in trips)):
+                self._drive(trips, begin, end)
+            else:
+                self._move(Moving.of(joined(trips)), begin, end)
         else:
             self._drove, self.setting_out = _NOBODY, SettingOut.nobody()
             if self.plugs is not None:
                 self.plugs.serve(_NOBODY, Stays.nowhere(), begin, end)
                 self.plugs.exchange_at(_NOBODY)
+        if self.journeys is not None:
+            self.journeys.under_way = joined(self._under_way) if self._under_way else None
+            self._keep_for_the_way()
+            self._drove = np.union1d(self._drove, self.journeys.mark(end))
         if self.plugs is not None:
             # Plugs become free: who waits is looked at again in every step.
             part = self.fleet["plugged_part"]
             waited = np.flatnonzero((part != 1.0) & (self.fleet["place"] >= 0))
             self._drove = np.union1d(self._drove, waited)
         self.clock.schedule((step + 1) * step_h, "traffic", step + 1, priority=_AFTER_DAY)
+
+    def _journey(self, begin: int, end: int) -> list[TripBatch]:
+        """Return the drives that begin in a step by how far batteries reach."""
+        assert self.journeys is not None
+        under_way = joined(self._under_way) if self._under_way else None
+        drives = self.journeys.drive(self.departed, under_way, begin, end, self.supply_out())
+        self.counts.update(self.journeys.counts)
+        if self.plugs is not None:
+            for kind, *of_one, value in self.journeys.noted:
+                at, vehicle, place = (np.array([each]) for each in of_one)
+                self.plugs.note(kind, at, vehicle, place, np.array([value]))
+        return drives
+
+    def _keep_for_the_way(self) -> None:
+        """Let vehicles not sell what the drives take on which they set out in the step."""
+        assert self.journeys is not None
+        out = self.setting_out
+        rows = out.vehicles[out.after_plug]
+        used = self.fleet["consumption_kwh_per_km"][rows]
+        kept = np.bincount(rows, out.km[out.after_plug] * used, len(self.fleet))
+        rows = np.unique(rows)
+        rows = rows[self.journeys.ability.stops[rows]]
+        self.fleet["reserve_kwh"][rows] = np.maximum(self.fleet["reserve_kwh"][rows], kept[rows])
 
     def _days(self, step: int) -> range:
         """Return the days whose trips may touch a step."""
@@ -221,12 +267,21 @@ class Traffic:
             for day in self._days(max(step - 1, 0))
             for batch in self.trips.day(day).departing(0, begin)
         ]
-        found = joined(under_way) if under_way else None
-        self._under_way = found if found is not None and len(found.vehicles) else None
+        if self.journeys is not None:
+            under_way = [] if self.journeys.under_way is None else [self.journeys.under_way]
+        self._under_way = [batch for batch in under_way if len(batch.vehicles)]
 
     def _settle(self, rows: NDArray[np.intp]) -> None:
         """Let vehicles that drove in the step before stay where they are."""
         fleet = self.fleet
+        if self._by_kernel(len(rows)):
+            names = (
+                "community", "place", "day_finished", "night_now", "plugged_part", "driven_km",
+                "km_before_plug",
+            )  # fmt: skip
+            stay_put(rows, *(fleet[name] for name in names))
+            self._reserve(rows, fleet["next_trip_km"][rows] if self.keep_reserve else 0.0)
+            return
         fleet["community"][rows] = fleet["place"][rows]
         fleet["day_finished"][rows] = fleet["night_now"][rows]
         if self.plugs is not None:
@@ -251,7 +306,7 @@ class Traffic:
                 ("departs", np.asarray(trips.departs_ms), np.asarray(trips.origin)),
                 ("arrives", np.asarray(trips.arrives_ms), np.asarray(trips.destination)),
             ):
-                now = (at >= begin) & (at < end)
+                now = (at >= begin) & (at < end) & (place >= 0)
                 km = np.asarray(trips.km)[now]
                 self.plugs.note(kind, at[now], trips.vehicles[now], place[now], km)
             plugged_in_ms, unplugged_ms, plug = self.plugs.serve(rows, stays, begin, end, asks)
@@ -274,8 +329,10 @@ class Traffic:
         # A trip ahead of the last moment at the plug is one that leads there.
         unplugs_ms = np.where(at_plug_ms > 0, unplugged_ms[stay], 0)
         leads_there = np.asarray(trips.departs_ms) < unplugs_ms[moving.owner]
-        out = np.asarray(trips.departs_ms) >= begin
-        self.setting_out = SettingOut(trips.vehicles[out], so_far[out], ~leads_there[out])
+        out = (np.asarray(trips.departs_ms) >= begin) & (np.asarray(trips.origin) >= 0)
+        self.setting_out = SettingOut(
+            trips.vehicles[out], so_far[out], ~leads_there[out], np.asarray(trips.km)[out]
+        )
         km = np.where(leads_there, km, 0.0)
         fleet["km_before_plug"][rows] = np.bincount(moving.owner, km, len(rows))
         last_km = np.asarray(trips.next_km)[moving.last]
@@ -285,9 +342,31 @@ class Traffic:
         destination = np.asarray(trips.destination)[moving.last]
         fleet["place"][rows] = np.where(there, destination, ON_THE_ROAD)
         fleet["night_now"][rows] = there & np.asarray(trips.night_follows)[moving.last]
-        still = np.asarray(trips.arrives_ms) >= end
-        self._under_way = trips.where(still) if still.any() else None
         self._drove = rows
+
+    def _by_kernel(self, rows: int) -> bool:
+        """Return whether a kernel moves so many vehicles; none follows plugs, habits and stops."""
+        follows = (self.plugs, self.habits, self.journeys)
+        return all(each is None for each in follows) and compiled_for(rows)
+
+    def _drive(self, trips: list[TripBatch], begin: int, end: int) -> None:
+        """Do as `_move` does, by its kernel."""
+        fleet = self.fleet
+        vehicle, source, columns = columns_of(trips)
+        chain, rows, out_vehicle = (np.empty(len(vehicle), dtype=np.int64) for _ in range(3))
+        ahead_km, out_km = np.empty(len(vehicle)), np.empty(len(vehicle))
+        after_plug = np.empty(len(vehicle), dtype=np.bool_)
+        names = (
+            "place", "community", "night_now", "day_finished", "plugged_part", "driven_km",
+            "km_before_plug", "next_trip_km",
+        )  # fmt: skip
+        moving, out = drive(
+            vehicle, source, *columns, begin, end, *(fleet[name] for name in names), chain, rows,
+            ahead_km, out_vehicle, out_km, after_plug,
+        )  # fmt: skip
+        self._drove = rows[:moving]
+        self.setting_out = SettingOut(out_vehicle[:out], out_km[:out], after_plug[:out])
+        self._reserve(self._drove, ahead_km[:moving])
 
     def _choose(self, rows: NDArray[np.intp], step: int) -> None:
         """Let vehicles plug in or not where they are as the run begins, or as they join."""
@@ -329,3 +408,16 @@ class Traffic:
             used = km * self.fleet["consumption_kwh_per_km"][rows]
             keeps = self.fleet["keeps_reserve"][rows]
             self.fleet["reserve_kwh"][rows] = np.where(keeps, used, 0.0)
+
+
+def _still_under_way(trips: list[TripBatch], end: int) -> list[TripBatch]:
+    """Return the trips of some batches that do not arrive before the end of a step."""
+    late: list[TripBatch] = []
+    for batch in trips:
+        if isinstance(batch.arrives_ms, np.ndarray):
+            batch = batch.where(np.flatnonzero(batch.arrives_ms >= end))
+        elif batch.arrives_ms < end:
+            continue
+        if len(batch.vehicles):
+            late.append(batch)
+    return late

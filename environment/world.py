@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import mesa
-
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.grid import Grid
 from hmesh.environment.ledger import Ledger
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.road_map import RoadMap
 from hmesh.environment.roads import RoadNetwork

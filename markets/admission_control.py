@@ -78,7 +78,16 @@ def schedule_day(homes: Homes, demand_kwh: Energies) -> Energies:
     demand_kwh : array, shape (steps, homes, loads)
         What was asked for [kWh].
     """
-    return np.where(sum_day(homes, demand_kwh).served, demand_kwh, 0.0)
+    return scheduled_day(homes, demand_kwh)[0]
+
+
+def scheduled_day(homes: Homes, demand_kwh: Energies) -> tuple[Energies, NDArray[np.float64]]:
+    """Return the schedule of a day, as of `schedule_day`, and what each home wastes with it [kWh].
+
+    What is not served changes no flow, so the schedule wastes what the demand does.
+    """
+    sums = sum_day(homes, demand_kwh)
+    return np.where(sums.served, demand_kwh, 0.0), sums.wasted_kwh
 
 
 def negotiate_slots(
@@ -88,6 +97,7 @@ def negotiate_slots(
     window: Mask,
     most_candidates: int = MOST_CANDIDATES,
     most_rounds: int = 3,
+    wasted_kwh: NDArray[np.float64] | None = None,
 ) -> Generator[Offer, Mask, DayPlan]:
     """Offer other slots until they are accepted or none is left to offer (F3), and commit (F4).
 
@@ -111,13 +121,15 @@ def negotiate_slots(
         As of `hmesh.markets.shift_loads`.
     most_rounds : int, optional
         How often a home is offered slots at most; 0 for no shifting.
+    wasted_kwh : array, shape (homes,), optional
+        What each wastes with the schedule, where that is known [kWh].
 
     Returns
     -------
     DayPlan
         Losses never rise, and no load is served less than by the schedule.
     """
-    wasted = sum_day(homes, granted_kwh).wasted_kwh
+    wasted = sum_day(homes, granted_kwh).wasted_kwh if wasted_kwh is None else wasted_kwh
     committed, after = granted_kwh.copy(), wasted.copy()
     exact = np.ones(len(wasted), dtype=np.bool_)
     offers = refusals = 0

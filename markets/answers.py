@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
+from hmesh.environment.compiled import compiled_for, whole
+from hmesh.markets.answer_kernels import one_line, two_lines
 from hmesh.markets.vehicle_response import FloatOrArray, best_response, switching_price
 
 
@@ -43,6 +45,8 @@ class Answers:
         price itself they have not fallen yet.
     curves : dict
         Demand curves that were computed of them, by the ends of each.
+    limits : dict
+        Prices that keep limits, as `prices_within` found them, by what it was asked.
     """
 
     saturated_kwh: float
@@ -53,6 +57,9 @@ class Answers:
     jump_price: NDArray[np.float64] = field(default_factory=_none)
     jump_kwh: NDArray[np.float64] = field(default_factory=_none)
     curves: dict[tuple[float, float], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    limits: dict[tuple[float, float, float, float], tuple[float, float]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -269,6 +276,32 @@ def threshold_answers(
     return Answers(saturated_kwh, _none(), _none(), _none(), 0, jumps, below - above)
 
 
+def two_threshold_answers(
+    charge_below: FloatOrArray,
+    sell_above: FloatOrArray,
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+) -> Answers:
+    """Return the answers of those that charge up to a price and discharge above another.
+
+    Parameters
+    ----------
+    charge_below, sell_above : float or array, shape (n,)
+        The prices [money/kWh]; infinite: charges at any price, discharges at none.
+    lower_kwh, upper_kwh : array, shape (n,)
+        What each can exchange at least and at most [kWh], ``lower_kwh <= 0 <= upper_kwh``.
+    """
+    jumps, falls = [], []
+    for price, fall in ((charge_below, upper_kwh), (sell_above, np.negative(lower_kwh))):
+        at = np.broadcast_to(price, fall.shape)
+        there = (fall > 0.0) & (at < np.inf)
+        jumps.append(at[there])
+        falls.append(fall[there])
+    saturated_kwh = float(upper_kwh.sum())
+    lines = _none(), _none(), _none()
+    return Answers(saturated_kwh, *lines, 0, np.concatenate(jumps), np.concatenate(falls))
+
+
 def sum_of_answers(parts: Sequence[Answers]) -> Answers:
     """Return what all of several answers come to together."""
 
@@ -304,6 +337,11 @@ def _one_line(
     upper_kwh: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return where the lines of batteries without losses begin and end, and their slopes."""
+    if compiled_for(len(usable_kwh)):
+        full, empty = np.empty((2, len(usable_kwh)))
+        columns = (whole(each, usable_kwh) for each in (lam, theta))
+        one_line(*columns, usable_kwh, lower_kwh, upper_kwh, full, empty)
+        return full, empty, np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape)
     return (
         _price_at_bound(lam, theta, usable_kwh, upper_kwh),
         _price_at_bound(lam, theta, usable_kwh, lower_kwh),
@@ -334,6 +372,13 @@ def _two_lines(
     discharge_efficiency: FloatOrArray,
 ) -> Answers:
     """Return the answers of batteries with losses."""
+    if isinstance(usable_kwh, np.ndarray) and compiled_for(len(usable_kwh)):
+        lines = np.empty((3, 2 * len(usable_kwh)))
+        given = (
+            lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
+        )  # fmt: skip
+        if two_lines(*(whole(each, usable_kwh) for each in given), *lines):
+            return Answers(saturated_kwh, lines[0], lines[1], lines[2], len(usable_kwh))
     value = np.asarray(lam - np.multiply(theta, usable_kwh))
     count = len(value)
     full, empty, slope = np.empty((3, 2 * count))

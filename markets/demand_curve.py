@@ -4,17 +4,22 @@ The sum of all answers of a community is non-increasing and piecewise linear, co
 nobody's answer jumps; knowing its kinks and jumps is knowing it exactly.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.compiled import compiled_for
 from hmesh.markets.answers import Answers
+from hmesh.markets.bin_kernels import merge_kinks
 
 # As a share of the prices at hand.
 SAME_PRICE = 1e-14
 # Curves of more lines than this are not remembered: their memory is worth more than their time.
 REMEMBERED_LINES = 2**15
+
+
+type Counts = NDArray[np.int64]
 
 
 def _none() -> NDArray[np.float64]:
@@ -43,6 +48,8 @@ class Bends:
     dead_bands : bool
         Whether batteries with losses are among them. Trade leaves all of these the same marginal
         value, so their kinks come together; those that rounding alone parts count as one then.
+    starts_count, ends_count : array of int, shape (n,), (m,), or None
+        How many batteries begin and cease at each of these prices; None for one at each.
     """
 
     low: float
@@ -57,6 +64,8 @@ class Bends:
     jump_price: NDArray[np.float64] = field(default_factory=_none)
     jump_kwh: NDArray[np.float64] = field(default_factory=_none)
     dead_bands: bool = False
+    starts_count: Counts | None = None
+    ends_count: Counts | None = None
 
     @property
     def kinks(self) -> int:
@@ -65,6 +74,8 @@ class Bends:
 
     def within(self, low: float, high: float) -> "Bends":
         """Return what matters for prices within ``[low, high]``, listing no other kink."""
+        if self._inside(low, high):
+            return replace(self, low=low, high=high)
         begun, over = self.starts <= low, self.ends <= low
         added, taken = self.starts_slope[begun], self.ends_slope[over]
         started = np.flatnonzero(~begun & (self.starts < high))
@@ -81,7 +92,9 @@ class Bends:
             - float(taken @ self.ends[over])
             - fallen,
             self.slope + float(added.sum()) - float(taken.sum()),
-            self.answering + len(added) - len(taken),
+            self.answering
+            + _count(self.starts_count, begun, len(added))
+            - _count(self.ends_count, over, len(taken)),
             self.starts[started],
             self.starts_slope[started],
             self.ends[ended],
@@ -89,6 +102,15 @@ class Bends:
             self.jump_price[jumping],
             self.jump_kwh[jumping],
             self.dead_bands,
+            None if self.starts_count is None else self.starts_count[started],
+            None if self.ends_count is None else self.ends_count[ended],
+        )
+
+    def _inside(self, low: float, high: float) -> bool:
+        """Return whether all kinks and jumps listed are within ``[low, high]``."""
+        return all(
+            prices.size == 0 or bool(low < prices.min() and prices.max() < high)
+            for prices in (self.starts, self.ends, self.jump_price)
         )
 
     def curve(self) -> "DemandCurve":
@@ -99,6 +121,9 @@ class Bends:
         bends = inside.starts_slope, -inside.ends_slope, np.zeros_like(after)
         price, bend = np.concatenate((inside.starts, inside.ends, after)), np.concatenate(bends)
         step = np.repeat(np.array([1, -1, 0]), [len(each) for each in bends])
+        if inside.starts_count is not None and inside.ends_count is not None:
+            step[: len(inside.starts)] = inside.starts_count
+            step[len(inside.starts) : len(step) - len(after)] = 0 - inside.ends_count
         # Of kinks and jumps at one price the jumps come last.
         order = np.argsort(price, kind="stable")
         price, bend, step = price[order], bend[order], step[order]
@@ -120,7 +145,7 @@ class Bends:
         )  # fmt: skip
         jumps = None
         if len(after):
-            jumps = np.concatenate(([False], step == 0, [False]))
+            jumps = np.concatenate(([False], order >= len(price) - len(after), [False]))
             fall = np.concatenate((np.zeros(len(price) - len(after)), inside.jump_kwh))
             intercept[1:] -= np.cumsum(fall[order])
             summed += float(self.jump_kwh.sum())
@@ -136,6 +161,44 @@ class Bends:
         return DemandCurve(
             np.append(edges[:-1][wide], self.high), intercept[wide], slope[wide], jumps
         )
+
+
+def _count(counts: Counts | None, chosen: NDArray[np.bool_], number: int) -> int:
+    """Return how many batteries some kinks are."""
+    return number if counts is None else int(counts[chosen].sum())
+
+
+def merged(bends: Bends) -> Bends:
+    """Return the same with one kink for all at a price, where many come together.
+
+    After trade many batteries value what they hold alike, so that their kinks are at few prices.
+    Without compiled kernels kinks stay as they are.
+    """
+    starts = _merged(bends.starts, bends.starts_slope)
+    ends = _merged(bends.ends, bends.ends_slope)
+    if starts is None and ends is None:
+        return bends
+    starts = starts or (bends.starts, bends.starts_slope, np.ones(len(bends.starts), np.int64))
+    ends = ends or (bends.ends, bends.ends_slope, np.ones(len(bends.ends), np.int64))
+    return replace(
+        bends,
+        starts=starts[0], starts_slope=starts[1], starts_count=starts[2],
+        ends=ends[0], ends_slope=ends[1], ends_count=ends[2],
+    )  # fmt: skip
+
+
+def _merged(
+    prices: NDArray[np.float64], slopes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Counts] | None:
+    """Return each price once, the slope there and how many there are; None where few meet."""
+    if not compiled_for(len(prices)):
+        return None
+    each, number = np.empty((2, len(prices)), dtype=np.int64)
+    slope = np.empty(len(prices))
+    found = merge_kinks(np.ascontiguousarray(prices).view(np.int64), slopes, each, slope, number)
+    if found < 0:
+        return None
+    return each[:found].view(np.float64).copy(), slope[:found].copy(), number[:found].copy()
 
 
 def bends_of(answers: Answers, lowest_price: float, highest_price: float) -> Bends:

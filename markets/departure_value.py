@@ -295,3 +295,20 @@ def _cut(lines: list[_Line], switch: Array) -> list[_Line]:
         else:
             cut.append((np.maximum(full, switch), np.maximum(empty, switch), slope))
     return cut
+
+
+def gain_of_exchange(stores: StoreColumns, exchange_kwh: Array, price: FloatOrArray) -> Array:
+    """Return what each gains by an exchange over doing nothing, once it is paid [money].
+
+    Parameters
+    ----------
+    stores : StoreColumns
+        The batteries.
+    exchange_kwh : array, shape (n,)
+        Energy exchanged at the plug, above 0 when charging [kWh].
+    price : float or array, shape (n,)
+        Price of it [money/kWh].
+    """
+    idle = worth_before_departure(stores, np.zeros_like(exchange_kwh))
+    worth = worth_before_departure(stores, exchange_kwh)
+    return np.asarray(worth - idle - np.multiply(price, exchange_kwh))

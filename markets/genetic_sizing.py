@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.extras import optional
+
 
 def genetic_minimum(
     objective: Callable[[NDArray[np.float64]], NDArray[np.float64]],
@@ -35,17 +37,18 @@ def genetic_minimum(
     Source: Frontiers in Energy Research 10 (2022) 929693, section 3.6, whose table of parameters
     is lost. Crossover and mutation are those of pymoo: simulated binary and polynomial.
     """
-    from pymoo.algorithms.soo.nonconvex.ga import GA
-    from pymoo.core.problem import Problem
-    from pymoo.optimize import minimize
+    use = "sizing by a genetic algorithm"
+    genetic: Any = optional("pymoo.algorithms.soo.nonconvex.ga", "sizing", use)
+    problem: Any = optional("pymoo.core.problem", "sizing", use).Problem
+    minimize: Any = optional("pymoo.optimize", "sizing", use).minimize
 
-    class _Objective(Problem):  # type: ignore[misc]
+    class _Objective(problem):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(n_var=len(low), n_obj=1, xl=low, xu=high)
 
         def _evaluate(self, x: NDArray[np.float64], out: dict[str, Any], *_: Any) -> None:
             out["F"] = objective(x)[:, None]
 
-    algorithm = GA(pop_size=population)
+    algorithm = genetic.GA(pop_size=population)
     found = minimize(_Objective(), algorithm, ("n_gen", generations), seed=seed, verbose=False)
     return np.asarray(found.X, dtype=np.float64), float(found.F[0])

@@ -6,7 +6,7 @@ before it; node 0 is the utility. A line that receives ``r`` at its far end is s
 """
 
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,61 @@ def _received(sent_kwh: float, loss_rate: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class _Kept:
+    """The lines of a tree that lose energy or that communities share with a limit.
+
+    Attributes
+    ----------
+    above : array of int, shape (nodes,)
+        Place among them of the next of these lines above each node, -1 for the utility.
+    lines : list of tuple
+        For each the place of the next one above, its loss rate, its limit, infinite where it is not
+        shared, and the communities whose answers are drawn there.
+    answering : tuple of int
+        Communities whose answers are drawn above all of them.
+    loss_free, limited : bool
+        Whether no line loses energy, and whether a shared one has a limit.
+    """
+
+    above: NDArray[np.intp]
+    lines: list[tuple[int, float, float, tuple[int, ...]]]
+    answering: tuple[int, ...]
+    loss_free: bool
+    limited: bool
+
+
+def _kept_of(tree: Tree, answering: NDArray[np.intp], own: NDArray[np.intp]) -> _Kept:
+    """Return the lines of a tree that change prices."""
+    shared = np.isfinite(tree.limit_kwh) & (own < 0)
+    kept = np.flatnonzero((tree.loss_rate > 0) | shared).tolist()
+    place = {line: k for k, line in enumerate(kept)}
+    above = np.empty(len(tree.parents) + 1, dtype=np.intp)
+    above[0] = -1
+    for line in range(len(tree.parents)):
+        above[line + 1] = place.get(line, int(above[tree.parents[line]]))
+    at = above[answering].tolist()
+
+    def drawn_at(k: int) -> tuple[int, ...]:
+        return tuple(m for m, where in enumerate(at) if where == k)
+
+    return _Kept(
+        above,
+        [
+            (
+                int(above[tree.parents[line]]),
+                float(tree.loss_rate[line]),
+                float(tree.limit_kwh[line]) if shared[line] else np.inf,
+                drawn_at(k),
+            )
+            for k, line in enumerate(kept)
+        ],
+        drawn_at(-1),
+        not (tree.loss_rate > 0).any(),
+        bool(shared.any()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """Where communities are on a tree.
 
@@ -78,12 +133,18 @@ class Places:
     own : array of int, shape (lines,)
         Community to which a line belongs, since no other draws energy beyond it; -1 for a line that
         several communities share, or none.
+    kept : _Kept
+        The lines that change prices, found once for all steps.
     """
 
     tree: Tree
     answering: NDArray[np.intp]
     owner: NDArray[np.intp]
     own: NDArray[np.intp]
+    kept: _Kept = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", _kept_of(self.tree, self.answering, self.own))
 
 
 def places_of(tree: Tree, answering: NDArray[np.intp], owner: NDArray[np.intp]) -> Places:
@@ -206,34 +267,20 @@ class Feed:
     def __init__(
         self, places: Places, node_kwh: NDArray[np.float64], passive_kwh: NDArray[np.float64]
     ) -> None:
-        tree = places.tree
+        kept = places.kept
         fixed = np.array(node_kwh, dtype=np.float64)
         # The demand of a community, its inelastic part included, is drawn where it answers.
         np.subtract.at(fixed, places.answering, passive_kwh)
-        shared = np.isfinite(tree.limit_kwh) & (places.own < 0)
-        kept = np.flatnonzero((tree.loss_rate > 0) | shared).tolist()
-        place = {line: k for k, line in enumerate(kept)}
-        above = np.empty(len(fixed), dtype=np.intp)
-        above[0] = -1
-        for line in range(len(tree.parents)):
-            above[line + 1] = place.get(line, int(above[tree.parents[line]]))
         # At the utility's node, place -1, stands what no kept line carries.
-        taken = np.bincount(above + 1, fixed, len(kept) + 1)
-        at = above[places.answering].tolist()
-        self.communities = len(at)
-        self.loss_free = not (tree.loss_rate > 0).any()
-        self.limited = bool(shared.any())
-        self.passive_kwh = float(taken[0])
-        self.answering = tuple(m for m, where in enumerate(at) if where == -1)
+        taken = np.bincount(kept.above + 1, fixed, len(kept.lines) + 1).tolist()
+        self.communities = len(places.answering)
+        self.loss_free, self.limited = kept.loss_free, kept.limited
+        self.passive_kwh, self.answering = taken[0], kept.answering
         self.lines = [
-            _Line(
-                int(above[tree.parents[line]]),
-                float(tree.loss_rate[line]),
-                float(tree.limit_kwh[line]) if shared[line] else np.inf,
-                float(taken[k + 1]),
-                tuple(m for m, where in enumerate(at) if where == k),
+            _Line(above, loss_rate, limit_kwh, passive, answering)
+            for (above, loss_rate, limit_kwh, answering), passive in zip(
+                kept.lines, taken[1:], strict=True
             )
-            for k, line in enumerate(kept)
         ]
 
     def without_limits(self) -> "Feed":
@@ -261,10 +308,15 @@ class Feed:
         """Return what is taken at the far end of each line kept, and at last at the utility."""
         places = [(line.passive_kwh, line.answering) for line in self.lines]
         places.append((self.passive_kwh, self.answering))
-        return [
-            np.full(demand_kwh.shape[1:], passive) + demand_kwh[list(answering)].sum(axis=0)
-            for passive, answering in places
-        ]
+        taken = []
+        for passive, answering in places:
+            if len(answering) == 1:
+                taken.append(passive + demand_kwh[answering[0]])
+            elif answering:
+                taken.append(passive + demand_kwh[list(answering)].sum(axis=0))
+            else:
+                taken.append(np.full(demand_kwh.shape[1:], passive))
+        return taken
 
     def generation_kwh(self, demand_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is generated for demands of shape (communities, k), shape (k,) [kWh]."""

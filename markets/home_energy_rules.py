@@ -320,12 +320,15 @@ def tariff_signals(
     lowest = np.repeat(np.minimum.reduceat(purchase, first), count)
     highest = np.repeat(np.maximum.reduceat(purchase, first), count)
     cheap = (purchase <= lowest) & (highest > lowest)
-    dear = np.where(cheap, highest, purchase).astype(np.float64)
-    left = cheap.astype(np.intp)
+    # Step by step in plain numbers, which arrays are slow to hand out.
+    price, is_cheap = purchase.tolist(), cheap.tolist()
+    dear = np.where(cheap, highest, purchase).astype(np.float64).tolist()
+    left = [int(each) for each in is_cheap]
     for step in range(steps - 2, -1, -1):
-        if cheap[step]:
+        if is_cheap[step]:
             left[step] += left[step + 1]
             dear[step] = dear[step + 1]
-        elif not cheap[step + 1]:
-            dear[step] = max(purchase[step], dear[step + 1])
-    return cheap, dear, np.where(highest > lowest, lowest, np.inf), left
+        elif not is_cheap[step + 1]:
+            dear[step] = max(price[step], dear[step + 1])
+    cheapest = np.where(highest > lowest, lowest, np.inf)
+    return cheap, np.array(dear), cheapest, np.array(left, dtype=np.intp)

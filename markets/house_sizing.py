@@ -7,6 +7,27 @@ import numpy as np
 from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.particle_swarm import Points
+from hmesh.markets.present_value import annuity_factor
+
+# Of a kWh that is not to be bought [money/kWh].
+PROHIBITIVE = 1e7
+
+
+def annuity(price: float, interest_rate: float, lifetime_years: float, years: float) -> float:
+    """Return what some years bear of the price of a device [money].
+
+    Parameters
+    ----------
+    price : float
+        What the device costs [money].
+    interest_rate : float
+        Interest of a year [-].
+    lifetime_years : float
+        Its life [a].
+    years : float
+        The years, at most its life [a].
+    """
+    return price / annuity_factor(interest_rate, lifetime_years) * years
 
 
 def size_exactly(

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
+from hmesh.environment.compiled import compiled_for, whole
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
+from hmesh.markets.learn_kernels import DONE, learn_lines
 from hmesh.markets.price_search import ends_first
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
 
@@ -87,6 +89,16 @@ def learn_demand(
         order = np.argsort(prices)
         prices, answers = prices[order], [answers[k] for k in order]
         energy_kwh = np.array(answers)
+        if compiled_for(energy_kwh.shape[1]):
+            learned, below_above = _by_kernel(prices, energy_kwh, plugs, fixed_kwh)
+            if learned is not None:
+                gap = below_above[1] - below_above[0]
+                if gap <= 1e-9 * (highest_price - lowest_price) or len(prices) >= most_probes:
+                    return learned
+                probe = 0.5 * (below_above[0] + below_above[1])
+                prices = np.append(prices, probe)
+                answers.append(ask(probe))
+                continue
         missing = np.isnan(energy_kwh)
         silent = missing.all(axis=1)
         if silent.any() and energy_kwh.shape[1]:
@@ -299,6 +311,37 @@ def _by_two_lines(heard: _Heard) -> tuple[NDArray[np.intp], Answers]:
     value, theta, least, most, into, out_of = (column[chosen] for column in columns)
     nothing = np.zeros_like(value)
     return rows, battery_answers(0.0, value, theta, nothing, least, most, into, out_of)
+
+
+def _by_kernel(
+    prices: NDArray[np.float64],
+    energy_kwh: NDArray[np.float64],
+    plugs: tuple[FloatOrArray, FloatOrArray],
+    fixed_kwh: float,
+) -> tuple[LearnedDemand | None, tuple[float, float]]:
+    """Do as `_explain` and `_gaps`; None where some were silent or hold more than they value."""
+    count = energy_kwh.shape[1]
+    full, empty, slope, taken, inelastic, *batteries = np.empty((9, count))
+    unexplained, two = np.empty((2, count), dtype=np.bool_)
+    states = (whole(each, full) for each in plugs)
+    what, below, above = learn_lines(
+        prices, energy_kwh, *states, AGREEMENT, full, empty, slope, taken, unexplained, inelastic,
+        two, *batteries,
+    )  # fmt: skip
+    if what != DONE:
+        return None, (0.0, 0.0)
+    if not two.any():
+        kinks = Answers(fixed_kwh + float(taken.sum()), full, empty, slope)
+        return LearnedDemand(kinks, unexplained, inelastic, len(prices)), (below, above)
+    others, rows = np.flatnonzero(~two), np.flatnonzero(two)
+    full, empty, slope = (column[others] for column in (full, empty, slope))
+    one = Answers(fixed_kwh + float(taken[others].sum()), full, empty, slope)
+    value, theta, least, most = (column[rows] for column in batteries)
+    into, out_of = (np.broadcast_to(plug, count)[rows] for plug in plugs)
+    nothing = np.zeros_like(value)
+    with_losses = battery_answers(0.0, value, theta, nothing, least, most, into, out_of)
+    kinks = sum_of_answers((one, with_losses))
+    return LearnedDemand(kinks, unexplained, inelastic, len(prices)), (below, above)
 
 
 def _lines(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.extras import optional
 
 type Points = NDArray[np.float64]
 type Costs = Callable[[Points], NDArray[np.float64]]
@@ -133,13 +134,14 @@ def pymoo_swarm(
     Its adaptation is another one: that of Zhan et al. (2009), which changes inertia and pulls by
     the state of the search. Of `Swarm` only the numbers of particles and iterations matter.
     """
-    from pymoo.algorithms.soo.nonconvex.pso import PSO
-    from pymoo.core.problem import Problem as PymooProblem
-    from pymoo.optimize import minimize
+    use = "pymoo's particle swarm"
+    pso: Any = optional("pymoo.algorithms.soo.nonconvex.pso", "sizing", use).PSO
+    problem: Any = optional("pymoo.core.problem", "sizing", use).Problem
+    minimize: Any = optional("pymoo.optimize", "sizing", use).minimize
 
     rules, tried = swarm or Swarm(), 0
 
-    class _Costs(PymooProblem):  # type: ignore[misc]
+    class _Costs(problem):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(n_var=len(low), n_obj=1, xl=low, xu=high)
 
@@ -149,7 +151,7 @@ def pymoo_swarm(
             out["F"] = costs(x)[:, None]
 
     found = minimize(
-        _Costs(), PSO(pop_size=rules.particles), ("n_gen", rules.iterations + 1), seed=seed,
+        _Costs(), pso(pop_size=rules.particles), ("n_gen", rules.iterations + 1), seed=seed,
         verbose=False,
     )  # fmt: skip
     return Found(np.asarray(found.X, dtype=np.float64), float(found.F[0]), tried)

@@ -37,17 +37,26 @@ class Steps:
         points = len(self.price)
         right = self.price.searchsorted(price, "left" if side == "left" else "right")
         after, before = np.minimum(right, points - 1), np.maximum(right - 1, 0)
-        width = self.price[after] - self.price[before]
-        share = np.divide(
-            price - self.price[before], width, out=np.zeros(len(price)), where=width > 0
-        )
-        change = self.energy_kwh[after] - self.energy_kwh[before]
-        energy: NDArray[np.float64] = self.energy_kwh[before] + share * change
+        start, energy = self.price[before], self.energy_kwh[before]
+        width = self.price[after]
+        width -= start
+        change = self.energy_kwh[after]
+        change -= energy
+        share = np.divide(price - start, width, out=np.zeros(len(price)), where=width > 0)
+        share *= change
+        energy += share
         return energy
 
     def energy_at(self, price: float) -> float:
         """Return the demand at one price, the larger one at a jump [kWh]."""
-        return float(self.at(np.array([price]))[0])
+        # As `at` has it, in numbers: a single price needs no arrays.
+        points = len(self.price)
+        right = int(self.price.searchsorted(price))
+        after, before = min(right, points - 1), max(right - 1, 0)
+        start, energy = float(self.price[before]), float(self.energy_kwh[before])
+        width = float(self.price[after]) - start
+        share = (price - start) / width if width > 0.0 else 0.0
+        return energy + share * (float(self.energy_kwh[after]) - energy)
 
     def floor(self, most_kwh: float) -> float:
         """Return the lowest price at which no more than ``most_kwh`` is demanded.
@@ -214,7 +223,8 @@ class _Demands:
 
     def __init__(self, game: Game) -> None:
         self.game, feed = game, game.feed
-        demands = _demands(game)
+        self.own = [_demand(game, m) for m in range(len(game.kinks))]
+        demands = _within_limits(game, self.own)
         self.lines = () if feed is None else tuple(feed.lines)
         self.answering = tuple(range(len(demands))) if feed is None else feed.answering
         self.beyond: list[tuple[Steps, tuple[float, float]]] = []
@@ -241,19 +251,19 @@ class _Demands:
         places = [(-1, self.answering), *((k, line.answering) for k, line in enumerate(self.lines))]
         for k, where in places:
             for m in where:
-                community_price[m] = _own_price(self.game, m, float(price[k]))
+                community_price[m] = _own_price(self.game, m, self.own[m], float(price[k]))
         return community_price
 
 
-def _demands(game: Game) -> list[Steps]:
+def _within_limits(game: Game, own: Sequence[Steps]) -> list[Steps]:
     """Return what every community demands at every price, kept within its own limits."""
     demands = []
-    for m, kinks in enumerate(game.kinks):
-        held = _demand(game, m)
+    for m, (kinks, held) in enumerate(zip(game.kinks, own, strict=True)):
         if game.limits_kwh is not None and kinks.answering:
             least, most = (float(limit[m]) for limit in game.limits_kwh)
-            held = held.clipped(*_attainable(game, held, least, most))
-        demands.append(held)
+            demands.append(held.clipped(*_attainable(game, held, least, most)))
+        else:
+            demands.append(held)
     return demands
 
 
@@ -273,18 +283,20 @@ def _demand(game: Game, community: int) -> Steps:
     kinks = game.kinks[community]
     if not kinks.answering:
         return Steps(np.zeros(1), np.array([kinks.saturated_kwh]))
-    bends = np.concatenate((kinks.full_price, kinks.empty_price, kinks.jump_price))
-    low, high = float(bends.min()), float(bends.max())
+    bends = [
+        prices for prices in (kinks.full_price, kinks.empty_price, kinks.jump_price) if len(prices)
+    ]
+    low = min(float(prices.min()) for prices in bends)
+    high = max(float(prices.max()) for prices in bends)
     margin = 1.0 + 1e-6 * (abs(low) + abs(high))
     return steps_of(demand_curve(kinks, low - margin, high + margin))
 
 
-def _own_price(game: Game, community: int, price: float) -> float:
+def _own_price(game: Game, community: int, demand: Steps, price: float) -> float:
     """Return a community's price: the one where it is fed, raised or lowered by its own limits."""
     if game.limits_kwh is None or not game.kinks[community].answering:
         return price
     least, most = (float(limit[community]) for limit in game.limits_kwh)
-    demand = _demand(game, community)
     return _limited_price(demand, _attainable(game, demand, least, most), price)
 
 

@@ -106,7 +106,8 @@ def settle_step(
     """
     served_kwh = np.array(demand_kwh, dtype=np.float64, order="F")
     if assignment == "spfa_s":
-        charge, stored = _charge(False, layout, generation_kwh, energy_kwh, bank, step_h)
+        takeable = bank.takeable_kwh(energy_kwh, step_h)
+        charge, stored = _charge(False, layout, generation_kwh, takeable)
         energy_kwh = bank.after(energy_kwh, charge)
         direct = _zeros(len(served_kwh), layout.generators, layout.loads)
         deliverable = bank.deliverable_kwh(energy_kwh, step_h)
@@ -117,11 +118,11 @@ def settle_step(
         left = generation_kwh
     else:
         pooled = assignment == "mpfa_mg"
-        deliverable = bank.deliverable_kwh(energy_kwh, step_h)
-        _admit(assignment, layout, generation_kwh, served_kwh, deliverable)
-        direct, drawn, left = dispatch(assignment, layout, generation_kwh, served_kwh)
+        least, takeable = bank.exchange_bounds(energy_kwh, step_h)
+        deliverable = 0.0 - least
+        direct, drawn, left = _admit(assignment, layout, generation_kwh, served_kwh, deliverable)
         discharge = _draw(pooled, layout, drawn, deliverable)
-        charge, stored = _charge(pooled, layout, left, energy_kwh, bank, step_h)
+        charge, stored = _charge(pooled, layout, left, takeable)
         after = bank.after(bank.after(energy_kwh, charge), 0.0 - discharge)
     return StepFlows(
         served=(served_kwh > 0.0),
@@ -228,16 +229,19 @@ def _admit(
     generation_kwh: Energies,
     served_kwh: Energies,
     deliverable_kwh: Energies,
-) -> None:
-    """Set to 0 what loads want that cannot be met, in place."""
+) -> tuple[Energies, Energies, Energies]:
+    """Set to 0 what loads want that cannot be met, in place; return the dispatch of the rest."""
+    pooled = assignment == "mpfa_mg"
 
     def met(generation: Energies, wanted: Energies, deliverable: Energies) -> NDArray[np.bool_]:
         lack = dispatch(assignment, layout, generation, wanted)[1]
-        return _suffices(assignment == "mpfa_mg", layout, lack, deliverable)
+        return _suffices(pooled, layout, lack, deliverable)
 
-    short = np.flatnonzero(~met(generation_kwh, served_kwh, deliverable_kwh))
-    if short.size == 0:
-        return
+    dispatched = dispatch(assignment, layout, generation_kwh, served_kwh)
+    enough = _suffices(pooled, layout, dispatched[1], deliverable_kwh)
+    if enough.all():
+        return dispatched
+    short = np.flatnonzero(~enough)
     generation, wanted = generation_kwh[short], served_kwh[short]
     deliverable = deliverable_kwh[short]
     admitted = np.zeros_like(wanted)
@@ -245,6 +249,7 @@ def _admit(
         admitted[:, load] = wanted[:, load]
         admitted[~met(generation, admitted, deliverable), load] = 0.0
     served_kwh[short] = admitted
+    return dispatch(assignment, layout, generation_kwh, served_kwh)
 
 
 def _suffices(
@@ -276,26 +281,23 @@ def _charge(
     pooled: bool,
     layout: HomeLayout,
     left_kwh: Energies,
-    energy_kwh: Energies,
-    bank: StorageBank,
-    step_h: float,
+    takeable_kwh: Energies,
 ) -> tuple[Energies, Energies]:
     """Return what each storage takes of what generators have left, and of which generator.
 
     Where a storage cannot take all, its generators are cut back in proportion.
     """
-    takeable = bank.takeable_kwh(energy_kwh, step_h)
     stored = np.array(left_kwh, dtype=np.float64, order="F")
     if pooled:
         offered = _total(left_kwh)
-        able = np.minimum(offered, _total(takeable))
-        charge = _shared_equally(able, takeable)
+        able = np.minimum(offered, _total(takeable_kwh))
+        charge = _shared_equally(able, takeable_kwh)
         if np.any(able < offered):
             stored *= _ratio(able, offered)[:, None]
         return charge, stored
     charge = _zeros(len(left_kwh), layout.storages)
     for s, offer in enumerate(_by_storage(layout.generator_storage, layout.storages, left_kwh)):
-        charge[:, s] = np.minimum(offer, takeable[:, s])
+        charge[:, s] = np.minimum(offer, takeable_kwh[:, s])
         if np.any(charge[:, s] < offer):
             ratio = _ratio(charge[:, s], offer)
             for g, line in enumerate(layout.generator_storage):

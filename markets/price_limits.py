@@ -36,6 +36,16 @@ def prices_within(
     floor, ceiling : float
         As :func:`price_limits`.
     """
+    asked = lowest_price, highest_price, least_kwh, most_kwh
+    if asked not in answers.limits:
+        answers.limits[asked] = _within(answers, *asked)
+    return answers.limits[asked]
+
+
+def _within(
+    answers: Answers, lowest_price: float, highest_price: float, least_kwh: float, most_kwh: float
+) -> tuple[float, float]:
+    """Return between which prices the sum of answers stays within limits."""
 
     def fits(low: float, high: float) -> tuple[float, float]:
         return price_limits(demand_curve(answers, low, high), least_kwh, most_kwh)

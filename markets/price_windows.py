@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.compiled import compiled_for
+from hmesh.markets.bin_kernels import count_kinks, take_kinks
 from hmesh.markets.demand_curve import Bends
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
@@ -43,6 +45,8 @@ class DemandBins:
         Slope that the demand has at least everywhere in a bin [kWh^2/money].
     starts_bin, ends_bin : array of int
         Bin of every kink, counted from 1; 0 below the first edge.
+    starts_count, ends_count : array of int, shape (bins + 2,)
+        How many kinks there are in each.
     jumps_bin : array of int
         Likewise of every jump, exactly: the demand has fallen at the edge that ends its bin, and
         at no edge before.
@@ -56,6 +60,8 @@ class DemandBins:
     gentlest: NDArray[np.float64]
     starts_bin: NDArray[np.int16]
     ends_bin: NDArray[np.int16]
+    starts_count: NDArray[np.int64]
+    ends_count: NDArray[np.int64]
     jumps_bin: NDArray[np.intp]
 
     @property
@@ -66,8 +72,11 @@ class DemandBins:
     def between(self, first: int, last: int) -> Bends:
         """Return the bends between two edges."""
         bends = self.bends
-        starts = np.flatnonzero((self.starts_bin > first) & (self.starts_bin <= last))
-        ends = np.flatnonzero((self.ends_bin > first) & (self.ends_bin <= last))
+        starts = _taken(
+            bends.starts, bends.starts_slope, self.starts_bin, self.starts_count, first, last
+        )
+        ends = _taken(bends.ends, bends.ends_slope, self.ends_bin, self.ends_count, first, last)
+        started, ended = bends.starts_count, bends.ends_count
         jumps = np.flatnonzero((self.jumps_bin > first) & (self.jumps_bin <= last))
         return Bends(
             float(self.edges[first]),
@@ -75,21 +84,45 @@ class DemandBins:
             float(self.intercept[first]),
             float(self.slope[first]),
             int(self.answering[first]),
-            bends.starts[starts],
-            bends.starts_slope[starts],
-            bends.ends[ends],
-            bends.ends_slope[ends],
+            *starts,
+            *ends,
             bends.jump_price[jumps],
             bends.jump_kwh[jumps],
             bends.dead_bands,
+            None if started is None else started[_between(self.starts_bin, first, last)],
+            None if ended is None else ended[_between(self.ends_bin, first, last)],
         )
+
+
+def _taken(
+    prices: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    places: NDArray[np.int16],
+    count: NDArray[np.int64],
+    first: int,
+    last: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return prices and slopes of the kinks between two edges."""
+    if not compiled_for(len(prices)):
+        chosen = _between(places, first, last)
+        return prices[chosen], slopes[chosen]
+    # Of merged kinks there may be fewer.
+    most = min(int(count[first + 1 : last + 1].sum()), len(prices))
+    taken, taken_slopes = np.empty((2, most))
+    found = take_kinks(places, first, last, prices, slopes, taken, taken_slopes)
+    return taken[:found], taken_slopes[:found]
+
+
+def _between(places: NDArray[np.int16], first: int, last: int) -> NDArray[np.intp]:
+    """Return the kinks of the bins above an edge up to another."""
+    return np.flatnonzero((places > first) & (places <= last))
 
 
 def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
     """Count the kinks and jumps of a community into bins of equal width."""
     edges = np.linspace(bends.low, bends.high, bins + 1)
-    started = _counted(bends, bends.starts, bends.starts_slope, bins)
-    ended = _counted(bends, bends.ends, bends.ends_slope, bins)
+    started = _counted(bends, bends.starts, bends.starts_slope, bends.starts_count, bins)
+    ended = _counted(bends, bends.ends, bends.ends_slope, bends.ends_count, bins)
     slope = bends.slope + np.cumsum(started.slope - ended.slope)
     intercept = bends.intercept + np.cumsum(started.moment - ended.moment)[:-1]
     # A kink may be counted on either side of an edge that it is next to, a jump may not.
@@ -105,6 +138,8 @@ def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
         np.maximum(slope[:-2] - ended.slope[1:-1], 0.0) * (1.0 - ROUNDING),
         started.place,
         ended.place,
+        started.count,
+        ended.count,
         jumps_bin,
     )
 
@@ -120,7 +155,11 @@ class _Counted:
 
 
 def _counted(
-    bends: Bends, prices: NDArray[np.float64], slopes: NDArray[np.float64], bins: int
+    bends: Bends,
+    prices: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    counts: NDArray[np.int64] | None,
+    bins: int,
 ) -> _Counted:
     """Count kinks in pieces that stay in the processor's cache."""
     per_price = bins / (bends.high - bends.low)
@@ -129,6 +168,11 @@ def _counted(
     slope, moment = np.zeros((2, bins + 2))
     # All batteries alike share one slope, which need not be summed one by one.
     alike = len(slopes) > 0 and slopes.strides == (0,)
+    if counts is None and compiled_for(len(prices)):
+        count_kinks(
+            prices, slopes, alike, bends.low, per_price, bins, CACHED, places, count, slope, moment
+        )
+        return _Counted(places, count, slope, moment)
     for start in range(0, len(prices), CACHED):
         piece = slice(start, start + CACHED)
         price = prices[piece]
@@ -138,7 +182,10 @@ def _counted(
         np.minimum(place, bins + 1.0, out=place)
         held = place.astype(np.intp)
         places[piece] = held
-        held_count = np.bincount(held, minlength=bins + 2)
+        if counts is None:
+            held_count = np.bincount(held, minlength=bins + 2)
+        else:
+            held_count = np.bincount(held, counts[piece], bins + 2).astype(np.int64)
         count += held_count
         if alike:
             slope += held_count * slopes[0]
@@ -254,6 +301,12 @@ def _with_losses(
         cost, prices[:-1], prices[1:], low.sum(axis=0), high.sum(axis=0), least_lost, most_lost
     )
     return worst, reach
+
+
+def price_window(bins: DemandBins, utility_price: float) -> tuple[int, int]:
+    """Return the edges between which an aggregator's best answer to one price lies."""
+    found = _answers(bins, np.array([utility_price]))
+    return int(found.first[0]), int(found.last[0])
 
 
 def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:

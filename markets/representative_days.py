@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.extras import optional
 from hmesh.environment.last_digits import first_lowest
 
 VARIANCE_KEPT = 0.95
@@ -85,18 +86,19 @@ def representative_days(
     ValueError
         If there are fewer different days than clusters.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.decomposition import PCA
-    from sklearn.metrics import silhouette_score
+    use = "representative days"
+    k_means = optional("sklearn.cluster", "learning", use).KMeans
+    pca = optional("sklearn.decomposition", "learning", use).PCA
+    silhouette_score = optional("sklearn.metrics", "learning", use).silhouette_score
 
     different = len(np.unique(load_kwh, axis=0))
     if not 1 <= clusters <= different:
         raise ValueError(f"{clusters} clusters of {different} different days")
     components, points = 0, load_kwh
     if different > 1:
-        analysis = PCA(VARIANCE_KEPT).fit(load_kwh)
+        analysis = pca(VARIANCE_KEPT).fit(load_kwh)
         components, points = int(analysis.n_components_), analysis.transform(load_kwh)
-    found = KMeans(clusters, n_init=STARTS, random_state=int(random.integers(2**31))).fit(points)
+    found = k_means(clusters, n_init=STARTS, random_state=int(random.integers(2**31))).fit(points)
     # Of clusters as large, the one of the earlier day first: how they are numbered is chance.
     _, first_day = np.unique(found.labels_, return_index=True)
     order = np.lexsort((first_day, -np.bincount(found.labels_, minlength=clusters)))

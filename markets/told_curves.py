@@ -8,17 +8,19 @@ from hmesh.markets.school_response import price_of_surplus, school_response
 from hmesh.markets.vehicle_response import FloatOrArray
 
 # What all together say of a battery: what it buys at the lowest price, its line or its charging
-# line, its discharging line, its jump, and a line more where it wants energy by its departure. A
-# slope or an energy of 0 means that there is none.
+# line, its discharging line, its jump, a line more where it wants energy by its departure, and a
+# jump more where a behaviour has two. A slope or an energy of 0 means that there is none.
 COLUMNS = (
     "saturated_kwh",
     "full_price", "empty_price", "slope",
     "second_full_price", "second_empty_price", "second_slope",
     "jump_price", "jump_kwh",
     "third_full_price", "third_empty_price", "third_slope",
+    "second_jump_price", "second_jump_kwh",
 )  # fmt: skip
 SUPPLY_COLUMNS = ("from_price", "to_price", "slope", "surplus_price", "surplus_kwh")
 SATURATED, FIRST, SECOND, JUMP, THIRD = 0, slice(1, 4), slice(4, 7), slice(7, 9), slice(9, 12)
+SECOND_JUMP = slice(12, 14)
 
 
 def battery_curves(
@@ -39,7 +41,7 @@ def battery_curves(
 
     Returns
     -------
-    array, shape (n, 12)
+    array, shape (n, 14)
         The quantities of `COLUMNS` of each [kWh, money/kWh, kWh^2/money].
     """
     count = len(usable_kwh)
@@ -70,7 +72,7 @@ def battery_curves(
 
 
 def told_curve(answers: Answers) -> NDArray[np.float64]:
-    """Return the answers of one battery as a row, shape (12,)."""
+    """Return the answers of one battery as a row, shape (14,)."""
     curve = np.zeros(len(COLUMNS))
     curve[SATURATED] = answers.saturated_kwh
     lines = np.stack((answers.full_price, answers.empty_price, answers.slope), axis=1)
@@ -88,19 +90,84 @@ def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
     ----------
     fixed_kwh : float
         Load that does not answer to prices [kWh].
-    curves : array, shape (n, 12)
+    curves : array, shape (n, 14)
         As of `battery_curves`.
     """
     dead_band, jumps = curves[:, SECOND][:, 2] > 0.0, curves[:, JUMP][:, 1] > 0.0
+    second_jump = curves[:, SECOND_JUMP][:, 1] > 0.0
     banded = curves[dead_band]
     lines = np.concatenate((banded[:, FIRST], banded[:, SECOND], curves[~dead_band, FIRST]))
     third = curves[:, THIRD][:, 2] > 0.0
     if third.any():
         lines = np.concatenate((lines, curves[third, THIRD]))
     full, empty, slope = np.ascontiguousarray(lines.T)
-    jump_price, jump_kwh = np.ascontiguousarray(curves[jumps, JUMP].T)
+    jump_price, jump_kwh = np.ascontiguousarray(
+        np.concatenate((curves[jumps, JUMP], curves[second_jump, SECOND_JUMP])).T
+    )
     saturated = fixed_kwh + float(np.ascontiguousarray(curves[:, SATURATED]).sum())
     return Answers(saturated, full, empty, slope, len(banded), jump_price, jump_kwh)
+
+
+def energy_of_curves(curves: NDArray[np.float64], price: float) -> NDArray[np.float64]:
+    """Return what each buys at a price by its curve [kWh], shape (n,).
+
+    Parameters
+    ----------
+    curves : array, shape (n, 14)
+        As of `battery_curves`.
+    price : float
+        Price of energy at the plug [money/kWh].
+    """
+    energy = curves[:, SATURATED].copy()
+    for line in (FIRST, SECOND, THIRD):
+        full, empty, slope = curves[:, line].T
+        if slope.any():
+            energy -= slope * (np.clip(price, full, empty) - full)
+    for jump in (JUMP, SECOND_JUMP):
+        at, fall = curves[:, jump].T
+        if fall.any():
+            energy -= np.where(at < price, fall, 0.0)
+    return energy
+
+
+def constant_curves(energy_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the curves of those that buy one energy whatever the price, shape (n, 14)."""
+    curves = np.zeros((len(energy_kwh), len(COLUMNS)))
+    curves[:, SATURATED] = energy_kwh
+    return curves
+
+
+def threshold_curves(
+    charge_below: FloatOrArray,
+    sell_above: FloatOrArray,
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the curves of those that charge or discharge all they can by two prices.
+
+    Parameters
+    ----------
+    charge_below : float or array, shape (n,)
+        Price up to which each charges all it can [money/kWh]; infinite: at any price.
+    sell_above : float or array, shape (n,)
+        Price above which it discharges all it can [money/kWh], no lower; infinite: at none.
+    lower_kwh, upper_kwh : array, shape (n,)
+        What it can exchange at least and at most [kWh].
+
+    Returns
+    -------
+    array, shape (n, 14)
+        The quantities of `COLUMNS` of each.
+    """
+    curves = constant_curves(upper_kwh)
+    idle = np.clip(0.0, lower_kwh, upper_kwh)
+    curves[:, JUMP] = np.stack(np.broadcast_arrays(charge_below, upper_kwh - idle), axis=1)
+    curves[:, SECOND_JUMP] = np.stack(np.broadcast_arrays(sell_above, idle - lower_kwh), axis=1)
+    # A price that never comes is no jump.
+    for jump in (JUMP, SECOND_JUMP):
+        never = np.isposinf(curves[:, jump][:, 0])
+        curves[never, jump] = 0.0
+    return curves
 
 
 def school_curves(

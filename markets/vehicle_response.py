@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
+from hmesh.environment.compiled import compiled_for, whole
+from hmesh.markets.answer_kernels import respond_lossless, respond_with_losses
 
 type FloatOrArray = float | NDArray[np.float64]
 
@@ -52,7 +54,15 @@ def best_response(
     them. Where ``v`` is below 0 the two ranges overlap; :func:`switching_price` parts them. Source:
     Khwanrit (2024), eq. (5.16), with the bounds of eq. (5.2) applied; the source has no losses.
     """
-    if is_one(charge_efficiency) and is_one(discharge_efficiency):
+    lossless_all = is_one(charge_efficiency) and is_one(discharge_efficiency)
+    if isinstance(price, float) and isinstance(usable_kwh, np.ndarray) and usable_kwh.ndim == 1:
+        found = _by_kernel(
+            price, lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency,
+            discharge_efficiency, lossless=lossless_all,
+        )  # fmt: skip
+        if found is not None:
+            return found
+    if lossless_all:
         return _lossless(price, lam, theta, usable_kwh, lower_kwh, upper_kwh)
     value = np.asarray(np.subtract(lam, np.multiply(theta, usable_kwh)))
     charge = np.asarray(np.subtract(value, np.divide(price, charge_efficiency)))
@@ -76,6 +86,25 @@ def best_response(
         plain = _lossless(price, lam, theta, usable_kwh, lower_kwh, upper_kwh)
         energy = np.where(lossless, plain, energy)
     return energy
+
+
+def _by_kernel(
+    price: float,
+    lam: FloatOrArray,
+    theta: FloatOrArray,
+    usable_kwh: NDArray[np.float64],
+    *others: FloatOrArray,
+    lossless: bool,
+) -> NDArray[np.float64] | None:
+    """Return the best exchange by a kernel; None for few batteries, or where some have a jump."""
+    if not compiled_for(len(usable_kwh)):
+        return None
+    columns = [whole(column, usable_kwh) for column in (lam, theta, usable_kwh, *others)]
+    energy = np.empty(len(usable_kwh))
+    if lossless:
+        respond_lossless(price, *columns[:5], energy)
+        return energy
+    return energy if respond_with_losses(price, *columns, energy) else None
 
 
 def _lossless(

@@ -3,6 +3,8 @@
 from .audits.audit_report import AuditReport as AuditReport
 from .audits.audit_report import Check as Check
 from .audits.run_audit import audit_run as audit_run
+from .further_runs import branch_run as branch_run
+from .further_runs import extend_run as extend_run
 from .pictures.picture_form import PictureForm as PictureForm
 from .plots import Plot as Plot
 from .plots import draw_plots as draw_plots

@@ -24,7 +24,8 @@ def report(
         typer.Option(
             "--export",
             metavar="FORMAT",
-            help="Write the trips into each DIR too: geojson, kepler, deckgl, gif or mp4.",
+            help="Write the trips into each DIR too: geojson, kepler, deckgl, matsim, sumo, gif, "
+            "mp4.",
         ),
     ] = None,
     no_audit: Annotated[bool, typer.Option("--no-audit", help="Leave the audit out.")] = False,

@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 
 from hmesh.environment.datasets.readers.kinds import KINDS
-from hmesh.runs import browser_commands, pairs_command, scenario_commands
+from hmesh.runs import (
+    browser_commands,
+    compare_command,
+    further_commands,
+    pairs_command,
+    scenario_commands,
+)
 from hmesh.runs.command_options import (
     Changes,
     NewRunFolder,
@@ -100,12 +106,17 @@ def import_data(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help=f"One of {', '.join(KINDS)}, grid, or one of a plugin."
+            metavar="KIND", help=f"One of {', '.join(KINDS)}, grid, places, or one of a plugin."
         ),
     ],
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The file or folder.")],
     out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="New folder; of a grid a CSV file.")
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="New folder; of a grid a CSV file, of places a scenario.",
+        ),
     ],
     time_zone: Annotated[str | None, typer.Option(help="IANA name of the time zone.")] = None,
     start: Annotated[str | None, typer.Option(help="When the first interval starts.")] = None,
@@ -128,9 +139,19 @@ def import_data(
         typer.Option(help="Of a grid: loading that gives loss rates, or loads. [default: 0.5]"),
     ] = None,
     bus: Annotated[str | None, typer.Option(help="Of a grid: bus that the utility feeds.")] = None,
+    roads: Annotated[
+        Path | None, typer.Option(help="Road network of places, or of events of MATSim.")
+    ] = None,
+    nodes: Annotated[
+        Path | None, typer.Option(help="Of places: junctions of a CSV table of roads.")
+    ] = None,
+    farthest_km: Annotated[
+        float | None,
+        typer.Option(help="Of places: how far the nearest junction may be. [default: 2]"),
+    ] = None,
     plugins: Plugins = None,
 ) -> None:
-    """Turn files of others into a dataset or a grid, and check it."""
+    """Turn files of others into a dataset, a grid or communities, and check them."""
     from hmesh.environment.datasets.readers import Wishes
     from hmesh.runs.plugins.loading import load_plugins
     from hmesh.runs.world.dataset_files import dataset_report, import_dataset
@@ -142,10 +163,17 @@ def import_data(
         for line in import_grid(source, out, loss_at or "0.5", bus):
             typer.echo(line)
         return
+    if kind == "places":
+        from hmesh.runs.imported_places import import_places
+
+        for line in import_places(source, out, roads, nodes, farthest_km, time_zone, currency):
+            typer.echo(line)
+        return
     load_plugins((), Path.cwd(), plugins or ())
     wishes = Wishes(
-        time_zone, start, clock, currency, licence, time_format, unit, decimal, labels, resolution
-    )
+        time_zone, start, clock, currency, licence, time_format, unit, decimal, labels, resolution,
+        roads,
+    )  # fmt: skip
     for line in dataset_report(import_dataset(kind, source, out, wishes)):
         typer.echo(line)
     typer.echo(f"dataset: {out}")
@@ -179,31 +207,8 @@ def run(
         show_results(directory, draw_pictures(directory))
 
 
-@app.command()
-def resume(
-    directory: RunFolder,
-    allow_changed_plugins: Annotated[
-        bool,
-        typer.Option("--allow-changed-plugins", help="Go on with plugins that have changed."),
-    ] = False,
-    no_progress: NoProgress = False,
-) -> None:
-    """Continue an interrupted run, or draw the missing pictures of a complete one."""
-    from hmesh.runs import read_run, resume_run
-    from hmesh.runs.results.versions import versions_note
-    from hmesh.runs.terminal import draw_pictures, progress_bar, show_results
-
-    complete = read_run(directory).complete
-    if not complete and (note := versions_note(directory)):
-        typer.echo(note, err=True)
-    with resumable(directory):
-        with progress_bar(shown=not no_progress) as progress:
-            resume_run(directory, progress, allow_changed_plugins=allow_changed_plugins)
-        plots = draw_pictures(directory, missing_only=complete)
-        if complete and not plots:
-            typer.echo(f"{directory}: this run is complete; nothing is left to do")
-        else:
-            show_results(directory, plots)
+app.command()(further_commands.resume)
+app.command()(further_commands.branch)
 
 
 @app.command()
@@ -330,10 +335,11 @@ def sweep(
     changes: Changes = None,
     plugins: Plugins = None,
     sample: Annotated[
-        str, typer.Option("--sample", help="grid: all combinations; latin: a Latin hypercube.")
+        str, typer.Option("--sample", help="grid: all combinations; latin, sobol, morris: drawn.")
     ] = "grid",
     points: Annotated[
-        int | None, typer.Option("--points", help="Points of a Latin hypercube.")
+        int | None,
+        typer.Option("--points", help="Points, of morris trajectories."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes. [default: one per processor]")
@@ -440,6 +446,7 @@ def export(
 app.command()(browser_commands.report)
 app.command()(browser_commands.live)
 app.command()(pairs_command.pairs)
+app.command()(compare_command.compare)
 
 
 def main() -> None:

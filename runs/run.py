@@ -11,6 +11,7 @@ from hmesh.environment.safe_files import unwritable
 from hmesh.runs.interruptions import held
 from hmesh.runs.results.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from hmesh.runs.results.folder_lock import locked
+from hmesh.runs.results.kept_states import keep_state
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.recorder import Recorder
 from hmesh.runs.results.restored_state import restore_simulation, take_over
@@ -197,8 +198,11 @@ class _Run:
             while self.steps_done < self.scenario.steps:
                 for simulation in self.simulations:
                     simulation.step()
-                    self.recorder.end_step(simulation)
                 self.steps_done += 1
+                if self.steps_done == self.scenario.steps and self.scenario.record.states != "none":
+                    # Before what is written because the run ends, which a longer one does not.
+                    self.keep(step_ended=False)
+                self._end_step()
                 try:
                     progress(self.steps_done, self.scenario.steps)
                 except BaseException:
@@ -219,6 +223,11 @@ class _Run:
             raise
         return summary
 
+    def _end_step(self) -> None:
+        """Write what is written at the end of a year, or of the run."""
+        for simulation in self.simulations:
+            self.recorder.end_step(simulation)
+
     def _checkpoint_due(self) -> bool:
         """Return whether enough simulated time or enough time of the clock has passed."""
         every_h = self.scenario.checkpoint_every_h
@@ -233,15 +242,25 @@ class _Run:
 
     def save(self) -> None:
         """Keep everything that `restore` needs."""
-        state = {
+        digest = scenario_hash(self.writer.resolved)
+        save_checkpoint(self.writer.checkpoints, self.steps_done, self._state(), digest)
+        if self.scenario.record.states == "all" and 0 < self.steps_done < self.scenario.steps:
+            self.keep(step_ended=True)
+        self.writer.save_progress(self.steps_done, self.wall_seconds)
+        self.saved_at = self.clock()
+
+    def keep(self, *, step_ended: bool) -> None:
+        """Let a state stay in the folder of the run."""
+        state = self._state() | {"step_ended": step_ended}
+        digest = scenario_hash(self.writer.resolved)
+        keep_state(self.writer.directory, self.steps_done, state, digest)
+
+    def _state(self) -> dict[str, Any]:
+        return {
             "writer": self.writer.state(),
             "wall_seconds": self.wall_seconds,
             "strategies": {s.strategy: s.state() for s in self.simulations},
         }
-        digest = scenario_hash(self.writer.resolved)
-        save_checkpoint(self.writer.checkpoints, self.steps_done, state, digest)
-        self.writer.save_progress(self.steps_done, self.wall_seconds)
-        self.saved_at = self.clock()
 
     def restore(self, steps_done: int, state: dict[str, Any]) -> None:
         """Go on from what `save` kept."""
@@ -251,3 +270,5 @@ class _Run:
         self.writer.drop_later_parts()
         self.steps_done = steps_done
         self.wall_before = state["wall_seconds"]
+        if not state.get("step_ended", True):
+            self._end_step()

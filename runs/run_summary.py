@@ -1,9 +1,10 @@
 """What a run came to, in a short table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.bill_rows import rows_of_members
 from hmesh.runs.local_exchange_words import local_rows
 from hmesh.runs.number_text import change, fixed
 from hmesh.runs.run_notes import notes as notes
@@ -20,7 +21,10 @@ MOST_BESIDE = 3
 
 
 def summary_table(
-    summary: Mapping[str, Totals], currency: str, strategies: Sequence[str] | None = None
+    summary: Mapping[str, Totals],
+    currency: str,
+    strategies: Sequence[str] | None = None,
+    label: Callable[[str], str] = strategy_label,
 ) -> "Table":
     """Return what a run came to, with changes against its first strategy.
 
@@ -32,6 +36,8 @@ def summary_table(
         The currency of the scenario.
     strategies
         The strategies in the order of their columns; that of the summary if not given.
+    label
+        What stands at the head of a column.
 
     Returns
     -------
@@ -46,8 +52,8 @@ def summary_table(
     table = WideTable()
     table.add_column("")
     for name in names:
-        table.add_column(strategy_label(name), justify="right")
-    for label, value, places, compared in _rows([summary[name] for name in names]):
+        table.add_column(label(name), justify="right")
+    for heading, value, places, compared in _rows([summary[name] for name in names]):
         values = [value(summary[name]) for name in names]
         largest = max((abs(number or 0.0) for number in values), default=0.0)
         size, sign = unit_of_money(largest) if places is money else (1.0, "")
@@ -59,7 +65,7 @@ def summary_table(
             beside = f"{moved:>9}" if compared else ""
             below = f"\n{moved}" if moved else ""
             cell.append(beside if len(names) <= MOST_BESIDE else below, style="dim")
-        table.add_row(Text(label.format(currency=unit)), *cells)
+        table.add_row(Text(heading.format(currency=unit)), *cells)
     return table
 
 
@@ -79,6 +85,7 @@ def _rows(every: Sequence[Totals]) -> list[Row]:
         ("peak [kW]", lambda totals: totals["peak_kw"], power, True),
         ("peak to average [-]", lambda totals: totals["par"], three, True),
         *of_schemes,
+        *rows_of_members(every),
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], money, True),
         ("utility's profit [{currency}]", lambda t: t["utility_profit"], money, True),
         ("overloads [lines x steps]", _overloaded, whole, True),

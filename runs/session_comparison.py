@@ -47,6 +47,8 @@ def samples_of(sessions: "pd.DataFrame") -> Samples:
         problems.append(Problem("sessions", "there is none", "one or more"))
     if problems:
         raise InputError(problems)
+    # Sessions that a run leaves open are no whole ones.
+    sessions = sessions[sessions["plug_out"].notna()]
     begins, ends = sessions["plug_in"], sessions["plug_out"]
     seconds = (begins - begins.dt.normalize()).dt.total_seconds()
     return {

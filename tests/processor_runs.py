@@ -29,6 +29,7 @@ SMALL = {
     "battery-sharing": ("hours=48", "communities.district.members.0.businesses=8"),
     "community-storage": ("hours=24",),
     "composite-storage": ("years=null", "hours=48"),
+    "suburbs": ("hours=13", "vehicles.groups.0.count=60", "vehicles.groups.2.count=20"),
     "one-city": (
         "hours=6", "vehicles.count=20", "smart_homes.groups.0.count=5",
         "strategies=[nobody_shares, everybody_shares]",

@@ -19,6 +19,16 @@ def hour(seed: int, buildings: int) -> tuple[np.ndarray, np.ndarray]:
     return discharge, load
 
 
+@pytest.mark.parametrize(
+    ("surplus", "need"), [([0.0, 0.0], [1.0, 2.0]), ([3.0, 0.0], [0.0, 0.0]), ([0.0], [0.0])]
+)
+def test_without_surplus_or_need_nobody_gives(surplus: list[float], need: list[float]) -> None:
+    orders = match_exchange(np.array(surplus), np.array(need))
+    for column in (orders.giver, orders.taker, orders.sent_kwh, orders.received_kwh):
+        assert column.shape == (0,)
+    assert orders.lost_kwh == 0.0
+
+
 @given(SEEDS, st.integers(1, 12), st.sampled_from([0.0, 0.08, 0.5]))
 def test_rows_columns_and_losses_add_up(seed: int, buildings: int, rate: float) -> None:
     discharge, load = hour(seed, buildings)

@@ -16,6 +16,7 @@ from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.general_charts import general_charts
 from hmesh.runs.report.grid_lines import grid_lines
 from hmesh.runs.report.map_selection import window_of
+from hmesh.runs.scenarios.scenario_files import find_scenario
 from hmesh.runs.voltages import solve_voltages
 from hmesh.runs.world.city_grid import make_city_grid
 from hmesh.runs.world.setting import make_setting
@@ -345,3 +346,29 @@ def test_the_live_view_draws_shallow_trees_whole() -> None:
     assert tree.left_out == 0
     wide = drawn_tree(grid_of("three-communities"))
     assert len(wide.lines) <= MOST_LINES
+
+
+def test_the_levels_are_those_of_figure_2_3_of_the_thesis() -> None:
+    """Utility, medium voltage with schools and buildings, transformers, low voltage with homes."""
+    scenario = load_scenario(BUILT_IN)
+    assert "Figure 2.3" in find_scenario(BUILT_IN).read_text(encoding="utf-8")
+    assert "Figure 2.3" in (Path(__file__).parents[1] / "docs" / "grid.md").read_text()
+    grid = make_city_grid(scenario).grid
+    above = {child: parent for parent, child in grid.lines}
+    levels = {name: node.kind for name, node in scenario.grid.nodes.items()}
+    expected = {
+        "schools": ["medium_voltage"],
+        "buildings": ["medium_voltage"],
+        "households": ["low_voltage", "medium_voltage"],
+        "vehicles": ["low_voltage", "medium_voltage"],
+    }
+    seen = set()
+    for community in scenario.communities:
+        for name, kind in scenario.connection_kinds(community).items():
+            node, way = above[f"{community}/{name}"], []
+            while node != "utility":
+                way.append(levels[node])
+                node = above[node]
+            assert way == expected[kind], f"{community}/{name}"
+            seen.add(kind)
+    assert seen == set(expected)

@@ -138,3 +138,17 @@ def test_a_mark_of_missing_values_is_no_temperature(tmp_path: Path) -> None:
     weather = dataset.series["weather"]
     np.testing.assert_allclose(weather.values["temp_air"][6:10, 0], [6, 7, 8, 9])
     assert dataset.filled_share("weather") == {"": pytest.approx(2 / HOURS)}
+
+
+def test_columns_that_no_table_has_are_named(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "c")
+    for name, column in (("b.csv", "indoor_dry_bulb_temperature"), ("weather.csv", "forecast_1")):
+        lines = (folder / name).read_text().splitlines()
+        held = [f"{lines[0]},{column}", *(f"{line},21" for line in lines[1:])]
+        (folder / name).write_text("\n".join(held) + "\n")
+    plain = told(imported(folder_of(tmp_path / "plain"), "2019", "other"))
+    # The calendar is no such column: the start follows from it.
+    assert not [text for text in plain if "columns are left out" in text]
+    (warning,) = [text for text in told(imported(folder, "2019")) if "columns are left out" in text]
+    assert "indoor_dry_bulb_temperature (2 files), forecast_1" in warning
+    assert "b.csv, line 1" in warning

@@ -1,6 +1,7 @@
 """The documentation as `make docs` builds it, opened from disk without a network."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,3 +88,37 @@ def test_the_search_works_on_a_page_opened_from_disk(site: Path, page: Page, sta
     expect(page.locator("article")).to_contain_text("pass_through", timeout=PATIENCE_MS)
     assert page.url.startswith(site.as_uri())
     assert failed == []
+
+
+TERMS = (
+    "best response", "Stackelberg game", "equilibrium", "price of anarchy",
+    "peak shaving", "valley filling", "load shifting", "self-consumption",
+    "self-sufficiency", "vehicle-to-grid", "state of charge", "demand response",
+    "dispatch", "perfect foresight", "forecast horizon", "shadow price",
+    "curtailment", "congestion", "net load", "tariff",
+    "demand charge",
+)  # fmt: skip
+
+
+def test_terms_of_the_field_are_found_by_the_search(site: Path, page: Page) -> None:
+    page.goto((site / "index.html").as_uri(), timeout=PATIENCE_MS)
+    query = page.locator("[data-md-component=search-query]")
+    query.click(timeout=PATIENCE_MS)
+    for term in TERMS:
+        query.fill(f'"{term}"')
+        first = (
+            page.locator(".md-search-result__item").filter(has_text=re.compile(term, re.I)).first
+        )
+        expect(first, term).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_every_module_has_its_page_and_every_function_is_on_it(site: Path) -> None:
+    for room in ("environment", "markets", "agents"):
+        pages = list((site / "reference" / room).rglob("*.html"))
+        assert len(pages) > 20
+        table = (site / "reference" / f"{room}.html").read_text(encoding="utf-8")
+        for path in pages:
+            address = path.relative_to(site / "reference").as_posix()
+            assert f'href="{address}"' in table, address
+    text = (site / "reference" / "markets" / "three_level_game.html").read_text(encoding="utf-8")
+    assert 'id="hmesh.markets.three_level_game.solve_exact"' in text

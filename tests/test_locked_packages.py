@@ -24,7 +24,14 @@ def canonical(name: str) -> str:
 def licence(package: Distribution) -> str:
     told = package.metadata
     classifiers = [c for c in told.get_all("Classifier") or [] if c.startswith("License")]
-    return " ".join([told.get("License-Expression") or told.get("License") or "", *classifiers])
+    named = told.get("License-Expression") or told.get("License") or ""
+    if not named and not classifiers:
+        named = "".join(
+            Path(str(package.locate_file(path))).read_text(encoding="utf-8")[:200]
+            for path in package.files or ()
+            if path.parent.name == "licenses"
+        )
+    return " ".join([named, *classifiers])
 
 
 def test_every_file_of_every_package_is_locked_by_its_digest() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import hmesh.agents.metered_sites as sites_module
 import hmesh.runs.schemes.metered_sites.setting as setting_module
-import hmesh.runs.schemes.metered_sites.step as step_module
+import hmesh.runs.world.meter_bills as meter_module
 import hmesh.runs.world.stated_bill as bill_module
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, start_run
@@ -318,7 +318,7 @@ def test_strategies_and_prices_without_effect_are_warned_of(files: Path) -> None
         (sites_module, "lowest_peak_kw", lambda found: 1.1 * found, "lowest power"),
         (sites_module, "self_consumption", lambda found: 0.5 * found, "keep their limits"),
         (setting_module, "export_limit_kw", lambda found: found + 1.0, "keep their limits"),
-        (step_module, "net_metering_credit", lambda found: 1.1 * found, "pay what they should"),
+        (meter_module, "net_metering_credit", lambda found: 1.1 * found, "pay what they should"),
         (bill_module, "demand_charge", lambda found: 0.9 * found, "pay what they should"),
     ],
 )

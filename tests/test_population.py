@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.environment.errors import InputError
 from hmesh.environment.population import AgentAttribute, Population
 
@@ -155,3 +156,30 @@ def test_a_million_rows_need_little_more_than_their_columns() -> None:
         tracemalloc.stop()
     assert after - before < (8 + 1 + 0.1) * rows
     assert fork.nbytes == vehicles.nbytes
+
+
+def test_columns_that_are_alike_cost_no_memory() -> None:
+    vehicles = Population(ElectricVehicle.attributes(), 1000)
+    vehicles.set("lam", np.linspace(50.0, 70.0, 1000))
+    before = vehicles.nbytes
+    vehicles.compact()
+    assert vehicles.nbytes < 0.1 * before
+    fork = vehicles.fork(idle=("session_kwh", "plug"))
+    fork["energy_kwh"][3] = 7.0
+    assert vehicles["energy_kwh"][3] == 20.0
+    with pytest.raises(ValueError, match="read-only"):
+        fork["session_kwh"][3] = 1.0
+    assert "session_kwh" not in fork.state()
+    assert "energy_kwh" in fork.state()
+    assert fork.common("capacity_kwh") == 40.0
+    vehicles.set("capacity_kwh", np.arange(1000.0))
+    assert vehicles["capacity_kwh"][999] == 999.0
+    assert fork["capacity_kwh"][999] == 40.0
+
+
+def test_idle_columns_that_differ_are_kept() -> None:
+    vehicles = Population(ElectricVehicle.attributes(), 3)
+    vehicles.set("session_kwh", [0.0, 1.0, 0.0])
+    vehicles.compact()
+    fork = vehicles.fork(idle=("session_kwh",))
+    assert fork.state()["session_kwh"].tolist() == [0.0, 1.0, 0.0]

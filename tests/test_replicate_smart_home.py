@@ -1,13 +1,24 @@
 import pytest
 
 from hmesh.runs.studies.published_figures import published_figures
-from hmesh.runs.studies.smart_homes.study import SEASONS, STRATEGY, replicate_smart_home, study_days
+from hmesh.runs.studies.smart_homes.storages import (
+    EFFICIENCIES,
+    SIZES_KWH,
+    changes_of,
+    with_efficiency,
+)
+from hmesh.runs.studies.smart_homes.study import SEASONS, STRATEGY, STUDY, study_days
+from hmesh.runs.studies.study_parts import run_study
 from hmesh.runs.studies.study_report import StudyReport
+
+BEYOND = ("efficiencies", "storage-sizes")
 
 
 @pytest.fixture(scope="module")
 def report() -> StudyReport:
-    return replicate_smart_home(lambda done, total: None)
+    # What goes beyond the source is a test of its own.
+    names = [part.name for part in STUDY.parts]
+    return run_study(STUDY, only=[name for name in names if name not in BEYOND])
 
 
 def test_every_cell_has_the_verdict_on_record(report: StudyReport) -> None:
@@ -82,3 +93,53 @@ def test_the_day_is_lived_by_agents() -> None:
     for day in days.values():
         assert day.generation_kwh.shape == day.used_kwh.shape == (24, 2)
         assert (day.used_kwh <= day.wanted_kwh + 1e-12).all()
+
+
+@pytest.mark.parametrize("eta", [0.8, 1.0])
+def test_losses_by_efficiency_follow_from_what_is_generated_and_served(eta: float) -> None:
+    """SPFA/S stores all it generates: its losses have a closed form."""
+    days = study_days(*with_efficiency(eta))
+    for season in SEASONS:
+        day = days["SPFA/S", season]
+        due = (1 - eta) * day.generation_kwh.sum() + (1 / eta - 1) * day.used_kwh.sum()
+        assert day.losses_kwh == pytest.approx(due, rel=1e-9, abs=1e-12)
+        if eta == 1.0:
+            assert all(days[name, season].losses_kwh == pytest.approx(0) for name in STRATEGY)
+
+
+def test_a_storage_of_no_size_serves_what_is_generated_in_the_hour() -> None:
+    days = study_days(*changes_of("capacity_kwh", 1e-6))
+    for season in SEASONS:
+        assert days["SPFA/S", season].used_kwh.sum() == 0.0
+        day = days["MPFA/SG", season]
+        hours = zip(day.generation_kwh.sum(axis=1), day.wanted_kwh, strict=True)
+        # All of the loads wanted that fit, air conditioner first.
+        due = [
+            ac + vf if ac + vf <= sun + 1e-9 else ac if 0 < ac <= sun + 1e-9
+            else vf if vf <= sun + 1e-9 else 0.0
+            for sun, (ac, vf) in hours
+        ]  # fmt: skip
+        assert day.used_kwh.sum(axis=1) == pytest.approx(due, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_efficiencies_and_sizes_of_storages_are_a_study() -> None:
+    report = run_study(STUDY, only=list(BEYOND))
+    table = report.section("efficiencies")
+    assert len(table.rows) == 2 * len(EFFICIENCIES)
+    base = study_days()
+    at_092 = next(row for row in table.rows if row[0] == "0.92 winter")
+    assert at_092[3:] == pytest.approx([base[name, "winter"].losses_kwh for name in STRATEGY])
+    served = report.section("storage_sizes")
+    assert len(served.rows) == 2 * len(SIZES_KWH)
+    for season in SEASONS:
+        shares = [row[3:] for row in served.rows if row[2] == season]
+        # The largest is as good as none at all: it never fills.
+        assert shares[-1] == pytest.approx(
+            [
+                100 * base[name, season].used_kwh.sum() / base[name, season].wanted_kwh.sum()
+                for name in STRATEGY
+            ]
+        )
+    assert table.bars is not None
+    assert served.bars is not None

@@ -1,5 +1,7 @@
 """The page of a run, opened in a browser."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 from typer.testing import CliRunner
 
@@ -521,3 +524,42 @@ def test_a_run_of_100_000_vehicles_is_thinned_and_shown(browser: Browser, tmp_pa
     visit.wait("hmesh.clock.now > 7")
     visit.check(path)
     visit.page.context.close()
+
+
+def taken(visit: Visit, button: str) -> tuple[str, bytes]:
+    """Press a button that downloads; return the name of the file and what it holds."""
+    with visit.page.expect_download(timeout=PATIENCE_MS) as download:
+        visit.page.locator(button).first.click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def test_tables_and_charts_can_be_taken_from_the_page(visit: Visit) -> None:
+    name, text = taken(visit, "#money .takes button")
+    assert name.endswith(".csv")
+    rows = list(csv.reader(io.StringIO(text.decode())))
+    shown = visit.run(
+        "[...document.querySelector('#money table').rows].map((row) =>"
+        " [...row.cells].map((cell) => cell.innerText))"
+    )
+    assert rows == [[text.replace(",", "") for text in row] for row in shown]
+    name, picture = taken(visit, "#charts .takes button >> text=PNG")
+    assert name.endswith(".png")
+    assert picture.startswith(b"\x89PNG")
+    name, drawing = taken(visit, "#charts .takes button >> text=SVG")
+    assert name.endswith(".svg")
+    finding = visit.run("document.querySelector('#charts .finding').textContent")
+    assert finding.split(",")[0][:30].encode() in drawing
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_meets_the_guidelines_of_accessibility(visit: Visit, scheme: str) -> None:
+    visit.show("all")
+    visit.page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
+    visit.page.wait_for_timeout(500)
+    found = Axe().run(visit.page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response
+    wrong = [
+        f"{rule['id']}: {node['html']}" for rule in found["violations"] for node in rule["nodes"]
+    ]
+    visit.page.emulate_media(color_scheme="light")
+    assert len(found["passes"]) > 10
+    assert wrong == []

@@ -96,7 +96,7 @@ ASKED = {
     "school_buses": {f"4.{n}" for n in range(2, 15)},
     "vehicles": {"5.7", "6.1"},
     "battery_sharing": {"S5", "S6", "S8", "S10", "S11", "4.7"},
-    "composite_storage": {"2", "3", "13", "14", "16", "17", "19"},
+    "composite_storage": {"2", "3", "13", "14", "16", "17", "18", "19"},
 }
 
 

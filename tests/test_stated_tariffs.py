@@ -179,6 +179,49 @@ def test_a_bill_by_part_worked_out_by_hand(tmp_path: Path) -> None:
     assert [check.name for check in audit_run(out).checks if check.passed is False]
 
 
+def test_net_metering_of_a_house_by_hand(tmp_path: Path) -> None:
+    """Two half months: in the second more is delivered than bought."""
+    sun = [0.0] * 20 + [2.0] * 10 + [0.0] * 10 + [4.0] * 30 + [0.0] * 2
+    tariff = TARIFF.replace("feed_in: 0.08", "feed_in: 0.08, settlement: net_metering")
+    source = scenario(tmp_path, tariff, hours=72, load=LOAD)
+    nothing, table = (tmp_path / f"{name}.csv" for name in ("nothing", "sun"))
+    head, *rows = nothing.read_text().split()[0], *nothing.read_text().splitlines()[1:]
+    told = [f"{row.rpartition(',')[0]},{kwh}" for row, kwh in zip(rows, sun, strict=True)]
+    table.write_text("\n".join((head, *told)) + "\n")
+    changes = ("composite_storage.groups.0.photovoltaics.file=sun.csv", "record.accounts=all")
+    out = tmp_path / "run"
+    start_run(load_scenario(source, changes), out)
+    price = [0.2 if (12 + n) % 24 >= 22 or (12 + n) % 24 < 6 else 0.3 for n in range(72)]
+    due = 0.0
+    for steps in (range(36), range(36, 72)):
+        bought = {n: max(LOAD[n] - sun[n], 0.0) for n in steps}
+        sold = {n: max(sun[n] - LOAD[n], 0.0) for n in steps}
+        part = min(sum(bought.values()) / sum(sold.values()), 1.0)
+        due += part * sum(e * ((price[n] + 0.12) * 1.19 - 0.08) for n, e in sold.items())
+    bill = totals(out)["no_house_storage"]
+    assert bill["house_bill_net_metering"] == pytest.approx(due, rel=1e-9)
+    parts = {n: v for n, v in bill.items() if n.startswith("house_bill_")}
+    less = ("house_bill_feed_in", "house_bill_net_metering")
+    total = sum(-v if name in less else v for name, v in parts.items())
+    assert bill["house_bill"] == pytest.approx(total, rel=1e-9)
+    assert [check.name for check in audit_run(out).checks if check.passed is False] == []
+    accounts = read_run(out).table("accounts").to_pandas()
+    mine = accounts[(accounts["strategy"] == "no_house_storage") & (accounts["kind"] == "houses")]
+    assert mine["paid"].item() - mine["received"].item() == pytest.approx(bill["house_bill"])
+    ledger = read_run(out).table("ledger").to_pandas()
+    where = set(ledger.index[ledger["kind"] == "house_net_metering"])
+    edit(out, "ledger", "amount", lambda row, value: 2 * value if row in where else value)
+    assert [check.name for check in audit_run(out).checks if check.passed is False]
+    setting = make_setting(load_scenario(source, changes))
+    first, second = (Simulation(setting, "house_battery") for _ in range(2))
+    for _ in range(50):
+        first.step()
+    second.restore(first.state())
+    for _ in range(22):
+        second.step()
+    assert second.summary()["house_bill"] == totals(out)["house_battery"]["house_bill"]
+
+
 def test_peaks_of_quarters_and_of_hours(tmp_path: Path) -> None:
     # Quarters of 1, 3, 2, 0 kWh: 12 kW over 15 min, 6 kW over an hour; by night nothing counts.
     load = [1.0, 3.0, 2.0, 0.0] * 8 + [9.0] * 16
@@ -222,7 +265,7 @@ def test_what_a_battery_does_with_bands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tariff", "message"),
     [
-        ("{bands: [{price: 0.3}]}", "nothing is given that pays for deliveries"),
+        ("{bands: [{price: 0.3}]}", "nothing pays for deliveries"),
         ("{bands: [{price: 0.3}], time_of_use: kyushu, feed_in: 0.1}", "are given"),
         ("{bands: [{price: 0.3, hours: [8, 25]}], feed_in: 0.1}", r"bands.0.hours.*25 is no such"),
         ("{bands: [{price: 0.3, hours: [8.1, 9]}], feed_in: 0.1}", "8.1 is no such hour"),

@@ -80,6 +80,7 @@ def scenario_file(tmp_path: Path, travel: str) -> str:
         / "three-communities.yaml"
     )
     text = built_in.read_text().replace("travel:\n  kind: plans", TRAVEL[travel])
+    text = text.replace("  charge_on_the_way: null", "  # charge_on_the_way: null")
     (tmp_path / "tours.csv").write_text(TOURS)
     (tmp_path / "diaries.csv").write_text(DIARIES)
     (tmp_path / "weekends.csv").write_text(WEEKENDS)

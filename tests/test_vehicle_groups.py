@@ -384,3 +384,21 @@ def test_a_changed_value_is_found(run: Path, tmp_path: Path, table: str, column:
     wrong = otherwise(values[chosen], values)
     edit(folder, table, column, lambda row, value: wrong if row == chosen else value)
     assert not audit_run(folder).passed
+
+
+def test_groups_share_a_table_of_models_and_state_their_own_v2g(tmp_path: Path) -> None:
+    table = tmp_path / "models.csv"
+    table.write_text(
+        "name,capacity_kwh,power_kw,consumption_kwh_per_km,v2g_kw\n"
+        "small,30,7,0.15,5\nlarge,80,11,0.2,9\n"
+    )
+    model = {"file": str(table), "name": "large"}
+    groups: list[dict[str, Any]] = [
+        {"name": "first", "count": 3, "model": model},
+        {"name": "second", "count": 2, "v2g_kw": 0.0, "model": model},
+    ]
+    start_run(scenario(*groups, hours=3, strategies=["typical"]), tmp_path / "run")
+    fleet = read_run(tmp_path / "run").table("fleet").to_pandas()
+    assert fleet["model"].tolist() == ["large"] * 5
+    assert fleet["v2g_kw"].tolist() == [9, 9, 9, 0, 0]
+    assert audit_run(tmp_path / "run").passed

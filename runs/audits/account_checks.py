@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.bills_of_members import GroupBills
 from hmesh.runs.audits.local_exchange import LocalExchangeAudit
 from hmesh.runs.audits.member_accounts import consumer_bills, vehicle_bills
 from hmesh.runs.audits.member_bills import MemberBills
@@ -52,6 +53,7 @@ def check_accounts(
     energies: Energies,
     prosumers: ProsumerAudit,
     local: LocalExchangeAudit | None = None,
+    tariffs: Mapping[tuple[str, str], GroupBills] | None = None,
 ) -> tuple[list[Check], Figures]:
     """Check the accounts, and return the figures of the summary that they settle.
 
@@ -63,6 +65,8 @@ def check_accounts(
         The audit of the prosumers.
     local
         The audit of local exchanges, where there are any.
+    tariffs
+        The bills of groups of members with a tariff of their own; None where they are not known.
     """
     kept = inputs.scenario.record.accounts
     # Runs of earlier versions kept none.
@@ -76,7 +80,7 @@ def check_accounts(
     accounts = _read(run, inputs)
     checks = [
         _sums(run, inputs, accounts, money),
-        *_members(run, inputs, hours, energies, prosumers, accounts, local),
+        *_members(run, inputs, hours, energies, prosumers, accounts, local, tariffs),
     ]
     figures |= _of_consumers(inputs, accounts)
     figures |= _stored_of_prosumers(inputs, accounts, price)
@@ -287,6 +291,7 @@ def _members(
     prosumers: ProsumerAudit,
     accounts: Sequence[Mapping[str, Table]],
     local: LocalExchangeAudit | None,
+    tariffs: Mapping[tuple[str, str], GroupBills] | None,
 ) -> Iterator[Check]:
     """Check the account of every member whose energies follow from the scenario or the tables."""
     tally = Tally("accounts: each member pays for its own energy", EXACT, "of the amount")
@@ -296,7 +301,7 @@ def _members(
         prosumer_bills = local.settled(prosumer_bills)
     vehicles = len(accounts[0].get("vehicles", {}).get("paid", ()))
     for found in (
-        consumer_bills(run, inputs, hours, energies, local),
+        consumer_bills(run, inputs, hours, energies, local, tariffs),
         vehicle_bills(run, inputs, vehicles),
         prosumer_bills,
     ):

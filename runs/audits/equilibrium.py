@@ -211,7 +211,7 @@ class EquilibriumAudit:
         community_prices: tuple[NDArray[np.float64], NDArray[np.float64]],
     ) -> bool:
         """Whether a bound of a vehicle or of a price is met, at these prices or the exact ones."""
-        bounds, stores = self.inputs.bounds, seen.stores
+        bounds, stores = self.inputs.bounds_at(seen.step), seen.stores
         places = np.arange(len(seen.passive_kwh))
         answering = np.isin(places, seen.where)
         for each in seen.others:

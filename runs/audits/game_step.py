@@ -86,7 +86,7 @@ class GameStep:
 
     def game(self, inputs: RunInputs, *, limited: bool = True) -> PriceGame:
         """Return the game of the step, or what it would be if no line had a limit."""
-        bounds, tree = inputs.bounds, self.tree()
+        bounds, tree = inputs.bounds_at(self.step), self.tree()
         if not limited:
             tree = replace(tree, rating_kwh=[np.inf] * len(tree.parent))
         demands = self._demands(bounds.aggregator_lower, bounds.aggregator_upper)
@@ -102,7 +102,7 @@ class GameStep:
 
     def planned(self, inputs: RunInputs) -> PlannedStep:
         """Return what a planner decides on, limits kept as far as aggregators' prices could."""
-        tree, bounds = self.tree(), inputs.bounds
+        tree, bounds = self.tree(), inputs.bounds_at(self.step)
         answers = [self.stores.rows(self.where >= 0).answer()]
         places = range(len(self.passive_kwh))
         answers += [found for each in self.others for m in places for found in each.answers(m)]

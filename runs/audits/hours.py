@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.member_energies import Energies
-from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
+from hmesh.runs.audits.run_inputs import BOUNDS, EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import SchemeAudit, parts, total
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
@@ -120,7 +120,7 @@ def _members(
 
 def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None) -> list[Check]:
     """Check the prices that follow from a rule, and that none leaves its bounds."""
-    bounds = inputs.bounds
+    bounds = {name: inputs.bounds_of_steps(name) for name in BOUNDS}
     within = Tally("prices: within their bounds", EXACT, "money/kWh")
     one = Tally("prices: the utility asks the same of all", 0.0, "money/kWh")
     tariff = Tally("prices: the utility's tariff (two_level)", EXACT, "money/kWh")
@@ -148,7 +148,7 @@ def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None)
             for price in (q, p):
                 retail.add(relative(price, due[:, None, None]), label)
             continue
-        beyond = _outside(p, bounds.aggregator_lower, bounds.aggregator_upper)
+        beyond = _outside(p, bounds["aggregator_lower"], bounds["aggregator_upper"])
         within.add(np.where(there[:, s : s + 1], beyond, 0.0), label)
         if strategy == TWO_LEVEL:
             rule = inputs.tariff()
@@ -157,7 +157,7 @@ def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None)
             else:
                 tariff.add(np.abs(q - rule[:, None, None]), label)
         else:
-            within.add(_outside(q, bounds.utility_lower, bounds.utility_upper), label)
+            within.add(_outside(q, bounds["utility_lower"], bounds["utility_upper"]), label)
     tallies = [one]
     tallies += [within] if set(follows) - {RETAIL, OWN_RULE, PLANNER} else []
     tallies += [tariff] if TWO_LEVEL in follows else []
@@ -174,6 +174,8 @@ def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None)
     return [*(tally.check() for tally in tallies), *by_design]
 
 
-def _outside(price: NDArray[np.float64], lowest: float, highest: float) -> NDArray[np.float64]:
+def _outside(
+    price: NDArray[np.float64], lowest: NDArray[np.float64], highest: NDArray[np.float64]
+) -> NDArray[np.float64]:
     outside: NDArray[np.float64] = np.maximum(np.maximum(lowest - price, price - highest), 0.0)
     return np.where(np.isnan(price), np.nan, outside)

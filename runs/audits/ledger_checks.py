@@ -13,6 +13,7 @@ from hmesh.runs.audits.scheme_audit import (
     Payments,
     Sale,
     SchemeAudit,
+    apart_kwh,
     direct_kwh,
     parts,
     received,
@@ -179,7 +180,9 @@ def _energies(
     prices = Tally("money: paid at the prices of the step", 0.0, "money/kWh")
     of_schemes = {paid.kind for scheme in schemes for paid in scheme.payments()}
     metered = {
-        column: hours[column] - total(parts(schemes, column), hours[column])
+        column: hours[column]
+        - total(parts(schemes, column), hours[column])
+        - apart_kwh(schemes, hours, column)
         for column in ("fixed_load_kwh", "generation_kwh")
     }
     delivered = {

@@ -1,8 +1,11 @@
 """What single members pay, computed again from the energies of each by scenario and tables."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.bills_of_members import CREDITS, GroupBills
 from hmesh.runs.audits.consumers_used import consumers_used, unknown_use
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.local_exchange import LocalExchangeAudit
@@ -19,14 +22,17 @@ def consumer_bills(
     hours: Columns,
     energies: Energies,
     local: LocalExchangeAudit | None = None,
+    tariffs: Mapping[tuple[str, str], GroupBills] | None = None,
 ) -> dict[str, MemberBills] | str:
     """Return what households and buildings should have paid for their loads, or why it is unknown.
 
     What buildings with batteries pay besides is read from buildings.parquet, and what a local
-    exchange saves each of them is what its audit says.
+    exchange saves each of them is what its audit says. Those with a tariff pay its parts.
     """
     if why := unknown_use(inputs, energies):
         return why
+    if tariffs is None:
+        return "a file of a tariff of members is gone or has changed"
     batteries = "battery_sharing" in inputs.scenario.schemes
     if batteries and inputs.scenario.record.buildings != "all":
         return "not every building with a battery is recorded"
@@ -39,7 +45,13 @@ def consumer_bills(
             continue  # Their account is that of all their parts.
         m = inputs.communities.index(group.community)
         bought, paid = np.zeros((2, len(inputs.strategies), group.count))
-        for step, used in enumerate(group.steps):
+        own = None if tariffs is None else tariffs.get((group.community, group.group))
+        if own is not None:
+            bought += own.bought_kwh.sum(axis=0)
+            paid += sum(
+                amount.sum(axis=0) for kind, amount in own.parts.items() if kind not in CREDITS
+            )
+        for step, used in enumerate(group.steps if own is None else ()):
             bought += used
             paid += price[step, :, m, None] * used
         found.setdefault(f"{group.kind}s", []).append((m, bought, paid))

@@ -21,6 +21,7 @@ from hmesh.environment.cloudiness import clearness
 from hmesh.environment.standard_profiles import StandardProfiles
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import ClearSky, Orientation
+from hmesh.runs.audits.events_in_force import lost_feeders
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.scenarios.chance_section import Outages
 from hmesh.runs.scenarios.sections import (
@@ -218,15 +219,16 @@ def _readable(inputs: RunInputs, group: FileMembers | DatasetMembers) -> bool:
 def feeders_out(inputs: RunInputs) -> NDArray[np.bool_]:
     """Return which communities are without supply in each step, shape (steps, communities)."""
     given, streams = inputs.scenario.chance.feeder_outages, Streams(inputs.scenario.seed)
-    out = np.zeros((inputs.steps, len(inputs.communities)), dtype=bool)
+    lost = lost_feeders(inputs.scenario)
     if given is None:
-        return out
+        return lost
+    out = np.zeros((inputs.steps, len(inputs.communities)), dtype=bool)
     for step in range(inputs.steps):
         draws = [
             streams.generator("feeder outages", name, step).random() for name in inputs.communities
         ]
         out[step] = failed(out[step - 1], np.array(draws), given, inputs.step_h, step)
-    return out
+    return out | lost
 
 
 def failed(

@@ -255,7 +255,7 @@ class MessageAudit:
         for m in range(self._aggregators):
             offers, bids = _pairs(rows, m, m + self._aggregators)
             mine = seen.where == m
-            price, bounds = rows["value"][offers], self.inputs.bounds
+            price, bounds = rows["value"][offers], self.inputs.bounds_at(seen.step)
             if not _within(price, bounds.aggregator_lower, bounds.aggregator_upper):
                 yield np.array([np.inf])
                 continue
@@ -284,7 +284,7 @@ class MessageAudit:
         self, rows: Columns, seen: GameStep, game: PriceGame
     ) -> Iterator[NDArray[np.float64]]:
         """Compare what is said of whole answers with what they are where the price is lowest."""
-        lowest = self.inputs.bounds.utility_lower
+        lowest = self.inputs.bounds_at(seen.step).utility_lower
         for kind, leader_of in ((CURVES, 0), (COMMUNITY_CURVE, self._utility)):
             for m, demand in enumerate(game.demands):
                 follower = m + self._aggregators if kind == CURVES else m

@@ -9,6 +9,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.account_checks import check_accounts
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
+from hmesh.runs.audits.bills_of_members import MemberTariffAudit
 from hmesh.runs.audits.elastic_members import ElasticAudit
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
@@ -156,6 +157,9 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     )
     if local is not None:
         schemes.append(local)
+    tariffs = MemberTariffAudit(run, inputs, hours, out)
+    if tariffs.there:
+        schemes.append(tariffs)
     if PricesAudit.needed(inputs):
         schemes.append(PricesAudit(inputs, decided))
     # Members with an elasticity belong to no scheme, but use energy and talk as its agents do.
@@ -191,7 +195,9 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         checks, figures = check_limits(inputs, hours, flows, limits, audited, schemes)
         yield from checks
         by_step |= figures
-    accounts, account_figures = check_accounts(run, inputs, hours, energies, prosumers, local)
+    accounts, account_figures = check_accounts(
+        run, inputs, hours, energies, prosumers, local, tariffs.groups if tariffs.there else {}
+    )
     yield from accounts
     of_run |= account_figures
     if (welfare := read_welfare(run, inputs)) is not None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import Places
+from hmesh.runs.audits.events_in_force import price_ranges
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.results.run_reader import Run
@@ -18,6 +19,8 @@ from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.setting import Setting, make_setting
 
 EXACT = 1e-9
+# The names of the bounds of prices, for `RunInputs.bounds_of_steps`.
+BOUNDS = ("utility_lower", "utility_upper", "aggregator_lower", "aggregator_upper")
 FILE_GONE = "a file that the scenario names is gone or has changed"
 
 
@@ -32,7 +35,9 @@ class RunInputs:
     calendar
         Its calendar.
     cost, bounds
-        What generation costs in a step, and what may be asked.
+        What generation costs in a step, and what may be asked: the widest range of all steps.
+    ranges
+        What may be asked in each step, where events change it; else None.
     files
         The files that the scenario names and that still hold what the run read.
     setting
@@ -46,6 +51,17 @@ class RunInputs:
     bounds: PriceRange
     files: frozenset[str]
     setting: Setting | None
+    ranges: tuple[PriceRange, ...] | None
+
+    def bounds_at(self, step: int) -> PriceRange:
+        """Return what may be asked in a step."""
+        return self.bounds if self.ranges is None else self.ranges[step]
+
+    def bounds_of_steps(self, name: str) -> NDArray[np.float64]:
+        """Return a bound of the prices in each step, of shape (steps, 1, 1)."""
+        if self.ranges is None:
+            return np.full((self.steps, 1, 1), getattr(self.bounds, name))
+        return np.array([getattr(each, name) for each in self.ranges])[:, None, None]
 
     @property
     def communities(self) -> list[str]:
@@ -134,14 +150,25 @@ def run_inputs_of(run: Run) -> RunInputs:
     all_files = files.issuperset(scenario.files())
     calendar = calendar_of(scenario, with_files=all_files)
     cost, step_h = scenario.generation_cost, scenario.step_h
+    bounds = PriceRange(*scenario.prices.utility, *scenario.prices.aggregator)
+    ranges = None
+    if any(event.set for event in scenario.events):
+        ranges = tuple(price_ranges(scenario))
+        bounds = PriceRange(
+            min(each.utility_lower for each in ranges),
+            max(each.utility_upper for each in ranges),
+            min(each.aggregator_lower for each in ranges),
+            max(each.aggregator_upper for each in ranges),
+        )
     return RunInputs(
         scenario=scenario,
         calendar=calendar,
         # In h hours the mean power e / h costs h (a (e/h)^2 + b e/h + c).
         cost=Generation(cost.quadratic / step_h, cost.linear, cost.fixed * step_h),
-        bounds=PriceRange(*scenario.prices.utility, *scenario.prices.aggregator),
+        bounds=bounds,
         files=files,
         setting=make_setting(scenario) if all_files else None,
+        ranges=ranges,
     )
 
 

@@ -209,6 +209,13 @@ class SchemeAudit:
         """
         return None
 
+    def apart_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+        """Return what members use and generate without trading it with aggregators [kWh].
+
+        By ``fixed_load_kwh`` and ``generation_kwh``, of the shape of the hours, as their columns.
+        """
+        return {}
+
     def direct_kwh(self) -> NDArray[np.float64]:
         """Return what it settles with the utility [kWh], of the shape of the hours."""
         return np.zeros(1)
@@ -315,3 +322,9 @@ def received(schemes: Sequence[SchemeAudit], hours: Columns, party: str) -> NDAr
     """Return what schemes pay to "utility" or "aggregator", of the shape of the hours."""
     payments = (paid for scheme in schemes for paid in scheme.payments())
     return total((paid.received_by(party) for paid in payments), hours["net_kwh"])
+
+
+def apart_kwh(schemes: Sequence[SchemeAudit], hours: Columns, column: str) -> NDArray[np.float64]:
+    """Return what members use or generate without trading it with aggregators [kWh]."""
+    held = (scheme.apart_kwh() for scheme in schemes)
+    return total((each[column] for each in held if column in each), hours["net_kwh"])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.stated_tariff import (
     charges_of_months,
+    credit_of_month,
     local_times,
     price_of_step,
     stated_in_file,
@@ -35,6 +36,13 @@ class BillAudit:
         The kinds of charges of a month that there are.
     prefix
         What these kinds begin with.
+
+    Attributes
+    ----------
+    begins
+        When each step begins, by the local clock.
+    demand
+        The charges for the highest power of a month, those of a file too.
     """
 
     def __init__(
@@ -50,14 +58,14 @@ class BillAudit:
         self._energy, self._community, self._prefix = energy, community, prefix
         self.calendar = inputs.calendar
         start = self.calendar.time_of(0).astimezone(self.calendar.zone)
-        self._begins = local_times(start, inputs.steps, inputs.step_h)
+        self.begins = local_times(start, inputs.steps, inputs.step_h)
         self._bands = list(tariff.bands)
-        self._demand = list(tariff.demand_charges)
+        self.demand = list(tariff.demand_charges)
         if tariff.file is not None:
             path = inputs.scenario.path_of(tariff.file)
             minutes = max(15, round(60 * inputs.step_h))
             self._bands, of_file = stated_in_file(path, minutes)
-            self._demand += of_file
+            self.demand += of_file
 
     def energy(self) -> Values:
         """Return the price of energy in each step, without fees and tax [money/kWh]."""
@@ -65,7 +73,7 @@ class BillAudit:
             return self._energy
         holiday = self.calendar.is_holiday
         return np.array(
-            [price_of_step(self._bands, at, self.inputs.step_h, holiday) for at in self._begins]
+            [price_of_step(self._bands, at, self.inputs.step_h, holiday) for at in self.begins]
         )
 
     def monthly(self, bought_kwh: Values) -> dict[str, Values]:
@@ -84,15 +92,44 @@ class BillAudit:
             for meter in range(meters):
                 charges = charges_of_months(
                     bought_kwh[:, s, meter].tolist(),
-                    self._begins,
+                    self.begins,
                     self.inputs.step_h,
-                    self._demand,
+                    self.demand,
                     self.tariff.tiers,
                     self.calendar.is_holiday,
                 )
                 for kind, amounts in zip(kinds, charges, strict=True):
                     due[kind][:, s, community[meter]] += amounts
         return {kind: due[kind] for kind in self.kinds}
+
+    def credits(self, bought_kwh: Values, delivered_kwh: Values, feed_in: Values) -> Values:
+        """Return what net metering adds, month by month and meter by meter.
+
+        Parameters
+        ----------
+        bought_kwh, delivered_kwh : array, shape (steps, meters)
+            What every meter buys and delivers under one strategy [kWh].
+        feed_in : array, shape (steps,)
+            What deliveries are paid in each step [money/kWh].
+
+        Returns
+        -------
+        array, shape (steps, communities)
+            The credits [money].
+        """
+        fees, tax = sum(self.tariff.fees.values()), self.tariff.value_added_tax
+        price = (self.energy() + fees) * (1.0 + tax)
+        credits = np.zeros((len(bought_kwh), len(self.inputs.communities)))
+        months: dict[tuple[int, int], list[int]] = {}
+        for step, local in enumerate(self.begins):
+            months.setdefault((local.year, local.month), []).append(step)
+        for steps in months.values():
+            for meter, m in enumerate(self._community.tolist()):
+                credits[steps[-1], m] += credit_of_month(
+                    bought_kwh[steps, meter].tolist(), delivered_kwh[steps, meter].tolist(),
+                    price[steps].tolist(), feed_in[steps].tolist(),
+                )  # fmt: skip
+        return credits
 
     def checks(self, who: str) -> Iterator[Check]:
         """Return whether each step has the price that the bands of the tariff state."""

@@ -13,7 +13,15 @@ from hmesh.runs.audits.line_flows import lines_of
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.messages import MessageAudit
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit, direct_kwh, parts, received, total
+from hmesh.runs.audits.scheme_audit import (
+    Figures,
+    SchemeAudit,
+    apart_kwh,
+    direct_kwh,
+    parts,
+    received,
+    total,
+)
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.audits.welfare import with_ratio
 from hmesh.runs.results.run_reader import Run
@@ -54,6 +62,10 @@ def check_summary(
         for part, steps in _parts(inputs).items():
             added = _figures(inputs, hours, by_step, np.array(steps))
             figures |= {f"{part}.{name}": values for name, values in added.items()}
+    if inputs.scenario.record.burn_in_h:
+        begins = np.arange(inputs.steps) * inputs.step_h >= inputs.scenario.record.burn_in_h - 1e-6
+        added = _figures(inputs, hours, by_step, np.flatnonzero(begins))
+        figures |= {f"after_burn_in.{name}": values for name, values in added.items()}
     tally = Tally("summary: as the tables have it", EXACT, "of the figure")
     unknown: dict[str, None] = {}
     for s, strategy in enumerate(inputs.strategies):
@@ -72,7 +84,7 @@ def check_summary(
     others = sorted(set(run.summary) - set(inputs.strategies))
     tally.add(np.full(len(others), np.inf), lambda at: others[at[0]], None)
     # Metrics of plugins have a check of their own.
-    known = ("by_", "metrics.")
+    known = ("by_", "metrics.", "after_burn_in.")
     left_out = [name for name in unknown if _OVERLOADED not in name and not name.startswith(known)]
     if left_out:
         tally.tell(f"the tables do not settle {', '.join(left_out)}")
@@ -96,6 +108,7 @@ def figures_of_tables(
         hours[column] - total(parts(schemes, column), net)
         for column in ("fixed_load_kwh", "generation_kwh")
     )
+    apart = {name: apart_kwh(schemes, hours, name) for name in ("fixed_load_kwh", "generation_kwh")}
     margin = total((each.aggregator_margin() for each in schemes), net)
     direct_income = received(schemes, hours, "utility").sum(axis=2)
     figures: Figures = {
@@ -103,8 +116,8 @@ def figures_of_tables(
         "generation_kwh": generation.sum(axis=2),
         "unserved_kwh": hours["unserved_kwh"].sum(axis=2),
         "losses_kwh": losses,
-        "fixed_load_bill": (p * fixed).sum(axis=2),
-        "generation_income": (p * -generation).sum(axis=2),
+        "fixed_load_bill": (p * (fixed - apart["fixed_load_kwh"])).sum(axis=2),
+        "generation_income": (p * (apart["generation_kwh"] - generation)).sum(axis=2),
         "aggregator_profit": ((p - q) * bought).sum(axis=2) + margin.sum(axis=2),
         "utility_profit": (q * bought).sum(axis=2) + direct_income - cost,
         "generation_cost": cost,

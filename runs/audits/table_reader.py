@@ -156,7 +156,7 @@ class TableReader:
                 raise DamagedTableError(self.table, f"column {column.name} holds {told}")
             return numbers
         if column.kind == "time":
-            milliseconds = values.cast("int64").to_numpy()
+            milliseconds = values.cast("int64").to_numpy(zero_copy_only=not values.null_count)
             hours: NDArray[np.float64] = (milliseconds - self._start_ms) / _MILLISECONDS_PER_HOUR
             return hours
         whole: NDArray[np.int64] = values.to_numpy()

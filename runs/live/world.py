@@ -3,9 +3,8 @@
 from collections import deque
 from typing import Any
 
-import mesa
-
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.light_mesa import mesa
 from hmesh.runs.live.parameters import Parameter, shown
 from hmesh.runs.live.readings import Reading, Roads, Stores, live_of, read, stores_of
 from hmesh.runs.live.roadmap import OnTheRoad, geometry

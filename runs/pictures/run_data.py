@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
-from hmesh.environment.growth import Growth
 from hmesh.environment.last_digits import descending
 from hmesh.runs.pictures.timeline import Timeline
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.world.travel import growth_of
 
 MOST_GROUPS = 6
 ROWS_AT_ONCE = 10_000_000
@@ -74,10 +74,9 @@ class RunData:
         self.steps = int(info["steps_total"])
         calendar = Calendar(info["start"], info["time_zone"], self.step_h)
         self.timeline = Timeline(calendar, self.steps)
-        growth = self.scenario["growth"]
-        rate, joins = growth["vehicles_per_year"], growth["vehicles_join"]
+        growth = growth_of(scenario, calendar)
         first = int(self.scenario["vehicles"]["count"])
-        self.there = Growth(calendar, first, rate, joins).in_steps(self.steps)
+        self.there = growth.in_steps(self.steps) if growth else np.full(self.steps, first)
         self.vehicles = int(self.there[-1])
         self._hours: dict[str, NDArray[np.float64]] = {}
 
@@ -92,6 +91,20 @@ class RunData:
             shape = (self.steps, len(self.strategies), len(self.communities))
             self._hours[column] = rows.reshape(shape).transpose(1, 2, 0)
         return self._hours[column]
+
+    def chargers(self, column: str) -> NDArray[np.float64] | None:
+        """Return a column of the chargers, shaped as `hours`; None where no community names them.
+
+        Communities that name none have NaN.
+        """
+        named = [bool(each.get("chargers")) for each in self.scenario["communities"].values()]
+        if not any(named) or "vehicles" not in self.schemes:
+            return None
+        rows = self.run.table("chargers", [column]).column(column).to_numpy()
+        shape = (self.steps, len(self.strategies), sum(named))
+        found = np.full((len(self.strategies), len(self.communities), self.steps), np.nan)
+        found[:, named] = rows.astype(np.float64).reshape(shape).transpose(1, 2, 0)
+        return found
 
     def power_kw(self, column: str) -> NDArray[np.float64]:
         """Return mean power over every step, shaped as `hours` [kW]."""

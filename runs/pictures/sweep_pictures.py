@@ -123,7 +123,7 @@ def draw_sweep(directory: Path, ensemble: Ensemble) -> list[SweepPlot]:
     return plots
 
 
-def _headlines(ensemble: Ensemble) -> list[tuple[str, str, str]]:
+def headlines(ensemble: Ensemble) -> list[tuple[str, str, str]]:
     """Return what panels show: the load, bills of schemes, and what the utility earns."""
     of_schemes = [
         (figure.key, figure.axis, figure.title)
@@ -141,7 +141,7 @@ def _along(ensemble: Ensemble, key: str) -> _Along:
     if all(isinstance(value, int | float) for value in values):
         values = sorted(values)
     of = {}
-    for name, *_ in _headlines(ensemble):
+    for name, *_ in headlines(ensemble):
         if name in ensemble.quantities:
             quantity = ensemble.of(name)
             points = ensemble.plan.points
@@ -163,11 +163,11 @@ def _draw(along: _Along, finding: str) -> "Figure":
     others = [key for key in along.ensemble.plan.keys if key != along.key]
     if others and along.ensemble.plan.sample == "grid":
         note += f", averaged over {', '.join(others)}"
-    headlines = _headlines(along.ensemble)
+    shown = headlines(along.ensemble)
     figure, panels = sheet(
-        finding, (-(-len(headlines) // 2), 2), 2.3, entries, left_in=1.0, gap_in=0.75, note=note,
+        finding, (-(-len(shown) // 2), 2), 2.3, entries, left_in=1.0, gap_in=0.75, note=note,
     )  # fmt: skip
-    for axes, (name, label, _) in zip(panels.flat, headlines, strict=False):
+    for axes, (name, label, _) in zip(panels.flat, shown, strict=False):
         panel_title(axes, label.format(currency=along.ensemble.currency))
         if name in along.of:
             _draw_panel(axes, along, along.of[name])
@@ -203,7 +203,7 @@ def _finding(along: _Along) -> str:
     for s, strategy in reversed(list(enumerate(strategies))):
         told = [
             (sureness, text)
-            for name, _, called in _headlines(along.ensemble)
+            for name, _, called in headlines(along.ensemble)
             if name in along.of
             for sureness, text in [_told(along, along.of[name][:, :, s], called)]
             if sureness > 1
@@ -216,7 +216,7 @@ def _finding(along: _Along) -> str:
 
 
 def _way(along: _Along) -> str:
-    if along.ensemble.plan.sample == "latin" and along.numeric:
+    if along.ensemble.plan.sample != "grid" and along.numeric:
         return f"as {along.key} rises"
     first, last = value_text(along.values[0]), value_text(along.values[-1])
     return f"as {along.key} goes from {first} to {last}"
@@ -229,7 +229,7 @@ def _told(along: _Along, values: NDArray[np.float64], called: str) -> tuple[floa
     ----------
     values : array of float, shape (values, seeds)
     """
-    if along.ensemble.plan.sample == "latin" and along.numeric:
+    if along.ensemble.plan.sample != "grid" and along.numeric:
         return _rank_correlation(along.positions, values, called)
     found = statistics((values[-1] - values[0])[:, None])
     change = float(found.mean[0])

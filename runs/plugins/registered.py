@@ -1,7 +1,7 @@
 """What plugins have registered, by whom, and how it is withdrawn."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -42,21 +42,40 @@ class Behaviour:
     ----------
     name : str
         What a scenario calls it.
-    agent_class : type
-        A subclass of the type of agents.
+    found : type or str
+        A subclass of the type of agents, or where it stands.
     scheme : str
         The scheme whose agents these are.
     plugin : str
         The plugin that registered it, "" for a program.
     place : str
         Where its class is defined, for messages.
+    keys : str
+        Where the section of its keys stands, "" for a plugin's, which has columns alone.
     """
 
     name: str
-    agent_class: type[Any]
+    found: type[Any] | str
     scheme: str
     plugin: str
     place: str
+    keys: str = ""
+
+    @property
+    def agent_class(self) -> type[Any]:
+        """The class of its agents."""
+        kind: type[Any] = schemes()[self.scheme].found("behaviours", self.found)
+        return kind
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with hMESH, with keys of its own."""
+        return bool(self.keys)
+
+    @property
+    def section(self) -> Any:
+        """The section of its keys, where it has any."""
+        return schemes()[self.scheme].found("behaviours", self.keys)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -88,12 +107,45 @@ class Registered:
     place: str
 
 
+class _Behaviours(MutableMapping[str, Behaviour]):
+    """The behaviours by name: those of the schemes, which are looked up once, and of plugins."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Behaviour] = {}
+        self._complete = False
+
+    def _all(self) -> dict[str, Behaviour]:
+        if not self._complete:
+            self._complete = True
+            for scheme in schemes().values():
+                for each in scheme.behaviours:
+                    self._held[each.name] = Behaviour(
+                        each.name, each.agent_class, scheme.name, "", scheme.place, each.keys
+                    )
+        return self._held
+
+    def __getitem__(self, name: str) -> Behaviour:
+        return self._all()[name]
+
+    def __setitem__(self, name: str, behaviour: Behaviour) -> None:
+        self._all()[name] = behaviour
+
+    def __delitem__(self, name: str) -> None:
+        del self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+BEHAVIOURS = _Behaviours()
 FORECASTERS: dict[str, Registered] = {}
 PICTURES: dict[str, Registered] = {}
 READERS: dict[str, Registered] = {}
 
 METRICS: dict[str, Metric] = {}
-BEHAVIOURS: dict[str, Behaviour] = {}
 
 # What a message says of a name that nobody has registered.
 REGISTER = "register it with @{decorator} in a file named in `plugins:`"

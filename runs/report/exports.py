@@ -18,7 +18,7 @@ def export_trips(directory: Path | str, formats: str | Sequence[str]) -> list[Pa
     directory
         The folder of the run, finished or not.
     formats
-        Any of "geojson", "kepler", "deckgl", "gif" and "mp4".
+        Any of "geojson", "kepler", "deckgl", "matsim", "sumo", "gif" and "mp4".
 
     Returns
     -------

@@ -129,6 +129,9 @@ def _hours(data: RunData, window: Window) -> dict[str, Any]:
         values = data.hours(column.name)
         if column.name in _ALWAYS or anything(values):
             found[column.name] = values[:, :, window.first : window.last].astype(np.float32)
+    waiting = data.chargers("waiting")
+    if waiting is not None and anything(np.nan_to_num(waiting)):
+        found["waiting"] = waiting[:, :, window.first : window.last].astype(np.float32)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from hmesh.environment.safe_files import beside
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.traffic_files import write_matsim, write_sumo
 from hmesh.runs.report.trip_paths import Trip, on_earth, trips
 
 _SECONDS = 3600.0
@@ -82,6 +83,8 @@ TRIP_FILES: Mapping[str, tuple[str, Callable[[RunData, Path], None]]] = MappingP
         "geojson": ("trips.geojson", write_geojson),
         "kepler": ("trips.kepler.json", write_kepler),
         "deckgl": ("trips.deckgl.json", write_deckgl),
+        "matsim": ("trips.matsim-events.xml", write_matsim),
+        "sumo": ("trips.sumo.xml", write_sumo),
     }
 )
 

@@ -50,8 +50,15 @@ def on_earth(data: RunData) -> NDArray[np.float64]:
     return geometry.degrees(geometry.places)
 
 
-def trips(data: RunData) -> Iterator[Trip]:
-    """Return every recorded trip of a run, those of a vehicle in their order.
+def trips(data: RunData, *, by_departure: bool = False) -> Iterator[Trip]:
+    """Return every recorded trip of a run.
+
+    Parameters
+    ----------
+    data
+        The run.
+    by_departure
+        Whether in the order of departure; else those of a vehicle together, in their order.
 
     Raises
     ------
@@ -64,7 +71,8 @@ def trips(data: RunData) -> Iterator[Trip]:
         raise InputError([Problem(str(data.run.directory), message, "record.vehicles: all")])
     geometry, names = geometry_of_run(data, TO_SCALE), data.communities
     ways: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-    for row in range(len(rows["vehicle"])):
+    order = np.argsort(rows["departs"], kind="stable") if by_departure else None
+    for row in range(len(rows["vehicle"])) if order is None else order.tolist():
         origin, destination = int(rows["origin"][row]), int(rows["destination"][row])
         if (origin, destination) not in ways:
             line, behind = geometry.way(origin, destination)

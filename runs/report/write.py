@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.extras import require
 from hmesh.environment.safe_files import beside
 from hmesh.runs.audits.audit_report import AuditReport
 from hmesh.runs.audits.run_audit import audit_run, no_progress
@@ -27,7 +28,7 @@ MOST_RUNS = 6
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = (
     "unpack.js", "time.js", "clock.js", "colours.js", "frame.js", "hand.js", "flows.js", "map.js",
-    "charts.js", "grid.js", "tables.js", "tabs.js", "main.js",
+    "charts.js", "grid.js", "tables.js", "downloads.js", "tabs.js", "main.js",
 )  # fmt: skip
 
 
@@ -61,6 +62,7 @@ def write_report(
     InputError
         When a folder holds no run, its results are damaged, or the page cannot be written.
     """
+    require("plotly", "report", "hmesh report")
     if isinstance(directories, Path | str):
         directories = [directories]
     if not 1 <= len(directories) <= MOST_RUNS:

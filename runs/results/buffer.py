@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MILLISECONDS_PER_HOUR = 3_600_000
+# Stands for an empty place in a column of times.
+_NO_TIME = np.iinfo(np.int64).min
 _DTYPES = {"number": np.float64, "whole": np.int64, "time": np.int64, "name": np.int32}
 # Of columns whose arrays are taken as they are.
 _DTYPES_OF = {kind: np.dtype(_DTYPES[kind]) for kind in ("number", "whole")}
@@ -65,6 +67,8 @@ class TableBuffer:
         self._names: dict[str, dict[str, int]] = {
             column.name: {} for column in self.columns if column.kind == "name"
         }
+        # The last list of names that each column was given, and their codes.
+        self._lists: dict[str, tuple[tuple[str, ...], NDArray[np.int32]]] = {}
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Append rows.
@@ -87,12 +91,19 @@ class TableBuffer:
                 f"without {sorted(self._column_names - values.keys())} "
                 f"and with unknown {sorted(values.keys() - self._column_names)}"
             )
-        pieces = [self._piece(column, values[column.name]) for column in self.columns]
-        lengths = {piece.size for piece in pieces if piece.ndim} or {1}
-        if len(lengths) > 1:
-            raise ValueError(f"the columns of {self.table} have {sorted(lengths)} rows")
-        (rows,) = lengths
-        begin, end = self.rows, self.rows + rows
+        pieces: list[Any] = []
+        rows = -1
+        for column in self.columns:
+            piece: Any = self._one_value(column, values[column.name])
+            if piece is None:
+                piece = self._piece(column, values[column.name])
+                if piece.ndim and piece.size != rows:
+                    if rows >= 0:
+                        lengths = sorted({rows, piece.size})
+                        raise ValueError(f"the columns of {self.table} have {lengths} rows")
+                    rows = piece.size
+            pieces.append(piece)
+        begin, end = self.rows, self.rows + (1 if rows < 0 else rows)
         if end > self._room:
             self._make_room(end)
         for array, piece in zip(self._arrays.values(), pieces, strict=True):
@@ -140,12 +151,19 @@ class TableBuffer:
         for column, field in zip(self.columns, schema, strict=True):
             values = self._arrays[column.name][: self.rows]
             if column.kind == "name":
-                codes = pa.array(values, mask=values < 0 if column.optional else None)
-                names = pa.array(list(self._names[column.name]), pa.string())
+                there = values >= 0 if column.optional else None
+                codes = _arrow_array(values, pa.int32(), there)
+                names = _arrow_texts(list(self._names[column.name]))
                 arrays.append(pa.DictionaryArray.from_arrays(codes, names))
+            elif column.kind == "time" and column.optional:
+                arrays.append(
+                    pa.array(values, pa.int64(), mask=values == _NO_TIME).cast(field.type)
+                )
             else:
-                # from_pandas: NaN becomes an empty place.
-                arrays.append(pa.array(values, field.type, from_pandas=column.optional))
+                # NaN becomes an empty place.
+                may_lack = column.optional and column.kind == "number"
+                there = ~np.isnan(values) if may_lack else None
+                arrays.append(_arrow_array(values, field.type, there))
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def _make_room(self, rows: int) -> None:
@@ -154,6 +172,25 @@ class TableBuffer:
         for name, array in self._arrays.items():
             self._arrays[name] = larger = np.empty(self._room, array.dtype)
             larger[: self.rows] = array[: self.rows]
+
+    def _one_value(self, column: ResultColumn, value: Any) -> float | int | None:
+        """Return a single value of a plain type as its array holds it, None for all else."""
+        kind, given = column.kind, type(value)
+        if given is str and kind == "name":
+            known = self._names[column.name]
+            code: int = known.setdefault(value, len(known))
+            return code
+        if given is int and kind == "whole":
+            whole: int = value
+            return whole
+        if given is float and value == value:
+            if kind == "number":
+                number: float = value
+                return number
+            if kind == "time":
+                since_epoch: int = round(value * _MILLISECONDS_PER_HOUR) + self._start_ms
+                return since_epoch
+        return None
 
     def _piece(self, column: ResultColumn, value: Any) -> NDArray[Any]:
         """Return the values of a column as numbers that its array can hold."""
@@ -173,10 +210,10 @@ class TableBuffer:
         if not optional and numbers.dtype.kind == "f" and np.isnan(numbers).any():
             raise ValueError(f"{self.table}.{column.name} has rows that are NaN")
         if kind == "time":
-            if type(value) is float:
-                return np.asarray(round(value * _MILLISECONDS_PER_HOUR) + self._start_ms)
-            since_start = np.rint(numbers * _MILLISECONDS_PER_HOUR)
-            return np.asarray(since_start.astype(np.int64) + self._start_ms)
+            unknown = np.isnan(numbers)
+            since_start = np.rint(np.where(unknown, 0.0, numbers) * _MILLISECONDS_PER_HOUR)
+            moments = since_start.astype(np.int64) + self._start_ms
+            return np.where(unknown, _NO_TIME, moments)
         return numbers
 
     def _codes(self, column: str, value: Any) -> NDArray[np.int32]:
@@ -184,8 +221,13 @@ class TableBuffer:
         if isinstance(value, str):
             return np.array(known.setdefault(value, len(known)), dtype=np.int32)
         if isinstance(value, Coded):
-            own = [known.setdefault(name, len(known)) for name in value.names]
-            codes: NDArray[np.int32] = np.array([*own, -1], dtype=np.int32)[value.codes]
+            names = tuple(value.names)
+            before, of_names = self._lists.get(column, (None, None))
+            if of_names is None or names != before:
+                own = [known.setdefault(name, len(known)) for name in names]
+                of_names = np.array([*own, -1], dtype=np.int32)
+                self._lists[column] = names, of_names
+            codes: NDArray[np.int32] = of_names[value.codes]
             return codes
         if value is None:
             return np.array(-1, dtype=np.int32)
@@ -193,6 +235,30 @@ class TableBuffer:
             [-1 if name is None else known.setdefault(name, len(known)) for name in value],
             dtype=np.int32,
         )
+
+
+# Made of buffers, since `pyarrow.array` imports pandas to see whether it is given any.
+def _arrow_array(
+    values: NDArray[Any], kind: "pa.DataType", there: NDArray[np.bool_] | None
+) -> "pa.Array":
+    """Return values as an Arrow array of their own width, empty where they are not there."""
+    import pyarrow as pa
+
+    valid, lacking = None, 0
+    if there is not None and not there.all():
+        valid = pa.py_buffer(np.packbits(there, bitorder="little"))
+        lacking = len(there) - int(np.count_nonzero(there))
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(values)], lacking)
+
+
+def _arrow_texts(texts: Sequence[str]) -> "pa.Array":
+    """Return texts as an Arrow array."""
+    import pyarrow as pa
+
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *(len(text) for text in encoded)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers, 0)
 
 
 def _is_plain(kind: str, value: Any) -> bool:

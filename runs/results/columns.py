@@ -39,9 +39,9 @@ def name(name: str, description: str, *, optional: bool = False) -> ResultColumn
     return ResultColumn(name, "name", "", description, optional)
 
 
-def time(name: str, description: str) -> ResultColumn:
+def time(name: str, description: str, *, optional: bool = False) -> ResultColumn:
     """Return a column of times."""
-    return ResultColumn(name, "time", "", description)
+    return ResultColumn(name, "time", "", description, optional)
 
 
 def kwh(name: str, description: str) -> ResultColumn:

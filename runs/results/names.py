@@ -14,8 +14,11 @@ PICTURE_FILES = re.compile(rf"{_PICTURE}|\.{_PICTURE}\.new")
 PART_FILES = re.compile(rf"{_PART}|\.{_PART}\.new")
 # Seen from the folder `checkpoint` of a run.
 CHECKPOINT_FILES = re.compile(_CHECKPOINT)
+# Seen from the folder `states` of a run.
+_KEPT = rf"\d{{9}}(/(new|\d{{9}})(/{_STATE})?)?"
+KEPT_FILES = re.compile(_KEPT)
 # Seen from the folder of a run.
 RUN_FILES = re.compile(
     rf"{_RESULT}|\.{_RESULT}\.new|\.lock|(plots|\.plots\.new)(/({_PICTURE}|\.{_PICTURE}\.new))?"
-    rf"|checkpoint(/({_CHECKPOINT}))?"
+    rf"|checkpoint(/({_CHECKPOINT}))?|states(/({_KEPT}))?"
 )

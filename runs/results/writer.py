@@ -278,9 +278,9 @@ class ResultsWriter:
         path = self._part_path(table, self._parts[table])
         rows = buffer.arrow(self._schemas[table])
         with beside(path) as new:
-            pq.write_table(rows, new, row_group_size=rows.num_rows, **_encoding(table))
+            pq.write_table(rows, new, row_group_size=rows.num_rows, **encoding(table))
         self._parts[table] += 1
-        self._digests[table] = _chained(self._digests[table], sha256(path))
+        self._digests[table] = chained(self._digests[table], sha256(path))
         buffer.clear()
 
     def _put_together(self, table: str, path: Path) -> None:
@@ -290,7 +290,7 @@ class ResultsWriter:
         schema, buffer = self._schemas[table], self._buffers[table]
         with (
             beside(path, one_of_many=True) as new,
-            pq.ParquetWriter(new, schema, **_encoding(table)) as writer,
+            pq.ParquetWriter(new, schema, **encoding(table)) as writer,
         ):
             for part in self._part_paths(table):
                 with pq.ParquetFile(part) as file:
@@ -349,7 +349,7 @@ def _sorted(value: Any) -> Any:
     return value
 
 
-def _encoding(table: str) -> dict[str, Any]:
+def encoding(table: str) -> dict[str, Any]:
     """Return how a table is written: a dictionary of measured numbers costs time and saves none."""
     names = [column.name for column in TABLES[table] if column.kind != "number"]
     return {"compression": "zstd", "use_dictionary": names}
@@ -368,9 +368,10 @@ def _digest_of(parts: Iterator[Path]) -> str | None:
     for part in parts:
         if not part.is_file():
             return None
-        digest = _chained(digest, sha256(part))
+        digest = chained(digest, sha256(part))
     return digest
 
 
-def _chained(digest: str, next_digest: str) -> str:
+def chained(digest: str, next_digest: str) -> str:
+    """Return the digest of parts and one that follows them."""
     return hashlib.sha256(f"{digest}{next_digest}".encode()).hexdigest()

@@ -48,6 +48,8 @@ class SchemeSection(Section):
     connects: ClassVar[str] = ""
     # Kind of those of its agents that are members of the local exchange of their community.
     shares_locally: ClassVar[str] = ""
+    # Whether its agents give households or buildings energy at the price of their community.
+    gives_members: ClassVar[bool] = False
 
     @classmethod
     def absent(cls) -> Self | None:
@@ -93,8 +95,11 @@ class SchemeSection(Section):
         return ""
 
     @property
-    def behaving_groups(self) -> dict[str, str | None]:
-        """The behaviour of a plugin by which each of its groups decides, by name of the group."""
+    def behaving_groups(self) -> dict[str, Any]:
+        """The behaviour by which each of its groups decides, with its keys, by name of the group.
+
+        None for one that decides as all agents of the type do; "" is the name of the only group.
+        """
         return {}
 
     @property

@@ -1,22 +1,46 @@
-"""Which agents of a scenario decide by a behaviour that a plugin registered."""
+"""Which agents of a scenario decide by a behaviour."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER, unnamed_plugin
 from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, refuse
+from hmesh.runs.scenarios.problems import problems_of
 
 Row = Annotated[int, Field(ge=0, lt=10_000_000)]
 
 
-class BehaviourChoice(Section):
-    """Some agents of one type, which decide by a behaviour of a plugin."""
+def refuse_undeclared(columns: Iterable[str], behaviour: str) -> None:
+    """Refuse columns that a behaviour does not declare.
 
-    behaviour: str = Field(description="name with which a plugin registered it")
+    Raises
+    ------
+    InputError
+        When there are any.
+    """
+    there = BEHAVIOURS[behaviour].columns
+    problems = [
+        Problem(
+            name,
+            f"the behaviour declares no column {name!r}",
+            ", ".join(there) or "none",
+            nearest(name, there),
+        )
+        for name in columns
+        if name not in there
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+class BehaviourChoice(Section):
+    """Some agents of one type, which decide by a behaviour."""
+
+    behaviour: str = Field(description="name of the behaviour")
     share: Share | None = Field(
         default=None, description="probability with which each agent has it [1], or null"
     )
@@ -33,7 +57,10 @@ class BehaviourChoice(Section):
         default=None, description="only agents of that group of their section, or null for any"
     )
     columns: dict[str, float | bool] = Field(
-        default={}, description="values of columns that the behaviour declares, by name"
+        default={}, description="values of columns that a plugin's behaviour declares, by name"
+    )
+    keys: dict[str, Any] = Field(
+        default={}, description="keys of a behaviour that comes with hMESH, by name"
     )
 
     @check("behaviour")
@@ -61,20 +88,39 @@ class BehaviourChoice(Section):
     def _declared(cls, columns: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "behaviour" not in info.data:
             return columns
-        there = BEHAVIOURS[info.data["behaviour"]].columns
-        problems = [
-            Problem(
-                name,
-                f"the behaviour declares no column {name!r}",
-                ", ".join(there) or "none",
-                nearest(name, there),
-            )
-            for name in columns
-            if name not in there
-        ]
-        if problems:
-            raise InputError(problems)
+        registered = BEHAVIOURS[info.data["behaviour"]]
+        if columns and registered.built_in:
+            raise refuse(f"{registered.name} has keys", allowed="keys in place of columns")
+        if columns:
+            refuse_undeclared(columns, registered.name)
         return columns
+
+    @check("keys", mode="before")
+    @classmethod
+    def _of_the_behaviour(cls, keys: Any, info: ValidationInfo) -> Any:
+        if "behaviour" not in info.data or not isinstance(keys, Mapping):
+            return keys
+        registered = BEHAVIOURS[info.data["behaviour"]]
+        if not registered.built_in:
+            if keys:
+                raise refuse(f"{registered.name} has no keys", allowed="columns in place of keys")
+            return keys
+        section = registered.section
+        try:
+            told = section.model_validate({"name": registered.name, **keys}, context=info.context)
+        except ValidationError as error:
+            raise InputError(
+                problems_of(error, section, lambda at: ".".join(map(str, at)))
+            ) from None
+        return {k: v for k, v in told.model_dump(mode="json").items() if k != "name"}
+
+    @property
+    def given(self) -> Any:
+        """The keys of the behaviour as its section, or None where a plugin's has columns."""
+        registered = BEHAVIOURS[self.behaviour]
+        if not registered.built_in:
+            return None
+        return registered.section.model_validate({"name": self.behaviour, **self.keys})
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -88,6 +134,14 @@ class BehaviourChoice(Section):
         if self.rows is not None and self.group is not None:
             raise refuse("rows and group are given", allowed="share or count in a group")
         return self
+
+
+def chosen_by_group(group: str, given: Any) -> BehaviourChoice:
+    """Return the choice of a behaviour that a group of a section has, "" for all of it."""
+    keys = given.model_dump(mode="json")
+    name = keys.pop("name")
+    named = {"keys": keys} if BEHAVIOURS[name].built_in else keys
+    return BehaviourChoice(behaviour=name, share=1.0, group=group, **named)
 
 
 def behaviour_problems(

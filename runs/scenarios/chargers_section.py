@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from math import inf
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError
+from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.plugs import ChargerKind
 from hmesh.runs.scenarios.base import AS_TUPLE, Count, Positive, Section, names_given_twice, refuse
 
@@ -32,6 +32,25 @@ class Chargers(Section):
     move_when_full: bool = Field(
         default=False, description="whether full vehicles leave their plug as a step begins"
     )
+
+    on_the_way: bool = Field(
+        default=False,
+        description="whether these are for vehicles that stop on their way alone; those that park "
+        "there use the other kinds, or have a plug each",
+    )
+
+    @model_validator(mode="after")
+    def _a_plug_for_those_on_the_way(self) -> Self:
+        if not self.on_the_way:
+            return self
+        problems = [
+            Problem(name, "is missing of chargers for vehicles on their way", allowed)
+            for name, allowed in (("count", "1 or more"), ("power_kw", "above 0"))
+            if getattr(self, name) is None
+        ]
+        if problems:
+            raise InputError(problems)
+        return self
 
     @check("name")
     @classmethod

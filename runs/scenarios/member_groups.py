@@ -21,6 +21,7 @@ from hmesh.runs.scenarios.base import (
     refuse,
 )
 from hmesh.runs.scenarios.prosumer_parts import checked_parts
+from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 
 
 class Elasticity(Section):
@@ -63,8 +64,23 @@ class _Members(Section):
     elasticity: Elasticity | None = Field(
         default=None, description="how their load answers to prices; null: it does not"
     )
+    tariff: StatedTariff | None = Field(
+        default=None,
+        description="what the meter of each pays the utility and is paid, or null for the price of "
+        "the community",
+    )
 
     _not_taken = check("name")(of_no_other_part)
+
+    @check("tariff")
+    @classmethod
+    def _one_price(cls, tariff: StatedTariff | None, info: ValidationInfo) -> StatedTariff | None:
+        if tariff is not None and info.data.get("elasticity") is not None:
+            raise refuse(
+                "their load answers to the price of the community, which they do not pay",
+                allowed="null, or elasticity: null",
+            )
+        return tariff
 
 
 class ProfileMembers(_Members):
@@ -166,6 +182,9 @@ class ProsumerMembers(ProfileMembers):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
+        if self.tariff is not None:
+            message = "prosumers pay the price of their community for all that they own"
+            raise refuse(message, place="tariff", allowed="null")
         if not (self.annual_kwh or self.pv_kw or self.owns):
             raise refuse(
                 "they use and own nothing", place="owns", allowed="a part, annual_kwh or pv_kw"

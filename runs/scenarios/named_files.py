@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from hmesh.runs.scenarios.groups_with_tariff import groups_with_tariff
 from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers
 from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.travel_section import datasets_of, files_of
@@ -18,6 +19,9 @@ def datasets_named(scenario: "Scenario") -> dict[str, tuple[str, ...]]:
         for group in community.members:
             if isinstance(group, DatasetMembers):
                 used[group.dataset] = LOAD_TABLES
+    for _, _, group in groups_with_tariff(scenario):
+        for folder, tables in group.tariff.datasets.items():
+            used[folder] = (*used.get(folder, ()), *tables)
     for section in scenario.sections.values():
         for folder, tables in section.datasets.items():
             used[folder] = (*used.get(folder, ()), *tables)
@@ -33,6 +37,7 @@ def files_named(scenario: "Scenario") -> list[str]:
     groups = (group for community in scenario.communities.values() for group in community.members)
     named = [group.file for group in groups if isinstance(group, FileMembers)]
     named += [file for section in scenario.sections.values() for file in section.files]
+    named += [file for *_, group in groups_with_tariff(scenario) for file in group.tariff.files]
     named += files_of(scenario.travel)
     named += scenario.roads.files if isinstance(scenario.roads, RoadFile) else []
     return list(dict.fromkeys(named))

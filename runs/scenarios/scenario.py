@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -24,7 +25,11 @@ from hmesh.runs.plugins.loading import Plugin, load_recorded
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import BEHAVIOURS, FORECASTERS, Metric, unnamed_plugin
 from hmesh.runs.scenarios.base import Name
-from hmesh.runs.scenarios.behaviour_section import BehaviourChoice, behaviour_problems
+from hmesh.runs.scenarios.behaviour_section import (
+    BehaviourChoice,
+    behaviour_problems,
+    chosen_by_group,
+)
 from hmesh.runs.scenarios.chance_section import (
     Chances,
     GrowthSettings,
@@ -32,8 +37,10 @@ from hmesh.runs.scenarios.chance_section import (
     refuse_short_outages,
 )
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
+from hmesh.runs.scenarios.events_section import ScenarioEvent, refuse_wrong_events
 from hmesh.runs.scenarios.expected_price_section import ExpectedPriceSettings
 from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, grid_problems
+from hmesh.runs.scenarios.groups_with_tariff import tariff_problems
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
 from hmesh.runs.scenarios.problems import Keys, problems_of
@@ -49,6 +56,7 @@ from hmesh.runs.scenarios.school import SchoolTermSettings, timetable_files, tim
 from hmesh.runs.scenarios.section_consistency import (
     each_once,
     known_for_the_sun,
+    refuse_all_burn_in,
     tariff_within_bounds,
 )
 from hmesh.runs.scenarios.sections import (
@@ -149,6 +157,9 @@ class Scenario(Section):
     travel: Travel = Field(default=PlannedTravel(), description="how vehicles travel")
     chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
     growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
+    events: Annotated[tuple[ScenarioEvent, ...], Field(strict=False)] = Field(
+        default=(), description="values that change at a time"
+    )
     behaviours: Annotated[tuple[BehaviourChoice, ...], Field(strict=False)] = Field(
         default=(), description="agents that decide by a behaviour of a plugin"
     )
@@ -171,6 +182,11 @@ class Scenario(Section):
         """The number of steps of the run."""
         return round(self.hours / self.step_h)
 
+    @property
+    def burn_in_steps(self) -> int:
+        """How many steps at the start sweeps leave out."""
+        return ceil(self.record.burn_in_h / self.step_h - 1e-9)
+
     def model_post_init(self, context: Any, /) -> None:
         """Remember the folder from which the files of the scenario are seen, if it names any."""
         named = files_named(self) or self.datasets() or timetable_of(self.school_terms)
@@ -189,8 +205,10 @@ class Scenario(Section):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics of its plugins, by name."""
-        return metrics_of(self.plugins)
+        """The measures that it records, and the metrics of its plugins, by name."""
+        from hmesh.runs.world.measures import measures_named
+
+        return (*measures_named(self.record.measures), *metrics_of(self.plugins))
 
     def path_of(self, file: str) -> Path:
         """Return where a file that the scenario names lies."""
@@ -223,10 +241,10 @@ class Scenario(Section):
     def chosen_behaviours(self) -> tuple[BehaviourChoice, ...]:
         """The behaviours that agents have, those of groups of sections last."""
         of_groups = (
-            BehaviourChoice(behaviour=behaviour, share=1.0, group=group)
+            chosen_by_group(group, given)
             for scheme in self.schemes
-            for group, behaviour in self.section(scheme).behaving_groups.items()
-            if behaviour is not None
+            for group, given in self.section(scheme).behaving_groups.items()
+            if given is not None
         )
         return (*self.behaviours, *of_groups)
 
@@ -313,6 +331,8 @@ class Scenario(Section):
         del resolved["plugins"]
         if not self.behaviours:
             del resolved["behaviours"]
+        if not self.events:
+            del resolved["events"]
         if not self.expects_prices:
             del resolved["expected_price"]
         if self._plugins:
@@ -381,7 +401,7 @@ class Scenario(Section):
 
     @model_validator(mode="after")
     def _grid_to_everybody(self) -> Self:
-        if problems := grid_problems(self):
+        if problems := [*grid_problems(self), *tariff_problems(self)]:
             raise InputError(problems)
         return self
 
@@ -391,13 +411,29 @@ class Scenario(Section):
         places = sections, self.plugins, self.communities
         problems = list(behaviour_problems(self.behaviours, *places))
         for name, section in sections.items():
-            for number, behaviour in enumerate(section.behaving_groups.values()):
-                if behaviour is not None:
-                    here, named = f"{name}.groups.{number}.behaviour", {"plugins": self.plugins}
-                    registered = BEHAVIOURS[behaviour]
+            for number, (group, given) in enumerate(section.behaving_groups.items()):
+                if given is not None:
+                    place = f"{name}.groups.{number}.behaviour" if group else f"{name}.behaviour"
+                    here, named = place, {"plugins": self.plugins}
+                    registered = BEHAVIOURS[given.name]
                     problems += unnamed_plugin(here, "behaviour", registered, named)
         if problems:
             raise InputError(problems)
+        return self
+
+    _rest_after_burn_in = model_validator(mode="after")(refuse_all_burn_in)
+    _events_fit = model_validator(mode="after")(refuse_wrong_events)
+
+    @model_validator(mode="after")
+    def _measures_of_vehicles(self) -> Self:
+        given = self.record.measures
+        if given and "vehicles" not in self.schemes:
+            allowed = "a section vehicles"
+            raise InputError([Problem("record.measures", "there are no vehicles", allowed)])
+        named = sorted({each.name for each in metrics_of(self.plugins)}.intersection(given))
+        if named:
+            message = f"a metric of a plugin is called {named[0]!r} too"
+            raise InputError([Problem("record.measures", message, "another name there")])
         return self
 
     _of_plugins_named = model_validator(mode="after")(of_plugins_named)

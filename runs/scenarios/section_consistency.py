@@ -73,3 +73,12 @@ def known_for_the_sun(location: Location | None, info: ValidationInfo) -> Locati
         if section is not None and section.in_the_sun:
             raise refuse(section.in_the_sun, allowed=allowed)
     return None
+
+
+def refuse_all_burn_in(scenario: Any) -> Any:
+    """Return a scenario of which something is left when its burn-in is left out."""
+    if scenario.burn_in_steps >= scenario.steps:
+        message = f"nothing is left of {scenario.hours:g} h after {scenario.record.burn_in_h:g} h"
+        allowed = f"less than {scenario.hours:g}"
+        raise InputError([Problem("record.burn_in_h", message, allowed)])
+    return scenario

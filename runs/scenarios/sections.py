@@ -24,9 +24,11 @@ from hmesh.runs.scenarios.base import Section as Section
 from hmesh.runs.scenarios.base import existing as existing
 from hmesh.runs.scenarios.base import ordered as ordered
 from hmesh.runs.scenarios.base import refuse as refuse
-from hmesh.runs.scenarios.chargers_section import ChargerKinds, different_kinds
+from hmesh.runs.scenarios.chargers_section import ChargerKinds, Chargers, different_kinds
+from hmesh.runs.scenarios.leader_section import Leaders
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange as LocalExchange
 from hmesh.runs.scenarios.local_exchange_section import kinds_that_share
+from hmesh.runs.scenarios.measure_names import MEASURES, OF_ACCOUNTS
 from hmesh.runs.scenarios.member_groups import BusinessMembers as BusinessMembers
 from hmesh.runs.scenarios.member_groups import DatasetMembers as DatasetMembers
 from hmesh.runs.scenarios.member_groups import FileMembers as FileMembers
@@ -177,6 +179,9 @@ class GameSettings(Section):
     grid_zooms: Annotated[int, Field(ge=0, le=12)] = Field(
         default=3, description="how often the enumeration is refined tenfold around its best price"
     )
+    leaders: Leaders = Field(
+        default=Leaders(), description="who sets prices how under the strategy leaders"
+    )
 
 
 class Feeder(Section):
@@ -211,6 +216,16 @@ class Community(Section):
 
     _kinds = check("chargers")(different_kinds)
 
+    @property
+    def parking_chargers(self) -> tuple[Chargers, ...]:
+        """The chargers of vehicles that park there; none where each has a plug."""
+        return tuple(kind for kind in self.chargers if not kind.on_the_way)
+
+    @property
+    def fast_chargers(self) -> tuple[Chargers, ...]:
+        """The chargers of vehicles that stop on their way."""
+        return tuple(kind for kind in self.chargers if kind.on_the_way)
+
     @check("members")
     @classmethod
     def _distinct_names(cls, members: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -224,7 +239,12 @@ class Community(Section):
         cls, local: LocalExchange | None, info: ValidationInfo
     ) -> LocalExchange | None:
         members = info.data.get("members")
-        if local is None or local.shares is None or members is None:
+        if local is None or members is None:
+            return local
+        if apart := [group.name for group in members if group.tariff is not None]:
+            message = f"{', '.join(apart)} have a tariff of their own, so that nothing is local"
+            raise refuse(message, allowed="null, or members without a tariff")
+        if local.shares is None:
             return local
         known = list(dict.fromkeys((*(group.name for group in members), *kinds_that_share())))
         problems = [
@@ -389,8 +409,34 @@ class Record(Section):
         description="whether it is written at every step what each member got and gave in the "
         "local exchange of its community",
     )
+    burn_in_h: NotNegative = Field(
+        default=0.0,
+        description="what sweeps leave out at the start of each run, of whose rest the summary "
+        "has figures of their own [h]",
+    )
+    states: Literal["none", "end", "all"] = Field(
+        default="none",
+        description="which states stay in the folder of the run, to extend it or to branch from "
+        "it: none; end, that of its end; all, those of all its checkpoints too",
+    )
     accounts: Literal["none", "kinds", "all"] = Field(
         default="kinds",
         description="who has accounts: none; kinds, all parties of the ledger and households and "
         "buildings of each community; all, every member too",
     )
+    measures: Annotated[tuple[str, ...], AS_TUPLE] = Field(
+        default=(), description="measures of what emerges among vehicles that are recorded, by name"
+    )
+
+    @check("measures")
+    @classmethod
+    def _known_measures(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for name in names:
+            if name not in MEASURES:
+                raise refuse(
+                    f"there is no measure {name!r}", allowed=", ".join(MEASURES),
+                    suggestion=nearest(name, MEASURES),
+                )  # fmt: skip
+            if name in OF_ACCOUNTS and info.data.get("accounts") != "all":
+                raise refuse(f"{name} needs every account", allowed="record.accounts: all")
+        return names

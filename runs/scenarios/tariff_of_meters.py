@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
@@ -35,8 +35,13 @@ def names_of_fees(fees: Mapping[str, float]) -> Mapping[str, float]:
     return fees
 
 
-class StatedTariff(Section):
-    """What a meter pays and is paid; nothing is built in, what is left out is not charged."""
+class TariffParts(Section):
+    """The parts of a tariff, whichever kind of member pays by it."""
+
+    # Keys that set the price, and keys that pay for deliveries: one of each may be given.
+    price_keys: ClassVar[tuple[str, ...]] = ("bands", "file", "dataset")
+    feed_in_keys: ClassVar[tuple[str, ...]] = ("feed_in", "feed_in_column")
+    pays_for_deliveries: ClassVar[bool] = False
 
     bands: Annotated[tuple[TariffBand, ...], AS_TUPLE] = Field(
         default=(), description="prices by hour, day and season, the first that holds counts"
@@ -93,19 +98,33 @@ class StatedTariff(Section):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        given = [name for name in ("bands", "file", "dataset") if getattr(self, name)]
+        return self._refuse_several()
+
+    def _refuse_several(self) -> Self:
+        """Refuse anything but one key that sets the price, and one that pays for deliveries."""
+        given = [name for name in self.price_keys if getattr(self, name)]
         if self.feed_in_column is not None and len(given) == 2:
             # The dataset pays for deliveries, another one sets the price.
             given = [name for name in given if name != "dataset"]
         if len(given) != 1:
             what = f"{' and '.join(given)} are given" if given else "nothing sets the price"
-            raise refuse(what, allowed="one of bands, file and dataset")
-        if self.feed_in is not None and self.feed_in_column is not None:
-            allowed = "one of feed_in and feed_in_column"
-            raise refuse("feed_in and feed_in_column are given", allowed=allowed)
+            raise refuse(what, allowed=f"one of {_either(self.price_keys)}")
+        given = [name for name in self.feed_in_keys if getattr(self, name) is not None]
+        if len(given) > 1 or (self.pays_for_deliveries and not given):
+            what = f"{' and '.join(given)} are given" if given else "nothing pays for deliveries"
+            raise refuse(what, allowed=f"one of {_either(self.feed_in_keys)}")
         if self.feed_in_column is not None and self.dataset is None:
             raise refuse("feed_in_column needs a dataset", place="dataset", allowed="a folder")
         return self
+
+    @property
+    def netted(self) -> bool:
+        """Whether a delivery is worth as much as a purchase of its month."""
+        return self.settlement == "net_metering"
+
+
+class StatedTariff(TariffParts):
+    """What a meter pays and is paid; nothing is built in, what is left out is not charged."""
 
     @property
     def time_of_use(self) -> str | None:
@@ -125,3 +144,7 @@ class StatedTariff(Section):
     def feed_in_price(self, currency: str) -> float:
         """Return the price paid for what is delivered [money/kWh]."""
         return self.feed_in or 0.0
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"

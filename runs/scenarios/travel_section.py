@@ -25,7 +25,7 @@ from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
 
 TABLES = (".csv", ".parquet")
-KINDS = ("plans", "drawn", "diaries", "trips")
+KINDS = ("plans", "drawn", "diaries", "trips", "sessions")
 
 Number = Annotated[float, Field(ge=-1e6, le=1e6)]
 Hour = Annotated[float, Field(ge=0, le=24)]
@@ -222,15 +222,43 @@ class FitSettings(Section):
         return None if file is None else existing(file, info, TABLES)
 
 
-class PlannedTravel(Section):
+class ChargeOnTheWay(Section):
+    """What vehicles do whose battery does not reach: they stop at a fast charger, or stay."""
+
+    most_kw: Positive | None = Field(
+        default=None,
+        description="highest power that a vehicle takes there [kW], or null where only the charger "
+        "limits it",
+    )
+    margin: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.1, description="state of charge with which it means to arrive [1]"
+    )
+
+
+def _with_defaults(given: object) -> object:
+    """Return true as a section of defaults, and false as none."""
+    return {True: {}, False: None}[given] if isinstance(given, bool) else given
+
+
+class TravelKeys(Section):
+    """What every kind of travel has."""
+
+    charge_on_the_way: Annotated[ChargeOnTheWay | None, BeforeValidator(_with_defaults)] = Field(
+        default=None,
+        description="true, or how vehicles whose battery does not reach stop at fast chargers on "
+        "their way; false or null: they arrive all the same, and what they lack is counted",
+    )
+
+
+class PlannedTravel(TravelKeys):
     """Vehicles follow day plans."""
 
-    kind: Literal["plans", "drawn", "diaries", "trips"] = Field(
+    kind: Literal["plans", "drawn", "diaries", "trips", "sessions"] = Field(
         default="plans", description="where the trips of a day come from"
     )
 
 
-class DrawnTravel(Section):
+class DrawnTravel(TravelKeys):
     """The trips of every vehicle and day are drawn."""
 
     kind: Literal["drawn"] = Field(description="where the trips of a day come from")
@@ -240,6 +268,11 @@ class DrawnTravel(Section):
     speed_km_h: Positive | None = Field(
         default=None,
         description="speed on the road [km/h]; null: fitted, else that of the road network",
+    )
+    within_km: Positive | None = Field(
+        default=None,
+        description="length of a trip within a community [km], where the others are as long as the "
+        "road; null: there are none",
     )
     day_begins_h: Annotated[float, Field(ge=0, le=12)] = Field(
         default=4.0, description="clock hour by which every vehicle of the day before is home [h]"
@@ -285,8 +318,8 @@ class DrawnTravel(Section):
         return days
 
 
-class SurveyKeys(Section):
-    """How the places and days of a dataset become those of a scenario."""
+class PlaceKeys(TravelKeys):
+    """How the places of a dataset become those of a scenario."""
 
     places: dict[str, str] = Field(
         default={}, description="community of places that a dataset calls otherwise"
@@ -294,6 +327,11 @@ class SurveyKeys(Section):
     elsewhere: str | None = Field(
         default=None, description="community of all other places of a dataset, or null: none"
     )
+
+
+class SurveyKeys(PlaceKeys):
+    """How the places and days of a dataset become those of a scenario."""
+
     open_days: Literal["leave_out", "refuse"] = Field(
         default="leave_out",
         description="what becomes of days of a dataset that cannot be driven day after day",
@@ -340,6 +378,18 @@ class TripTravel(SurveyKeys):
         return existing_dataset(dataset, info)
 
 
+class SessionTravel(PlaceKeys):
+    """Each vehicle is plugged in as in the charging sessions of a dataset, dealt in turn."""
+
+    kind: Literal["sessions"] = Field(description="where the trips of a day come from")
+    dataset: str = Field(description="folder of a dataset with a table charging_sessions")
+
+    @check("dataset")
+    @classmethod
+    def _existing(cls, dataset: str, info: ValidationInfo) -> str:
+        return existing_dataset(dataset, info)
+
+
 def _travel_kind(value: object) -> str:
     kind = value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
     return kind if kind in KINDS else "plans"
@@ -349,7 +399,8 @@ Travel = Annotated[
     Annotated[PlannedTravel, Tag("plans")]
     | Annotated[DrawnTravel, Tag("drawn")]
     | Annotated[DiaryTravel, Tag("diaries")]
-    | Annotated[TripTravel, Tag("trips")],
+    | Annotated[TripTravel, Tag("trips")]
+    | Annotated[SessionTravel, Tag("sessions")],
     Discriminator(_travel_kind),
 ]
 
@@ -365,6 +416,8 @@ def files_of(travel: Travel) -> list[str]:
 
 def datasets_of(travel: Travel) -> dict[str, tuple[str, ...]]:
     """Return the datasets that travel names, with the tables that it uses."""
+    if isinstance(travel, SessionTravel):
+        return {travel.dataset: ("charging_sessions", "vehicles")}
     named = travel.dataset if isinstance(travel, DiaryTravel | TripTravel) else None
     return {} if named is None else {named: ("trips", "vehicles")}
 
@@ -396,7 +449,7 @@ def _speed_known(travel: DrawnTravel, roads: Any) -> bool:
 
 def _places(travel: Travel) -> Iterator[tuple[str, str]]:
     """Yield every name of a community with the place where it stands."""
-    if isinstance(travel, SurveyKeys):
+    if isinstance(travel, PlaceKeys):
         yield from ((f"places.{place}", name) for place, name in travel.places.items())
         if travel.elsewhere is not None:
             yield "elsewhere", travel.elsewhere

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 from hmesh.environment.errors import InputError, Problem
 
@@ -46,8 +46,29 @@ class Phase(IntEnum):
 
 # Which rule sets the prices of a step: what generation costs, one of two games, or a planner.
 RETAIL, TWO_LEVEL, THREE_LEVEL, PLANNER = "retail", "two_level", "three_level", "planner"
+# The strategy of leaders that do not best-respond, whose pricing is a rule of its own.
+LEADERS = "leaders"
 # Or a rule of a plugin, which stands under the name of its strategy.
 OWN_RULE = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviourDescriptor:
+    """A behaviour that agents of a scheme may have without a plugin.
+
+    Attributes
+    ----------
+    name
+        What a scenario calls it.
+    agent_class
+        The agents that have it, of a class with ``with_keys``.
+    keys
+        Its keys, a section with a ``name``.
+    """
+
+    name: str
+    agent_class: Part
+    keys: Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +237,13 @@ class SchemeDescriptor:
     deciding
         The type of its agents whose decisions a behaviour of a plugin may override; `deciding` of
         its step is the group of them.
+    behaviours
+        The behaviours that these may have without a plugin.
     prosumer_part
         What prosumers may own of it, a `ProsumerPart`, where its section has groups.
+    plans_over
+        On which part of the future what it does in a step depends: the step alone, the rest of the
+        "day", or the rest of the "run". A run of which no scheme plans over it can be extended.
     """
 
     name: str
@@ -254,7 +280,9 @@ class SchemeDescriptor:
     pays: str = ""
     rules: Part = ()
     deciding: Part = ()
+    behaviours: tuple[BehaviourDescriptor, ...] = ()
     prosumer_part: ProsumerPart | None = None
+    plans_over: Literal["step", "day", "run"] = "run"
 
     @property
     def place(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,15 +114,16 @@ class StoreAnswers:
         self.community, self.nodes = community, nodes
         self.places = len(simulation.setting.communities)
         self.inhabited = frozenset(community.tolist())
+        self._rows_of = [np.flatnonzero(community == m) for m in range(self.places)]
         self.exchange_kwh = np.zeros(len(community))
         self._groups: list[AnsweringStores] = []
         self._asked = np.zeros(len(community), dtype=np.bool_)
         self.begin_step()
 
-    @property
+    @cached_property
     def answer_nodes(self) -> Rows:
         """Node of the grid at which those of each community are drawn together."""
-        nodes = [np.unique(self.nodes[self.community == m]).tolist() for m in range(self.places)]
+        nodes = [np.unique(self.nodes[rows]).tolist() for rows in self._rows_of]
         together = answering_nodes(self.simulation.setting, nodes)
         together[[not some for some in nodes]] = -1
         return together
@@ -170,9 +172,10 @@ class StoreAnswers:
 
     def _offered(self) -> list[AnsweringStores]:
         asked, columns = self._asked, {name: self._column(name) for name in WORTH}
+        nobody = self._group(np.empty(0, dtype=np.intp), columns)
         self._groups = [
-            self._group(np.flatnonzero(asked & (self.community == m)), columns)
-            for m in range(self.places)
+            self._group(rows[asked[rows]], columns) if len(rows) else nobody
+            for rows in self._rows_of
         ]
         return self._groups
 
@@ -197,7 +200,8 @@ class StoreAnswers:
     def take(self, exchange_kwh: Sequence[Each]) -> None:
         """Take over what those that were offered exchange, and draw it."""
         for group, energy in zip(self._groups, exchange_kwh, strict=True):
-            self.exchange_kwh[group.rows] = energy
+            if len(group):
+                self.exchange_kwh[group.rows] = energy
         self.simulation.draw(self.names.column, self.community, self.nodes, self.exchange_kwh)
 
     @property

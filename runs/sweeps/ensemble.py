@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.safe_files import beside, write_json
+from hmesh.environment.streams import Streams
 from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.sweeps.distribution import bootstrap_interval, quantiles
+from hmesh.runs.sweeps.key_sensitivity import sensitivity_rows
+from hmesh.runs.sweeps.outcomes import Shapes
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text
 from hmesh.runs.sweeps.statistics import Statistics, paired_difference, statistics
 from hmesh.runs.sweeps.sweep_plan import SweepPlan
@@ -19,7 +23,12 @@ from hmesh.runs.who_gains import gain_figures
 # What is counted is told only where it happened, so that a missing one is zero.
 _COUNTED = ("counts.", "messages.", "overloaded_steps.")
 
-_STATISTICS = ("seeds", "mean", "standard_deviation", "low_95", "high_95", "variance_saved")
+_QUANTILES = ("quantile_05", "quantile_25", "median", "quantile_75", "quantile_95")
+_BOOTSTRAP = ("bootstrap_low_95", "bootstrap_high_95")
+_STATISTICS = (
+    "seeds", "mean", "standard_deviation", "low_95", "high_95", "variance_saved", *_QUANTILES,
+    *_BOOTSTRAP, "one_hump_p",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ def read_ensemble(directory: Path, plan: SweepPlan, without: Iterable[str] = ())
         totals = {strategy: done.totals(strategy) for strategy in names}
         gains = gain_figures(totals, names)
         found += [
-            (*divmod(index, len(plan.seeds)), name, dict(_numbers(totals[name])) | gains[name])
+            (*divmod(index, len(plan.seeds)), name, _figures_of(totals[name]) | gains[name])
             for name in names
         ]
     strategies = tuple(dict.fromkeys(strategy for _, _, strategy, _ in found))
@@ -150,13 +159,42 @@ def write_tables(directory: Path, ensemble: Ensemble) -> None:
     _write_parquet(directory / "runs.parquet", rows, ensemble)
     values = list(_value_groups(ensemble))
     differences = list(_difference_groups(ensemble))
+    shapes = Shapes(ensemble)
+    _add_humps(shapes, values)
+    told = {
+        "schema": SCHEMA,
+        "confidence": 0.95,
+        "values": values,
+        "differences": differences,
+        "two_humps": [
+            {
+                "point": shape.point,
+                "strategy": ensemble.strategies[shape.strategy],
+                "quantity": shape.quantity,
+                "one_hump_p": shape.humps.p,
+                "humps": list(shape.humps.peaks),
+            }
+            for shape in shapes.two
+        ],
+    }
     _write_csv(directory / "summary.csv", _summary_rows(ensemble, [*values, *differences]))
-    told = {"schema": SCHEMA, "confidence": 0.95, "values": values, "differences": differences}
     write_json(directory / "summary.json", told)
+    if ensemble.plan.design is not None:
+        _write_csv(directory / "sensitivity.csv", list(sensitivity_rows(ensemble)))
 
 
 def _identity(values: Mapping[str, Any]) -> str:
     return repr(list(values.items()))
+
+
+def _figures_of(totals: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a strategy by dotted name, those after the burn-in where there are."""
+    told = dict(totals)
+    later = told.pop("after_burn_in", None)
+    if later is not None:
+        # Of parts of the calendar the burn-in is not known.
+        told = {key: part for key, part in told.items() if not key.startswith("by_")} | later
+    return dict(_numbers(told))
 
 
 def _numbers(value: Any, above: str = "") -> Iterator[tuple[str, float]]:
@@ -247,7 +285,11 @@ def _value_groups(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
             "point": point,
             "keys": ensemble.plan.points[point].values,
             "strategy": ensemble.strategies[strategy],
-            "quantities": _told(ensemble, statistics(ensemble.values[point, :, strategy])),
+            "quantities": _told(
+                ensemble,
+                statistics(ensemble.values[point, :, strategy]),
+                ensemble.values[point, :, strategy],
+            ),
         }
 
 
@@ -256,21 +298,36 @@ def _difference_groups(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
     for comparison in ensemble.comparisons():
         point, strategy = comparison.cell
         other, reference = comparison.reference
-        found = paired_difference(
-            ensemble.values[point, :, strategy], ensemble.values[other, :, reference]
-        )
+        here, there = ensemble.values[point, :, strategy], ensemble.values[other, :, reference]
+        found = paired_difference(here, there)
         if found.number.any():
             yield {
                 "point": point,
                 "keys": ensemble.plan.points[point].values,
                 "strategy": ensemble.strategies[strategy],
                 "minus": comparison.minus,
-                "quantities": _told(ensemble, found),
+                "quantities": _told(ensemble, found, here - there),
             }
 
 
-def _told(ensemble: Ensemble, found: Statistics) -> dict[str, dict[str, Any]]:
-    """Return statistics as plain data by quantity, without quantities that nothing is known of."""
+def _add_humps(shapes: Shapes, values: Sequence[Mapping[str, Any]]) -> None:
+    """Add to the statistics of values whether they have one hump."""
+    strategies = shapes.ensemble.strategies
+    groups = {(group["point"], group["strategy"]): group["quantities"] for group in values}
+    for shape in shapes.every:
+        told = groups[shape.point, strategies[shape.strategy]][shape.quantity]
+        told["one_hump_p"] = shape.humps.p
+
+
+def _told(
+    ensemble: Ensemble, found: Statistics, values: NDArray[np.float64]
+) -> dict[str, dict[str, Any]]:
+    """Return statistics as plain data by quantity, without quantities that nothing is known of.
+
+    `values` are what they are of, shape (seeds, quantities).
+    """
+    # Seeds are drawn alike for all groups, so that a group more changes none of the others.
+    stream = Streams(ensemble.plan.scenario["seed"]).generator("bootstrap of a sweep")
     columns: dict[str, NDArray[Any]] = {
         "seeds": found.number,
         "mean": found.mean,
@@ -280,6 +337,8 @@ def _told(ensemble: Ensemble, found: Statistics) -> dict[str, dict[str, Any]]:
     }
     if found.variance_saved is not None:
         columns["variance_saved"] = found.variance_saved
+    columns |= dict(zip(_QUANTILES, quantiles(values), strict=True))
+    columns |= dict(zip(_BOOTSTRAP, bootstrap_interval(values, stream), strict=True))
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return {
         name: {key: _plain(cell, key == "seeds") for key, cell in zip(columns, row, strict=True)}

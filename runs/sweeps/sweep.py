@@ -121,9 +121,10 @@ def run_sweep(
     changes
         Changes of the scenario that all runs share, as `load_scenario` takes them.
     sample
-        "grid" for all combinations of values, "latin" for a Latin hypercube.
+        "grid" for all combinations of values, "latin" for a Latin hypercube, "sobol" or "morris"
+        for an analysis of sensitivity.
     points
-        How many points a Latin hypercube has.
+        How many points a Latin hypercube has, base points or trajectories of the others.
     workers
         How many processes; as many as there are processors if not given.
     scheduler
@@ -337,7 +338,9 @@ def _put_together(
     directory: Path, plan: SweepPlan, failures: Sequence[Failure]
 ) -> "tuple[Ensemble, tuple[SweepPlot, ...]]":
     """Write the tables and draw the figures of all runs that are finished."""
+    from hmesh.runs.pictures.sweep_distributions import draw_distributions
     from hmesh.runs.pictures.sweep_pictures import draw_sweep
+    from hmesh.runs.pictures.sweep_sensitivity import draw_sensitivity
     from hmesh.runs.sweeps.ensemble import read_ensemble, write_tables
 
     listed = directory / "failures.json"
@@ -347,4 +350,6 @@ def _put_together(
         listed.unlink(missing_ok=True)
     ensemble = read_ensemble(directory, plan, {failure.name for failure in failures})
     write_tables(directory, ensemble)
-    return ensemble, tuple(draw_sweep(directory, ensemble))
+    plots = [*draw_sweep(directory, ensemble), *draw_distributions(directory, ensemble)]
+    plots += draw_sensitivity(directory, ensemble)
+    return ensemble, tuple(plots)

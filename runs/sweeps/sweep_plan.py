@@ -17,10 +17,18 @@ from hmesh.runs.scenarios.check import check_setting
 from hmesh.runs.scenarios.overrides import Changes, as_texts
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
 from hmesh.runs.scenarios.yaml_reader import read_yaml
+from hmesh.runs.sweeps.key_sensitivity import SensitivityDesign, make_design
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text, within
-from hmesh.runs.sweeps.values import Sample, Variation, read_seeds, read_variation, value_of
+from hmesh.runs.sweeps.values import (
+    SAMPLED,
+    Sample,
+    Variation,
+    read_seeds,
+    read_variation,
+    value_of,
+)
 
-SAMPLES: tuple[Sample, ...] = ("grid", "latin")
+SAMPLES: tuple[Sample, ...] = ("grid", *SAMPLED)
 MOST_POINTS = 100_000
 NAME_CHARACTERS = 100
 HASH_DIGITS = 12
@@ -82,6 +90,9 @@ class SweepPlan:
         Every point is run with every seed, the same ones.
     folders
         The names of runs that have a folder already, by the digest of their scenario.
+    design, rows
+        The design of an analysis of sensitivity, and the number of the point of each of its rows;
+        None and empty where there is none.
     """
 
     scenario: dict[str, Any]
@@ -90,6 +101,8 @@ class SweepPlan:
     points: tuple[Point, ...]
     seeds: tuple[int, ...]
     folders: Mapping[str, str] = field(default_factory=dict)
+    design: SensitivityDesign | None = None
+    rows: tuple[int, ...] = ()
 
     @cached_property
     def short_keys(self) -> dict[str, str]:
@@ -164,9 +177,10 @@ def make_plan(
     changes
         Changes of the scenario that all points share, as `load_scenario` takes them.
     sample
-        "grid" for all combinations of values, "latin" for a Latin hypercube.
+        "grid" for all combinations of values, "latin" for a Latin hypercube, "sobol" or "morris"
+        for the design of an analysis of sensitivity.
     points
-        How many points a Latin hypercube has.
+        How many points a Latin hypercube has; see `make_design` for the others.
     plugins
         As `load_scenario` takes them.
 
@@ -176,7 +190,7 @@ def make_plan(
         When something is wrong: every problem of all points at once.
     """
     problems = _sample_problems(sample, points)
-    kind: Sample = "latin" if sample == "latin" else "grid"
+    kind: Sample = next((each for each in SAMPLES if each == sample), "grid")
     scenario = str(scenario)
     changes = [*_DEFAULTS, *as_texts(changes)]
     base = load_scenario(scenario, changes, plugins=plugins).resolved()
@@ -189,13 +203,19 @@ def make_plan(
         problems += error.problems
     if problems:
         raise InputError(problems)
+    keys = tuple(variation.key for variation in variations)
+    design = None
     if kind == "grid":
         chosen = _grid(variations)
-    else:
+    elif kind == "latin":
         chosen = _latin_hypercube(variations, points or 1, base["seed"])
-    keys = tuple(variation.key for variation in variations)
-    made = _checked(scenario, changes, keys, chosen, plugins)
-    return SweepPlan(base, keys, kind, made, chosen_seeds)
+    else:
+        design = make_design(kind, keys, points or 1, base["seed"])
+        chosen = _of_design(variations, design)
+    made, rows = _checked(scenario, changes, keys, chosen, plugins)
+    if design is None:
+        return SweepPlan(base, keys, kind, made, chosen_seeds)
+    return SweepPlan(base, keys, kind, made, chosen_seeds, design=design, rows=rows)
 
 
 def _sample_problems(sample: str, points: int | None) -> list[Problem]:
@@ -206,10 +226,11 @@ def _sample_problems(sample: str, points: int | None) -> list[Problem]:
         if points is None:
             return []
         message = "a grid has as many points as its values make"
-        return [Problem("--points", message, "--points with --sample latin")]
+        return [Problem("--points", message, f"--points with --sample {', '.join(SAMPLED)}")]
     if points is None or not 1 <= points <= MOST_POINTS:
         message = "is missing" if points is None else f"{points:,} points cannot be made"
-        return [Problem("--points", message, f"1 to {MOST_POINTS:,} points of a Latin hypercube")]
+        kind = next(each for each in SAMPLES if each == sample)
+        return [Problem("--points", message, f"1 to {MOST_POINTS:,} points of {SAMPLED[kind]}")]
     return []
 
 
@@ -230,8 +251,8 @@ def _read_all(
                 Problem(place, "is varied twice", "each key once, all its values in it")
             )
         variations.append(variation)
-    if sample == "latin" and not vary:
-        problems.append(Problem("--vary", "a Latin hypercube varies at least one key"))
+    if sample != "grid" and not vary:
+        problems.append(Problem("--vary", f"{SAMPLED[sample]} varies at least one key"))
     return variations, problems
 
 
@@ -260,13 +281,32 @@ def _latin_hypercube(
     return distinct(zip(*columns, strict=True))
 
 
+def _of_design(variations: Sequence[Variation], design: SensitivityDesign) -> list[tuple[str, ...]]:
+    """Return the values of the rows of a design."""
+    if len(design.shares) > MOST_POINTS:
+        message = f"the design has {len(design.shares):,} points"
+        raise InputError([Problem("--points", message, f"at most {MOST_POINTS:,}")])
+    columns = [
+        [_drawn(variation, share) for share in design.shares[:, k]]
+        for k, variation in enumerate(variations)
+    ]
+    narrow = [
+        Problem(f"--vary: {each.key}", "is the same all over its range", "at least two values")
+        for each, column in zip(variations, columns, strict=True)
+        if len(set(column)) == 1
+    ]
+    if narrow:
+        raise InputError(narrow)
+    return list(zip(*columns, strict=True))
+
+
 def _drawn(variation: Variation, share: np.float64) -> str:
-    """Return the value that stands at a share of a range or a list, 0 <= share < 1."""
+    """Return the value that stands at a share of a range or a list, 0 <= share <= 1."""
     if variation.texts:
-        return variation.texts[int(share * len(variation.texts))]
+        return variation.texts[min(int(share * len(variation.texts)), len(variation.texts) - 1)]
     lowest, highest = variation.lowest, variation.highest
     if variation.whole:
-        return str(int(lowest) + int(share * (highest - lowest + 1)))
+        return str(min(int(lowest) + int(share * (highest - lowest + 1)), int(highest)))
     # Six digits are told apart and read more easily than sixteen.
     value = float(f"{lowest + share * (highest - lowest):.6g}")
     return repr(min(max(value, lowest), highest))
@@ -278,10 +318,11 @@ def _checked(
     keys: Sequence[str],
     chosen: Sequence[tuple[str, ...]],
     plugins: Sequence[str],
-) -> tuple[Point, ...]:
-    """Make every point, or tell what is wrong with any of them."""
+) -> tuple[tuple[Point, ...], tuple[int, ...]]:
+    """Make every point, or tell what is wrong with any; and the number of that of each choice."""
     problems: dict[Problem, None] = {}
     made: dict[str, Point] = {}
+    digests: list[str] = []
     settings: dict[str, Scenario] = {}
     for texts in chosen:
         own = [f"{key}={text}" for key, text in zip(keys, texts, strict=True)]
@@ -293,7 +334,8 @@ def _checked(
         resolved = loaded.resolved()
         pairs = zip(keys, texts, strict=True)
         values = {key: _as_given(value_of(resolved, key), text) for key, text in pairs}
-        made.setdefault(scenario_hash(resolved), Point(values, resolved))
+        digests.append(scenario_hash(resolved))
+        made.setdefault(digests[-1], Point(values, resolved))
         part = {key: resolved[key] for key in resolved if key not in _NOT_OF_THE_SETTING}
         settings.setdefault(json.dumps(part), loaded)
     for loaded in settings.values() if not problems else ():
@@ -303,7 +345,8 @@ def _checked(
             problems.update(dict.fromkeys(error.problems))
     if problems:
         raise InputError(shortened(list(problems)))
-    return tuple(made.values())
+    numbers = {digest: number for number, digest in enumerate(made)}
+    return tuple(made.values()), tuple(numbers[digest] for digest in digests)
 
 
 def _as_given(value: Any, text: str) -> Any:

@@ -7,6 +7,8 @@ import numpy as np
 
 from hmesh.runs.schemes.registry import figures_of_schemes
 from hmesh.runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.sweeps.key_sensitivity import sensitivity_lines
+from hmesh.runs.sweeps.outcomes import Shapes
 from hmesh.runs.sweeps.plan_differences import value_text
 from hmesh.runs.sweeps.statistics import paired_difference, statistics
 
@@ -63,6 +65,8 @@ def sweep_lines(sweep: "Sweep") -> Iterator[str]:
     for plot in sweep.plots:
         yield f"{plot.key}: {plot.finding}"
     yield from _saved(sweep.ensemble)
+    yield from Shapes(sweep.ensemble).lines()
+    yield from sensitivity_lines(sweep.ensemble)
     runs, failed = len(sweep.plan.runs), len(sweep.failures)
     there = f", {sweep.found:,} of them were there before" if sweep.found else ""
     yield f"{runs - failed:,} of {runs:,} runs are finished{there}"

@@ -11,7 +11,14 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.yaml_reader import read_yaml
 
-type Sample = Literal["grid", "latin"]
+type Sample = Literal["grid", "latin", "sobol", "morris"]
+
+# What points that are not all combinations of values are.
+SAMPLED: Mapping[Sample, str] = {
+    "latin": "a Latin hypercube",
+    "sobol": "Sobol's design",
+    "morris": "Morris' design",
+}
 
 MOST_SEEDS = 1_000_000
 SEEDS_BELOW = 2**32
@@ -200,9 +207,9 @@ def _read_range(key: str, found: re.Match[str], whole: bool, sample: Sample) -> 
         raise _refusal(key, f"the range {shown} is empty", "a lowest value below the highest")
     if whole and not (lowest.denominator == highest.denominator == 1):
         raise _refusal(key, f"{shown} does not begin and end with a whole number", "whole numbers")
-    if sample == "latin":
+    if sample != "grid":
         if found[3] is not None:
-            message = f"{shown} tells a number of values, which a Latin hypercube takes from points"
+            message = f"{shown} tells a number of values, which {SAMPLED[sample]} takes from points"
             raise _refusal(key, message, _range_form(sample))
         return Variation(key, (), float(lowest), float(highest), whole)
     if found[3] is None or not found[3].isdecimal() or not 2 <= int(found[3]) <= MOST_SEEDS:
@@ -220,7 +227,7 @@ def _read_range(key: str, found: re.Match[str], whole: bool, sample: Sample) -> 
 
 
 def _range_form(sample: Sample) -> str:
-    if sample == "latin":
+    if sample != "grid":
         return "lowest:highest"
     return "lowest:highest:number with at least 2 values"
 

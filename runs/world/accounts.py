@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.world.member_payments import Each, MemberPayments
+from hmesh.environment.compiled import compiled_for
+from hmesh.markets.answer_kernels import pay_for_exchange
+from hmesh.runs.world.member_payments import Each, ExchangePayments, MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -49,6 +51,14 @@ class KindAccounts:
 
     def add(self, payments: MemberPayments) -> None:
         """Add what members pay and receive in a step."""
+        if (
+            isinstance(payments, ExchangePayments)
+            and self.account_of is None
+            and compiled_for(len(payments.exchange_kwh))
+        ):
+            sums = (self.year[name] for name in FLOWS)
+            pay_for_exchange(payments.rows, payments.exchange_kwh, payments.price, *sums)
+            return
         for name in FLOWS:
             values = getattr(payments, name)
             if self.account_of is None:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mesa
-
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.light_mesa import mesa
 from hmesh.runs.scenarios.scenario import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation

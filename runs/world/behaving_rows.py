@@ -4,8 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.plugins.registered import BEHAVIOURS
+from hmesh.runs.world.behaviours import name_of
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.simulation import Simulation
+
+# The world of a strategy is imported where one is made: most checks make none.
 
 
 def behaving_rows(setting: Setting, scheme: str) -> dict[str, NDArray[np.intp]]:
@@ -19,12 +21,18 @@ def behaving_rows(setting: Setting, scheme: str) -> dict[str, NDArray[np.intp]]:
     choices = setting.scenario.chosen_behaviours
     if all(BEHAVIOURS[choice.behaviour].scheme != scheme for choice in choices):
         return {}
+    from hmesh.runs.world.simulation import Simulation
+
     simulation = Simulation(setting, setting.scenario.strategies[0])
     group = simulation.schemes[scheme].deciding
     assert group is not None
     everyone = np.arange(len(group))
-    names = {BEHAVIOURS[choice.behaviour].agent_class: choice.behaviour for choice in choices}
-    return {names[kind]: rows for kind, rows in group.replaced(everyone)}
+    found: dict[str, NDArray[np.intp]] = {}
+    for kind, rows in group.replaced(everyone):
+        # Several choices may name one behaviour, with keys of their own.
+        name = name_of(kind)
+        found[name] = np.union1d(found.get(name, rows), rows)
+    return found
 
 
 def check_behaviours(setting: Setting) -> None:
@@ -36,4 +44,6 @@ def check_behaviours(setting: Setting) -> None:
         When there are.
     """
     if setting.scenario.chosen_behaviours:
+        from hmesh.runs.world.simulation import Simulation
+
         Simulation(setting, setting.scenario.strategies[0])

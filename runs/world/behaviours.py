@@ -1,4 +1,4 @@
-"""Which agents of a world have which behaviour of a plugin."""
+"""Which agents of a world have which behaviour."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.plugins.registered import BEHAVIOURS
+from hmesh.runs.scenarios.preferences import FromFile, preference_values
+from hmesh.runs.world.travel import AGENT_TYPE
 
 if TYPE_CHECKING:
     from hmesh.agents.row_agent import AgentGroup
@@ -28,10 +30,48 @@ def give_behaviours(simulation: "Simulation") -> None:
         group = simulation.schemes[scheme].deciding
         assert group is not None
         for k, rows in _chosen(simulation, scheme, group).items():
-            kind = BEHAVIOURS[choices[k].behaviour].agent_class
-            group.replace(rows, kind)
-            for name, value in choices[k].columns.items():
+            registered, given = BEHAVIOURS[choices[k].behaviour], choices[k].given
+            if given is None:
+                group.replace(rows, registered.agent_class)
+                values: Mapping[str, Any] = choices[k].columns
+            else:
+                path_of = simulation.setting.scenario.path_of
+                kind = registered.agent_class.with_keys(given, path_of)
+                group.replace(rows, kind)
+                values = _drawn(simulation, group, given, rows)
+            for name, value in values.items():
                 group.population[name][rows] = value
+        for kind in group.classes[1:]:
+            if hasattr(kind, "begin_rows"):
+                kind.begin_rows(group.rows_at(kind))
+
+
+def _drawn(
+    simulation: "Simulation", group: "AgentGroup[Any]", given: Any, rows: NDArray[np.intp]
+) -> dict[str, Any]:
+    """Return the values of the keys of a behaviour that are drawn for each agent."""
+    found: dict[str, Any] = {}
+    for key in given.drawn:
+        preference = getattr(given, key)
+        if preference is None:
+            continue
+        streams = simulation.setting.streams
+        draw = group.uniform_draws(streams, f"{given.name} {key}", AGENT_TYPE)[rows]
+        if isinstance(preference, FromFile):
+            path = simulation.setting.scenario.path_of(preference.file)
+            found[key] = preference.read(path, draw, -np.inf)
+        else:
+            found[key] = preference_values(preference, draw)
+    return found
+
+
+def name_of(kind: type[Any]) -> str:
+    """Return the name of the behaviour that a class of agents has."""
+    for base in kind.__mro__:
+        for name, each in BEHAVIOURS.items():
+            if each.agent_class is base:
+                return name
+    raise KeyError(f"{kind.__name__} is no behaviour")
 
 
 def _chosen(

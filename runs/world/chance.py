@@ -32,8 +32,8 @@ class Chance:
     ----------
     clearness : array, shape (communities,)
         Share of the clear sky's generation that clouds let through in this step [-].
-    feeder_out : array of bool, shape (communities,)
-        Which communities are without supply in this step.
+    lost : array of bool, shape (communities,)
+        Which of them an event of the scenario has cut off.
     """
 
     def __init__(
@@ -45,7 +45,8 @@ class Chance:
         self.consumers = consumers
         places = len(setting.communities)
         self.clearness = np.ones(places)
-        self.feeder_out = np.zeros(places, dtype=np.bool_)
+        self.lost = np.zeros(places, dtype=np.bool_)
+        self._failed = np.zeros(places, dtype=np.bool_)
         self._sky = np.zeros(places)
         self.step_h = setting.calendar.step_h
         noises = setting.scenario.chance.demand_noise
@@ -86,8 +87,14 @@ class Chance:
                 self._stream("feeder outages", name, step).random()
                 for name in self.setting.communities
             ]
-            out = self.feeder_out
-            self.feeder_out = next_outages(out, np.array(draws), self._feeders, step, self.step_h)
+            out = self._failed
+            self._failed = next_outages(out, np.array(draws), self._feeders, step, self.step_h)
+
+    @property
+    def feeder_out(self) -> NDArray[np.bool_]:
+        """Which communities are without supply in this step, shape (communities,)."""
+        out: NDArray[np.bool_] = self._failed | self.lost
+        return out
 
     def vary(self, kind: type[Consumer], load_kwh: NDArray[np.float64], step: int) -> None:
         """Let the loads of a type of consumers have grown, and be noisy, in place."""
@@ -109,14 +116,14 @@ class Chance:
             for kind, given in self._noise.items()
             if given is not None
         }
-        return {"noise": noise, "sky": self._sky, "feeder_out": self.feeder_out}
+        return {"noise": noise, "sky": self._sky, "feeder_out": self._failed}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from an earlier `state`."""
         for kind in self.consumers:
             if kind.scenario_name in state["noise"]:
                 self.consumers[kind].population.set("noise", state["noise"][kind.scenario_name])
-        self._sky, self.feeder_out = state["sky"], state["feeder_out"]
+        self._sky, self._failed = state["sky"], state["feeder_out"]
 
     def _innovations(self, kind: type[Consumer], size: int, step: int) -> NDArray[np.float64]:
         """Return a standard normal draw for every consumer of a type."""

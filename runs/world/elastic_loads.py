@@ -1,7 +1,8 @@
 """Households and buildings whose load answers to the price of their community."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,23 @@ class ElasticMembers(AnsweringStores):
 
     def split(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Return the values of the members of each type."""
-        return np.split(values, np.cumsum([len(rows) for _, rows in self.types])[:-1])
+        parts, begin = [], 0
+        for _, rows in self.types:
+            parts.append(values[begin : begin + len(rows)])
+            begin += len(rows)
+        return parts
+
+
+# A type's population, and the columns of those of it that answer in a community.
+type _Answers = tuple[Population, tuple[NDArray[Any], ...]]
+
+
+def _together(parts: Sequence[_Answers]) -> ElasticMembers:
+    """Return the members of all types of a community, one type after another."""
+    columns = [column for _, column in parts]
+    types = tuple((population, column[0]) for population, column in parts)
+    joined = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return ElasticMembers(CONSUMERS, *joined, types=types)
 
 
 class ElasticLoads(Scheme):
@@ -66,10 +83,15 @@ class ElasticLoads(Scheme):
     def __init__(self, simulation: "Simulation") -> None:
         self.simulation = simulation
         self._elastic: dict[type[Consumer], NDArray[np.intp]] = {}
+        # Where each community's are among them.
+        self._places: dict[type[Consumer], list[NDArray[np.intp]]] = {}
         for kind, group in simulation.consumers.items():
             rows = np.flatnonzero(group.population["elasticity"] > 0)
             if len(rows):
                 self._elastic[kind] = rows
+                where = group.population["community"][rows]
+                places = range(len(simulation.setting.communities))
+                self._places[kind] = [np.flatnonzero(where == m) for m in places]
         if self._elastic:
             self.answer_nodes = self._nodes()
 
@@ -94,32 +116,42 @@ class ElasticLoads(Scheme):
                 population = self.simulation.consumers[kind].population
                 population.heard["price"] = np.full(len(population), np.nan)
             places = range(len(self.simulation.setting.communities))
-            self.answering = [self._members(m) for m in places]
+            of_each: list[list[_Answers]] = [[] for _ in places]
+            for kind in self._elastic:
+                for parts, answers in zip(of_each, self._answers_of(kind), strict=True):
+                    parts.append(answers)
+            self.answering = [_together(parts) for parts in of_each]
 
-    def _members(self, community: int) -> ElasticMembers:
-        """Return whose load answers in a community in this step, and how."""
-        types, columns = [], []
-        for kind, rows in self._elastic.items():
-            population = self.simulation.consumers[kind].population
-            load = population["load_kwh"][rows]
-            # Nobody answers who uses nothing, or feeds in.
-            mine = (population["community"][rows] == community) & (load > 0)
-            rows, load = rows[mine], load[mine]
-            given = (population[name][rows] for name in ELASTICITY)
-            lam, theta, lower, upper = elastic_load(load, *given)
-            types.append((population, rows))
-            columns.append((rows, np.zeros(len(rows)), lower, upper, lam, theta))
-        joined = (np.concatenate(column) for column in zip(*columns, strict=True))
-        return ElasticMembers(CONSUMERS, *joined, types=tuple(types))
+    def _answers_of(self, kind: type[Consumer]) -> Iterator[_Answers]:
+        """Yield for each community whose load of a type answers in this step, and how."""
+        population, rows = self.simulation.consumers[kind].population, self._elastic[kind]
+        load = population["load_kwh"][rows]
+        # Nobody answers who uses nothing, or feeds in.
+        answers = load > 0
+        all_answer = bool(answers.all())
+        if not all_answer:
+            # Of those nothing is kept; their load only must not divide by zero.
+            load = np.where(answers, load, 1.0)
+        lam, theta, lower, upper = elastic_load(
+            load, *(population[name][rows] for name in ELASTICITY)
+        )
+        for place in self._places[kind]:
+            mine = place if all_answer else place[answers[place]]
+            columns = np.zeros(len(mine)), lower[mine], upper[mine], np.asarray(lam)[mine]
+            yield population, (rows[mine], *columns, np.asarray(theta)[mine])
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Let everybody use what suits them at the price of the step."""
         simulation, nodes = self.simulation, self.simulation.setting.members.nodes
         for m, (members, energy) in enumerate(zip(self.answering or (), exchange_kwh, strict=True)):
+            if not len(members):
+                continue
             parts = zip(self._elastic, members.types, members.split(energy), strict=True)
             for kind, (population, rows), more in parts:
-                population["load_kwh"][rows] += more
-                simulation.draw("fixed_load_kwh", np.full(len(rows), m), nodes[kind][rows], more)
+                if len(rows):
+                    where = np.full(len(rows), m)
+                    population["load_kwh"][rows] += more
+                    simulation.draw("fixed_load_kwh", where, nodes[kind][rows], more)
             simulation.meters.fixed_kwh[m] += float(energy.sum())
 
     def sums(self) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Who sets the prices of a step: one class for each rule, and what was decided."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import TYPE_CHECKING, Protocol
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering, answers_of
-from hmesh.agents.fleet import VEHICLES
+from hmesh.agents.fleet import VEHICLES, ParkedVehicles
 from hmesh.agents.utility_company import KnownLines
 from hmesh.markets.planner import solve_planner
 from hmesh.markets.three_level_game import (
@@ -20,11 +21,12 @@ from hmesh.markets.three_level_game import (
     solve_exact,
     solve_grid,
 )
-from hmesh.runs.schemes.descriptor import PLANNER, RETAIL, THREE_LEVEL, TWO_LEVEL
+from hmesh.runs.schemes.descriptor import LEADERS, PLANNER, RETAIL, THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.congestion import planned_prices, unlimited_prices
 from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
+from hmesh.runs.world.leaders import LeaderRules
 from hmesh.runs.world.priced_grid import PricedGrid, answering_nodes, priced_grid
 
 if TYPE_CHECKING:
@@ -137,12 +139,24 @@ class Planner:
         return _as_computed(simulation, outcome, free)
 
 
+class BehavingLeaders:
+    """Utility and aggregators go by rules of their own: markups, learning, a cartel."""
+
+    def decide(self, simulation: "Simulation") -> Decision:
+        """Find the prices by these rules, from everybody's parameters."""
+        leaders = simulation.market.leaders
+        assert leaders is not None
+        tariff = time_of_use_price(simulation)
+        return _as_computed(simulation, leaders.outcome(game_of(simulation), simulation, tariff))
+
+
 # By what a strategy says of its pricing; a rule of your own stands under the strategy's own name.
 RULES: dict[str, type[Rule]] = {
     RETAIL: Retail,
     TWO_LEVEL: TwoLevelGame,
     THREE_LEVEL: ThreeLevelGame,
     PLANNER: Planner,
+    LEADERS: BehavingLeaders,
 }
 
 
@@ -169,6 +183,8 @@ class Market:
         What each node of the grid takes whatever the price of the step [kWh].
     game : Game or None
         The game of the step, where somebody has asked for it.
+    leaders : LeaderRules or None
+        How leaders set prices that do not best-respond, and what they have learned.
     """
 
     decision: Decision
@@ -179,6 +195,7 @@ class Market:
         self.decide = RULES[strategy if strategy in RULES else pricing_of(strategy)]().decide
         self.answering: dict[str, list[Answering]] = {}
         self.game: Game | None = None
+        self.leaders = LeaderRules(simulation) if strategy == LEADERS else None
         self._grid: tuple[tuple[str, ...], PricedGrid] | None = None
 
     @property
@@ -278,27 +295,39 @@ def game_of(simulation: "Simulation") -> Game:
     """Return the game of the step as somebody would see it who knows everything."""
     market = simulation.market
     if market.game is None:
-        market.game = _game_of(simulation)
+        market.game = _game_of(simulation, market.groups_in)
     return market.game
 
 
-def _game_of(simulation: "Simulation") -> Game:
+def _game_of(simulation: "Simulation", groups_in: Callable[[int], Sequence[Answering]]) -> Game:
     setting, market = simulation.setting, simulation.market
     kinks = tuple(
-        answers_of(market.groups_in(m), fixed)
-        for m, fixed in enumerate(market.passive_kwh.tolist())
+        answers_of(groups_in(m), fixed) for m, fixed in enumerate(market.passive_kwh.tolist())
     )
     rule = setting.scenario.prices.without_vehicles
     drawn = market.node_kwh, market.passive_kwh
     feed, limits = market.grid.feed(*drawn), market.grid.limits(*drawn)
-    return Game(kinks, setting.cost, setting.bounds, rule, feed, limits)
+    return Game(kinks, setting.cost, simulation.bounds, rule, feed, limits)
 
 
 def planned_game_of(simulation: "Simulation") -> Game:
-    """Return the game of the step as a planner sees it, who knows all losses."""
+    """Return the game of the step as a planner sees it, who knows all losses and preferences."""
     market = simulation.market
     feed = market.grid.planned_feed(market.node_kwh, market.passive_kwh)
-    return replace(game_of(simulation), feed=feed)
+    return replace(preferred_game_of(simulation), feed=feed)
+
+
+def preferred_game_of(simulation: "Simulation") -> Game:
+    """Return the game of the step if everybody who answers best-responded."""
+    market = simulation.market
+    if not simulation.setting.scenario.chosen_behaviours:
+        return game_of(simulation)
+
+    def by_preference(community: int) -> list[Answering]:
+        groups = market.groups_in(community)
+        return [each.plain() if isinstance(each, ParkedVehicles) else each for each in groups]
+
+    return _game_of(simulation, by_preference)
 
 
 def _unlimited(

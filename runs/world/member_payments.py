@@ -59,3 +59,50 @@ def at_price(
     """
     paid, received = price * bought_kwh, price * sold_kwh
     return MemberPayments(kind, bought_kwh, sold_kwh, paid, received, rows, shared)
+
+
+class ExchangePayments(MemberPayments):
+    """What members pay and receive at one price for what they exchange.
+
+    Energies and money of each are found when somebody asks for them.
+
+    Parameters
+    ----------
+    kind, rows
+        As those of `MemberPayments`; an array of rows.
+    price : float
+        What each pays and is paid [money/kWh].
+    exchange_kwh : array, shape (members,)
+        What each draws, below 0 delivers [kWh].
+    """
+
+    __slots__ = ("exchange_kwh", "price")
+    exchange_kwh: Each
+    price: float
+
+    def __init__(self, kind: str, price: float, exchange_kwh: Each, rows: NDArray[np.intp]) -> None:
+        for name, value in (
+            ("kind", kind), ("rows", rows), ("shared", False), ("price", price),
+            ("exchange_kwh", exchange_kwh),
+        ):  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    @property
+    def bought_kwh(self) -> Each:
+        """Energy they pay for [kWh]."""
+        return np.maximum(self.exchange_kwh, 0.0)
+
+    @property
+    def sold_kwh(self) -> Each:
+        """Energy they are paid for [kWh]."""
+        return np.maximum(-self.exchange_kwh, 0.0)
+
+    @property
+    def paid(self) -> Each:
+        """Money they pay [money]."""
+        return self.price * self.bought_kwh
+
+    @property
+    def received(self) -> Each:
+        """Money they are paid [money]."""
+        return self.price * self.sold_kwh

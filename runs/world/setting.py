@@ -21,6 +21,7 @@ from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.world.city_grid import make_city_grid
 from hmesh.runs.world.communities_on_roads import roads_of
+from hmesh.runs.world.member_tariffs import GroupTariff, make_group_tariffs
 from hmesh.runs.world.members import Members, make_members
 from hmesh.runs.world.tariff import measured_tariff
 
@@ -41,6 +42,8 @@ class Setting:
         Who lives and works there.
     schemes : mapping
         What all strategies share of each scheme that takes part, by its name.
+    tariffs_of_members : tuple of GroupTariff
+        The tariffs of groups of members that have one of their own.
     tariff : array of float, shape (steps,), or None
         What the two-level strategy pays in each step, where a dataset tells it [money/kWh].
     """
@@ -53,6 +56,7 @@ class Setting:
     community_nodes: NDArray[np.intp]
     roads: RoadNetwork | RoadMap
     members: Members
+    tariffs_of_members: tuple[GroupTariff, ...]
     cost: GenerationCost
     bounds: PriceBounds
     tariff: NDArray[np.float64] | None
@@ -87,6 +91,7 @@ def make_setting(scenario: Scenario) -> Setting:
     communities = tuple(scenario.communities)
     city, roads = make_city_grid(scenario), roads_of(scenario)
     prices, cost = scenario.prices, scenario.generation_cost
+    members = make_members(scenario, calendar, city.grid)
     held: dict[str, Any] = {}
     setting = Setting(
         scenario=scenario,
@@ -96,7 +101,8 @@ def make_setting(scenario: Scenario) -> Setting:
         grid=city.grid,
         community_nodes=city.community_nodes,
         roads=roads,
-        members=make_members(scenario, calendar, city.grid),
+        members=members,
+        tariffs_of_members=make_group_tariffs(scenario, calendar, members),
         # The scenario's cost is per hour; a step of another length has its mean power to pay for.
         cost=GenerationCost(
             cost.quadratic / scenario.step_h, cost.linear, cost.fixed * scenario.step_h

@@ -28,9 +28,12 @@ from hmesh.runs.world.elastic_loads import ElasticLoads
 from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.local_settlement import LocalSettlement
 from hmesh.runs.world.market import Market
-from hmesh.runs.world.member_payments import MemberPayments, at_price
+from hmesh.runs.world.measures import RecentSteps
+from hmesh.runs.world.member_payments import EVERY, MemberPayments, Rows, at_price
+from hmesh.runs.world.member_tariffs import MemberTariffs
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.prosumers import Prosumers
+from hmesh.runs.world.scenario_events import ScenarioEvents
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
@@ -68,8 +71,12 @@ class Simulation(World):
         The energies of the step by the names they have in the results [kWh].
     net_kwh : array, shape (communities,)
         What every community draws from the utility in the step, as far as decided [kWh].
+    member_tariffs : MemberTariffs or None
+        The members that pay by a tariff of their own, None where nobody does.
     elastic_loads : ElasticLoads
         The members whose load answers to prices.
+    bounds : PriceBounds
+        What may be asked in the step.
     market : Market
         Who sets the prices, and what was decided in the step.
     schemes : dict
@@ -90,7 +97,9 @@ class Simulation(World):
     expected_price : ExpectedPrice or None
         What members expect communities to ask; None where nobody plans on it.
     metrics : MetricTotals
-        The metrics of plugins.
+        The metrics of plugins, and the measures that are recorded.
+    recent : RecentSteps or None
+        The last days, which measures look back on; None where none is recorded.
     local_exchange : LocalSettlement or None
         What members of communities share among each other, None where no community does.
     prosumers : Prosumers or None
@@ -118,11 +127,15 @@ class Simulation(World):
         )
         super().__init__(setting.calendar, setting.grid, setting.roads, setting.streams, bus)
         self.setting = setting
+        self.bounds = setting.bounds
         self.strategy = strategy
         self.write_record = record
         self.totals = Totals()
         self.calendar_totals = CalendarTotals()
+        self.burn_in_steps = setting.scenario.burn_in_steps
+        self.later_totals = Totals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
+        self.recent = RecentSteps(self) if setting.scenario.record.measures else None
         game = setting.scenario.game
         self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
         self.consumers: dict[type[Consumer], AgentGroup[Consumer]] = {
@@ -135,12 +148,14 @@ class Simulation(World):
             )
             for name in setting.communities
         ]
+        self.member_tariffs = MemberTariffs(self) if setting.tariffs_of_members else None
         self.elastic_loads = ElasticLoads(self)
         self.market = Market(self)
         expects = setting.scenario.expects_prices
         self.expected_price = ExpectedPrice(setting.scenario) if expects else None
         self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
+        self.events = ScenarioEvents(self)
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
@@ -151,6 +166,11 @@ class Simulation(World):
         self.local_exchange = LocalSettlement(self) if shares else None
         kept = setting.scenario.record.accounts
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
+
+    @property
+    def last_step(self) -> bool:
+        """Whether the run ends with this step."""
+        return self.step_index == self.setting.scenario.steps - 1
 
     @property
     def agents_by_type(self) -> dict[type[Any], Any]:
@@ -168,8 +188,8 @@ class Simulation(World):
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
-        self.turn()
         self.chance.turn(self.step_index)
+        self.turn()
         self.read_meters()
         self.begin_step()
         self.settle_homes()
@@ -200,6 +220,8 @@ class Simulation(World):
         self.direct_kwh = np.zeros(places)
         self.direct_income = 0.0
         self.aggregator_margin = 0.0
+        if self.member_tariffs is not None:
+            self.member_tariffs.read()
 
     def draw(
         self,
@@ -313,6 +335,12 @@ class Simulation(World):
         step = (self.step_index, demand, sums, counts, worst, overloaded)
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
+        if self.burn_in_steps and self.step_index >= self.burn_in_steps:
+            self.later_totals.add(*step)
+        if self.market.leaders is not None:
+            self.market.leaders.learn(self)
+        if self.recent is not None:
+            self.recent.observe(self)
         self.metrics.observe(self)
         if self.expected_price is not None:
             self.expected_price.observe(self.market.decision.community_price)
@@ -344,21 +372,31 @@ class Simulation(World):
             each.pay()
         if self.local_exchange is not None:
             self.local_exchange.settle()
+        if self.member_tariffs is not None:
+            self.member_tariffs.pay()
+        fixed_kwh, generation_kwh = self._traded_kwh()
         pay, step, decision = self.ledger.pay, self.step_index, self.market.decision
         photovoltaics = self.setting.scenario.photovoltaics
         for m in self.supplied_communities:
             name = self.setting.communities[m]
             price = float(decision.community_price[m])
             members, aggregator = f"consumers@{name}", f"aggregator@{name}"
-            pay(step, "fixed_load", members, aggregator, float(self.meters.fixed_kwh[m]), price)
+            pay(step, "fixed_load", members, aggregator, float(fixed_kwh[m]), price)
             if photovoltaics:
-                generated = -float(self.meters.generation_kwh[m])
+                generated = -float(generation_kwh[m])
                 pay(step, "photovoltaics", aggregator, members, generated, price)
             bought = float(self.net_kwh[m] - self.direct_kwh[m])
             pay(step, "wholesale", aggregator, "utility", bought, decision.utility_price)
         generated, cost = self._generated()
         unit = cost / generated if anything(generated) else 0.0
         pay(step, "generation", "utility", "generators", generated, unit, cost)
+
+    def _traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what members use and generate, as the hours do, and trade with aggregators."""
+        fixed, generation = self.meters.fixed_kwh, self.meters.generation_kwh
+        if (apart := self.member_tariffs) is None:
+            return fixed, generation
+        return fixed - apart.load_kwh, generation + apart.generated_kwh
 
     def payments(self) -> Iterator[tuple[MemberPayments, bool]]:
         """Yield what single members pay and receive in the step, and whether meters read it.
@@ -374,7 +412,14 @@ class Simulation(World):
             generated = meters.generated_kwh.get(kind)
             if generated is None or not self.setting.scenario.photovoltaics:
                 generated = np.zeros(len(load))
-            yield at_price(f"{kind.scenario_name}s", price[where], load, generated), True
+            name: str = f"{kind.scenario_name}s"
+            rows: Rows = EVERY
+            if self.member_tariffs is not None:
+                rows = np.flatnonzero(~self.member_tariffs.with_tariff[kind])
+                where, load, generated = where[rows], load[rows], generated[rows]
+            yield at_price(name, price[where], load, generated, rows), True
+        for payments in () if self.member_tariffs is None else self.member_tariffs.payments():
+            yield payments, True
         for each in self.schemes.values():
             for payments in each.consumer_payments():
                 yield payments, False
@@ -386,10 +431,18 @@ class Simulation(World):
         generated = float(self.net_kwh.sum()) + float(self.flows.losses_kwh.sum())
         return generated, self.setting.cost.total(generated)
 
+    def utility_earned(self) -> float:
+        """Return what the utility has earned in the step [money]."""
+        bought = float((self.net_kwh - self.direct_kwh).sum())
+        return (
+            self.market.decision.utility_price * bought + self.direct_income - self._generated()[1]
+        )
+
     def _sums(self) -> dict[str, float]:
         # Nothing is exchanged where there is no supply, and so no price.
         price, utility_price = self.paid_price(), self.market.decision.utility_price
         meters, bought = self.meters, self.net_kwh - self.direct_kwh
+        fixed_kwh, generation_kwh = self._traded_kwh()
         _, cost = self._generated()
         return {
             "fixed_load_kwh": float(meters.fixed_kwh.sum()),
@@ -397,14 +450,15 @@ class Simulation(World):
             "unserved_kwh": float(meters.unserved_kwh.sum()),
             "curtailed_kwh": float(meters.curtailed_kwh.sum()),
             "losses_kwh": float(self.flows.losses_kwh.sum()),
-            "fixed_load_bill": float((price * meters.fixed_kwh).sum()),
-            "generation_income": float((price * -meters.generation_kwh).sum()),
+            "fixed_load_bill": float((price * fixed_kwh).sum()),
+            "generation_income": float((price * -generation_kwh).sum()),
             "aggregator_profit": float(((price - utility_price) * bought).sum())
             + self.aggregator_margin,
             "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
             "generation_cost": cost,
             **({} if self.limits is None else self.limits.sums()),
             **({} if self.welfare is None else self.welfare.sums()),
+            **({} if self.member_tariffs is None else self.member_tariffs.sums()),
         }
 
     def _counts(self) -> dict[str, int]:
@@ -419,12 +473,16 @@ class Simulation(World):
         """Let all batteries do what was decided."""
         for each in self.schemes.values():
             each.move()
+        if self.member_tariffs is not None:
+            self.member_tariffs.move()
 
     def summary(self) -> dict[str, Any]:
         """Return what the strategy comes to so far."""
         summary = self.totals.summary(self.step_h)
         if self.setting.scenario.hours > A_DAY_H:
             summary |= self.calendar_totals.summary(self.step_h)
+        if self.burn_in_steps:
+            summary["after_burn_in"] = self.later_totals.summary(self.step_h)
         for each in self.schemes.values():
             summary |= each.summary()
         if self.local_exchange is not None:
@@ -451,10 +509,14 @@ class Simulation(World):
             "bus": self.bus.state(),
             "totals": self.totals.state(),
             "calendar_totals": self.calendar_totals.state(),
+            **({"later_totals": self.later_totals.state()} if self.burn_in_steps else {}),
             **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
+            **({} if self.recent is None else {"recent": self.recent.state()}),
+            **({} if (leaders := self.market.leaders) is None else {"leaders": leaders.state()}),
             **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
             **({} if self.local_exchange is None else {"local": self.local_exchange.state()}),
             **({} if self.accounts is None else {"accounts": self.accounts.state()}),
+            **({} if (own := self.member_tariffs) is None else {"member_tariffs": own.state()}),
             "utility": self.utility.state(),
             "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
         }
@@ -470,14 +532,23 @@ class Simulation(World):
         self.bus.restore(state["bus"])
         self.totals = Totals.restored(state["totals"])
         self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
+        if self.burn_in_steps:
+            self.later_totals = Totals.restored(state["later_totals"])
         if self.metrics.metrics:
             self.metrics.restore(state["metrics"])
+        if self.market.leaders is not None:
+            self.market.leaders.restore(state["leaders"])
+        if self.recent is not None:
+            self.recent.restore(state["recent"])
         if self.expected_price is not None:
             self.expected_price.restore(state["expected"])
         if self.local_exchange is not None:
             self.local_exchange.restore(state["local"])
         if self.accounts is not None:
             self.accounts.restore(state["accounts"])
+        if self.member_tariffs is not None:
+            self.member_tariffs.restore(state["member_tariffs"])
         self.utility.restore(state["utility"])
         for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
             aggregator.heard_price = price
+        self.events.restored()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hmesh.markets.planner import planned_prices
 from hmesh.markets.welfare import price_of_anarchy
 from hmesh.runs.world.market import Exchange, planned_game_of
@@ -58,13 +60,17 @@ def step_welfare(simulation: "Simulation") -> StepWelfare:
         demand, valued = market.passive_kwh.copy(), 0.0
         for name, energies in exchange.items():
             for m, (group, energy) in enumerate(zip(market.answering[name], energies, strict=True)):
-                demand[m] += float(energy.sum())
-                valued += group.worth(energy)
+                if len(energy):
+                    demand[m] += float(energy.sum())
+                    valued += group.worth(energy)
         return valued - cost.total(float(feed.generation_kwh(demand[:, None])[0]))
 
     price = planned_prices(game)[1].tolist()
     best = {
-        name: [group.best_kwh(asked) for group, asked in zip(groups, price, strict=True)]
+        name: [
+            group.best_kwh(asked) if len(group) else np.empty(0)
+            for group, asked in zip(groups, price, strict=True)
+        ]
         for name, groups in market.answering.items()
     }
     return StepWelfare(worth(market.decision.exchange_kwh), worth(best))

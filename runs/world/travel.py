@@ -24,17 +24,20 @@ from hmesh.environment.travel_day import Discrete, Distribution, Histogram, Purp
 from hmesh.environment.travel_fit import FittedTours, fit_departures, fit_plans, fit_tours
 from hmesh.environment.trips import TripSource
 from hmesh.runs.scenarios.calendar import calendar_of
+from hmesh.runs.scenarios.events_section import joining
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.travel_section import (
     DiaryTravel,
     DrawnTravel,
     PurposeSettings,
+    SessionTravel,
     Travel,
     TravelDaySettings,
     TripTravel,
 )
 from hmesh.runs.world.communities_on_roads import roads_of
 from hmesh.runs.world.dataset_files import load_dataset
+from hmesh.runs.world.session_travel import session_trips, stays_for
 
 AGENT_TYPE = "electric vehicle"
 
@@ -145,6 +148,8 @@ def _check_files(scenario: Scenario, calendar: Calendar, roads: Ways, who: Trave
         _Fitted(scenario, travel, plans, names)
     elif isinstance(travel, DiaryTravel | TripTravel):
         diaries_for(scenario, travel, calendar, roads)
+    elif isinstance(travel, SessionTravel):
+        session_trips(scenario, travel, calendar, 1, None, who.name)
 
 
 def diaries_for(
@@ -198,6 +203,21 @@ def travel_warnings(scenario: Scenario) -> Iterator[Problem]:
             for reason, number in survey.left_out.items():
                 message = f"{number:,} of {survey.days:,} days are left out: {reason}"
                 yield Problem(f"{who.place}.dataset", message)
+        if isinstance(who.travel, SessionTravel):
+            stays = stays_for(scenario, who.travel, calendar)
+            if stays.left_out:
+                message = f"{stays.left_out:,} sessions are left out: they overlap another of the"
+                message += " same vehicle, or last no second"
+                yield Problem(f"{who.place}.dataset", message)
+            if (count := _count_of(scenario, who)) != stays.vehicles:
+                message = f"{count:,} vehicles follow the sessions of {stays.vehicles:,}"
+                yield Problem(who.place, message, f"vehicles.count: {stays.vehicles}")
+
+
+def _count_of(scenario: Scenario, who: Travellers) -> int:
+    """Return how many vehicles travel alike."""
+    groups = {group.name: int(group.count) for group in scenario.vehicles.groups}
+    return groups.get(who.name, int(scenario.vehicles.count))
 
 
 def residential(scenario: Scenario) -> NDArray[np.bool_]:
@@ -215,9 +235,11 @@ def residential(scenario: Scenario) -> NDArray[np.bool_]:
 def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:
     """Return how the fleet of a scenario grows; None where it does not."""
     growth = scenario.growth
-    if not growth.vehicles_per_year:
+    others = joining(scenario)
+    if not growth.vehicles_per_year and not others:
         return None
-    return Growth(calendar, scenario.vehicles.count, growth.vehicles_per_year, growth.vehicles_join)
+    first, rate = scenario.vehicles.count, growth.vehicles_per_year
+    return Growth(calendar, first, rate, growth.vehicles_join, others)
 
 
 def trips_of(
@@ -254,6 +276,8 @@ def trips_of(
             residential=residential(scenario),
             agent_type=who.agent_type,
         )
+    if isinstance(travel, SessionTravel):
+        return session_trips(scenario, travel, calendar, vehicles, growth, who.name)
     if not isinstance(travel, DrawnTravel) or not scenario.vehicles.expected(scenario):
         return None
     days, speed = _Fitted(scenario, travel, plans, communities).days()
@@ -268,8 +292,8 @@ def trips_of(
         calendar,
         streams,
         speed_km_h=speed,
-        road_km=_between(days, roads, shares > 0, roads.distance_km),
-        road_h=_road_h(days, roads, shares > 0) if speed is None else None,
+        road_km=_between(days, roads, shares > 0, roads.distance_km, travel.within_km),
+        road_h=_road_h(days, roads, shares > 0, travel.within_km) if speed is None else None,
         day_begins_h=travel.day_begins_h,
         growth=growth,
         agent_type=who.agent_type,
@@ -390,12 +414,16 @@ def _drawn(given: Any) -> Distribution:
 
 
 def _road_h(
-    days: Mapping[DayKind, TravelDay], roads: RoadNetwork | RoadMap, homes: NDArray[np.bool_]
+    days: Mapping[DayKind, TravelDay],
+    roads: RoadNetwork | RoadMap,
+    homes: NDArray[np.bool_],
+    within_km: float | None,
 ) -> NDArray[np.float64] | None:
     """Return the travel times of the roads between communities, where trips are as long [h]."""
     if not isinstance(roads, RoadMap):
         raise ValueError("only a road network has speeds")
-    return _between(days, roads, homes, roads.travel_h)
+    within_h = None if within_km is None else within_km / roads.speed_km_h
+    return _between(days, roads, homes, roads.travel_h, within_h)
 
 
 def _between(
@@ -403,8 +431,12 @@ def _between(
     roads: RoadNetwork | RoadMap,
     homes: NDArray[np.bool_],
     quantity: Callable[[str, str], float],
+    within: float | None,
 ) -> NDArray[np.float64] | None:
-    """Return a quantity of the ways between communities, where trips are as long as the road."""
+    """Return a quantity of the ways between communities, where trips are as long as the road.
+
+    That of trips that stay within a community is given, or None where there must be none.
+    """
     by_road = [day for day in days.values() if day.trip_km is None and not day.tour_km]
     if not by_road:
         return None
@@ -424,7 +456,11 @@ def _between(
     for origin, destination in np.argwhere(needed).tolist():
         if origin == destination:
             message = f"trips within {names[origin]} have no length"
-            problems[Problem("travel", message, "trip_km, or destinations elsewhere")] = None
+            allowed = "within_km, trip_km, or destinations elsewhere"
+            if within is None:
+                problems[Problem("travel", message, allowed)] = None
+            else:
+                lengths[origin, destination] = within
             continue
         try:
             lengths[origin, destination] = quantity(names[origin], names[destination])

@@ -1,12 +1,17 @@
 """Folders of CityLearn."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hmesh.environment.datasets.readers.citylearn_times import FirstRow, find_start, given_start
+from hmesh.environment.datasets.readers.citylearn_times import (
+    CALENDAR,
+    FirstRow,
+    find_start,
+    given_start,
+)
 from hmesh.environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
     Foreign,
@@ -46,8 +51,8 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     The rows of CityLearn carry no year, so the start or its year must be given unless the schema
     has a `start_date`; their months and hours must agree with it. Its generation of photovoltaics
     is a power per nominal power [W/kW], or an energy [kWh] where the building says
-    `generation_mode: absolute`. Storages, chargers, vehicles and other devices are left out, which
-    a warning says; -999 stands for a missing value.
+    `generation_mode: absolute`. Storages, chargers, vehicles and other devices are left out, and
+    columns that no table has, both of which warnings name; -999 stands for a missing value.
 
     Parameters
     ----------
@@ -73,6 +78,7 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
         message = f"steps of {step_s} s are no whole minutes"
         raise InputError([Problem(f"{folder / 'schema.json'}: seconds_per_time_step", message)])
     members, profiles, shared = [], [], {}
+    unused: dict[str, list[Path]] = {}
     warnings: list[Problem] = []
     first_rows, included = [], {}
     for name, building in schema["buildings"].items():
@@ -84,12 +90,14 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
         table = read_table(path, ())
         first_rows.append(FirstRow.of(table, path, timedelta(seconds=step_s)))
         profiles.append(_profile(table, path, name, building, step_s / 3600, warnings))
+        _note_unused(table, path, (*_BUILDING.values(), _SUN, *CALENDAR), unused)
         shared.update({kind: folder / building[kind] for kind in _SHARED if building.get(kind)})
     if not members:
         raise InputError([Problem(str(folder / "schema.json"), "includes no building")])
     tables = {"members": pd.DataFrame(members), "profiles": pd.concat(profiles)}
     start, of_start = find_start(schema, folder / "schema.json", wishes, first_rows)
-    tables |= _shared_tables(shared, warnings)
+    tables |= _shared_tables(shared, warnings, unused)
+    warnings += _columns_left_out(unused)
     steps = max(len(table) for table in profiles)
     labels = pd.date_range(start, periods=steps, freq=f"{step_s}s")
     for name, table in tables.items():
@@ -134,6 +142,28 @@ def _left_out(
     if not devices:
         return []
     return [Problem(str(path), f"devices are left out: {', '.join(devices)}")]
+
+
+def _note_unused(
+    table: "pd.DataFrame", path: Path, known: Iterable[Sequence[str]], unused: dict[str, list[Path]]
+) -> None:
+    """Note the columns of a file that do not become part of the dataset."""
+    names = {name for options in known for name in options}
+    for column in table.columns:
+        if column not in names:
+            unused.setdefault(str(column), []).append(path)
+
+
+def _columns_left_out(unused: Mapping[str, Sequence[Path]]) -> list[Problem]:
+    """Return which columns were left out, and of how many files."""
+    if not unused:
+        return []
+    named = [
+        f"{column}" + (f" ({len(paths):,} files)" if paths[1:] else "")
+        for column, paths in unused.items()
+    ]
+    first = next(iter(unused.values()))[0]
+    return [Problem(f"{first}, line 1", f"columns are left out: {', '.join(named)}")]
 
 
 def _measured(
@@ -212,7 +242,9 @@ def _profile(
     return pd.DataFrame({"member": name, **wanted})
 
 
-def _shared_tables(files: Mapping[str, Path], warnings: list[Problem]) -> dict[str, "pd.DataFrame"]:
+def _shared_tables(
+    files: Mapping[str, Path], warnings: list[Problem], unused: dict[str, list[Path]]
+) -> dict[str, "pd.DataFrame"]:
     import pandas as pd
 
     tables: dict[str, pd.DataFrame] = {}
@@ -223,6 +255,7 @@ def _shared_tables(files: Mapping[str, Path], warnings: list[Problem]) -> dict[s
         columns: dict[str, pd.Series[float]] = {}
         for path in (files[kind] for kind in kinds if kind in files):
             table = read_table(path, ())
+            _note_unused(table, path, (*known.values(), *CALENDAR), unused)
             columns |= {
                 ours: _measured(table, theirs[0], path, warnings)
                 for ours, options in known.items()

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 # What a column is called, and was called in the first releases.
 _MONTH, _HOUR, _DAY_TYPE = ("month", "Month"), ("hour", "Hour"), ("day_type", "Day Type")
+# Columns of the calendar, from which the start is found; the scenario has holidays of its own.
+CALENDAR = (
+    _MONTH, _HOUR, _DAY_TYPE, ("minutes",),
+    ("daylight_savings_status", "Daylight Savings Status"),
+)  # fmt: skip
+# Days of the week are 1 to 7; what is above is a special day.
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _HOUR_OF_CHANGE = timedelta(hours=1)
 _EXAMPLE = "2016-08-01T00:00, or the year alone"

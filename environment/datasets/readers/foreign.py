@@ -43,6 +43,8 @@ class Wishes:
         Whether times label the start or the end of their interval.
     resolution
         Length of an interval [min].
+    network
+        Road network on which trips are.
     """
 
     time_zone: str | None = None
@@ -55,6 +57,7 @@ class Wishes:
     decimal: str | None = None
     labels: str | None = None
     resolution: int | None = None
+    network: Path | None = None
 
     def needed(self, name: str, why: str, example: str) -> str:
         """Return a wish that cannot be done without.

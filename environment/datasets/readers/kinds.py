@@ -20,6 +20,8 @@ KINDS: dict[str, str] = {
     "acn": "charging sessions of ACN-Data, JSON",
     "entsoe": "day-ahead prices of the ENTSO-E Transparency Platform, CSV or XML",
     "renewables_ninja": "photovoltaics of renewables.ninja, CSV",
+    "matsim": "plans or events of MATSim, XML, packed by gzip or not",
+    "gtfs": "folder of a timetable in GTFS, as blocks of school buses",
 }
 
 
@@ -79,6 +81,10 @@ def read_foreign(
             from hmesh.environment.datasets.readers.renewables_ninja import (
                 read_renewables_ninja as read,
             )
+        case "matsim":
+            from hmesh.environment.datasets.readers.matsim import read_matsim as read
+        case "gtfs":
+            from hmesh.environment.datasets.readers.gtfs_blocks import read_gtfs as read
         case _ if kind in more:
             return more[kind](source, wishes)
         case _:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, Wishes
 from hmesh.environment.errors import InputError, Problem, missing_file
+from hmesh.environment.extras import optional
 
 _COLUMNS = ("ghi", "dni", "dhi", "temp_air", "wind_speed", "relative_humidity")
 # What stands for missing values in these files, from the lowest of each.
@@ -31,8 +32,7 @@ def read_epw(source: Path, wishes: Wishes) -> Foreign:
     InputError
         If it is no such file.
     """
-    from pvlib.iotools import read_epw as read
-
+    read = optional("pvlib.iotools", "sun", str(source)).read_epw
     return _typical_year(source, wishes, read, label_is_end=False)
 
 
@@ -51,8 +51,7 @@ def read_tmy3(source: Path, wishes: Wishes) -> Foreign:
     InputError
         If it is no such file.
     """
-    from pvlib.iotools import read_tmy3 as read
-
+    read = optional("pvlib.iotools", "sun", str(source)).read_tmy3
     return _typical_year(source, wishes, read, label_is_end=True)
 
 

@@ -239,17 +239,3 @@ def keeps(
                 return False
         energy = after(site, energy, exchange)
     return True
-
-
-def credit_of_month(
-    bought: Sequence[float],
-    delivered: Sequence[float],
-    purchase: Sequence[float],
-    feed_in: Sequence[float],
-) -> float:
-    """Return what net metering adds for a month to what feed-in has paid [money]."""
-    sent = sum(delivered)
-    if sent <= 0:
-        return 0.0
-    part = min(sum(bought) / sent, 1.0)
-    return part * sum(d * (p - f) for d, p, f in zip(delivered, purchase, feed_in, strict=True))

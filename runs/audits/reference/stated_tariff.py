@@ -72,6 +72,31 @@ def price_of_step(
     return total / quarters
 
 
+def base_of_step(begins: datetime, step_h: float, per_month: float) -> float:
+    """Return what a step bears of the base charge of its month, which all its hours bear alike.
+
+    Parameters
+    ----------
+    begins
+        When the step begins, by the local clock with its zone.
+    step_h
+        Its length [h].
+    per_month
+        The charge of a month [money].
+    """
+    zone, quarters = begins.tzinfo, max(round(step_h / 0.25), 1)
+    share = 0.0
+    for quarter in range(quarters):
+        time = begins.timestamp() + quarter * 3600 * step_h / quarters
+        local = datetime.fromtimestamp(time, zone)
+        first = datetime(local.year, local.month, 1, tzinfo=zone)
+        year, month = (local.year + local.month // 12, local.month % 12 + 1)
+        following = datetime(year, month, 1, tzinfo=zone)
+        hours = (following.timestamp() - first.timestamp()) / 3600
+        share += step_h / quarters / hours
+    return per_month * share
+
+
 def charges_of_months(
     bought_kwh: Sequence[float],
     begins: Sequence[datetime],
@@ -152,3 +177,17 @@ def local_times(start: datetime, steps: int, step_h: float) -> list[datetime]:
     zone = start.tzinfo
     first = start.timestamp()
     return [datetime.fromtimestamp(first + 3600 * step_h * step, zone) for step in range(steps)]
+
+
+def credit_of_month(
+    bought: Sequence[float],
+    delivered: Sequence[float],
+    purchase: Sequence[float],
+    feed_in: Sequence[float],
+) -> float:
+    """Return what net metering adds for a month to what feed-in has paid [money]."""
+    sent = sum(delivered)
+    if sent <= 0:
+        return 0.0
+    part = min(sum(bought) / sent, 1.0)
+    return part * sum(d * (p - f) for d, p, f in zip(delivered, purchase, feed_in, strict=True))

@@ -133,7 +133,7 @@ def whereabouts(
     for trip in trips:
         driven_ms = max(min(trip.arrives_ms, end_ms) - max(trip.departs_ms, begin_ms), 0)
         driven = trip.km * driven_ms / (trip.arrives_ms - trip.departs_ms)
-        if trip.departs_ms >= begin_ms:
+        if trip.departs_ms >= begin_ms and trip.origin != ON_THE_ROAD:
             departures.append((km, trip.departs_ms >= leaves_ms))
         km += driven
         if trip.departs_ms < leaves_ms:

@@ -269,7 +269,7 @@ class Page {
     const range = this.runs.map(priceRange).find(Boolean);
     if (range) entries.push(`<span>circle: price <data id="price-low"></data> <i class="scale" id="price-scale"></i> <data id="price-high"></data> ${run.currency}/kWh</span>`);
     if (some(({ vehicles }) => vehicles)) entries.push(`<span>${this.dots()}, empty <i class="scale" id="soc-scale"></i> full</span>`);
-    if (some(({ hours }) => hours.queue_length)) entries.push('<span><i class="badge"></i> vehicles that wait for a charger</span>');
+    if (some(({ hours }) => hours.waiting)) entries.push('<span><i class="badge"></i> vehicles that wait for a charger</span>');
     if (some(({ flows }) => flows.kwh.length)) entries.push('<span><i class="line" style="border-color: var(--accent)"></i> energy brought from one community and given in another</span>');
     if (some(({ map }) => map.areas.length)) entries.push('<span>shaded: areas of communities</span>');
     const scale = some(({ map }) => !map.to_scale) ? ', not to scale' : '';
@@ -310,6 +310,8 @@ async function main() {
     repaint();
   });
   window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
+  takeTables();
+  takeCharts(page.charts);
   page.tabs = new Tabs(() => page.again());
   window.hmesh = page;
   document.documentElement.dataset.ready = 'yes';

@@ -44,7 +44,9 @@ class CommunityMap {
     const width = this.stage.clientWidth;
     if (!width) return;
     const alone = run.map.places.length === 1 && !run.map.network;
-    const height = Math.round(alone ? 210 : Math.min(Math.max(width * 0.64, 300), 560));
+    // Towns are about as high as they are wide; a map to scale needs room for that.
+    const share = run.map.to_scale ? 0.8 : 0.64;
+    const height = Math.round(alone ? 210 : Math.min(Math.max(width * share, 300), 560));
     const ratio = window.devicePixelRatio || 1;
     for (const canvas of [this.canvas, this.still]) Object.assign(canvas, { width: width * ratio, height: height * ratio });
     this.canvas.style.height = `${height}px`;
@@ -325,10 +327,10 @@ class CommunityMap {
   // Who waits for a charger.
   drawQueues(pen, step) {
     const { run } = this.view;
-    if (!run.hours.queue_length) return;
+    if (!run.hours.waiting) return;
     this.at.forEach(([x, y], m) => {
-      const waiting = this.value('queue_length', m, step);
-      if (!(waiting > 0)) return;
+      const waiting = this.value('waiting', m, step);
+      if (!(waiting >= 0.5)) return;
       const text = whole(waiting);
       const half = Math.max(this.half(pen, text, '600 11px'), 8);
       const at = [x + this.radius * 0.75, y - this.radius * 0.75];
@@ -470,7 +472,8 @@ class CommunityMap {
       `price ${told(this.value('community_price', m, step))} ${run.currency}/kWh`,
     ];
     if (run.hours.vehicles_present) lines.push(`${whole(this.value('vehicles_present', m, step))} vehicles plugged in`);
-    if (run.hours.queue_length) lines.push(`${whole(this.value('queue_length', m, step))} wait for a charger`);
+    const waiting = this.value('waiting', m, step);
+    if (run.hours.waiting && Number.isFinite(waiting)) lines.push(`${told(waiting)} wait for a charger`);
     return lines;
   }
 

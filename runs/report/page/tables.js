@@ -25,7 +25,7 @@ function table(heads, rows, className) {
   });
   made.append(thead, body);
   const scroll = element('div', undefined, 'scroll');
-  scroll.append(made);
+  scroll.append(made, takeTable(made));
   return { scroll, cells };
 }
 
@@ -33,7 +33,7 @@ const COLUMNS = [
   ['net_kwh', 'load', true],
   ['community_price', 'price', false],
   ['vehicles_present', 'plugged in', false],
-  ['queue_length', 'waiting', false],
+  ['waiting', 'waiting', false],
   ['fixed_load_kwh', 'homes and buildings', true],
   ['generation_kwh', 'generation', true],
   ['home_storage_kwh', 'own batteries', true],
@@ -66,7 +66,7 @@ class MomentTable {
       const value = part(run.hours[name], strategy, m)[step];
       if (energy) cell.textContent = power(run, value);
       else if (name === 'community_price') cell.textContent = Number.isFinite(value) ? value.toFixed(2) : '-';
-      else cell.textContent = whole(value);
+      else cell.textContent = name === 'waiting' ? told(value) : whole(value);
     }));
     const price = part(run.hours.utility_price, strategy, 0)[step];
     this.utility.textContent = Number.isNaN(price) ? '' : `The utility asks ${price.toFixed(2)} ${run.currency}/kWh.`;
@@ -100,7 +100,7 @@ class ChargingMatrix {
       const value = values[g * width + m];
       cell.textContent = Math.abs(value) < 0.005 ? '' : told(value);
       const share = Math.min(Math.abs(value) / most, 1);
-      cell.style.background = share > 0.002 ? translucent(value > 0 ? takes : gives, 0.08 + 0.5 * Math.sqrt(share)) : '';
+      cell.style.background = share > 0.002 ? translucent(value > 0 ? takes : gives, 0.08 + 0.42 * Math.sqrt(share)) : '';
     }));
   }
 

@@ -1,6 +1,6 @@
 """The batteries of a scenario's buildings: how large they are, and how they are shared."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
@@ -33,6 +33,8 @@ class MeasuredDays(DaysOfYear):
 
 class BatterySharing(SchemeSection):
     """Batteries of buildings that level the load of their community together."""
+
+    gives_members: ClassVar[bool] = True
 
     capacity_kwh: NotNegative | None = Field(
         default=None,

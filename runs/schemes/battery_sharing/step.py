@@ -72,6 +72,7 @@ class BatterySharingScheme(Scheme):
         self.batteries = self._batteries()
         self._group = AgentGroup(simulation, BuildingBattery, self.batteries)
         self.banks = [BatteryBank(self._group, rows) for rows in self.shared.communities]
+        self._everybody = BatteryBank(self._group, slice(0, len(self.batteries)))
         self.coordinators = [
             BatteryCoordinator(simulation, name, bank, self.shared.rules)
             for name, bank in zip(setting.communities, self.banks, strict=True)
@@ -159,9 +160,8 @@ class BatterySharingScheme(Scheme):
             into,
             out_of,
         )
-        bounds = [bank.exchange_bounds() for bank in self.banks]
-        lower, upper = (np.concatenate(each) for each in zip(*bounds, strict=True))
-        self.answering = self.answers.offer(remainder_of(own, done, (lower, upper)))
+        bounds = self._everybody.exchange_bounds()
+        self.answering = self.answers.offer(remainder_of(own, done, bounds))
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what batteries exchange at the price of the step."""
@@ -380,8 +380,7 @@ class BatterySharingScheme(Scheme):
         ends_day, exchange = self.ends_day, self.exchange_kwh
         if self.answers is not None:
             exchange = exchange + self.response_kwh
-        for bank, rows in zip(self.banks, self.shared.communities, strict=True):
-            bank.move(exchange[rows])
+        self._everybody.move(exchange)
         net = float(self.simulation.net_kwh.sum())
         self.deviation.add(net, ends_day=ends_day)
         day = self.shared.forecast.day(self.simulation.step_index)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.light_mesa import mesa
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.setting import Setting

@@ -218,6 +218,7 @@ class CommunityStorage(SchemeSection):
     """Storages that communities share, and how they are scheduled on forecasts."""
 
     connects: ClassVar[str] = "storages"
+    gives_members: ClassVar[bool] = True
 
     storages: Annotated[tuple[SharedStorage, ...], AS_TUPLE] = Field(
         description="storages, each with its plant"

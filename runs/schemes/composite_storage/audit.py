@@ -41,7 +41,13 @@ from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
-from hmesh.runs.schemes.composite_storage.step import ENERGIES, OF_EVERY_BILL, STATE, UNTAXED
+from hmesh.runs.schemes.composite_storage.step import (
+    CREDITS,
+    ENERGIES,
+    OF_EVERY_BILL,
+    STATE,
+    UNTAXED,
+)
 from hmesh.runs.schemes.step_rows import first_recorded
 from hmesh.runs.strategy_names import strategies_within
 from hmesh.runs.world.dataset_files import load_dataset
@@ -171,7 +177,8 @@ class CompositeStorageAudit(SchemeAudit):
         base = setting.base_charge[:, None, None] * each + np.zeros_like(bought)
         tax = prices.carbon_tax * prices.emission_factor
         houses, utility = "houses@{community}", "utility"
-        energy, feed_in = self._energy_prices[:, None, None], prices.feed_in[:, None, None]
+        energy = self._energy_prices[:, None, None]
+        feed_in = setting.bill.feed_in[:, None, None]
         if (share := tariff.feed_in_share) is not None:
             utility = "aggregator@{community}"
             energy = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
@@ -185,10 +192,16 @@ class CompositeStorageAudit(SchemeAudit):
             *(
                 Payments(kind, houses, utility, 0.0 * bought, amount, inhabited)
                 for kind, amount in self._monthly.items()
+                if kind not in CREDITS
             ),
             Payments("house_feed_in", utility, houses, sold, feed_in * sold, inhabited),
             Payments("house_base_charge", houses, utility, 0.0 * bought, base, inhabited),
             Payments("carbon_tax", houses, STATE, bought, tax * bought, inhabited),
+        ]
+        due += [
+            Payments(kind, utility, houses, 0.0 * bought, amount, inhabited)
+            for kind, amount in self._monthly.items()
+            if kind in CREDITS
         ]
         if tariff.value_added_tax:
             amount = np.zeros_like(bought)
@@ -217,19 +230,32 @@ class CompositeStorageAudit(SchemeAudit):
         """Charges of months; those of the ledger where not all houses are written down."""
         setting, replay = self.setting, self.replay
         assert setting is not None
-        if setting.bill.monthly is None:
-            return {}
+        kinds = list(() if setting.bill.monthly is None else setting.bill.monthly.kinds)
+        netted = self.settings.tariff.netted
         if replay is not None and replay.recorded == setting.houses:
-            return self._bills.monthly(replay.rows["import_kwh"])
-        rows = self.run.table("ledger").to_pandas()
+            rows = replay.rows
+            found = dict(self._bills.monthly(rows["import_kwh"])) if kinds else {}
+            if netted:
+                found["house_net_metering"] = np.stack(
+                    [
+                        self._bills.credits(
+                            rows["import_kwh"][:, s], rows["export_kwh"][:, s], setting.bill.feed_in
+                        )
+                        for s in range(len(self.strategies))
+                    ],
+                    axis=1,
+                )
+            return found
         found = {}
-        times = rows["time"].drop_duplicates().tolist()
-        for kind in setting.bill.monthly.kinds:
+        ledger = self.run.table("ledger").to_pandas()
+        times = ledger["time"].drop_duplicates().tolist()
+        for kind in (*kinds, *(CREDITS if netted else ())):
             found[kind] = np.zeros(self.hours["net_kwh"].shape)
-            of_kind = rows[rows["kind"] == kind]
+            of_kind = ledger[ledger["kind"] == kind]
+            party = of_kind["payee" if kind in CREDITS else "payer"]
             at = [times.index(time) for time in of_kind["time"]]
             s = [self.inputs.strategies.index(name) for name in of_kind["strategy"]]
-            m = [self.inputs.communities.index(p.partition("@")[2]) for p in of_kind["payer"]]
+            m = [self.inputs.communities.index(p.partition("@")[2]) for p in party]
             found[kind][at, s, m] = of_kind["amount"].to_numpy()
         return found
 
@@ -301,7 +327,9 @@ class CompositeStorageAudit(SchemeAudit):
         prices = setting.prices
         paid = {each.kind: each.amount.sum(axis=2) for each in self._bill()}
         bill = paid["house_purchase"] - paid["house_feed_in"]
-        bill = bill + sum(amount for kind, amount in paid.items() if kind not in OF_EVERY_BILL)
+        for kind, amount in paid.items():
+            if kind not in OF_EVERY_BILL:
+                bill = bill - amount if kind in CREDITS else bill + amount
         if self.settings.tariff.itemized:
             by_step |= {
                 f"house_bill_{kind.removeprefix('house_')}": amount
@@ -338,6 +366,8 @@ class CompositeStorageAudit(SchemeAudit):
         return by_step, {
             "house_years": np.full(len(self.strategies), years),
             "house_lifetime_years": np.full(len(self.strategies), self.settings.lifetime_years),
+            "house_battery_kwh": np.array([setting.sizes(s).battery_kwh for s in self.strategies]),
+            "house_tank_kwh": np.array([setting.sizes(s).tank_kwh for s in self.strategies]),
             "house_stored_change_kwh": charged,
             "house_tank_change_kwh": last,
             "house_investment": np.array([setting.investment(s) for s in self.strategies]) * houses,
@@ -367,7 +397,8 @@ class CompositeStorageAudit(SchemeAudit):
         if settings_of := self.settings.devices.outdoor_cop:
             yield self._cops(setting, settings_of)
         assert self.replay is not None
-        if setting.bill.monthly is not None and self.replay.recorded < setting.houses:
+        by_month = setting.bill.monthly is not None or self.settings.tariff.netted
+        if by_month and self.replay.recorded < setting.houses:
             note = f"only {self.replay.recorded:,} of {setting.houses:,} houses are written down"
             yield Check(f"{PREFIX}charges of months", None, np.nan, 0.0, "", note=note)
         behaving = behaviours_of(self.inputs, "composite_storage")

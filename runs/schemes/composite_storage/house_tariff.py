@@ -1,26 +1,20 @@
 """What houses with storages pay and are paid: a tariff, or the price of their community."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.exchange_rates import converted
 from hmesh.runs.scenarios.base import (
-    AS_TUPLE,
     Money,
     NotNegative,
-    Section,
-    Share,
-    existing,
-    existing_dataset,
     refuse,
 )
 from hmesh.runs.scenarios.money_defaults import money
-from hmesh.runs.scenarios.tariff_of_meters import names_of_fees
-from hmesh.runs.scenarios.tariff_sections import DemandCharge, TariffBand, TariffTier
+from hmesh.runs.scenarios.tariff_of_meters import TariffParts
 from hmesh.runs.schemes.composite_storage.money import MONEY, states_prices
 
 # What `tariff` may be in place of a section.
@@ -31,11 +25,20 @@ _PRICES = {
     "bands": "[]",
     **dict.fromkeys(("feed_in", "feed_in_year", "feed_in_column"), "null"),
 }
-_PARTS = {"fees": "{}", "value_added_tax": "0", "demand_charges": "[]", "tiers": "[]"}
+_PARTS = {
+    "fees": "{}", "value_added_tax": "0", "demand_charges": "[]", "tiers": "[]",
+    "netted": "settlement: net_billing",
+}  # fmt: skip
+# Where a part stands that is no key itself.
+_PLACES = {"netted": "settlement"}
 
 
-class HouseTariff(Section):
+class HouseTariff(TariffParts):
     """What houses pay and are paid."""
+
+    price_keys: ClassVar[tuple[str, ...]] = ("time_of_use", "dataset", "bands", "file")
+    feed_in_keys: ClassVar[tuple[str, ...]] = ("feed_in", "feed_in_year", "feed_in_column")
+    pays_for_deliveries: ClassVar[bool] = True
 
     community: bool = Field(
         default=False,
@@ -50,10 +53,6 @@ class HouseTariff(Section):
     time_of_use: str | None = Field(
         default="kyushu", description="built-in tariff of purchases, or null"
     )
-    dataset: str | None = Field(
-        default=None, description="or the folder of a dataset whose market asks the price"
-    )
-    column: str = Field(default="price", description="column of its table market")
     feed_in: Money | None = Field(
         default=None, description="price paid for what is delivered [money/kWh], or null"
     )
@@ -62,28 +61,6 @@ class HouseTariff(Section):
     )
     base_charge_per_month: NotNegative = money(
         MONEY["composite_storage.tariff.base_charge_per_month"], "base charge of a month"
-    )
-    bands: Annotated[tuple[TariffBand, ...], AS_TUPLE] = Field(
-        default=(), description="or prices by hour, day and season, the first that holds counts"
-    )
-    file: str | None = Field(
-        default=None, description="or a JSON file of bands and demand charges, or null"
-    )
-    feed_in_column: str | None = Field(
-        default=None, description="or the column of the dataset's market that pays for deliveries"
-    )
-    fees: dict[str, Money] = Field(
-        default={}, description="fees and levies on energy bought by name [money/kWh]"
-    )
-    value_added_tax: Share = Field(
-        default=0.0,
-        description="share added to energy, fees and monthly amounts [1]",
-    )
-    demand_charges: Annotated[tuple[DemandCharge, ...], AS_TUPLE] = Field(
-        default=(), description="charges for the highest mean power of each month"
-    )
-    tiers: Annotated[tuple[TariffTier, ...], AS_TUPLE] = Field(
-        default=(), description="surcharges on energy of a month beyond thresholds"
     )
 
     @check("time_of_use")
@@ -100,21 +77,6 @@ class HouseTariff(Section):
                     suggestion=nearest(name, known),
                 )
         return name
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
-
-    @check("file")
-    @classmethod
-    def _existing_file(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".json",))
-
-    @check("fees")
-    @classmethod
-    def _names(cls, fees: dict[str, float]) -> dict[str, float]:
-        return dict(names_of_fees(fees))
 
     @model_validator(mode="before")
     @classmethod
@@ -138,23 +100,7 @@ class HouseTariff(Section):
                 "feed_in_share is a share of the price of a community",
                 place="feed_in_share", allowed="null, or community: true",
             )  # fmt: skip
-        told = [name for name in ("time_of_use", "dataset", "bands", "file") if getattr(self, name)]
-        if self.feed_in_column is not None and len(told) == 2:
-            # The dataset pays for deliveries, another one sets the price.
-            told = [name for name in told if name != "dataset"]
-        if len(told) != 1:
-            allowed = "one of time_of_use, dataset, bands and file"
-            raise refuse(_given(told, "that sets the price"), allowed=allowed)
-        told = [
-            name
-            for name in ("feed_in", "feed_in_year", "feed_in_column")
-            if getattr(self, name) is not None
-        ]
-        if len(told) != 1:
-            allowed = "one of feed_in, feed_in_year and feed_in_column"
-            raise refuse(_given(told, "that pays for deliveries"), allowed=allowed)
-        if self.feed_in_column is not None and self.dataset is None:
-            raise refuse("feed_in_column needs a dataset", place="dataset", allowed="a folder")
+        self._refuse_several()
         if self.feed_in_year is not None:
             from hmesh.environment.retail_tariff import feed_in_of
 
@@ -169,7 +115,7 @@ class HouseTariff(Section):
         ]
         # Aggregators ask one price for each kWh: it has no parts, and no month.
         problems += [
-            Problem(name, "the price of a community has no such part", nothing)
+            Problem(_PLACES.get(name, name), "the price of a community has no such part", nothing)
             for name, nothing in _PARTS.items()
             if getattr(self, name)
         ]
@@ -184,7 +130,7 @@ class HouseTariff(Section):
         """Whether a bill has more parts than energy, feed-in and base charge."""
         return bool(
             self.bands or self.file or self.fees or self.value_added_tax or self.demand_charges
-            or self.tiers
+            or self.tiers or self.netted
         )  # fmt: skip
 
     def feed_in_price(self, currency: str) -> float:
@@ -195,7 +141,3 @@ class HouseTariff(Section):
             return converted(feed_in_of(self.feed_in_year), CURRENCY, currency)
         assert self.feed_in is not None
         return self.feed_in
-
-
-def _given(names: list[str], what: str) -> str:
-    return f"{' and '.join(names)} are given" if names else f"nothing is given {what}"

@@ -20,13 +20,12 @@ from hmesh.runs.scenarios.base import (
     Section,
     Share,
     above_lowest,
-    existing,
-    existing_dataset,
     misplaced_groups,
     names_given_twice,
     of_no_other_part,
     refuse,
 )
+from hmesh.runs.scenarios.measured_series import MeasuredSeries
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.scenarios.prosumer_parts import given_groups
@@ -35,45 +34,7 @@ from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
 from hmesh.runs.schemes.composite_storage.money import MONEY
 
 
-class _Measured(Section):
-    """A series that a file or a dataset measured."""
-
-    file: str | None = Field(
-        default=None, description="CSV or Parquet file of loads that measured it, or null"
-    )
-    dataset: str | None = Field(default=None, description="folder of a dataset, or null")
-    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
-        default=None, description="which members of it, a house each, or null for all"
-    )
-    scale: Positive = Field(default=1.0, description="factor on what was measured [1]")
-
-    @check("file")
-    @classmethod
-    def _existing_table(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".csv", ".parquet"))
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
-
-    @property
-    def measured(self) -> bool:
-        """Whether a file or dataset tells it."""
-        return self.file is not None or self.dataset is not None
-
-    def _one_source(self, other: str, given: float | None) -> None:
-        sources = [
-            name
-            for name, value in (("file", self.file), ("dataset", self.dataset), (other, given))
-            if value is not None
-        ]
-        if len(sources) != 1:
-            told = " and ".join(sources) or "nothing"
-            raise refuse(f"it follows {told}", allowed=f"one of {other}, file and dataset")
-
-
-class HouseNeed(_Measured):
+class HouseNeed(MeasuredSeries):
     """What appliances, or heating, of a house need."""
 
     annual_kwh: Positive | None = Field(
@@ -82,11 +43,11 @@ class HouseNeed(_Measured):
 
     @model_validator(mode="after")
     def _follows_something(self) -> Self:
-        self._one_source("annual_kwh", self.annual_kwh)
+        self._one_source("annual_kwh")
         return self
 
 
-class HousePhotovoltaics(_Measured):
+class HousePhotovoltaics(MeasuredSeries):
     """What generates on the roof of a house."""
 
     pv_kw: NotNegative | None = Field(default=None, description="peak power of the modules [kW]")
@@ -102,7 +63,7 @@ class HousePhotovoltaics(_Measured):
 
     @model_validator(mode="after")
     def _follows_something(self) -> Self:
-        self._one_source("pv_kw", self.pv_kw)
+        self._one_source("pv_kw")
         most = (self.clearness * (1 - self.clearness)) ** 0.5
         if self.clearness_deviation >= most:
             raise refuse(
@@ -225,6 +186,11 @@ class CompositeStorage(SchemeSection):
     )
     groups: Annotated[tuple[StorageHouseGroup, ...], AS_TUPLE] = Field(description="houses")
     sizes: CaseSizes = Field(default=CaseSizes(), description="storages of the cases")
+    sizing: Literal["given", "least_cost"] = Field(
+        default="given",
+        description="whether storages have these sizes, or those that cost the mean house least "
+        "over the run, bought and run with foresight",
+    )
     tank_unit: Literal["electric", "heat"] = Field(
         default="electric",
         description="whether tanks are sized by the electricity that fills them, or by their heat",
@@ -289,6 +255,15 @@ class CompositeStorage(SchemeSection):
             raise refuse(
                 "nobody knows the prices of a community ahead", place="manager",
                 allowed="rule_based, or another tariff than that of the community",
+            )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _no_sizes_by_unknown_prices(self) -> Self:
+        if self.tariff.community and self.sizing == "least_cost":
+            raise refuse(
+                "nobody knows the prices of a community ahead", place="sizing",
+                allowed="given, or another tariff than that of the community",
             )  # fmt: skip
         return self
 
@@ -359,7 +334,7 @@ class CompositeStorage(SchemeSection):
             raise InputError(problems)
         return section
 
-    def _sources(self) -> list[_Measured]:
+    def _sources(self) -> list[MeasuredSeries]:
         return [
             source
             for group in self.groups

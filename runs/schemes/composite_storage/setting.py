@@ -11,11 +11,13 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.heat_pump import carnot_cop, cop_of_points
 from hmesh.environment.retail_tariff import base_charge
+from hmesh.environment.tariff_bands import month_of_steps
 from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.house_programme import Stored
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.composite_storage.least_cost import least_cost_sizes, mean_demand
 from hmesh.runs.schemes.composite_storage.section import (
     CompositeStorage,
     StorageHouseGroup,
@@ -53,7 +55,10 @@ class CompositeStorageSetting:
     bill : StatedBill
         The parts of what they pay.
     prices : HousePrices
-        What they pay, steps by steps; prices of 0 where their communities ask what they pay.
+        What they pay and what deliveries are taken to be worth, step by step; prices of 0 where
+        their communities ask what they pay.
+    month_ends : array of bool, shape (steps,)
+        Whether a month, or the run, ends with the step.
     cop : array, shape (steps,)
         Coefficient of performance of heat pumps [-].
     base_charge : array, shape (steps,)
@@ -88,17 +93,21 @@ class CompositeStorageSetting:
         )
         self.prices = HousePrices(
             purchase=self.bill.purchase,
-            feed_in=self.bill.feed_in,
+            # Up to what is bought in the month, a delivery that is netted is worth a purchase.
+            feed_in=self.bill.purchase if tariff.netted else self.bill.feed_in,
             battery_wear=devices.battery_wear,
             tank_wear=devices.tank_wear,
             carbon_tax=settings.carbon_tax,
             emission_factor=settings.emission_factor,
         )
         self.base_charge = base_charge(calendar, self.steps, tariff.base_charge_per_month)
+        month = month_of_steps(calendar, self.steps)
+        self.month_ends = np.append(np.diff(month) > 0, True)
         self.cop = self._cop(scenario, calendar)
         # A tax on what is bought changes what is cheap to a house as a price does.
         self._signals = tariff_signals(self.prices.taxed, self.day)
         self._planned = cache(self._solve)
+        self._sized = cache(self._least_cost)
         first: dict[tuple[float, ...], int] = {}
         self._alike = [
             first.setdefault(self.series.key(house), house) for house in range(len(self.community))
@@ -171,8 +180,10 @@ class CompositeStorageSetting:
 
     def steps_of_day(self, step: int) -> tuple[int, int]:
         """Return how many steps the day of a step has before it, and from it on."""
-        same = np.flatnonzero(self.day == self.day[step])
-        return step - int(same[0]), int(same[-1]) + 1 - step
+        # Days never fall, and only those next to the step are of interest.
+        day = self.day[step]
+        first, end = self.day.searchsorted(day), self.day.searchsorted(day, "right")
+        return step - int(first), int(end) - step
 
     def local_tariffs(self, step: int, of_day: Series) -> list[LocalTariff]:
         """Return what the houses of each community expect of a step's prices.
@@ -208,12 +219,22 @@ class CompositeStorageSetting:
         """Return the storages of each house under a strategy, tanks in the scenario's unit."""
         if strategy == NO_STORAGE:
             return StorageSizes()
+        if self.settings.sizing == "least_cost":
+            return self._sized(strategy)
         sizes: StorageSizes = getattr(self.settings.sizes, strategy)
         return sizes
 
+    def _least_cost(self, strategy: str) -> StorageSizes:
+        demand = mean_demand([self.demand(house) for house in range(self.houses)])
+        devices = self._devices(StorageSizes())
+        return least_cost_sizes(self.settings, strategy, demand, devices, self.prices)
+
     def devices(self, strategy: str) -> HouseDevices:
         """Return the devices of a house under a strategy."""
-        own, sizes = self.settings.devices, self.sizes(strategy)
+        return self._devices(self.sizes(strategy))
+
+    def _devices(self, sizes: StorageSizes) -> HouseDevices:
+        own = self.settings.devices
         return HouseDevices(
             battery_kwh=sizes.battery_kwh,
             tank_kwh=self.settings.tank_heat_kwh(sizes.tank_kwh),

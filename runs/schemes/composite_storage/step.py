@@ -17,6 +17,7 @@ from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
+from hmesh.runs.world.meter_bills import NetMetering
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -28,7 +29,8 @@ ANSWERING = StoreNames("composite_storage", "houses", "houses", "house", "home_s
 YEAR_H = 8760.0
 # Payments that every bill has, and those that value added tax is not put on.
 OF_EVERY_BILL = ("house_purchase", "house_feed_in", "house_base_charge", "carbon_tax")
-UNTAXED = ("house_feed_in", "carbon_tax")
+CREDITS = ("house_net_metering",)
+UNTAXED = ("house_feed_in", "house_net_metering", "carbon_tax")
 # What adds up over a run, by its name in the tables and in the totals.
 ENERGIES = (
     "appliances_kwh", "heat_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh",
@@ -82,6 +84,12 @@ class CompositeStorageHouses(Scheme):
         self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
         monthly = setting.bill.monthly
         self._month = {} if monthly is None else monthly.begun(setting.houses)
+        self.netting: NetMetering | None = None
+        if setting.settings.tariff.netted:
+            bill = setting.bill
+            self.netting = NetMetering(
+                setting.houses, bill.purchase, bill.feed_in, setting.month_ends
+            )
 
     def _answers(self) -> StoreAnswers | None:
         """Return what answers to the price of the step: batteries and tanks of all houses."""
@@ -211,7 +219,7 @@ class CompositeStorageHouses(Scheme):
         if (share := setting.settings.tariff.feed_in_share) is None:
             retailer = "utility"
             energy = np.full(self._places, bill.energy[step])
-            feed_in = np.full(self._places, prices.feed_in[step])
+            feed_in = np.full(self._places, bill.feed_in[step])
         else:
             retailer = "aggregator"
             energy = self.simulation.paid_price()
@@ -234,11 +242,21 @@ class CompositeStorageHouses(Scheme):
             ("house_base_charge", "houses", retailer, nothing, nothing, base),
             ("carbon_tax", "houses", STATE, nothing + tax, bought, tax * bought),
         ]
+        if self.netting is not None:
+            credit = self._in_communities(self.in_groups(self._credit()))
+            paid.append(("house_net_metering", retailer, "houses", nothing, nothing, credit))
         if bill.tax:
             taxed = sum((amount for kind, *_, amount in paid if kind not in UNTAXED), nothing)
             due = bill.tax * taxed
             paid.append(("house_value_added_tax", "houses", STATE, nothing, nothing, due))
         return paid
+
+    def _credit(self) -> Each:
+        """Return what net metering adds for a month that ends with the step, shape (houses,)."""
+        if self.netting is None:
+            return np.zeros(self.setting.houses)
+        bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
+        return self.netting.credit(self.simulation.step_index, bought, sold)
 
     def _monthly_charges(self) -> dict[str, Each]:
         """Return the charges of a month that ends with the step by kind, shape (houses,)."""
@@ -308,7 +326,7 @@ class CompositeStorageHouses(Scheme):
         tax = prices.carbon_tax * prices.emission_factor
         if (share := self.setting.settings.tariff.feed_in_share) is None:
             paid = (float(prices.purchase[step]) + tax) * bought
-            received = float(prices.feed_in[step]) * sold
+            received = float(bill.feed_in[step]) * sold + self._credit()
         else:
             paid, received = (asked + tax) * bought, share * asked * sold
         # The price of energy has fees and value added tax in it, what is due by month has not.
@@ -333,7 +351,7 @@ class CompositeStorageHouses(Scheme):
         amounts = {kind: float(amount.sum()) for kind, *_, amount in self._payments}
         bill = amounts["house_purchase"] - amounts["house_feed_in"]
         parts = {kind: amount for kind, amount in amounts.items() if kind not in OF_EVERY_BILL}
-        bill += sum(parts.values())
+        bill += sum(-amount if kind in CREDITS else amount for kind, amount in parts.items())
         upkeep = (
             prices.battery_wear * sums["house_discharge_kwh"]
             + prices.tank_wear * sums["house_tank_discharge_kwh"]
@@ -383,6 +401,9 @@ class CompositeStorageHouses(Scheme):
             known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
             for name, values in (begun if monthly.ends[step] else known).items():
                 self._month[name][...] = values
+        if self.netting is not None:
+            bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
+            self.netting.move(step, bought, sold)
         decided = self.decided
         if self.answers is not None:
             decided = self.houses.with_response(decided, self.answers.exchange_kwh)
@@ -395,6 +416,8 @@ class CompositeStorageHouses(Scheme):
         return {
             "house_years": setting.steps * setting.step_h / YEAR_H,
             "house_lifetime_years": setting.settings.lifetime_years,
+            "house_battery_kwh": setting.sizes(self.strategy).battery_kwh,
+            "house_tank_kwh": setting.sizes(self.strategy).tank_kwh,
             "house_stored_change_kwh": float(stored),
             "house_tank_change_kwh": float(columns.tanks["heat_kwh"].sum()),
             "house_investment": setting.investment(self.strategy) * setting.houses,
@@ -404,10 +427,13 @@ class CompositeStorageHouses(Scheme):
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""
         month = {"month": self._month} if self._month else {}
-        return {**self.houses.columns.state(), **month}
+        netted = {} if self.netting is None else {"netted": self.netting.month}
+        return {**self.houses.columns.state(), **month, **netted}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         for name, values in self._month.items():
             values[...] = state["month"][name]
+        for name, values in ({} if self.netting is None else self.netting.month).items():
+            values[...] = state["netted"][name]
         self.houses.columns.restore(state)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, two
@@ -25,15 +26,7 @@ ENERGIES: Mapping[str, Note] = {
 }
 
 
-_PART = "house_bill_"
-_PART_NAMES = {
-    "purchase": "energy",
-    "tier_charge": "energy beyond thresholds",
-    "demand_charge": "demand charge",
-    "base_charge": "base charge",
-    "value_added_tax": "value added tax",
-    "feed_in": "less feed-in",
-}
+_CREDITS = ("feed_in", "net_metering")
 
 
 def rows(every: Sequence[Totals]) -> list[Row]:
@@ -44,28 +37,13 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("self-consumption [%]", _self_consumption, two, False),
         ("houses' emissions [t]", lambda t: t["house_co2_kg"] / 1e3, loss, True),
         ("houses' bill [{currency}]", lambda t: t["house_bill"], money, True),
-        *_parts_of_the_bill(every[0]),
+        *parts_of_the_bill(every, "house_bill_", _CREDITS),
         ("running cost [{currency}]", lambda t: t["house_running_cost"], money, True),
+        ("battery of a house [kWh]", lambda t: t["house_battery_kwh"], two, False),
+        ("tank of a house [kWh]", lambda t: t["house_tank_kwh"], two, False),
         ("price of storages [{currency}]", lambda t: t["house_investment"], money, False),
         *investment_rows(every, "house"),
     ]
-
-
-def _parts_of_the_bill(totals: Totals) -> list[Row]:
-    """Return a row for each part of a bill under a stated tariff."""
-    parts = [name for name in totals if name.startswith(_PART) and anything(totals[name])]
-
-    def row(name: str) -> Row:
-        sign = -1.0 if name == f"{_PART}feed_in" else 1.0
-        label = _PART_NAMES.get(name.removeprefix(_PART)) or name.removeprefix(
-            f"{_PART}fee_"
-        ).replace("_", " ")
-        return (f"  {label} [{{currency}}]", lambda t: sign * t[name], money, True)
-
-    order = list(_PART_NAMES)
-    known = [name for part in order if (name := f"{_PART}{part}") in parts]
-    fees = [name for name in parts if name not in known]
-    return [row(name) for name in (*known[:1], *fees, *known[1:])]
 
 
 def _self_consumption(totals: Totals) -> float | None:

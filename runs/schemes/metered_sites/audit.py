@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.reference.metered_sites import credit_of_month
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.stated_bills import BillAudit
@@ -101,7 +100,7 @@ class MeteredSitesAudit(SchemeAudit):
         assert setting is not None
         assert rows is not None
         kinds = list(() if setting.bill.monthly is None else setting.bill.monthly.kinds)
-        netted = self.settings.tariff.settlement == "net_metering"
+        netted = self.settings.tariff.netted
         found = {kind: np.zeros(self.hours["net_kwh"].shape) for kind in kinds}
         if netted:
             found["site_net_metering"] = np.zeros(self.hours["net_kwh"].shape)
@@ -115,31 +114,9 @@ class MeteredSitesAudit(SchemeAudit):
                 for kind in kinds:
                     found[kind][:, s] = due[kind][:, 0]
             if netted:
-                found["site_net_metering"][:, s] = self._credits(layout, bought, sold)
+                credits = self._bill_of(layout).credits(bought, sold, setting.bill.feed_in)
+                found["site_net_metering"][:, s] = credits
         return found
-
-    def _credits(self, layout: SiteLayout, bought: Values, sold: Values) -> Values:
-        """Return what net metering adds, month by month and meter by meter."""
-        assert self.setting is not None
-        bill = self.setting.bill
-        price = (self._energy + sum(self.settings.tariff.fees.values())) * (
-            1.0 + self.settings.tariff.value_added_tax
-        )
-        credits = np.zeros((len(bought), len(self.inputs.communities)))
-        begins = [
-            self.inputs.calendar.time_of(step).astimezone(self.inputs.calendar.zone)
-            for step in range(len(bought))
-        ]
-        months: dict[tuple[int, int], list[int]] = {}
-        for step, local in enumerate(begins):
-            months.setdefault((local.year, local.month), []).append(step)
-        for steps in months.values():
-            for meter, m in enumerate(layout.community.tolist()):
-                credits[steps[-1], m] += credit_of_month(
-                    bought[steps, meter].tolist(), sold[steps, meter].tolist(),
-                    price[steps].tolist(), bill.feed_in[steps].tolist(),
-                )  # fmt: skip
-        return credits
 
     def _of_ledger(self, kind: str) -> Values:
         """Return payments of a kind as the ledger has them, where no other table settles them."""
@@ -272,7 +249,7 @@ class MeteredSitesAudit(SchemeAudit):
         yield self._needs(setting)
         yield from self._bill_of(setting.apart).checks(PREFIX)
         monthly = setting.bill.monthly is not None
-        if not rows.complete and (monthly or self.settings.tariff.settlement == "net_metering"):
+        if not rows.complete and (monthly or self.settings.tariff.netted):
             note = "not all sites are written down"
             yield Check(f"{PREFIX}charges of months", None, np.nan, 0.0, "", note=note)
         there = supplied(self.hours)

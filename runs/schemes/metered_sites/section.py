@@ -18,53 +18,18 @@ from hmesh.runs.scenarios.base import (
     Section,
     Share,
     above_lowest,
-    existing,
-    existing_dataset,
     misplaced_groups,
     names_given_twice,
     of_no_other_part,
     refuse,
 )
+from hmesh.runs.scenarios.measured_series import MeasuredSeries
 from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 
 MEASURED = ("members", "profiles")
 
 
-class _Measured(Section):
-    """A series that a file or a dataset measured."""
-
-    file: str | None = Field(
-        default=None, description="CSV or Parquet file of energies that measured it, or null"
-    )
-    dataset: str | None = Field(default=None, description="or the folder of a dataset, or null")
-    members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
-        default=None, description="which members of it, or null for all that have it"
-    )
-    scale: Positive = Field(default=1.0, description="factor on what was measured [1]")
-
-    @check("file")
-    @classmethod
-    def _existing_table(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".csv", ".parquet"))
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
-
-    @property
-    def measured(self) -> bool:
-        """Whether a file or a dataset holds it."""
-        return self.file is not None or self.dataset is not None
-
-    def _one_source(self, *others: str) -> None:
-        given = [n for n in ("file", "dataset", *others) if getattr(self, n) is not None]
-        if len(given) != 1:
-            what = f"{' and '.join(given)} are given" if given else "nothing is given to follow"
-            raise refuse(what, allowed=f"one of {', '.join((*others, 'file', 'dataset'))}")
-
-
-class SiteLoad(_Measured):
+class SiteLoad(MeasuredSeries):
     """What a site uses."""
 
     annual_kwh: Positive | None = Field(
@@ -91,7 +56,7 @@ class SiteLoad(_Measured):
         return self
 
 
-class SitePhotovoltaics(_Measured):
+class SitePhotovoltaics(MeasuredSeries):
     """What generates at a site."""
 
     pv_kw: NotNegative | None = Field(

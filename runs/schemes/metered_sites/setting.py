@@ -217,8 +217,7 @@ class MeteredSitesSetting:
     @property
     def worth_of_delivery(self) -> Series:
         """What a delivery is taken to be worth in each step, shape (steps,) [money/kWh]."""
-        netted = self.settings.tariff.settlement == "net_metering"
-        return self.bill.purchase if netted else self.bill.feed_in
+        return self.bill.purchase if self.settings.tariff.netted else self.bill.feed_in
 
     @cached_property
     def charges_power(self) -> bool:

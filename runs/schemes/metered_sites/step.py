@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from hmesh.agents.metered_sites import MeteredSites
 from hmesh.markets.connection import ConnectionFlows
-from hmesh.markets.monthly_charges import net_metering_credit
 from hmesh.runs.schemes.metered_sites.records import write_sites, write_step
 from hmesh.runs.schemes.metered_sites.setting import PREFIX, MeteredSitesSetting
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
+from hmesh.runs.world.meter_bills import STATE as STATE
+from hmesh.runs.world.meter_bills import MeterBills, NetMetering, PartOfBill
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 type Each = NDArray[np.float64]
 
 YEAR_H = 8760.0
-STATE = "state"
 # Payments that value added tax is not put on.
 UNTAXED = ("site_feed_in", "site_net_metering")
 ENERGIES = (
@@ -63,11 +63,13 @@ class MeteredSitesScheme(Scheme):
         self._generation = setting.generation_kwh(self.strategy)
         self._places = len(simulation.setting.communities)
         count = len(self.layout.names)
-        monthly = setting.bill.monthly
-        self._month = {} if monthly is None else monthly.begun(count)
-        self.netted = setting.settings.tariff.settlement == "net_metering"
-        # Bought, delivered, and what deliveries are worth at both prices, of the month so far.
-        self._netted = {name: np.zeros(count) for name in _NETTED} if self.netted else {}
+        netting = None
+        if setting.settings.tariff.netted:
+            bill = setting.bill
+            netting = NetMetering(count, bill.purchase, bill.feed_in, setting.month_ends)
+        self._bills = MeterBills(
+            setting.bill, setting.base_charge, count, who="sites", prefix=PREFIX, netting=netting
+        )
         self.highest_kw = np.zeros(count)
         self._first_energy = float(self.sites.population["energy_kwh"].sum())
 
@@ -113,7 +115,7 @@ class MeteredSitesScheme(Scheme):
         begins = not len(sites.worth) or (monthly is not None and bool(monthly.ends[step - 1]))
         least = np.zeros(len(self.layout.names))
         if not begins and setting.charges_power:
-            drawn = self._month["peak_kw"].max(axis=0)
+            drawn = self._bills.month["peak_kw"].max(axis=0)
             least = np.maximum(sites.population["peak_target_kw"], drawn)
         ahead = setting.ahead(self.strategy, step, month_begins=begins)
         sites.begin_day(step, ahead, least)
@@ -130,72 +132,29 @@ class MeteredSitesScheme(Scheme):
     def _of_communities(self, values: Each) -> Each:
         return np.bincount(self.layout.community, values, self._places)
 
-    def _payments_of_step(self) -> list[tuple[str, str, str, float, Each, Each]]:
-        """Return the payments: kind, payer, payee, price, energies and amounts of each site."""
-        setting, step = self.setting, self.simulation.step_index
-        bill, none = setting.bill, np.zeros(len(self.layout.names))
-        bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
-        energy, feed_in = float(bill.energy[step]), float(bill.feed_in[step])
-        base = np.full(len(none), setting.base_charge[step])
-        paid = [
-            ("site_purchase", "sites", "utility", energy, bought, energy * bought),
-            *(
-                (f"site_fee_{name}", "sites", "utility", fee, bought, fee * bought)
-                for name, fee in bill.fees.items()
-            ),
-            *(
-                (kind, "sites", "utility", 0.0, none, due)
-                for kind, due in self._monthly_charges().items()
-            ),
-            ("site_base_charge", "sites", "utility", 0.0, none, base),
-            ("site_feed_in", "utility", "sites", feed_in, sold, feed_in * sold),
-        ]
-        if self.netted:
-            paid.append(("site_net_metering", "utility", "sites", 0.0, none, self._credit()))
-        if bill.tax:
-            taxed = sum((amount for kind, *_, amount in paid if kind not in UNTAXED), none)
-            paid.append(("site_value_added_tax", "sites", STATE, 0.0, none, bill.tax * taxed))
-        return paid
-
-    def _monthly_charges(self) -> dict[str, Each]:
-        """Return the charges of a month that ends with the step by kind, shape (sites,)."""
-        monthly, step = self.setting.bill.monthly, self.simulation.step_index
-        if monthly is None:
-            return {}
-        if not monthly.ends[step]:
-            return dict.fromkeys(monthly.kinds, np.zeros(len(self.layout.names)))
-        known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
-        return monthly.charges(known)
-
-    def _netted_after(self) -> dict[str, Each]:
-        """Return what net metering knows of the month once the step is over."""
-        setting, step = self.setting, self.simulation.step_index
-        sold = self.energies_kwh["export_kwh"]
-        added = (
-            self.energies_kwh["import_kwh"], sold, setting.bill.purchase[step] * sold,
-            setting.bill.feed_in[step] * sold,
-        )  # fmt: skip
-        return {name: self._netted[name] + more for name, more in zip(_NETTED, added, strict=True)}
-
-    def _credit(self) -> Each:
-        """Return what net metering adds for the month that ends with the step, shape (sites,)."""
-        if not self.setting.month_ends[self.simulation.step_index]:
-            return np.zeros(len(self.layout.names))
-        return net_metering_credit(*self._netted_after().values())
+    def _payments_of_step(self) -> list[PartOfBill]:
+        """Return the payments of each site, part by part."""
+        step = self.simulation.step_index
+        return self._bills.parts(
+            step, self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
+        )
 
     def pay(self) -> None:
         """Let sites pay for what they draw, and be paid for what they deliver."""
         simulation = self.simulation
         names, step = simulation.setting.communities, simulation.step_index
-        for kind, payer, payee, price, energies, amounts in self._payments:
-            energy, amount = self._of_communities(energies), self._of_communities(amounts)
+        for part in self._payments:
+            energy = self._of_communities(part.energy_kwh)
+            amount = self._of_communities(part.amount)
             for m in self.setting.inhabited:
-                sides = [f"{side}@{names[m]}" if side == "sites" else side
-                         for side in (payer, payee)]  # fmt: skip
-                simulation.ledger.pay(
-                    step, kind, sides[0], sides[1], float(energy[m]), price, float(amount[m])
+                payer, payee = (
+                    f"{side}@{names[m]}" if side == "sites" else side
+                    for side in (part.payer, part.payee)
                 )
-                utility = (payee == "utility") - (payer == "utility")
+                simulation.ledger.pay(
+                    step, part.kind, payer, payee, float(energy[m]), part.price, float(amount[m])
+                )
+                utility = (part.payee == "utility") - (part.payer == "utility")
                 simulation.direct_income += utility * float(amount[m])
 
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
@@ -217,11 +176,11 @@ class MeteredSitesScheme(Scheme):
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each site pays for what it draws, and is paid."""
         paid, received = np.zeros((2, len(self.layout.names)))
-        for _, payer, _, _, _, amounts in self._payments:
-            if payer == "sites":
-                paid += amounts
+        for part in self._payments:
+            if part.payer == "sites":
+                paid += part.amount
             else:
-                received += amounts
+                received += part.amount
         bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
         own = self._to_members
         yield MemberPayments("sites", own(bought), own(sold), own(paid), own(received))
@@ -238,9 +197,9 @@ class MeteredSitesScheme(Scheme):
         setting, step = self.setting, self.simulation.step_index
         sums = {f"{PREFIX}_{name}": float(v.sum()) for name, v in self.energies_kwh.items()}
         parts: dict[str, float] = {}
-        for kind, payer, *_, amounts in self._payments:
-            name = f"{PREFIX}_bill_{kind.removeprefix(f'{PREFIX}_')}"
-            parts[name] = (1.0 if payer == "sites" else -1.0) * float(amounts.sum())
+        for part in self._payments:
+            name = f"{PREFIX}_bill_{part.kind.removeprefix(f'{PREFIX}_')}"
+            parts[name] = (1.0 if part.payer == "sites" else -1.0) * float(part.amount.sum())
         bill = sum(parts.values())
         wear = setting.settings.battery.wear * sums["site_discharge_kwh"]
         lost = max(float(setting.bill.feed_in[step]), 0.0) * sums["site_curtailed_kwh"]
@@ -275,15 +234,7 @@ class MeteredSitesScheme(Scheme):
         """Let the batteries do what was decided, and the month go on."""
         step, setting = self.simulation.step_index, self.setting
         bought = self.energies_kwh["import_kwh"]
-        if (monthly := setting.bill.monthly) is not None:
-            begun = monthly.begun(len(self.layout.names))
-            known = monthly.after(self._month, step, bought)
-            for name, values in (begun if monthly.ends[step] else known).items():
-                self._month[name][...] = values
-        if self.netted:
-            ends = setting.month_ends[step]
-            for name, values in self._netted_after().items():
-                self._netted[name][...] = 0.0 if ends else values
+        self._bills.move(step, bought, self.energies_kwh["export_kwh"])
         np.maximum(self.highest_kw, bought / setting.step_h, out=self.highest_kw)
         self.sites.move(self.battery_kwh)
 
@@ -315,18 +266,11 @@ class MeteredSitesScheme(Scheme):
         return {
             **self.sites.state(),
             "highest_kw": self.highest_kw,
-            **({"month": self._month} if self._month else {}),
-            **({"netted": self._netted} if self._netted else {}),
+            **self._bills.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         self.sites.restore(state)
         self.highest_kw[...] = state["highest_kw"]
-        for name, values in self._month.items():
-            values[...] = state["month"][name]
-        for name, values in self._netted.items():
-            values[...] = state["netted"][name]
-
-
-_NETTED = ("bought_kwh", "delivered_kwh", "at_purchase", "at_feed_in")
+        self._bills.restore(state)

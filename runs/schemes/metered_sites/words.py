@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, power, two
@@ -12,23 +13,12 @@ NOTES: Mapping[str, Note] = {
     "sites_unserved": Note("a limit or an outage left load of a site unserved in a step", 35),
 }
 
-_PART = "site_bill_"
-_PART_NAMES = {
-    "purchase": "energy",
-    "tier_charge": "energy beyond thresholds",
-    "demand_charge": "demand charge",
-    "base_charge": "base charge",
-    "value_added_tax": "value added tax",
-    "feed_in": "less feed-in",
-    "net_metering": "less net metering",
-}
-
 
 def rows(every: Sequence[Totals]) -> list[Row]:
     """Return its rows of the summary table: whether devices pay first, then why."""
     return [
         ("sites' bill [{currency}]", lambda t: t["site_bill"], money, True),
-        *_parts_of_the_bill(every),
+        *parts_of_the_bill(every, "site_bill_"),
         *_where_any(every, "  wear of batteries [{currency}]", "site_wear", money),
         ("price of devices [{currency}]", lambda t: t["site_investment"], money, False),
         *investment_rows(every, "site"),
@@ -49,21 +39,6 @@ def _where_any(
     if not any(anything(totals[name]) for totals in every):
         return []
     return [(label, lambda t: factor * t[name], places, False)]  # type: ignore[list-item]
-
-
-def _parts_of_the_bill(every: Sequence[Totals]) -> list[Row]:
-    """Return a row for each part of the bill, in the order in which they are known."""
-    there = [name for name in every[0] if name.startswith(_PART)]
-    there = [name for name in there if any(anything(totals[name]) for totals in every)]
-
-    def row(name: str) -> Row:
-        kind = name.removeprefix(_PART)
-        label = _PART_NAMES.get(kind) or kind.removeprefix("fee_").replace("_", " ")
-        return (f"  {label} [{{currency}}]", lambda t: t[name], money, True)
-
-    known = [name for part in _PART_NAMES if (name := f"{_PART}{part}") in there]
-    fees = [name for name in there if name not in known]
-    return [row(name) for name in (*known[:1], *fees, *known[1:])]
 
 
 def _self_consumption(every: Sequence[Totals]) -> list[Row]:

@@ -10,6 +10,7 @@ from hmesh.runs.schemes.descriptor import (
 SCHEME = SchemeDescriptor(
     name="smart_homes",
     package=__package__,
+    plans_over="day",
     phase=Phase.HOMES,
     strategies=(
         StrategyDescriptor("spfa_s", "SPFA/S", "#D55E00"),

@@ -20,6 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_journeys import stopping
 from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
 from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
 
@@ -70,7 +71,7 @@ class VehicleAudit:
             responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
         self._best_responders = np.flatnonzero(responds)
         self._hours, self._fleet = hours, fleet
-        named = any(each.chargers for each in inputs.scenario.communities.values())
+        named = any(each.parking_chargers for each in inputs.scenario.communities.values())
         self._chargers_named, self._plugs_known = named, not named or inputs.all_recorded
         self._feeders_out = out
         self._chargers = ChargerOutages(inputs, fleet["group"])
@@ -82,6 +83,7 @@ class VehicleAudit:
         every = inputs.scenario.vehicles.every
         self._keeps_reserve = any(group.trip_reserve for group in every)
         self._curves = curves_of(inputs, fleet)
+        self._stops = stopping(inputs, fleet)
         self.owned = OwnedVehicles(inputs)
         self.stored_kwh = np.zeros((len(inputs.strategies), inputs.recorded))
         follows = list(enumerate(inputs.vehicle_strategies))
@@ -162,6 +164,8 @@ class VehicleAudit:
         place = rows["community"] % out.shape[1]
         no_supply = np.take_along_axis(out[:, None], place, axis=2)
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
+        # At a stop on its way a vehicle uses no charger of its own.
+        no_charger = no_charger & (where.way_kwh < 0.0)
         part = np.where(no_supply | no_charger, 0.0, where.plugged)
         known = float(self._plugs_known)
         self._plugged.add(np.abs(rows["plugged"] - (part > 0)) * known, label, first)
@@ -231,7 +235,11 @@ class VehicleAudit:
         plug_kwh = plugged_rating(where.plug_kw, step_h, part)
         given = np.minimum(given, plugged_rating(where.plug_v2g_kw, step_h, part))
         capacity = fleet["capacity_kwh"]
-        reserve = 0.0 if travel is None else travel.reserve_kwh[:, None]
+        reserve = np.zeros(1) if travel is None else travel.reserve_kwh[:, None]
+        if self._stops is not None:
+            # Who stops or stays where its battery does not reach never sells what a trip takes.
+            kept_kwh = where.kept_km * fleet["consumption_kwh_per_km"]
+            reserve = np.maximum(reserve, np.where(self._stops, kept_kwh, 0.0))
         kept = fleet["soc_min"] * capacity + reserve
         lower = -most_discharge(stored, kept, given, fleet["discharge_efficiency"])
         upper = most_charge(stored, fleet["soc_max"] * capacity, rated, fleet["charge_efficiency"])
@@ -242,12 +250,16 @@ class VehicleAudit:
             filled = most_along_curve(points, soc, rated[..., mine] * into, limit)
             upper[..., mine] = np.minimum(upper[..., mine], (filled - soc) / into)
         upper, rated = np.minimum(upper, plug_kwh), np.minimum(rated, plug_kwh)
+        stops = where.way_kwh >= 0.0
+        needs = np.where(plugged, where.way_kwh, 0.0)
+        lower, upper = np.where(stops, needs, lower), np.where(stops, needs, upper)
+        rated = np.where(stops, needs, rated)
         self.owned.add(rows, lower, upper)
         # The connection of a prosumer may leave its vehicle less, which has a check of its own.
         held = ~self.owned.limited * float(self._plugs_known) / capacity
-        if travel is not None or not self._keeps_reserve:
+        if travel is not None or not (self._keeps_reserve or self._stops is not None):
             # What a vehicle keeps back is that of the stay with which it takes part.
-            told = where.as_parked if self._keeps_reserve else True
+            told: Any = where.as_parked if self._keeps_reserve or self._stops is not None else True
             off = np.where(told, np.abs(rows["min_kwh"] - lower) * held, 0.0)
             self._bounds.add(off, label, first)
         self._bounds.add(np.abs(rows["max_kwh"] - upper) * held, label, first)
@@ -278,6 +290,7 @@ class VehicleAudit:
                     fleet["wanted_kwh"], fleet["miss_weight"],
                 )  # fmt: skip
                 off = stores.wrong_by(price, energy)
+                off = np.where(self._at(where.way_kwh, s) >= 0.0, 0.0, off)
                 if len(self._best_responders) < energy.shape[2]:
                     energy, off = (each[:, :, self._best_responders] for each in (energy, off))
                 if not self.inputs.reliable:
@@ -300,14 +313,17 @@ class VehicleAudit:
         """Add up what the vehicles of each community do, and what the summary counts."""
         here = slice(first, first + len(rows["soc"]))
         energy, lower, upper = rows["energy_kwh"], rows["min_kwh"], rows["max_kwh"]
-        plugged = rows["plugged"] == 1
+        parked = np.broadcast_to(where.way_kwh < 0.0, rows["plugged"].shape)
+        plugged = (rows["plugged"] == 1) & parked
+        way_kwh = self._by_community(rows, np.where(parked, 0.0, energy))
+        rows = {**rows, "plugged": rows["plugged"] * parked}
         present = self._by_community(rows, None)
         self.present[here] = present
-        self.charged_kwh[here] = self._by_community(rows, np.maximum(energy, 0.0))
+        self.charged_kwh[here] = self._by_community(rows, np.maximum(energy, 0.0)) + way_kwh
         self.discharged_kwh[here] = self._by_community(rows, np.maximum(-energy, 0.0))
         saturated = (lower < upper) & ((energy <= lower) | (energy >= upper))
         stuck = self._by_community(rows, saturated.astype(np.float64)) == present
-        passive = self._hours["net_kwh"][here] - self._hours["ev_kwh"][here]
+        passive = self._hours["net_kwh"][here] - self._hours["ev_kwh"][here] + way_kwh
         captive = passive + self._by_community(rows, lower)
         for each in self.beside:
             for step, strategy in np.ndindex(captive.shape[:2]):
@@ -319,7 +335,9 @@ class VehicleAudit:
         counted = {
             "counts.vehicles_at_bound": saturated,
             "counts.parked_below_soc_min": plugged & (rows["usable_kwh"] < -AT_BOUND),
-            "counts.vehicles_cut_off": (rows["community"] >= 0) & ~plugged & (where.plugged > 0),
+            "counts.vehicles_cut_off": (rows["community"] >= 0)
+            & ~(plugged | ~parked)
+            & (where.plugged > 0),
             "counts.unmet_trips": rows["unmet_kwh"] > 0,
             "counts.communities_all_saturated": (present > 0) & stuck,
             "counts.communities_with_captive_load": (present > 0) & (captive > 0),
@@ -330,13 +348,19 @@ class VehicleAudit:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
             # By queues and habits a vehicle may take part with another stay than the longest.
-            if not (self._chargers_named or self.inputs.scenario.vehicles.habits):
+            habits = self.inputs.scenario.vehicles.habits
+            if not (self._chargers_named or habits or self._stops is not None):
                 counted["plugged_in"] = travel.finished[:, None] & plugged
             for name, values in travel.counts.items():
                 counted[f"counts.{name}"] = values[:, None, None]
         for name, values in counted.items():
             counted_so_far = self.counts.setdefault(name, np.zeros(self.present.shape[:2]))
             counted_so_far[here] = values.sum(axis=2)
+
+    def _at(self, values: NDArray[np.float64], s: int) -> NDArray[np.float64]:
+        """Return a quantity under one strategy; it may be the same under all."""
+        s = min(s, values.shape[1] - 1)
+        return values[:, s : s + 1]
 
     def _by_community(self, rows: Columns, values: NDArray[np.float64] | None) -> NDArray[Any]:
         """Add up values of plugged vehicles, or their number, (steps, strategies, communities)."""

@@ -16,7 +16,9 @@ from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 
 HOUR_MS = 3_600_000
-_EVENTS = ("unplugs", "arrives", "departs", "queues", "plugs_in")
+_EVENTS = (
+    "unplugs", "arrives", "not_made", "departs", "stops", "queues", "plugs_in", "goes_on",
+)  # fmt: skip
 _SESSION = ("vehicle", "community", "charger", "arrives", "plug_in", "plug_out", "energy_kwh",
             "delivered_kwh")  # fmt: skip
 
@@ -41,7 +43,7 @@ class PlugAudit:
 
     def __init__(self, run: Run, inputs: VehicleRunInputs, fleet: Columns) -> None:
         self.inputs, self._fleet = inputs, fleet
-        given = [each.chargers for each in inputs.scenario.communities.values()]
+        given = [each.parking_chargers for each in inputs.scenario.communities.values()]
         self.kinds = [
             [
                 Kind(
@@ -278,6 +280,24 @@ class PlugAudit:
         self._drawn[s, others] += np.maximum(exchange_kwh[others], 0.0)
         self._sold[s, others] += np.maximum(-exchange_kwh[others], 0.0)
 
+    def note(self, s: int, kind: str, at: int, vehicle: int, place: int, value: float) -> None:
+        """Note an event of a vehicle on its way."""
+        self._note(s, at, kind, vehicle, place, value)
+
+    def leave_open(self, s: int, place: NDArray[np.int64], wants: NDArray[np.bool_] | None) -> None:
+        """Keep the sessions as rows that go on as the run ends."""
+        for vehicle, there in enumerate(place.tolist()):
+            if there < 0:
+                continue
+            kind = self._plug[s].get(vehicle)
+            limited = bool(self.kinds[there])
+            if kind is None if limited else wants is not None and not wants[vehicle]:
+                continue
+            name = -1 if kind is None else self._names[there][kind]
+            hours = (self._arrived[s, vehicle] / HOUR_MS, self._since[s, vehicle] / HOUR_MS)
+            energies = (self._drawn[s, vehicle], self._sold[s, vehicle])
+            self._sessions.append((s, vehicle, there, name, *hours, np.nan, *energies))
+
     def trips(self, s: int, at: int, kind: str, vehicle: int, place: int, km: float) -> None:
         """Note a departure or an arrival."""
         self._note(s, at, kind, vehicle, place, km)
@@ -330,6 +350,7 @@ class PlugAudit:
         wanted = np.array(due, dtype=np.float64).reshape(-1, len(names))
         # Times are whole milliseconds on both sides.
         found, wanted = (each[np.lexsort(np.round(each, 9)[:, ::-1].T)] for each in (found, wanted))
+        found, wanted = (np.nan_to_num(each, nan=-1.0) for each in (found, wanted))
         common = min(len(found), len(wanted))
         off = np.abs(found[:common] - wanted[:common]).max(axis=1, initial=0.0)
         more = np.full(abs(len(found) - len(wanted)), np.inf)

@@ -16,7 +16,7 @@ from hmesh.runs.audits.member_energies import feeders_out
 from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
-from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
+from hmesh.runs.audits.run_inputs import BOUNDS, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
@@ -29,9 +29,10 @@ from hmesh.runs.schemes.vehicles.audit_fleet import (
     vehicle_reader,
 )
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_journeys import JourneyAudit
 from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
 from hmesh.runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
-from hmesh.runs.schemes.vehicles.section import CONNECTION
+from hmesh.runs.schemes.vehicles.section import CONNECTION, on_the_way
 
 _CHARGING, _DISCHARGING = "vehicle_charging", "vehicle_discharging"
 
@@ -71,10 +72,13 @@ class VehicleSchemeAudit(SchemeAudit):
         self._fleet = fleet
         record = inputs.scenario.record
         self.plugs = None
-        named = any(each.chargers for each in inputs.scenario.communities.values())
+        named = any(each.parking_chargers for each in inputs.scenario.communities.values())
         if (named or record.sessions or record.events) and inputs.all_recorded:
             self.plugs = PlugAudit(run, inputs, fleet)
-        self.traffic = TrafficAudit(inputs, trips, fleet, self.plugs)
+        self.journeys = None
+        if on_the_way(inputs.scenario) and inputs.all_recorded and inputs.setting is not None:
+            self.journeys = JourneyAudit(run, inputs, fleet, feeders_out(inputs))
+        self.traffic = TrafficAudit(inputs, trips, fleet, self.plugs, self.journeys)
         self.vehicles = VehicleAudit(
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
         )
@@ -103,7 +107,7 @@ class VehicleSchemeAudit(SchemeAudit):
         self.vehicles.add(first, rows, where, travel)
         if self.departures is not None:
             self.departures.block(first, last, rows, where, travel)
-        self._rows, self._first = rows, first
+        self._rows, self._first, self._where = rows, first, where
 
     def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
@@ -145,22 +149,28 @@ class VehicleSchemeAudit(SchemeAudit):
     ) -> GameStep:
         """Return what the vehicles of a step have to decide, and what is decided."""
         rows, first, hours = self._rows, self._first, self._hours
+        parked = np.ones(rows["plugged"].shape[2], dtype=np.bool_)
+        passive_kwh: NDArray[np.float64] = np.zeros(len(self.inputs.communities))
+        if self.journeys is not None:
+            way = self._where.way_kwh[step - first, strategy]
+            parked, passive_kwh = way < 0.0, self.journeys.way_of_community[step, strategy]
         mine = {name: values[step - first, strategy] for name, values in rows.items()}
         here = {name: values[step, strategy] for name, values in hours.items()}
         fleet = self._fleet
         return GameStep(
             step=step,
             strategy=strategy,
-            where=np.where(mine["plugged"] == 1, mine["community"], -1),
+            where=np.where((mine["plugged"] == 1) & parked, mine["community"], -1),
             stores=AnsweringStores(
                 mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"], mine["max_kwh"],
                 fleet["charge_efficiency"], fleet["discharge_efficiency"], fleet["wanted_kwh"],
                 fleet["miss_weight"],
             ),
-            energy_kwh=mine["energy_kwh"],
+            energy_kwh=np.where(parked, mine["energy_kwh"], 0.0),
             utility_price=float(here["utility_price"][0]),
             community_price=here["community_price"],
-            passive_kwh=here["net_kwh"]
+            passive_kwh=passive_kwh
+            + here["net_kwh"]
             - here["ev_kwh"]
             - sum(each.exchanged_kwh for each in others),
             grid=grid,
@@ -177,6 +187,7 @@ class VehicleSchemeAudit(SchemeAudit):
         yield from self.vehicles.checks()
         yield from () if self.departures is None else self.departures.checks()
         yield from () if self.plugs is None else self.plugs.checks()
+        yield from () if self.journeys is None else self.journeys.checks()
         if not self._behaving:
             yield from self.equilibrium.checks()
             yield from self.congestion.checks()
@@ -261,23 +272,28 @@ class VehicleSchemeAudit(SchemeAudit):
         if self.plugs is not None and any(self.plugs.kinds):
             by_step["counts.arrivals_without_plug"] = self.plugs.without_plug
             by_step["waiting_vehicle_h"] = self.plugs.waiting_h
+        if self.journeys is not None:
+            by_step["counts.trips_not_made"] = self.journeys.not_made
+            by_step["counts.stops_on_the_way"] = self.journeys.stopped
+            by_step["late_h"] = self.journeys.late_h
+            by_step["on_the_way_kwh"] = self.journeys.way_kwh
         more, of_run = _of_vehicles(inputs, self.vehicles, self._fleet)
         return by_step | more, of_run
 
 
 def _counts(inputs: VehicleRunInputs, hours: Columns) -> Figures:
-    bounds, p, q = inputs.bounds, hours["community_price"], hours["utility_price"][:, :, 0]
+    bounds = {name: inputs.bounds_of_steps(name) for name in BOUNDS}
+    p, q = hours["community_price"], hours["utility_price"][:, :, 0]
     there = supplied(hours)
     answers = hours["vehicles_present"] > 0
     follows = inputs.vehicle_strategies
     bounded = [name not in ("typical", "planner") for name in follows]
     bargains = np.array(bounded)[:, None] & answers
     searches = np.array([name == "three_level" for name in follows])
-    at_end = (q >= bounds.utility_upper - AT_BOUND) | (q <= bounds.utility_lower + AT_BOUND)
-    at_upper, at_lower = (
-        p >= bounds.aggregator_upper - AT_BOUND,
-        p <= (bounds.aggregator_lower + AT_BOUND),
-    )
+    at_end = q >= bounds["utility_upper"][:, :, 0] - AT_BOUND
+    at_end |= q <= bounds["utility_lower"][:, :, 0] + AT_BOUND
+    at_upper = p >= bounds["aggregator_upper"] - AT_BOUND
+    at_lower = p <= bounds["aggregator_lower"] + AT_BOUND
     return {
         "counts.community_price_at_upper_bound": (bargains & at_upper).sum(axis=2),
         "counts.community_price_at_lower_bound": (bargains & at_lower).sum(axis=2),

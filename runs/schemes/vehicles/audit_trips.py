@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.clock import Clock
 from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.reference.journeys import Told
 from hmesh.runs.audits.reference.whereabouts import (
     Stay,
     TripMade,
@@ -19,6 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_journeys import JourneyAudit
 from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 
@@ -48,6 +50,10 @@ class Whereabouts:
     departures
         By step, strategy and vehicle, for each trip that begins then how far it has driven in the
         step [km], and whether it has left that plug for the last time.
+    way_kwh
+        What those charge that are at a stop on their way, -1 for those that are at none [kWh].
+    kept_km
+        Length of the drives on which each sets out in the step after it has left its plug [km].
     """
 
     community: NDArray[np.int64]
@@ -58,6 +64,8 @@ class Whereabouts:
     plug_kw: NDArray[np.float64]
     plug_v2g_kw: NDArray[np.float64]
     departures: dict[tuple[int, int, int], list[tuple[float, bool]]]
+    way_kwh: NDArray[np.float64]
+    kept_km: NDArray[np.float64]
 
     @classmethod
     def blank(cls, shape: tuple[int, int, int]) -> "Whereabouts":
@@ -65,6 +73,7 @@ class Whereabouts:
         return cls(
             np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape),
             np.ones(shape, np.bool_), np.full(shape, np.inf), np.full(shape, np.inf), {},
+            np.full(shape, -1.0), np.zeros(shape),
         )  # fmt: skip
 
 
@@ -159,6 +168,8 @@ class TrafficAudit:
         The columns of fleet.parquet.
     plugs
         Who holds a plug; None where every vehicle has one, or not all vehicles are recorded.
+    journeys
+        Whose battery does not reach; None where all arrive all the same.
     """
 
     def __init__(
@@ -167,9 +178,12 @@ class TrafficAudit:
         trips: TableReader,
         fleet: Columns,
         plugs: PlugAudit | None = None,
+        journeys: JourneyAudit | None = None,
     ) -> None:
         self.inputs = inputs
         self.plugs = plugs
+        self.journeys = journeys
+        self._placed: list[NDArray[np.int64]] = []
         self._consumption = fleet["consumption_kwh_per_km"]
         self._habits = None
         if inputs.scenario.vehicles.habits:
@@ -303,14 +317,15 @@ class TrafficAudit:
             for step in range(earliest, min(bisect_right(begins, arrives), last - first)):
                 touched[step].setdefault(int(vehicle), []).append(trip)
         plugs = self.plugs
-        alike = plugs is None and self._habits is None
+        alike = plugs is None and self._habits is None and self.journeys is None
         strategies = 1 if alike else len(self.inputs.strategies)
         found = Whereabouts.blank((last - first, strategies, self.inputs.recorded))
         joins: list[list[tuple[int, int]]] = [[] for _ in range(first, last)]
         for vehicle, step, place in zip(*(each.tolist() for each in joining), strict=True):
             joins[step].append((vehicle, place))
         for k in range(last - first):
-            self._parked[[vehicle for vehicle, _ in joins[k]]] = [place for _, place in joins[k]]
+            for each in (self._parked, *self._placed):
+                each[[vehicle for vehicle, _ in joins[k]]] = [place for _, place in joins[k]]
             there = [vehicle for vehicle, _ in joins[k]] if first + k else self._here(first)
             if self._habits is not None:
                 self._habits.settle(first + k, there, self._parked, rows["soc"][k])
@@ -323,8 +338,21 @@ class TrafficAudit:
             name: values[trips["arrives"] >= begins[-1]] for name, values in trips.items()
         }
         if plugs is not None:
+            if last == self.inputs.steps:
+                self._leave_open(plugs, last)
             plugs.compare(first, last)
+        if self.journeys is not None:
+            self.journeys.compare(last)
         return found
+
+    def _leave_open(self, plugs: PlugAudit, steps: int) -> None:
+        """Let sessions go on that do as the run ends."""
+        assert self._parked is not None
+        there = int(self.inputs.there[steps - 1])
+        for s in range(len(self.inputs.strategies)):
+            place = self._placed[s] if self._placed else self._parked
+            wants = None if self._habits is None else self._habits.plugs_in[s]
+            plugs.leave_open(s, place[:there], wants)
 
     def _here(self, step: int) -> list[int]:
         """Return the vehicles that are there in a step."""
@@ -351,7 +379,26 @@ class TrafficAudit:
             v: whereabouts(stays[v], lengths[v], its, begin, end) for v, its in touched.items()
         }
         found.community[k] = place
+        meant = touched
+        if self.journeys is not None and not self._placed:
+            self._placed = [place.copy() for _ in self.inputs.strategies]
         for s in range(found.community.shape[1]):
+            told = None
+            if self.journeys is not None:
+                place = self._placed[s]
+                told = self.journeys.step(s, step, span, meant, rows["soc"][k, s], place)
+                touched = told.legs
+                stays, after = {}, {}
+                for vehicle, its in touched.items():
+                    there = int(place[vehicle])
+                    stays[vehicle], after[vehicle] = stays_in_step(there, its, begin, end)
+                lengths = {v: [each.ends_ms - each.begins_ms for each in its]
+                           for v, its in stays.items()}  # fmt: skip
+                parked = {
+                    v: whereabouts(stays[v], lengths[v], its, begin, end)
+                    for v, its in touched.items()
+                }
+                found.community[k, s] = place
             seen, wants = parked, {}
             if self._habits is not None:
                 soc = rows["soc"][k]
@@ -375,25 +422,53 @@ class TrafficAudit:
                     for v, its in touched.items()
                 }
                 self._rest(s, found, k, touched, waiting, span)
-                for vehicle, told in seen.items():
-                    energy = float(rows["energy_kwh"][k, s, vehicle])
-                    self.plugs.close(s, vehicle, told.stay if told.plugged_ms else -1, energy)
-                    if told.stay >= 0:
-                        kind = driving[vehicle][told.stay][1]
-                        self._rate(found, (k, s, vehicle), told.community, kind)
+                exchanged = rows["energy_kwh"][k, s].copy()
+                if told is not None:
+                    exchanged[list(told.at_stop)] = 0.0
+                for vehicle, where in seen.items():
+                    energy = float(exchanged[vehicle])
+                    self.plugs.close(s, vehicle, where.stay if where.plugged_ms else -1, energy)
+                    if where.stay >= 0:
+                        kind = driving[vehicle][where.stay][1]
+                        self._rate(found, (k, s, vehicle), where.community, kind)
                     self._tell_trips(s, vehicle, touched[vehicle], span)
-                self.plugs.exchange(s, rows["energy_kwh"][k, s], touched)
-            for vehicle, told in seen.items():
+                self.plugs.exchange(s, exchanged, touched)
+                for event in () if told is None else told.events:
+                    self.plugs.note(s, *event)
+            for vehicle, where in seen.items():
                 at = k, s, vehicle
                 found.community[at], found.plugged[at] = (
-                    told.community, told.plugged_ms / (end - begin),
+                    where.community, where.plugged_ms / (end - begin),
                 )  # fmt: skip
-                found.km[at], found.km_before[at] = told.km, told.km_before
-                found.as_parked[at] = told.stay == parked[vehicle].stay
-                if told.departures:
-                    found.departures[step, s, vehicle] = told.departures
-        for vehicle, there in after.items():
-            place[vehicle] = there
+                found.km[at], found.km_before[at] = where.km, where.km_before
+                found.as_parked[at] = where.stay == parked[vehicle].stay
+                if where.departures:
+                    found.departures[step, s, vehicle] = where.departures
+                out = [trip for trip in touched[vehicle] if trip.departs_ms >= begin]
+                out = [trip for trip in out if trip.origin >= 0]
+                found.kept_km[at] = sum(
+                    trip.km for trip, (_, gone) in zip(out, where.departures, strict=True) if gone
+                )
+            if told is not None:
+                self._at_stops(found, (k, s), told, end - begin)
+                for vehicle, there in after.items():
+                    place[vehicle] = there
+        if self.journeys is None:
+            for vehicle, there in after.items():
+                place[vehicle] = there
+
+    def _at_stops(self, found: Whereabouts, at: tuple[int, int], told: Told, length: int) -> None:
+        """Say what those do that are at stops, and who does something else than it meant."""
+        k, s = at
+        odd = list(told.odd)
+        found.as_parked[k, s, odd] = False
+        for vehicle, stop in told.at_stop.items():
+            here = k, s, vehicle
+            found.community[here] = stop.place
+            found.plugged[here] = stop.plugged_ms / length
+            found.km_before[here] = stop.km_before
+            found.way_kwh[here] = stop.drawn_kwh
+            found.plug_kw[here] = found.plug_v2g_kw[here] = np.inf
 
     def _rest(
         self,
@@ -407,7 +482,8 @@ class TrafficAudit:
         """Say for how much of a step those are plugged in that do not drive."""
         assert self._parked is not None
         assert self.plugs is not None
-        for vehicle, place in enumerate(self._parked.tolist()):
+        parked = self._placed[s] if self._placed else self._parked
+        for vehicle, place in enumerate(parked.tolist()):
             if vehicle in touched or place < 0 or not self.plugs.kinds[place]:
                 continue
             length = span[1] - span[0] if self.plugs.plugged(s, vehicle, place) else 0
@@ -433,7 +509,7 @@ class TrafficAudit:
                 (trip.departs_ms, "departs", trip.origin),
                 (trip.arrives_ms, "arrives", trip.destination),
             ):
-                if span[0] <= at < span[1]:
+                if span[0] <= at < span[1] and place >= 0:
                     self.plugs.trips(s, at, kind, vehicle, place, trip.km)
 
     def _moment(self, step: int) -> int:

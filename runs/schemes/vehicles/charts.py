@@ -95,14 +95,14 @@ def _whereabouts(data: RunData, *, mean_day: bool = False) -> Chart:
     where = np.vstack([present, data.there - present.sum(axis=0)])
     most = first_highest(where[-1] / np.maximum(data.there, 1))
     share = f"{where[-1, most] / max(int(data.there[most]), 1):.0%}".replace("%", " %")
-    finding = f"at most {share} are on the road or cut off, {data.timeline.clock(most)}"
+    away = _away(data)
+    elsewhere = away if away != "on the road" else "on the road or cut off"
+    finding = f"at most {share} are {elsewhere}, {data.timeline.clock(most)}"
     if where[-1, most] == 0:
         finding = "nobody is on the road for a whole step"
     timeline = MeanDay(data.timeline) if mean_day else data.timeline
     if mean_day:
         where = data.timeline.mean_day(where)
-    cut_off = data.total(data.strategies[0], "counts").get("vehicles_cut_off", 0) > 0
-    away = "on the road or cut off" if cut_off else "on the road"
     looks = [(group.name, group_colour(n)) for n, group in enumerate(data.groups)]
     looks.append((away, QUIET))
     series = [
@@ -114,6 +114,19 @@ def _whereabouts(data: RunData, *, mean_day: bool = False) -> Chart:
         finding=road_finding(where[-1], where.sum(axis=0), away, mean_day, data), panel_in=3.4,
         timeline=timeline, range=(0.0, float(data.vehicles)),
     )  # fmt: skip
+
+
+def _away(data: RunData) -> str:
+    """Return what vehicles do that take part in no community."""
+    vehicles = data.scenario["vehicles"]
+    groups = vehicles.get("groups") or [vehicles]
+    some_stay_unplugged = any(each.get("plug_in", "always") != "always" for each in groups) or any(
+        each.get("chargers") for each in data.scenario["communities"].values()
+    )
+    if some_stay_unplugged:
+        return "on the road or not plugged in"
+    cut_off = data.total(data.strategies[0], "counts").get("vehicles_cut_off", 0) > 0
+    return "on the road or cut off" if cut_off else "on the road"
 
 
 def road_finding(

@@ -15,6 +15,7 @@ from hmesh.environment.vehicle_models import VehicleModels, read_vehicle_models
 from hmesh.markets.departure_value import wanted_usable_kwh
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.vehicles.dataset_vehicles import vehicles_of_dataset
 from hmesh.runs.schemes.vehicles.section import VehicleGroup, Vehicles
 from hmesh.runs.schemes.vehicles.vehicle_keys import BOUNDS
 from hmesh.runs.world.travel import AGENT_TYPE
@@ -44,7 +45,7 @@ def make_fleet(
     rows_of_models = np.full(len(groups), -1, dtype=np.int16)
     curves = np.full(len(groups), -1, dtype=np.int16)
     reserve = np.zeros(len(groups), dtype=np.bool_)
-    names: list[str] = []
+    numbers: dict[str, int] = {}
     problems: list[Problem] = []
     curve = 0
     for group, rows in zip(vehicles.every, groups.rows, strict=True):
@@ -55,9 +56,17 @@ def make_fleet(
             problems += error.problems
             continue
         if models is not None:
-            found |= {key: values[chosen] for key, values in models.columns.items()}
-            rows_of_models[rows] = chosen + len(names)
-            names += models.names
+            columns_of = models.columns
+            if group.v2g_kw is not None:
+                # What a group states itself counts before what its models can.
+                columns_of = {key: columns_of[key] for key in columns_of if key != "v2g_kw"}
+            for key, values in columns_of.items():
+                # A dataset may know a quantity of some of its vehicles only.
+                known = ~np.isnan(values[chosen])
+                found[key] = np.where(known, values[chosen], found[key])
+            # Groups may have models of one name, which is then one.
+            number = [numbers.setdefault(name, len(numbers)) for name in models.names]
+            rows_of_models[rows] = np.array(number)[chosen]
         if np.isnan(found["v2g_kw"]).any():
             found["v2g_kw"] = found["power_kw"]
         for key, values in found.items():
@@ -82,7 +91,7 @@ def make_fleet(
     fleet.set("model_row", rows_of_models)
     fleet.set("energy_kwh", columns["soc_start"] * capacity)
     fleet["energy_kwh"][vehicles.count :] = 0.0
-    return fleet, tuple(names)
+    return fleet, tuple(numbers)
 
 
 def _drawn(
@@ -119,7 +128,10 @@ def _models(
     """Return which model each vehicle of a group has, and the models; None where it has none."""
     if group.model is None:
         return np.empty(0, dtype=np.intp), None
-    path = scenario.path_of(group.model.file)
+    if group.model.dataset is not None:
+        models = vehicles_of_dataset(scenario, group, group.model.dataset)
+        return np.arange(size) % len(models.names), models
+    path = scenario.path_of(str(group.model.file))
     models = read_vehicle_models(path)
     if group.model.name is not None:
         return np.full(size, models.named(group.model.name, path)), models

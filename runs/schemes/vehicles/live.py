@@ -29,12 +29,12 @@ class VehiclesLive(SchemeLive):
         return float(fleet["energy_kwh"][there].sum()), float(fleet["capacity_kwh"][there].sum())
 
     def line(self, scheme: Any, reading: Reading, community: int) -> str:
-        """Return how many vehicles are parked in a community, and what they do."""
+        """Return how many vehicles are plugged in in a community, and what they do."""
         moved = float(reading.hour_kwh["ev_kwh"][community])
         doing = "charge" if moved >= 0 else "deliver"
         parked = int(scheme.present[community])
         told = f", {doing} {amount(abs(moved), 0)} kWh" if moved else ""
-        return f"{parked:,} parked{told}"
+        return f"{parked:,} plugged in{told}"
 
     def roads(self, setting: Any) -> Roads:
         """Return what follows the vehicles on the roads."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmesh.environment.moments import MS_PER_H, step_moment
-from hmesh.environment.plug_traffic import EVENTS, PlugTraffic, Sessions
+from hmesh.environment.plug_traffic import EVENTS, NEVER_MS, PlugTraffic, Sessions
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import write_rows
@@ -21,7 +21,9 @@ def write_plugs(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffi
     if plugs.limited.any():
         _write_chargers(writer, vehicles, plugs)
     if record.sessions and plugs.ended:
-        _write_sessions(writer, vehicles, plugs)
+        _write_sessions(writer, vehicles, plugs, Sessions.joined(plugs.ended))
+    if record.sessions and vehicles.simulation.last_step:
+        _write_sessions(writer, vehicles, plugs, plugs.open_sessions())
     if record.events and plugs.happened:
         _write_events(writer, vehicles, plugs)
 
@@ -44,14 +46,15 @@ def _write_chargers(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTr
     )
 
 
-def _write_sessions(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffic) -> None:
-    ended = Sessions.joined(plugs.ended)
+def _write_sessions(
+    writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffic, ended: Sessions
+) -> None:
     order = np.lexsort((ended.vehicles, ended.to_ms))
     order = order[ended.vehicles[order] < recorded_vehicles(vehicles.setting)]
     if len(order) == 0:
         return
     rows, place, plug = (each[order] for each in (ended.vehicles, ended.place, ended.plug))
-    exchanged = np.where(ended.in_market[order], vehicles.exchange_kwh()[rows], 0.0)
+    exchanged = np.where(ended.in_market[order], vehicles.session_kwh()[rows], 0.0)
     # Names of kinds one community after another, so that a number stands for each.
     given = [kind.name for kinds in plugs.chargers for kind in kinds]
     names = tuple(dict.fromkeys(given))
@@ -66,7 +69,9 @@ def _write_sessions(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTr
             "charger": Coded(code[np.where(plug < 0, -1, first[place] + plug)], names),
             "arrives": ended.arrived_ms[order] / MS_PER_H,
             "plug_in": ended.from_ms[order] / MS_PER_H,
-            "plug_out": ended.to_ms[order] / MS_PER_H,
+            "plug_out": np.where(
+                ended.to_ms[order] == NEVER_MS, np.nan, ended.to_ms[order] / MS_PER_H
+            ),
             "energy_kwh": ended.drawn_kwh[order] + np.maximum(exchanged, 0.0),
             "delivered_kwh": ended.delivered_kwh[order] + np.maximum(-exchanged, 0.0),
         },

@@ -1,10 +1,13 @@
 """What the scheme is called, and where its parts stand."""
 
 from hmesh.runs.schemes.descriptor import (
+    LEADERS,
+    OWN_RULE,
     PLANNER,
     RETAIL,
     THREE_LEVEL,
     TWO_LEVEL,
+    BehaviourDescriptor,
     Phase,
     ProsumerPart,
     SchemeDescriptor,
@@ -23,6 +26,9 @@ SCHEME = SchemeDescriptor(
             "three_level", "the three-level game", "#0072B2", everybody=True, pricing=THREE_LEVEL
         ),
         StrategyDescriptor("planner", "the planner", "#CC79A7", pricing=PLANNER, on_request=True),
+        StrategyDescriptor(
+            LEADERS, "leaders by rules of their own", "#882255", pricing=OWN_RULE, on_request=True
+        ),
     ),
     section=".section:Vehicles",
     description="electric vehicles, none if left out",
@@ -45,6 +51,7 @@ SCHEME = SchemeDescriptor(
     remarks=".words:stored",
     row_place=20,
     title="vehicles",
+    plans_over="step",
     parameters=(
         ("vehicles.count", "vehicles"),
         ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),
@@ -78,4 +85,17 @@ SCHEME = SchemeDescriptor(
         moves=True,
     ),
     deciding="hmesh.agents.electric_vehicle:ElectricVehicle",
+    behaviours=tuple(
+        BehaviourDescriptor(name, f"hmesh.agents.{agents}", f".behaviour_keys:{keys}")
+        for name, agents, keys in (
+            ("typical", "threshold_vehicles:TypicalVehicle", "Typical"),
+            ("threshold", "threshold_vehicles:ThresholdVehicle", "Threshold"),
+            ("habit", "planning_vehicles:HabitVehicle", "Habit"),
+            ("foresight", "planning_vehicles:PlanningVehicle", "Foresight"),
+            ("regret_matching", "threshold_vehicles:RegretVehicle", "RegretMatching"),
+            ("q_learning", "threshold_vehicles:QLearningVehicle", "QLearning"),
+            ("imitate", "threshold_vehicles:ImitatingVehicle", "Imitate"),
+            ("misreport", "planning_vehicles:MisreportingVehicle", "Misreport"),
+        )
+    ),
 )

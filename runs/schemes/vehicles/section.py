@@ -9,7 +9,6 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.plug_habits import PlugHabit
-from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER
 from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
 from hmesh.runs.scenarios.travel_section import Travel, between, datasets_of, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
@@ -18,7 +17,7 @@ from hmesh.runs.strategy_names import schemes_of
 CONNECTION = "charging"
 # The group of vehicles in none, beside those of prosumers.
 OTHERS = "others"
-_NOT_SHARED = ("count", "groups", "name", "travel", "behaviour", "home")
+_NOT_SHARED = ("count", "groups", "name", "travel", "home")
 
 
 class VehicleGroup(VehicleKeys):
@@ -27,9 +26,6 @@ class VehicleGroup(VehicleKeys):
     name: Name = Field(description="name of the group")
     travel: Travel | None = Field(
         default=None, description="how these vehicles travel, or null: as the scenario says"
-    )
-    behaviour: str | None = Field(
-        default=None, description="behaviour of a plugin by which they decide, or null"
     )
     home: str | None = Field(
         default=None, description="community in which they sleep, or null: where travel has it"
@@ -43,19 +39,6 @@ class VehicleGroup(VehicleKeys):
     def problems(self) -> Iterator[Problem]:
         """Yield what does not fit together in it."""
         yield from self.inconsistencies()
-        if self.behaviour is not None and self.behaviour not in BEHAVIOURS:
-            known = ", ".join(BEHAVIOURS)
-            hint = REGISTER.format(decorator="behaviour")
-            yield Problem(
-                "behaviour",
-                f"there is no behaviour {self.behaviour!r}",
-                f"{known}; {hint}" if known else hint,
-                nearest(self.behaviour, BEHAVIOURS),
-            )
-        elif self.behaviour is not None and BEHAVIOURS[self.behaviour].scheme != "vehicles":
-            others = BEHAVIOURS[self.behaviour].scheme
-            message = f"{self.behaviour!r} is a behaviour of agents of {others}"
-            yield Problem("behaviour", message, "a behaviour of vehicles")
 
 
 class Vehicles(VehicleKeys, SchemeSection):
@@ -187,7 +170,8 @@ class Vehicles(VehicleKeys, SchemeSection):
 
     def expected(self, scenario: Any) -> bool:
         """Return whether there are vehicles at any time of the run."""
-        return bool(self.count or scenario.growth.vehicles_per_year)
+        joining = any(event.vehicles for event in scenario.events)
+        return bool(self.count or scenario.growth.vehicles_per_year or joining)
 
     @property
     def departures(self) -> bool:
@@ -201,9 +185,15 @@ class Vehicles(VehicleKeys, SchemeSection):
         return () if all(habit.always for habit in habits) else habits
 
     @property
-    def behaving_groups(self) -> dict[str, str | None]:
+    def behaving_groups(self) -> dict[str, Any]:
         """The behaviour by which each group decides, by its name."""
-        return {group.name: group.behaviour for group in self.groups}
+        return {group.name: group.behaviour for group in self.every}
+
+    @property
+    def expects_prices(self) -> bool:
+        """Whether vehicles plan on the price that they expect of their community."""
+        given = (group.behaviour for group in self.every)
+        return any(each is not None and each.expects_prices for each in given)
 
     @property
     def asked_tables(self) -> tuple[str, ...]:
@@ -213,9 +203,11 @@ class Vehicles(VehicleKeys, SchemeSection):
     def tables_asked(self, scenario: Any) -> tuple[str, ...]:
         """Return those, and those of chargers, sessions and events where they are asked for."""
         asked = (
-            ("chargers", any(each.chargers for each in scenario.communities.values())),
+            ("chargers", any(each.parking_chargers for each in scenario.communities.values())),
             ("sessions", scenario.record.sessions),
             ("events", scenario.record.events),
+            ("stops", on_the_way(scenario)),
+            ("changed_trips", on_the_way(scenario)),
         )
         return (*self.asked_tables, *(name for name, wanted in asked if wanted))
 
@@ -230,9 +222,22 @@ class Vehicles(VehicleKeys, SchemeSection):
 
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
-        """The datasets that the travel of its groups names."""
+        """The datasets that the travel and the models of its groups name."""
+        found = {
+            group.model.dataset: ("vehicles",)
+            for group in self.every
+            if group.model is not None and group.model.dataset is not None
+        }
         given = [group.travel for group in self.groups if group.travel is not None]
-        return {name: tables for each in given for name, tables in datasets_of(each).items()}
+        return found | {
+            name: tables for each in given for name, tables in datasets_of(each).items()
+        }
+
+
+def on_the_way(scenario: Any) -> bool:
+    """Return whether any vehicle stops on its way where its battery does not reach."""
+    travels = [scenario.travel if g.travel is None else g.travel for g in scenario.vehicles.every]
+    return any(travel.charge_on_the_way is not None for travel in travels)
 
 
 def _unexplained_departures(section: Vehicles, info: ValidationInfo) -> Iterator[Problem]:

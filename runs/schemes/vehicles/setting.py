@@ -1,5 +1,6 @@
 """What all strategies share of the vehicles: the fleet, its day plans and its trips."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +10,30 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.day_plans import DayPlans
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.fast_charging import FastPlugs, WaysPastChargers
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.growth import Growth
+from hmesh.environment.journey_records import Ability
+from hmesh.environment.journeys import Journeys
 from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.plug_habits import PlugHabit, PlugHabits
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.trips import TripSource
 from hmesh.runs.scenarios.prosumer_parts import prosumers_of
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.travel_section import ChargeOnTheWay
 from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
 from hmesh.runs.schemes.vehicles.group_travel import travel_of
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.travel import growth_of, residential
+from hmesh.runs.world.travel import growth_of, residential, travellers_of
+
+# What `PlugTraffic` writes and nobody else.
+OF_PLUGS = (
+    "plug", "asks_since_ms", "arrived_ms", "plugged_since_ms", "session_kwh", "session_sold_kwh",
+    "plug_kw", "plug_v2g_kw",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,12 @@ class VehicleSetting:
         The charging curves of their batteries; None where none has one.
     habits : tuple of PlugHabit
         When the vehicles of each group plug in; empty where all always do.
+    ability : Ability or None
+        What vehicles do whose battery does not reach; None where all arrive all the same.
+    ways : WaysPastChargers
+        Which fast chargers lie on which way.
+    fast_plugs : mapping of int to sequence of FastPlugs
+        The fast chargers of each community that has some.
     """
 
     fleet: Population
@@ -62,6 +80,29 @@ class VehicleSetting:
     models: tuple[str, ...]
     curves: ChargingCurves | None
     habits: tuple[PlugHabit, ...]
+    ability: Ability | None
+    ways: WaysPastChargers
+    fast_plugs: Mapping[int, Sequence[FastPlugs]]
+
+    def idle_columns(self, *, plugs: bool, reserve: bool, outages: bool) -> set[str]:
+        """Return the columns that stay as they are in a run.
+
+        Parameters
+        ----------
+        plugs, reserve, outages : bool
+            Whether it follows who holds which plug, whether vehicles keep energy back for trips,
+            and whether outages may keep plugs idle.
+        """
+        idle = set() if plugs else set(OF_PLUGS)
+        if not reserve:
+            idle.add("reserve_kwh")
+        if not outages:
+            idle |= {"charger_out", "cut_off"}
+        if self.ability is None:
+            idle.add("way_kwh")
+        if not self.habits:
+            idle.add("plugs_in")
+        return idle
 
     def trips_of(self, fleet: Population, calendar: Calendar) -> TripSource:
         """Return where the trips of a fleet come from: its day plans if from nowhere else."""
@@ -74,6 +115,24 @@ class VehicleSetting:
         if not self.habits:
             return None
         return PlugHabits(self.habits, self.groups, streams, fleet)
+
+    def journeys_of(self, fleet: Population) -> Journeys | None:
+        """Return who follows vehicles of a fleet whose battery does not reach; None if nobody."""
+        if self.ability is None:
+            return None
+        return Journeys(fleet, self.ability, self.ways, self.fast_plugs)
+
+
+def _ability(scenario: Scenario, groups: GroupRows) -> Ability | None:
+    """Return what the vehicles of each group do whose battery does not reach."""
+    given = [who.travel.charge_on_the_way for who in travellers_of(scenario)]
+    if not any(given):
+        return None
+    each = [ChargeOnTheWay() if one is None else one for one in given]
+    most = np.array([np.inf if one.most_kw is None else one.most_kw for one in each])
+    group = groups.group
+    stops = np.array([one is not None for one in given])
+    return Ability(stops[group], most[group], np.array([one.margin for one in each])[group])
 
 
 def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting:
@@ -105,6 +164,12 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         fleet.set("home", source.homes())
     given = [group.charging_curve for group in every if group.charging_curve is not None]
     nodes = [setting.grid.node_index[f"{name}/{CONNECTION}"] for name in setting.communities]
+    fast = {
+        number: [FastPlugs(k.name, k.count or 0, k.power_kw or 0.0) for k in each.fast_chargers]
+        for number, each in enumerate(scenario.communities.values())
+        if each.fast_chargers
+    }
+    fleet.compact()
     return VehicleSetting(
         fleet=fleet,
         plans=travel.plans,
@@ -116,4 +181,7 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         models=models,
         curves=ChargingCurves.of(given) if given else None,
         habits=vehicles.habits,
+        ability=_ability(scenario, groups),
+        ways=WaysPastChargers(setting.roads, setting.communities, set(fast)),
+        fast_plugs=fast,
     )

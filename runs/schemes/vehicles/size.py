@@ -17,6 +17,7 @@ def vehicle_rows(scenario: Scenario) -> int:
     years = scenario.hours / 8760
     section: Vehicles = scenario.vehicles
     vehicles = section.count + floor(scenario.growth.vehicles_per_year * years)
+    vehicles += sum(event.vehicles for event in scenario.events)
     if isinstance(scenario.record.vehicles, int):
         vehicles = min(vehicles, scenario.record.vehicles)
     return scenario.steps * len(scenario.strategies) * vehicles

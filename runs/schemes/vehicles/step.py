@@ -7,13 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.agents.fleet_learning import let_learn
+from hmesh.environment.battery import charged
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
+from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
+from hmesh.runs.schemes.vehicles.journey_records import write_journeys
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
 from hmesh.runs.schemes.vehicles.records import (
     write_departures,
@@ -24,7 +28,7 @@ from hmesh.runs.schemes.vehicles.records import (
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.chance import next_outages
-from hmesh.runs.world.member_payments import MemberPayments, at_price
+from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
 from hmesh.runs.world.travel import AGENT_TYPE
 
 if TYPE_CHECKING:
@@ -72,32 +76,47 @@ class VehicleSharing(Scheme):
         self.answer_nodes = self.vehicles.connections
         section = setting.scenario.vehicles
         reserve = any(group.trip_reserve for group in section.every)
-        chargers = any(each.chargers for each in setting.scenario.communities.values())
+        chargers = any(each.parking_chargers for each in setting.scenario.communities.values())
+        record = setting.scenario.record
+        self.follows_plugs = chargers or record.sessions or record.events
+        keeps_reserve = reserve or self.vehicles.ability is not None
+        idle = self.vehicles.idle_columns(
+            plugs=self.follows_plugs,
+            reserve=keeps_reserve,
+            outages=setting.scenario.chance.outages,
+        )
         self.fleet = Fleet(
             simulation,
-            self.vehicles.fleet.fork(),
-            keeps_reserve=reserve,
+            self.vehicles.fleet.fork(idle),
+            keeps_reserve=keeps_reserve,
             outages=setting.scenario.chance.outages,
             curves=self.vehicles.curves,
             departures=section.departures,
             chargers=chargers,
+            on_the_way=self.vehicles.ability is not None,
             groups=self.vehicles.groups,
         )
-        record = setting.scenario.record
-        self.follows_plugs = chargers or record.sessions or record.events
-        kinds = [[c.kind for c in each.chargers] for each in setting.scenario.communities.values()]
+        kinds = [
+            [c.kind for c in each.parking_chargers]
+            for each in setting.scenario.communities.values()
+        ]
         self.plugs = PlugTraffic(self.fleet.population, kinds) if self.follows_plugs else None
+        self.journeys = self.vehicles.journeys_of(self.fleet.population)
         self.traffic = Traffic(
             simulation.clock,
             simulation.calendar,
             self.vehicles.trips_of(self.fleet.population, simulation.calendar),
             self.fleet.population,
-            keep_reserve=reserve,
+            keep_reserve=keeps_reserve,
+            journeys=self.journeys,
             habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
             plugs=self.plugs,
         )
+        self.traffic.supply_out = lambda: simulation.chance.feeder_out
         self.traffic.begin()
+        self.started = False
         self.look_around()
+        self.started = True
 
     @property
     def deciding(self) -> Fleet:
@@ -117,16 +136,33 @@ class VehicleSharing(Scheme):
         if given.outages:
             where = fleet["community"]
             unsupplied = simulation.chance.feeder_out[np.maximum(where, 0)]
-            fleet["cut_off"][:] = (where >= 0) & (fleet["charger_out"] | unsupplied)
+            # At a stop on the way a vehicle uses no charger of its own.
+            own_out = fleet["charger_out"] & (fleet["way_kwh"] < 0.0)
+            fleet["cut_off"][:] = (where >= 0) & (own_out | unsupplied)
 
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
         self.fleet.begin_step()
-        self.parked = [self.fleet.parked_in(m) for m in range(len(self.setting.communities))]
+        self.parked = self.fleet.parked(len(self.setting.communities))
         self.answering = self.parked
         self.narrowed = False
         self.present = np.array([len(parked) for parked in self.parked])
         self.drivers = np.flatnonzero(self.fleet.population["driven_km"] > 0)
+        self._charge_on_the_way()
+
+    def _charge_on_the_way(self) -> None:
+        """Let vehicles at stops draw what they need, whatever the price will be."""
+        places = len(self.setting.communities)
+        self.at_stops, self.way_kwh = np.empty(0, dtype=np.intp), np.zeros(places)
+        if self.journeys is None:
+            return
+        fleet = self.fleet.population
+        rows = np.flatnonzero((fleet["way_kwh"] > 0.0) & (fleet["community"] >= 0))
+        self.at_stops = rows
+        self.way_kwh = np.bincount(fleet["community"][rows], fleet["way_kwh"][rows], places)
+        if self.started:
+            nodes = self.vehicles.connections
+            self.simulation.draw("ev_kwh", np.arange(places), nodes, self.way_kwh)
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
         """Let the vehicles charge until full whose night at home has begun.
@@ -156,25 +192,36 @@ class VehicleSharing(Scheme):
     def act(self) -> None:
         """Let the vehicles exchange what they do at the price of the step."""
         exchange = self.response_kwh
-        self.vehicle_kwh = np.array([energy.sum() for energy in exchange])
+        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
+        sums = np.array([sums_of_exchange(energy) for energy in exchange])
+        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums.T)
         if len(self.drivers):
             own = self.exchange_kwh()[self.drivers]
             self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
         else:
             self.left_kwh = self.unmet_kwh = np.zeros(0)
-        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
-        self.charged_kwh = np.array([np.maximum(energy, 0.0).sum() for energy in exchange])
-        self.discharged_kwh = np.array([np.maximum(-energy, 0.0).sum() for energy in exchange])
         self.departing = departing_of(self)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
         self.simulation.draw("ev_kwh", communities, nodes, self.vehicle_kwh)
+        if self.journeys is not None:
+            self.vehicle_kwh = self.vehicle_kwh + self.way_kwh
+            self.charged_kwh = self.charged_kwh + self.way_kwh
 
     def exchange_kwh(self) -> NDArray[np.float64]:
         """Return what every vehicle of the fleet exchanges in this step [kWh]."""
         exchange = np.zeros(len(self.fleet))
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             exchange[parked.rows] = energy
+        if len(self.at_stops):
+            exchange[self.at_stops] = self.fleet.population["way_kwh"][self.at_stops]
+        return exchange
+
+    def session_kwh(self) -> NDArray[np.float64]:
+        """Return what of it every vehicle exchanges where it is parked [kWh]."""
+        exchange = self.exchange_kwh()
+        if self.journeys is not None:
+            exchange[self.fleet.population["way_kwh"] >= 0.0] = 0.0
         return exchange
 
     def pay(self) -> None:
@@ -200,6 +247,8 @@ class VehicleSharing(Scheme):
     def member_places(self) -> Mapping[str, NDArray[np.intp]]:
         """Return in which community each vehicle is, -1 on the road and before it joins."""
         where = self.fleet.population["community"].astype(np.intp)
+        if self.journeys is not None:
+            where[self.fleet.population["way_kwh"] >= 0.0] = -1
         return {"vehicles": np.maximum(where, -1)}
 
     def answer_bounds(self) -> AnswerBounds | None:
@@ -225,11 +274,21 @@ class VehicleSharing(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each vehicle pays for charging and is paid for discharging."""
+        # Vehicles are guests where they stand, and no members of the community there.
+        if self.simulation.prosumers is None:
+            prices = self.simulation.paid_price().tolist()
+            for price, some, energy in zip(prices, self.parked, self.response_kwh, strict=True):
+                yield ExchangePayments("vehicles", price, energy, some.rows)
+            fleet, stops = self.fleet.population, self.at_stops
+            for m in np.unique(fleet["community"][stops]).tolist():
+                here = stops[fleet["community"][stops] == m]
+                yield ExchangePayments("vehicles", prices[m], fleet["way_kwh"][here], here)
+            return
+        # What several vehicles of a prosumer pay is added up in the order of their rows.
         exchange = self.exchange_kwh()
         price = np.append(self.simulation.paid_price(), 0.0)
         own = price[np.maximum(self.fleet.population["community"], -1)]
         charged, discharged = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
-        # Vehicles are guests where they stand, and no members of the community there.
         yield at_price("vehicles", own, charged, discharged, shared=False)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
@@ -253,13 +312,16 @@ class VehicleSharing(Scheme):
             sums["joined_kwh"] = self.traffic.joined_kwh
         if self.plugs is not None and self.fleet.chargers:
             sums["waiting_vehicle_h"] = float(self.plugs.waiting_ms.sum()) / MS_PER_H
+        if self.journeys is not None:
+            sums["on_the_way_kwh"] = float(self.way_kwh.sum())
+            sums["late_h"] = self.journeys.delayed_ms / MS_PER_H
         if self.departing is not None:
             sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
         return sums
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
-        bounds, decision = self.setting.bounds, self.simulation.market.decision
+        bounds, decision = self.simulation.bounds, self.simulation.market.decision
         price, answers = decision.community_price, self.present > 0
         bounded = self.strategy not in ("typical", "planner")
         at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
@@ -269,17 +331,18 @@ class VehicleSharing(Scheme):
             decision.utility_price >= bounds.utility_upper - AT_BOUND
             or decision.utility_price <= bounds.utility_lower + AT_BOUND
         )
-        saturated = np.array(
+        saturated, below = np.array(
             [
-                parked.at_bound(energy)
+                parked.bounded(energy)
                 for parked, energy in zip(self.parked, self.response_kwh, strict=True)
             ]
-        )
+        ).T
         market = self.simulation.market
         captive = market.passive_kwh.copy()
         for groups in market.answering.values():
-            captive += [each.lower_kwh.sum() for each in groups]
-        below = [np.count_nonzero(parked.usable_kwh < -AT_BOUND) for parked in self.parked]
+            for m, each in enumerate(groups):
+                if len(each):
+                    captive[m] += each.lower_kwh.sum()
         return {
             "community_price_at_upper_bound": int(at_upper.sum()),
             "community_price_at_lower_bound": int(at_lower.sum()),
@@ -288,7 +351,7 @@ class VehicleSharing(Scheme):
             "communities_with_captive_load": int((answers & (captive > 0)).sum()),
             "communities_all_saturated": int((answers & (saturated == self.present)).sum()),
             "vehicles_at_bound": int(saturated.sum()),
-            "parked_below_soc_min": int(sum(below)),
+            "parked_below_soc_min": int(below.sum()),
             "vehicles_cut_off": self._cut_off(),
             "unmet_trips": int((self.unmet_kwh > 0).sum()),
             **({} if self.departing is None else {"departures_short": self.departing.short}),
@@ -326,6 +389,8 @@ class VehicleSharing(Scheme):
         write_departures(writer, self)
         if self.plugs is not None:
             write_plugs(writer, self, self.plugs)
+        if self.journeys is not None:
+            write_journeys(writer, self, self.journeys)
 
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
@@ -333,19 +398,30 @@ class VehicleSharing(Scheme):
             self._learn()
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
+        self._move_at_stops()
         self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
         if self.plugs is not None:
-            self.plugs.exchange(self.exchange_kwh())
+            self.plugs.exchange(self.session_kwh())
         self.traffic.end_step()
+
+    def _move_at_stops(self) -> None:
+        """Let batteries take what they charge on the way."""
+        rows, fleet = self.at_stops, self.fleet
+        if len(rows):
+            into, out_of = (
+                fleet.each(name, rows) for name in ("charge_efficiency", "discharge_efficiency")
+            )
+            held, drawn = fleet.energy_at_plug_kwh(rows), fleet.population["way_kwh"][rows]
+            fleet.population["energy_kwh"][rows] = charged(held, drawn, into, out_of)
 
     def _learn(self) -> None:
         """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
-        decision = self.simulation.market.decision
-        paid = float((self.simulation.paid_price() * self.vehicle_kwh).sum())
+        paid = float((self.simulation.paid_price() * (self.vehicle_kwh - self.way_kwh)).sum())
         mean_paid = paid / max(int(self.present.sum()), 1)
-        for m in self.simulation.supplied_communities:
-            price = float(decision.community_price[m])
-            self.parked[m].learn(price, self.response_kwh[m], mean_paid)
+        price = np.where(
+            self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
+        )
+        let_learn(self.fleet, self.parked, price, self.response_kwh, mean_paid)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""
@@ -360,8 +436,14 @@ class VehicleSharing(Scheme):
         }
 
     def state(self) -> dict[str, Any]:
-        """Return the columns of the fleet, live; the clock of the world keeps who is on the way."""
-        return {"fleet": self.fleet.population.state()}
+        """Return the columns of the fleet, live, and the journeys of those that do not reach.
+
+        The clock of the world keeps who else is on the way.
+        """
+        state: dict[str, Any] = {"fleet": self.fleet.population.state()}
+        if self.journeys is not None:
+            state["journeys"] = self.journeys.state()
+        return state
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
@@ -371,6 +453,8 @@ class VehicleSharing(Scheme):
             message = "a vehicle is parked in a community that does not exist"
             raise InputError([Problem("community", message)])
         self.fleet.population.restore(state["fleet"])
+        if self.journeys is not None:
+            self.journeys.restore(state["journeys"])
 
 
 def vehicles_of(simulation: "Simulation") -> VehicleSharing:

@@ -91,14 +91,43 @@ ON_REQUEST: Mapping[str, tuple[ResultColumn, ...]] = {
         name("charger", "kind of the charger, empty where each vehicle has a plug", optional=True),
         time("arrives", "when it arrives, or the run starts"),
         time("plug_in", "when it is plugged in"),
-        time("plug_out", "when it is unplugged"),
+        time("plug_out", "when it is unplugged, empty where the run ends before", optional=True),
         kwh("energy_kwh", "energy charged"),
         kwh("delivered_kwh", "energy discharged"),
+    ),
+    "stops": (
+        STRATEGY,
+        whole("vehicle", "number of the vehicle, from 0"),
+        name("community", "where it stops on its way"),
+        name("charger", "kind of the charger"),
+        time("arrives", "when it comes there"),
+        time("plug_in", "when it is plugged in"),
+        time("plug_out", "when it goes on, empty where the run ends before", optional=True),
+        kwh("energy_kwh", "energy charged"),
+    ),
+    "changed_trips": (
+        STEP,
+        STRATEGY,
+        whole("vehicle", "number of the vehicle, from 0"),
+        time("departs", "when it meant to depart"),
+        time("arrives", "when it meant to arrive"),
+        whole("made", "1 where it has arrived in the step, 0 where the trip is not made"),
+        ResultColumn(
+            "departs_late_h", "number", "h", "how late it departed, empty if not made",
+            optional=True,
+        ),
+        ResultColumn(
+            "late_h", "number", "h", "how late it arrived, empty if not made", optional=True
+        ),
+        whole("stops", "how often it stopped on its way"),
     ),
     "events": (
         STRATEGY,
         time("time", "when it happens"),
-        name("kind", "departs, arrives, queues, plugs_in or unplugs"),
+        name(
+            "kind",
+            "departs, arrives, queues, plugs_in, unplugs; on the way stops, goes_on; or not_made",
+        ),
         whole("vehicle", "number of the vehicle, from 0"),
         name("place", "community"),
         ResultColumn(

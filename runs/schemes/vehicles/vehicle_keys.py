@@ -11,7 +11,7 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.plug_habits import PlugHabit
-from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, existing, refuse
+from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, existing, existing_dataset, refuse
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.preferences import (
     EfficiencyPreference,
@@ -24,6 +24,7 @@ from hmesh.runs.scenarios.preferences import (
     highest_of,
     lowest_of,
 )
+from hmesh.runs.schemes.vehicles.behaviour_keys import Behaving, unknown_behaviour
 from hmesh.runs.schemes.vehicles.money import MONEY
 
 # What values of a file must be above, and at most, by key.
@@ -51,21 +52,37 @@ Curve = Annotated[tuple[Point, ...], AS_TUPLE]
 
 
 class VehicleModels(Section):
-    """A table of vehicle models, or one row of it."""
+    """A table of vehicle models or one row of it, or the vehicles of a dataset."""
 
-    file: str = Field(
+    file: str | None = Field(
+        default=None,
         description="CSV file with the columns name, capacity_kwh, power_kw, "
-        "consumption_kwh_per_km and, where wanted, v2g_kw and share"
+        "consumption_kwh_per_km and, where wanted, v2g_kw and share; or null",
     )
     name: str | None = Field(
         default=None,
         description="the model of all vehicles, or null: each draws one by the column share",
     )
+    dataset: str | None = Field(
+        default=None,
+        description="or the folder of a dataset with a table vehicles, dealt in turn; what it "
+        "leaves out is as the keys say",
+    )
 
     @check("file")
     @classmethod
-    def _existing(cls, file: str, info: ValidationInfo) -> str:
-        return existing(file, info, (".csv",))
+    def _existing(cls, file: str | None, info: ValidationInfo) -> str | None:
+        return None if file is None else existing(file, info, (".csv",))
+
+    @check("dataset")
+    @classmethod
+    def _one_source(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        if (dataset is None) == (info.data.get("file") is None) and "file" in info.data:
+            both = "file and dataset are" if dataset else "neither file nor dataset is"
+            raise refuse(f"{both} given", allowed="one of the two")
+        if dataset is not None and info.data.get("name") is not None:
+            raise refuse("its vehicles are dealt in turn", place="name", allowed="no name")
+        return None if dataset is None else existing_dataset(dataset, info)
 
 
 class PlugHabitSettings(Section):
@@ -161,6 +178,11 @@ class VehicleKeys(Section):
     )
     trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
     plug_in: PlugIn = Field(default="always", description="when they plug in where they arrive")
+    behaviour: Behaving = Field(
+        default=None,
+        description="how they decide: by name, or with keys; null or best_response: by the best "
+        "response to each price",
+    )
 
     @check("day_plans")
     @classmethod
@@ -193,7 +215,8 @@ class VehicleKeys(Section):
     def files(self) -> list[str]:
         """The files of day plans, models and distributions."""
         named = [] if self.day_plans is None else [self.day_plans]
-        named += [] if self.model is None else [self.model.file]
+        named += [] if self.model is None or self.model.file is None else [self.model.file]
+        named += [] if self.behaviour is None else self.behaviour.files
         each = (getattr(self, key) for key in BOUNDS)
         return [*named, *(one.file for one in each if isinstance(one, FromFile))]
 
@@ -202,7 +225,9 @@ class VehicleKeys(Section):
         yield from _limits(self.soc_min, self.soc_max)
         yield from _start(self.soc_min, self.soc_max, self.soc_start)
         yield from self._of_departure()
-        if self.model is not None:
+        if self.behaviour is not None:
+            yield from unknown_behaviour(self.behaviour.name)
+        if self.model is not None and self.model.file is not None:
             for key in OF_MODELS:
                 if getattr(self, key) != type(self).model_fields[key].default:
                     message = f"the models of {self.model.file} give it"

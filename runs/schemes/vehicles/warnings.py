@@ -10,18 +10,35 @@ from hmesh.runs.scenarios.money_defaults import Given
 from hmesh.runs.scenarios.plausibility import FAR_ABOVE, span, span_text
 from hmesh.runs.scenarios.preferences import highest_of, lowest_of
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.schemes.vehicles.section import VehicleGroup, Vehicles
+from hmesh.runs.schemes.vehicles.section import VehicleGroup, Vehicles, on_the_way
 
 
 def vehicle_warnings(scenario: Scenario) -> Iterator[Problem]:
     """Yield warnings of preferences that no price reaches, and of prices that know no behaviour."""
     yield from _prices_without_behaviours(scenario)
+    yield from _on_the_way(scenario)
     vehicles: Vehicles = scenario.vehicles
     if not (Given(scenario.model_dump()).bargains and vehicles.expected(scenario)):
         return
     for number, group in enumerate(vehicles.every):
         place = f"vehicles.groups.{number}.lam" if vehicles.groups else "vehicles.lam"
         yield from _unreached(scenario, group, place)
+
+
+def _on_the_way(scenario: Scenario) -> Iterator[Problem]:
+    """Yield warnings of vehicles that are to charge on their way, and cannot as they should."""
+    fast = any(each.fast_chargers for each in scenario.communities.values())
+    if not on_the_way(scenario):
+        if fast:
+            message = "no vehicle stops at chargers with on_the_way: true"
+            yield Problem("travel.charge_on_the_way", message, "true")
+        return
+    if not fast:
+        message = "no community has chargers with on_the_way: true, so that no vehicle can stop"
+        yield Problem("travel.charge_on_the_way", message, "such chargers, or false")
+    if any(group.charging_curve is not None for group in scenario.vehicles.every):
+        message = "charging_curve does not bound what vehicles charge on their way"
+        yield Problem("travel.charge_on_the_way", message, "most_kw, a mean power there")
 
 
 def _unreached(scenario: Scenario, group: VehicleGroup, place: str) -> Iterator[Problem]:
@@ -55,8 +72,15 @@ def _lowest(preference: Any) -> float:
 def _prices_without_behaviours(scenario: Scenario) -> Iterator[Problem]:
     """Yield a warning where prices are computed that vehicles do not answer as assumed."""
     solver = scenario.game.solver
-    schemes = {BEHAVIOURS[choice.behaviour].scheme for choice in scenario.chosen_behaviours}
-    if solver == "negotiate" or "vehicles" not in schemes:
+    chosen = [BEHAVIOURS[choice.behaviour] for choice in scenario.chosen_behaviours]
+    # Those that answer by curves are known to every solver that adds curves.
+    unknown = [
+        each.name
+        for each in chosen
+        if each.scheme == "vehicles"
+        and (solver == "closed_form" or not each.agent_class.by_rows("curve"))
+    ]
+    if solver == "negotiate" or not unknown:
         return
     if Given(scenario.model_dump()).bargains:
         message = f"{solver} computes prices from lam and theta of all vehicles"

@@ -24,6 +24,12 @@ NOTES: Mapping[str, Note] = {
     "arrivals_without_plug": Note(
         "a vehicle found no free charger, and none became free in the step", 46
     ),
+    "trips_not_made": Note(
+        "a trip was not made, since the battery did not reach a fast charger on its way, or the "
+        "vehicle was not where it begins",
+        47,
+    ),
+    "stops_on_the_way": Note("a vehicle stopped at a fast charger on its way", 48),
     "unmet_trips": Note("a vehicle on the road lacked the energy to drive in a step", 50),
     "tours_with_shorter_stays": Note(
         "a drawn tour had its stays shortened, to be home before the next", 110
@@ -38,6 +44,7 @@ NOTES: Mapping[str, Note] = {
 # Energies that are told where there are any.
 ENERGIES: Mapping[str, Note] = {
     "unmet_trip_kwh": Note("energy that driving took and batteries lacked", 10),
+    "on_the_way_kwh": Note("energy that vehicles charged on their way", 12),
     "departure_short_kwh": Note("energy that vehicles lacked of what they wanted as they left", 11),
 }
 

@@ -33,6 +33,7 @@ def composite_storage_figures() -> tuple[SourceFigure, ...]:
         SourceFigure("14", "running cost month by month, four cases", _running),
         SourceFigure("16", "CO2 emissions month by month, four cases", _emissions),
         SourceFigure("17", "payback by the year of the feed-in tariff, by rules", _paybacks),
+        SourceFigure("18", "payback of a battery where both prices vary, by rules", _both_prices),
         SourceFigure("19", "payback without and with a carbon tax of 0.039 USD/kg", _taxed),
     )
 
@@ -98,6 +99,23 @@ def _paybacks(shared: "HouseStudy", figure: "Figure") -> None:
         name: [found[price][k] for price, _ in years.values()] for k, name in enumerate(STORAGES)
     }
     draw_lines(figure, list(years), lines, "year of the feed-in tariff", "payback [a]")
+
+
+def _both_prices(shared: "HouseStudy", figure: "Figure") -> None:
+    """Draw what stands for Figure 18, of which the text of the source does not say what it shows.
+
+    It lies between the figures of prices and of a carbon tax; Figure 17 varies both prices.
+    """
+    feed_ins = sorted({feed_in for feed_in, _ in shared.both})
+    factors = sorted({factor for _, factor in shared.both})
+    lines = {
+        f"purchases x {factor:g}": [
+            np.nan if (back := shared.both[feed_in, factor][0]) is None else back
+            for feed_in in feed_ins
+        ]
+        for factor in factors
+    }
+    draw_lines(figure, feed_ins, lines, "feed-in tariff [JPY/kWh]", "payback [a]")
 
 
 def _taxed(shared: "HouseStudy", figure: "Figure") -> None:

@@ -1,6 +1,6 @@
 """How the payback of a house's storages changes with the feed-in tariff and a carbon tax."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS, feed_in_years
@@ -85,15 +85,31 @@ def feed_in_by_year(
     return section, _by_tariff(setting, {price: known[price] for price in lived})
 
 
-def both_prices(setting: CompositeStorageSetting) -> ReportSection:
-    """Return paybacks by rules where selling and purchasing prices vary together, as Figure 17."""
+def paybacks_of_both_prices(
+    setting: CompositeStorageSetting,
+) -> dict[tuple[float, float], tuple[float | None, ...]]:
+    """Return paybacks by rules at each feed-in tariff and factor on purchase prices [a]."""
     cases = tuple(CASES.values())
-    rows: list[tuple[Cell, ...]] = []
+    found: dict[tuple[float, float], tuple[float | None, ...]] = {}
     for feed_in in FEED_INS:
         for factor in FACTORS:
             prices = priced(setting, feed_in)
             lived = by_rules(setting, cases, replace(prices, purchase=factor * prices.purchase))
-            rows.append((feed_in, factor, *paybacks(setting, lived)))
+            found[feed_in, factor] = tuple(paybacks(setting, lived))
+    return found
+
+
+def both_prices(found: Mapping[tuple[float, float], tuple[float | None, ...]]) -> ReportSection:
+    """Return paybacks where selling and purchasing prices vary together, as Figure 17 has it.
+
+    Parameters
+    ----------
+    found
+        What `paybacks_of_both_prices` returns.
+    """
+    rows: list[tuple[Cell, ...]] = [
+        (feed_in, factor, *backs) for (feed_in, factor), backs in found.items()
+    ]
     columns = (
         Column("feed-in [JPY]", "g"),
         Column("purchases x", "g"),

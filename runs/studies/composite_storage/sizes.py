@@ -5,16 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hmesh.markets.house_dispatch import HouseDemand, HousePrices
-from hmesh.markets.house_sizing import cost_of_sizes, size_exactly
+from hmesh.markets.house_sizing import PROHIBITIVE, annuity, cost_of_sizes, size_exactly
 from hmesh.markets.particle_swarm import Found, Swarm, adaptive_swarm, pymoo_swarm
-from hmesh.markets.present_value import annuity_factor
 from hmesh.runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
 from hmesh.runs.studies.composite_storage.years_lived import priced
 from hmesh.runs.studies.published_figures import PublishedFigure
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
-
-# Of a kWh that is not to be bought [money/kWh].
-PROHIBITIVE = 1e7
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +83,12 @@ def _january(
     steps = np.flatnonzero(setting.months == 1)
     first, last = (int(steps[0]), int(steps[-1]) + 1) if len(steps) else (0, setting.steps)
     settings = setting.settings
-    factor = annuity_factor(settings.interest_rate, settings.lifetime_years)
     share = (last - first) * setting.step_h / 8760.0
     per_heat = settings.tank_price_per_kwh / settings.tank_heat_kwh(1.0)
+    life = settings.interest_rate, settings.lifetime_years
     annuities = (
-        settings.battery_price_per_kwh / factor * share,
-        per_heat / factor * share,
-    )
+        annuity(settings.battery_price_per_kwh, *life, share), annuity(per_heat, *life, share)
+    )  # fmt: skip
     demand = setting.demand(0).between(first, last)
     return demand, priced(setting, feed_in).of_steps(slice(first, last)), annuities
 

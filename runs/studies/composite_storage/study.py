@@ -35,6 +35,7 @@ from hmesh.runs.studies.composite_storage.sensitivity import (
     both_prices,
     carbon_tax,
     feed_in_by_year,
+    paybacks_of_both_prices,
     tariffs,
 )
 from hmesh.runs.studies.composite_storage.sizes import (
@@ -102,6 +103,11 @@ class HouseStudy:
     def rules(self) -> Years:
         """The years by rules at the low feed-in tariff."""
         return by_rules(self.setting, tuple(CASES.values()), priced(self.setting, LOW))
+
+    @cached_property
+    def both(self) -> dict[tuple[float, float], tuple[float | None, ...]]:
+        """Paybacks by rules where both prices vary."""
+        return paybacks_of_both_prices(self.setting)
 
     @cached_property
     def january(self) -> JanuarySizes:
@@ -203,7 +209,7 @@ STUDY = Study(
             len(tariffs()),
             170,
         ),
-        StudyPart("both-prices", lambda s, tick: both_prices(s.setting), seconds=30),
+        StudyPart("both-prices", lambda s, tick: both_prices(s.both), seconds=30),
         StudyPart("figure-19", _taxes, seconds=40),
         StudyPart("typical-days", lambda s, tick: typical_days(s.setting, s.low, LOW)),
         StudyPart("table-4", lambda s, tick: table_4(s.figures, s.january), seconds=2),

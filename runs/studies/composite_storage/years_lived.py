@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.storage_houses import KINDS, HousePopulations, StorageHouses
+from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.streams import Streams
 from hmesh.markets.exact_dispatch import dispatch_exactly

@@ -26,6 +26,7 @@ from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
 from hmesh.runs.studies.smart_homes.claims import baselines, claimed, claims
 from hmesh.runs.studies.smart_homes.figures import smart_home_figures
+from hmesh.runs.studies.smart_homes.storages import efficiencies, sizes
 from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.verdicts import agrees, verdict_sections
@@ -177,6 +178,8 @@ STUDY = Study(
         ),
         StudyPart("readings", lambda s, tick: _sensitivity(s.figures, s.days, s.from_05)),
         StudyPart("model", lambda s, tick: _open_points(s.days)),
+        StudyPart("efficiencies", lambda s, tick: efficiencies(study_days), seconds=3),
+        StudyPart("storage-sizes", lambda s, tick: sizes(study_days), seconds=3),
     ),
     smart_home_figures,
 )
@@ -416,6 +419,6 @@ def _open_points(days: Days) -> ReportSection:
         "ESS(t) depends on time although it is a size; sums run over 25 hours; ES means supply in "
         "(3.16) and (3.17), and a storage's own energy elsewhere.",
         "Figure 3.5 calls SPFA/GS SPFA/SG. 110 V and 50 Hz are given for a place with 100 V and "
-        "60 Hz. A mean of 13.2 hours of sunshine in June cannot be one.",
+        "60 Hz. A mean of 13.2 hours of sunshine in June would be nine tenths of its daylight.",
     )
     return ReportSection("model", "What the sources leave open or print wrongly", text=text)

@@ -1,0 +1,228 @@
+"""Kernels of what batteries answer to prices: their lines, and their best exchange at one price.
+
+They give what :func:`hmesh.markets.best_response` and :func:`hmesh.markets.answers.battery_answers`
+say of batteries that value what they hold, bit for bit.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.compiled import kernel
+
+type Each = NDArray[np.float64]
+
+
+@kernel("f8[] f8[] f8[] f8[] f8[] f8[]! f8[]!")
+def one_line(
+    lam: Each, theta: Each, usable: Each, lower: Each, upper: Each, full: Each, empty: Each
+) -> None:
+    """Write the prices at which the lines of batteries without losses begin and end."""
+    for k in range(len(full)):
+        full[k] = lam[k] - (usable[k] + upper[k]) * theta[k]
+        empty[k] = lam[k] - (usable[k] + lower[k]) * theta[k]
+
+
+@kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]! f8[]! f8[]!")
+def two_lines(
+    lam: Each,
+    theta: Each,
+    usable: Each,
+    lower: Each,
+    upper: Each,
+    charge_efficiency: Each,
+    discharge_efficiency: Each,
+    full: Each,
+    empty: Each,
+    slope: Each,
+) -> bool:
+    """Write the lines of batteries with losses, all that charge first.
+
+    Returns
+    -------
+    bool
+        Whether none holds more than it values; else lines jump, and nothing of use is written.
+    """
+    count = len(usable)
+    for k in range(count):
+        into, out_of = charge_efficiency[k], discharge_efficiency[k]
+        value = lam[k] - theta[k] * usable[k]
+        if value < 0.0:
+            return False
+        nothing = value * into
+        falls = theta[k] * (into * into)
+        full[k], empty[k] = nothing - upper[k] * falls, nothing
+        slope[k] = 1.0 / falls
+        nothing = value / out_of
+        falls = theta[k] / (out_of * out_of)
+        full[count + k], empty[count + k] = nothing, nothing - lower[k] * falls
+        slope[count + k] = 1.0 / falls
+    return True
+
+
+@kernel("f8 f8[] f8[] f8[] f8[] f8[] f8[]!")
+def respond_lossless(
+    price: float, lam: Each, theta: Each, usable: Each, lower: Each, upper: Each, energy: Each
+) -> None:
+    """Write the best exchanges of batteries without losses at a price."""
+    for k in range(len(energy)):
+        wanted = (lam[k] - price) / theta[k] - usable[k]
+        wanted = wanted if wanted > lower[k] else lower[k]
+        energy[k] = wanted if wanted < upper[k] else upper[k]
+
+
+@kernel("f8 f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]!")
+def respond_with_losses(
+    price: float,
+    lam: Each,
+    theta: Each,
+    usable: Each,
+    lower: Each,
+    upper: Each,
+    charge_efficiency: Each,
+    discharge_efficiency: Each,
+    energy: Each,
+) -> bool:
+    """Write the best exchanges at a price of batteries of which some have losses.
+
+    Returns
+    -------
+    bool
+        Whether none with losses holds more than it values; else nothing of use is written.
+    """
+    for k in range(len(energy)):
+        into, out_of = charge_efficiency[k], discharge_efficiency[k]
+        if into == 1.0 and out_of == 1.0:
+            wanted = (lam[k] - price) / theta[k] - usable[k]
+            wanted = wanted if wanted > lower[k] else lower[k]
+            energy[k] = wanted if wanted < upper[k] else upper[k]
+            continue
+        value = lam[k] - theta[k] * usable[k]
+        if value < 0.0:
+            return False
+        charge = (value - price / into) / (theta[k] * into)
+        charge = charge if charge > 0.0 else 0.0
+        charge = charge if charge < upper[k] else upper[k]
+        discharge = (value - price * out_of) * (out_of / theta[k])
+        discharge = discharge if discharge > lower[k] else lower[k]
+        discharge = discharge if discharge < 0.0 else 0.0
+        energy[k] = charge + discharge
+    return True
+
+
+@kernel("f8[] f8[] f8[] f8[]")
+def bounded(exchange: Each, lower: Each, upper: Each, usable: Each) -> tuple[int, int]:
+    """Count those that would exchange more if bounds allowed it, and those that hold too little."""
+    at_bound = below = 0
+    for k in range(len(exchange)):
+        if (exchange[k] <= lower[k] or exchange[k] >= upper[k]) and lower[k] < upper[k]:
+            at_bound += 1
+        if usable[k] < -1e-9:
+            below += 1
+    return at_bound, below
+
+
+@kernel("i8[] f8[] f8[] f8[] f8[] f8[]!")
+def exchange_energy(
+    rows: NDArray[np.int64],
+    held: Each,
+    exchange: Each,
+    charge_efficiency: Each,
+    discharge_efficiency: Each,
+    energy: Each,
+) -> None:
+    """Write what batteries of some rows hold after an exchange at their plugs."""
+    for k in range(len(rows)):
+        at_plug = exchange[k]
+        into = at_plug * charge_efficiency[k]
+        stored = into if at_plug > 0.0 else at_plug / discharge_efficiency[k]
+        energy[rows[k]] = held[k] + stored
+
+
+@kernel("i8[] f8[] f8 f8[]! f8[]! f8[]! f8[]!")
+def pay_for_exchange(
+    rows: NDArray[np.int64],
+    exchange: Each,
+    price: float,
+    bought: Each,
+    sold: Each,
+    paid: Each,
+    received: Each,
+) -> None:
+    """Add to accounts what some rows pay and receive at a price for what they exchange."""
+    for k in range(len(rows)):
+        energy, row = exchange[k], rows[k]
+        if energy > 0.0:
+            bought[row] += energy
+            paid[row] += price * energy
+        elif energy < 0.0:
+            sold[row] += -energy
+            received[row] += price * -energy
+
+
+@kernel("f8[]")
+def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
+    """Return the sums of exchanges, of what of them is charged, and of what is discharged.
+
+    Numbers are added in the order of `numpy.sum`: pairs of halves, and blocks of at most 128
+    numbers by eight sums side by side.
+    """
+    total = charged = discharged = 0.0
+    # A stack of halves that are still to be added; each half of them is on it at most once.
+    begins, ends = np.empty(64, np.int64), np.empty(64, np.int64)
+    depth = np.empty(64, np.int64)
+    sums = np.empty((64, 3))
+    levels = np.empty(64, np.int64)
+    waiting = done = 0
+    begins[0], ends[0], depth[0] = 0, len(exchange), 0
+    waiting = 1
+    side = np.empty((8, 3))
+    while waiting:
+        waiting -= 1
+        begin, end, level = begins[waiting], ends[waiting], depth[waiting]
+        count = end - begin
+        if count > 128:
+            half = count // 2
+            half -= half % 8
+            begins[waiting], ends[waiting], depth[waiting] = begin + half, end, level + 1
+            waiting += 1
+            begins[waiting], ends[waiting], depth[waiting] = begin, begin + half, level + 1
+            waiting += 1
+            continue
+        total = charged = discharged = 0.0
+        k = begin
+        if count >= 8:
+            side[:] = 0.0
+            whole = end - count % 8
+            while k < whole:
+                for j in range(8):
+                    energy = exchange[k + j]
+                    side[j, 0] += energy
+                    side[j, 1] += energy if energy > 0.0 else 0.0
+                    side[j, 2] += -energy if energy < 0.0 else 0.0
+                k += 8
+            total = ((side[0, 0] + side[1, 0]) + (side[2, 0] + side[3, 0])) + (
+                (side[4, 0] + side[5, 0]) + (side[6, 0] + side[7, 0])
+            )
+            charged = ((side[0, 1] + side[1, 1]) + (side[2, 1] + side[3, 1])) + (
+                (side[4, 1] + side[5, 1]) + (side[6, 1] + side[7, 1])
+            )
+            discharged = ((side[0, 2] + side[1, 2]) + (side[2, 2] + side[3, 2])) + (
+                (side[4, 2] + side[5, 2]) + (side[6, 2] + side[7, 2])
+            )
+        while k < end:
+            energy = exchange[k]
+            total += energy
+            charged += energy if energy > 0.0 else 0.0
+            discharged += -energy if energy < 0.0 else 0.0
+            k += 1
+        # A half whose other half is known already is added to it.
+        while done and levels[done - 1] == level:
+            done -= 1
+            total = sums[done, 0] + total
+            charged = sums[done, 1] + charged
+            discharged = sums[done, 2] + discharged
+            level -= 1
+        sums[done, 0], sums[done, 1], sums[done, 2] = total, charged, discharged
+        levels[done] = level
+        done += 1
+    return total, charged, discharged

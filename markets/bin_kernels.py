@@ -1,0 +1,153 @@
+"""Kernels that count kinks into bins of prices, and take those of some bins.
+
+They give what :mod:`hmesh.markets.price_windows` says of kinks, bit for bit: numbers of a piece are
+added one after another, and pieces one after another.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.compiled import kernel
+
+type Each = NDArray[np.float64]
+
+
+@kernel("f8[] f8[] b1 f8 f8 i8 i8 i2[]! i8[]! f8[]! f8[]!")
+def count_kinks(
+    prices: Each,
+    slopes: Each,
+    alike: bool,
+    low: float,
+    per_price: float,
+    bins: int,
+    cached: int,
+    places: NDArray[np.int16],
+    count: NDArray[np.int64],
+    slope: Each,
+    moment: Each,
+) -> None:
+    """Write the bin of every kink, and add up kinks, slopes and slopes times prices by bin.
+
+    Parameters
+    ----------
+    prices, slopes : array, shape (n,)
+        The kinks [money/kWh, kWh^2/money].
+    alike : bool
+        Whether all have one slope.
+    low, per_price : float
+        Price at which the first bin begins, and bins per price [money/kWh, kWh/money].
+    bins, cached : int
+        How many bins there are, and how many kinks a piece has.
+    places : array of int, shape (n,)
+        Room for the bin of each, counted from 1; 0 below the first edge.
+    count, slope, moment : array, shape (bins + 2,)
+        Sums, which are 0 at first.
+    """
+    offset = 1.0 - low * per_price
+    most = bins + 1.0
+    held_count = np.empty(bins + 2, np.int64)
+    held_slope, held_moment = np.empty(bins + 2), np.empty(bins + 2)
+    for start in range(0, len(prices), cached):
+        held_count[:] = 0
+        held_slope[:] = 0.0
+        held_moment[:] = 0.0
+        for k in range(start, min(start + cached, len(prices))):
+            price = prices[k]
+            place = price * per_price + offset
+            place = place if place > 0.0 else 0.0
+            place = place if place < most else most
+            held = np.int64(place)
+            places[k] = held
+            held_count[held] += 1
+            if alike:
+                held_moment[held] += price
+            else:
+                held_slope[held] += slopes[k]
+                held_moment[held] += slopes[k] * price
+        for each in range(bins + 2):
+            count[each] += held_count[each]
+            if alike:
+                slope[each] += held_count[each] * slopes[0]
+                moment[each] += held_moment[each] * slopes[0]
+            else:
+                slope[each] += held_slope[each]
+                moment[each] += held_moment[each]
+
+
+@kernel("i2[] i8 i8 f8[] f8[] f8[]! f8[]!")
+def take_kinks(
+    places: NDArray[np.int16],
+    first: int,
+    last: int,
+    prices: Each,
+    slopes: Each,
+    taken: Each,
+    taken_slopes: Each,
+) -> int:
+    """Write the kinks of the bins above an edge up to another; return how many they are."""
+    at = 0
+    for k in range(len(places)):
+        if places[k] > first and places[k] <= last:
+            taken[at], taken_slopes[at] = prices[k], slopes[k]
+            at += 1
+    return at
+
+
+@kernel("i8[] f8[] i8[]! f8[]! i8[]!")
+def merge_kinks(
+    prices: NDArray[np.int64],
+    slopes: Each,
+    merged: NDArray[np.int64],
+    merged_slope: Each,
+    merged_count: NDArray[np.int64],
+) -> int:
+    """Write every price once, with the sum of the slopes there and the number of kinks.
+
+    Parameters
+    ----------
+    prices : array of int, shape (n,)
+        The bits of the prices.
+    slopes : array, shape (n,)
+        Slope of each kink, added in their order.
+    merged, merged_slope, merged_count : array, shape (n,)
+        Room for the prices, in the order in which they come first, sums and numbers.
+
+    Returns
+    -------
+    int
+        How many prices there are; -1 where hardly any comes twice.
+    """
+    size = 16
+    while size < 2 * len(prices):
+        size *= 2
+    table = np.full(size, -1, np.int32)
+    mask = size - 1
+    # A sample first: where nearly all differ, there is nothing to merge.
+    stride = max(len(prices) // 4096, 1)
+    for sample in range(2):
+        found = looked = 0
+        last, at = np.int64(0), -1
+        for k in range(0, len(prices), stride if sample == 0 else 1):
+            price = prices[k]
+            looked += 1
+            if at < 0 or price != last:
+                # Both halves, each times a number so small that nothing overflows.
+                mixed = ((price >> 32) & 0x7FFFFFFF) * 0x45D9F3B ^ (price & 0xFFFFFFFF) * 0x2C1B3C6D
+                slot = (mixed ^ (mixed >> 27)) & mask
+                at = table[slot]
+                while at >= 0 and merged[at] != price:
+                    slot = (slot + 1) & mask
+                    at = table[slot]
+                if at < 0:
+                    at = found
+                    found += 1
+                    table[slot] = at
+                    merged[at], merged_slope[at], merged_count[at] = price, 0.0, 0
+                last = price
+            merged_slope[at] += slopes[k]
+            merged_count[at] += 1
+        if 10 * found > 9 * looked:
+            return -1
+        if sample == 0:
+            table[:] = -1
+    return found

@@ -1,0 +1,177 @@
+"""The kernel of an aggregator that learns what vehicles want from what they answer.
+
+It gives what :mod:`hmesh.markets.learned_demand` says of vehicles that all answered, bit for bit.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.compiled import kernel
+
+type Each = NDArray[np.float64]
+type Flags = NDArray[np.bool_]
+
+# What `learn_lines` returns as its first number: all went well; or the array rule has to do it,
+# since somebody was silent or holds more than it values.
+DONE, LEFT = 0, 1
+
+
+@kernel("f8[] f8[,] f8[] f8[] f8 f8[]! f8[]! f8[]! f8[]! b1[]! f8[]! b1[]! f8[]! f8[]! f8[]! f8[]!")
+def learn_lines(
+    prices: Each,
+    answers: Each,
+    charge_efficiency: Each,
+    discharge_efficiency: Each,
+    agreement: float,
+    full: Each,
+    empty: Each,
+    slope: Each,
+    taken: Each,
+    unexplained: Flags,
+    inelastic: Each,
+    two: Flags,
+    value: Each,
+    theta: Each,
+    least_kwh: Each,
+    most_kwh: Each,
+) -> tuple[int, float, float]:
+    """Write the line, or the two lines, of every vehicle.
+
+    Parameters
+    ----------
+    prices : array, shape (prices,)
+        Prices asked, ascending [money/kWh].
+    answers : array, shape (prices, n)
+        What every vehicle answered [kWh].
+    charge_efficiency, discharge_efficiency : array, shape (n,)
+        What its plug states [-].
+    agreement : float
+        How far an answer may be from a line that explains it.
+    full, empty, slope : array, shape (n,)
+        Room for one line of each that has one.
+    taken : array, shape (n,)
+        Room for what each exchanges at the lowest price, or for what is assumed of it.
+    unexplained : array of bool, shape (n,)
+        Room for whether neither one line nor two explain it.
+    inelastic : array, shape (n,)
+        Room for the energy assumed of those.
+    two : array of bool, shape (n,)
+        Room for who has two lines; of the others the next four say nothing.
+    value, theta, least_kwh, most_kwh : array, shape (n,)
+        Room for marginal value, its fall with the energy held, and bounds.
+
+    Returns
+    -------
+    what : int
+        `DONE` or `LEFT`.
+    below, above : float
+        Prices between which the widest gap is in what is known of a vehicle; equal for none.
+    """
+    count, size = len(prices), answers.shape[1]
+    middle_row = count // 2
+    widest = gap_below = gap_above = 0.0
+    asked = np.empty(count)
+    for j in range(size):
+        for k in range(count):
+            asked[k] = answers[k, j]
+            if asked[k] != asked[k]:
+                return LEFT, 0.0, 0.0
+        into, out_of = charge_efficiency[j], discharge_efficiency[j]
+        losing = into != 1.0 or out_of != 1.0
+        most, least = asked[0], asked[count - 1]
+        points = first = drop = bottom = 0
+        last = count - 1
+        constant, bottom_found, largest = True, False, 0.0
+        for k in range(count):
+            energy = asked[k]
+            size_of = energy if energy > 0.0 else -energy
+            largest = size_of if size_of > largest else largest
+            constant = constant and energy == most
+            if not bottom_found and energy <= least:
+                bottom, bottom_found = k, True
+            if energy < most:
+                if drop == 0:
+                    drop = k
+                if energy > least and not (losing and energy == 0.0):
+                    if points == 0:
+                        first = k
+                    last = k
+                    points += 1
+        before = drop - 1 if drop > 0 else 0
+        if points < 2 and most != least:
+            below, above = prices[before], prices[bottom]
+            if points == 1:
+                middle = prices[drop]
+                if middle - below > above - middle:
+                    above = middle
+                else:
+                    below = middle
+            if losing:
+                longest, at = 0.0, 0
+                for k in range(count - 1):
+                    if asked[k] > asked[k + 1] and prices[k + 1] - prices[k] > longest:
+                        longest, at = prices[k + 1] - prices[k], k
+                below, above = prices[at], prices[at + 1]
+            if above - below > widest:
+                widest, gap_below, gap_above = above - below, below, above
+        unexplained[j], inelastic[j], two[j] = False, 0.0, False
+        if losing and points >= 2:
+            change_first = asked[first] * into if asked[first] > 0.0 else asked[first] / out_of
+            value_first = prices[first] / into if asked[first] > 0.0 else prices[first] * out_of
+            change_last = asked[last] * into if asked[last] > 0.0 else asked[last] / out_of
+            value_last = prices[last] / into if asked[last] > 0.0 else prices[last] * out_of
+            falls = (value_last - value_first) / (change_first - change_last)
+            worth = value_first + falls * change_first
+            if np.isfinite(falls) and falls > 0.0 and np.isfinite(worth):
+                upper = most if most > 0.0 else 0.0
+                lower = least if least < 0.0 else 0.0
+                if worth < 0.0:
+                    return LEFT, 0.0, 0.0
+                ends = most if most > 0.0 else -most
+                other = least if least > 0.0 else -least
+                allowed = agreement * (1.0 + (ends if ends > other else other))
+                close = True
+                for k in range(count):
+                    charge = (worth - prices[k] / into) / (falls * into)
+                    charge = charge if charge > 0.0 else 0.0
+                    charge = charge if charge < upper else upper
+                    discharge = (worth - prices[k] * out_of) * (out_of / falls)
+                    discharge = discharge if discharge > lower else lower
+                    discharge = discharge if discharge < 0.0 else 0.0
+                    off = (charge + discharge) - asked[k]
+                    close = close and (off if off > 0.0 else -off) <= allowed
+                if close:
+                    two[j] = True
+                    value[j], theta[j] = worth, falls
+                    least_kwh[j], most_kwh[j] = lower, upper
+                    continue
+        full[j], empty[j], slope[j], taken[j] = prices[0], prices[0], 1.0, most
+        if constant:
+            continue
+        anchor = first if points >= 1 else before
+        if points >= 2:
+            steep = (asked[first] - asked[last]) / (prices[last] - prices[first])
+        elif points == 1:
+            left = (most - asked[first]) / (prices[first] - prices[before])
+            right = (asked[first] - least) / (prices[bottom] - prices[first])
+            steep = left if left > right else right
+        else:
+            steep = (most - least) / (prices[bottom] - prices[before])
+        at_price, at_kwh = prices[anchor], asked[anchor]
+        close = steep > 0.0 and np.isfinite(steep)
+        allowed = agreement * (1.0 + largest)
+        if close:
+            for k in range(count):
+                off = at_kwh - (prices[k] - at_price) * steep
+                off = off if off > least else least
+                off = off if off < most else most
+                off -= asked[k]
+                close = close and (off if off > 0.0 else -off) <= allowed
+        if close:
+            full[j] = at_price - (most - at_kwh) / steep
+            empty[j] = at_price + (at_kwh - least) / steep
+            slope[j] = steep
+        else:
+            unexplained[j] = True
+            inelastic[j] = taken[j] = asked[middle_row]
+    return DONE, gap_below, gap_above

@@ -1,0 +1,143 @@
+"""States of a run that stay in its folder, from which it is extended or branches off."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.safe_files import beside, own_folder, remove_own, sha256
+from hmesh.runs.results.buffer import TableBuffer
+from hmesh.runs.results.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from hmesh.runs.results.names import KEPT_FILES
+from hmesh.runs.results.result_tables import TABLES
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.results.writer import ResultsWriter, chained, encoding
+from hmesh.runs.scenarios.scenario import scenario_hash
+
+if TYPE_CHECKING:
+    from hmesh.runs.scenarios.scenario import Scenario
+
+_KEPT = "states"
+
+
+def keep_state(directory: Path, steps_done: int, state: Mapping[str, Any], digest: str) -> None:
+    """Write a state that stays in the folder of a run, beside those of other steps."""
+    folder = own_folder(directory, _KEPT, make=True)
+    save_checkpoint(folder / f"{steps_done:09d}", steps_done, state, digest)
+
+
+def forget_states(directory: Path) -> None:
+    """Remove all states that were kept."""
+    remove_own(directory / _KEPT, KEPT_FILES, keep_others=True)
+
+
+def renew_states(directory: Path, before: str, now: str) -> None:
+    """Let states that were kept be of another scenario, whose first steps are the same.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder of the run.
+    before, now : str
+        The digests of both scenarios.
+    """
+    folder = own_folder(directory, _KEPT)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if has_checkpoint(path):
+            try:
+                save_checkpoint(path, *load_checkpoint(path, before), now)
+            except InputError:
+                continue  # damaged, so that it is of no use
+
+
+def state_before(run: Run, steps: int) -> tuple[int, dict[str, Any] | None]:
+    """Return the last state of a run, kept or of its checkpoint, that has at most some steps done.
+
+    Parameters
+    ----------
+    run : Run
+        The run, finished or not.
+    steps : int
+        How many steps may be done.
+
+    Returns
+    -------
+    steps_done : int
+        0 where there is no such state.
+    state : dict or None
+        What `load_checkpoint` returned.
+    """
+    digest = scenario_hash(run.info["scenario"])
+    places: dict[int, Path] = {}
+    folder = own_folder(run.directory, _KEPT)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.isdecimal() and len(path.name) == 9 and has_checkpoint(path):
+            places[int(path.name)] = path
+    latest = run.directory / "checkpoint"
+    if not run.complete and has_checkpoint(latest):
+        places[load_checkpoint(latest, digest)[0]] = latest
+    for done in sorted(places, reverse=True):
+        if done <= steps:
+            try:
+                return load_checkpoint(places[done], digest)
+            except InputError:
+                continue  # damaged, or of the run as it was before it was extended
+    return 0, None
+
+
+def put_state(
+    run: Run, scenario: "Scenario", steps_done: int, state: Mapping[str, Any], directory: Path
+) -> None:
+    """Write a state of a run as the checkpoint of another one, with the rows that lead to it.
+
+    Parameters
+    ----------
+    run : Run
+        Where the state is from.
+    scenario : Scenario
+        That of the other run.
+    steps_done, state
+        What `state_before` returned.
+    directory : Path
+        The folder of the other run, which may be the same.
+
+    Raises
+    ------
+    InputError
+        When rows are missing, or the folder cannot be written to.
+    """
+    target = ResultsWriter(directory, scenario)
+    target.begin()
+    held: dict[str, Any] = {}
+    for table in target.tables:
+        if table not in state["writer"]:
+            fresh = TableBuffer(table, TABLES[table], 0)
+            held[table] = {"parts": 0, "digest": "", **fresh.state()}
+            continue
+        held[table] = dict(state["writer"][table])
+        digest = ""
+        for number in range(held[table]["parts"]):
+            path = directory / "checkpoint" / "parts" / f"{table}-{number:06d}.parquet"
+            _write_part(run, table, number, path)
+            digest = chained(digest, sha256(path))
+        held[table]["digest"] = digest
+    taken = {**state, "writer": held}
+    save_checkpoint(target.checkpoints, steps_done, taken, scenario_hash(target.resolved))
+
+
+def _write_part(run: Run, table: str, number: int, path: Path) -> None:
+    """Write a part of a table of a run to another place."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if run.complete:
+        source, group = run.directory / f"{table}.parquet", number
+    else:
+        source, group = run.directory / "checkpoint" / "parts" / path.name, 0
+    try:
+        with pq.ParquetFile(source) as file:
+            rows = file.read_row_group(group)
+    except (OSError, pa.ArrowException, IndexError) as error:
+        raise InputError([Problem(str(source), f"cannot be read: {error}")]) from None
+    with beside(path) as new:
+        pq.write_table(rows, new, row_group_size=rows.num_rows, **encoding(table))

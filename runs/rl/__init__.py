@@ -1,0 +1,1 @@
+"""Environments for reinforcement learning: players in the world of a scenario."""

@@ -1,0 +1,179 @@
+"""The strategy of leaders that do not best-respond: fixed markups, learning, cartels."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.markets.answers import demand_at
+from hmesh.markets.leader_learning import Bandits, Climbers, best_on_grid, price_at_cost
+from hmesh.markets.price_search import search_price
+from hmesh.markets.three_level_game import Game, Outcome, follow_exact
+from hmesh.runs.scenarios.leader_section import LeaderLearning, Leaders
+
+if TYPE_CHECKING:
+    from hmesh.runs.world.simulation import Simulation
+
+A_DAY_H = 24.0
+# How finely a cartel looks for its price.
+POINTS, ZOOMS = 61, 6
+
+
+class LeaderRules:
+    """How utility and aggregators of one world set prices, and what they have learned.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world.
+    """
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.given: Leaders = simulation.setting.scenario.game.leaders
+        names = simulation.setting.communities
+        members = self.given.aggregators.members or names
+        self._cartel = np.isin(names, members)
+        self._learners: dict[str, Climbers | Bandits] = {}
+        for who, leader, count in (
+            ("utility", self.given.utility, 1),
+            ("aggregators", self.given.aggregators, len(names)),
+        ):
+            if leader.learning is not None:
+                self._learners[who] = _learners(leader.learning, count)
+
+    def outcome(self, game: Game, simulation: "Simulation", tariff: float) -> Outcome:
+        """Return the prices of a step."""
+        slot = self._slots(simulation)
+
+        def aggregators(price: float) -> Outcome:
+            return self._aggregators(game, price, slot)
+
+        bounds = game.bounds
+        lowest, highest = bounds.utility_lower, bounds.utility_upper
+        match self.given.utility.rule:
+            case "tariff":
+                return aggregators(tariff)
+            case "learning":
+                return aggregators(float(self._asked("utility", slot)[0]))
+            case "best_response":
+                tolerance = simulation.setting.scenario.game.tolerance
+
+                def demand(price: float) -> float:
+                    return float(aggregators(price).demand_kwh.sum())
+
+                found = search_price(demand, game.cost, lowest, highest, tolerance)
+                return aggregators(found.price)
+        if self.given.aggregators.rule == "cartel":
+            return self._cartel_outcome(game)
+        return aggregators(self._at_cost(game, lambda price: aggregators(price).demand_kwh))
+
+    def _at_cost(self, game: Game, demand_kwh: Any) -> float:
+        """Return the utility's price that follows its cost."""
+        factor = 1.0 + self.given.utility.markup
+
+        def asked(price: float) -> float:
+            return factor * game.cost.marginal(float(demand_kwh(price).sum()))
+
+        return price_at_cost(asked, game.bounds.utility_lower, game.bounds.utility_upper)
+
+    def _cartel_outcome(self, game: Game) -> Outcome:
+        """Return the prices of a cartel: its members respond to one price that it sets inside.
+
+        Whatever they buy together, they share it as they would if it cost one price, by which the
+        income of the last kWh is the same everywhere; so the cartel looks for that price alone.
+        """
+
+        @cache
+        def follow(price: float) -> Outcome:
+            return follow_exact(game, price)
+
+        def outcome(inside: float) -> Outcome:
+            mine = follow(inside)
+
+            def demand(price: float) -> NDArray[np.float64]:
+                if self._cartel.all():
+                    return mine.demand_kwh
+                return np.where(self._cartel, mine.demand_kwh, follow(price).demand_kwh)
+
+            price = self._at_cost(game, demand)
+            others = follow(price)
+            # Where nobody answers, the price is passed through or at its bound, cartel or not.
+            inside_prices = self._cartel & game.answering()
+            asked = np.where(inside_prices, mine.community_price, others.community_price)
+            return Outcome(price, asked, demand(price))
+
+        def profit(inside: float) -> float:
+            found = outcome(inside)
+            margin = found.community_price - found.utility_price
+            return float((margin * found.demand_kwh)[self._cartel].sum())
+
+        bounds = game.bounds
+        ends = bounds.utility_lower, max(bounds.utility_upper, bounds.aggregator_upper)
+        return outcome(best_on_grid(profit, *ends, POINTS, ZOOMS))
+
+    def _aggregators(self, game: Game, price: float, slot: dict[str, int]) -> Outcome:
+        """Return what aggregators ask at a price of the utility."""
+        match self.given.aggregators.rule:
+            case "fixed_markup":
+                asked = np.full(len(game.kinks), price * (1.0 + self.given.aggregators.markup))
+            case "learning":
+                asked = price + self._asked("aggregators", slot)
+            case _:
+                return follow_exact(game, price)
+        asked = np.clip(asked, game.bounds.aggregator_lower, game.bounds.aggregator_upper)
+        demand = np.array(
+            [demand_at(answers, p) for answers, p in zip(game.kinks, asked.tolist(), strict=True)]
+        )
+        return Outcome(price, asked, demand)
+
+    def _slots(self, simulation: "Simulation") -> dict[str, int]:
+        """Return for which part of the day each learns."""
+        hour = simulation.calendar.hour_of_day(simulation.step_index)
+        found = {}
+        for who, leader in (
+            ("utility", self.given.utility),
+            ("aggregators", self.given.aggregators),
+        ):
+            if leader.learning is not None:
+                found[who] = int(hour * leader.learning.hours_apart / A_DAY_H)
+        return found
+
+    def _asked(self, who: str, slot: dict[str, int]) -> NDArray[np.float64]:
+        asked: NDArray[np.float64] = self._learners[who].asked()[:, slot[who]]
+        return asked
+
+    def learn(self, simulation: "Simulation") -> None:
+        """Let those who learn take in what they have earned in the step that is settled."""
+        if not self._learners:
+            return
+        slot, decision = self._slots(simulation), simulation.market.decision
+        bought = simulation.net_kwh - simulation.direct_kwh
+        margin = np.where(
+            simulation.supplied, (decision.community_price - decision.utility_price) * bought, 0.0
+        )
+        for who, learner in self._learners.items():
+            earned = margin if who == "aggregators" else np.array([simulation.utility_earned()])
+            there = simulation.supplied if who == "aggregators" else np.array([True])
+            profit = np.zeros(learner.asked().shape)
+            heard = np.zeros(profit.shape, dtype=np.bool_)
+            profit[:, slot[who]], heard[:, slot[who]] = earned, there
+            learner.learn(profit, heard)
+
+    def state(self) -> dict[str, Any]:
+        """Return what they have learned."""
+        return {who: dict(each.state()) for who, each in self._learners.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        for who, held in state.items():
+            for name, values in held.items():
+                setattr(self._learners[who], name, values.copy())
+
+
+def _learners(given: LeaderLearning, count: int) -> Climbers | Bandits:
+    shape = count, given.hours_apart
+    if given.method == "bandit":
+        return Bandits.of(given.lowest, given.highest, given.arms, shape)
+    return Climbers.of(given.lowest, given.highest, shape)

@@ -1,0 +1,81 @@
+"""The events of a scenario as they happen in the world of one strategy."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hmesh.markets.three_level_game import PriceBounds
+from hmesh.runs.scenarios.events_section import hours_since_start, prices_set
+
+if TYPE_CHECKING:
+    from hmesh.runs.world.simulation import Simulation
+
+KIND = "scenario event"
+# What a step begins with is there before the vehicles of that step move.
+_BEFORE_ALL = -1
+
+
+class ScenarioEvents:
+    """Lets the events of a scenario begin and end, by the clock of its world.
+
+    What is in force follows from the time alone, so that a state from before an event, even of a
+    run that had none, goes on with it.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The world.
+    """
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation = simulation
+        self.scenario = simulation.setting.scenario
+        simulation.clock.on(KIND, self._happen)
+        self.times_h: list[float] = sorted(
+            {
+                hours_since_start(self.scenario, time)
+                for event in self.scenario.events
+                for time in (event.at, event.until)
+                if time is not None
+            }
+        )
+        self._schedule(-1.0)
+
+    def _schedule(self, after_h: float) -> None:
+        """Let all that begins or ends after a time be pending."""
+        for number, time_h in enumerate(self.times_h):
+            if time_h > after_h:
+                self.simulation.clock.schedule(time_h, KIND, number, priority=_BEFORE_ALL)
+
+    def restored(self) -> None:
+        """Put in force what is by now, and let what the state did not know of be pending."""
+        clock = self.simulation.clock
+        others = [event for event in clock.pending() if event.kind != KIND]
+        if not self.times_h and len(others) == len(clock.pending()):
+            return
+        clock.restore(clock.now_h, others)
+        self._schedule(clock.now_h if self.simulation.step_index else -1.0)
+        self._put_in_force(clock.now_h)
+
+    def _happen(self, number: int) -> None:
+        self._put_in_force(self.times_h[number])
+
+    def _put_in_force(self, at_h: float) -> None:
+        """Give the world the values of a time."""
+        world, prices = self.simulation, self.scenario.prices
+        given = prices_set(self.scenario, at_h)
+        bounds = PriceBounds(
+            *given.get("prices.utility", prices.utility),
+            *given.get("prices.aggregator", prices.aggregator),
+        )
+        world.bounds = world.utility.bounds = bounds
+        for aggregator in world.aggregators:
+            aggregator.bounds = bounds
+        lost = {
+            name
+            for event in self.scenario.events
+            if hours_since_start(self.scenario, event.at) <= at_h
+            and (event.until is None or at_h < hours_since_start(self.scenario, event.until))
+            for name in event.feeders_out
+        }
+        world.chance.lost = np.array([name in lost for name in world.setting.communities])

@@ -1,0 +1,238 @@
+"""Compiled kernels give the bits of the array rules, and small runs do without them."""
+
+import importlib.util
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hmesh.environment import compiled
+from hmesh.environment.compiled import compiled_for, kernel
+from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.exchanged import sums_of_exchange
+from hmesh.markets.vehicle_response import best_response
+from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
+
+WITHOUT = 10**15
+TRAVEL = {
+    "kind": "drawn", "home": {"homes": 0.7, "offices": 0.3}, "speed_km_h": 30.0,
+    "days": {
+        "every": {
+            "travels": 0.9, "stops": [0.3, 0.4, 0.3], "trip_km": 6.0,
+            "departs_h": {"distribution": "normal", "mean": 9.0, "deviation": 2.0},
+            "purposes": {"any": {"stay_h": 0.3}},
+        }
+    },
+}  # fmt: skip
+WORLDS: dict[str, dict[str, Any]] = {
+    "published": {"game.solver": "exact"},
+    "with losses": {
+        "game.solver": "exact", "hours": 14,
+        "vehicles.charge_efficiency": 0.9, "vehicles.discharge_efficiency": 0.85,
+    },
+    "messages": {"game.solver": "negotiate", "hours": 9},
+    "messages, losses": {
+        "game.solver": "negotiate", "hours": 9,
+        "vehicles.charge_efficiency": 0.9, "vehicles.discharge_efficiency": 0.85,
+    },
+    "drawn trips, late messages": {
+        "travel": TRAVEL, "game.solver": "negotiate", "messages.loss_rate": 0.1, "hours": 11,
+    },
+    "short steps": {"travel": TRAVEL, "game.solver": "exact", "step_h": 0.25, "hours": 11},
+    "outages, trips kept back": {
+        "chance.charger_outages": {
+            "mean_time_between_failures_h": 10.0, "mean_time_to_repair_h": 3.0
+        }, "travel": TRAVEL, "game.solver": "exact",
+    },
+    "groups": {
+        "game.solver": "exact",
+        "vehicles": {
+            "groups": [
+                {"name": "plain", "count": 15},
+                {"name": "large", "count": 15, "capacity_kwh": 80, "v2g_kw": 3.0},
+                {"name": "losing", "count": 15, "charge_efficiency": 0.9, "theta": [1.0, 3.0]},
+                {"name": "ready", "count": 15, "departure_soc": 0.8, "departure_weight": 20.0},
+            ]
+        },
+        "travel": TRAVEL,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(
+    params=[
+        "as Python",
+        pytest.param(
+            "compiled",
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.skipif(
+                    importlib.util.find_spec("numba") is None, reason="Numba is not installed"
+                ),
+            ],
+        ),
+    ]
+)
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what switches kernels on and off; they run as Python does, or compiled."""
+
+    def switch(on: bool) -> None:
+        monkeypatch.setattr(compiled, "FROM_ROWS", 0 if on else WITHOUT)
+        monkeypatch.setattr(compiled, "LOADED_AFTER", 0)
+        monkeypatch.setattr(compiled, "_installed", lambda: True)
+        if request.param == "as Python":
+            monkeypatch.setattr(compiled, "_compile", lambda function, signature: function)
+
+    # Kernels that are compiled already are of no use to the others.
+    for made in compiled.KERNELS:
+        monkeypatch.setattr(made, "compiled", None)
+    return switch
+
+
+def followed(changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """Simulate some hours; return everything that the vehicles hold, pay and count."""
+    base = {
+        "vehicles.count": 60, "strategies": ["three_level"], "plots": False, "hours": 26,
+        "record.accounts": "all",
+    }  # fmt: skip
+    given = {k: v for k, v in base.items() if k != "vehicles.count" or "vehicles" not in changes}
+    simulation = Simulation(
+        make_setting(load_scenario("three-communities", given | changes)), "three_level"
+    )
+    vehicles, told = simulation.schemes["vehicles"], []
+    while simulation.running:
+        simulation.step()
+        decision = simulation.market.decision
+        accounts = simulation.accounts.kinds["vehicles"].year
+        told.append(
+            {name: column.tobytes() for name, column in vehicles.fleet.population.state().items()}
+            | {name: column.tobytes() for name, column in accounts.items()}
+            | {"prices": decision.community_price.tobytes(), "price": decision.utility_price}
+            | {"heard": vehicles.fleet.population.heard["price"].each().tobytes()}
+            | vehicles.sums() | vehicles.counts()
+        )  # fmt: skip
+    return told
+
+
+@pytest.mark.quick_every(3)
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_world_is_the_same_with_kernels(kernels: Any, world: str) -> None:
+    kernels(on=False)
+    without = followed(WORLDS[world])
+    kernels(on=True)
+    with_kernels = followed(WORLDS[world])
+    assert len(without) == len(with_kernels)
+    for step, (one, other) in enumerate(zip(without, with_kernels, strict=True)):
+        assert [k for k in one if one[k] != other[k]] == [], f"step {step}"
+
+
+def batteries(count: int, seed: int) -> dict[str, Any]:
+    """Return columns of batteries, of which some have no losses and some hold a bound exactly."""
+    rng = np.random.default_rng(seed)
+    usable = rng.uniform(-2.0, 25.0, count)
+    upper = np.minimum(7.0, np.maximum(rng.uniform(-4.0, 20.0, count), 0.0))
+    lower = 0.0 - np.minimum(rng.uniform(0.0, 7.0, count), np.maximum(usable, 0.0))
+    return {
+        "lam": rng.uniform(55.0, 65.0, count), "theta": rng.uniform(1.5, 2.2, count),
+        "usable_kwh": usable, "lower_kwh": lower, "upper_kwh": upper,
+        "charge_efficiency": np.where(rng.random(count) < 0.3, 1.0, 0.9),
+        "discharge_efficiency": np.where(rng.random(count) < 0.3, 1.0, 0.85),
+    }  # fmt: skip
+
+
+def bits(answers: Answers) -> list[bytes]:
+    names = ("full_price", "empty_price", "slope", "jump_price", "jump_kwh")
+    return [np.ascontiguousarray(getattr(answers, name)).tobytes() for name in names]
+
+
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("losses", ["none", "all", "some"])
+def test_answers_of_batteries(kernels: Any, losses: str, alike: bool) -> None:
+    columns = batteries(150, 3)
+    if losses == "none":
+        columns |= {"charge_efficiency": 1.0, "discharge_efficiency": 1.0}
+    elif losses == "all":
+        columns |= {"charge_efficiency": 0.9, "discharge_efficiency": 0.85}
+    if alike:
+        columns |= {"lam": 60.0, "theta": 2.0}
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        best = [best_response(price, **columns).tobytes() for price in (0.0, 20.0, 47.3, 70.0)]
+        found.append(best + bits(battery_answers(12.0, **columns)))
+    assert found[0] == found[1]
+
+
+def test_batteries_that_hold_more_than_they_value_are_left_to_the_rule(kernels: Any) -> None:
+    columns = batteries(40, 5) | {"charge_efficiency": 0.9, "usable_kwh": np.full(40, 45.0)}
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        found.append(
+            [best_response(p, **columns).tobytes() for p in (-20.0, -5.0)]
+            + bits(battery_answers(0.0, **columns))
+        )
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 127, 128, 129, 137, 1000, 4321])
+def test_sums_are_those_of_numpy(kernels: Any, count: int) -> None:
+    exchange = np.random.default_rng(count).normal(0.0, 5.0, count)
+    exchange[::5] = 0.0
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        found.append(sums_of_exchange(exchange))
+    assert found[0] == found[1]
+
+
+def test_rules_work_until_loading_kernels_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_installed", lambda: True)
+    monkeypatch.setattr(compiled, "_done", 0)
+    monkeypatch.setattr(compiled, "LOADED_AFTER", 3_500)
+    monkeypatch.setattr(compiled, "ROWS_OF_A_CALL", 1000)
+    monkeypatch.setattr(compiled, "FROM_ROWS", 100)
+    assert [compiled_for(rows) for rows in (99, 1000, 1000, 99, 1000, 100)] == [False] * 4 + [
+        True,
+        True,
+    ]
+
+
+def test_without_numba_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "LOADED_AFTER", 0)
+    monkeypatch.setattr(compiled, "_installed", lambda: False)
+    assert not compiled_for(10**9)
+
+
+@pytest.mark.slow
+def test_a_small_run_imports_no_numba() -> None:
+    code = (
+        "import sys; from hmesh.runs.scenarios.scenario import load_scenario; "
+        "from hmesh.runs.world.setting import make_setting; "
+        "from hmesh.runs.world.simulation import Simulation; "
+        "s = Simulation(make_setting(load_scenario('three-communities', "
+        "{'hours': 2, 'vehicles.count': 200})), 'three_level'); s.step(); s.step(); "
+        "print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.slow
+def test_the_signature_says_what_a_kernel_takes() -> None:
+    pytest.importorskip("numba")
+
+    @kernel("f8[] i8 f8[]!")
+    def scaled(given: Any, by: int, written: Any) -> None:
+        for k in range(len(given)):
+            written[k] = given[k] * by
+
+    written = np.empty(3)
+    scaled(np.broadcast_to(1.5, 3), 2, written)
+    assert written.tolist() == [3.0, 3.0, 3.0]
+    with pytest.raises(TypeError):
+        scaled(np.ones(3), 2, np.broadcast_to(0.0, 3))

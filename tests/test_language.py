@@ -1,0 +1,70 @@
+"""The words of the field in everything that a person reads, and none of the idioms they replace.
+
+`IDIOMS` maps each idiom to what to write instead. It stands here and not in a linter, since it
+holds for prose in code, documentation, notebooks and messages alike.
+"""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+IDIOMS = {
+    r"tell|tells|told|telling": "report, show, state, warn, print, return",
+    r"anew": "again, independently",
+    r"whoever": "a member that, anyone who",
+    r"hangs? on|hanging on": "depends on",
+    r"lived? through|lives through": "simulate, run one step",
+    r"held against|stands? beside": "compared with, checked against, beside",
+    r"never was": "an uninterrupted run",
+    r"as dear|dear|dearer|dearest": "expensive, the upper price bound",
+    r"fall of satisfaction": "slope of marginal utility",
+    r"fixed loads?|passive loads?": "inelastic load",
+}
+# Clumsy too, but here and there the plainest way to say it; the first pages do without.
+CLUMSY = r"of (?:its|your|their) own|comes? to|out of reach"
+FIRST_PAGES = ("README.md", "CONTRIBUTING.md", "docs/index.md", "docs/quick-start.md")
+FOLDERS = ("agents", "environment", "markets", "runs", "tests", "benchmarks", "docs", "notebooks")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml")
+KINDS = (".py", ".pyi", ".md", ".html", ".js", ".yaml", ".ipynb")
+
+
+def files(folder: str) -> Iterator[Path]:
+    for path in sorted((ROOT / folder).rglob("*")):
+        if path.suffix in KINDS and path != Path(__file__) and "__pycache__" not in path.parts:
+            yield path
+
+
+def words(path: Path) -> str:
+    """Return the text of a file; of a program all that is not a number or an operator."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix not in (".py", ".pyi"):
+        return re.sub(r'"image/png": "[^"]*"', "", text)
+    kinds = (tokenize.NUMBER, tokenize.OP)
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return " ".join(token.string for token in tokens if token.type not in kinds)
+
+
+@pytest.mark.parametrize("place", [*FOLDERS, *PAGES])
+def test_prose_uses_the_words_of_the_field(place: str) -> None:
+    paths = [ROOT / place] if place in PAGES else list(files(place))
+    assert paths
+    found = []
+    for path in paths:
+        text = re.sub(r"\s+(?:#\s+)?", " ", words(path))
+        for idiom, instead in IDIOMS.items():
+            for match in re.finditer(rf"\b(?:{idiom})\b", text, re.IGNORECASE):
+                around = text[max(match.start() - 30, 0) : match.end() + 30]
+                found.append(f"{path.relative_to(ROOT)}: ...{around}... write: {instead}")
+    assert found == [], "\n".join(found[:20])
+
+
+@pytest.mark.parametrize("name", FIRST_PAGES)
+def test_the_first_pages_are_plain(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    assert re.findall(rf"[^.]*\b(?:{CLUMSY})\b[^.]*", prose, re.IGNORECASE) == []
