@@ -77,10 +77,7 @@ class Series:
         names = ("name", "kind", "width", "dashed", "legend", "told", "rows", "loading")
         if any(getattr(self, name) != getattr(other, name) for name in names):
             return False
-        lowers = (self.lower, other.lower)
-        if any(lower is None for lower in lowers):
-            return lowers == (None, None) and _close(self.values, other.values)
-        return all(map(_close, (self.values, self.lower), (other.values, other.lower)))
+        return _close(self.values, other.values) and _close(self.lower, other.lower)
 
 
 def _close(values: FloatArray | None, others: FloatArray | None) -> bool:

@@ -172,7 +172,7 @@ def _draw(along: _Along, finding: str) -> "Figure":
         if name in along.of:
             _draw_panel(axes, along, along.of[name])
         axes.set_xlabel(along.key)
-    for axes in panels.flat[len(headlines) :]:
+    for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
     return figure
 
