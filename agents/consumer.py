@@ -42,6 +42,7 @@ class Consumer(RowAgent):
             load *= heard["growth"]
         if heard["sigma"] is not None:
             load *= float(noise_factor(np.array([self.noise]), heard["sigma"])[0])
+        load *= heard["supplied_part"][self.community]
         load = 0.0 if heard["feeder_out"][self.community] else float(load)
         prices = heard.get("price")
         if prices is not None and load > 0 and not np.isnan(prices[self.row]):

@@ -25,6 +25,32 @@ def kept_share(loss_per_h: Any, step_h: float) -> Any:
     return (1.0 - loss_per_h) ** step_h
 
 
+def loss_at_temperature(
+    loss_per_h: float, temp_around: Any, tank_temperature: float, rated_temperature: float
+) -> Any:
+    r"""Return the share of the stored heat lost in an hour by the temperature around [1/h].
+
+    .. math:: \sigma (T_t - T) / (T_t - T_r), at least 0
+
+    Parameters
+    ----------
+    loss_per_h : float
+        Share that is lost at the rated temperature sigma [1/h].
+    temp_around : float or array
+        Temperature around the tank T [degC].
+    tank_temperature : float
+        Temperature of its water T_t, taken as constant [degC].
+    rated_temperature : float
+        Temperature around it for which the share is stated T_r, below that of the water [degC].
+
+    Notes
+    -----
+    Heat flows through the wall in proportion to the difference of temperatures.
+    """
+    warmer = np.maximum(tank_temperature - temp_around, 0.0)
+    return loss_per_h * warmer / (tank_temperature - rated_temperature)
+
+
 def heat_bounds[T: (float, NDArray[np.float64])](
     heat_kwh: T,
     capacity_kwh: T | float,

@@ -5,6 +5,7 @@ source calls a run with alpha = 1 normal and one with the last alpha optimal, it
 neither. Source: ICT Express, 2022, equations (38) to (42).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,13 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import charged
-from hmesh.markets.community_storage import Sharing, StorageRatings, allowance_kwh, exchange
+from hmesh.markets.community_storage import (
+    Sharing,
+    SlotExchange,
+    StorageRatings,
+    allowance_kwh,
+    exchange,
+)
 
 type StopWhen = Literal["left", "delivered"]
 
 TOLERANCE_KWH = 1e-3
-AT_ONCE = 64
-MOST_NUMBERS = 2_000_000
+# How many alphas are tried at once, at first and at most.
+FIRST, AT_ONCE = 8, 64
+# Of those served, each with every alpha tried at once: what the processor keeps near itself.
+MOST_NUMBERS = 2**16
 MOST_ALPHA = 4096
 
 
@@ -58,16 +67,17 @@ class Horizon:
         """How many slots it has."""
         return len(self.generation_kwh)
 
-    def allowed_kwh(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what those served may draw with each weight, shape (slots, weights, k) [kWh]."""
-        slot = np.arange(self.slots)[:, None]
+    def allowed_kwh(self, slot: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what those served in a slot may draw with each weight, (weights, k) [kWh]."""
+        served = self.served[slot]
         allowed = allowance_kwh(
-            self.demand_kwh[slot, self.served][:, None],
-            self.least_kwh[slot, self.served][:, None],
-            self.most_kwh[self.served][:, None],
+            self.demand_kwh[slot, served],
+            self.least_kwh[slot, served],
+            self.most_kwh[served],
             weights[:, None],
         )
-        return np.where(self.served[:, None] >= 0, allowed, 0.0)
+        there = served >= 0
+        return allowed if there.all() else np.where(there, allowed, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +140,46 @@ def live_through(
     serves_while_charging : bool, optional
         As in `hmesh.markets.community_storage.exchange`.
     """
-    allowed = horizon.allowed_kwh(weights)
     slots, count = horizon.slots, len(weights)
-    stored = np.full((slots + 1, count), stored_kwh)
     charge, spilled = np.empty((slots, count)), np.empty((slots, count))
-    discharge = np.empty_like(allowed)
-    for slot in range(slots):
-        done = exchange(
-            stored[slot], horizon.generation_kwh[slot], horizon.bright[slot], allowed[slot],
-            ratings, horizon.step_h, sharing, serves_while_charging=serves_while_charging,
-        )  # fmt: skip
+    discharge = np.empty((slots, count, horizon.served.shape[1]))
+    stored = np.full((slots + 1, count), stored_kwh)
+    for slot, done, _ in _slot_by_slot(
+        horizon, stored, ratings, weights, sharing, serves_while_charging=serves_while_charging
+    ):
         charge[slot], spilled[slot] = done.charge_kwh, done.spilled_kwh
         discharge[slot] = done.discharge_kwh
+    return Course(stored, charge, spilled, discharge)
+
+
+def _slot_by_slot(
+    horizon: Horizon,
+    stored: NDArray[np.float64],
+    ratings: StorageRatings,
+    weights: NDArray[np.float64],
+    sharing: Sharing,
+    *,
+    serves_while_charging: bool,
+) -> Iterator[tuple[int, SlotExchange, NDArray[np.float64]]]:
+    """Yield each slot, what is done in it and what is delivered, (weights,) [kWh].
+
+    What is stored before each slot, of shape (slots + 1, weights), is written from the second row
+    on [kWh].
+    """
+    for slot in range(horizon.slots):
+        done = exchange(
+            stored[slot], horizon.generation_kwh[slot], horizon.bright[slot],
+            horizon.allowed_kwh(slot, weights), ratings, horizon.step_h, sharing,
+            serves_while_charging=serves_while_charging,
+        )  # fmt: skip
+        delivered = done.discharge_kwh.sum(axis=-1)
         stored[slot + 1] = charged(
             stored[slot],
-            done.charge_kwh - done.discharge_kwh.sum(axis=-1),
+            done.charge_kwh - delivered,
             ratings.charge_efficiency,
             ratings.discharge_efficiency,
         )
-    return Course(stored, charge, spilled, discharge)
+        yield slot, done, delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,22 +245,28 @@ def iterate_allowance(
     """
     delivered, stored = np.empty(0), np.empty((horizon.slots + 1, 0))
     done = 0
-    # Many are lived through at once, and those after the last one wanted are thrown away.
-    at_once = min(max(MOST_NUMBERS // max(horizon.served.size, 1), 1), AT_ONCE)
+    # Many are tried at once, and those after the last one wanted are thrown away. Of what single
+    # households get only the sum of a slot is kept.
+    most_at_once = min(max(MOST_NUMBERS // max(horizon.served.shape[1], 1), 1), AT_ONCE)
+    at_once = min(FIRST, most_at_once)
     while True:
         alpha = np.arange(done + 1, min(done + at_once, most_alpha) + 1)
-        course = live_through(
-            horizon, stored_kwh, ratings, 1.0 / alpha, sharing,
+        held = np.full((horizon.slots + 1, len(alpha)), stored_kwh)
+        given = np.zeros(len(alpha))
+        for _, _, of_slot in _slot_by_slot(
+            horizon, held, ratings, 1.0 / alpha, sharing,
             serves_while_charging=serves_while_charging,
-        )  # fmt: skip
+        ):  # fmt: skip
+            given += of_slot
         done = int(alpha[-1])
-        delivered = np.concatenate([delivered, course.delivered_kwh])
-        stored = np.concatenate([stored, course.stored_kwh], axis=1)
+        delivered = np.concatenate([delivered, given])
+        stored = np.concatenate([stored, held], axis=1)
         final = stored[-1]
         changes = np.abs(np.diff(final if stop_when == "left" else delivered))
         stops = np.flatnonzero(changes < tolerance_kwh)
         if len(stops) or done == most_alpha:
             break
+        at_once = min(2 * at_once, most_at_once)
     last = int(stops[0]) + 2 if len(stops) else done
     rows = slice(last)
     return Iterations(

@@ -131,7 +131,12 @@ def allowance_kwh(
     -----
     Equations (38) to (41), ``clip(D - w D_min, 0, D_max)``. It never exceeds the demand.
     """
-    return np.clip(demand_kwh - weight * least_kwh, 0.0, most_kwh)
+    wanted = np.asarray(demand_kwh - weight * least_kwh)
+    return (
+        np.clip(wanted, 0.0, most_kwh, out=wanted)
+        if wanted.ndim
+        else np.clip(wanted, 0.0, most_kwh)
+    )
 
 
 def served_first(average_kwh: NDArray[np.float64], dischargers: int) -> NDArray[np.intp]:
@@ -333,6 +338,9 @@ def dealt_kwh(
             available_kwh, total, out=np.ones_like(total), where=total > available_kwh
         )
         return wanted_kwh * share[..., None]
-    before = np.cumsum(wanted_kwh, axis=-1) - wanted_kwh
-    left = np.maximum(available_kwh[..., None] - before, 0.0)
-    return np.minimum(wanted_kwh, left)
+    # In one array, which stays near the processor.
+    left = np.cumsum(wanted_kwh, axis=-1)
+    left -= wanted_kwh
+    np.subtract(available_kwh[..., None], left, out=left)
+    np.maximum(left, 0.0, out=left)
+    return np.minimum(wanted_kwh, left, out=left)

@@ -424,7 +424,10 @@ def size(
 def export(
     directory: RunFolder,
     to: Annotated[
-        str, typer.Option("--to", metavar="FORM", help="csv, xlsx, xarray (netCDF) or pypsa.")
+        str,
+        typer.Option(
+            "--to", metavar="FORM", help="csv, xlsx, xarray (netCDF), pypsa or pandapower."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="New folder or file.")],
     tables: Annotated[
@@ -432,7 +435,8 @@ def export(
         typer.Option("--table", metavar="NAME", help="Of csv, xlsx: this table; may be repeated."),
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option("--strategy", help="Of pypsa: whose energies. [default: first]")
+        str | None,
+        typer.Option("--strategy", help="Of a network: whose energies. [default: first]"),
     ] = None,
 ) -> None:
     """Write the results of a finished run in the form of another program."""

@@ -43,6 +43,9 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
         "community, or more, so that nothing was shared",
         55,
     ),
+    "feeders_out_in_part": Note(
+        "an outage of its feeder left a community without supply for a part of a step", 41
+    ),
     "feeders_out": Note("an outage of its feeder left a community without supply for a step", 40),
     "communities_exporting": Note("a community delivered energy to the utility in a step", 60),
     "system_exporting": Note(

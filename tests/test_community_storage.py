@@ -304,7 +304,7 @@ def test_alpha_without_end_serves_all_demand() -> None:
     given = horizon(1)
     many = live_through(given, 5.0, RATINGS, np.array([1e-9, 0.0]))
     assert many.discharge_kwh[:, 0] == pytest.approx(many.discharge_kwh[:, 1], abs=1e-6)
-    allowed = given.allowed_kwh(np.array([0.0]))[:, 0]
+    allowed = np.array([given.allowed_kwh(slot, np.array([0.0]))[0] for slot in range(given.slots)])
     assert allowed == pytest.approx(given.demand_kwh[np.arange(SLOTS)[:, None], given.served])
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from hmesh.environment.errors import InputError
+from hmesh.environment.grid_files.read_grid import read_grid
 from hmesh.runs import load_scenario, read_run, start_run
 from hmesh.runs.results.exported import export_run
+from hmesh.runs.world.city_grid import make_city_grid
 
 CHANGES = ["vehicles.count=12", "hours=6", "game.solver=exact", "plots=false"]
 
@@ -122,6 +124,50 @@ def test_a_network_of_pypsa_balances_at_every_bus(run: Path, tmp_path: Path) -> 
             needs[link["bus0"]] += far * efficiency
         here = table[(table["step"] == step) & table["line"].str.startswith("utility - ")]
         assert needs["utility"] * 1000 == pytest.approx(here["sent_kwh"].sum(), rel=1e-9)
+
+
+def test_a_network_of_pandapower_is_read_back(tmp_path: Path) -> None:
+    changes = ["vehicles.count=6", "hours=6", "plots=false", "strategies=[nobody_shares]"]
+    scenario = load_scenario("two-voltage-levels", changes)
+    start_run(scenario, tmp_path / "run")
+    (said, left) = export_run(tmp_path / "run", "pandapower", tmp_path / "net")
+    assert "6 buses, 5 lines and transformers and 7 loads" in said
+    assert "reactive power" in left
+    reading = read_grid(tmp_path / "net" / "network.json", 0.5, None)
+    plan = make_city_grid(scenario).plan
+    assert plan is not None
+    due = {line.name: line for line in plan.lines}
+    assert {line.name for line in reading.plan.lines} == set(due)
+    for line in reading.plan.lines:
+        for number in ("rating_kw", "resistance_ohm", "reactance_ohm", "length_km"):
+            expected = getattr(due[line.name], number)
+            assert getattr(line, number) == pytest.approx(expected, rel=1e-9), line.name
+    for name, node in plan.nodes.items():
+        assert reading.plan.nodes[name].voltage_kv == node.voltage_kv
+    # At its highest step the loads are what the utility sends less losses.
+    lines = read_run(tmp_path / "run").table("lines").to_pandas()
+    by_step = lines[lines["line"].str.contains("/")].groupby("step")["received_kwh"].sum()
+    taken = sum(power.real for power in reading.loads.values())
+    assert taken == pytest.approx(by_step.max(), rel=1e-9)
+    table = pd.read_csv(tmp_path / "net" / "loads.csv")
+    sums = table.drop(columns="time").sum(axis=1) * 1000
+    np.testing.assert_allclose(sums, by_step.sort_index(), rtol=1e-9)
+
+
+def test_pandapower_itself_finds_the_same_voltages(tmp_path: Path) -> None:
+    pandapower = pytest.importorskip("pandapower")
+    changes = ["vehicles.count=6", "hours=6", "plots=false", "strategies=[nobody_shares]"]
+    start_run(load_scenario("two-voltage-levels", changes), tmp_path / "run")
+    export_run(tmp_path / "run", "pandapower", tmp_path / "net")
+    net = pandapower.from_json(str(tmp_path / "net" / "network.json"))
+    pandapower.runpp(net)
+    assert net.converged
+    assert net.res_bus["vm_pu"].between(0.9, 1.0).all()
+
+
+def test_a_star_of_feeders_has_no_voltages(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="which have no voltages and impedances"):
+        export_run(run, "pandapower", tmp_path / "net")
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def test_a_run_with_events_that_is_interrupted_is_the_same(eventful: Path, tmp_p
     ("event", "words"),
     [
         ({"at": "2023-02-01T00:00", "vehicles": 1}, "events.0.at: 2023-02-01T00:00 is not within"),
-        ({"at": "2023-01-16T05:30", "feeders_out": ["homes"]}, "no step begins at"),
+        ({"at": "2023-01-16T05:30", "set": {"prices.utility": [0, 50]}}, "no step begins at"),
         ({"at": "2023-01-16T05:00", "vehicles": 1}, "vehicles join as a day begins"),
         ({"at": "2023-01-16T05:00", "feeders_out": ["home"]}, "did you mean 'homes'"),
         ({"at": "2023-01-16T05:00"}, "events.0: changes nothing"),

@@ -9,9 +9,11 @@ import pytest
 import hmesh.runs.schemes.composite_storage.setting as setting_module
 from hmesh.environment.errors import InputError
 from hmesh.environment.heat_pump import carnot_cop, cop_of_points
+from hmesh.environment.thermal_tank import loss_at_temperature
 from hmesh.runs import audit_run, load_scenario, read_run, start_run
-from hmesh.runs.audits.reference.heat_pumps import cop_at
-from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop
+from hmesh.runs.audits.reference.heat_pumps import cop_at, tank_loss_at
+from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop, OutdoorTank
+from hmesh.runs.world.setting import make_setting
 
 POINTS = ((-10.0, 2.2), (2.0, 3.1), (12.0, 4.4))
 DATASET = """
@@ -123,3 +125,48 @@ def test_a_warm_day_costs_less_than_a_cold_one(folder: Path) -> None:
         totals = json.loads((folder / name / "summary.json").read_text())
         cost.append(totals["no_house_storage"]["house_bill"])
     assert cost[1] < cost[0]
+
+
+def test_a_tank_loses_by_the_temperature_around_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = OutdoorTank(dataset="x", tank_temperature=60.0, rated_temperature=20.0)
+    # Twice as much at -20 degC as at 20 degC, nothing in air as warm as the water.
+    assert loss_at_temperature(0.01, -20.0, 60.0, 20.0) == pytest.approx(0.02)
+    for air in (-20.0, 0.0, 20.0, 59.0, 60.0, 70.0):
+        found = float(loss_at_temperature(0.01, air, 60.0, 20.0))
+        assert found == pytest.approx(tank_loss_at(air, stated, 0.01), abs=1e-15)
+    text = SCENARIO % "carnot_share: 0.4"
+    text = text.replace("heat_pump_kw: 3,", "heat_pump_kw: 3, outdoor_tank: {dataset: air},")
+    text = text.replace("hybrid_storage]", "thermal_tank]")
+    (folder / "s.yaml").write_text(text, encoding="utf-8")
+    made = load_scenario(folder / "s.yaml")
+    start_run(made, folder / "run")
+    report = audit_run(folder / "run")
+    assert report.passed, "\n".join(report.lines())
+    steps = read_run(folder / "run").table("house_steps").to_pandas()
+    mine = steps[steps["strategy"] == "thermal_tank"].sort_values("step")
+    tank, eta = mine["tank_kwh"].to_numpy(), made.composite_storage.devices.tank_efficiency
+    through = eta * mine["tank_charge_kwh"] - mine["tank_discharge_kwh"] / eta
+    kept = np.array([1 - 0.01 * (60 - outside(hour)) / 40 for hour in range(72)])
+    assert tank.max() > 1
+    np.testing.assert_allclose(tank[1:], (kept * tank + through.to_numpy())[:-1], atol=1e-9)
+    right = setting_module.loss_at_temperature
+    monkeypatch.setattr(setting_module, "loss_at_temperature", lambda *a: 1.1 * right(*a))
+    start_run(made, folder / "wrong")
+    monkeypatch.setattr(setting_module, "loss_at_temperature", right)
+    failed = audit_run(folder / "wrong").failed
+    assert any("storages change by what goes in and out" in name for name in failed), failed
+    for change, message in (
+        ("outdoor_tank.rated_temperature=60", "60 is not below the 60 of the water"),
+        ("tank_loss_per_h=0.7", "the tank would lose"),
+    ):
+        with pytest.raises(InputError, match=message):
+            made_setting(folder, f"composite_storage.devices.{change}")
+    for change in ("manager=foresight", "sizing=least_cost"):
+        with pytest.raises(InputError, match=" with one "):
+            load_scenario(folder / "s.yaml", [f"composite_storage.{change}"])
+
+
+def made_setting(folder: Path, change: str) -> object:
+    return make_setting(load_scenario(folder / "s.yaml", [change]))

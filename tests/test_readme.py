@@ -28,6 +28,7 @@ PAGES = (
     "docs/scenario.md",
     "docs/school-terms.md",
     "docs/long-runs.md",
+    "docs/reinforcement-learning.md",
     "docs/report.md",
     "docs/results.md",
     "docs/models/prosumers.md",

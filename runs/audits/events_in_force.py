@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.reference.generation import PriceRange
+from hmesh.runs.scenarios.events_section import ScenarioEvent
 from hmesh.runs.scenarios.scenario import Scenario
 
 
@@ -22,7 +24,7 @@ def price_ranges(scenario: Scenario) -> list[PriceRange]:
         }
         # In the order of their beginnings, so that the last that began is what remains.
         for event in sorted(scenario.events, key=lambda each: _moment(scenario, each.at)):
-            if _in_force(scenario, event.at, event.until, moment):
+            if _in_force(scenario, event, moment):
                 values.update(_plain(dict(event.set)))
         ranges.append(PriceRange(*values["prices.utility"], *values["prices.aggregator"]))
     return ranges
@@ -34,12 +36,39 @@ def lost_feeders(scenario: Scenario) -> NDArray[np.bool_]:
     lost = np.zeros((scenario.steps, len(names)), dtype=bool)
     if not any(event.feeders_out for event in scenario.events):
         return lost
-    for step, moment in enumerate(_moments(scenario)):
-        for event in scenario.events:
-            if _in_force(scenario, event.at, event.until, moment):
-                for name in event.feeders_out:
-                    lost[step, names.index(name)] = True
-    return lost
+    whole: NDArray[np.bool_] = lost_parts(scenario) == 1.0
+    return whole
+
+
+def lost_parts(scenario: Scenario) -> NDArray[np.float64]:
+    """Return for which part of each step events cut communities off, (steps, communities)."""
+    names = list(scenario.communities)
+    parts = np.zeros((scenario.steps, len(names)))
+    moments = _moments(scenario)
+    length = timedelta(hours=scenario.step_h)
+    for m, name in enumerate(names):
+        out = [
+            (_moment(scenario, event.at), _ends(scenario, event, moments[-1] + 2 * length))
+            for event in scenario.events
+            if name in event.feeders_out
+        ]
+        edges = sorted({edge for span in out for edge in span})
+        dark = [
+            (begin, end)
+            for begin, end in pairwise(edges)
+            if any(first <= begin and end <= last for first, last in out)
+        ]
+        for step, moment in enumerate(moments) if dark else ():
+            shared = (min(end, moment + length) - max(begin, moment) for begin, end in dark)
+            parts[step, m] = sum((max(each, timedelta()) for each in shared), timedelta()) / length
+    return parts
+
+
+def _ends(scenario: Scenario, event: ScenarioEvent, never: datetime) -> datetime:
+    """Return when an event ends; a moment after the run where it never does."""
+    if event.lasts is not None:
+        return _moment(scenario, event.at) + timedelta(hours=event.lasts)
+    return never if event.until is None else _moment(scenario, event.until)
 
 
 def _plain(given: Mapping[Any, tuple[float, float]]) -> dict[str, tuple[float, float]]:
@@ -56,8 +85,7 @@ def _moments(scenario: Scenario) -> list[datetime]:
     return [start + timedelta(hours=step * scenario.step_h) for step in range(scenario.steps)]
 
 
-def _in_force(scenario: Scenario, at: str, until: str | None, moment: datetime) -> bool:
+def _in_force(scenario: Scenario, event: ScenarioEvent, moment: datetime) -> bool:
     # A step begins within a second of what is told, where its length is no finite decimal.
     about = moment + timedelta(seconds=0.5)
-    ended = until is not None and _moment(scenario, until) <= about
-    return _moment(scenario, at) <= about and not ended
+    return _moment(scenario, event.at) <= about < _ends(scenario, event, about + timedelta(days=1))

@@ -106,7 +106,11 @@ def _members(
         expected = {
             "fixed_load_kwh": np.where(dark, 0.0, sum(energy.load for energy in known)),
             "generation_kwh": -np.where(dark, 0.0, sum(energy.generated for energy in known)),
-            "unserved_kwh": np.where(dark, sum(energy.consumed for energy in known), 0.0),
+            "unserved_kwh": np.where(
+                dark,
+                sum(energy.consumed for energy in known),
+                sum(energy.missed for energy in known),
+            ),
         }
         for column, values in expected.items():
             of_schemes = total(parts(schemes, column), hours["net_kwh"])[:, :, m]

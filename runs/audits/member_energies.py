@@ -21,7 +21,7 @@ from hmesh.environment.cloudiness import clearness
 from hmesh.environment.standard_profiles import StandardProfiles
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import ClearSky, Orientation
-from hmesh.runs.audits.events_in_force import lost_feeders
+from hmesh.runs.audits.events_in_force import lost_feeders, lost_parts
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.scenarios.chance_section import Outages
 from hmesh.runs.scenarios.sections import (
@@ -39,6 +39,8 @@ type Group = ProfileMembers | FileMembers | DatasetMembers | BusinessMembers
 class GroupEnergy:
     """What a group of members would use and generate with supply in every step [kWh].
 
+    Where an event cuts them off for a part of a step it is what they do in the rest of it.
+
     Attributes
     ----------
     load
@@ -49,12 +51,17 @@ class GroupEnergy:
         What their photovoltaics deliver, at least 0, shape (steps,).
     users
         How many of them use energy, shape (steps,).
+    missed, missed_generated
+        What they would use and generate in the parts of steps for which an event cuts them off,
+        each of shape (steps,).
     """
 
     load: NDArray[np.float64]
     consumed: NDArray[np.float64]
     generated: NDArray[np.float64]
     users: NDArray[np.intp]
+    missed: NDArray[np.float64]
+    missed_generated: NDArray[np.float64]
 
 
 type Energies = Mapping[tuple[str, str], GroupEnergy | None]
@@ -70,7 +77,7 @@ def member_energies(inputs: RunInputs) -> Energies:
         has changed.
     """
     steps = inputs.steps
-    clear = sky_clearness(inputs)
+    clear, parts = sky_clearness(inputs), _lost_in_part(inputs)
     energies: dict[tuple[str, str], GroupEnergy | None] = {}
     for key, group, meters in _meters(inputs):
         if meters is None:
@@ -83,7 +90,11 @@ def member_energies(inputs: RunInputs) -> Energies:
         followed = np.zeros(steps) if measured is None else measured.sum(axis=1)
         alike = meters.count if meters.each_kwh.shape[1] == 1 else 1
         users = alike * (meters.each_kwh > 0).sum(axis=1)
-        energies[key] = GroupEnergy(load, consumed, sun + followed, users)
+        lost = parts[key[0]]
+        on = 1.0 - lost
+        generated = sun + followed
+        missed = consumed * lost, generated * lost
+        energies[key] = GroupEnergy(load * on, consumed, generated * on, users, *missed)
     return energies
 
 
@@ -125,13 +136,20 @@ def each_generation(inputs: RunInputs) -> dict[tuple[str, str], NDArray[np.float
         By community and name of the group, of shape (steps, members), or (steps, 1) where all
         members generate the same; groups whose files are gone or have changed are left out.
     """
-    clear = sky_clearness(inputs)
+    clear, parts = sky_clearness(inputs), _lost_in_part(inputs)
     found = {}
     for key, group, meters in _meters(inputs):
         if meters is not None:
             sun = (_sunshine(inputs, group) * clear[key[0]])[:, None]
-            found[key] = sun if meters.generation_kwh is None else sun + meters.generation_kwh
+            each = sun if meters.generation_kwh is None else sun + meters.generation_kwh
+            found[key] = each * (1.0 - parts[key[0]])[:, None]
     return found
+
+
+def _lost_in_part(inputs: RunInputs) -> dict[str, NDArray[np.float64]]:
+    """Return for which part of steps events cut each community off, whole steps left out."""
+    parts = lost_parts(inputs.scenario)
+    return dict(zip(inputs.communities, np.where(parts < 1.0, parts, 0.0).T, strict=True))
 
 
 def _loads(
@@ -139,13 +157,13 @@ def _loads(
 ) -> Iterator[NDArray[np.float64]]:
     growth = getattr(inputs.scenario.growth.demand_per_year, kind)
     noise = getattr(inputs.scenario.chance.demand_noise, kind)
-    normal = np.empty(0)
+    normal, lost = np.empty(0), _lost_in_part(inputs)[key[0]]
     for step in range(inputs.steps):
         load = meters.each_kwh[step] * growth_factor(growth, step * inputs.step_h)
         if noise is not None:
             normal = _next(inputs, key, kind, meters.count, step, normal)
             load = load * noise_factor(normal, noise.sigma)
-        yield np.array(np.broadcast_to(load, meters.count))
+        yield np.array(np.broadcast_to(load * (1.0 - lost[step]), meters.count))
 
 
 @dataclass(frozen=True, slots=True)

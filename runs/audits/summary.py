@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH, settled
 from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import lines_of
 from hmesh.runs.audits.member_energies import Energies
@@ -123,11 +124,12 @@ def figures_of_tables(
         "generation_cost": cost,
     }
     if all(energy is not None for energy in energies.values()):
-        sun = np.zeros((inputs.steps, 1, len(inputs.communities)))
+        sun, missed = np.zeros((2, inputs.steps, 1, len(inputs.communities)))
         for (community, _), energy in energies.items():
             if energy is not None:
                 sun[:, 0, inputs.communities.index(community)] += energy.generated
-        figures["curtailed_kwh"] = np.where(supplied(hours), 0.0, sun).sum(axis=2)
+                missed[:, 0, inputs.communities.index(community)] += energy.missed_generated
+        figures["curtailed_kwh"] = np.where(supplied(hours), missed, sun).sum(axis=2)
     overloaded = flows["loading"] > 1.0 + AT_BOUND
     if inputs.scenario.grid.limits == "keep":
         # What prices keep is what the far end may take.
@@ -135,12 +137,15 @@ def figures_of_tables(
         overloaded = np.abs(flows["received_kwh"]) > rating_kwh * (1.0 + AT_BOUND)
     for k, line in enumerate(lines_of(inputs)):
         figures[f"{_OVERLOADED}{line.name}"] = overloaded[:, :, k]
-    return figures | _counts(hours)
+    return figures | _counts(inputs, hours)
 
 
-def _counts(hours: Columns) -> Figures:
+def _counts(inputs: RunInputs, hours: Columns) -> Figures:
+    parts = lost_parts(inputs.scenario)
+    in_part = ((parts > 0.0) & (parts < 1.0))[:, None] & supplied(hours)
     return {
         "counts.feeders_out": (~supplied(hours)).sum(axis=2),
+        "counts.feeders_out_in_part": in_part.sum(axis=2),
         "counts.communities_exporting": (hours["net_kwh"] < -DUST_KWH).sum(axis=2),
         "counts.system_exporting": hours["net_kwh"].sum(axis=2) < -DUST_KWH,
     }

@@ -1,4 +1,4 @@
-"""Results of a run in the forms of other programs: CSV, spreadsheet, netCDF for xarray, PyPSA."""
+"""Results of a run in the forms of other programs: CSV, spreadsheets, netCDF, networks."""
 
 import csv
 import json
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import beside
+from hmesh.runs.results.exported_pandapower import refuse_unknown_impedances, write_pandapower
 from hmesh.runs.results.hours_of_run import cubes
 from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.results.run_reader import Run, read_run
@@ -304,9 +305,28 @@ def _to_pypsa(run: Run, out: Path, _: Sequence[str], strategy: str) -> list[str]
     ]
 
 
+def _to_pandapower(run: Run, out: Path, _: Sequence[str], strategy: str) -> list[str]:
+    """Write a folder with a network that `pandapower.from_json` reads, and all its loads."""
+    scenario = Scenario.from_resolved(run.info["scenario"])
+    city = make_city_grid(scenario)
+    plan = refuse_unknown_impedances(city.plan, run.directory)
+    grid, s = city.grid, list(scenario.strategies).index(strategy)
+    order = {line: n for n, line in enumerate(_of_first_step(run, "lines", "line"))}
+    # What everybody takes passes its connection, a line of no length below a node of the grid.
+    ends = [(parent, child) for parent, child in grid.lines if child not in plan.nodes]
+    places = [order[f"{parent} - {child}"] for parent, child in ends]
+    taken = cubes(run)["lines"]["received_kwh"][:, s, places]
+    calendar = calendar_of(scenario, with_files=False)
+    begins = [calendar.time_of(step).astimezone(_utc()) for step in range(scenario.steps)]
+    times = [f"{at:%Y-%m-%d %H:%M:%S}" for at in begins]
+    mw = taken / scenario.step_h / _KW_PER_MW
+    return write_pandapower(out, plan, scenario.name, ends, mw, times)
+
+
 FORMS: Mapping[str, Callable[[Run, Path, Sequence[str], str], list[str]]] = {
     "csv": _to_csv,
     "xlsx": _to_xlsx,
     "xarray": _to_netcdf,
     "pypsa": _to_pypsa,
+    "pandapower": _to_pandapower,
 }

@@ -7,6 +7,7 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.scenarios.base import NotNegative, Positive, Section, refuse
+from hmesh.runs.scenarios.durations import AS_HOURS
 
 Growth = Annotated[float, Field(gt=-1, le=10)]
 
@@ -69,10 +70,10 @@ class Outages(Section):
     mean_time_to_repair_h, also at the start.
     """
 
-    mean_time_between_failures_h: Positive = Field(
+    mean_time_between_failures_h: Annotated[Positive, AS_HOURS] = Field(
         description="mean time from a repair to the next failure, at least a step [h]"
     )
-    mean_time_to_repair_h: Positive = Field(
+    mean_time_to_repair_h: Annotated[Positive, AS_HOURS] = Field(
         description="mean time from a failure to its repair, at least a step [h]"
     )
 

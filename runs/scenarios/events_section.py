@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
@@ -10,20 +11,29 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.scenarios.base import AS_TUPLE, Interval, Section, refuse
+from hmesh.runs.scenarios.durations import AS_HOURS
 from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.sections import PriceRules
 from hmesh.runs.scenarios.time_span import existing_time
 
 SETTABLE = ("prices.utility", "prices.aggregator")
 _CLOSE = 1e-9
+# Schemes whose agents an outage of a part of a step cuts off for that part alone.
+_KNOW_PARTS = ("vehicles",)
 
 
 class ScenarioEvent(Section):
     """What changes at a time; at least one of ``set``, ``feeders_out`` and ``vehicles``."""
 
-    at: str = Field(description="local time at which it begins, that of a step")
+    at: str = Field(
+        description="local time at which it begins, that of a step; any where only feeders are out"
+    )
     until: str | None = Field(
         default=None, description="local time at which it ends, or null where it never does"
+    )
+    lasts: Annotated[float, Field(gt=0, le=1e6), AS_HOURS] | None = Field(
+        default=None,
+        description="how long it lasts, in place of until: hours, or text as 20 min [h]",
     )
     set: dict[str, Interval] = Field(
         default={},
@@ -63,9 +73,27 @@ class ScenarioEvent(Section):
     def _something(self) -> Self:
         if not (self.set or self.feeders_out or self.vehicles):
             raise refuse("changes nothing", allowed="one of set, feeders_out and vehicles")
-        if self.until is not None and self.vehicles:
-            raise refuse("vehicles join for good", allowed="until: null")
+        if not self.for_good and self.vehicles:
+            raise refuse("vehicles join for good", allowed="until: null, and no lasts")
+        if self.until is not None and self.lasts is not None:
+            raise refuse("until and lasts are given", allowed="one of the two")
         return self
+
+    @property
+    def for_good(self) -> bool:
+        """Whether it never ends."""
+        return self.until is None and self.lasts is None
+
+
+def span_of(scenario: Any, event: ScenarioEvent) -> tuple[float, float]:
+    """Return from when to when an event is in force, from the start of the run [h].
+
+    One that never ends ends at infinity.
+    """
+    begins = hours_since_start(scenario, event.at)
+    if event.lasts is not None:
+        return begins, begins + event.lasts
+    return begins, inf if event.until is None else hours_since_start(scenario, event.until)
 
 
 def hours_since_start(scenario: Any, time: str) -> float:
@@ -116,10 +144,8 @@ def prices_set(scenario: Any, at_h: float) -> Mapping[str, tuple[float, float]]:
     began: dict[str, float] = {}
     found: dict[str, tuple[float, float]] = {}
     for event in scenario.events:
-        begins = hours_since_start(scenario, event.at)
-        if begins > at_h + _CLOSE:
-            continue
-        if event.until is not None and hours_since_start(scenario, event.until) <= at_h + _CLOSE:
+        begins, ends = span_of(scenario, event)
+        if begins > at_h + _CLOSE or ends <= at_h + _CLOSE:
             continue
         for key, value in event.set.items():
             if key not in found or begins >= began[key]:
@@ -129,11 +155,11 @@ def prices_set(scenario: Any, at_h: float) -> Mapping[str, tuple[float, float]]:
 
 def _time_problems(scenario: Any, event: ScenarioEvent, here: str) -> Iterator[Problem]:
     """Yield what is wrong with the times of an event."""
-    begins = hours_since_start(scenario, event.at)
+    begins, ends = span_of(scenario, event)
     times = {"at": begins}
-    if event.until is not None:
-        times["until"] = hours_since_start(scenario, event.until)
-        if times["until"] <= begins:
+    if not event.for_good:
+        times["until" if event.lasts is None else "lasts"] = ends
+        if ends <= begins:
             message = f"{event.until} is not after {event.at}"
             yield Problem(f"{here}.until", message, "a later time, or null")
     if not 0 <= begins < scenario.hours:
@@ -142,22 +168,36 @@ def _time_problems(scenario: Any, event: ScenarioEvent, here: str) -> Iterator[P
         last = (last.astimezone(UTC) + timedelta(hours=scenario.hours)).astimezone(last.tzinfo)
         allowed = f"{scenario.start} or later, before {last.replace(tzinfo=None).isoformat()[:16]}"
         yield Problem(f"{here}.at", message, allowed)
+    # What has no part of a step is taken whole by those who know of none.
+    whole = [name for name in scenario.schemes if name not in _KNOW_PARTS]
+    if event.set or event.vehicles or whole:
+        yield from _times_of_steps(scenario, event, here, times, whole)
+    if event.vehicles and datetime.fromisoformat(event.at).time() != datetime.min.time():
+        yield Problem(f"{here}.at", "vehicles join as a day begins", "a time of 00:00")
+
+
+def _times_of_steps(
+    scenario: Any, event: ScenarioEvent, here: str, times: Mapping[str, float], whole: list[str]
+) -> Iterator[Problem]:
+    """Yield a problem for each time of an event at which no step begins."""
+    why = "" if event.set or event.vehicles else f", and {', '.join(whole)} knows whole steps alone"
     for name, hours in times.items():
         steps = hours / scenario.step_h
         if abs(steps - round(steps)) > 1e-6:
-            message = f"no step begins at {getattr(event, name)}"
+            shown = event.at if name == "lasts" else getattr(event, name)
+            after = f" and {event.lasts:g} h" if name == "lasts" else ""
+            message = f"no step begins at {shown}{after}{why}"
             yield Problem(f"{here}.{name}", message, f"a multiple of {scenario.step_h:g} h")
-    if event.vehicles and datetime.fromisoformat(event.at).time() != datetime.min.time():
-        yield Problem(f"{here}.at", "vehicles join as a day begins", "a time of 00:00")
 
 
 def _places_of_change(scenario: Any) -> Iterator[float]:
     """Yield the times at which prices may be others than before [h]."""
     for event in scenario.events:
         if event.set:
-            yield hours_since_start(scenario, event.at)
-            if event.until is not None:
-                yield hours_since_start(scenario, event.until)
+            begins, ends = span_of(scenario, event)
+            yield begins
+            if ends < inf:
+                yield ends
 
 
 def _price_problems(scenario: Any, at_h: float) -> Iterator[Problem]:

@@ -37,6 +37,7 @@ from hmesh.runs.scenarios.chance_section import (
     refuse_short_outages,
 )
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
+from hmesh.runs.scenarios.durations import AS_HOURS
 from hmesh.runs.scenarios.events_section import ScenarioEvent, refuse_wrong_events
 from hmesh.runs.scenarios.expected_price_section import ExpectedPriceSettings
 from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, grid_problems
@@ -117,7 +118,7 @@ class Scenario(Section):
     )
     time_zone: str = Field(description="IANA name of the time zone")
     start: str = Field(description="local time as 2024-01-15T01:00")
-    step_h: Annotated[float, Field(ge=SHORTEST_STEP_H, le=24)] = Field(
+    step_h: Annotated[float, Field(ge=SHORTEST_STEP_H, le=24), AS_HOURS] = Field(
         default=1.0, description="length of a step, a whole part or multiple of an hour [h]"
     )
     years: Annotated[int, Field(ge=1, le=100)] | None = Field(
@@ -276,6 +277,11 @@ class Scenario(Section):
             for name in section.connections(community):
                 kinds.setdefault(name, kind)
         return kinds
+
+    @property
+    def outages(self) -> bool:
+        """Whether anything fails, by chance or by an event."""
+        return self.chance.outages or any(event.feeders_out for event in self.events)
 
     @property
     def expects_prices(self) -> bool:

@@ -25,6 +25,7 @@ from hmesh.runs.scenarios.base import existing as existing
 from hmesh.runs.scenarios.base import ordered as ordered
 from hmesh.runs.scenarios.base import refuse as refuse
 from hmesh.runs.scenarios.chargers_section import ChargerKinds, Chargers, different_kinds
+from hmesh.runs.scenarios.durations import AS_HOURS
 from hmesh.runs.scenarios.leader_section import Leaders
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange as LocalExchange
 from hmesh.runs.scenarios.local_exchange_section import kinds_that_share
@@ -345,12 +346,14 @@ def between_communities(
 class MessageSettings(Section):
     """How messages travel within a step, and which are kept."""
 
-    latency_h: NotNegative = Field(default=0.0, description="mean time a message takes [h]")
+    latency_h: Annotated[NotNegative, AS_HOURS] = Field(
+        default=0.0, description="mean time a message takes [h]"
+    )
     latency: Literal["constant", "exponential"] = Field(
         default="constant", description="whether all messages take this time, or each its own"
     )
     loss_rate: LossRate = Field(default=0.0, description="share of the messages lost [1]")
-    deadline_h: Positive | None = Field(
+    deadline_h: Annotated[Positive, AS_HOURS] | None = Field(
         default=None, description="time within a step after which nobody waits [h], or null"
     )
     keep: Literal["none", "leaders", "all"] = Field(

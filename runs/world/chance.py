@@ -33,7 +33,9 @@ class Chance:
     clearness : array, shape (communities,)
         Share of the clear sky's generation that clouds let through in this step [-].
     lost : array of bool, shape (communities,)
-        Which of them an event of the scenario has cut off.
+        Which of them an event of the scenario cuts off for all of the step.
+    lost_part : array, shape (communities,)
+        Part of the step for which it cuts off others, 0..1.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Chance:
         self.consumers = consumers
         places = len(setting.communities)
         self.clearness = np.ones(places)
+        self.lost_part = np.zeros(places)
         self.lost = np.zeros(places, dtype=np.bool_)
         self._failed = np.zeros(places, dtype=np.bool_)
         self._sky = np.zeros(places)

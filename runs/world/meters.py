@@ -78,7 +78,16 @@ def read_meters(
         load = columns["load_kwh"]
         np.multiply(columns["scale"], sources[columns["source"]], out=load)
         chance.vary(kind, load, step)
-        columns.heard |= {"sources_kwh": sources, "feeder_out": chance.feeder_out}
+        supplied_part = 1.0 - chance.lost_part
+        columns.heard |= {
+            "sources_kwh": sources, "feeder_out": chance.feeder_out,
+            "supplied_part": supplied_part,
+        }  # fmt: skip
+        in_part = bool(chance.lost_part.any())
+        if in_part:
+            lost = np.maximum(load, 0.0) * chance.lost_part[where]
+            meters.unserved_kwh[:] += np.bincount(where, lost, places)
+            load *= supplied_part[where]
         dark = chance.feeder_out[where] if chance.feeder_out.any() else None
         if dark is not None:
             lost = np.where(dark, np.maximum(load, 0.0), 0.0)
@@ -88,6 +97,10 @@ def read_meters(
         meters.node_kwh[:] += np.bincount(at, load, nodes)
         generated = _generated(columns, sun, measured, chance.clearness)
         if generated is not None:
+            if in_part:
+                lost = generated * chance.lost_part[where]
+                meters.curtailed_kwh[:] += np.bincount(where, lost, places)
+                generated = generated * supplied_part[where]
             if dark is not None:
                 lost = np.where(dark, generated, 0.0)
                 meters.curtailed_kwh[:] += np.bincount(where, lost, places)

@@ -90,6 +90,8 @@ class Simulation(World):
         who pay another one, what they pay subtracted [money].
     supplied : array of bool, shape (communities,)
         Whether the feeder of each community works in the step.
+    replace_loads : callable or None
+        Called once the meters of a step are read, to replace what members use; None for nothing.
     limits : StepLimits or None
         What the limits of the lines did in the step; None where prices keep none.
     welfare : StepWelfare or None
@@ -130,6 +132,7 @@ class Simulation(World):
         self.bounds = setting.bounds
         self.strategy = strategy
         self.write_record = record
+        self.replace_loads: Callable[[Simulation], None] | None = None
         self.totals = Totals()
         self.calendar_totals = CalendarTotals()
         self.burn_in_steps = setting.scenario.burn_in_steps
@@ -188,6 +191,7 @@ class Simulation(World):
 
     def step(self) -> None:
         """Live through one step: the whole story of an hour."""
+        self.events.begin_step(self.step_index)
         self.chance.turn(self.step_index)
         self.turn()
         self.read_meters()
@@ -220,6 +224,8 @@ class Simulation(World):
         self.direct_kwh = np.zeros(places)
         self.direct_income = 0.0
         self.aggregator_margin = 0.0
+        if self.replace_loads is not None:
+            self.replace_loads(self)
         if self.member_tariffs is not None:
             self.member_tariffs.read()
 
@@ -466,8 +472,14 @@ class Simulation(World):
             "communities_exporting": int((self.net_kwh < -DUST_KWH).sum()),
             "system_exporting": int(self.net_kwh.sum() < -DUST_KWH),
             "feeders_out": int(np.count_nonzero(~self.supplied)),
+            **self._out_in_part(),
             **({} if self.limits is None else self.limits.counts(self.market.decision)),
         }
+
+    def _out_in_part(self) -> dict[str, int]:
+        """Count the communities that an outage leaves without supply for a part of the step."""
+        count = int(np.count_nonzero(self.chance.lost_part[self.supplied]))
+        return {"feeders_out_in_part": count} if count else {}
 
     def move_batteries(self) -> None:
         """Let all batteries do what was decided."""

@@ -1,4 +1,4 @@
-"""How well a heat pump works at a temperature outdoors, by a data sheet or Carnot's cycle."""
+"""How well a heat pump works, and what a tank loses, at a temperature outdoors."""
 
 from itertools import pairwise
 from typing import Any
@@ -28,3 +28,21 @@ def cop_at(outside: float, stated: Any) -> float:
         if outside <= warm:
             return float(low + (high - low) * (outside - cold) / (warm - cold))
     return float(points[-1][1])
+
+
+def tank_loss_at(outside: float, stated: Any, rated: float) -> float:
+    """Return the share of its heat that a tank loses in an hour at a temperature of the air [1/h].
+
+    Parameters
+    ----------
+    outside
+        The temperature [degC].
+    stated
+        With `tank_temperature` and `rated_temperature` [degC].
+    rated
+        The share at the latter [1/h].
+    """
+    if outside >= stated.tank_temperature:
+        return 0.0
+    per_kelvin = rated / (stated.tank_temperature - stated.rated_temperature)
+    return float(per_kelvin * (stated.tank_temperature - outside))

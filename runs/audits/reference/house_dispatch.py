@@ -97,6 +97,7 @@ def cheapest(
     last: tuple[float, float],
     *,
     cop: Numbers | None = None,
+    tank_loss_per_h: Numbers | None = None,
 ) -> float:
     """Return what the cheapest dispatch of some steps costs that ends as it is told [money].
 
@@ -110,6 +111,8 @@ def cheapest(
         What battery and tank hold at first and in the end [kWh]. No heat may be unmet.
     cop
         Coefficient of performance of each step, that of the devices unless given [1].
+    tank_loss_per_h
+        Share of its heat that the tank loses in an hour in each step, likewise [1/h].
 
     Notes
     -----
@@ -119,6 +122,7 @@ def cheapest(
     load, heat, sun = needs
     steps, d = len(load), devices
     cop = d.cop if cop is None else cop
+    lost = d.tank_loss_per_h if tank_loss_per_h is None else tank_loss_per_h
     at = {name: np.arange(k * steps, (k + 1) * steps) for k, name in enumerate(_NAMES)}
     cost, high = np.zeros(len(_NAMES) * steps), np.full(len(_NAMES) * steps, np.inf)
     low = np.zeros_like(high)
@@ -151,12 +155,13 @@ def cheapest(
     rows.add({"heat_pump_kwh": cop, "tank_discharge_kwh": 1, "tank_charge_kwh": -1}, heat)
     for level, way, eta, kept, begin in (
         ("stored_kwh", "", d.battery_efficiency, 1.0, first[0]),
-        ("tank_kwh", "tank_", d.tank_efficiency, (1 - d.tank_loss_per_h) ** step_h, first[1]),
+        ("tank_kwh", "tank_", d.tank_efficiency, (1 - lost) ** step_h, first[1]),
     ):
+        each = np.broadcast_to(kept, steps)
         due = np.zeros(steps)
-        due[0] = kept * begin
+        due[0] = each[0] * begin
         change = {level: 1.0, f"{way}charge_kwh": -eta, f"{way}discharge_kwh": 1 / eta}
-        rows.add(change, due, before={level: -kept})
+        rows.add(change, due, before={level: -each[1:]})
     for level, end in (("stored_kwh", last[0]), ("tank_kwh", last[1])):
         # What is held in the end is given to within rounding.
         low[at[level][-1]] = high[at[level][-1]] = min(

@@ -14,7 +14,7 @@ from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.reference.heat_pumps import cop_at
+from hmesh.runs.audits.reference.heat_pumps import cop_at, tank_loss_at
 from hmesh.runs.audits.reference.house_dispatch import (
     battery_after,
     electricity_lacks,
@@ -37,7 +37,7 @@ from hmesh.runs.scenarios.prosumer_parts import limited_groups
 from hmesh.runs.schemes.composite_storage.audit_answers import hold_house_answers, known_stores
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import HouseReplay
-from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop
+from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop, OutdoorTank
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
@@ -353,7 +353,7 @@ class CompositeStorageAudit(SchemeAudit):
         charged = (eta * of_all["charge_kwh"] - of_all["discharge_kwh"] / eta).sum(axis=0)
         more, less = (each.sum(axis=(0, 2)) for each in self._answered("battery"))
         charged = charged + eta * more - less / eta
-        kept = (1.0 - devices.tank_loss_per_h) ** setting.step_h
+        kept = (1.0 - float(setting.tank_loss[-1])) ** setting.step_h
         last = (
             kept * of_all["tank_kwh"][-1]
             + eta_tank * of_all["tank_charge_kwh"][-1]
@@ -396,6 +396,8 @@ class CompositeStorageAudit(SchemeAudit):
         yield from self._bills.checks(PREFIX)
         if settings_of := self.settings.devices.outdoor_cop:
             yield self._cops(setting, settings_of)
+        if tank := self.settings.devices.outdoor_tank:
+            yield self._tank_losses(setting, tank)
         assert self.replay is not None
         by_month = setting.bill.monthly is not None or self.settings.tariff.netted
         if by_month and self.replay.recorded < setting.houses:
@@ -454,6 +456,17 @@ class CompositeStorageAudit(SchemeAudit):
         tally.add(relative(setting.cop, due), lambda at: f"step {at[0]}", None)
         return tally.check()
 
+    def _tank_losses(self, setting: CompositeStorageSetting, outdoors: OutdoorTank) -> Check:
+        """Check what tanks lose by the weather of the dataset."""
+        tally = Tally(f"{PREFIX}tanks lose by the temperature outdoors", EXACT, "of the share")
+        dataset = load_dataset(self.inputs.scenario.path_of(outdoors.dataset), ("weather",))
+        weather = dataset.series["weather"]
+        outside = weather.over("temp_air", self.inputs.calendar, self.inputs.steps)[:, 0]
+        rated = self.settings.devices.tank_loss_per_h
+        due = np.array([tank_loss_at(each, outdoors, rated) for each in outside.tolist()])
+        tally.add(relative(setting.tank_loss, due), lambda at: f"step {at[0]}", None)
+        return tally.check()
+
     def _balances(self) -> Iterator[Check]:
         sums, devices = self.sums, self.settings.devices
         electricity = Tally(f"{PREFIX}electricity in is electricity out", EXACT, "kWh per house")
@@ -466,12 +479,13 @@ class CompositeStorageAudit(SchemeAudit):
         heat.add(np.abs(off) / scale, self._label("heat"))
         store = Tally(f"{PREFIX}storages change by what goes in and out", EXACT, "of the energy")
         eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency
-        kept = (1.0 - devices.tank_loss_per_h) ** self.inputs.step_h
+        lost = devices.tank_loss_per_h if self.setting is None else self.setting.tank_loss
+        kept = np.broadcast_to((1.0 - lost) ** self.inputs.step_h, self.inputs.steps)
         more, less = self._answered("battery")
         after = battery_after(sums["stored_kwh"], sums, eta) + eta * more - less / eta
         store.add(relative(sums["stored_kwh"][1:], after[:-1]), self._label("battery", 1), 1)
         more, less = self._answered("tank")
-        after = tank_after(sums["tank_kwh"], sums, eta_tank, kept)
+        after = tank_after(sums["tank_kwh"], sums, eta_tank, kept[:, None, None])
         after = after + devices.cop * (eta_tank * more - less / eta_tank)
         store.add(relative(sums["tank_kwh"][1:], after[:-1]), self._label("tank", 1), 1)
         yield from (electricity.check(), heat.check(), store.check())

@@ -280,7 +280,7 @@ class HouseReplay:
             # What storages exchange at the price of the step passes them, too.
             through = _with_answers(mine, answers, own.cop)
             later = battery_after(stored, through, own.battery_efficiency)
-            kept = (1.0 - own.tank_loss_per_h) ** step_h
+            kept = (1.0 - self.setting.tank_loss[:, None]) ** step_h
             warm = tank_after(heat, through, own.tank_efficiency, kept)
             least, most = own.soc_min * own.battery_kwh, own.soc_max * own.battery_kwh
             scale = np.maximum(mine["appliances_kwh"] + mine["generation_kwh"], 1.0)
@@ -321,7 +321,12 @@ class HouseReplay:
             told, answers = self.tariffs(s), self._answers(s)
             own, shape = self.devices(strategy), (self.inputs.steps, len(chosen))
             at_cop = [
-                own if c == own.cop else replace(own, cop=c) for c in self.setting.cop.tolist()
+                own
+                if (c, lost) == (own.cop, own.tank_loss_per_h)
+                else replace(own, cop=c, tank_loss_per_h=lost)
+                for c, lost in zip(
+                    self.setting.cop.tolist(), self.setting.tank_loss.tolist(), strict=True
+                )
             ]
             due = {name: np.empty(shape) for name in (*_NEEDS, *_FLOWS)}
             for column, h in enumerate(chosen.tolist()):
@@ -377,7 +382,7 @@ class HouseReplay:
                 own = self.devices(strategy)
                 mine = {name: self.rows[name][:, s, house] for name in _FLOWS}
                 cost = self.prices.cost(mine)
-                kept = (1.0 - own.tank_loss_per_h) ** self.inputs.step_h
+                kept = (1.0 - self.setting.tank_loss) ** self.inputs.step_h
                 levels = (
                     np.append(
                         mine["stored_kwh"],
@@ -404,6 +409,7 @@ class HouseReplay:
                         (float(levels[0][first]), float(levels[1][first])),
                         (float(levels[0][end]), float(levels[1][end])),
                         cop=self.setting.cop[cut],
+                        tank_loss_per_h=self.setting.tank_loss[cut],
                     )  # fmt: skip
                     where = f"house {house} under {self.inputs.strategies[s]}, steps {first}-{end}"
                     whole = max(abs(float(cost.sum())), 1.0)

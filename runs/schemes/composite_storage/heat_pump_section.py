@@ -1,4 +1,4 @@
-"""How well heat pumps work by the temperature outdoors."""
+"""How well heat pumps work, and what tanks lose, by the temperature outdoors."""
 
 from typing import Annotated, Self
 
@@ -48,3 +48,29 @@ class OutdoorCop(Section):
             what = "points and carnot_share are given" if self.points else "nothing sets it"
             raise refuse(what, allowed="one of points and carnot_share")
         return self
+
+
+class OutdoorTank(Section):
+    """The losses of a tank by the temperature of the air around it, from a dataset's weather."""
+
+    dataset: str = Field(description="folder of a dataset whose table weather has temp_air")
+    tank_temperature: Celsius = Field(
+        default=60.0, description="temperature of the water in the tank [degC]"
+    )
+    rated_temperature: Celsius = Field(
+        default=20.0, description="temperature of the air at which tank_loss_per_h is lost [degC]"
+    )
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str, info: ValidationInfo) -> str:
+        return existing_dataset(dataset, info)
+
+    @check("rated_temperature")
+    @classmethod
+    def _colder(cls, rated_temperature: float, info: ValidationInfo) -> float:
+        water = info.data.get("tank_temperature", 95.0)
+        if rated_temperature >= water:
+            message = f"{rated_temperature:g} is not below the {water:g} of the water"
+            raise refuse(message, allowed="below tank_temperature")
+        return rated_temperature

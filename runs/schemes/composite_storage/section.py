@@ -29,7 +29,7 @@ from hmesh.runs.scenarios.measured_series import MeasuredSeries
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.scenarios.prosumer_parts import given_groups
-from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop
+from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop, OutdoorTank
 from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
 from hmesh.runs.schemes.composite_storage.money import MONEY
 
@@ -164,6 +164,10 @@ class HouseDeviceSettings(Section):
     tank_loss_per_h: LossRate = Field(
         default=0.01, description="share of the stored heat lost in an hour [1/h]"
     )
+    outdoor_tank: OutdoorTank | None = Field(
+        default=None,
+        description="its losses by the temperature outdoors in place of the same all year, or null",
+    )
     battery_wear: NotNegative = money(
         MONEY["composite_storage.devices.battery_wear"],
         "upkeep of the battery per energy discharged",
@@ -239,14 +243,22 @@ class CompositeStorage(SchemeSection):
 
     @model_validator(mode="after")
     def _one_cop_of_plans(self) -> Self:
-        if self.devices.outdoor_cop is not None:
-            place = "devices.outdoor_cop"
+        for key, what in (
+            ("outdoor_cop", "coefficient of performance"),
+            ("outdoor_tank", "share of losses of tanks"),
+        ):
+            if getattr(self.devices, key) is None:
+                continue
+            place = f"devices.{key}"
             if self.manager == "foresight":
-                message = "foresight plans with one coefficient of performance"
+                message = f"foresight plans with one {what}"
                 raise refuse(message, place=place, allowed="null, or manager: rule_based")
             if self.price_response is not None:
-                message = "tanks answer to prices with one coefficient of performance"
+                message = f"tanks answer to prices with one {what}"
                 raise refuse(message, place=place, allowed="null, or no price_response")
+            if self.sizing == "least_cost":
+                message = f"sizes are found with one {what}"
+                raise refuse(message, place=place, allowed="null, or sizing: given")
         return self
 
     @model_validator(mode="after")
@@ -301,8 +313,9 @@ class CompositeStorage(SchemeSection):
         }
         if (market := self.tariff.dataset) is not None:
             used[market] = (*used.get(market, ()), "market")
-        if (outdoors := self.devices.outdoor_cop) is not None:
-            used[outdoors.dataset] = (*used.get(outdoors.dataset, ()), "weather")
+        for outdoors in (self.devices.outdoor_cop, self.devices.outdoor_tank):
+            if outdoors is not None:
+                used[outdoors.dataset] = (*used.get(outdoors.dataset, ()), "weather")
         return used
 
     @property

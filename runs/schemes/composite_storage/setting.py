@@ -12,6 +12,7 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.heat_pump import carnot_cop, cop_of_points
 from hmesh.environment.retail_tariff import base_charge
 from hmesh.environment.tariff_bands import month_of_steps
+from hmesh.environment.thermal_tank import loss_at_temperature
 from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
@@ -61,6 +62,8 @@ class CompositeStorageSetting:
         Whether a month, or the run, ends with the step.
     cop : array, shape (steps,)
         Coefficient of performance of heat pumps [-].
+    tank_loss : array, shape (steps,)
+        Share of the stored heat that tanks lose in an hour [1/h].
     base_charge : array, shape (steps,)
         What a house pays in each step whatever it uses [money].
     day, months : array of int, shape (steps,)
@@ -104,6 +107,7 @@ class CompositeStorageSetting:
         month = month_of_steps(calendar, self.steps)
         self.month_ends = np.append(np.diff(month) > 0, True)
         self.cop = self._cop(scenario, calendar)
+        self.tank_loss = self._tank_loss(scenario, calendar)
         # A tax on what is bought changes what is cheap to a house as a price does.
         self._signals = tariff_signals(self.prices.taxed, self.day)
         self._planned = cache(self._solve)
@@ -118,18 +122,38 @@ class CompositeStorageSetting:
         own = self.settings.devices
         if (outdoors := own.outdoor_cop) is None:
             return np.full(self.steps, own.cop)
-        dataset = load_dataset(scenario.path_of(outdoors.dataset), ("weather",))
-        weather = dataset.series.get("weather")
-        if weather is None or "temp_air" not in weather.values:
-            place = "composite_storage.devices.outdoor_cop.dataset"
-            message = f"{outdoors.dataset} has no table weather with temp_air"
-            raise InputError([Problem(place, message, "temperatures of the air")])
-        temp_air = weather.over("temp_air", calendar, self.steps)[:, 0]
+        temp_air = self._temp_air(outdoors.dataset, "outdoor_cop", scenario, calendar)
         if outdoors.carnot_share is None:
             return cop_of_points(temp_air, np.array(outdoors.points))
         return carnot_cop(
             temp_air, outdoors.flow_temperature, outdoors.carnot_share, outdoors.highest
         )
+
+    def _temp_air(self, name: str, key: str, scenario: Scenario, calendar: Calendar) -> Series:
+        """Return the temperature of the air in every step by a dataset [degC]."""
+        dataset = load_dataset(scenario.path_of(name), ("weather",))
+        weather = dataset.series.get("weather")
+        if weather is None or "temp_air" not in weather.values:
+            place = f"composite_storage.devices.{key}.dataset"
+            message = f"{name} has no table weather with temp_air"
+            raise InputError([Problem(place, message, "temperatures of the air")])
+        temperature: Series = weather.over("temp_air", calendar, self.steps)[:, 0]
+        return temperature
+
+    def _tank_loss(self, scenario: Scenario, calendar: Calendar) -> Series:
+        """Return the share of the stored heat that tanks lose in an hour, step by step [1/h]."""
+        own = self.settings.devices
+        if (outdoors := own.outdoor_tank) is None:
+            return np.full(self.steps, own.tank_loss_per_h)
+        temp_air = self._temp_air(outdoors.dataset, "outdoor_tank", scenario, calendar)
+        loss: Series = loss_at_temperature(
+            own.tank_loss_per_h, temp_air, outdoors.tank_temperature, outdoors.rated_temperature
+        )
+        if (highest := float(loss.max())) >= 1:
+            message = f"at {temp_air.min():g} degC the tank would lose {highest:.3g} in an hour"
+            place = "composite_storage.devices.tank_loss_per_h"
+            raise InputError([Problem(place, message, "less than 1 in the coldest step")])
+        return loss
 
     @property
     def local(self) -> bool:

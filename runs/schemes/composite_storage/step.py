@@ -151,6 +151,7 @@ class CompositeStorageHouses(Scheme):
         self.unserved_kwh = float(needs[0][~there].sum())
         load, heat, generation = (np.where(there, need, 0.0) for need in needs)
         columns.heat_pumps["cop"][:] = setting.cop[step]
+        columns.tanks["loss_per_h"][:] = setting.tank_loss[step]
         self.houses.begin_step(load, heat, generation)
         if self._plans is None:
             self.decided = self.houses.decide(step, self._tariff(step), there)

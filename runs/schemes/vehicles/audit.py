@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, off_balance
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.others_answers import OthersAudit
 from hmesh.runs.audits.reference.batteries import (
     held_after,
@@ -73,7 +74,7 @@ class VehicleAudit:
         self._hours, self._fleet = hours, fleet
         named = any(each.parking_chargers for each in inputs.scenario.communities.values())
         self._chargers_named, self._plugs_known = named, not named or inputs.all_recorded
-        self._feeders_out = out
+        self._feeders_out, self._lost_parts = out, lost_parts(inputs.scenario)
         self._chargers = ChargerOutages(inputs, fleet["group"])
         shape = hours["ev_kwh"].shape
         self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
@@ -166,7 +167,9 @@ class VehicleAudit:
         no_charger = self._chargers.block(here.start, here.stop)[:, None]
         # At a stop on its way a vehicle uses no charger of its own.
         no_charger = no_charger & (where.way_kwh < 0.0)
-        part = np.where(no_supply | no_charger, 0.0, where.plugged)
+        lost = np.pad(self._lost_parts[here], ((0, 0), (0, 1)))
+        on = 1.0 - np.take_along_axis(lost[:, None], place, axis=2)
+        part = np.where(no_supply | no_charger, 0.0, where.plugged * on)
         known = float(self._plugs_known)
         self._plugged.add(np.abs(rows["plugged"] - (part > 0)) * known, label, first)
         self._plugged.add(np.abs(rows["plugged_part"] - part) * known, label, first)
@@ -344,6 +347,8 @@ class VehicleAudit:
             "driven_km": rows["driven_km"],
             "unmet_trip_kwh": rows["unmet_kwh"],
         }
+        if self.inputs.scenario.vehicles.groups:
+            counted |= self._of_groups(first, rows, energy, where)
         if not self.others_known:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
@@ -356,6 +361,29 @@ class VehicleAudit:
         for name, values in counted.items():
             counted_so_far = self.counts.setdefault(name, np.zeros(self.present.shape[:2]))
             counted_so_far[here] = values.sum(axis=2)
+
+    def _of_groups(
+        self, first: int, rows: Columns, energy: NDArray[np.float64], where: Whereabouts
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return what each vehicle adds to the figures of its group."""
+        trips = np.zeros(energy.shape)
+        for (step, s, vehicle), out in where.departures.items():
+            # What is the same under all strategies is there once.
+            under = slice(None) if where.km.shape[1] == 1 else s
+            trips[step - first, under, vehicle] = len(out)
+        price = np.nan_to_num(rows["price"], nan=0.0)
+        return {
+            f"{name}@{group.name}": values * (self._fleet["group"] == number)
+            for number, group in enumerate(self.inputs.scenario.vehicles.groups)
+            for name, values in (
+                ("vehicle_charged_kwh", np.maximum(energy, 0.0)),
+                ("vehicle_discharged_kwh", np.maximum(-energy, 0.0)),
+                ("ev_bill", energy * price),
+                ("driven_km", rows["driven_km"]),
+                ("trips", trips),
+                ("unmet_trip_kwh", rows["unmet_kwh"]),
+            )
+        }
 
     def _at(self, values: NDArray[np.float64], s: int) -> NDArray[np.float64]:
         """Return a quantity under one strategy; it may be the same under all."""

@@ -31,10 +31,14 @@ class DepartureAudit:
     short, short_kwh
         How many trips of each step begin short of energy and of how much, by the rows, each of
         shape (steps, strategies).
+    short_of_group
+        How many of them are of each group, shape (groups, steps, strategies).
     """
 
     def __init__(self, inputs: VehicleRunInputs, departures: TableReader, fleet: Columns) -> None:
         self.inputs, self._reader, self._fleet = inputs, departures, fleet
+        groups = len(inputs.scenario.vehicles.groups)
+        self.short_of_group = np.zeros((groups, inputs.steps, len(inputs.strategies)))
         self.short, self.short_kwh = np.zeros((2, inputs.steps, len(inputs.strategies)))
         self._who = Tally("departures: the trips of those that want energy", 0.0)
         self._energies = Tally("departures: energy held and wanted as vehicles set out", EXACT)
@@ -83,6 +87,9 @@ class DepartureAudit:
         for name, expected in (("held", held), ("wanted", wanted), ("short", lacks)):
             self._energies.add(np.abs(told[f"{name}_kwh"] - expected), label, None)
         np.add.at(self.short, (step, strategy), lacks > NOTHING)
+        for number, of_group in enumerate(self.short_of_group):
+            mine = fleet["group"][vehicle] == number
+            np.add.at(of_group, (step, strategy), (lacks > NOTHING) & mine)
         np.add.at(self.short_kwh, (step, strategy), lacks)
         if travel is not None:
             self._compare(first, last, step, strategy, vehicle, travel)

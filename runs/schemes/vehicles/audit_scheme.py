@@ -9,6 +9,7 @@ from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.congestion_prices import CongestionAudit
 from hmesh.runs.audits.equilibrium import EquilibriumAudit
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.limits import AuditedGrid
@@ -77,7 +78,8 @@ class VehicleSchemeAudit(SchemeAudit):
             self.plugs = PlugAudit(run, inputs, fleet)
         self.journeys = None
         if on_the_way(inputs.scenario) and inputs.all_recorded and inputs.setting is not None:
-            self.journeys = JourneyAudit(run, inputs, fleet, feeders_out(inputs))
+            no_supply = feeders_out(inputs) | (lost_parts(inputs.scenario) > 0.0)
+            self.journeys = JourneyAudit(run, inputs, fleet, no_supply)
         self.traffic = TrafficAudit(inputs, trips, fleet, self.plugs, self.journeys)
         self.vehicles = VehicleAudit(
             inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
@@ -269,6 +271,9 @@ class VehicleSchemeAudit(SchemeAudit):
         if self.departures is not None:
             by_step["counts.departures_short"] = self.departures.short
             by_step["departure_short_kwh"] = self.departures.short_kwh
+            groups = inputs.scenario.vehicles.groups
+            for group, short in zip(groups, self.departures.short_of_group, strict=True):
+                by_step[f"departures_short@{group.name}"] = short
         if self.plugs is not None and any(self.plugs.kinds):
             by_step["counts.arrivals_without_plug"] = self.plugs.without_plug
             by_step["waiting_vehicle_h"] = self.plugs.waiting_h

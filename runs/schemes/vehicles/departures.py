@@ -40,9 +40,14 @@ class Departing:
         return np.maximum(self.wanted_kwh - self.held_kwh, 0.0)
 
     @property
+    def is_short(self) -> NDArray[np.bool_]:
+        """Whether each lacks any, shape (n,)."""
+        return self.short_kwh > NOTHING
+
+    @property
     def short(self) -> int:
         """How many lack any."""
-        return int(np.count_nonzero(self.short_kwh > NOTHING))
+        return int(np.count_nonzero(self.is_short))
 
 
 def departing_of(sharing: "VehicleSharing") -> Departing | None:

@@ -17,6 +17,7 @@ from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
+from hmesh.runs.schemes.vehicles.group_figures import group_sums
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
 from hmesh.runs.schemes.vehicles.records import (
@@ -83,13 +84,13 @@ class VehicleSharing(Scheme):
         idle = self.vehicles.idle_columns(
             plugs=self.follows_plugs,
             reserve=keeps_reserve,
-            outages=setting.scenario.chance.outages,
+            outages=setting.scenario.outages,
         )
         self.fleet = Fleet(
             simulation,
             self.vehicles.fleet.fork(idle),
             keeps_reserve=keeps_reserve,
-            outages=setting.scenario.chance.outages,
+            outages=setting.scenario.outages,
             curves=self.vehicles.curves,
             departures=section.departures,
             chargers=chargers,
@@ -112,7 +113,8 @@ class VehicleSharing(Scheme):
             habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
             plugs=self.plugs,
         )
-        self.traffic.supply_out = lambda: simulation.chance.feeder_out
+        self.traffic.supply_out = self._no_whole_supply
+        self._cut_short: NDArray[np.float64] | None = None
         self.traffic.begin()
         self.started = False
         self.look_around()
@@ -133,12 +135,24 @@ class VehicleSharing(Scheme):
             fleet["charger_out"][:] = next_outages(
                 fleet["charger_out"], draw, given.charger_outages, step, simulation.step_h
             )
-        if given.outages:
+        lost_part, self._cut_short = simulation.chance.lost_part, None
+        if lost_part.any():
+            # Until batteries have moved: who is plugged in all the step stays so.
+            self._cut_short = fleet["plugged_part"].copy()
+            where = fleet["community"]
+            fleet["plugged_part"][:] *= np.where(where >= 0, 1.0 - lost_part[where], 1.0)
+        if self.setting.scenario.outages:
             where = fleet["community"]
             unsupplied = simulation.chance.feeder_out[np.maximum(where, 0)]
             # At a stop on the way a vehicle uses no charger of its own.
             own_out = fleet["charger_out"] & (fleet["way_kwh"] < 0.0)
             fleet["cut_off"][:] = (where >= 0) & (own_out | unsupplied)
+
+    def _no_whole_supply(self) -> NDArray[np.bool_]:
+        """Return where nobody charges on the way in the step: an outage, if only for a part."""
+        chance = self.simulation.chance
+        out: NDArray[np.bool_] = chance.feeder_out | (chance.lost_part > 0.0)
+        return out
 
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
@@ -317,7 +331,7 @@ class VehicleSharing(Scheme):
             sums["late_h"] = self.journeys.delayed_ms / MS_PER_H
         if self.departing is not None:
             sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
-        return sums
+        return sums | group_sums(self)
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
@@ -362,8 +376,7 @@ class VehicleSharing(Scheme):
 
     def _cut_off(self) -> int:
         """Return how many parked vehicles an outage keeps from their plugs in this step."""
-        outages = self.setting.scenario.chance.outages
-        if not outages:
+        if not self.setting.scenario.outages:
             return 0
         fleet = self.fleet.population
         return int(np.count_nonzero(fleet["cut_off"] & (fleet["plugged_part"] > 0)))
@@ -399,6 +412,8 @@ class VehicleSharing(Scheme):
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
         self._move_at_stops()
+        if self._cut_short is not None:
+            self.fleet.population["plugged_part"][:] = self._cut_short
         self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
         if self.plugs is not None:
             self.plugs.exchange(self.session_kwh())

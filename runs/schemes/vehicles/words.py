@@ -1,10 +1,10 @@
 """What the summary says of it: rows of the table, and notes below it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.summary_rows import Row, Totals, money, price, two
+from hmesh.runs.summary_rows import Row, Totals, money, price, two, whole
 
 NOTES: Mapping[str, Note] = {
     "vehicles_at_bound": Note(
@@ -67,7 +67,36 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("vehicles' bill [{currency}]", lambda t: t["ev_bill"], money, True),
         ("  charged at [{currency}/kWh]", _paid, price, True),
     ]
-    return [*found, ("  sold at [{currency}/kWh]", _earned, price, True)] if sell else found
+    found += [("  sold at [{currency}/kWh]", _earned, price, True)] if sell else []
+    return found + group_rows(every)
+
+
+def group_rows(every: Sequence[Totals]) -> list[Row]:
+    """Return rows for energy, bill and trips of each group; none without groups."""
+    names = [key.partition("@")[2] for key in every[0] if key.startswith("ev_bill@")]
+    found: list[Row] = []
+    for name in names:
+        found += [
+            (f"  {name}, energy [MWh]", _of_group(name), two, True),
+            (f"  {name}, bill [{{currency}}]", _figure(f"ev_bill@{name}"), money, True),
+            (f"  {name}, trips [-]", _figure(f"trips@{name}"), whole, False),
+        ]
+        if any(totals.get(f"departures_short@{name}") for totals in every):
+            short = _figure(f"departures_short@{name}")
+            found.append((f"  {name}, short trips [-]", short, whole, False))
+    return found
+
+
+def _of_group(name: str) -> Callable[[Totals], float]:
+    def energy_mwh(totals: Totals) -> float:
+        charged = float(totals[f"vehicle_charged_kwh@{name}"])
+        return (charged - float(totals[f"vehicle_discharged_kwh@{name}"])) / 1e3
+
+    return energy_mwh
+
+
+def _figure(key: str) -> Callable[[Totals], float]:
+    return lambda totals: float(totals[key])
 
 
 def _energy_mwh(totals: Totals) -> float:

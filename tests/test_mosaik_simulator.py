@@ -1,0 +1,125 @@
+"""A world stepped by the calls of mosaik is the world that a run steps."""
+
+from typing import Any
+
+import pytest
+
+from hmesh.environment.errors import InputError
+from hmesh.runs import load_scenario
+from hmesh.runs.mosaik_simulator import API_VERSION, CommunitySimulator, mosaik_simulator
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
+
+CHANGES = ("vehicles.count=20", "game.solver=exact", "hours=6")
+HOUR_S = 3600
+
+
+def made(strategy: str = "three_level") -> CommunitySimulator:
+    simulator = CommunitySimulator()
+    assert simulator.init("hmesh-0")["api_version"] == API_VERSION
+    (world,) = simulator.create(1, "World", strategy=strategy, changes=CHANGES)
+    assert [child["eid"] for child in world["children"]] == ["homes", "malls", "offices"]
+    assert [child["eid"] for child in world["children"][0]["children"]] == ["homes/households"]
+    simulator.setup_done()
+    return simulator
+
+
+def test_without_inputs_it_is_the_run() -> None:
+    simulator = made()
+    seen: list[tuple[list[float], float]] = []
+    own = Simulation(
+        make_setting(load_scenario("three-communities", CHANGES)),
+        "three_level",
+        lambda world: seen.append(
+            (world.net_kwh.tolist(), float(world.market.decision.utility_price))
+        ),
+    )
+    names = own.setting.communities
+    for step in range(6):
+        assert simulator.step(step * HOUR_S, {}, HOUR_S) == (step + 1) * HOUR_S
+        own.step()
+        data = simulator.get_data({name: ["net_kw", "utility_price"] for name in names})
+        assert [data[name]["net_kw"] for name in names] == seen[-1][0]
+        assert data["homes"]["utility_price"] == seen[-1][1]
+    assert simulator.simulation is not None
+    assert simulator.simulation.summary() == own.summary()
+    with pytest.raises(InputError, match="all 6 steps are over"):
+        simulator.step(6 * HOUR_S, {}, HOUR_S)
+    simulator.finalize()
+
+
+def test_a_load_that_is_given_is_used_and_paid() -> None:
+    given, free = made("typical"), made("typical")
+    inputs = {"homes/households": {"load_kw": {"a": 300.0, "b": 200.0}}}
+    before = free.simulation, given.simulation
+    for step in range(3):
+        free.step(step * HOUR_S, {}, HOUR_S)
+        given.step(step * HOUR_S, inputs, HOUR_S)
+        wanted = {"homes": ["net_kw", "ev_kw"], "homes/households": ["load_kw"]}
+        one, other = free.get_data(wanted), given.get_data(wanted)
+        assert other["homes/households"]["load_kw"] == pytest.approx(500.0)
+        # Vehicles charge whatever the price, so that nothing but this load differs.
+        more = 500.0 - one["homes/households"]["load_kw"]
+        assert other["homes"]["net_kw"] - one["homes"]["net_kw"] == pytest.approx(more)
+        assert other["homes"]["ev_kw"] == one["homes"]["ev_kw"]
+    for world in before:
+        assert world is not None
+        assert world.summary()["money_imbalance"] == 0.0
+    world = given.simulation
+    assert world is not None
+    assert world.summary()["fixed_load_kwh"] - free.simulation.summary()["fixed_load_kwh"] == (  # type: ignore[union-attr]
+        pytest.approx(1500.0 - sum_of_free(3))
+    )
+
+
+def sum_of_free(steps: int) -> float:
+    free, total = made("typical"), 0.0
+    for step in range(steps):
+        free.step(step * HOUR_S, {}, HOUR_S)
+        total += free.get_data({"homes/households": ["load_kw"]})["homes/households"]["load_kw"]
+    return total
+
+
+@pytest.mark.parametrize(
+    ("inputs", "time", "message"),
+    [
+        ({"homes": {"net_kw": {"a": 1.0}}}, 0, "homes takes no input 'net_kw'"),
+        ({"homes/households": {"load_kw": {"a": float("nan")}}}, 0, "is no number"),
+        ({}, 1800, "1800 is no step"),
+    ],
+)
+def test_mistakes_are_named(inputs: Any, time: int, message: str) -> None:
+    simulator = made("typical")
+    with pytest.raises(InputError, match=message):
+        simulator.step(time, inputs, HOUR_S)
+    with pytest.raises(InputError, match="homes has no 'voltage'"):
+        simulator.get_data({"homes": ["voltage"]})
+
+
+def test_what_is_created_is_checked() -> None:
+    simulator = CommunitySimulator()
+    simulator.init("a", time_resolution=700.0)
+    with pytest.raises(InputError, match="no world was created"):
+        simulator.step(0, {}, 0)
+    with pytest.raises(InputError, match="2 of World"):
+        simulator.create(2, "World")
+    with pytest.raises(InputError, match="did you mean 'three_level'"):
+        simulator.create(1, "World", strategy="three_levels")
+    with pytest.raises(InputError, match=r"a step of 1 h is 5.14286 units of time"):
+        simulator.create(1, "World")
+
+
+def test_mosaik_steps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    mosaik = pytest.importorskip("mosaik")
+    import tests.test_mosaik_simulator as here
+
+    monkeypatch.setattr(here, "Hmesh", mosaik_simulator(), raising=False)
+    world = mosaik.World({"Hmesh": {"python": "tests.test_mosaik_simulator:Hmesh"}})
+    world.start("Hmesh").World(changes=list(CHANGES))
+    world.run(until=6 * HOUR_S)
+
+
+def test_without_mosaik_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "mosaik_api_v3", None)
+    with pytest.raises(InputError, match="pip install mosaik"):
+        mosaik_simulator()
