@@ -561,3 +561,33 @@ def test_sliders_of_a_city_with_prosumers_change_what_its_file_has() -> None:
     for parameter in given.parameters:
         value = parameter.lowest if parameter.lowest != parameter.value else parameter.highest
         load_scenario("one-city", [f"{parameter.key}={value}"])
+
+
+def test_prices_colour_communities_and_queues_are_told() -> None:
+    changes = (
+        "strategies=[three_level]", "vehicles.groups.0.count=60", "vehicles.groups.2.count=10",
+        "communities.works.chargers.0.count=2", "communities.centre.chargers.0.count=2", "step_h=1",
+    )  # fmt: skip
+    world = lived("suburbs", 11, *changes)
+    assert world.last is not None
+    chart = map_and_grid.map_chart(world, Look())
+    communities = chart["series"][1]["data"]
+    prices = [world.last.price(m) for m in range(len(communities))]
+    colours = [one["itemStyle"]["color"] for one in communities]
+    low, high = map_and_grid.price_range(world) or (0.0, 0.0)
+    past = [reading.community_price for reading in world.history["three_level"]]
+    assert (low, high) == (np.min(past), np.max(past))
+    assert f"price {low:,.2f} to {high:,.2f} EUR/kWh" in chart["title"]["subtext"]
+    # The dearer, the darker; the same price has the same colour.
+    by_price = sorted(zip(prices, colours, strict=True), key=lambda each: (each[0] or 0.0, each[1]))
+    reds = [int(colour[1:3], 16) for _, colour in by_price]
+    assert reds == sorted(reds, reverse=True)
+    # Those that want a plug where plugs are few, and have none.
+    fleet = world.watched.schemes["vehicles"].fleet.population
+    few = [bool(each.chargers) for each in world.given.communities.values()]
+    without = fleet["plugs_in"] & (fleet["plug"] < 0)
+    queues = [int((without & (fleet["place"] == m)).sum()) * few[m] for m in range(len(few))]
+    assert max(queues) > 5
+    for queue, one in zip(queues, communities, strict=True):
+        told = [part for part in one["tooltip"]["formatter"].split(", ") if "waiting" in part]
+        assert told == ([f"{queue} waiting"] if queue else [])
