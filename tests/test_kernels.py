@@ -54,6 +54,7 @@ WORLDS: dict[str, dict[str, Any]] = {
             "groups": [
                 {"name": "plain", "count": 15},
                 {"name": "large", "count": 15, "capacity_kwh": 80, "v2g_kw": 3.0},
+                {"name": "bent", "count": 9, "charging_curve": [[0, 1], [0.6, 1], [0.9, 0.2]]},
                 {"name": "losing", "count": 15, "charge_efficiency": 0.9, "theta": [1.0, 3.0]},
                 {"name": "ready", "count": 15, "departure_soc": 0.8, "departure_weight": 20.0},
             ]

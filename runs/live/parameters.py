@@ -7,7 +7,9 @@ from itertools import zip_longest
 from typing import Any
 
 from hmesh.environment.errors import Problem
+from hmesh.runs.scenarios.prosumer_parts import given_groups
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.registry import prosumer_parts
 from hmesh.runs.schemes.registry import scheme as descriptor
 
 STEPS_UP = 20
@@ -100,7 +102,7 @@ def parameters_of(scenario: Scenario) -> list[Parameter]:
 
     What is no single number in it, such as bounds to draw between, is left out.
     """
-    given = scenario.model_dump(mode="json")
+    given = scenario.model_dump(mode="json") | _own_sections(scenario)
     found = [
         [
             _parameter(key, label, value, given)
@@ -113,6 +115,19 @@ def parameters_of(scenario: Scenario) -> list[Parameter]:
     in_turn = [one for each in zip_longest(*found) for one in each if one is not None]
     kept = in_turn[:MOST_PARAMETERS]
     return [one for each in found for one in each if one is not None and one in kept]
+
+
+def _own_sections(scenario: Scenario) -> dict[str, Any]:
+    """Return the sections of schemes without what prosumers own, which their members say."""
+    owned = (each.name for each in prosumer_parts().values())
+    sections = {name: getattr(scenario, name) for name in owned}
+    return {
+        name: section.without_owned(given_groups(name, section, scenario.communities)).model_dump(
+            mode="json"
+        )
+        for name, section in sections.items()
+        if section is not None
+    }
 
 
 def _numbers(
