@@ -49,6 +49,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/community_storage.py --smoke
 	@$(bin)/python benchmarks/composite_storage.py --smoke
 	@$(bin)/python benchmarks/reading.py --smoke
+	@$(bin)/python benchmarks/scaling.py --smoke
 	@$(bin)/python benchmarks/random_kills.py --smoke
 	@$(bin)/python benchmarks/random_inputs.py --smoke
 	@echo "== tests, the slow ones too, with newly drawn examples"
@@ -81,6 +82,7 @@ bench: $(synced)  ## time the vehicle study, runs of five years, a city's year a
 	@$(bin)/python benchmarks/community_storage.py --json results/community-storage.json
 	@$(bin)/python benchmarks/composite_storage.py --json results/composite-storage.json
 	@$(bin)/python benchmarks/reading.py --json results/reading.json
+	@$(bin)/python benchmarks/scaling.py --json results/scaling.json --plot results/scaling.png
 
 fuzz: $(synced)  ## give hMESH 10,000 wrong inputs; figures go to results/
 	@mkdir -p results

@@ -12,7 +12,7 @@ from hmesh.agents.heard_prices import HeardPrices
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
-from hmesh.environment.charging_curve import ChargingCurves
+from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.group_rows import GroupRows
@@ -201,9 +201,8 @@ class Fleet(AgentGroup[ElectricVehicle]):
 
     def parked(self, communities: int) -> list["ParkedVehicles"]:
         """Return the vehicles that are parked in each community and whose plugs work."""
-        # Charging curves, chargers and stops have bounds of their own.
-        own = self.curves is not None or self.chargers or self.on_the_way
-        if own or not compiled_for(len(self)):
+        # Chargers and stops have bounds of their own.
+        if self.chargers or self.on_the_way or not compiled_for(len(self)):
             return [self.parked_in(m) for m in range(communities)]
         fleet = self.population
         who = fleet["community"], fleet["plugged_part"], fleet["cut_off"], self.outages
@@ -222,8 +221,31 @@ class Fleet(AgentGroup[ElectricVehicle]):
             fleet["reserve_kwh"] if self.keeps_reserve else whole(0.0, self),
             self.model.calendar.step_h, ends - counts, rows, held, usable, lower, upper,
         )  # fmt: skip
+        if self.curves is not None:
+            self._bend(self.curves, rows, held, upper)
         parts = [slice(end - count, end) for end, count in zip(ends, counts, strict=True)]
         return [self._parked(rows[p], held[p], usable[p], lower[p], upper[p]) for p in parts]
+
+    def _bend(
+        self,
+        curves: ChargingCurves,
+        rows: NDArray[np.intp],
+        held_kwh: NDArray[np.float64],
+        upper_kwh: NDArray[np.float64],
+    ) -> None:
+        """Let charging curves bound what vehicles can charge, as `vehicle_bounds` does."""
+        fleet = self.population
+        hours = np.multiply(fleet["plugged_part"][rows], self.model.calendar.step_h)
+        np.minimum(upper_kwh, self.each("power_kw", rows) * hours, out=upper_kwh)
+        which = fleet["charging_curve"][rows]
+        bent = np.flatnonzero(which >= 0)
+        some = rows[bent]
+        names = ("capacity_kwh", "power_kw", "charge_efficiency")
+        capacity, power, into = (self.each(name, some) for name in names)
+        most = most_charged_kwh(
+            curves, which[bent], held_kwh[bent], capacity, power, hours[bent], into
+        )
+        upper_kwh[bent] = np.minimum(upper_kwh[bent], most)
 
     def _column(self, name: str) -> NDArray[np.float64]:
         """Return a constant column, without memory of its own if it is the same for all."""

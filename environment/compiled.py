@@ -103,4 +103,7 @@ def _compile(function: Callable[..., Any], signature: str) -> Any:
 
 def whole(column: float | NDArray[np.float64], rows: Sized) -> NDArray[np.float64]:
     """Return a column of as many rows, without memory of its own if it is one number for all."""
-    return np.broadcast_to(np.asarray(column, dtype=np.float64), len(rows))
+    if isinstance(column, np.ndarray) and column.ndim and column.dtype == np.float64:
+        return column
+    one = np.array(column, dtype=np.float64)
+    return np.ndarray((len(rows),), np.float64, one, strides=(0,))

@@ -197,7 +197,7 @@ class MessageBus:
         if self.loss_rate == 0 and not np.any(late):
             return True
 
-        stream = self._streams.generator("messages", name, self._step)
+        stream = self._streams.shared("messages", name, self._step)
         heard = stream.random(message.count) >= self.loss_rate
         count.lost += message.count - int(np.count_nonzero(heard))
         count.late += int(np.count_nonzero(heard & late))
@@ -226,7 +226,7 @@ class MessageBus:
         """Return which of the messages come too late, and remember how long the slowest takes."""
         if self.latency == "constant" or self.latency_h == 0:
             return self.now_h + self.latency_h > self.deadline_h
-        stream = self._streams.generator("message latency", name, self._step)
+        stream = self._streams.shared("message latency", name, self._step)
         travel_h = self.latency_h * stream.standard_exponential(count)
         slowest_h = min(float(travel_h.max(initial=0.0)), self.patience_h)
         self._slowest_h = max(self._slowest_h, slowest_h)

@@ -31,6 +31,7 @@ class Streams:
         if seed < 0:
             raise ValueError(f"a seed is a whole number of at least 0, got {seed}")
         self.seed = seed
+        self._shared = np.random.Generator(np.random.Philox(0))
 
     def generator(self, purpose: str, agent_type: str = "", day: int = 0) -> np.random.Generator:
         """Return the stream of a name, at its start.
@@ -54,6 +55,89 @@ class Streams:
         words = _entropy(self.seed, purpose, agent_type).copy()
         words[-1] = day
         return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
+
+    def shared(self, purpose: str, agent_type: str = "", day: int = 0) -> np.random.Generator:
+        """Return the stream of a name as `generator` does, until the next call of this.
+
+        It is one generator that is set to the start of one stream after another, for few numbers of
+        very many streams.
+        """
+        if not 0 <= day < 2**32:
+            raise ValueError(f"a day is a whole number from 0 to 2**32 - 1, got {day}")
+        self._shared.bit_generator.state = {
+            "bit_generator": "Philox",
+            "state": {
+                "counter": _NOTHING,
+                "key": _key(_pool(self.seed, purpose, agent_type), day),
+            },
+            "buffer": _NOTHING,
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+        return self._shared
+
+
+_NOTHING = np.zeros(4, dtype=np.uint64)
+_BITS = 0xFFFFFFFF
+# Constants of `numpy.random.SeedSequence`, whose results are part of its promise of stability
+# (NEP 19). Source: O'Neill, Developing a seed_seq alternative (2015).
+_FIRST_A, _NEXT_A = 0x43B0D7E5, 0x931E8875
+_FIRST_B, _NEXT_B = 0x8B51F9DD, 0x58F38DED
+_LEFT, _RIGHT = 0xCA01F9DD, 0x4973F715
+
+
+def _hashed(word: int, constant: int) -> tuple[int, int]:
+    """Return a word hashed with a constant, and the constant of the next one."""
+    following = constant * _NEXT_A & _BITS
+    word = (word ^ constant) * following & _BITS
+    return word ^ word >> 16, following
+
+
+def _mixed(one: int, other: int) -> int:
+    """Return two words as one."""
+    word = one * _LEFT - other * _RIGHT & _BITS
+    return word ^ word >> 16
+
+
+@lru_cache(maxsize=4096)
+def _pool(seed: int, purpose: str, agent_type: str) -> tuple[tuple[int, int, int, int, int], ...]:
+    """Return what `SeedSequence` makes of all words but the day.
+
+    They are, for each of the four words of a key: the constants with which the day is hashed, what
+    the result is subtracted from, and the constants that make the word of it.
+    """
+    words = _entropy(seed, purpose, agent_type)[:-1].tolist()
+    pool, constant = [0] * 4, _FIRST_A
+    for k in range(4):
+        pool[k], constant = _hashed(words[k], constant)
+    for source in range(4):
+        for into in range(4):
+            if source != into:
+                hashed, constant = _hashed(pool[source], constant)
+                pool[into] = _mixed(pool[into], hashed)
+    for word in words[4:]:
+        for into in range(4):
+            hashed, constant = _hashed(word, constant)
+            pool[into] = _mixed(pool[into], hashed)
+    rows, first = [], _FIRST_B
+    for word in pool:
+        following = constant * _NEXT_A & _BITS
+        after = first * _NEXT_B & _BITS
+        rows.append((constant, following, word * _LEFT, first, after))
+        constant, first = following, after
+    return tuple(rows)
+
+
+def _key(pool: tuple[tuple[int, int, int, int, int], ...], day: int) -> NDArray[np.uint64]:
+    """Return the key of the generator of a day, as `SeedSequence` would."""
+    words = []
+    for constant, following, left, first, after in pool:
+        hashed = (day ^ constant) * following & _BITS
+        word = left - (hashed ^ hashed >> 16) * _RIGHT & _BITS
+        word = (word ^ word >> 16 ^ first) * after & _BITS
+        words.append(word ^ word >> 16)
+    return np.array([words[0] | words[1] << 32, words[2] | words[3] << 32], dtype=np.uint64)
 
 
 @lru_cache(maxsize=4096)

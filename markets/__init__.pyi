@@ -102,6 +102,7 @@ from .local_exchange import LocalPrices as LocalPrices
 from .local_exchange import exchange_locally as exchange_locally
 from .local_exchange import feed_in_price as feed_in_price
 from .local_exchange import local_prices as local_prices
+from .local_exchange import pooled_trade as pooled_trade
 from .particle_swarm import Swarm as Swarm
 from .particle_swarm import adaptive_swarm as adaptive_swarm
 from .particle_swarm import pymoo_swarm as pymoo_swarm

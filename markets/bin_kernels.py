@@ -93,10 +93,11 @@ def take_kinks(
     return at
 
 
-@kernel("i8[] f8[] i8[]! f8[]! i8[]!")
+@kernel("i8[] f8[] i8 i8[]! f8[]! i8[]!")
 def merge_kinks(
     prices: NDArray[np.int64],
     slopes: Each,
+    some: int,
     merged: NDArray[np.int64],
     merged_slope: Each,
     merged_count: NDArray[np.int64],
@@ -109,6 +110,8 @@ def merge_kinks(
         The bits of the prices.
     slopes : array, shape (n,)
         Slope of each kink, added in their order.
+    some : int
+        How many kinks a sample has.
     merged, merged_slope, merged_count : array, shape (n,)
         Room for the prices, in the order in which they come first, sums and numbers.
 
@@ -123,7 +126,7 @@ def merge_kinks(
     table = np.full(size, -1, np.int32)
     mask = size - 1
     # A sample first: where nearly all differ, there is nothing to merge.
-    stride = max(len(prices) // 4096, 1)
+    stride = max(len(prices) // some, 1)
     for sample in range(2):
         found = looked = 0
         last, at = np.int64(0), -1

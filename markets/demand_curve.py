@@ -17,6 +17,8 @@ from hmesh.markets.bin_kernels import merge_kinks
 SAME_PRICE = 1e-14
 # Curves of more lines than this are not remembered: their memory is worth more than their time.
 REMEMBERED_LINES = 2**15
+# Kinks that are looked at before all are compared.
+SAMPLE = 4096
 
 
 type Counts = NDArray[np.int64]
@@ -172,7 +174,6 @@ def merged(bends: Bends) -> Bends:
     """Return the same with one kink for all at a price, where many come together.
 
     After trade many batteries value what they hold alike, so that their kinks are at few prices.
-    Without compiled kernels kinks stay as they are.
     """
     starts = _merged(bends.starts, bends.starts_slope)
     ends = _merged(bends.ends, bends.ends_slope)
@@ -191,11 +192,21 @@ def _merged(
     prices: NDArray[np.float64], slopes: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], Counts] | None:
     """Return each price once, the slope there and how many there are; None where few meet."""
+    bits = np.ascontiguousarray(prices).view(np.int64)
     if not compiled_for(len(prices)):
-        return None
+        # A sample first: where nearly all differ, there is nothing to merge.
+        for some in (bits[:: max(len(bits) // SAMPLE, 1)], bits):
+            alone, first, kink, number = np.unique(
+                some, return_index=True, return_inverse=True, return_counts=True
+            )
+            if 10 * len(alone) > 9 * len(some):
+                return None
+        order = np.argsort(first)
+        slope = np.bincount(kink, slopes, len(alone))
+        return alone[order].view(np.float64), slope[order], number[order]
     each, number = np.empty((2, len(prices)), dtype=np.int64)
     slope = np.empty(len(prices))
-    found = merge_kinks(np.ascontiguousarray(prices).view(np.int64), slopes, each, slope, number)
+    found = merge_kinks(bits, slopes, SAMPLE, each, slope, number)
     if found < 0:
         return None
     return each[:found].view(np.float64).copy(), slope[:found].copy(), number[:found].copy()

@@ -228,3 +228,26 @@ def local_prices(
     of_sellers = seller_share if rule == "split" else 1.0 - min(supply_ratio, 1.0)
     local = feed_in + of_sellers * (highest - feed_in)
     return LocalPrices(retail, feed_in, min(max(local, feed_in), highest), fee)
+
+
+def pooled_trade(
+    given_kwh: NDArray[np.float64], received_kwh: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return who gives whom how much, where all that is given in a step is one pool.
+
+    Of what a member gets, each that gives has given the share that it has of all that is given.
+
+    Parameters
+    ----------
+    given_kwh, received_kwh : array, shape (..., members, steps)
+        What each gives and gets in every step, with the same sum over members [kWh].
+
+    Returns
+    -------
+    array, shape (..., members, members)
+        What the members of the rows give those of the columns over all steps [kWh].
+    """
+    total = received_kwh.sum(axis=-2, keepdims=True)
+    share = np.divide(received_kwh, total, out=np.zeros_like(received_kwh), where=total > 0.0)
+    traded: NDArray[np.float64] = np.einsum("...it,...jt->...ij", given_kwh, share)
+    return traded

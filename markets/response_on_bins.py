@@ -1,6 +1,6 @@
 """Best answers of an aggregator of very many members, without sorting all that they want.
 
-Kinks are counted into bins of prices once. When the utility asks a price, the bins tell in which of
+Kinks are counted into bins of prices once. When the utility asks a price, the bins show in which of
 them the best answer must lie; only what is there is sorted, and kept for the next question, which
 most often lies near by.
 """

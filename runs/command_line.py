@@ -352,7 +352,9 @@ def sweep(
     """Run a scenario with many values and seeds; given again, go on with what is missing."""
     from rich.console import Console
 
+    from hmesh.runs.strategy_names import strategy_label
     from hmesh.runs.sweeps.sweep import run_sweep
+    from hmesh.runs.sweeps.sweep_gains import sweep_gains_table
     from hmesh.runs.sweeps.sweep_summary import sweep_lines, sweep_table
     from hmesh.runs.terminal import progress_bar
 
@@ -367,6 +369,9 @@ def sweep(
     except KeyboardInterrupt:
         end_interrupted("interrupted; the same command continues the sweep")
     Console().print(sweep_table(done.ensemble))
+    if (gains := sweep_gains_table(done.ensemble)) is not None:
+        typer.echo(f"Gains against {strategy_label(done.ensemble.strategies[0])}")
+        Console().print(gains)
     for line in sweep_lines(done):
         typer.echo(line)
     typer.echo(f"results: {directory}")

@@ -21,7 +21,7 @@ from hmesh.runs.strategy_names import (
     strategy_label,
 )
 from hmesh.runs.summary_rows import Totals
-from hmesh.runs.who_gains import communities
+from hmesh.runs.who_gains import communities, generation_cost, welfare
 
 if TYPE_CHECKING:
     from hmesh.runs.scenarios.scenario import Scenario
@@ -56,22 +56,6 @@ class Measure:
     value: Callable[[Mapping[str, Totals], str], float]
 
 
-def _stored(summary: Mapping[str, Totals], strategy: str) -> float:
-    kinds = summary[strategy]["accounts"]["kinds"].values()
-    return float(sum(kind.get("stored_value", 0.0) for kind in kinds))
-
-
-def _cost(summary: Mapping[str, Totals], strategy: str) -> float:
-    """Return what generation costs, less the value of energy left in storages [money]."""
-    return float(summary[strategy]["generation_cost"]) - _stored(summary, strategy)
-
-
-def _welfare(summary: Mapping[str, Totals], strategy: str) -> float:
-    """Return what elastic loads are worth more to their members, less that cost [money]."""
-    worth = float(summary[strategy].get("elastic_response_worth", 0.0))
-    return worth - _cost(summary, strategy)
-
-
 def _peak(summary: Mapping[str, Totals], strategy: str) -> float:
     return float(summary[strategy]["peak_kw"])
 
@@ -82,8 +66,8 @@ def _bills(summary: Mapping[str, Totals], strategy: str) -> float:
 
 
 MEASURES = (
-    Measure("generation_cost", "generation cost", True, False, _cost),
-    Measure("welfare", "welfare", True, True, _welfare),
+    Measure("generation_cost", "generation cost", True, False, generation_cost),
+    Measure("welfare", "welfare", True, True, welfare),
     Measure("peak_kw", "peak", False, False, _peak),
     Measure("bills", "bills of all members", True, False, _bills),
 )

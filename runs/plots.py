@@ -173,6 +173,11 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
     from hmesh.runs.pictures.city import EVERYBODY, draw_whole_and_parts
     from hmesh.runs.pictures.line_loading import draw_line_loading
     from hmesh.runs.pictures.load import draw_load, draw_peak_to_average
+    from hmesh.runs.pictures.local_energy import (
+        draw_local_prices,
+        draw_local_trade,
+        local_energy_chart,
+    )
     from hmesh.runs.pictures.prices_and_charging import prices
 
     pictures: list[_Picture] = [
@@ -182,6 +187,12 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
     ]
     if EVERYBODY in data.strategies:
         pictures.insert(0, ("whole_and_parts", draw_whole_and_parts))
+    if any(place.get("local_exchange") for place in data.scenario["communities"].values()):
+        pictures += [
+            ("local_energy", local_energy_chart),
+            ("local_prices", draw_local_prices),
+            ("local_trade", draw_local_trade),
+        ]
     taking_part = [scheme(name) for name in data.schemes]
     of_schemes = [picture for each in taking_part for picture in each.all_pictures()]
     of_plugins = pictures_of_plugins(data)

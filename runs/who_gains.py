@@ -32,6 +32,8 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "utility": ("the utility", EARN),
     "generators": ("generation", COST),
 }
+# What each kind of party is called.
+PARTIES: Mapping[str, str] = {kind: who for kind, (who, _) in _SAID.items()}
 _LEADERS = ("state", "aggregators", "grid_operator", "utility", "generators")
 # With more communities than this, only kinds of parties have rows.
 MOST_COMMUNITIES = 12
@@ -53,11 +55,14 @@ class Course:
         What is done with it: `PAY`, `EARN` or `COST`; "" where it is a part of the one above.
     amounts
         The amount under each strategy, the first one first [money].
+    key
+        What it is called in tables: the kind of party, `members`, or `in.` and a community.
     """
 
     who: str
     does: str
     amounts: Sequence[float]
+    key: str = ""
 
     @property
     def said(self) -> str:
@@ -108,7 +113,7 @@ def kinds(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Course]:
         sign = -1.0 if does == PAY else 1.0
         amounts = [sign * _result(each.get(kind, {})) for each in held]
         if anything(amounts):
-            courses.append(Course(who, does, amounts))
+            courses.append(Course(who, does, amounts, kind))
     return courses
 
 
@@ -124,14 +129,59 @@ def communities(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Cou
     paid = [[_paid(each["communities"].get(place, {})) for each in held] for place in places]
     stored = [sum(k.get("stored_value", 0.0) for k in each["kinds"].values()) for each in held]
     every = [sum(own[n] for own in paid) - less for n, less in enumerate(stored)]
-    courses = [Course("all members", PAY, every)]
+    courses = [Course("all members", PAY, every, "members")]
     if 1 < len(places) <= MOST_COMMUNITIES:
         courses += [
-            Course(f"  in {place}", "", own) for place, own in zip(places, paid, strict=True)
+            Course(f"  in {place}", "", own, f"in.{place}")
+            for place, own in zip(places, paid, strict=True)
         ]
         if anything(stored):
             courses.append(Course("  less stored value", "", [-value for value in stored]))
     return courses
+
+
+def gain_figures(
+    summary: Mapping[str, Totals], names: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Return how much better off each kind of party and community is than under the first strategy.
+
+    Parameters
+    ----------
+    summary, names
+        As `kinds` takes them.
+
+    Returns
+    -------
+    dict of dict
+        By strategy and name: `gains.KIND` with the value of stored energy, `gains.members` of all
+        members with it, `gains.in.COMMUNITY` of the members there without it, and `gains.welfare`
+        [money]. Empty where there is nothing to compare.
+    """
+    if not compared(summary, names):
+        return {name: {} for name in names}
+    courses = [c for c in (*kinds(summary, names), *communities(summary, names)) if c.key]
+    return {
+        name: {f"gains.{c.key}": float(c.gain[n]) for c in courses if c.does != COST}
+        | {"gains.welfare": welfare(summary, name) - welfare(summary, names[0])}
+        for n, name in enumerate(names)
+    }
+
+
+def generation_cost(summary: Mapping[str, Totals], strategy: str) -> float:
+    """Return what generation costs, less the value of energy left in storages [money]."""
+    kinds_of_members = summary[strategy]["accounts"]["kinds"].values()
+    stored = sum(each.get("stored_value", 0.0) for each in kinds_of_members)
+    return float(summary[strategy]["generation_cost"]) - float(stored)
+
+
+def welfare(summary: Mapping[str, Totals], strategy: str) -> float:
+    """Return what elastic loads are worth more to their members, less that cost [money].
+
+    Nobody pays or receives it: what one pays another receives. Unlike the sum of the welfare of
+    steps it compares strategies whose storages hold different energies.
+    """
+    worth = float(summary[strategy].get("elastic_response_worth", 0.0))
+    return worth - generation_cost(summary, strategy)
 
 
 def _paid(balances: Mapping[str, float]) -> float:

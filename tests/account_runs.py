@@ -10,7 +10,8 @@ SMALL = (
     "hours=26", "vehicles.count=12", "smart_homes.groups.0.count=3",
     "composite_storage.groups.0.count=3", "communities.homes.members.0.count=8",
     "communities.district.members.0.businesses=4", "communities.street.members.0.count=6",
-    "community_storage.storages.0.dischargers=4",
+    "community_storage.storages.0.dischargers=4", "communities.street.members.1.count=2",
+    "communities.suburb.members.0.count=3", "communities.suburb.members.1.count=4",
     "game.solver=exact", "school_buses.groups.0.schools=2", "plots=false", "record.accounts=all",
     "strategies=[nobody_shares, everybody_shares]",
 )  # fmt: skip

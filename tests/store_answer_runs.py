@@ -19,6 +19,7 @@ SMALL = (
     "communities.homes.members.0.count=20", "communities.malls.members.0.annual_kwh=7.2e4",
     "communities.offices.members.0.annual_kwh=3.0e4", "communities.district.members.0.peak_kw=40",
     "communities.district.members.0.businesses=5", "communities.street.members.0.count=6",
+    "communities.street.members.1.count=2",
     "battery_sharing.capacity_kwh=60", "community_storage.storages.0.capacity_kwh=20",
     "community_storage.storages.0.pv_kw=6", "community_storage.storages.0.dischargers=3",
     "community_storage.history_days=3", "school_buses.groups.0.schools=2",
@@ -47,7 +48,11 @@ def city(*, vehicles: bool = True) -> Path:
     for name in ("battery_sharing", "community_storage", "school_buses"):
         for key in ("price_response", "grid_charging", "serve_while_charging"):
             plain[name].pop(key, None)
+    # Prosumers own parts of what is left out; what members share is no part of answers.
+    suburb = plain["communities"]["suburb"]
+    suburb["members"] = []
     for community in plain["communities"].values():
+        community.pop("local_exchange", None)
         for members in community["members"]:
             members.pop("elasticity", None)
     plain["grid"]["limits"], plain["game"]["losses"] = "count", "ignored"

@@ -17,7 +17,7 @@ from tests.test_audit_tampering import edit, otherwise
 
 EXACT = 1e-9
 CONSUMERS = ("consumers", "batteries")
-MEMBERS = ("households", "buildings", "homes", "houses", "schools", "vehicles")
+MEMBERS = ("households", "buildings", "homes", "houses", "schools", "vehicles", "prosumers")
 
 
 def accounts(run: Run, strategy: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ CITY = (
     "growth.demand_per_year.household=0.1",
     # A manager that steps sets what its house decides before prices are known.
     "composite_storage.price_response=null",
+    # All parts of a prosumer share the room behind its connection, which none of them knows alone.
+    "communities.suburb.members=[]",
 )  # fmt: skip
 # The columns that agents of a type change, each as near as it is to what the population does: the
 # same bits, where a rule takes each row alone, else within rounding.

@@ -114,7 +114,11 @@ def test_agents_that_serve_and_charge_at_once_come_near_the_programme(
 def test_what_is_left_out_settles_with_the_energy_delivered_and_left_is_warned_of() -> None:
     published = load_scenario("community-storage")
     assert published.community_storage.stop_when == "left"
-    assert "community_storage.stop_when" in {each.place for each in scenario_warnings(published)}
+    place = "community_storage.stop_when"
+    assert place not in {each.place for each in scenario_warnings(published)}
+    for change in ("name=storage-of-ours", "community_storage.storages.0.capacity_kwh=12"):
+        changed = load_scenario("community-storage", [change])
+        assert place in {each.place for each in scenario_warnings(changed)}
     section = {"storages": [{"name": "storage", "community": "homes"}]}
     plain = load_scenario("community-storage", {"community_storage": section})
     assert plain.community_storage.stop_when == "delivered"

@@ -111,7 +111,7 @@ def test_the_printed_days_of_the_community_storage_study_are_named() -> None:
 def test_the_city_has_its_batteries_where_the_page_says() -> None:
     sections = ("smart_homes", "composite_storage", "community_storage", "school_buses")
     others = [f"{section}=null" for section in sections]
-    others += ["vehicles.count=0", "strategies=[shared_battery]"]
+    others += ["vehicles.count=0", "communities.suburb.members=[]", "strategies=[shared_battery]"]
     setting = make_setting(load_scenario("one-city", others))
     shared = setting.schemes["battery_sharing"]
     assert shared is not None

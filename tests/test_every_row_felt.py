@@ -9,19 +9,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Building, Household
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario_files import BUILT_IN
 from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
-# A small city of one afternoon and evening, in which everybody answers as in the large one.
+PLACES = ("homes", "malls", "offices", "district", "street", "suburb")
+PROSUMERS = "communities.suburb.members.1"
+OWNS = yaml.safe_load((BUILT_IN / "one-city.yaml").read_text(encoding="utf-8"))["communities"][
+    "suburb"
+]["members"][1]["owns"]
+WITHOUT_VEHICLES = {f"{PROSUMERS}.owns": {k: v for k, v in OWNS.items() if k != "vehicle"}}
+# A small city of one afternoon, evening and night, in which everybody answers as in the large one.
 CITY: dict[str, Any] = {
     "strategies": ["everybody_shares"],
     "start": "2023-01-16T15:00",
-    "hours": 6,
+    "hours": 10,
     "game.solver": "exact",
     "vehicles.count": 60,
     "communities.homes.members.0.count": 60,
@@ -29,6 +37,8 @@ CITY: dict[str, Any] = {
     "communities.offices.members.0.annual_kwh": 3e5,
     "communities.district.members.0.businesses": 4,
     "communities.district.members.0.peak_kw": 300,
+    "communities.suburb.members.0.count": 6,
+    f"{PROSUMERS}.count": 8,
     "smart_homes.groups.0.count": 3,
     "composite_storage.groups.0.count": 2,
     "battery_sharing.capacity_kwh": 200,
@@ -43,14 +53,15 @@ SECTIONS = (
 )
 OFF: dict[str, Any] = {
     **{
-        f"communities.{name}.members.0.elasticity": None
-        for name in ("homes", "malls", "offices", "district", "street")
+        f"communities.{name}.members.{n}.elasticity": None
+        for name, n in (*((name, 0) for name in PLACES), ("street", 1), ("suburb", 1))
     },
+    # Houses of prosumers pay the price of their community.
+    f"{PROSUMERS}.owns": {},
     **{f"{name}.price_response": None for name in SECTIONS},
     "community_storage.grid_charging": False,
     "composite_storage.tariff": {"feed_in": 8.5},
 }
-PLACES = ("homes", "malls", "offices", "district", "street", "suburb")
 CHANGES: dict[str, dict[str, Any]] = {
     "prices tripled": {"prices.utility": [0, 108], "prices.aggregator": [0, 135]},
     "generation ten times dearer": {
@@ -59,7 +70,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "feeders of 50 kW": {
         **{f"communities.{name}.feeder.rating_kw": 50 for name in PLACES},
     },
-    "no vehicles": {"vehicles.count": 0},
+    "no vehicles": {"vehicles.count": 0, **WITHOUT_VEHICLES},
 }  # fmt: skip
 
 
@@ -98,6 +109,16 @@ def of_stores(scheme: str) -> Callable[[Simulation], NDArray[np.float64]]:
     return read
 
 
+def of_prosumers(city: Simulation) -> NDArray[np.float64]:
+    """Return what passes the connections of prosumers, their vehicles aside."""
+    assert city.prosumers is not None
+    parts = city.prosumers.parts.items()
+    drawn: NDArray[np.float64] = np.sum(
+        [columns["home_kwh"] for kind, columns in parts if kind != "vehicles"], axis=0
+    )
+    return drawn
+
+
 # What the agents of each kind exchange or hold in a step, of one shape in all cities.
 ROWS: dict[str, Callable[[Simulation], NDArray[np.float64]]] = {
     "households": of_members(Household),
@@ -108,6 +129,7 @@ ROWS: dict[str, Callable[[Simulation], NDArray[np.float64]]] = {
     "batteries of buildings": of_stores("battery_sharing"),
     "storage of the street": of_stores("community_storage"),
     "school buses": of_stores("school_buses"),
+    "prosumers": of_prosumers,
 }
 
 
@@ -137,6 +159,7 @@ def as_it_is() -> dict[str, NDArray[np.float64]]:
     return energies(city())
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_row_feels_a_change(change: str, as_it_is: dict[str, NDArray[np.float64]]) -> None:
     changed = energies(city(**CHANGES[change]))
@@ -148,7 +171,7 @@ def test_every_row_feels_a_change(change: str, as_it_is: dict[str, NDArray[np.fl
 def test_no_row_feels_anything_where_no_answer_is_on() -> None:
     quiet = energies(city(**OFF))
     for change in ("prices tripled", "generation ten times dearer", "no vehicles"):
-        changed = energies(city(**OFF, **CHANGES[change]))
+        changed = energies(city(**OFF | CHANGES[change] | {f"{PROSUMERS}.owns": {}}))
         for name, before in quiet.items():
             np.testing.assert_array_equal(changed[name], before, err_msg=f"{name}: {change}")
 

@@ -168,6 +168,7 @@ def test_homes_that_plan_a_day_are_extended_at_midnight(
     assert content(run) == content(tmp_path / "longer")
 
 
+@pytest.mark.slow
 def test_a_branch_is_the_run_with_one_more_event(
     short: Path, eventful: Path, tmp_path: Path, steps: list[int]
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_branch_is_the_run_with_one_more_event(
     assert content(second) == content(eventful)
 
 
+@pytest.mark.slow
 def test_events_change_what_they_name(short: Path, eventful: Path) -> None:
     tables = [pq.read_table(path / "hours.parquet").to_pandas() for path in (short, eventful)]
     before, after = (table[table["strategy"] == "three_level"] for table in tables)
@@ -273,6 +275,7 @@ def test_what_cannot_be_branched_is_refused(short: Path, tmp_path: Path) -> None
     assert read_run(short).complete
 
 
+@pytest.mark.slow
 def test_the_command_branches_and_extends(short: Path, tmp_path: Path) -> None:
     runner, out = CliRunner(), tmp_path / "new"
     words = ["branch", str(short), "--at", "2023-01-16T20:00", "--out", str(out)]
@@ -283,6 +286,7 @@ def test_the_command_branches_and_extends(short: Path, tmp_path: Path) -> None:
     assert read_run(out).info["steps_total"] == 21
 
 
+@pytest.mark.slow
 def test_figures_after_the_burn_in_are_those_of_its_steps(tmp_path: Path) -> None:
     run = made(tmp_path / "run", record__burn_in_h=6, strategies=["typical"], hours=10)
     held = read_run(run).summary["typical"]

@@ -54,6 +54,7 @@ WORLDS: dict[str, dict[str, Any]] = {
             "groups": [
                 {"name": "plain", "count": 15},
                 {"name": "large", "count": 15, "capacity_kwh": 80, "v2g_kw": 3.0},
+                {"name": "bent", "count": 9, "charging_curve": [[0, 1], [0.6, 1], [0.9, 0.2]]},
                 {"name": "losing", "count": 15, "charge_efficiency": 0.9, "theta": [1.0, 3.0]},
                 {"name": "ready", "count": 15, "departure_soc": 0.8, "departure_weight": 20.0},
             ]
@@ -103,19 +104,19 @@ def followed(changes: dict[str, Any]) -> list[dict[str, Any]]:
     simulation = Simulation(
         make_setting(load_scenario("three-communities", given | changes)), "three_level"
     )
-    vehicles, told = simulation.schemes["vehicles"], []
+    vehicles, found = simulation.schemes["vehicles"], []
     while simulation.running:
         simulation.step()
         decision = simulation.market.decision
         accounts = simulation.accounts.kinds["vehicles"].year
-        told.append(
+        found.append(
             {name: column.tobytes() for name, column in vehicles.fleet.population.state().items()}
             | {name: column.tobytes() for name, column in accounts.items()}
             | {"prices": decision.community_price.tobytes(), "price": decision.utility_price}
             | {"heard": vehicles.fleet.population.heard["price"].each().tobytes()}
             | vehicles.sums() | vehicles.counts()
         )  # fmt: skip
-    return told
+    return found
 
 
 @pytest.mark.quick_every(3)

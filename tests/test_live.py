@@ -17,17 +17,21 @@ from hmesh.runs import builtin_scenarios, load_scenario, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.live import grid_tree, map_and_grid, time_charts
 from hmesh.runs.live.chart_style import LINE_COLOURS, OVERLOADED, Look, amount, line_colour
-from hmesh.runs.live.figure_boxes import figures_now, now_html, so_far_html
+from hmesh.runs.live.figure_boxes import figures_now, gains_html, now_html, so_far_html
+from hmesh.runs.live.page import parts_of
 from hmesh.runs.live.parameters import Parameter, parameters_of, round_step
 from hmesh.runs.live.readings import stores_of
 from hmesh.runs.live.server import refuse_used
 from hmesh.runs.live.source import Source, make_source
 from hmesh.runs.live.world import STEPS_SHOWN, LiveWorld
+from hmesh.runs.pictures.local_energy import LOCAL_USES
 from hmesh.runs.run_summary import summary_table
 from hmesh.runs.schemes.vehicles.live import MOST_DOTS, VehicleRoads
 from hmesh.runs.strategy_names import strategy_label
+from hmesh.runs.who_gains import gains_sentence, gains_table
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import ENERGIES, Simulation
+from tests.account_runs import SMALL as SMALL_CITY
 
 CHARTS = (
     map_and_grid.map_chart,
@@ -499,3 +503,91 @@ def test_what_plugins_add_is_watched_too(tmp_path: Path) -> None:
     assert not world.watched.schemes["vehicles"].vehicle_kwh.any()
     for draw in CHARTS:
         assert draw(world, Look())["series"]
+
+
+@pytest.fixture(scope="module")
+def shared_city() -> LiveWorld:
+    """Return a small city in which everybody shares, some hours on."""
+    small = [each for each in SMALL_CITY if not each.startswith(("strategies", "hours"))]
+    return lived("one-city", 12, *small)
+
+
+def test_the_panel_of_gains_says_what_a_run_would(shared_city: LiveWorld) -> None:
+    summary, names = shared_city.summary(), ["nobody_shares", "everybody_shares"]
+    page = gains_html(shared_city)
+    assert escape(gains_sentence(summary, "JPY", names)) in page
+    assert 'class="gains"' in page
+    table = gains_table(summary, "JPY", names)
+    for column in table.columns:
+        for cell in column.cells:
+            assert escape(str(cell).strip()) in page
+    begun = begin(source("one-city"))
+    assert "Press Step" in gains_html(begun)
+    first = lived("three-communities", 2, strategy="typical")
+    assert "choose another one" in gains_html(first)
+
+
+def test_the_chart_of_local_exchange_says_what_the_world_does(shared_city: LiveWorld) -> None:
+    chart = time_charts.local_chart(shared_city, Look())
+    local = shared_city.watched.local_exchange
+    assert local is not None
+    drawn = {one["name"]: one["data"] for one in chart["series"]}
+    for name, label, _ in LOCAL_USES:
+        if label in drawn:
+            due = float(local.energies[name].sum())
+            assert drawn[label][-1] == pytest.approx(due, rel=1e-3, abs=1e-3)
+    assert "used by other members" in drawn
+    last = shared_city.last
+    assert last is not None
+    for feed_in, price, retail in last.local_prices.values():
+        assert feed_in <= price <= retail
+    assert len(last.local_prices) >= 1
+
+
+def test_parts_of_the_page_are_those_that_have_something_to_show() -> None:
+    parts = {
+        name: len(parts_of(source(name)))
+        for name in ("one-city", "three-communities", "smart-home")
+    }
+    assert parts["one-city"] == parts["three-communities"] + 1
+    without = source("three-communities", "record.accounts=none")
+    assert len(parts_of(without)) == parts["three-communities"] - 1
+
+
+def test_sliders_of_a_city_with_prosumers_change_what_its_file_has() -> None:
+    given = source("one-city")
+    count = next(each for each in given.parameters if each.key == "vehicles.count")
+    assert count.value == 1000
+    for parameter in given.parameters:
+        value = parameter.lowest if parameter.lowest != parameter.value else parameter.highest
+        load_scenario("one-city", [f"{parameter.key}={value}"])
+
+
+def test_prices_colour_communities_and_queues_are_told() -> None:
+    changes = (
+        "strategies=[three_level]", "vehicles.groups.0.count=60", "vehicles.groups.2.count=10",
+        "communities.works.chargers.0.count=2", "communities.centre.chargers.0.count=2", "step_h=1",
+    )  # fmt: skip
+    world = lived("suburbs", 11, *changes)
+    assert world.last is not None
+    chart = map_and_grid.map_chart(world, Look())
+    communities = chart["series"][1]["data"]
+    prices = [world.last.price(m) for m in range(len(communities))]
+    colours = [one["itemStyle"]["color"] for one in communities]
+    low, high = map_and_grid.price_range(world) or (0.0, 0.0)
+    past = [reading.community_price for reading in world.history["three_level"]]
+    assert (low, high) == (np.min(past), np.max(past))
+    assert f"price {low:,.2f} to {high:,.2f} EUR/kWh" in chart["title"]["subtext"]
+    # The dearer, the darker; the same price has the same colour.
+    by_price = sorted(zip(prices, colours, strict=True), key=lambda each: (each[0] or 0.0, each[1]))
+    reds = [int(colour[1:3], 16) for _, colour in by_price]
+    assert reds == sorted(reds, reverse=True)
+    # Those that want a plug where plugs are few, and have none.
+    fleet = world.watched.schemes["vehicles"].fleet.population
+    few = [bool(each.chargers) for each in world.given.communities.values()]
+    without = fleet["plugs_in"] & (fleet["plug"] < 0)
+    queues = [int((without & (fleet["place"] == m)).sum()) * few[m] for m in range(len(few))]
+    assert max(queues) > 5
+    for queue, one in zip(queues, communities, strict=True):
+        told = [part for part in one["tooltip"]["formatter"].split(", ") if "waiting" in part]
+        assert told == ([f"{queue} waiting"] if queue else [])

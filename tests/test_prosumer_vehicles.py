@@ -38,9 +38,20 @@ def test_they_become_a_group_that_takes_what_the_section_gives() -> None:
 
 
 WRONG = {
-    "vehicles={count: 5}": "5 vehicles are in no group",
     "growth={vehicles_per_year: 10}": "vehicles that join would be in groups of prosumers",
 }
+
+
+def test_vehicles_in_no_group_become_one_beside_those_of_prosumers() -> None:
+    scenario = with_vehicles("vehicles={count: 5, lam: 45, theta: 1}")
+    others, owned = scenario.vehicles.groups
+    assert (others.name, others.count, others.lam) == ("others", 5, 45)
+    assert (owned.name, scenario.vehicles.count) == ("pioneers", 5 + owned.count)
+    assert type(scenario).from_resolved(scenario.resolved()) == scenario
+    alone = with_vehicles("vehicles={groups: [{name: others, count: 5}], lam: 45, theta: 1}")
+    assert scenario.vehicles == alone.vehicles
+    mine = scenario.vehicles.without_owned(1)
+    assert (mine.groups, mine.count) == ((), 5)
 
 
 @pytest.mark.parametrize("change", WRONG)

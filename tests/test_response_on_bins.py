@@ -94,6 +94,24 @@ def test_merged_kinks_bend_the_demand_alike(as_python: None, losses: bool) -> No
         assert np.abs(gap).max() <= 1e-10 * COUNT
 
 
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+def test_kinks_are_merged_alike_without_kernels(
+    monkeypatch: pytest.MonkeyPatch, as_python: None, share: float
+) -> None:
+    rng = np.random.default_rng(4)
+    usable = np.where(rng.random(COUNT) < share, rng.integers(8, 25, COUNT), rng.random(COUNT))
+    answers = battery_answers(
+        0.0, 60.0, rng.uniform(1.9, 2.0, COUNT).round(2), usable, 0.0 - usable, usable / 3.0
+    )
+    found = []
+    for rows in (0, 10**15):
+        monkeypatch.setattr(compiled, "FROM_ROWS", rows)
+        few = merged(bends_of(answers, LOW, HIGH))
+        names = ("starts", "starts_slope", "starts_count", "ends", "ends_slope", "ends_count")
+        found.append([None if (a := getattr(few, n)) is None else a.tolist() for n in names])
+    assert found[0] == found[1]
+
+
 def test_kinks_that_differ_are_not_merged(as_python: None) -> None:
     usable = np.random.default_rng(2).uniform(8.0, 30.0, COUNT)
     bends = bends_of(

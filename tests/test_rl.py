@@ -44,6 +44,7 @@ def test_pettingzoo_and_gymnasium_accept_the_environments() -> None:
         check_env(hmesh.rl.env(NAME, player, changes=CHANGES), skip_render_check=True)
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_actions_give_the_same_run() -> None:
     world = hmesh.rl.parallel_env(NAME, EVERYBODY, changes=CHANGES)
     assert world.possible_agents == [

@@ -29,6 +29,7 @@ FIRST = np.array([V1, V2, 0.0]) / (V1 + V2 + V13)
 TOTAL = np.array([V1 + V13, V2, V13]) / (V1 + V2 + V13)
 
 
+@pytest.mark.slow
 def test_sobol_indices_of_ishigamis_function_are_the_known_ones() -> None:
     pytest.importorskip("SALib")
     design = make_design("sobol", ["x1", "x2", "x3"], 2048, 1)
@@ -55,6 +56,7 @@ def test_effects_of_morris_are_those_of_a_line_and_a_product() -> None:
     assert found[3]["effect_size"] == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_twice_as_many_points_of_sobol_begin_with_the_same() -> None:
     pytest.importorskip("SALib")
     few, many = (make_plan(NAME, VARY, sample="sobol", points=n, changes=SMALL) for n in (4, 8))

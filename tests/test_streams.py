@@ -100,3 +100,17 @@ def test_a_negative_seed_is_refused(seed: int) -> None:
 def test_a_day_outside_its_range_is_refused(day: int) -> None:
     with pytest.raises(ValueError, match=str(day)):
         Streams(0).generator("trips", day=day)
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31, 2**40 + 3, 2**130 + 1])
+def test_a_shared_generator_draws_what_one_of_its_own_draws(seed: int) -> None:
+    streams = Streams(seed)
+    for day in (0, 1, 365, 2**32 - 1):
+        for name in ("", "vehicles@homes", "('a', 'b', 3)"):
+            shared = streams.shared("messages", name, day)
+            own = streams.generator("messages", name, day)
+            assert shared.random(3).tolist() == own.random(3).tolist()
+            assert shared.standard_exponential(5).tolist() == own.standard_exponential(5).tolist()
+            assert shared.integers(9, size=3, dtype=np.uint32).tolist() == (
+                own.integers(9, size=3, dtype=np.uint32).tolist()
+            )

@@ -44,11 +44,17 @@ def lost_parts(scenario: Scenario) -> NDArray[np.float64]:
     """Return for which part of each step events cut communities off, (steps, communities)."""
     names = list(scenario.communities)
     parts = np.zeros((scenario.steps, len(names)))
-    moments = _moments(scenario)
-    length = timedelta(hours=scenario.step_h)
+    if not any(event.feeders_out for event in scenario.events):
+        return parts
+    start = _moment(scenario, scenario.start)
+    # Steps begin at whole milliseconds.
+    begins = [
+        start + timedelta(milliseconds=round(step * scenario.step_h * 3_600_000))
+        for step in range(scenario.steps + 1)
+    ]
     for m, name in enumerate(names):
         out = [
-            (_moment(scenario, event.at), _ends(scenario, event, moments[-1] + 2 * length))
+            (_moment(scenario, event.at), _ends(scenario, event, begins[-1] + timedelta(days=1)))
             for event in scenario.events
             if name in event.feeders_out
         ]
@@ -58,9 +64,10 @@ def lost_parts(scenario: Scenario) -> NDArray[np.float64]:
             for begin, end in pairwise(edges)
             if any(first <= begin and end <= last for first, last in out)
         ]
-        for step, moment in enumerate(moments) if dark else ():
-            shared = (min(end, moment + length) - max(begin, moment) for begin, end in dark)
-            parts[step, m] = sum((max(each, timedelta()) for each in shared), timedelta()) / length
+        for step, (here, then) in enumerate(pairwise(begins)) if dark else ():
+            shared = (min(end, then) - max(begin, here) for begin, end in dark)
+            lost = sum((max(each, timedelta()) for each in shared), timedelta())
+            parts[step, m] = lost / (then - here)
     return parts
 
 

@@ -251,7 +251,9 @@ def check_limits(
         "overload_kwh": limits["overload_kwh"].sum(axis=2),
         "shed_kwh": limits["shed_kwh"].sum(axis=2),
         "congestion_rent": limits["congestion_rent"].sum(axis=2),
-        "counts.prices_moved_by_limits": (there & (moved_by != 0)).sum(axis=2),
+        "counts.prices_moved_by_limits": (
+            there & (np.abs(moved_by) > EXACT * np.abs(limits["unlimited_price"]))
+        ).sum(axis=2),
         "counts.communities_overloaded": (limits["overload_kwh"] > DUST_KWH).sum(axis=2),
     }
     if audited is None:

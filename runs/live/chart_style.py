@@ -12,6 +12,8 @@ SCALE = ["#00204d", "#31446b", "#666970", "#958f78", "#cab969", "#ffea46"]
 # Okabe and Ito's colours of lines that carry at most so much of their rating.
 LINE_COLOURS = ((0.5, "#56b4e9"), (0.8, "#0072b2"), (1.0, "#e69f00"))
 OVERLOADED = "#d55e00"
+# From the lowest price to the highest, on a light page and on a dark one.
+PRICE_COLOURS = (("#d7c6e8", "#5f3387"), ("#3d2f52", "#b08adf"))
 # How far colours go towards white on a dark page.
 LIGHTENED = 0.35
 # The energies of a step, in the order of the results.
@@ -66,6 +68,16 @@ class Look:
             return colour
         parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
         return "#" + "".join(f"{round(part + LIGHTENED * (255 - part)):02x}" for part in parts)
+
+    def price_colour(self, share: float) -> str:
+        """Return the colour of a price, by its place between the lowest and the highest."""
+        ends = (
+            [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+            for colour in PRICE_COLOURS[self.dark]
+        )
+        return "#" + "".join(
+            f"{round(a + share * (b - a)):02x}" for a, b in zip(*ends, strict=True)
+        )
 
     def chart(self, title: str, subtitle: str = "") -> Option:
         """Return what all charts have in common."""

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 from hmesh.runs.live.chart_style import ENERGY_NAMES, amount
 from hmesh.runs.live.world import LiveWorld
+from hmesh.runs.report.gains_chart import STYLE, gains_bars
 from hmesh.runs.report.markup import row_head
 from hmesh.runs.run_summary import notes, summary_table
 from hmesh.runs.strategy_names import strategy_label
+from hmesh.runs.who_gains import compared, gains_note, gains_sentence, gains_table
 from hmesh.runs.world.simulation import ENERGIES
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +93,34 @@ def so_far_html(world: LiveWorld) -> str:
     summary = world.summary()
     strategies = list(summary)
     table = summary_table(summary, world.given.currency, strategies)
+    told = "".join(f"<li>{escape(line)}</li>" for line in notes(summary, strategies))
+    return f"{_table_html(table, strategies)}<ul>{told}</ul>"
+
+
+def gains_html(world: LiveWorld) -> str:
+    """Return who gains and who pays so far, compared with the first strategy."""
+    if not world.steps_done:
+        return "<p>Press Step or ▶. Who gains and who pays then stands here.</p>"
+    summary = world.summary()
+    names, currency = list(summary), world.given.currency
+    if len(names) < 2:
+        return "<p>This is the strategy that others are compared with; choose another one.</p>"
+    if not compared(summary, names):
+        return "<p>Nobody has paid anything so far.</p>"
+    return (
+        f"{STYLE}<p>{escape(gains_sentence(summary, currency, names))}</p>"
+        f"{gains_bars(summary, currency, names)}"
+        f"{_table_html(gains_table(summary, currency, names), names)}"
+        f"<p><small>{escape(gains_note(summary, currency, names))}</small></p>"
+    )
+
+
+def _table_html(table: "Table", strategies: Sequence[str]) -> str:
+    """Return a table of the terminal, with a column for each strategy."""
     heads = "".join(f"<th>{escape(strategy_label(name))}</th>" for name in strategies)
     columns = [[str(cell) for cell in column.cells] for column in table.columns]
     rows = "".join(
         f"<tr>{row_head(label)}" + "".join(f"<td>{escape(text)}</td>" for text in texts) + "</tr>"
         for label, *texts in zip(*columns, strict=True)
     )
-    told = "".join(f"<li>{escape(line)}</li>" for line in notes(summary, strategies))
-    return f"<table><tr><td></td>{heads}</tr>{rows}</table><ul>{told}</ul>"
+    return f"<table><tr><td></td>{heads}</tr>{rows}</table>"

@@ -76,6 +76,11 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     if kept:
         drawn = f", {len(stores)} drawn" if len(stores) < kept else ""
         subtitle = f"{subtitle} · small circles: storages{drawn}".removeprefix(" · ")
+    prices = price_range(world)
+    if prices is not None:
+        low, high = prices
+        told = f"colour: price {low:,.2f} to {high:,.2f} {world.given.currency}/kWh"
+        subtitle = f"{subtitle} · {told}".removeprefix(" · ")
     room = room_of(world)
     wide = 1.0 if room is ALONE else 1.75
     # Labels and storages stand above the highest community and below the lowest one.
@@ -148,6 +153,26 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     }
 
 
+def price_range(world: LiveWorld) -> tuple[float, float] | None:
+    """Return the lowest and the highest price of a community so far; None where all are alike."""
+    past = [reading.community_price for reading in world.history[world.strategy]]
+    prices = np.concatenate([np.empty(0), *past])
+    prices = prices[np.isfinite(prices)]
+    if len(prices) == 0 or np.ptp(prices) <= 1e-9 * max(abs(float(prices.max())), 1.0):
+        return None
+    return float(prices.min()), float(prices.max())
+
+
+def _colour(world: LiveWorld, reading: Reading | None, community: int, look: Look) -> Option:
+    """Return the colour of a community by its price; nothing where prices are alike or missing."""
+    prices = price_range(world)
+    price = None if reading is None else reading.price(community)
+    if prices is None or price is None:
+        return {}
+    share = (price - prices[0]) / (prices[1] - prices[0])
+    return {"itemStyle": {"color": look.price_colour(min(max(share, 0.0), 1.0))}}
+
+
 def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Room) -> list[Option]:
     names, step_h = world.setting.communities, world.setting.calendar.step_h
     loads = np.zeros(len(names)) if reading is None else reading.net_kwh / step_h
@@ -179,6 +204,7 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
                     "rich": {"name": {"fontWeight": "bold", "fontSize": 13, "color": look.ink}},
                 },
                 "tooltip": {"formatter": "<br>".join((name, *lines))},
+                **_colour(world, reading, m, look),
             }
         )
     return told

@@ -26,6 +26,8 @@ _STYLE = """
 .hmesh-card td { font-variant-numeric: tabular-nums; white-space: pre; }
 .hmesh-card ul { margin: 8px 0 0; padding-left: 18px; }
 .hmesh-card p { margin: 10px 0 0; }
+.hmesh-card { --good: #00694b; --bad: #b0480f; --edge: #8884; --faint: #888; }
+.theme--dark .hmesh-card { --good: #2fb88a; --bad: #e8834a; }
 .hmesh-problem { color: #d55e00; }
 /* There is one page, and nothing to choose. */
 .v-tabs { display: none; }
@@ -78,7 +80,7 @@ def Page() -> None:
     _Theme(event_tell=_dark.set)
     SolaraViz(
         model,
-        components=[(part, 0) for part in PARTS],
+        components=[(part, 0) for part in parts_of(source)],
         model_params=model_params(source, chosen),
         name=f"hMESH: {source.scenario.name}",
         play_interval=PLAY_INTERVAL_MS,
@@ -134,6 +136,13 @@ def SoFar(world: LiveWorld) -> None:
     _card("So far", "" if world.problems else figure_boxes.so_far_html(world))
 
 
+@solara.component  # type: ignore[untyped-decorator]
+def Gains(world: LiveWorld) -> None:
+    """Show who gains and who pays so far."""
+    update_counter.get()
+    _card("Who gains, who pays", "" if world.problems else figure_boxes.gains_html(world))
+
+
 def _card(title: str, content: str) -> None:
     html = f"<h2>{escape(title)}</h2>{content}"
     solara.HTML("div", unsafe_innerHTML=html, classes=["hmesh-card"])
@@ -164,3 +173,12 @@ PARTS = (
     _chart(map_and_grid.grid_chart),
     _chart(time_charts.soc_chart),
 )
+LOCAL = _chart(time_charts.local_chart)
+
+
+def parts_of(source: Source) -> list[Any]:
+    """Return the parts of the page that have anything to show of a scenario."""
+    scenario = source.scenario
+    gains = len(scenario.strategies) > 1 and scenario.record.accounts != "none"
+    local = any(place.local_exchange is not None for place in scenario.communities.values())
+    return [*PARTS, *([Gains] if gains else []), *([LOCAL] if local else [])]

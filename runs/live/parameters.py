@@ -7,7 +7,9 @@ from itertools import zip_longest
 from typing import Any
 
 from hmesh.environment.errors import Problem
+from hmesh.runs.scenarios.prosumer_parts import given_groups
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.registry import prosumer_parts
 from hmesh.runs.schemes.registry import scheme as descriptor
 
 STEPS_UP = 20
@@ -89,6 +91,7 @@ def shown(value: Any) -> str:
 _SHARES = ("soc_start", "efficiency", "loss_rate", "sigma")
 MOST_PARAMETERS = 12
 # Of plants: what counts under the sky, what counts where a plant was measured, and by what.
+_OF_MODELS = {"capacity_kwh", "power_kw", "consumption_kwh_per_km"}
 _OF_SKY = frozenset({"pv_kw"})
 _OF_MEASURED = frozenset({"pv_scale", "scale"})
 _MEASURED_BY = ("pv_dataset", "dataset", "file")
@@ -99,7 +102,7 @@ def parameters_of(scenario: Scenario) -> list[Parameter]:
 
     What is no single number in it, such as bounds to draw between, is left out.
     """
-    given = scenario.model_dump(mode="json")
+    given = scenario.model_dump(mode="json") | _own_sections(scenario)
     found = [
         [
             _parameter(key, label, value, given)
@@ -112,6 +115,19 @@ def parameters_of(scenario: Scenario) -> list[Parameter]:
     in_turn = [one for each in zip_longest(*found) for one in each if one is not None]
     kept = in_turn[:MOST_PARAMETERS]
     return [one for each in found for one in each if one is not None and one in kept]
+
+
+def _own_sections(scenario: Scenario) -> dict[str, Any]:
+    """Return the sections of schemes without what prosumers own, which their members say."""
+    owned = (each.name for each in prosumer_parts().values())
+    sections = {name: getattr(scenario, name) for name in owned}
+    return {
+        name: section.without_owned(given_groups(name, section, scenario.communities)).model_dump(
+            mode="json"
+        )
+        for name, section in sections.items()
+        if section is not None
+    }
 
 
 def _numbers(
@@ -136,11 +152,14 @@ def _numbers(
 def _idle(part: Mapping[str, Any], key: str) -> bool:
     """Return whether a number changes nothing.
 
-    Of a measured plant there is only a factor, and where every group gives a number of its own,
-    that of all is none of theirs.
+    Of a measured plant there is only a factor, a table of models gives what it has, and where every
+    group gives a number of its own, that of all is none of theirs.
     """
     groups = part.get("groups")
     if groups and all(one.get(key) is not None for one in groups):
+        return True
+    model = part.get("model")
+    if key in _OF_MODELS and isinstance(model, Mapping) and model.get("file") is not None:
         return True
     if key not in _OF_SKY | _OF_MEASURED:
         return False

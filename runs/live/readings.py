@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.world.simulation import Simulation
 
+# What becomes of what members generate, as `Reading.local_kwh` names it.
+LOCAL_PARTS = ("own_kwh", "given_kwh", "fed_in_kwh")
+
 type Energies = NDArray[np.float64]
 
 
@@ -58,6 +61,12 @@ class Reading:
     paid : dict of float
         What schemes pay on average for a kWh, by what it is called; NaN where nothing is sold
         [money/kWh].
+    local_kwh : dict of float
+        What becomes of what members of communities with a local exchange generate, by
+        `LOCAL_PARTS`; empty without any [kWh].
+    local_prices : dict of tuple
+        What a surplus is paid that is fed in, what local energy costs, and what energy costs
+        otherwise, of each community where members share in the step [money/kWh].
     within : dict of float
         What happens within those who may live without a grid, by what it is called [kWh].
     """
@@ -71,6 +80,8 @@ class Reading:
     loading: Energies
     soc: dict[str, float]
     paid: dict[str, float] = field(default_factory=dict)
+    local_kwh: dict[str, float] = field(default_factory=dict)
+    local_prices: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     within: dict[str, float] = field(default_factory=dict)
 
     def price(self, community: int) -> float | None:
@@ -142,12 +153,33 @@ def read(world: Simulation) -> Reading:
             for name, each in world.schemes.items()
             for k, v in live_of(name).paid(each).items()
         },
+        local_kwh=_local_kwh(world),
+        local_prices=_local_prices(world),
         within={
             k: v
             for name, each in world.schemes.items()
             for k, v in live_of(name).within(each).items()
         },
     )
+
+
+def _local_kwh(world: Simulation) -> dict[str, float]:
+    local = world.local_exchange
+    if local is None:
+        return {}
+    return {name: float(local.energies[name].sum()) for name in LOCAL_PARTS}
+
+
+def _local_prices(world: Simulation) -> dict[str, tuple[float, float, float]]:
+    local, names = world.local_exchange, world.setting.communities
+    if local is None:
+        return {}
+    given = local.energies["given_kwh"].sum(axis=1)
+    return {
+        names[m]: (prices.feed_in, prices.local, prices.retail)
+        for m, prices in enumerate(local.prices)
+        if prices is not None and given[m] > 0.0
+    }
 
 
 def stores_of(world: Simulation) -> dict[str, Stores]:

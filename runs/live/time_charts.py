@@ -12,6 +12,7 @@ from hmesh.runs.live.readings import Reading
 from hmesh.runs.live.world import STEPS_SHOWN, LiveWorld
 from hmesh.runs.pictures.chart import Series
 from hmesh.runs.pictures.figure_layout import group_colour, strategy_colour
+from hmesh.runs.pictures.local_energy import LOCAL_USES
 from hmesh.runs.schemes.registry import scheme as descriptor
 from hmesh.runs.strategy_names import strategy_label
 from hmesh.runs.world.simulation import ENERGIES
@@ -104,6 +105,26 @@ def soc_chart(world: LiveWorld, look: Look) -> Option:
     chart = _course(world, look, "State of charge, on average", "%", series)
     chart["yAxis"] |= {"min": 0, "max": 100}
     return chart
+
+
+def local_chart(world: LiveWorld, look: Look) -> Option:
+    """Return who uses what members generate, and the local prices of the last step."""
+    readings = _watched(world)
+    series = [
+        Series(
+            label, _of(reading.local_kwh.get(name, 0.0) for reading in readings), colour, "layer"
+        )
+        for name, label, colour in LOCAL_USES
+    ]
+    unit = f"{world.given.currency}/kWh"
+    remarks = [
+        f"{place}: {local:.2f} {unit}, between {feed_in:.2f} and {retail:.2f}"
+        for place, (feed_in, local, retail) in (
+            readings[-1].local_prices if readings else {}
+        ).items()
+    ]
+    shown = [one for one in series if one.values.any()]
+    return _course(world, look, "Local exchange", "kWh", shown, "; ".join(remarks))
 
 
 def _watched(world: LiveWorld) -> Sequence[Reading]:

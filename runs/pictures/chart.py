@@ -19,6 +19,8 @@ INK, QUIET = "@ink", "@quiet"
 ALL = ""
 _THOUSANDS = {"kW": "MW", "kWh": "MWh"}
 _READABLE = 2000.0
+# Of the largest value: panels whose values differ by less show the same.
+_ROUNDING = 1e-9
 
 type Kind = Literal["line", "area", "layer", "points", "heat", "end"]
 
@@ -69,6 +71,21 @@ class Series:
     spread: bool = True
     rows: tuple[str, ...] = ()
     loading: bool = False
+
+    def same_as(self, other: "Series") -> bool:
+        """Return whether it shows what another does, colours and rounding aside."""
+        names = ("name", "kind", "width", "dashed", "legend", "told", "rows", "loading")
+        if any(getattr(self, name) != getattr(other, name) for name in names):
+            return False
+        return _close(self.values, other.values) and _close(self.lower, other.lower)
+
+
+def _close(values: FloatArray | None, others: FloatArray | None) -> bool:
+    """Return whether two quantities are the same but for rounding."""
+    if values is None or others is None or values.shape != others.shape:
+        return values is others
+    size = float(np.nanmax(np.abs(others), initial=0.0)) if np.isfinite(others).any() else 0.0
+    return bool(np.allclose(values, others, rtol=0.0, atol=_ROUNDING * size, equal_nan=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +152,15 @@ class Chart:
         return sum(len(s.rows) or 1 + (s.kind == "area") for s in self.all_series)
 
     @cached_property
+    def alike(self) -> dict[str, str]:
+        """For each panel the first one that shows the same; itself where none does."""
+        found: dict[str, str] = {}
+        for key, held in self.series.items():
+            firsts = dict.fromkeys(found.values())
+            found[key] = next((each for each in firsts if _same(self.series[each], held)), key)
+        return found
+
+    @cached_property
     def scale(self) -> tuple[float, str]:
         """The unit in which values are shown: its size in `unit`, and its name."""
         if self.unit not in _THOUSANDS:
@@ -191,6 +217,11 @@ class Chart:
                     edges = (series.values, series.lower)
                     shown += [mean(values) for values in edges if values is not None]
         return shown
+
+
+def _same(panel: Sequence[Series], other: Sequence[Series]) -> bool:
+    """Return whether two panels show the same."""
+    return len(panel) == len(other) and all(map(Series.same_as, panel, other))
 
 
 def of_strategies(

@@ -47,7 +47,8 @@ def draw_charts(
     finding = finding or first.finding
     timeline = first.timeline or first.data.timeline
     keys = [key for key in first.series if any(chart.series[key] for chart in charts)]
-    rows = [[(chart, key) for chart in charts] for key in keys]
+    alike = _alike(charts, keys)
+    rows = [[(chart, key) for chart in charts] for key in alike]
     if keys == [ALL]:
         rows = [[(chart, ALL)] for chart in charts]
     shape = (len(rows), len(rows[0]))
@@ -59,15 +60,48 @@ def draw_charts(
     for row, held in enumerate(rows):
         for column, (chart, key) in enumerate(held):
             axes = panels[row, column]
-            draw_chart(axes, chart, key)
+            draw_chart(axes, chart, key, alike.get(key, ()))
             if column == 0:
                 axes.set_ylabel("\n".join(filter(None, (chart.axis, chart.sides))))
             timeline.dress(axes, _LABELS // shape[1], lowest=row == len(rows) - 1)
     return Drawing(finding, figure)
 
 
-def draw_chart(axes: "Axes", chart: Chart, key: str = ALL) -> None:
-    """Draw a panel of a chart: its series, its title and the limits of its vertical axis."""
+def _alike(charts: Sequence[Chart], keys: Sequence[str]) -> dict[str, list[str]]:
+    """Return the panels that differ, and those that show the same as each of them."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        firsts = {chart.alike[key] for chart in charts}
+        # All charts of a row must be those of one earlier row.
+        first = firsts.pop()
+        if firsts or first not in found:
+            found[key] = []
+        else:
+            found[first].append(key)
+    return found
+
+
+def titled(strategy: str, alike: Sequence[str]) -> str:
+    """Return the title of a panel that holds for several strategies."""
+    label = strategy_label(strategy)
+    if not alike:
+        return label
+    others = strategy_label(alike[0]) if len(alike) == 1 else f"{len(alike)} other strategies"
+    return f"{label} (the same under {others})"
+
+
+def draw_chart(axes: "Axes", chart: Chart, key: str = ALL, alike: Sequence[str] = ()) -> None:
+    """Draw a panel of a chart: its series, its title and the limits of its vertical axis.
+
+    Parameters
+    ----------
+    axes
+        Where it is drawn.
+    chart, key
+        The chart and its panel.
+    alike
+        Other panels that show the same, and are not drawn.
+    """
     timeline, size = chart.timeline or chart.data.timeline, chart.scale[0]
     edges, (lowest, highest) = timeline.edges_h, chart.limits_of(timeline) or (0.0, 1.0)
     ends = [np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)]
@@ -100,7 +134,7 @@ def draw_chart(axes: "Axes", chart: Chart, key: str = ALL) -> None:
                 draw_line(axes, edges, values, color=colour, **look)
     if lowest < 0 < highest:
         axes.axhline(0.0, color=layout.INK, lw=0.8)
-    title = ", ".join(filter(None, (strategy_label(key) if key else "", chart.part)))
+    title = ", ".join(filter(None, (titled(key, alike) if key else "", chart.part)))
     if title:
         colour = layout.strategy_colour(chart.data.strategies, key) if key else layout.INK
         layout.panel_title(axes, title, colour)

@@ -8,9 +8,10 @@ from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import descending, first_highest
 from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.chart import ALL, Chart, Series, of_strategies
+from hmesh.runs.pictures.chart_figure import titled
 from hmesh.runs.pictures.figure_layout import ALARM, Drawing, legend_area, panel_title, sheet
 from hmesh.runs.pictures.run_data import RunData
-from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
+from hmesh.runs.strategy_names import capital, strategy_name, verb
 
 if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
@@ -57,14 +58,17 @@ def draw_line_loading(data: RunData) -> Drawing:
     names = chart.all_series[0].rows
     notes = [chart.notes(data.timeline), "at the right the highest loading of each line"]
     finding, count = chart.finding, len(names)
+    panel_of: dict[str, list[str]] = {}
+    for strategy, same in chart.alike.items():
+        panel_of.setdefault(same, []).extend([strategy] if strategy != same else [])
     entries = [legend_area("overloaded: above the rating", ALARM)]
     left_in = min(0.35 + 0.078 * max(map(len, names)), 4.0)
     figure, panels = sheet(
-        finding, (len(data.strategies), 1), 0.25 + 0.19 * count, entries,
+        finding, (len(panel_of), 1), 0.25 + 0.19 * count, entries,
         left_in=left_in, right_in=0.75, note="; ".join(filter(None, notes)),
     )  # fmt: skip
-    for row, (strategy, (series,)) in enumerate(chart.series.items()):
-        axes = panels[row, 0]
+    for row, (strategy, alike) in enumerate(panel_of.items()):
+        (series,), axes = chart.series[strategy], panels[row, 0]
         picture = axes.pcolorfast(
             data.timeline.edges_h, np.arange(count + 1.0), data.timeline.highest(series.values),
             cmap=colours, norm=Normalize(0.0, OVERLOAD),
@@ -81,8 +85,8 @@ def draw_line_loading(data: RunData) -> Drawing:
                 transform=axes.get_yaxis_transform(), color=ALARM if over else "#222222",
                 fontweight="bold" if over else "normal",
             )  # fmt: skip
-        panel_title(axes, strategy_label(strategy))
-        data.timeline.dress(axes, 11, lowest=row == len(data.strategies) - 1)
+        panel_title(axes, titled(strategy, alike))
+        data.timeline.dress(axes, 11, lowest=row == len(panel_of) - 1)
     _draw_scale(figure, picture, panels[0, 0].get_position().y1)
     return Drawing(finding, figure)
 

@@ -34,6 +34,12 @@ _FIRST = (
     ("par", "peak to average [-]", "the peak-to-average ratio"),
 )
 _LAST = ("utility_profit", "utility's profit [{currency}]", "the utility's profit")
+# Where strategies are compared, and every member has an account.
+_GAINS = (
+    ("gains.members", "gain of all members [{currency}]", "the gain of all members"),
+    ("price_of_anarchy", "price of anarchy [-]", "the price of anarchy"),
+    ("accounts.members.worse_off", "share of members worse off [-]", "the share worse off"),
+)
 
 # Runs of the same seeds that differ by less differ by rounding alone.
 _SAME = 1e-9
@@ -125,7 +131,8 @@ def headlines(ensemble: Ensemble) -> list[tuple[str, str, str]]:
         for figure in each.figures
         if figure.axis and (each.always_there or figure.key in ensemble.quantities)
     ]
-    return [*_FIRST, *of_schemes, _LAST]
+    gains = [each for each in _GAINS if each[0] in ensemble.quantities]
+    return [*_FIRST, *of_schemes, _LAST, *gains]
 
 
 def _along(ensemble: Ensemble, key: str) -> _Along:
@@ -165,6 +172,8 @@ def _draw(along: _Along, finding: str) -> "Figure":
         if name in along.of:
             _draw_panel(axes, along, along.of[name])
         axes.set_xlabel(along.key)
+    for axes in panels.flat[len(shown) :]:
+        axes.set_visible(False)
     return figure
 
 

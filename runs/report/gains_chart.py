@@ -1,6 +1,6 @@
 """Who gains and who pays in a run: the first words and the first chart of the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from hmesh.environment.last_digits import anything
@@ -8,7 +8,7 @@ from hmesh.runs.number_text import change, fixed
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
 from hmesh.runs.strategy_names import strategy_label, strategy_name
-from hmesh.runs.summary_rows import money, unit_of_money
+from hmesh.runs.summary_rows import Totals, money, unit_of_money
 from hmesh.runs.who_gains import (
     COST,
     EARN,
@@ -21,7 +21,7 @@ from hmesh.runs.who_gains import (
 )
 
 # The chart needs no script: bars are cells of a table. Colours are those of the page.
-_STYLE = """<style>
+STYLE = """<style>
 .lead { font-size: 1.08rem; max-width: 75ch; }
 table.gains { width: 100%; max-width: 760px; }
 table.gains th[scope="row"] { width: 9.5em; }
@@ -48,28 +48,34 @@ def gains(data: RunData) -> str:
         return ""
     sentence = gains_sentence(data.summary, data.currency, names)
     return (
-        f'{_STYLE}<p class="lead">{escape(sentence).replace(" %", "&nbsp;%")}</p>{_chart(data)}'
+        f'{STYLE}<p class="lead">{escape(sentence).replace(" %", "&nbsp;%")}</p>'
+        f"{gains_bars(data.summary, data.currency, names)}"
         f"<details><summary>Bills and profits under every strategy</summary>"
         f'<div class="scroll">{_table(data)}</div>'
         f'<p class="note">{escape(gains_note(data.summary, data.currency, names))}</p></details>'
     )
 
 
-def _chart(data: RunData) -> str:
+def gains_bars(summary: Mapping[str, Totals], currency: str, strategies: Sequence[str]) -> str:
     """Return bars of what each kind of party gains under the last strategy, and of their sum.
 
     The sum of all is the decrease of the cost of generation, plus the value of the change of
     stored energy.
+
+    Parameters
+    ----------
+    summary, currency, strategies
+        As `hmesh.runs.who_gains.gains_table` takes them.
     """
-    first, last = data.strategies[0], data.strategies[-1]
-    courses = [c for c in kinds(data.summary, [first, last]) if c.does != COST]
+    first, last = strategies[0], strategies[-1]
+    courses = [c for c in kinds(summary, [first, last]) if c.does != COST]
     moving = [c for c in courses if anything(c.gain[-1])]
     if not moving:
         return ""
     total = sum(c.gain[-1] for c in moving)
     values = [*(c.gain[-1] for c in moving), total]
     size, sign = unit_of_money(max(map(abs, values)))
-    unit = f"{sign} {data.currency}".strip()
+    unit = f"{sign} {currency}".strip()
     low, high = min(0.0, *values), max(0.0, *values)
     rows = "".join(
         _row(c.who.removeprefix("the "), c.gain[-1], (low, high), size, _share(c)) for c in moving
@@ -82,7 +88,7 @@ def _chart(data: RunData) -> str:
     note = (
         "The sum is the decrease of the cost of generation, plus the change of the value of "
         "stored energy."
-        if any(c.does == COST for c in kinds(data.summary, [first, last]))
+        if any(c.does == COST for c in kinds(summary, [first, last]))
         else ""
     )
     return (

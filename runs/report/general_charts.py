@@ -6,6 +6,7 @@ from hmesh.runs.pictures.chart import INK, QUIET, Chart, Series, layers, of_stra
 from hmesh.runs.pictures.figure_layout import energy_text, group_colour, power_text
 from hmesh.runs.pictures.line_loading import loading_chart
 from hmesh.runs.pictures.load import system_chart
+from hmesh.runs.pictures.local_energy import local_energy_chart, local_price_charts
 from hmesh.runs.pictures.prices_and_charging import prices
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.voltage_chart import voltage_chart
@@ -36,7 +37,8 @@ def general_charts(data: RunData) -> list[Chart]:
     """Return the charts of loads, prices and lines; homes without a grid have none of them."""
     priced = prices(data) if anything(data.hours("net_kwh")) else None
     charts = (system_chart(data), _communities(data), _parts(data), priced, loading_chart(data))
-    found = [*charts, voltage_chart(data)]
+    local = (local_energy_chart(data), *local_price_charts(data))
+    found = [*charts, voltage_chart(data), *local]
     return [chart for chart in found if isinstance(chart, Chart)]
 
 

@@ -28,7 +28,8 @@ def plain_chart(chart: Chart) -> dict[str, Any]:
     return {
         "name": chart.name, "heading": chart.heading, "findings": dict(chart.findings),
         "traces": traces_of(chart, timeline), "unit": "" if heats else chart.axis,
-        "limits": chart.limits, "note": chart.notes(timeline), "layout": layout,
+        "alike": dict(chart.alike), "limits": chart.limits, "note": chart.notes(timeline),
+        "layout": layout,
     }  # fmt: skip
 
 

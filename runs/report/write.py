@@ -17,6 +17,7 @@ from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
 from hmesh.runs.report.gains_chart import gains
 from hmesh.runs.report.headlines import in_full
+from hmesh.runs.report.local_trade import local_trade
 from hmesh.runs.report.map_selection import thinning, window_of
 from hmesh.runs.report.packing import Packer
 from hmesh.runs.report.payload import payload
@@ -92,6 +93,7 @@ def write_report(
         figures=_cells("figures", blocks, len(runs) > 1),
         verdict=_cells("verdict", blocks, len(runs) > 1),
         origin=_cells("origin", blocks, len(runs) > 1),
+        trade="".join(block["trade"] for block in blocks),
         style=_text("page.css"),
         library=_library(),
         data=json.dumps(packed, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c"),
@@ -156,6 +158,7 @@ def _block(
         "figures": markup.all_figures(data),
         "verdict": markup.verdict(report, why_not),
         "origin": markup.origin(data),
+        "trade": local_trade(data),
     }
 
 

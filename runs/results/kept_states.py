@@ -121,8 +121,34 @@ def put_state(
             _write_part(run, table, number, path)
             digest = chained(digest, sha256(path))
         held[table]["digest"] = digest
-    taken = {**state, "writer": held}
+    strategies = _completed(scenario, state["strategies"])
+    taken = {**state, "writer": held, "strategies": strategies}
     save_checkpoint(target.checkpoints, steps_done, taken, scenario_hash(target.resolved))
+
+
+def _completed(scenario: "Scenario", states: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the states of strategies with the columns that only change in the other run.
+
+    Columns that never change in a run are no part of its state. In another run, such as one with
+    an outage, they may be; until then they have the values with which its world begins.
+    """
+    from hmesh.runs.world.setting import make_setting
+    from hmesh.runs.world.simulation import Simulation
+
+    setting = make_setting(scenario)
+    found = {}
+    for strategy, state in states.items():
+        new = Simulation(setting, strategy).state()["schemes"]
+        schemes = {name: _with_missing(part, new[name]) for name, part in state["schemes"].items()}
+        found[strategy] = {**state, "schemes": schemes}
+    return found
+
+
+def _with_missing(held: Any, new: Any) -> Any:
+    """Return a part of a state with what a new one has beside it."""
+    if not isinstance(held, Mapping) or not isinstance(new, Mapping):
+        return held
+    return {**new, **{name: _with_missing(part, new.get(name)) for name, part in held.items()}}
 
 
 def _write_part(run: Run, table: str, number: int, path: Path) -> None:

@@ -18,6 +18,7 @@ from hmesh.runs.sweeps.outcomes import Shapes
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text
 from hmesh.runs.sweeps.statistics import Statistics, paired_difference, statistics
 from hmesh.runs.sweeps.sweep_plan import SweepPlan
+from hmesh.runs.who_gains import gain_figures
 
 # What is counted is told only where it happened, so that a missing one is zero.
 _COUNTED = ("counts.", "messages.", "overloaded_steps.")
@@ -124,9 +125,12 @@ def read_ensemble(directory: Path, plan: SweepPlan, without: Iterable[str] = ())
             continue
         done = read_run(directory / "runs" / run.name)
         # In the order of the scenario, which the summary does not keep.
+        names = run.point.resolved["strategies"]
+        totals = {strategy: done.totals(strategy) for strategy in names}
+        gains = gain_figures(totals, names)
         found += [
-            (*divmod(index, len(plan.seeds)), strategy, _figures_of(done.totals(strategy)))
-            for strategy in run.point.resolved["strategies"]
+            (*divmod(index, len(plan.seeds)), name, _figures_of(totals[name]) | gains[name])
+            for name in names
         ]
     strategies = tuple(dict.fromkeys(strategy for _, _, strategy, _ in found))
     every = dict.fromkeys(name for *_, numbers in found for name in numbers)

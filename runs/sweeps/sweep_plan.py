@@ -16,6 +16,7 @@ from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.check import check_setting
 from hmesh.runs.scenarios.overrides import Changes, as_texts
 from hmesh.runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
+from hmesh.runs.scenarios.yaml_reader import read_yaml
 from hmesh.runs.sweeps.key_sensitivity import SensitivityDesign, make_design
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text, within
 from hmesh.runs.sweeps.values import (
@@ -331,7 +332,8 @@ def _checked(
             problems.update(dict.fromkeys(_placed(problem, keys) for problem in error.problems))
             continue
         resolved = loaded.resolved()
-        values = {key: value_of(resolved, key) for key in keys}
+        pairs = zip(keys, texts, strict=True)
+        values = {key: _as_given(value_of(resolved, key), text) for key, text in pairs}
         digests.append(scenario_hash(resolved))
         made.setdefault(digests[-1], Point(values, resolved))
         part = {key: resolved[key] for key in resolved if key not in _NOT_OF_THE_SETTING}
@@ -345,6 +347,16 @@ def _checked(
         raise InputError(shortened(list(problems)))
     numbers = {digest: number for number, digest in enumerate(made)}
     return tuple(made.values()), tuple(numbers[digest] for digest in digests)
+
+
+def _as_given(value: Any, text: str) -> Any:
+    """Return the value of a key, the number that was given where a section adds to it.
+
+    So the vehicles of prosumers, which join those of `vehicles.count`, do not rename its values.
+    """
+    given = read_yaml(text, "--vary")
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (value, given))
+    return given if numbers and given != value else value
 
 
 def _placed(problem: Problem, keys: Sequence[str]) -> Problem:

@@ -53,7 +53,7 @@ def sweep_table(ensemble: "Ensemble") -> "Table":
         table.add_row(
             *(value_text(values[key]) for key in plan.keys),
             strategy_label(ensemble.strategies[strategy]).partition(" ")[0],
-            *(_with_interval(float(n.mean[0]), float(n.half_width[0])) for n in numbers),
+            *(with_interval(float(n.mean[0]), float(n.half_width[0])) for n in numbers),
         )
     if len(cells) > MOST_ROWS:
         table.caption = f"and {len(cells) - MOST_ROWS:,} more rows in summary.csv"
@@ -113,7 +113,7 @@ def _share(
     return float("nan") if saved is None else float(saved[0])
 
 
-def _with_interval(mean: float, half_width: float) -> str:
+def with_interval(mean: float, half_width: float) -> str:
     """Return a mean with as many digits as its interval makes sense of."""
     if not np.isfinite(mean):
         return "-"

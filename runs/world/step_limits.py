@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 
+# Of a price: less is no difference that a limit made.
+ROUNDING = 1e-9
+
+
 @dataclass(frozen=True, slots=True)
 class StepLimits:
     """What the limits of the lines did in a step.
@@ -49,7 +53,9 @@ class StepLimits:
 
     def counts(self, decision: "Decision") -> dict[str, int]:
         """Return how often limits moved a price, and could not be kept."""
-        moved = (decision.community_price != self.unlimited_price) & ~np.isnan(self.unlimited_price)
+        price, unlimited = decision.community_price, self.unlimited_price
+        # Two prices of one rule may differ in their last digits.
+        moved = np.abs(price - unlimited) > ROUNDING * np.abs(unlimited)
         return {
             "prices_moved_by_limits": int(moved.sum()),
             "communities_overloaded": int((self.overload_kwh > DUST_KWH).sum()),

@@ -35,7 +35,7 @@ class FlowChoice {
   }
 
   // The flows of a step that are drawn, largest last, and how many there are above the threshold.
-  of(run, strategy, step) {
+  of(run, strategy, step, most = MOST_ARROWS) {
     const { first, origin, destination, kwh } = run.flows;
     const at = strategy * (run.window[1] - run.window[0]) + step;
     const wanted = run.communities.findIndex(({ name }) => name === this.community);
@@ -46,6 +46,6 @@ class FlowChoice {
       found.push(n);
     }
     found.sort((a, b) => kwh[a] - kwh[b]);
-    return { drawn: found.slice(-MOST_ARROWS), all: found.length };
+    return { drawn: found.slice(-most), all: found.length };
   }
 }

@@ -144,10 +144,12 @@ class Page {
     this.charts = [];
     for (const name of names) {
       const have = this.runs.map((run) => run.charts.find((chart) => chart.name === name)).filter(Boolean);
-      section.append(element('h3', have[0].heading));
+      const head = element('h3', have[0].heading);
+      const fold = element('details', undefined, 'alike');
       const place = element('div', undefined, 'cells');
       place.dataset.part = `chart-${name}`;
-      section.append(place);
+      fold.append(element('summary'), place);
+      section.append(head, fold);
       const limits = this.commonLimits(have);
       const single = '' in have[0].traces;
       const views = single ? this.runs.map((run) => ({ run })) : this.views;
@@ -155,7 +157,25 @@ class Page {
         const chart = view.run.charts.find((held) => held.name === name);
         if (chart) this.chart(place, view, chart, limits, single);
       }
+      const together = () => this.foldAlike(head, fold, have[0]);
+      this.redo.push(together);
+      together();
     }
+  }
+
+  // A chart that is the same under both strategies of a run is one line, and one cell once opened.
+  foldAlike(head, fold, chart) {
+    const names = [...new Set(this.views.map(({ strategy }) => this.runs[0].strategies[strategy].name))];
+    const firsts = new Set(names.map((name) => chart.alike[name]));
+    const same = this.runs.length === 1 && this.views.length > 1 && !('' in chart.traces) && firsts.size === 1;
+    const labels = names.map((name) => this.runs[0].strategies.find((one) => one.name === name).label);
+    const [summary, place] = fold.children;
+    summary.textContent = `${chart.heading}: the same under ${labels.join(' and ')}`;
+    head.hidden = same;
+    summary.hidden = !same;
+    if (fold.dataset.same !== String(same)) fold.open = !same;
+    fold.dataset.same = same;
+    [...place.children].forEach((cell, n) => { cell.hidden = same && n > 0; });
   }
 
   // How much of a long run the charts show: all of it, or a week or a day of the clock.

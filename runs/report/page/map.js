@@ -57,7 +57,7 @@ class CommunityMap {
       : Math.min(width * 0.13, height * 0.17);
     this.largest = Math.max(Math.min(most, (0.42 * Math.sqrt(width * height)) / Math.sqrt(count)), 7);
     const side = this.largest + 14;
-    const below = this.largest + (count <= MANY ? 44 : 14);
+    const below = this.largest + (count <= MANY || run.map.to_scale ? 44 : 14);
     // Buttons stand at the right, and names may be wider than circles.
     const right = run.map.to_scale ? Math.max(side, 48) : side;
     this.frame.fit(width, height, { left: right, right, top: side, bottom: below });
@@ -347,13 +347,16 @@ class CommunityMap {
   // Energy that one community gives another in this step: arrows as wide as there is much of it.
   drawFlows(pen, step) {
     const { run, strategy } = this.view;
-    const { drawn, all } = this.choice.of(run, strategy, step);
+    // Among many communities arrows would hide each other, on a narrow map most of all.
+    const many = run.map.places.length > MANY;
+    const most = many ? Math.min(Math.max(Math.round(this.width / 25), 8), 24) : MOST_ARROWS;
+    const { drawn, all } = this.choice.of(run, strategy, step, most);
     const { origin, destination, kwh } = run.flows;
     run.most ??= kwh.reduce((a, b) => Math.max(a, b), 1e-9);
     const labelled = drawn.length <= MANY ? 0 : drawn.length - MANY;
     drawn.forEach((flow, n) => {
-      const width = run.map.to_scale || run.map.places.length > MANY
-        ? 1.5 + 6 * Math.sqrt(kwh[flow] / run.most)
+      const width = run.map.to_scale || many
+        ? Math.min(1.5 + 6 * Math.sqrt(kwh[flow] / run.most), Math.max(0.3 * this.radius, 2))
         : 3 + 13 * Math.sqrt(kwh[flow] / run.most);
       this.arrow(pen, this.at[origin[flow]], this.at[destination[flow]], width, n >= labelled ? `${told(kwh[flow])} kWh` : '');
     });
@@ -400,6 +403,12 @@ class CommunityMap {
     this.taken = [];
     this.named = [];
     const few = this.at.length <= MANY;
+    if (run.map.to_scale && !few) {
+      // Where names are many, those leave buttons free, and the scale with north above it.
+      this.taken.push([this.width - 46, 0, this.width, 112]);
+      const length = this.scaleKm * this.frame.perKm || 0;
+      this.taken.push([this.width - 16 - length, this.height - 40, this.width, this.height]);
+    }
     const inside = ([x, y]) => x >= 0 && y >= 0 && x <= this.width && y <= this.height;
     const order = this.importance.filter((m) => inside(this.at[m])).sort((a, b) => this.chosen(b) - this.chosen(a));
     // Where names are many, those of others leave the circles free.

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from hmesh.environment.moments import step_moment
+from hmesh.environment.plug_traffic import NOT_ASKING
 from hmesh.environment.traffic import ABSENT
 from hmesh.environment.trips import TripBatch
 from hmesh.runs.live.chart_style import amount
@@ -34,7 +35,13 @@ class VehiclesLive(SchemeLive):
         doing = "charge" if moved >= 0 else "deliver"
         parked = int(scheme.present[community])
         told = f", {doing} {amount(abs(moved), 0)} kWh" if moved else ""
-        return f"{parked:,} plugged in{told}"
+        queue = ""
+        if scheme.plugs is not None and scheme.fleet.chargers:
+            fleet = scheme.fleet.population
+            asks = (fleet["asks_since_ms"] != NOT_ASKING) & (fleet["plug"] < 0)
+            waiting = int((asks & (fleet["place"] == community)).sum())
+            queue = f", {waiting:,} waiting" if waiting else ""
+        return f"{parked:,} plugged in{queue}{told}"
 
     def roads(self, setting: Any) -> Roads:
         """Return what follows the vehicles on the roads."""

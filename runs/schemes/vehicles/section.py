@@ -4,17 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.plug_habits import PlugHabit
-from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice, refuse
+from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
 from hmesh.runs.scenarios.travel_section import Travel, between, datasets_of, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
 from hmesh.runs.strategy_names import schemes_of
 
 CONNECTION = "charging"
+# The group of vehicles in none, beside those of prosumers.
+OTHERS = "others"
 _NOT_SHARED = ("count", "groups", "name", "travel", "home")
 
 
@@ -49,6 +51,9 @@ class Vehicles(VehicleKeys, SchemeSection):
         description="groups of vehicles, each with a name, a count and any of the keys; "
         "none given: all are alike",
     )
+
+    # Whether its own vehicles are in no group of the scenario, beside those of prosumers.
+    _ungrouped: bool = PrivateAttr(default=False)
 
     _above_lowest = check("soc_max")(above_lowest)
     _within_limits = check("soc_start")(within_limits)
@@ -100,26 +105,31 @@ class Vehicles(VehicleKeys, SchemeSection):
         return group.model_copy(update={key: getattr(self, key) for key in missing})
 
     def with_owned(self, groups: tuple[VehicleGroup, ...]) -> Self:
-        """Return the section with vehicles that prosumers own after its own."""
-        if self.count and not self.groups:
-            raise refuse(
-                f"{self.count:,} vehicles are in no group, beside those of prosumers",
-                place="groups", allowed="a group of theirs with a name and their count",
-            )  # fmt: skip
+        """Return the section with vehicles that prosumers own after its own.
+
+        Its own in no group become one, since groups are distinguished by name.
+        """
+        own = self.groups
+        if self.count and not own:
+            own = (self._completed(VehicleGroup(name=OTHERS, count=self.count)),)
         complete = tuple(self._completed(group) for group in groups)
         problems = [
             replace(each, place=f"{group.name} of prosumers: {each.place}")
             for group in complete
             for each in group.problems()
         ]
-        problems += names_given_twice((*self.groups, *complete), place="groups.")
+        problems += names_given_twice((*own, *complete), place="groups.")
         if problems:
             raise InputError(problems)
         count = self.count + sum(group.count for group in complete)
-        return self.model_copy(update={"groups": (*self.groups, *complete), "count": count})
+        made = self.model_copy(update={"groups": (*own, *complete), "count": count})
+        made._ungrouped = [group.name for group in own] == [OTHERS]
+        return made
 
     def without_owned(self, given: int) -> Self:
-        """Return the section with its own vehicles alone."""
+        """Return the section with its own vehicles alone, as the scenario has them."""
+        if self._ungrouped:
+            return self.model_copy(update={"groups": (), "count": self.groups[0].count})
         groups = self.groups[:given]
         count = sum(group.count for group in groups) if self.groups else self.count
         return self.model_copy(update={"groups": groups, "count": count})
