@@ -99,8 +99,8 @@ def test_all_words_of_money_carry_their_unit() -> None:
         if words.search(str(field.description)) and field.annotation in (float, float | None)
         and "[money" not in field.description
     }  # fmt: skip
-    # Shares of the price range, of a load for a share of a price, and of a price.
-    shares = ("tolerance", "elasticity.value", "feed_in_share")
+    # Shares of the price range, of a load for a share of a price, and of a price; markups.
+    shares = ("tolerance", "elasticity.value", "feed_in_share", "markup")
     assert all(key.endswith(shares) for key in without), without
 
 

@@ -83,7 +83,8 @@ def test_what_a_notebook_imports_is_there(path: Path) -> None:
         exec(compile(ast.Module(imports, []), path.name, "exec"), names)
         compile(tree, path.name, "exec")
     assert "hmesh" in {
-        getattr(value, "__module__", "").partition(".")[0] for value in names.values()
+        getattr(value, "__module__", getattr(value, "__name__", "")).partition(".")[0]
+        for value in names.values()
     }
 
 

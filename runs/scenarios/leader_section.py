@@ -38,7 +38,7 @@ class Leader(Section):
     """What utility and aggregators have in common where they do not best-respond."""
 
     markup: NotNegative = Field(
-        default=0.0, description="share added by fixed_markup, and by a cost-based utility [1]"
+        default=0.0, description="share added by fixed_markup, and by a cost-based utility [-]"
     )
     learning: LeaderLearning | None = Field(
         default=None, description="how it learns; for the rule learning alone"

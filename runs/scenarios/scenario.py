@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
+from importlib import import_module
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -207,9 +208,11 @@ class Scenario(Section):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The measures that it records, and the metrics of its plugins, by name."""
-        from hmesh.runs.world.measures import measures_named
-
-        return (*measures_named(self.record.measures), *metrics_of(self.plugins))
+        if not self.record.measures:
+            return tuple(metrics_of(self.plugins))
+        # By its place, since measures look at a world, which is made from a scenario.
+        measures = import_module("hmesh.runs.world.measures")
+        return (*measures.measures_named(self.record.measures), *metrics_of(self.plugins))
 
     def path_of(self, file: str) -> Path:
         """Return where a file that the scenario names lies."""

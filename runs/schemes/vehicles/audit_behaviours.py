@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally
-from hmesh.runs.audits.reference.behaviours import by_thresholds, off_any_threshold
 from hmesh.runs.audits.reference.stores import AnsweringStores
+from hmesh.runs.audits.reference.vehicle_behaviours import by_thresholds, off_any_threshold
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
